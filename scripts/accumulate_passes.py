@@ -1,0 +1,24 @@
+"""Rule accumulate_passes: from the passes of a model to its ranking and its list of passes."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper import findings, runner
+    from deepmapper.passes import PassResult
+    from deepmapper.store import open_features
+
+    top_k, min_accuracy = snakemake.params.top_k, snakemake.params.min_accuracy
+    features = open_features(snakemake.input.features)
+    passes = [PassResult.load(path, weights=False) for path in snakemake.input.passes]
+    controls = [PassResult.load(path, weights=False) for path in snakemake.input.controls]
+    found = runner.accumulate_passes(passes, top_k, min_accuracy, features.names)
+    found.notes = runner.inert_notes(passes[0].config, features.n_features, top_k) + found.notes
+    agreement = findings.agreement_table([p for p, good in zip(passes, found.accepted, strict=True) if good], top_k)
+    summary = findings.summarise(snakemake.wildcards.model, found, controls, agreement, top_k)
+    for line in (*found.notes, summary["statement"]):
+        print(line)
+    findings.write_table(findings.feature_table(found), snakemake.output.features)
+    findings.write_table(findings.pass_table(passes, controls, min_accuracy), snakemake.output.passes)
+    findings.write_table(findings.history_table([*passes, *controls]), snakemake.output.history)
+    findings.write_table(agreement, snakemake.output.agreement)
+    findings.write_json(summary, snakemake.output.summary)

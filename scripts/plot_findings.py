@@ -1,0 +1,39 @@
+"""Rule plot_findings: every figure of one model."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    import json
+    from pathlib import Path
+
+    import numpy as np
+
+    from deepmapper import plots
+    from deepmapper.findings import read_table
+
+    given, drawn, top = snakemake.input, snakemake.output, snakemake.params.top
+    name = snakemake.wildcards.model
+    summary = json.loads(Path(given.summary).read_text())
+    features, predictions = read_table(given.features), read_table(given.predictions)
+    place = np.load(given.embedding, allow_pickle=False)
+    plots.ranking(features, drawn.ranking, top, summary, f"{name}: ranking")
+    plots.importance_heatmap(
+        features, drawn.importance_heatmap, top, summary["classes"], summary, f"{name}: importance in each class"
+    )
+    plots.confusion(read_table(given.confusion), drawn.confusion, f"{name}: confusion on the test split")
+    plots.per_class(read_table(given.per_class), drawn.per_class, f"{name}: every class on the test split")
+    plots.calibration(read_table(given.calibration), drawn.calibration, f"{name}: calibration on the test split")
+    plots.learning_curves(read_table(given.history), drawn.learning_curves, f"{name}: learning curves")
+    plots.accuracy_references(
+        read_table(given.passes), drawn.accuracy_references, f"{name}: accuracy of each pass and its references"
+    )
+    plots.agreement(read_table(given.agreement), drawn.agreement, f"{name}: agreement between passes")
+    plots.embedding(
+        place["map"],
+        predictions["label"],
+        drawn.embedding,
+        test=predictions["split"] == "test",
+        predicted=predictions["prediction"],
+        basis=str(place["basis"]),
+        title=f"{name}: what the passes see",
+    )

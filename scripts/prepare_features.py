@@ -1,0 +1,16 @@
+"""Rule prepare_features: normalise, code labels, set the test split aside, write the feature store."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    import anndata
+
+    from deepmapper.prepare import prepare_features
+    from deepmapper.store import write_features
+
+    options = {name: value for name, value in snakemake.params.items() if name != "source"}
+    features = prepare_features(anndata.read_h5ad(snakemake.input[0]), **options)
+    for code, name in enumerate(features.classes):
+        here = features.y == code
+        print(f"{name}: {here.sum()} samples, {(here & (features.split == 1)).sum()} of them in the test split")
+    write_features(snakemake.output[0], features)

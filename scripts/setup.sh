@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Creates the Python environment that scripts/demo.sh and scripts/test.sh run in, unless it is there and up to date.
+#
+#   bash scripts/setup.sh
+#
+# DEEPMAPPER_VENV    where the environment lives (default: .venv in the repository)
+# DEEPMAPPER_PYTHON  the Python that makes it (default: the first of python3.11, 3.12, 3.13, python3 that is >= 3.11)
+# PIP_...            pip's own settings are respected (indexes, wheel folders, certificates, proxies)
+#
+# Safe to run again and safe to interrupt: a stamp is written only when a step is complete, a step without its stamp is
+# done again, and two runs at once wait for each other.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=${DEEPMAPPER_VENV:-$root/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+requirements=$root/envs/requirements.txt
+unset PYTHONPATH PYTHONHOME
+export PYTHONNOUSERSITE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0
+
+say() { printf '[setup] %s\n' "$*"; }
+die() {
+  printf '[setup] ERROR: %s\n' "$1" >&2
+  shift
+  for line in "$@"; do printf '[setup]        %s\n' "$line" >&2; done
+  exit 1
+}
+
+# Prints a Python's version, and succeeds only if that Python runs and is new enough.
+python_version() {
+  "$1" -c 'import sys; print(sys.version.split()[0]); sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+# 3.11 is tried first: the pins are tested with it.
+find_python() {
+  local candidate path version seen="" candidates=(python3.11 python3.12 python3.13 python3)
+  [ -z "${DEEPMAPPER_PYTHON:-}" ] || candidates=("$DEEPMAPPER_PYTHON")
+  for candidate in "${candidates[@]}"; do
+    path=$(command -v "$candidate") || continue
+    if version=$(python_version "$path"); then
+      printf '%s\n' "$path"
+      return
+    fi
+    # A pyenv shim of a version that is not active prints nothing: it is no Python at all.
+    [ -z "$version" ] || seen="$seen $path is $version;"
+  done
+  die "no Python 3.11 or newer found.${seen:+ Seen:${seen%;}.}" \
+    "Install one (Debian 12 or newer, Ubuntu 24.04 or newer: apt-get install python3 python3-venv)," \
+    "or name one: DEEPMAPPER_PYTHON=/path/to/python3.11 bash scripts/setup.sh"
+}
+
+# Debian ships the venv module without what it needs (ensurepip) until python3-venv is installed.
+ensure_venv_module() {
+  local python=$1 package
+  "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+  package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "$python has no venv module: installing Debian's $package"
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$package"; } ||
+      die "apt-get could not install $package." "Install it by hand, then run this again."
+    "$python" -c 'import ensurepip, venv' 2>/dev/null && return
+  fi
+  die "$python cannot make virtual environments (its venv module is missing)." \
+    "Install it, then run this again: sudo apt-get install $package"
+}
+
+# Runs pip with its long output in a file, which is shown only when it fails.
+run_pip() {
+  if ! PIP_PROGRESS_BAR=off "$venv/bin/python" -m pip --no-input "$@" >"$venv/pip.log" 2>&1; then
+    tail -n 25 "$venv/pip.log" >&2
+    die "pip failed; its last lines are above, all of them in $venv/pip.log." \
+      "No versions found, unknown hosts, timeouts or certificate errors: the packages were out of reach. Check the" \
+      "connection, or tell pip about your proxy or mirror (https_proxy, PIP_INDEX_URL, PIP_CERT), then run this again."
+  fi
+}
+
+# Prints the pin of one package, as it stands in the requirements.
+pinned() { grep "^$1==" "$requirements"; }
+
+python=$(find_python)
+version=$(python_version "$python")
+
+# An environment made by somebody else is not ours to rebuild. The marker also is the lock.
+marker=$venv/.deepmapper-lock
+if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -e "$marker" ]; then
+  die "$venv exists, and was not made by this script." \
+    "Remove it, or name another place: DEEPMAPPER_VENV=/some/folder bash scripts/setup.sh"
+fi
+mkdir -p "$venv"
+: >>"$marker"
+exec 9<"$marker"
+if ! flock -n 9; then
+  say "waiting for another run of this script to finish"
+  flock 9
+fi
+
+# A virtual environment knows its own place and its Python, so both count besides the pins.
+pins=$(printf '%s\n' "$venv" "$python" "$version" | cat - "$requirements" | sha256sum | cut -d ' ' -f 1)
+if [ "$(cat "$venv/.stamp-pins" 2>/dev/null)" != "$pins" ]; then
+  started=$SECONDS
+  find "$venv" -mindepth 1 -maxdepth 1 ! -name "${marker##*/}" -exec rm -rf {} +
+  ensure_venv_module "$python"
+  say "creating $venv with $python ($version)"
+  "$python" -m venv "$venv" || die "$python could not create $venv; its message is above."
+  run_pip install "$(pinned pip)"
+  say "installing $(pinned torch) (the largest download, about 200 MB for a CPU build)"
+  run_pip install --no-compile "$(pinned torch)"
+  say "installing the other $(($(grep -c '^[A-Za-z].*==' "$requirements") - 2)) packages pinned in envs/requirements.txt (a minute or a few)"
+  run_pip install --no-compile --requirement "$requirements"
+  # pip compiles one file after the other; this takes all cores. Some packages ship templates that are no valid Python.
+  "$venv/bin/python" -m compileall -qq -j 0 -x '/tests?/' "$venv/lib" || true
+  printf '%s\n' "$pins" >"$venv/.stamp-pins"
+  say "packages installed in $((SECONDS - started)) s"
+fi
+
+package=$(printf '%s\n' "$root" | cat - "$root/pyproject.toml" | sha256sum | cut -d ' ' -f 1)
+if [ "$(cat "$venv/.stamp-package" 2>/dev/null)" != "$package" ]; then
+  say "installing deepmapper itself, editable"
+  run_pip install --no-deps --no-build-isolation --editable "$root"
+  run_pip check
+  printf '%s\n' "$package" >"$venv/.stamp-package"
+fi
+say "environment ready: $venv"

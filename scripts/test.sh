@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Every check of this repository: style, types, the workflow's lint, the tests.
+#
+#   bash scripts/test.sh [PYTEST ARGUMENT...]        e.g. bash scripts/test.sh -k transform -x
+#
+# Creates the environment it needs (scripts/setup.sh). All checks run, even after one has failed; the summary at the
+# end names each, and the exit status is 0 only if every one passed.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+bash "$root/scripts/setup.sh"
+venv=${DEEPMAPPER_VENV:-$root/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+export PATH="$venv/bin:$PATH" PYTHONNOUSERSITE=1
+unset PYTHONPATH PYTHONHOME
+cd "$root"
+
+summary=()
+failed=0
+
+# check NAME COMMAND...: runs the command and notes how it went.
+check() {
+  local name=$1 started=$SECONDS verdict=passed
+  shift
+  printf '\n[test] %s: %s\n' "$name" "$*"
+  "$@" || {
+    verdict=FAILED
+    failed=1
+  }
+  summary+=("$(printf '%-18s %s (%d s)' "$name" "$verdict" $((SECONDS - started)))")
+}
+
+check "ruff" ruff check .
+check "ruff format" ruff format --check .
+check "snakefmt" snakefmt --check Snakefile workflow
+check "config table" python scripts/config_table.py --check
+check "snakemake lint" snakemake --lint
+check "mypy" mypy
+check "pytest" python -m pytest "$@"
+
+printf '\n[test] summary\n'
+printf '  %s\n' "${summary[@]}"
+exit "$failed"

@@ -1,0 +1,58 @@
+"""DeepMapper: what tells biological states apart, with every feature kept.
+
+The names below load on first use, so that importing the package costs nothing:
+
+>>> from deepmapper import DeepMapperConfig, run
+>>> findings = run(X, y, DeepMapperConfig(n_passes=10), feature_names=genes)  # doctest: +SKIP
+>>> findings.ranking(20)                                                      # doctest: +SKIP
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AugmentConfig": "config",
+    "BackboneSpec": "config",
+    "DeepMapperConfig": "config",
+    "Findings": "runner",
+    "run": "runner",
+    "EvalResult": "evaluate",
+    "InputError": "errors",
+    "DeepMapperWarning": "errors",
+}
+_MODULES = (
+    "accumulate",
+    "attribution",
+    "augment",
+    "backbones",
+    "config",
+    "earlystop",
+    "errors",
+    "evaluate",
+    "findings",
+    "io",
+    "linear_baseline",
+    "passes",
+    "plots",
+    "runner",
+    "settings",
+    "store",
+    "training",
+    "transform",
+    "unsupervised",
+)
+
+__all__ = ["__version__", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,168 @@
+"""From a trained network to the importance of every feature. torch and captum load on first use.
+
+Sources: integrated gradients, Sundararajan et al. 2017 (arXiv:1703.01365), by captum with Gauss-Legendre quadrature;
+saliency, Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .config import ATTRIBUTION_METHODS
+from .transform import pixels_to_features
+
+
+class AttributionUnavailable(RuntimeError):
+    """A method cannot be had as asked; the message says what is missing and how to get it."""
+
+
+@dataclass(frozen=True)
+class PixelAttribution:
+    """What every pixel contributes to the score of its image's target class.
+
+    Attributes
+    ----------
+    contribution
+        (n, pixels) signed; channels are added up. For saliency the size of the gradient.
+    slope
+        (n, pixels) how the score moves when the pixel's value is raised: the gradient, averaged along the path for
+        integrated gradients; for occlusion the contribution over the value's distance from the baseline.
+    completeness_error
+        Integrated gradients only, else NaN: mean \\|f(x) - f(baseline) - sum of contributions\\| over
+        mean \\|f(x) - f(baseline)\\|; 0 for an exact integral.
+    """
+
+    contribution: np.ndarray
+    slope: np.ndarray
+    completeness_error: float
+
+
+def attribute(
+    model, images, targets, method: str, baseline=None, ig_steps: int = 32, ig_internal_batch: int = 16
+) -> PixelAttribution:
+    """Attribute the score of each image's target class to its pixels.
+
+    Parameters
+    ----------
+    model
+        Maps (batch, channels, side, side) to scores; should be in evaluation mode.
+    images
+        (n, channels, side, side) tensor on the model's device.
+    targets
+        (n,) class codes.
+    method
+        One of `config.ATTRIBUTION_METHODS`.
+    baseline
+        (channels, side, side) or (1, channels, side, side) reference image; None for zeros.
+    ig_steps, ig_internal_batch
+        Nodes of the quadrature, and images evaluated at once (integrated gradients and occlusion): bounds memory.
+
+    Raises
+    ------
+    AttributionUnavailable
+        If the method is unknown, or torch or captum is missing.
+    """
+    if method not in ATTRIBUTION_METHODS:
+        raise AttributionUnavailable(
+            f"attribution={method!r} is not known: expected one of {', '.join(ATTRIBUTION_METHODS)}"
+        )
+    try:
+        import torch
+        from captum.attr import IntegratedGradients, Saliency
+    except ImportError as error:
+        raise AttributionUnavailable(
+            f"attribution needs torch and captum ({error}): pip install torch captum"
+        ) from error
+
+    images = images.detach()
+    targets = torch.as_tensor(np.asarray(targets), dtype=torch.int64, device=images.device)
+    reference = torch.zeros_like(images[:1]) if baseline is None else torch.as_tensor(baseline, device=images.device)
+    reference = reference.to(images.dtype).reshape(1, *images.shape[1:])
+    completeness_error = float("nan")
+    if method == "integrated_gradients":
+        gradients = IntegratedGradients(model, multiply_by_inputs=False)
+        # captum never evaluates fewer images at once than it is given, so they are given in chunks
+        chunks = zip(images.split(ig_internal_batch), targets.split(ig_internal_batch), strict=True)
+        parts = [
+            gradients.attribute(part, reference, target=goal, n_steps=ig_steps, internal_batch_size=ig_internal_batch)
+            for part, goal in chunks
+        ]
+        slope = torch.cat(parts).to(images.dtype)
+        contribution = slope * (images - reference)
+        completeness_error = _completeness_error(model, images, reference, targets, contribution)
+    elif method == "occlusion":
+        contribution, slope = _occlude(model, images, reference, targets, ig_internal_batch)
+    else:
+        slope = Saliency(model).attribute(images, target=targets, abs=False)
+        contribution = slope.abs() if method == "saliency" else slope * images
+    return PixelAttribution(_flat(contribution), _flat(slope), completeness_error)
+
+
+def feature_importances(
+    model,
+    X_images,
+    targets,
+    method: str,
+    perm: Sequence[int] | None,
+    n_features: int,
+    baseline=None,
+    ig_steps: int = 32,
+    ig_internal_batch: int = 16,
+) -> np.ndarray:
+    """Importance of every feature: the mean size of its pixel's contribution over the images.
+
+    Parameters
+    ----------
+    model, X_images, targets, method, baseline, ig_steps, ig_internal_batch
+        As in `attribute`.
+    perm
+        The arrangement that made the images; None for features in order.
+    n_features
+        Number of features; further pixels are padding and are dropped.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_features,) float32, 0 or more.
+    """
+    found = attribute(model, X_images, targets, method, baseline, ig_steps, ig_internal_batch)
+    return pixels_to_features(np.abs(found.contribution).mean(0), perm, n_features)
+
+
+def _completeness_error(model, images, reference, targets, contribution) -> float:
+    import torch
+
+    with torch.no_grad():
+        rows = torch.arange(len(images), device=images.device)
+        change = model(images)[rows, targets] - model(reference)[0, targets]
+    missed = (change - contribution.flatten(1).sum(1)).abs().mean()
+    return float(missed / change.abs().mean().clamp_min(1e-12))
+
+
+def _occlude(model, images, reference, targets, batch: int):
+    """Put each pixel (all channels) at the baseline in turn; pixels already there everywhere are not evaluated."""
+    import torch
+
+    n, channels, side, _ = images.shape
+    flat, base = images.flatten(2), reference.flatten(2)
+    differs = ((flat - base).abs() > 0).any(dim=1)
+    contribution = torch.zeros_like(flat)
+    with torch.no_grad():
+        for row in range(n):
+            full = model(images[row : row + 1])[0, targets[row]]
+            pixels = torch.nonzero(differs[row])[:, 0]
+            for chunk in pixels.split(batch):
+                occluded = flat[row].repeat(len(chunk), 1, 1)
+                occluded[torch.arange(len(chunk)), :, chunk] = base[0, :, chunk].T
+                drop = full - model(occluded.reshape(-1, channels, side, side))[:, targets[row]]
+                contribution[row][:, chunk] = drop / channels
+    distance = flat - base
+    slope = torch.where(distance != 0, contribution / distance, torch.zeros_like(distance))
+    return contribution.reshape(images.shape), slope.reshape(images.shape)
+
+
+def _flat(attribution) -> np.ndarray:
+    return attribution.detach().flatten(2).sum(1).cpu().numpy()

@@ -1,0 +1,225 @@
+"""What a run is made of: three plain dataclasses, standard library only.
+
+Fields and defaults are those of the published DeepMapper; `weight_decay` and `baseline` are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from .errors import InputError
+
+ATTRIBUTION_METHODS = ("integrated_gradients", "saliency", "input_x_gradient", "occlusion")
+BASELINES = ("zero", "mean")
+
+
+@dataclass
+class AugmentConfig:
+    """Augmentation of training images; off by default.
+
+    Only noise on the values is offered: a flip or a crop would move features to other features' pixels.
+
+    Attributes
+    ----------
+    enabled
+        Whether anything is done at all.
+    gaussian_noise_std
+        Standard deviation of the noise, in units of the (normalised) values.
+    """
+
+    enabled: bool = False
+    gaussian_noise_std: float = 0.0
+
+
+@dataclass
+class BackboneSpec:
+    """Which network reads the pseudo-image.
+
+    Attributes
+    ----------
+    kind
+        A name that `backbones.available()` lists.
+    img_size
+        Side of the image in pixels; 0 takes the smallest square that holds all features.
+    in_chans
+        Channels of the image; the same values are repeated in each.
+    pretrained
+        Ask for pretrained weights; refused by kinds that have none.
+    extra
+        Options of the builder, for example ``{"hidden": 256}``; an unknown one is refused.
+    """
+
+    kind: str = "cnn_small"
+    img_size: int = 0
+    in_chans: int = 1
+    pretrained: bool = False
+    extra: dict = field(default_factory=dict)
+
+
+@dataclass
+class DeepMapperConfig:
+    """A whole run: arrange, train, attribute, N times over, then accumulate.
+
+    Attributes
+    ----------
+    n_passes
+        Passes to accumulate.
+    min_accuracy
+        A pass whose out-of-bag accuracy is below this is not accumulated.
+    max_tries
+        Passes to train at most, rejected ones included; 0 means `n_passes`.
+    top_k
+        Size of the head of each pass's ranking that counts as "selected".
+    buffer
+        Extra pixels beyond the features.
+    index_features
+        Keep the features in their given order in every pass (no permutation).
+    epochs, batch_size, lr, weight_decay
+        Training of each pass: most epochs, samples a batch, AdamW's learning rate and decoupled weight decay.
+    test_size
+        Out-of-bag share of each pass: never trained on, gives the pass's accuracy and attributions.
+    early_stop, patience, min_epochs, min_delta, val_size
+        Stop when the loss on a validation share (`val_size` of what is left after the out-of-bag share)
+        has not fallen by `min_delta` for `patience` epochs, never before `min_epochs`; keep the best weights.
+    attribution, attribution_samples, ig_steps, ig_internal_batch, baseline
+        Method; most out-of-bag samples attributed; quadrature nodes and images a batch of integrated
+        gradients; the reference image: "zero" (nothing expressed) or "mean" (the average training sample).
+    backbone, augment
+        The network and the augmentation.
+    seed
+        Pass t uses ``seed + t``, for everything.
+    """
+
+    n_passes: int = 30
+    min_accuracy: float = 0.0
+    max_tries: int = 0
+    top_k: int = 20
+    buffer: int = 0
+    index_features: bool = False
+    epochs: int = 20
+    batch_size: int = 64
+    lr: float = 1e-3
+    test_size: float = 0.25
+    early_stop: bool = True
+    patience: int = 20
+    min_epochs: int = 40
+    min_delta: float = 1e-3
+    val_size: float = 0.15
+    attribution: str = "integrated_gradients"
+    attribution_samples: int = 64
+    ig_steps: int = 32
+    ig_internal_batch: int = 16
+    backbone: BackboneSpec = field(default_factory=BackboneSpec)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    seed: int = 0
+    weight_decay: float = 0.0
+    baseline: str = "zero"
+
+    def effective_max_tries(self) -> int:
+        """Passes that may be trained at most, rejected ones included."""
+        return self.max_tries if self.max_tries > 0 else self.n_passes
+
+    def check(self) -> None:
+        """Refuse values that cannot work.
+
+        Raises
+        ------
+        InputError
+            One message that lists every such field, what it holds and what it may hold.
+        """
+        faults = _type_faults(self) or _range_faults(self)
+        if faults:
+            raise InputError("DeepMapperConfig cannot be used:\n  " + "\n  ".join(faults))
+
+    def inert_settings(self) -> list[str]:
+        """Say which settings cannot act, one sentence each; empty when all can."""
+        said = []
+        if self.early_stop and self.epochs < self.min_epochs:
+            said.append(
+                f"early stopping never acts: epochs={self.epochs} < min_epochs={self.min_epochs}, so every pass trains "
+                f"{self.epochs} epochs, keeps its last weights and holds back {self.val_size:.0%} of its training share "
+                f"for nothing. Raise epochs above min_epochs + patience, lower min_epochs, or set early_stop=False."
+            )
+        elif self.early_stop and self.epochs <= self.min_epochs + self.patience - 1:
+            said.append(
+                f"early stopping cannot end a pass early: epochs={self.epochs} does not exceed min_epochs={self.min_epochs} "
+                f"+ patience={self.patience} - 1; it only chooses the best of epochs {self.min_epochs}-{self.epochs}."
+            )
+        if self.augment.enabled and self.augment.gaussian_noise_std == 0:
+            said.append("augment.enabled=True does nothing while augment.gaussian_noise_std is 0.")
+        if not self.augment.enabled and self.augment.gaussian_noise_std > 0:
+            said.append(
+                f"augment.gaussian_noise_std={self.augment.gaussian_noise_std} does nothing while augment.enabled is False."
+            )
+        if 0 < self.max_tries < self.n_passes:
+            said.append(f"n_passes={self.n_passes} cannot be reached: max_tries={self.max_tries} ends the run first.")
+        return said
+
+
+def _type_faults(config: Any, prefix: str = "") -> list[str]:
+    """Fields whose value is of another type than their default's."""
+    faults = []
+    for item in fields(config):
+        value, name = getattr(config, item.name), prefix + item.name
+        default = item.default_factory() if callable(item.default_factory) else item.default  # type: ignore[misc]
+        if is_dataclass(default):
+            if not isinstance(value, type(default)):
+                faults.append(f"{name}={value!r}: expected a {type(default).__name__}")
+            else:
+                faults += _type_faults(value, f"{name}.")
+        elif isinstance(default, float):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                faults.append(f"{name}={value!r}: expected a number")
+        elif isinstance(default, bool) or not isinstance(default, int):
+            if not isinstance(value, type(default)):
+                faults.append(f"{name}={value!r}: expected {type(default).__name__}")
+        elif isinstance(value, bool) or not isinstance(value, int):
+            faults.append(f"{name}={value!r}: expected a whole number")
+    return faults
+
+
+def _range_faults(c: DeepMapperConfig) -> list[str]:
+    faults = []
+
+    def need(holds: bool, name: str, expected: str) -> None:
+        if not holds:
+            value = c
+            for part in name.split("."):
+                value = getattr(value, part)
+            faults.append(f"{name}={value!r}: expected {expected}")
+
+    for name in (
+        "n_passes",
+        "top_k",
+        "epochs",
+        "batch_size",
+        "patience",
+        "min_epochs",
+        "attribution_samples",
+        "ig_steps",
+        "ig_internal_batch",
+        "backbone.in_chans",
+    ):
+        value = getattr(c.backbone, name.partition(".")[2]) if "." in name else getattr(c, name)
+        need(value >= 1, name, "1 or more")
+    for name in (
+        "max_tries",
+        "buffer",
+        "min_delta",
+        "weight_decay",
+        "seed",
+        "augment.gaussian_noise_std",
+        "backbone.img_size",
+    ):
+        value = c
+        for part in name.split("."):
+            value = getattr(value, part)
+        need(value >= 0, name, "0 or more")
+    need(c.lr > 0, "lr", "more than 0")
+    need(0 <= c.min_accuracy <= 1, "min_accuracy", "between 0 and 1")
+    need(0 < c.test_size < 1, "test_size", "a share between 0 and 1")
+    need(0 < c.val_size < 1, "val_size", "a share between 0 and 1")
+    need(c.attribution in ATTRIBUTION_METHODS, "attribution", "one of " + ", ".join(ATTRIBUTION_METHODS))
+    need(c.baseline in BASELINES, "baseline", "one of " + ", ".join(BASELINES))
+    return faults

@@ -1,0 +1,290 @@
+"""The final evaluation: the passes' predictions, averaged, on samples that no pass has seen."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import accumulate
+from .config import DeepMapperConfig
+from .errors import DeepMapperWarning, InputError
+from .passes import PassResult, image_maker, restore_model, softmax, train_pass
+from .splits import split_off_test
+
+_BOOTSTRAP = 101  # second word of the seed of the resamples, apart from those of other draws
+
+
+@dataclass
+class EvalResult:
+    """The ensemble's predictions on the held-out samples, and how good they are.
+
+    Attributes
+    ----------
+    y_true, y_pred
+        Class codes of the held-out samples.
+    y_proba
+        Probabilities, the softmax averaged over passes: a list of C numbers for every held-out sample.
+    classes
+        Names of the classes.
+    accuracy, balanced_accuracy, macro_f1
+        Of `y_pred`; balanced is the mean recall of the classes.
+    majority_accuracy
+        What always naming the largest class of the development part reaches.
+    per_pass_acc
+        Accuracy of each accepted pass alone on the held-out samples.
+    report
+        scikit-learn's classification report as a dictionary.
+    n_passes
+        Passes averaged.
+    """
+
+    y_true: list[int]
+    y_pred: list[int]
+    y_proba: list[list[float]]
+    classes: list[str]
+    accuracy: float
+    macro_f1: float
+    per_pass_acc: list[float] = field(default_factory=list)
+    report: dict = field(default_factory=dict)
+    n_passes: int = 0
+    balanced_accuracy: float = float("nan")
+    majority_accuracy: float = float("nan")
+
+
+def evaluate(
+    X,
+    y,
+    config: DeepMapperConfig,
+    class_names: Sequence[str] | None = None,
+    test_size: float = 0.25,
+    seed: int = 0,
+    *,
+    groups: Sequence | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> EvalResult:
+    """Set a test split aside, train passes on the rest, judge their average on the test split.
+
+    Parameters
+    ----------
+    X, y, config, groups, tell
+        As in `runner.run`; passes below `config.min_accuracy` out of bag are not averaged.
+    class_names
+        Names of the classes in the order of their codes; None takes the labels themselves.
+    test_size, seed
+        Share and seed of the test split (stratified; by group where given).
+
+    Raises
+    ------
+    InputError
+        If the data or a setting cannot be used, or no pass was accepted.
+    """
+    from .runner import as_groups, as_labels, as_matrix, inert_notes
+
+    config.check()
+    if not 0 < test_size < 1:
+        raise InputError(f"test_size={test_size!r}: expected a share between 0 and 1")
+    X, _ = as_matrix(X)
+    codes, classes = as_labels(y, X.shape[0])
+    if class_names is not None:
+        if len(class_names) != len(classes):
+            raise InputError(
+                f"class_names holds {len(class_names)} names, y holds {len(classes)} classes: expected as many"
+            )
+        classes = tuple(str(name) for name in class_names)
+    group_codes = as_groups(groups, X.shape[0])
+    for note in inert_notes(config, X.shape[1]):
+        warnings.warn(note, DeepMapperWarning, stacklevel=2)
+    development, test = split_off_test(codes, test_size, seed, group_codes, classes)
+    members, tried = [], 0
+    while len(members) < config.n_passes and tried < config.effective_max_tries():
+        result = train_pass(
+            X, codes, classes, config, config.seed + tried, rows=development, groups=group_codes, tell=tell
+        )
+        tried += 1
+        if accumulate.accept_pass(result.accuracy, config.min_accuracy):
+            members.append(result)
+    if not members:
+        raise InputError(
+            f"none of {tried} passes reached min_accuracy={config.min_accuracy:g}: there is nothing to average"
+        )
+    return judge_ensemble([predict(r, X, test) for r in members], codes[test], codes[development], classes)
+
+
+def predict(result: PassResult, X, rows: np.ndarray) -> np.ndarray:
+    """Probabilities that a trained pass gives to `rows` of `X`: (n, C) float64."""
+    from . import training
+
+    model = restore_model(result, X.shape[1])
+    return softmax(training.predict(model, image_maker(X, result.config, result.seed, training.device()), rows))
+
+
+def embed(result: PassResult, X, rows: np.ndarray) -> np.ndarray:
+    """What the last layer of a trained pass reads of `rows` of `X`: (n, d) float32."""
+    from . import training
+
+    model = restore_model(result, X.shape[1])
+    return training.embed(model, image_maker(X, result.config, result.seed, training.device()), rows)
+
+
+def embed_ensemble(results: Sequence[PassResult], X, rows: np.ndarray, n_components: int = 32) -> np.ndarray:
+    """One embedding from all passes: the principal axes of their averaged kernel.
+
+    Every pass's embedding is centred and scaled to unit total variance, so that each counts the same; the principal
+    components of all of them side by side are those of the average of their linear kernels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, at most `n_components`) float32, columns by falling variance, signs fixed.
+    """
+    from sklearn.decomposition import PCA
+
+    if not results:
+        return np.zeros((len(rows), 0), dtype=np.float32)
+    parts = []
+    for result in results:
+        part = embed(result, X, rows).astype(np.float64)
+        part -= part.mean(0)
+        spread = np.sqrt((part**2).sum() / len(rows))
+        parts.append((part / spread if spread > 0 else part).astype(np.float32))
+    stacked = np.concatenate(parts, axis=1)
+    n_components = min(n_components, *stacked.shape)
+    return PCA(
+        n_components, svd_solver="covariance_eigh" if stacked.shape[1] <= 4096 else "randomized", random_state=0
+    ).fit_transform(stacked)
+
+
+def map_embedding(embedding: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
+    """Two dimensions to look at: UMAP (McInnes et al. 2018, arXiv:1802.03426), or the first two axes where it has no sense.
+
+    Returns
+    -------
+    tuple
+        (n, 2) float32 and what the axes are, "UMAP" or "PCA" (fewer than 10 samples or 3 columns; absent axes are 0).
+    """
+    n, d = embedding.shape
+    if n < 10 or d < 3:
+        return np.pad(embedding[:, :2], ((0, 0), (0, max(0, 2 - d)))).astype(np.float32), "PCA"
+    import umap
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="n_jobs value")  # one job is what a seed asks for
+        return umap.UMAP(n_neighbors=min(15, n - 1), random_state=seed).fit_transform(embedding).astype(
+            np.float32
+        ), "UMAP"
+
+
+def judge_ensemble(
+    probabilities: Sequence[np.ndarray], truth: np.ndarray, development: np.ndarray, classes: Sequence[str]
+) -> EvalResult:
+    """Average the passes' probabilities and compare with the truth; without passes there are no predictions.
+
+    Parameters
+    ----------
+    probabilities
+        One (n, C) array a pass.
+    truth
+        (n,) class codes of the held-out samples.
+    development
+        Class codes of all other samples; gives the majority class.
+    classes
+        Names of the classes.
+    """
+    from sklearn.metrics import balanced_accuracy_score, classification_report, f1_score
+
+    majority = float((truth == np.bincount(development).argmax()).mean())
+    if not len(probabilities):
+        nothing = {"y_pred": [], "y_proba": [], "accuracy": float("nan"), "macro_f1": float("nan")}
+        return EvalResult(truth.tolist(), classes=list(classes), majority_accuracy=majority, **nothing)
+    mean = np.mean(probabilities, axis=0)
+    predicted = mean.argmax(1)
+    labels = np.arange(len(classes))
+    return EvalResult(
+        y_true=truth.tolist(),
+        y_pred=predicted.tolist(),
+        y_proba=mean.tolist(),
+        classes=list(classes),
+        accuracy=float((predicted == truth).mean()),
+        macro_f1=float(f1_score(truth, predicted, labels=labels, average="macro", zero_division=0)),
+        per_pass_acc=[float((p.argmax(1) == truth).mean()) for p in probabilities],
+        report=classification_report(
+            truth, predicted, labels=labels, target_names=list(classes), output_dict=True, zero_division=0
+        ),
+        n_passes=len(probabilities),
+        balanced_accuracy=float(balanced_accuracy_score(truth, predicted)),
+        majority_accuracy=majority,
+    )
+
+
+def bootstrap_intervals(
+    truth: np.ndarray, probability: np.ndarray, n_resamples: int = 1000, seed: int = 0, confidence: float = 0.95
+) -> dict[str, tuple]:
+    """Percentile intervals of the metrics over resampled test samples.
+
+    Resamples are drawn within each class, so that none loses a class.
+
+    Returns
+    -------
+    dict
+        (low, high) of "accuracy", "balanced_accuracy", "macro_f1"; and of "precision", "recall", "f1" two (C,) arrays each.
+    """
+    n_classes = probability.shape[1]
+    predicted = probability.argmax(1)
+    rng = np.random.default_rng([seed, _BOOTSTRAP])
+    counts = np.zeros((n_resamples, n_classes, n_classes))
+    for code in np.unique(truth):
+        row = np.bincount(predicted[truth == code], minlength=n_classes)
+        counts[:, code] = rng.multinomial(row.sum(), row / row.sum(), size=n_resamples)
+    found, present = per_class_scores(counts), counts[0].sum(1) > 0
+    correct = np.trace(counts, axis1=1, axis2=2)
+    values = found | {
+        "accuracy": correct / len(truth),
+        "balanced_accuracy": found["recall"][:, present].mean(1),
+        "macro_f1": found["f1"].mean(1),
+    }
+    tail = (1 - confidence) / 2
+    return {name: tuple(np.quantile(value, [tail, 1 - tail], axis=0)) for name, value in values.items()}
+
+
+def per_class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Precision, recall and F1 of every class from (..., C, C) counts, true classes in rows; 0 where undefined."""
+    hit = np.diagonal(confusion, axis1=-2, axis2=-1)
+    named, there = confusion.sum(-2), confusion.sum(-1)
+
+    def ratio(top, bottom):
+        return np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom > 0)
+
+    return {"precision": ratio(hit, named), "recall": ratio(hit, there), "f1": ratio(2 * hit, named + there)}
+
+
+def calibration_table(truth: np.ndarray, probability: np.ndarray, bins: int = 10) -> tuple[list[dict], float]:
+    """Confidence against accuracy in equal-width bins, and the expected calibration error (Guo et al. 2017).
+
+    Returns
+    -------
+    tuple
+        One row a bin (confidence_low, confidence_high, n, mean_confidence, accuracy; NaN where empty), and the error.
+    """
+    confidence, hit = probability.max(1), probability.argmax(1) == truth
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    rows, error = [], 0.0
+    for number in range(bins):
+        members = bin_of == number
+        n = int(members.sum())
+        mean_confidence = float(confidence[members].mean()) if n else float("nan")
+        accuracy = float(hit[members].mean()) if n else float("nan")
+        rows.append(
+            {
+                "bin": number + 1,
+                "confidence_low": number / bins,
+                "confidence_high": (number + 1) / bins,
+                "n": n,
+                "mean_confidence": mean_confidence,
+                "accuracy": accuracy,
+            }
+        )
+        error += n / len(truth) * abs(mean_confidence - accuracy) if n else 0.0
+    return rows, error

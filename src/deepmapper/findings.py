@@ -1,0 +1,368 @@
+"""Many passes become statements: the tables and the annotated matrix that people read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from . import accumulate, evaluate
+from .passes import PassResult
+from .runner import Findings
+from .store import Features, whole_file
+
+DIRECTIONS = {1: "up", -1: "down", 0: "unclear"}
+_HEADLINE = [
+    f"{metric}{end}" for metric in ("accuracy", "balanced_accuracy", "macro_f1") for end in ("", "_low", "_high")
+]
+
+
+def feature_table(findings: Findings) -> pd.DataFrame:
+    """One row a feature, best first: frequency with its 95 % interval, importance with quartiles, classes, directions.
+
+    Empty, with all its columns, when no pass was accepted.
+    """
+    order = findings.order()
+    frequency = np.array(findings.selection_frequency)[order]
+    intervals = np.array([accumulate.wilson_interval(share, findings.n_accepted) for share in frequency]).reshape(-1, 2)
+    quartiles = np.array(findings.importance_quartiles or [[], []])
+    names = findings.feature_names or [str(i) for i in range(findings.n_features)]
+    table = {
+        "rank": np.arange(1, len(order) + 1),
+        "feature": [names[i] for i in order],
+        "selection_frequency": frequency,
+        "selection_frequency_low": intervals[:, 0],
+        "selection_frequency_high": intervals[:, 1],
+        "median_importance": np.array(findings.median_importance)[order],
+        "importance_q25": quartiles[0][order],
+        "importance_q75": quartiles[1][order],
+        "mean_rank": np.array(findings.mean_rank)[order],
+    }
+    for code, name in enumerate(findings.classes):
+        importance = findings.class_importance[code] if findings.class_importance else []
+        direction = findings.class_direction[code] if findings.class_direction else []
+        table[f"importance[{name}]"] = np.array(importance, dtype=float)[order]
+        table[f"direction[{name}]"] = [DIRECTIONS[direction[i]] for i in order]
+    return pd.DataFrame(table)
+
+
+def pass_table(passes: Sequence[PassResult], controls: Sequence[PassResult], min_accuracy: float) -> pd.DataFrame:
+    """One row a pass, controls last: whether it was accumulated and why not, its accuracy and the references beside it."""
+    rows = []
+    for result in [*passes, *controls]:
+        accepted = not result.permuted and accumulate.accept_pass(result.accuracy, min_accuracy)
+        reason = "" if accepted else "control: trained on permuted labels"
+        if not accepted and not result.permuted:
+            reason = f"accuracy {result.accuracy:.4f} below min_accuracy {min_accuracy:g}"
+        rows.append(
+            {
+                "seed": result.seed,
+                "control": result.permuted,
+                "accepted": accepted,
+                "reason": reason,
+                "accuracy": result.accuracy,
+                "balanced_accuracy": result.balanced_accuracy,
+                "majority_accuracy": result.majority_accuracy,
+                "permuted_accuracy": result.permuted_accuracy,
+                "permutation_p": result.permutation_p,
+                "epochs_run": len(result.history),
+                "stop_epoch": result.stop_epoch,
+                "val_loss": result.history[result.stop_epoch - 1, 1],
+                "completeness_error": result.completeness_error,
+                "n_train": len(result.train_rows),
+                "n_val": len(result.validation_rows),
+                "n_oob": len(result.out_of_bag_rows),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def history_table(results: Sequence[PassResult]) -> pd.DataFrame:
+    """One row an epoch of every pass."""
+    parts = []
+    for result in results:
+        part = pd.DataFrame(result.history, columns=["train_loss", "val_loss", "val_accuracy"])
+        part.insert(0, "epoch", np.arange(1, len(part) + 1))
+        part.insert(0, "control", result.permuted)
+        part.insert(0, "seed", result.seed)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def agreement_table(results: Sequence[PassResult], top_k: int) -> pd.DataFrame:
+    """Every pair of passes: share of the top k in common, and Spearman correlation of the importances."""
+    columns = ["seed_a", "seed_b", "top_k_overlap", "spearman"]
+    if len(results) < 2:
+        return pd.DataFrame(columns=columns)
+    from scipy.stats import rankdata
+
+    k = min(top_k, len(results[0].importance))
+    heads = np.zeros((len(results), len(results[0].importance)), dtype=np.float32)
+    for row, result in enumerate(results):
+        heads[row, accumulate.top_k_set(result.importance.tolist(), k)] = 1
+    overlap = heads @ heads.T / k
+    ranks = rankdata([result.importance for result in results], axis=1)
+    ranks -= ranks.mean(1, keepdims=True)
+    norm = np.sqrt((ranks**2).sum(1))
+    norm[norm == 0] = np.nan  # constant importances correlate with nothing
+    correlation = ranks @ ranks.T / np.outer(norm, norm)
+    first, second = np.triu_indices(len(results), 1)
+    seeds = np.array([result.seed for result in results])
+    return pd.DataFrame(
+        {
+            "seed_a": seeds[first],
+            "seed_b": seeds[second],
+            "top_k_overlap": overlap[first, second].astype(float),
+            "spearman": correlation[first, second],
+        }
+    )
+
+
+def summarise(
+    model: str, findings: Findings, controls: Sequence[PassResult], agreement: pd.DataFrame, top_k: int
+) -> dict:
+    """The state of affairs in one dictionary, ending in a sentence for people."""
+    accuracy = np.array(findings.accuracies)
+    kept = accuracy[np.array(findings.accepted, dtype=bool)]
+    control = np.array([result.accuracy for result in controls])
+    majority, shuffled = float(np.mean(findings.majority_accuracies)), float(np.mean(findings.permuted_accuracies))
+    reference = max([majority, shuffled, *control.tolist()])
+    signal = bool(len(kept) and np.median(kept) > reference)
+    if not len(kept):
+        statement = f"No pass of {findings.n_passes_run} was accepted; there is no ranking."
+    elif signal:
+        statement = (
+            f"Signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is above every reference "
+            f"(largest class {majority:.3f}, shuffled labels {shuffled:.3f}"
+            + (f", best control pass {control.max():.3f})." if len(control) else "; no control pass was trained).")
+        )
+    else:
+        statement = (
+            f"No signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is not above what needs "
+            f"no signal ({reference:.3f}). The ranking is not to be read."
+        )
+    return {
+        "model": model,
+        "statement": statement,
+        "signal": signal,
+        "n_features": findings.n_features,
+        "classes": findings.classes,
+        "n_passes_run": findings.n_passes_run,
+        "n_accepted": findings.n_accepted,
+        "rejected_seeds": [s for s, good in zip(findings.seeds, findings.accepted, strict=True) if not good],
+        "accuracy_mean": _mean(kept),
+        "accuracy_sd": float(kept.std(ddof=1)) if len(kept) > 1 else None,
+        "majority_accuracy": majority,
+        "permuted_accuracy": shuffled,
+        "n_controls": len(control),
+        "control_accuracy_mean": _mean(control),
+        "control_accuracy_max": float(control.max()) if len(control) else None,
+        "top_k": top_k,
+        "mean_top_k_overlap": _mean(agreement["top_k_overlap"].to_numpy(dtype=float)),
+        "mean_spearman": _mean(agreement["spearman"].to_numpy(dtype=float)),
+        "completeness_error_max": _worst(findings.completeness_errors),
+        "notes": findings.notes,
+    }
+
+
+def prediction_table(
+    features: Features, passes: Sequence[PassResult], test_probability: np.ndarray
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """What was predicted for every sample by passes that had not trained on it.
+
+    Test samples carry the ensemble's prediction; development samples the average of the passes that had them out of bag;
+    those that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities).
+
+    Returns
+    -------
+    tuple
+        The table, and the (n, C) probabilities.
+    """
+    total = np.zeros((len(features.y), len(features.classes)))
+    times = np.zeros(len(features.y))
+    for result in passes:
+        rows = features.development[result.out_of_bag_rows]
+        total[rows] += result.out_of_bag_probability
+        times[rows] += 1
+    probability = np.divide(total, times[:, None], out=np.full_like(total, np.nan), where=times[:, None] > 0)
+    if len(test_probability):
+        probability[features.test] = test_probability
+    known = ~np.isnan(probability[:, 0])
+    names = np.array(features.classes, dtype=object)
+    predicted = np.full(len(features.y), None, dtype=object)
+    predicted[known] = names[probability[known].argmax(1)]
+    split = np.where(times > 0, "out_of_bag", "none").astype(object)
+    split[features.test] = "test"
+    confidence = np.full(len(features.y), np.nan)
+    confidence[known] = probability[known].max(1)
+    table = pd.DataFrame(
+        {
+            "cell": features.samples,
+            "split": split,
+            "label": names[features.y],
+            "prediction": predicted,
+            "confidence": confidence,
+        }
+    )
+    return table, probability
+
+
+def metrics(
+    result: evaluate.EvalResult, bins: int, n_resamples: int, seed: int
+) -> tuple[dict, dict[str, pd.DataFrame]]:
+    """Numbers and tables of a final evaluation, each with 95 % bootstrap intervals over the test samples.
+
+    Returns
+    -------
+    tuple
+        A dictionary for metrics.json, and the tables "per_class", "confusion" and "calibration".
+    """
+    from sklearn.metrics import confusion_matrix, log_loss
+
+    truth, probability = np.array(result.y_true), np.array(result.y_proba)
+    n_classes = len(result.classes)
+    if not result.n_passes:
+        return _no_metrics(result)
+    intervals = evaluate.bootstrap_intervals(truth, probability, n_resamples, seed)
+    bins_table, ece = evaluate.calibration_table(truth, probability, bins)
+    counts = confusion_matrix(truth, probability.argmax(1), labels=np.arange(n_classes))
+    one_hot = np.eye(n_classes)[truth]
+    numbers: dict = {"n_test": len(truth), "n_passes": result.n_passes}
+    for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+        numbers |= {name: getattr(result, name), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
+    numbers |= {
+        "majority_accuracy": result.majority_accuracy,
+        "log_loss": float(log_loss(truth, probability, labels=np.arange(n_classes))),
+        "brier": float(((probability - one_hot) ** 2).sum(1).mean()),
+        "ece": ece,
+        "per_pass_accuracy_mean": _mean(np.array(result.per_pass_acc)),
+        "per_pass_accuracy": result.per_pass_acc,
+        "classes": result.classes,
+    }
+    per_class = pd.DataFrame({"class": result.classes})
+    for name, scores in evaluate.per_class_scores(counts).items():
+        per_class[name], per_class[f"{name}_low"], per_class[f"{name}_high"] = scores, *intervals[name]
+    per_class["support"] = counts.sum(1)
+    confusion = pd.DataFrame(counts, columns=result.classes)
+    confusion.insert(0, "true", result.classes)
+    return numbers, {"per_class": per_class, "confusion": confusion, "calibration": pd.DataFrame(bins_table)}
+
+
+def _no_metrics(result: evaluate.EvalResult) -> tuple[dict, dict[str, pd.DataFrame]]:
+    """The same numbers and tables when no pass was accepted: there, and empty."""
+    numbers = dict.fromkeys([*_HEADLINE, "log_loss", "brier", "ece", "per_pass_accuracy_mean"])
+    numbers |= {"n_test": len(result.y_true), "n_passes": 0, "majority_accuracy": result.majority_accuracy}
+    numbers |= {"per_pass_accuracy": [], "classes": result.classes}
+    scores = [f"{score}{end}" for score in ("precision", "recall", "f1") for end in ("", "_low", "_high")]
+    return numbers, {
+        "per_class": pd.DataFrame(columns=["class", *scores, "support"]),
+        "confusion": pd.DataFrame(columns=["true", *result.classes]),
+        "calibration": pd.DataFrame(
+            columns=["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"]
+        ),
+    }
+
+
+def model_table(
+    summaries: Sequence[dict], metrics_of: Sequence[dict], baseline: dict, kinds: dict[str, str]
+) -> pd.DataFrame:
+    """One row a model, what it reached on the test split beside its passes; logistic regression last."""
+    rows = []
+    for summary, numbers in zip(summaries, metrics_of, strict=True):
+        rows.append(
+            {
+                "model": summary["model"],
+                "kind": kinds[summary["model"]],
+                "n_passes": numbers["n_passes"],
+                "per_pass_accuracy_mean": numbers["per_pass_accuracy_mean"],
+                **_headline(numbers),
+                "control_accuracy_mean": summary["control_accuracy_mean"],
+                "signal": summary["signal"],
+                "top_k_overlap": summary["mean_top_k_overlap"],
+            }
+        )
+    rows.append({"model": "linear_baseline", "kind": "logistic regression", "n_passes": 1, **_headline(baseline)})
+    return pd.DataFrame(rows)
+
+
+def _headline(numbers: dict) -> dict:
+    return {name: numbers[name] for name in [*_HEADLINE, "ece", "majority_accuracy"]}
+
+
+def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.DataFrame, embedding: dict, about: dict):
+    """Put the findings into an AnnData, where a scanpy user looks for them; change it in place and return it.
+
+    `var` gets the statistics (deepmapper_*), `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up, -1
+    down, 0 unclear) one column a class, `obs` the predictions, `obsm["X_deepmapper"]` the embedding and
+    ``["X_deepmapper_umap"]`` (or ``_pca``) its map, `uns["deepmapper"]` the rest. Samples that were left out of the analysis are left out here.
+    """
+    adata = adata[list(features.samples)].copy()
+    if len(table):
+        by_feature = table.set_index("feature").loc[list(features.names)]
+        for column in ("rank", "selection_frequency", "median_importance", "mean_rank"):
+            adata.var[f"deepmapper_{column}"] = by_feature[column].to_numpy()
+        signs = {name: sign for sign, name in DIRECTIONS.items()}
+        for slot, prefix in (("deepmapper_importance", "importance"), ("deepmapper_direction", "direction")):
+            columns = {name: by_feature[f"{prefix}[{name}]"] for name in features.classes}
+            if prefix == "direction":
+                columns = {name: values.map(signs).astype(np.int8) for name, values in columns.items()}
+            adata.varm[slot] = pd.DataFrame(columns, index=adata.var_names)
+    adata.obs["deepmapper_label"] = pd.Categorical(predictions["label"], categories=list(features.classes))
+    adata.obs["deepmapper_prediction"] = pd.Categorical(predictions["prediction"], categories=list(features.classes))
+    adata.obs["deepmapper_confidence"] = predictions["confidence"].to_numpy()
+    adata.obs["deepmapper_split"] = pd.Categorical(predictions["split"], categories=["test", "out_of_bag", "none"])
+    adata.obsm["X_deepmapper"] = embedding["embedding"]
+    adata.obsm[f"X_deepmapper_{str(embedding['basis']).lower()}"] = embedding["map"]
+    adata.uns["deepmapper"] = {
+        name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in about.items()
+    }
+    return adata
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a tab-separated table whole: six significant digits, empty where there is no value."""
+    with whole_file(path) as tmp:
+        table.to_csv(tmp, sep="\t", index=False, float_format="%.6g")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read what `write_table` wrote; names stay text, also those that look like numbers or like "NA"."""
+    text = dict.fromkeys(("feature", "cell", "label", "prediction", "class", "true", "model", "reason"), str)
+    return pd.read_csv(
+        path, sep="\t", dtype=text, keep_default_na=False, na_values={column: [""] for column in _columns(path)}
+    )
+
+
+def _columns(path: str | Path) -> list[str]:
+    with open(path) as file:
+        return file.readline().rstrip("\n").split("\t")
+
+
+def write_json(value: dict, path: str | Path) -> None:
+    """Write JSON whole; NaN becomes null, which every reader accepts."""
+
+    def plain(item):
+        if isinstance(item, dict):
+            return {str(key): plain(inner) for key, inner in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [plain(inner) for inner in item]
+        if isinstance(item, np.generic):
+            item = item.item()
+        return None if isinstance(item, float) and not math.isfinite(item) else item
+
+    with whole_file(path) as tmp:
+        tmp.write_text(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def _mean(values: np.ndarray) -> float | None:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else None
+
+
+def _worst(errors: Sequence[float]) -> float | None:
+    known = [error for error in errors if not math.isnan(error)]
+    return max(known) if known else None

@@ -1,0 +1,401 @@
+"""One pass: arrange the features, train a network, attribute back to the features.
+
+A pass depends on the features, the settings, its seed and this package's source, and on nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from . import backbones
+from .config import BackboneSpec, DeepMapperConfig
+from .errors import InputError
+from .splits import check_class_sizes, hold_out
+from .store import whole_file
+from .transform import inverse_permutation, permutation
+
+if TYPE_CHECKING:
+    import torch
+
+# Above this, the quadrature of integrated gradients is too coarse for the contributions to be what they are called.
+COMPLETENESS_BOUND = 0.05
+_PERMUTATIONS = 999
+# what each draw of a pass is for; the second word of its seed
+_OUT_OF_BAG, _VALIDATION, _REFERENCE, _LABELS, _ATTRIBUTED = range(5)
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """Everything one pass found.
+
+    p features, C classes. Rows count within the samples that the pass was given.
+
+    Attributes
+    ----------
+    seed
+        Seed of everything the pass drew.
+    permuted
+        Whether it trained on permuted labels (a control).
+    settings
+        The configuration, as a plain dictionary.
+    classes
+        Names of the classes.
+    accuracy, balanced_accuracy
+        On the out-of-bag samples; balanced is the mean recall of the classes.
+    majority_accuracy
+        What always naming the largest class of the training samples reaches there.
+    permuted_accuracy, permutation_p
+        Mean accuracy of the pass's own predictions against the shuffled out-of-bag labels, and the share of
+        shuffles (999, plus one) that reach `accuracy`.
+    stop_epoch
+        Epoch whose weights were kept.
+    history
+        (epochs, 3) training loss, validation loss, validation accuracy.
+    importance
+        (p,) mean size of the feature's contribution over the attributed samples, classes weighted as they occur.
+    class_importance
+        (C, p) the same over the samples of each class; NaN for a class without attributed samples.
+    class_slope
+        (C, p) mean of how the class's score moves when the feature rises; its sign is the direction.
+    completeness_error
+        Of integrated gradients (see `attribution.PixelAttribution`), else NaN.
+    train_rows, validation_rows, out_of_bag_rows
+        Who trained, validated, judged.
+    out_of_bag_probability
+        (n out-of-bag, C) predicted probabilities.
+    weights
+        The network's state, by name.
+    """
+
+    seed: int
+    permuted: bool
+    settings: dict
+    classes: tuple[str, ...]
+    accuracy: float
+    balanced_accuracy: float
+    majority_accuracy: float
+    permuted_accuracy: float
+    permutation_p: float
+    stop_epoch: int
+    completeness_error: float
+    history: np.ndarray
+    importance: np.ndarray
+    class_importance: np.ndarray
+    class_slope: np.ndarray
+    train_rows: np.ndarray
+    validation_rows: np.ndarray
+    out_of_bag_rows: np.ndarray
+    out_of_bag_probability: np.ndarray
+    weights: dict[str, np.ndarray] = field(repr=False)
+
+    def save(self, path: str | Path) -> None:
+        """Write all of it to an .npz without pickles; the file appears whole or not at all."""
+        scalars, arrays = {}, {}
+        for name, value in vars(self).items():
+            if name == "weights":
+                arrays |= {f"weights/{key}": array for key, array in value.items()}
+            elif isinstance(value, np.ndarray):
+                arrays[name] = value
+            else:
+                scalars[name] = value
+        with whole_file(path) as tmp:
+            np.savez(tmp, about=np.array(json.dumps(scalars)), **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path, weights: bool = True) -> PassResult:
+        """Read what `save` wrote; `weights=False` leaves them out, which is quicker.
+
+        Raises
+        ------
+        InputError
+            If the file is not a whole pass.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                scalars = json.loads(str(file["about"]))
+                arrays = {
+                    name: file[name] for name in file.files if name != "about" and not name.startswith("weights/")
+                }
+                state = {
+                    n.removeprefix("weights/"): file[n] for n in file.files if weights and n.startswith("weights/")
+                }
+            scalars["classes"] = tuple(scalars["classes"])
+            return cls(**scalars, **arrays, weights=state)
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
+        except Exception as error:  # zipfile.BadZipFile and zlib.error, without importing both for one line
+            raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
+
+    @property
+    def config(self) -> DeepMapperConfig:
+        """The settings as the dataclass they came from."""
+        return config_from_dict(self.settings)
+
+
+def config_from_dict(settings: dict) -> DeepMapperConfig:
+    """Inverse of `dataclasses.asdict` for a `DeepMapperConfig`."""
+    from .config import AugmentConfig
+
+    nested = {"backbone": BackboneSpec(**settings["backbone"]), "augment": AugmentConfig(**settings["augment"])}
+    return DeepMapperConfig(**{**settings, **nested})
+
+
+def train_pass(
+    X: np.ndarray | sp.csr_matrix,
+    y: np.ndarray,
+    classes: tuple[str, ...],
+    config: DeepMapperConfig,
+    seed: int,
+    *,
+    rows: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    permute_labels: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> PassResult:
+    """Arrange, split, train, judge and attribute, all by `seed`.
+
+    Parameters
+    ----------
+    X
+        (n, p) float32, dense or CSR; read a batch at a time.
+    y
+        (n,) class codes, 0 .. len(classes) - 1.
+    classes
+        Names of the classes.
+    config
+        Settings; `n_passes`, `min_accuracy`, `max_tries`, `top_k` and `seed` do not touch a single pass.
+    seed
+        Of the arrangement, the split, the weights, the batch order and everything else.
+    rows
+        Rows of `X` that the pass may see (the development part); None for all.
+    groups
+        (n,) group codes; whole groups go to training, validation or out-of-bag.
+    permute_labels
+        Shuffle the labels first: a control, whose accuracy is what this network reaches without any signal.
+    tell
+        Receives progress, a line an epoch.
+
+    Raises
+    ------
+    InputError
+        If a class is too small to divide, or training diverges.
+    """
+    from . import training
+
+    rows = np.arange(X.shape[0]) if rows is None else rows
+    y = y[rows]
+    groups = None if groups is None else groups[rows]
+    if permute_labels:
+        y = _permuted(y, groups, np.random.default_rng([seed, _LABELS]))
+    train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
+    where = training.device()
+    with training.seeded(seed):
+        images = image_maker(X, config, seed, where, rows)
+        model = backbones.build(_sized(config, X.shape[1]), len(classes), X.shape[1]).to(where)
+        trained = training.fit(model, images, y, train, validation, config, tell)
+        probability = softmax(training.predict(model, images, out_of_bag))
+        judged = _judge(probability, y[out_of_bag], y[train], seed)
+        found = _attribute(model, images, y, train, out_of_bag, config, seed, X.shape[1], len(classes))
+        state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
+    tell(
+        f"{'control ' if permute_labels else ''}pass {seed}: out-of-bag accuracy {judged['accuracy']:.3f} "
+        f"(largest class {judged['majority_accuracy']:.3f}, shuffled {judged['permuted_accuracy']:.3f}), "
+        f"weights of epoch {trained.stop_epoch} of {len(trained.history)}"
+    )
+    return PassResult(
+        seed=seed,
+        permuted=permute_labels,
+        settings=pass_settings(config),
+        classes=tuple(classes),
+        stop_epoch=trained.stop_epoch,
+        history=trained.history,
+        train_rows=train,
+        validation_rows=validation,
+        out_of_bag_rows=out_of_bag,
+        out_of_bag_probability=probability,
+        weights=state,
+        **judged,
+        **found,
+    )
+
+
+def pass_settings(config: DeepMapperConfig) -> dict:
+    """The settings as plain builtins, without those that do not touch a single pass."""
+    beyond = {"n_passes", "min_accuracy", "max_tries", "top_k", "seed"}
+    return {name: value for name, value in asdict(config).items() if name not in beyond}
+
+
+def draw_split(
+    y: np.ndarray, config: DeepMapperConfig, seed: int, groups: np.ndarray | None, classes: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw training, validation (empty without early stopping) and out-of-bag rows, stratified by class."""
+    parts = (
+        "one each to train, validate and judge out of bag"
+        if config.early_stop
+        else "one each to train and judge out of bag"
+    )
+    check_class_sizes(y, 3 if config.early_stop else 2, parts, classes)
+    kept, out_of_bag = hold_out(y, config.test_size, [seed, _OUT_OF_BAG], groups, classes)
+    if not config.early_stop:
+        return kept, kept[:0], out_of_bag
+    inner = None if groups is None else groups[kept]
+    train, validation = hold_out(y[kept], config.val_size, [seed, _VALIDATION], inner, classes)
+    return kept[train], kept[validation], out_of_bag
+
+
+def image_maker(
+    X, config: DeepMapperConfig, seed: int, where: torch.device, rows: np.ndarray | None = None
+) -> Callable[[np.ndarray], torch.Tensor]:
+    """Return a function from row numbers to images in the arrangement of `seed`.
+
+    The images, (batch, in_chans, side, side) float32 on `where`, are made a batch at a time: the values that are there
+    are scattered to their pixels, the rest stays zero.
+
+    Parameters
+    ----------
+    X
+        (n, p) dense or CSR.
+    config
+        Gives image size, buffer, channels and whether features are permuted.
+    seed
+        Of the arrangement.
+    where
+        Device of the images.
+    rows
+        Rows of `X` that the numbers count within; None for all.
+    """
+    import torch
+
+    n_features = X.shape[1]
+    side = backbones.resolve_side(config.backbone, n_features, config.buffer)
+    pixel = np.asarray(inverse_permutation(arrangement(config, seed, n_features)))
+    sparse = sp.issparse(X)
+
+    def images(numbers: np.ndarray) -> torch.Tensor:
+        values = X[numbers if rows is None else rows[numbers]]
+        flat = np.zeros((len(numbers), side * side), dtype=np.float32)
+        if sparse:
+            flat[np.repeat(np.arange(len(numbers)), np.diff(values.indptr)), pixel[values.indices]] = values.data
+        else:
+            flat[:, pixel] = values
+        one = torch.from_numpy(flat.reshape(-1, 1, side, side)).to(where)
+        return one.expand(-1, config.backbone.in_chans, -1, -1)
+
+    return images
+
+
+def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[int]:
+    """The order of the features on the pixels of pass `seed`."""
+    return list(range(n_features)) if config.index_features else permutation(seed, n_features)
+
+
+def restore_model(result: PassResult, n_features: int):
+    """Rebuild the network of a pass with its weights, in evaluation mode, on the device at hand."""
+    import torch
+
+    from . import training
+
+    config = result.config
+    with training.seeded(result.seed):
+        model = backbones.build(_sized(config, n_features), len(result.classes), n_features)
+    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in result.weights.items()})
+    return model.to(training.device()).eval()
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Probabilities of (n, C) scores, in float64."""
+    scores = scores.astype(np.float64)
+    exponential = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return exponential / exponential.sum(axis=1, keepdims=True)
+
+
+def _sized(config: DeepMapperConfig, n_features: int) -> BackboneSpec:
+    """The backbone with its image size derived, extra pixels included."""
+    side = backbones.resolve_side(config.backbone, n_features, config.buffer)
+    return BackboneSpec(**{**vars(config.backbone), "img_size": side})
+
+
+def _permuted(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle labels: freely; within groups that hold several classes; between groups where each holds one."""
+    if groups is None:
+        return rng.permutation(y)
+    codes, first = np.unique(groups, return_index=True)
+    if all(len(np.unique(y[groups == code])) == 1 for code in codes):
+        label_of = dict(zip(codes.tolist(), rng.permutation(y[first]).tolist(), strict=True))
+        return np.array([label_of[code] for code in groups.tolist()], dtype=y.dtype)
+    shuffled = y.copy()
+    for code in codes:
+        members = np.flatnonzero(groups == code)
+        shuffled[members] = rng.permutation(y[members])
+    return shuffled
+
+
+def _judge(probability: np.ndarray, truth: np.ndarray, training_labels: np.ndarray, seed: int) -> dict[str, float]:
+    """Accuracy on the out-of-bag samples beside what it takes no model to reach."""
+    predicted = probability.argmax(1)
+    accuracy = float((predicted == truth).mean())
+    rng = np.random.default_rng([seed, _REFERENCE])
+    shuffled = np.array([(predicted == rng.permutation(truth)).mean() for _ in range(_PERMUTATIONS)])
+    return {
+        "accuracy": accuracy,
+        "balanced_accuracy": float(np.mean([(predicted[truth == c] == c).mean() for c in np.unique(truth)])),
+        "majority_accuracy": float((truth == np.bincount(training_labels).argmax()).mean()),
+        "permuted_accuracy": float(shuffled.mean()),
+        "permutation_p": float((1 + (shuffled >= accuracy - 1e-12).sum()) / (1 + _PERMUTATIONS)),
+    }
+
+
+def _attribute(model, images, y, train, out_of_bag, config, seed, n_features, n_classes) -> dict:
+    from .attribution import attribute
+
+    chosen = _spread(out_of_bag, y, config.attribution_samples, np.random.default_rng([seed, _ATTRIBUTED]))
+    baseline = _mean_image(images, train, config.batch_size) if config.baseline == "mean" else None
+    found = attribute(
+        model, images(chosen), y[chosen], config.attribution, baseline, config.ig_steps, config.ig_internal_batch
+    )
+    pixel = np.asarray(inverse_permutation(arrangement(config, seed, n_features)))
+    size, slope = np.abs(found.contribution[:, pixel]), found.slope[:, pixel]
+    # the chosen are spread over the classes; the overall importance weights classes as they occur out of bag
+    share = np.bincount(y[out_of_bag], minlength=n_classes) / len(out_of_bag)
+    class_size = np.full((n_classes, n_features), np.nan, dtype=np.float32)
+    class_slope = np.full((n_classes, n_features), np.nan, dtype=np.float32)
+    overall, weight = np.zeros(n_features), 0.0
+    for code in np.unique(y[chosen]):
+        of_class = y[chosen] == code
+        class_size[code] = size[of_class].mean(0)
+        class_slope[code] = slope[of_class].mean(0)
+        overall += share[code] * class_size[code]
+        weight += share[code]
+    return {
+        "importance": (overall / weight).astype(np.float32),
+        "class_importance": class_size,
+        "class_slope": class_slope,
+        "completeness_error": found.completeness_error,
+    }
+
+
+def _spread(rows: np.ndarray, y: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Choose at most `most` rows, taking from the classes in turn until they run out."""
+    if len(rows) <= most:
+        return rows
+    rows = rng.permutation(rows)
+    turn = np.empty(len(rows), dtype=np.int64)
+    for code in np.unique(y[rows]):
+        members = np.flatnonzero(y[rows] == code)
+        turn[members] = np.arange(len(members))
+    return np.sort(rows[np.argsort(turn, kind="stable")[:most]])
+
+
+def _mean_image(images, rows: np.ndarray, batch_size: int):
+    """Average image of `rows`, summed in float64, a batch at a time."""
+    total = sum(images(rows[i : i + batch_size]).double().sum(0) for i in range(0, len(rows), batch_size))
+    return (total / len(rows)).float()

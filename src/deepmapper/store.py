@@ -1,0 +1,193 @@
+"""The features every pass reads: a memory-mapped matrix with its labels, split and names, written once.
+
+A folder holds `features.json` (what it is) and plain .npy files: ``matrix.data``, ``matrix.indices`` and
+``matrix.indptr`` of a CSR matrix, or ``matrix.dense``; ``labels``, ``split`` and, where given, ``groups``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+from .errors import InputError
+
+FORMAT = 1
+DEVELOPMENT, TEST = 0, 1
+
+
+@dataclass(frozen=True)
+class Features:
+    """Samples × features with what is known of both.
+
+    Attributes
+    ----------
+    X
+        (n, p) float32, CSR or dense; memory-mapped when read from a store.
+    y
+        (n,) int64 class codes, 0 .. len(classes) - 1.
+    classes
+        Name of every class.
+    names
+        Name of every feature.
+    samples
+        Name of every sample; empty when unknown.
+    split
+        (n,) uint8: 0 development, 1 the fixed test split.
+    groups
+        (n,) int64 group codes, or None.
+    about
+        Whatever else `features.json` says: normalisation, source, settings.
+    """
+
+    X: sp.csr_matrix | np.ndarray
+    y: np.ndarray
+    classes: tuple[str, ...]
+    names: tuple[str, ...]
+    samples: tuple[str, ...]
+    split: np.ndarray
+    groups: np.ndarray | None = None
+    about: dict = field(default_factory=dict)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features p."""
+        return self.X.shape[1]
+
+    @property
+    def development(self) -> np.ndarray:
+        """Rows that passes may see."""
+        return np.flatnonzero(self.split == DEVELOPMENT)
+
+    @property
+    def test(self) -> np.ndarray:
+        """Rows that only the final evaluation may see."""
+        return np.flatnonzero(self.split == TEST)
+
+
+def check_finite(X, samples=None, names=None) -> None:
+    """Refuse NaN and infinite values, naming the first one.
+
+    Raises
+    ------
+    InputError
+        With the row and column of the first such value and their number.
+    """
+    values = X.data if sp.issparse(X) else X
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return
+    if sp.issparse(X):
+        first = int(np.argmax(bad))
+        csr = X.tocsr()
+        row, column = int(np.searchsorted(csr.indptr, first, side="right") - 1), int(csr.indices[first])
+    else:
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+    value = values[bad].ravel()[0]
+    raise InputError(
+        f"the matrix holds {int(bad.sum())} value(s) that are NaN or infinite, the first ({value}) at sample "
+        f"{samples[row] if samples is not None and len(samples) else row}, feature "
+        f"{names[column] if names is not None and len(names) else column}: expected finite numbers. "
+        f"Fill or remove them before the analysis."
+    )
+
+
+def write_features(folder: str | Path, features: Features) -> None:
+    """Write a store; the folder appears whole or not at all, an existing one is replaced."""
+    folder = Path(folder)
+    with _whole_folder(folder) as tmp:
+        if sp.issparse(features.X):
+            index = np.int32 if features.X.nnz < 2**31 else np.int64  # one type for both, or scipy copies
+            np.save(tmp / "matrix.data.npy", features.X.data.astype(np.float32, copy=False))
+            np.save(tmp / "matrix.indices.npy", features.X.indices.astype(index, copy=False))
+            np.save(tmp / "matrix.indptr.npy", features.X.indptr.astype(index, copy=False))
+        else:
+            np.save(tmp / "matrix.dense.npy", np.asarray(features.X, dtype=np.float32))
+        np.save(tmp / "labels.npy", features.y.astype(np.int64))
+        np.save(tmp / "split.npy", features.split.astype(np.uint8))
+        if features.groups is not None:
+            np.save(tmp / "groups.npy", features.groups.astype(np.int64))
+        about = {
+            "format": FORMAT,
+            "shape": list(features.X.shape),
+            "classes": list(features.classes),
+            "about": features.about,
+            "names": list(features.names),
+            "samples": list(features.samples),
+        }
+        (tmp / "features.json").write_text(json.dumps(about, indent=0) + "\n")
+
+
+def open_features(folder: str | Path) -> Features:
+    """Open a store without reading its matrix into memory.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a store of this version.
+    """
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / "features.json").read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} is not a feature store ({error}): run the rule prepare_features first") from error
+    if about["format"] != FORMAT:
+        raise InputError(
+            f"{folder} has format {about['format']}, expected {FORMAT}: run the rule prepare_features again"
+        )
+
+    def array(name: str) -> np.ndarray:
+        return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+    X: sp.csr_matrix | np.ndarray
+    if (folder / "matrix.dense.npy").exists():
+        X = array("matrix.dense")
+    else:
+        parts = (array("matrix.data"), array("matrix.indices"), array("matrix.indptr"))
+        X = sp.csr_matrix(parts, shape=tuple(about["shape"]), copy=False)
+    return Features(
+        X=X,
+        y=np.array(array("labels")),
+        classes=tuple(about["classes"]),
+        names=tuple(about["names"]),
+        samples=tuple(about["samples"]),
+        split=np.array(array("split")),
+        groups=np.array(array("groups")) if (folder / "groups.npy").exists() else None,
+        about=about["about"],
+    )
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what is written there takes its place at the end, or vanishes on an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # the ending stays last, since writers choose a format by it
+    tmp = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield tmp
+        os.replace(tmp, path)
+    finally:
+        tmp.unlink(missing_ok=True)
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    tmp = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        yield tmp
+        tmp.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        tmp.rename(folder)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)

@@ -1,0 +1,95 @@
+"""An embedding without labels: a convolutional (variational) autoencoder on the pseudo-images.
+
+Source of the variational form: Kingma & Welling 2014 (arXiv:1312.6114).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .config import DeepMapperConfig
+from .errors import InputError
+
+
+def embed_unsupervised(
+    X,
+    config: DeepMapperConfig | None = None,
+    beta: float = 1.0,
+    latent_dim: int = 32,
+    seed: int = 0,
+    mode: str = "vae",
+    tell: Callable[[str], None] = lambda line: None,
+) -> np.ndarray:
+    """Train an autoencoder on the images of all samples and return their codes.
+
+    Parameters
+    ----------
+    X
+        (n_samples, n_features), dense or sparse, finite.
+    config
+        Gives epochs, batch size, learning rate, buffer, whether features are permuted, and the option ``width`` of
+        `backbone.extra`; None takes the defaults.
+    beta
+        Weight of the Kullback-Leibler term ("vae" only).
+    latent_dim
+        Length of a code.
+    seed
+        Of the arrangement, the weights, the batch order and the sampled codes.
+    mode
+        "vae" (sampled code, reconstruction + beta × divergence) or "ae" (plain code, reconstruction only).
+    tell
+        Receives one line an epoch.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_samples, latent_dim) float32: means of the codes.
+
+    Raises
+    ------
+    InputError
+        If the data or an argument cannot be used, or training diverges.
+    """
+    from .runner import as_matrix
+
+    if mode not in ("vae", "ae"):
+        raise InputError(f"mode={mode!r}: expected 'vae' or 'ae'")
+    if beta < 0 or latent_dim < 1:
+        raise InputError(
+            f"beta={beta!r}, latent_dim={latent_dim!r}: expected beta of 0 or more and latent_dim of 1 or more"
+        )
+    config = config or DeepMapperConfig()
+    config.check()
+    X, _ = as_matrix(X)
+
+    import torch
+
+    from . import _networks, backbones, training
+    from .passes import image_maker
+
+    where = training.device()
+    rows = np.arange(X.shape[0])
+    with training.seeded(seed):
+        images = image_maker(X, config, seed, where)
+        side = backbones.resolve_side(config.backbone, X.shape[1], config.buffer)
+        width = config.backbone.extra.get("width", 32)
+        model = _networks.ConvAutoencoder(side, config.backbone.in_chans, latent_dim, width).to(where)
+        optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        for epoch in range(config.epochs):
+            model.train()
+            total = 0.0
+            for batch in training.batches(rows, config.batch_size):
+                loss = model.loss(images(batch), beta if mode == "vae" else None)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                total += loss.item() * len(batch)
+            if not np.isfinite(total):
+                raise InputError(
+                    f"training diverged in epoch {epoch + 1}: lower lr (now {config.lr:g}) or scale the values"
+                )
+            tell(f"epoch {epoch + 1}/{config.epochs}  loss {total / len(rows):.4f}")
+        model.eval()
+        return training.embed(model, images, rows)

@@ -1,0 +1,81 @@
+# Settings, the package, and what several stages share.
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# The package is used where it lies, here and in every job, installed or not.
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+SOURCE = ROOT / "src"
+sys.path.insert(0, str(SOURCE))
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(
+        filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])
+    )
+)
+
+from deepmapper import settings as deepmapper_settings
+from deepmapper.errors import InputError
+from deepmapper.provenance import source_hash
+
+
+def read_settings():
+    """The configuration, checked, with every default filled in; says which settings cannot act."""
+    schema = deepmapper_settings.load_schema(
+        ROOT / "workflow" / "schemas" / "config.schema.yaml"
+    )
+    try:
+        checked = deepmapper_settings.validate_config(config, schema)
+        check_files(checked)
+    except InputError as error:
+        raise WorkflowError(str(error))
+    if is_main_process():
+        for sentence in deepmapper_settings.config_warnings(checked):
+            logger.warning(f"Note: {sentence}")
+    return checked
+
+
+def is_main_process():
+    """Whether this is the process that a person started, not that of a single job."""
+    return workflow.exec_mode.name == "DEFAULT"
+
+
+def check_files(checked):
+    """Refuse files that the configuration names and that do not exist."""
+    named = [("matrix.path", checked["matrix"]["path"])]
+    named += [
+        ("matrix.populations", p["path"]) for p in checked["matrix"]["populations"]
+    ]
+    named += [("labels.table", checked["labels"]["table"])]
+    missing = [
+        f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
+        for key, path in named
+        if path and not Path(path).exists()
+    ]
+    if missing:
+        raise InputError(
+            "the configuration names what is not there:\n  - "
+            + "\n  - ".join(missing)
+            + "\nGive paths from the folder in which snakemake runs, or absolute ones."
+        )
+
+
+SETTINGS = read_settings()
+RESULTS = SETTINGS["results"]
+MODELS = list(SETTINGS["models"])
+_PASSES = SETTINGS["passes"]
+SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_passes"]))
+CONTROL_SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_permuted"]))
+
+
+wildcard_constraints:
+    model="|".join(map(re.escape, MODELS)),
+    seed=r"\d+",
+
+
+def grow(amount):
+    """A resource that grows with every attempt."""
+    return lambda wildcards, attempt: amount * attempt
