@@ -31,8 +31,8 @@ class PixelAttribution:
         (n, pixels) how the score moves when the pixel's value is raised: the gradient, averaged along the path for
         integrated gradients; for occlusion the contribution over the value's distance from the baseline.
     completeness_error
-        Integrated gradients only, else NaN: mean \\|f(x) - f(baseline) - sum of contributions\\| over
-        mean \\|f(x) - f(baseline)\\|; 0 for an exact integral.
+        Integrated gradients only, else NaN: the mean size of f(x) - f(baseline) - sum of contributions over the mean
+        size of f(x) - f(baseline); 0 for an exact integral.
     """
 
     contribution: np.ndarray
@@ -96,7 +96,7 @@ def attribute(
     elif method == "occlusion":
         contribution, slope = _occlude(model, images, reference, targets, ig_internal_batch)
     else:
-        slope = Saliency(model).attribute(images, target=targets, abs=False)
+        slope = Saliency(model).attribute(images.clone().requires_grad_(), target=targets, abs=False)
         contribution = slope.abs() if method == "saliency" else slope * images
     return PixelAttribution(_flat(contribution), _flat(slope), completeness_error)
 

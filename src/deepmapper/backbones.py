@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .config import BackboneSpec
 from .errors import InputError
-from .transform import image_side, square_dim
+from .transform import square_dim
 
 # kind -> (class in _networks, options that BackboneSpec.extra may hold)
 _KINDS = {
@@ -35,13 +35,41 @@ def resolve_side(spec: BackboneSpec, n_features: int, buffer: int = 0) -> int:
     smallest = square_dim(n_features, buffer)
     if spec.img_size and spec.img_size < smallest:
         raise InputError(
-            f"img_size={spec.img_size}: {n_features} features and {buffer} extra pixels need a side of at least {smallest}. "
-            f"Set img_size to 0 to have it derived."
+            f"img_size={spec.img_size}: {n_features} features and {buffer} extra pixels need a side of at least "
+            f"{smallest}. Set img_size to 0 to have it derived."
         )
     return spec.img_size or smallest
 
 
-def build(spec: BackboneSpec, num_classes: int, n_features: int):
+def check(spec: BackboneSpec) -> None:
+    """Refuse what `build` cannot build, without torch.
+
+    Raises
+    ------
+    BackboneUnavailable
+        If there is no such kind, or it has no pretrained weights.
+    InputError
+        If an option is unknown.
+    """
+    if spec.kind not in _KINDS:
+        raise BackboneUnavailable(
+            f"kind={spec.kind!r} is not a known network: expected one of {', '.join(available())}"
+        )
+    if spec.pretrained:
+        raise BackboneUnavailable(
+            f"kind={spec.kind!r} has no pretrained weights (those of photographs do not carry over to pseudo-images): "
+            f"set pretrained to False"
+        )
+    options = _KINDS[spec.kind][1]
+    unknown = sorted(set(spec.extra) - set(options))
+    if unknown:
+        raise InputError(
+            f"extra={spec.extra!r}: {spec.kind} does not know {', '.join(unknown)}; "
+            f"expected {', '.join(options) if options else 'nothing'}"
+        )
+
+
+def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
     """Build the network that `spec` names, with fresh weights from torch's seeded generator.
 
     Parameters
@@ -51,7 +79,7 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int):
     num_classes
         Number of outputs (scores before softmax).
     n_features
-        Features (and extra pixels) that the image holds; gives the side when `spec.img_size` is 0.
+        Features (and extra pixels) that the image holds; gives the side when `spec.img_size` is 0, else may be None.
 
     Returns
     -------
@@ -63,27 +91,16 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int):
     BackboneUnavailable
         If there is no such kind, or it has no pretrained weights, or torch is missing.
     InputError
-        If an option is unknown or out of range.
+        If an option is unknown or out of range, or the image size is too small or unknown.
     """
-    if spec.kind not in _KINDS:
-        raise BackboneUnavailable(
-            f"kind={spec.kind!r} is not a known network: expected one of {', '.join(available())}"
-        )
-    if spec.pretrained:
-        raise BackboneUnavailable(
-            f"kind={spec.kind!r} has no pretrained weights (those of photographs do not carry over to pseudo-images): "
-            f"set pretrained to False"
-        )
-    class_name, options = _KINDS[spec.kind]
-    unknown = sorted(set(spec.extra) - set(options))
-    if unknown:
-        raise InputError(
-            f"extra={spec.extra!r}: {spec.kind} does not know {', '.join(unknown)}; "
-            f"expected {', '.join(options) if options else 'nothing'}"
-        )
+    check(spec)
+    if n_features is None and not spec.img_size:
+        raise InputError("the size of the image is unknown: expected n_features, or img_size in the BackboneSpec")
     try:
         from . import _networks
     except ImportError as error:
         raise BackboneUnavailable(f"networks need torch ({error}): pip install torch") from error
-    side = spec.img_size or image_side(n_features)
-    return getattr(_networks, class_name)(side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra)
+    side = spec.img_size if n_features is None else resolve_side(spec, n_features)
+    return getattr(_networks, _KINDS[spec.kind][0])(
+        side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra
+    )

@@ -138,20 +138,25 @@ class DeepMapperConfig:
         if self.early_stop and self.epochs < self.min_epochs:
             said.append(
                 f"early stopping never acts: epochs={self.epochs} < min_epochs={self.min_epochs}, so every pass trains "
-                f"{self.epochs} epochs, keeps its last weights and holds back {self.val_size:.0%} of its training share "
-                f"for nothing. Raise epochs above min_epochs + patience, lower min_epochs, or set early_stop=False."
+                f"{self.epochs} epochs, keeps its last weights and holds back {self.val_size:.0%} of its training "
+                f"share for nothing. Raise epochs above min_epochs + patience, lower min_epochs, or set "
+                f"early_stop=False."
             )
         elif self.early_stop and self.epochs <= self.min_epochs + self.patience - 1:
             said.append(
-                f"early stopping cannot end a pass early: epochs={self.epochs} does not exceed min_epochs={self.min_epochs} "
-                f"+ patience={self.patience} - 1; it only chooses the best of epochs {self.min_epochs}-{self.epochs}."
+                f"early stopping cannot end a pass early: epochs={self.epochs} does not exceed "
+                f"min_epochs={self.min_epochs} + patience={self.patience} - 1; it only chooses the best of epochs "
+                f"{self.min_epochs}-{self.epochs}."
             )
         if self.augment.enabled and self.augment.gaussian_noise_std == 0:
             said.append("augment.enabled=True does nothing while augment.gaussian_noise_std is 0.")
         if not self.augment.enabled and self.augment.gaussian_noise_std > 0:
             said.append(
-                f"augment.gaussian_noise_std={self.augment.gaussian_noise_std} does nothing while augment.enabled is False."
+                f"augment.gaussian_noise_std={self.augment.gaussian_noise_std} does nothing while augment.enabled is "
+                f"False."
             )
+        if self.baseline != "zero" and self.attribution in ("saliency", "input_x_gradient"):
+            said.append(f"baseline={self.baseline!r} does nothing: {self.attribution} looks at the sample alone.")
         if 0 < self.max_tries < self.n_passes:
             said.append(f"n_passes={self.n_passes} cannot be reached: max_tries={self.max_tries} ends the run first.")
         return said
@@ -162,7 +167,7 @@ def _type_faults(config: Any, prefix: str = "") -> list[str]:
     faults = []
     for item in fields(config):
         value, name = getattr(config, item.name), prefix + item.name
-        default = item.default_factory() if callable(item.default_factory) else item.default  # type: ignore[misc]
+        default = item.default_factory() if callable(item.default_factory) else item.default
         if is_dataclass(default):
             if not isinstance(value, type(default)):
                 faults.append(f"{name}={value!r}: expected a {type(default).__name__}")

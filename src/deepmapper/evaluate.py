@@ -80,12 +80,19 @@ def evaluate(
     ------
     InputError
         If the data or a setting cannot be used, or no pass was accepted.
+
+    Warns
+    -----
+    DeepMapperWarning
+        Whenever a setting cannot act or passes were rejected.
     """
     from .runner import as_groups, as_labels, as_matrix, inert_notes
 
     config.check()
     if not 0 < test_size < 1:
         raise InputError(f"test_size={test_size!r}: expected a share between 0 and 1")
+    if seed < 0:
+        raise InputError(f"seed={seed!r}: expected a whole number of 0 or more")
     X, _ = as_matrix(X)
     codes, classes = as_labels(y, X.shape[0])
     if class_names is not None:
@@ -94,11 +101,14 @@ def evaluate(
                 f"class_names holds {len(class_names)} names, y holds {len(classes)} classes: expected as many"
             )
         classes = tuple(str(name) for name in class_names)
+        if len(set(classes)) < len(classes):
+            raise InputError(f"class_names={list(classes)}: expected all different, or the report would lose a class")
     group_codes = as_groups(groups, X.shape[0])
     for note in inert_notes(config, X.shape[1]):
         warnings.warn(note, DeepMapperWarning, stacklevel=2)
     development, test = split_off_test(codes, test_size, seed, group_codes, classes)
-    members, tried = [], 0
+    members: list[PassResult] = []
+    tried = 0
     while len(members) < config.n_passes and tried < config.effective_max_tries():
         result = train_pass(
             X, codes, classes, config, config.seed + tried, rows=development, groups=group_codes, tell=tell
@@ -109,6 +119,13 @@ def evaluate(
     if not members:
         raise InputError(
             f"none of {tried} passes reached min_accuracy={config.min_accuracy:g}: there is nothing to average"
+        )
+    if len(members) < tried:
+        warnings.warn(
+            f"{tried - len(members)} of {tried} passes were rejected, their out-of-bag accuracy being below "
+            f"min_accuracy={config.min_accuracy:g}; {len(members)} were averaged.",
+            DeepMapperWarning,
+            stacklevel=2,
         )
     return judge_ensemble([predict(r, X, test) for r in members], codes[test], codes[development], classes)
 
@@ -158,7 +175,7 @@ def embed_ensemble(results: Sequence[PassResult], X, rows: np.ndarray, n_compone
 
 
 def map_embedding(embedding: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
-    """Two dimensions to look at: UMAP (McInnes et al. 2018, arXiv:1802.03426), or the first two axes where it has no sense.
+    """Two dimensions to look at: UMAP (McInnes et al. 2018, arXiv:1802.03426), or the first two axes of few samples.
 
     Returns
     -------
@@ -197,8 +214,15 @@ def judge_ensemble(
 
     majority = float((truth == np.bincount(development).argmax()).mean())
     if not len(probabilities):
-        nothing = {"y_pred": [], "y_proba": [], "accuracy": float("nan"), "macro_f1": float("nan")}
-        return EvalResult(truth.tolist(), classes=list(classes), majority_accuracy=majority, **nothing)
+        return EvalResult(
+            y_true=truth.tolist(),
+            y_pred=[],
+            y_proba=[],
+            classes=list(classes),
+            accuracy=float("nan"),
+            macro_f1=float("nan"),
+            majority_accuracy=majority,
+        )
     mean = np.mean(probabilities, axis=0)
     predicted = mean.argmax(1)
     labels = np.arange(len(classes))
@@ -229,7 +253,8 @@ def bootstrap_intervals(
     Returns
     -------
     dict
-        (low, high) of "accuracy", "balanced_accuracy", "macro_f1"; and of "precision", "recall", "f1" two (C,) arrays each.
+        (low, high) of "accuracy", "balanced_accuracy" and "macro_f1"; of "precision", "recall" and "f1" two (C,) arrays
+        each.
     """
     n_classes = probability.shape[1]
     predicted = probability.argmax(1)

@@ -51,7 +51,7 @@ def feature_table(findings: Findings) -> pd.DataFrame:
 
 
 def pass_table(passes: Sequence[PassResult], controls: Sequence[PassResult], min_accuracy: float) -> pd.DataFrame:
-    """One row a pass, controls last: whether it was accumulated and why not, its accuracy and the references beside it."""
+    """One row a pass, controls last: whether it was accumulated and why not, its accuracy beside its references."""
     rows = []
     for result in [*passes, *controls]:
         accepted = not result.permuted and accumulate.accept_pass(result.accuracy, min_accuracy)
@@ -136,14 +136,14 @@ def summarise(
         statement = f"No pass of {findings.n_passes_run} was accepted; there is no ranking."
     elif signal:
         statement = (
-            f"Signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is above every reference "
-            f"(largest class {majority:.3f}, shuffled labels {shuffled:.3f}"
+            f"Signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is above every "
+            f"reference (largest class {majority:.3f}, shuffled labels {shuffled:.3f}"
             + (f", best control pass {control.max():.3f})." if len(control) else "; no control pass was trained).")
         )
     else:
         statement = (
-            f"No signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is not above what needs "
-            f"no signal ({reference:.3f}). The ranking is not to be read."
+            f"No signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is not above "
+            f"what needs no signal ({reference:.3f}). The ranking is not to be read."
         )
     return {
         "model": model,
@@ -174,8 +174,8 @@ def prediction_table(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """What was predicted for every sample by passes that had not trained on it.
 
-    Test samples carry the ensemble's prediction; development samples the average of the passes that had them out of bag;
-    those that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities).
+    Test samples carry the ensemble's prediction; development samples the average of the passes that had them out of
+    bag; those that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities).
 
     Returns
     -------
@@ -296,9 +296,10 @@ def _headline(numbers: dict) -> dict:
 def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.DataFrame, embedding: dict, about: dict):
     """Put the findings into an AnnData, where a scanpy user looks for them; change it in place and return it.
 
-    `var` gets the statistics (deepmapper_*), `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up, -1
-    down, 0 unclear) one column a class, `obs` the predictions, `obsm["X_deepmapper"]` the embedding and
-    ``["X_deepmapper_umap"]`` (or ``_pca``) its map, `uns["deepmapper"]` the rest. Samples that were left out of the analysis are left out here.
+    `var` gets the statistics (deepmapper_*), `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
+    -1 down, 0 unclear) one column a class, `obs` the predictions, `obsm["X_deepmapper"]` the embedding and
+    ``["X_deepmapper_umap"]`` (or ``_pca``) its map, `uns["deepmapper"]` the rest. Samples that were left out of the
+    analysis are left out here.
     """
     adata = adata[list(features.samples)].copy()
     if len(table):
@@ -338,7 +339,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def _columns(path: str | Path) -> list[str]:
-    with open(path) as file:
+    with Path(path).open() as file:
         return file.readline().rstrip("\n").split("\t")
 
 

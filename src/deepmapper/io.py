@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 import numpy as np
 from scipy import sparse
 
-from deepmapper.errors import DeepMapperWarning, InputError
+from .errors import DeepMapperWarning, InputError
 
 if TYPE_CHECKING:
     import pandas as pd

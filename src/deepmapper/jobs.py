@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 from .errors import InputError
 
@@ -22,7 +23,7 @@ def job(snakemake) -> Iterator[None]:
         os.environ[variable] = str(snakemake.threads)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait must not take the cores of other jobs
     screen = sys.stderr
-    with open(snakemake.log[0], "w", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
+    with Path(snakemake.log[0]).open("w", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
         warnings.simplefilter("default")
         warnings.showwarning = lambda message, category, *_: print(f"{category.__name__}: {message}", file=log)
         try:

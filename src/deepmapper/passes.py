@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -97,7 +97,8 @@ class PassResult:
 
     def save(self, path: str | Path) -> None:
         """Write all of it to an .npz without pickles; the file appears whole or not at all."""
-        scalars, arrays = {}, {}
+        scalars: dict[str, Any] = {}
+        arrays: dict[str, Any] = {}
         for name, value in vars(self).items():
             if name == "weights":
                 arrays |= {f"weights/{key}": array for key, array in value.items()}
@@ -339,7 +340,7 @@ def _permuted(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator
     return shuffled
 
 
-def _judge(probability: np.ndarray, truth: np.ndarray, training_labels: np.ndarray, seed: int) -> dict[str, float]:
+def _judge(probability: np.ndarray, truth: np.ndarray, training_labels: np.ndarray, seed: int) -> dict:
     """Accuracy on the out-of-bag samples beside what it takes no model to reach."""
     predicted = probability.argmax(1)
     accuracy = float((predicted == truth).mean())

@@ -680,7 +680,7 @@ def embedding(
     path, title
         As in `ranking`.
     test
-        (n,) True for samples of the test split, drawn with an outline.
+        (n,) True for samples of the test split, drawn darker and with an outline.
     predicted
         (n,) predicted class, missing where there is none; a second map shows which samples were predicted wrongly.
     basis
@@ -933,7 +933,7 @@ def _draw_embedding(figure, points, label, outlined, judged, wrong, basis) -> No
         _key(figure, side + 0.3, -0.3, marks, columns=2)
         left += side + 0.4
     if outlined.any():
-        _key(figure, -0.1, -0.3, [("O", BLACK, "outlined: test split")])
+        _key(figure, -0.1, -0.3, [("O", BLACK, "darker: test split")])
     _key(figure, left, side, keys, columns=math.ceil(len(keys) / 24))
 
 
@@ -952,7 +952,7 @@ def _empty_map(figure, left, side, points, basis):
 
 
 def _cells(ax, points, these, colour, edged: bool, shape="o") -> None:
-    """Points `these` of a map; `edged` ones opaque and outlined, many ones as one picture."""
+    """Points `these` of a map; `edged` ones darker and outlined, many ones as one picture."""
     size = float(np.clip(14000 / len(points), 2.0, 20.0))
     ax.scatter(
         *points[these].T,
@@ -961,7 +961,7 @@ def _cells(ax, points, these, colour, edged: bool, shape="o") -> None:
         marker=shape,
         edgecolors=BLACK if edged else "none",
         linewidths=0.02 * size if edged else 0.0,
-        alpha=0.9 if edged else 0.6,
+        alpha=0.95 if edged else 0.5,
         rasterized=len(points) > MOST_VECTOR_POINTS,
     )
 
@@ -977,7 +977,7 @@ def _sheet(*paths) -> Iterator[Any]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a user's matplotlibrc does not change the figures
-        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
+        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]  # its stubs take literal keys alone
         figure = Figure(figsize=(1.0, 1.0))
         yield figure
         for path in paths:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from .errors import InputError
 from .io import encode_labels, normalize_matrix
-from .splits import split_off_test
+from .splits import check_class_sizes, split_off_test
 from .store import DEVELOPMENT, TEST, Features
 
 # Above this share of non-zero values CSR takes more room than a dense matrix.
@@ -69,7 +69,9 @@ def prepare_features(
                 f"expected a group for every sample. Fill it in, or leave those samples out."
             )
         groups = pd.factorize(column.astype(str), sort=True)[0].astype(np.int64)
-    _, test = split_off_test(y, test_size, split_seed, groups, classes)
+    development, test = split_off_test(y, test_size, split_seed, groups, classes)
+    beside_test = "one each to train, validate and judge out of bag, besides the test split"
+    check_class_sizes(y[development], 3, beside_test, classes)
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
     about = {"label_column": label_column, "group_column": group_column, "normalization": normalization}

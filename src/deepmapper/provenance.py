@@ -1,7 +1,7 @@
 """What a result depends on in this package: a hash of the source behind a module. Standard library only.
 
-Snakemake does not see imported files. Given this hash as a parameter, an edit re-runs the rules whose code it touches, and
-no others; comments, docstrings and layout do not count.
+Snakemake does not see imported files. Given this hash as a parameter, an edit re-runs the rules whose code it touches,
+and no others; comments, docstrings and layout do not count.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ PACKAGE = Path(__file__).parent
 
 def source_hash(*modules: str, package: Path = PACKAGE) -> str:
     """Hash the code of modules of this package and of all that they import from it, at any depth.
+
+    Modules of the package import one another relatively (``from . import``, ``from .passes import``); that is what is followed.
 
     Parameters
     ----------

@@ -55,21 +55,22 @@ def summary_page(
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head><body>",
         "<h1>DeepMapper: summary</h1>",
         f"<p>{summaries[0]['n_features']:,} features of {escape(data['from'])}, {len(classes)} classes of "
-        f"<b>{escape(data['label'])}</b>, normalisation {escape(data['normalization'])}; judged on {baseline['n_test']} "
-        f"samples that no pass has seen{group}.</p>",
+        f"<b>{escape(data['label'])}</b>, normalisation {escape(data['normalization'])}; judged on "
+        f"{baseline['n_test']} samples that no pass has seen{group}.</p>",
         "<h2>Is there signal?</h2>",
         *(_verdict(summary) for summary in summaries),
         "<h2>How good are the models?</h2>",
         f"<div class='wide'>{_table(_model_rows(models))}</div>",
-        "<p class='small'>Accuracies on the test split, the softmax averaged over passes; intervals are 95 % bootstrap intervals "
-        "over the test samples. ECE: expected calibration error. Always naming the largest class reaches "
+        "<p class='small'>Accuracies on the test split, the softmax averaged over passes; intervals are 95 % bootstrap "
+        "intervals over the test samples. ECE: expected calibration error. Always naming the largest class reaches "
         f"{baseline['majority_accuracy']:.3f}.</p>",
         _inline(chart),
         "<h2>Which features?</h2><div class='lists'>",
         *(_features(summary, table, top) for summary, table in zip(summaries, features, strict=True)),
         "</div><p class='small'>Frequency: share of the accepted passes whose top "
-        f"{summaries[0]['top_k']} held the feature, with its 95 % Wilson interval over passes. Passes share their samples: "
-        "the interval says how much more passes could change, not what new samples would. Whole tables: features.tsv.</p>",
+        f"{summaries[0]['top_k']} held the feature, with its 95 % Wilson interval over passes. Passes share their "
+        "samples: the interval says how much more passes could change, not what new samples would. Whole tables: "
+        "features.tsv.</p>",
         "<h2>What to distrust</h2>",
         *_doubts(summaries, metrics, baseline),
         "</body></html>\n",
@@ -78,7 +79,8 @@ def summary_page(
 
 
 def _verdict(summary: dict) -> str:
-    return f"<p class='{'yes' if summary['signal'] else 'no'}'><b>{escape(summary['model'])}</b> {escape(summary['statement'])}</p>"
+    found = "yes" if summary["signal"] else "no"
+    return f"<p class='{found}'><b>{escape(summary['model'])}</b> {escape(summary['statement'])}</p>"
 
 
 def _model_rows(models: pd.DataFrame) -> pd.DataFrame:
@@ -132,8 +134,8 @@ def _doubts(summaries: Sequence[dict], metrics: Sequence[dict], baseline: dict) 
             doubts.append(f"{name}: two passes share only {overlap:.0%} of their top {summary['top_k']} on average.")
         if numbers["accuracy"] is not None and numbers["accuracy"] < baseline["accuracy_low"]:
             doubts.append(
-                f"{name}: logistic regression is more accurate ({baseline['accuracy']:.3f} against {numbers['accuracy']:.3f}); "
-                f"its ranking is in linear_baseline/features.tsv."
+                f"{name}: logistic regression is more accurate ({baseline['accuracy']:.3f} against "
+                f"{numbers['accuracy']:.3f}); its ranking is in linear_baseline/features.tsv."
             )
     small = baseline["n_test"] / len(baseline["classes"])
     if small < 10:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 import scipy.sparse as sp
@@ -208,7 +211,7 @@ def accumulate_passes(
 
 
 def inert_notes(config: DeepMapperConfig, n_features: int, top_k: int | None = None) -> list[str]:
-    """Settings that cannot act on `n_features` features, one sentence each; `top_k` if it is not the configuration's."""
+    """Settings that cannot act on `n_features` features, one sentence each; `top_k` where not the configuration's."""
     notes = config.inert_settings()
     top_k = config.top_k if top_k is None else top_k
     if top_k >= n_features:
@@ -225,7 +228,9 @@ def as_matrix(X, feature_names: Sequence[str] | None = None) -> tuple[np.ndarray
         feature_names = [str(name) for name in X.columns]
     if sp.issparse(X):
         matrix = sp.csr_matrix(X, dtype=np.float32)
-        matrix.sum_duplicates()
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()  # the caller's matrix stays as it is
+            matrix.sum_duplicates()
     else:
         try:
             matrix = np.ascontiguousarray(X, dtype=np.float32)
@@ -243,11 +248,10 @@ def as_matrix(X, feature_names: Sequence[str] | None = None) -> tuple[np.ndarray
             f"feature_names holds {len(names)} names, X has {matrix.shape[1]} columns: expected one name a column"
         )
     if names is not None and len(set(names)) < len(names):
-        seen: set[str] = set()
-        twice = sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         raise InputError(
-            f"feature_names holds {len(twice)} name(s) more than once, for example {', '.join(twice[:3])}: expected all "
-            f"different. Make them unique (anndata: var_names_make_unique()) or sum their columns."
+            f"feature_names holds {len(twice)} name(s) more than once, for example {', '.join(twice[:3])}: expected "
+            f"all different. Make them unique (anndata: var_names_make_unique()) or sum their columns."
         )
     check_finite(matrix, names=names)
     return matrix, names
@@ -260,11 +264,20 @@ def as_labels(y, n_samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != n_samples:
         raise InputError(f"y has shape {labels.shape}, X has {n_samples} rows: expected one label a row")
-    if labels.dtype.kind in "if" and (labels[np.isfinite(labels)] < 0).any():
-        negative = int((labels < 0).sum())
+    numbers = {
+        row: label for row, label in enumerate(labels.tolist()) if isinstance(label, Real) and not math.isnan(label)
+    }
+    negative = [row for row, label in numbers.items() if label < 0]
+    if negative:
         raise InputError(
-            f"y holds {negative} negative label(s), for example {labels[labels < 0][0]}, at row {int(np.argmax(labels < 0))}: "
+            f"y holds {len(negative)} negative label(s), for example {numbers[negative[0]]}, at row {negative[0]}: "
             f"expected 0 or more. A negative code often means 'unlabelled': leave those rows out, or name the class."
+        )
+    broken = [row for row, label in numbers.items() if not float(label).is_integer()]
+    if broken:
+        raise InputError(
+            f"y holds {len(broken)} label(s) that are not whole numbers, for example {numbers[broken[0]]}, at row "
+            f"{broken[0]}: expected classes. Divide a continuous measure into classes, or give the labels as strings."
         )
     codes, classes = encode_labels(labels)
     return codes, tuple(classes)
@@ -276,6 +289,14 @@ def as_groups(groups, n_samples: int) -> np.ndarray | None:
         return None
     if len(groups) != n_samples:
         raise InputError(f"groups holds {len(groups)} entries, X has {n_samples} rows: expected one group a row")
+    import pandas as pd
+
+    missing = np.flatnonzero(pd.isna(pd.Series(list(groups), dtype=object)))
+    if len(missing):
+        raise InputError(
+            f"groups is missing for {len(missing)} sample(s), the first at row {missing[0]}: expected a group for "
+            f"every row. Fill it in, or leave those rows out."
+        )
     return np.unique([str(group) for group in groups], return_inverse=True)[1].astype(np.int64)
 
 

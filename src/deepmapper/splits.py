@@ -87,22 +87,25 @@ def _hold_out_groups(y, share, rng, groups, classes, tries: int = 20) -> np.ndar
     from sklearn.model_selection import StratifiedGroupKFold
 
     n_groups = len(np.unique(groups))
-    folds = min(max(2, round(1 / share)), n_groups)
+    largest_class = int(np.unique(y, return_counts=True)[1].max())  # the splitter takes no more folds than this
+    folds = min(max(2, round(1 / min(share, 1 - share))), n_groups, largest_class)
     lacking = {code: len(np.unique(groups[y == code])) for code in np.unique(y)}
     alone = [_name(code, classes) for code, n in lacking.items() if n < 2]
     if alone:
         raise InputError(
-            f"class {', '.join(alone)} lies in a single group: expected samples from at least 2 groups in every class, "
-            f"so that whole groups can be held out. Add donors, leave the class out, or run without a group column."
+            f"class {', '.join(alone)} lies in a single group of the {n_groups} to divide: expected samples from at "
+            f"least 2 in every class, so that whole groups can be held out (each split of a run needs groups of its "
+            f"own). Add donors, leave the class out, or run without a group column."
         )
-    for _ in range(tries):
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
-        for kept, held in splitter.split(np.zeros(len(y)), y, groups):
-            if len(np.unique(y[kept])) == len(np.unique(y[held])) == len(lacking):
-                return held
+    for fewer in range(folds, 1, -1):  # larger folds, where none of the asked size holds every class
+        for _ in range(tries):
+            splitter = StratifiedGroupKFold(fewer, shuffle=True, random_state=int(rng.integers(2**31)))
+            for kept, held in splitter.split(np.zeros(len(y)), y, groups):
+                if len(np.unique(y[kept])) == len(np.unique(y[held])) == len(lacking):
+                    return held if share <= 0.5 else kept
     raise InputError(
-        f"{n_groups} groups could not be divided with every class on both sides ({share:.0%} held out, {tries} shuffles): "
-        f"expected more groups per class. Add donors, raise the held-out share, or run without a group column."
+        f"{n_groups} groups could not be divided with every class on both sides ({share:.0%} held out and more, {tries} "
+        f"shuffles each): expected more groups per class. Add donors, leave a class out, or run without a group column."
     )
 
 

@@ -81,14 +81,15 @@ def check_finite(X, samples=None, names=None) -> None:
     InputError
         With the row and column of the first such value and their number.
     """
+    if sp.issparse(X):
+        X = X.tocsr()
     values = X.data if sp.issparse(X) else X
     bad = ~np.isfinite(values)
     if not bad.any():
         return
     if sp.issparse(X):
         first = int(np.argmax(bad))
-        csr = X.tocsr()
-        row, column = int(np.searchsorted(csr.indptr, first, side="right") - 1), int(csr.indices[first])
+        row, column = int(np.searchsorted(X.indptr, first, side="right") - 1), int(X.indices[first])
     else:
         row, column = (int(i) for i in np.argwhere(bad)[0])
     value = values[bad].ravel()[0]
@@ -102,15 +103,15 @@ def check_finite(X, samples=None, names=None) -> None:
 
 def write_features(folder: str | Path, features: Features) -> None:
     """Write a store; the folder appears whole or not at all, an existing one is replaced."""
-    folder = Path(folder)
+    folder, X = Path(folder), features.X
     with _whole_folder(folder) as tmp:
-        if sp.issparse(features.X):
-            index = np.int32 if features.X.nnz < 2**31 else np.int64  # one type for both, or scipy copies
-            np.save(tmp / "matrix.data.npy", features.X.data.astype(np.float32, copy=False))
-            np.save(tmp / "matrix.indices.npy", features.X.indices.astype(index, copy=False))
-            np.save(tmp / "matrix.indptr.npy", features.X.indptr.astype(index, copy=False))
+        if isinstance(X, np.ndarray):
+            np.save(tmp / "matrix.dense.npy", np.asarray(X, dtype=np.float32))
         else:
-            np.save(tmp / "matrix.dense.npy", np.asarray(features.X, dtype=np.float32))
+            index = np.int32 if X.nnz < 2**31 else np.int64  # one type for both, or scipy copies
+            np.save(tmp / "matrix.data.npy", X.data.astype(np.float32, copy=False))
+            np.save(tmp / "matrix.indices.npy", X.indices.astype(index, copy=False))
+            np.save(tmp / "matrix.indptr.npy", X.indptr.astype(index, copy=False))
         np.save(tmp / "labels.npy", features.y.astype(np.int64))
         np.save(tmp / "split.npy", features.split.astype(np.uint8))
         if features.groups is not None:
@@ -139,13 +140,16 @@ def open_features(folder: str | Path) -> Features:
         about = json.loads((folder / "features.json").read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} is not a feature store ({error}): run the rule prepare_features first") from error
-    if about["format"] != FORMAT:
-        raise InputError(
-            f"{folder} has format {about['format']}, expected {FORMAT}: run the rule prepare_features again"
-        )
+    found = about.get("format") if isinstance(about, dict) else None
+    if found != FORMAT:
+        raise InputError(f"{folder} has format {found}, expected {FORMAT}: run the rule prepare_features again")
 
     def array(name: str) -> np.ndarray:
-        return np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        path = folder / f"{name}.npy"
+        try:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is not whole ({error}): run the rule prepare_features again") from error
 
     X: sp.csr_matrix | np.ndarray
     if (folder / "matrix.dense.npy").exists():
@@ -167,14 +171,14 @@ def open_features(folder: str | Path) -> Features:
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what is written there takes its place at the end, or vanishes on an error."""
+    """Give a temporary name beside `path`; what is written there replaces it at the end, or vanishes on an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # the ending stays last, since writers choose a format by it
     tmp = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield tmp
-        os.replace(tmp, path)
+        tmp.replace(path)
     finally:
         tmp.unlink(missing_ok=True)
 

@@ -48,13 +48,14 @@ def seeded(seed: int) -> Iterator[None]:
     """Make all that torch draws follow `seed`, with deterministic kernels; the caller's generator is left as it was."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(before)
+            torch.use_deterministic_algorithms(before, warn_only=only_warned)
 
 
 def fit(
@@ -86,8 +87,10 @@ def fit(
     Raises
     ------
     InputError
-        If the loss becomes NaN or infinite.
+        If the loss becomes NaN or infinite, or the network normalises over batches and a batch is one sample.
     """
+    if config.batch_size == 1 and any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules()):
+        raise InputError("batch_size=1: this network normalises over its batch, expected 2 or more. Raise batch_size.")
     optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     stopper = EarlyStopper(config.patience, config.min_delta, config.min_epochs)
     noise = make_train_transform(config.augment)
@@ -106,8 +109,8 @@ def fit(
         mean = total / len(train)
         if not math.isfinite(mean):
             raise InputError(
-                f"training diverged: the loss of epoch {epoch + 1} is {mean}. Lower lr (now {config.lr:g}) or check the scale of "
-                f"the values (features: normalization)."
+                f"training diverged: the loss of epoch {epoch + 1} is {mean}. Lower lr (now {config.lr:g}) or check "
+                f"the scale of the values (features: normalization)."
             )
         held_loss, held_accuracy = _judge(model, images, y, validation, config.batch_size)
         history.append((mean, held_loss, held_accuracy))

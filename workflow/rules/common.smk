@@ -17,8 +17,10 @@ os.environ.update(
     )
 )
 
+from deepmapper import backbones
 from deepmapper import settings as deepmapper_settings
 from deepmapper.errors import InputError
+from deepmapper.locks import clear_stale_locks
 from deepmapper.provenance import source_hash
 
 
@@ -30,6 +32,7 @@ def read_settings():
     try:
         checked = deepmapper_settings.validate_config(config, schema)
         check_files(checked)
+        check_networks(checked)
     except InputError as error:
         raise WorkflowError(str(error))
     if is_main_process():
@@ -62,6 +65,21 @@ def check_files(checked):
             + "\nGive paths from the folder in which snakemake runs, or absolute ones."
         )
 
+
+def check_networks(checked):
+    """Refuse networks that cannot be built, before the first of many passes tries."""
+    for name in checked["models"]:
+        options = deepmapper_settings.model_settings(checked, name)
+        try:
+            backbones.check(deepmapper_settings.to_config(options).backbone)
+        except (InputError, backbones.BackboneUnavailable) as error:
+            raise InputError(f"models.{name}: {error}") from error
+
+
+if is_main_process() and clear_stale_locks(".snakemake"):
+    logger.warning(
+        "Note: an earlier run was killed; its lock is removed, its finished files are kept."
+    )
 
 SETTINGS = read_settings()
 RESULTS = SETTINGS["results"]

@@ -1,0 +1,144 @@
+"""The networks: what they take, what they give, what they refuse, and that they know where a pixel is."""
+
+import numpy as np
+import pytest
+import torch
+
+from deepmapper import backbones
+from deepmapper.backbones import BackboneUnavailable, available, build, resolve_side
+from deepmapper.config import BackboneSpec
+from deepmapper.errors import InputError
+
+KINDS = ["linear", "mlp", "cnn_small", "cnn"]
+
+
+def made(kind, n_features=30, classes=3, seed=0, **spec):
+    torch.manual_seed(seed)
+    return build(BackboneSpec(kind, **spec), classes, n_features).eval()
+
+
+def test_the_documented_kinds_are_there():
+    assert set(KINDS) <= set(available())
+    assert available() == sorted(available())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_features", [1, 3, 30, 765, 9000])
+def test_images_of_any_size_give_one_score_a_class(kind, n_features):
+    side = resolve_side(BackboneSpec(kind), n_features)
+    with torch.no_grad():
+        scores = made(kind, n_features, classes=4)(torch.rand(2, 1, side, side))
+    assert scores.shape == (2, 4)
+    assert torch.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_channels_and_a_given_size_are_taken(kind):
+    with torch.no_grad():
+        assert made(kind, img_size=9, in_chans=3)(torch.rand(2, 3, 9, 9)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_manuals_call_with_two_arguments_works_where_the_size_is_given(kind):
+    assert build(BackboneSpec(kind, img_size=6), 3)(torch.rand(2, 1, 6, 6)).shape == (2, 3)
+    with pytest.raises(InputError, match="the size of the image is unknown: expected n_features, or img_size"):
+        build(BackboneSpec(kind), 3)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn_small", "cnn"])
+def test_the_last_layer_reads_the_embedding(kind):
+    model, images = made(kind), torch.rand(5, 1, 6, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(model.head(model.embed(images)), model(images))
+
+
+def test_the_embedding_of_the_linear_model_is_its_scores():
+    model, images = made("linear"), torch.rand(5, 1, 6, 6)
+    assert torch.equal(model.embed(images), model(images))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_pixel_counts_and_its_place_matters(kind):
+    """One lit pixel at each of 81 places: no two images score alike, as they would if positions were averaged."""
+    model = made(kind, 81)
+    if kind == "linear":
+        torch.nn.init.normal_(model.head.weight)
+    images = torch.eye(81).reshape(81, 1, 9, 9)
+    with torch.no_grad():
+        scores, dark = model(images), model(torch.zeros(1, 1, 9, 9))
+    assert ((scores - dark).abs().max(1).values > 1e-7).all()
+    assert len(np.unique(scores.numpy().round(7), axis=0)) == 81
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn_small", "cnn"])
+def test_weights_follow_the_seed(kind):
+    one, same, other = (dict(made(kind, seed=seed).state_dict()) for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+
+
+def test_the_linear_model_starts_at_zero():
+    assert not made("linear").head.weight.any()
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "layer", "size"),
+    [
+        ("mlp", {"hidden": 11}, "head", 11),
+        ("cnn_small", {"hidden": 12}, "head", 12),
+        ("cnn", {"hidden": 13}, "head", 13),
+    ],
+)
+def test_options_reach_the_network(kind, extra, layer, size):
+    assert getattr(made(kind, extra=extra), layer).in_features == size
+
+
+def test_depth_width_and_dropout_reach_the_network():
+    linear = [m for m in made("mlp", extra={"num_layers": 3}).modules() if isinstance(m, torch.nn.Linear)]
+    assert len(linear) == 4
+    first = next(m for m in made("cnn", extra={"width": 5}).modules() if isinstance(m, torch.nn.Conv2d))
+    assert first.out_channels == 5
+    drops = [m.p for m in made("cnn_small", extra={"dropout": 0.4}).modules() if isinstance(m, torch.nn.Dropout)]
+    assert set(drops) == {0.4}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_building_leaves_no_batch_statistics_behind(kind):
+    state = made(kind).state_dict()
+    assert all(int(value) == 0 for name, value in state.items() if name.endswith("num_batches_tracked"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "message"),
+    [
+        (BackboneSpec("resnet999"), BackboneUnavailable, "kind='resnet999' is not a known network: expected one of"),
+        (BackboneSpec("mlp", pretrained=True), BackboneUnavailable, "'mlp' has no pretrained weights .*set pretrained"),
+        (BackboneSpec("mlp", extra={"hiden": 3}), InputError, "mlp does not know hiden; expected hidden, dropout"),
+        (BackboneSpec("linear", extra={"hidden": 3}), InputError, "linear does not know hidden; expected nothing"),
+        (BackboneSpec("mlp", extra={"hidden": 0}), InputError, "extra hidden=0: expected a whole number of 1 or more"),
+        (BackboneSpec("mlp", extra={"hidden": True}), InputError, "extra hidden=True: expected a whole number"),
+        (BackboneSpec("cnn", extra={"width": 2.5}), InputError, r"extra width=2\.5: expected a whole number"),
+        (BackboneSpec("mlp", extra={"num_layers": "2"}), InputError, "extra num_layers='2': expected a whole number"),
+        (BackboneSpec("cnn_small", extra={"dropout": 1.0}), InputError, r"dropout=1\.0: expected a share from 0 to"),
+        (BackboneSpec("mlp", extra={"dropout": "no"}), InputError, "dropout='no': expected a share from 0 to less"),
+        (BackboneSpec("mlp", img_size=5), InputError, "img_size=5: 30 features .* need a side of at least 6"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(spec, error, message):
+    with pytest.raises(error, match=message):
+        build(spec, 3, 30)
+
+
+def test_the_side_holds_features_and_extra_pixels():
+    assert resolve_side(BackboneSpec(), 30) == 6
+    assert resolve_side(BackboneSpec(), 30, buffer=7) == 7
+    assert resolve_side(BackboneSpec(img_size=20), 30, buffer=7) == 20
+    with pytest.raises(InputError, match="img_size=6: 30 features and 7 extra pixels need a side of at least 7"):
+        resolve_side(BackboneSpec(img_size=6), 30, buffer=7)
+
+
+def test_the_registry_is_what_is_built():
+    """Every registered kind builds with every option it lists, at a value that all of them take."""
+    for kind, (_, options) in backbones._KINDS.items():
+        values = {"dropout": 0.1, "hidden": 4, "width": 4, "num_layers": 2}
+        assert made(kind, extra={name: values[name] for name in options})(torch.rand(2, 1, 6, 6)).shape == (2, 3)

@@ -1,0 +1,330 @@
+"""The final evaluation: an average of passes, judged on samples that none of them has seen."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support
+
+from deepmapper import evaluate as evaluation
+from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.evaluate import (
+    bootstrap_intervals,
+    calibration_table,
+    embed,
+    embed_ensemble,
+    evaluate,
+    judge_ensemble,
+    map_embedding,
+    per_class_scores,
+    predict,
+)
+from deepmapper.passes import train_pass
+from deepmapper.splits import split_off_test
+
+pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Collect the passes that `evaluate` trains."""
+    seen = []
+
+    def train(*args, **kwargs):
+        seen.append(train_pass(*args, **kwargs))
+        return seen[-1]
+
+    monkeypatch.setattr(evaluation, "train_pass", train)
+    return seen
+
+
+def test_the_ensemble_is_the_mean_of_the_passes_probabilities(planted, quick, watched):
+    result = evaluate(planted.X, planted.y, quick("mlp"), class_names=planted.classes, seed=4)
+    _, test = split_off_test(planted.y, 0.25, 4)
+    alone = [predict(member, planted.X, test) for member in watched]
+    np.testing.assert_array_equal(result.y_true, planted.y[test])
+    np.testing.assert_allclose(result.y_proba, np.mean(alone, axis=0), atol=1e-12)
+    np.testing.assert_allclose(np.sum(result.y_proba, axis=1), 1, atol=1e-12)
+    np.testing.assert_array_equal(result.y_pred, np.argmax(result.y_proba, axis=1))
+    assert result.per_pass_acc == [(p.argmax(1) == planted.y[test]).mean() for p in alone]
+    assert (result.n_passes, result.classes) == (3, ["B", "NK", "T"])
+
+
+def test_planted_classes_are_told_apart(planted, quick):
+    result = evaluate(planted.sparse, planted.y, quick("mlp"), class_names=planted.classes)
+    assert result.accuracy > 0.9
+    assert result.majority_accuracy == pytest.approx(1 / 3)
+    assert result.accuracy == np.mean(np.array(result.y_true) == result.y_pred)
+    assert set(planted.classes) <= set(result.report)
+    assert result.report["macro avg"]["f1-score"] == pytest.approx(result.macro_f1)
+    assert result.report["accuracy"] == pytest.approx(result.accuracy)
+    assert result.report["macro avg"]["recall"] == pytest.approx(result.balanced_accuracy)
+    assert sum(result.report[name]["support"] for name in planted.classes) == 30
+
+
+def test_no_pass_learns_from_the_test_samples(planted, quick, watched):
+    """Poison: whatever stands in the rows of the test samples, every pass comes out with the same weights."""
+    config = quick("mlp", n_passes=2, epochs=3, early_stop=True, min_epochs=1, patience=1)
+    clean = evaluate(planted.X, planted.y, config, seed=1)
+    _, test = split_off_test(planted.y, 0.25, 1)
+    poisoned = planted.X.copy()
+    poisoned[test] = np.random.default_rng(1).normal(size=(len(test), 30)) * 1e3
+    dirty = evaluate(poisoned, planted.y, config, seed=1)
+    assert dirty.y_proba != clean.y_proba  # the poison was there
+    for one, other in zip(watched[:2], watched[2:], strict=True):
+        assert all(np.array_equal(one.weights[name], other.weights[name]) for name in one.weights)
+        np.testing.assert_array_equal(one.importance, other.importance)
+        assert (one.accuracy, one.stop_epoch) == (other.accuracy, other.stop_epoch)
+
+
+def test_no_pass_sees_the_labels_of_the_test_samples(planted, quick, watched):
+    """Two test samples of different classes change labels: the split stays, and so do the passes."""
+    _, test = split_off_test(planted.y, 0.25, 1)
+    y = planted.y.copy()
+    a, b = test[0], test[planted.y[test] != planted.y[test[0]]][0]
+    y[[a, b]] = y[[b, a]]
+    development = np.setdiff1d(np.arange(120), test)
+    config = quick("linear", epochs=2)
+    one, other = (
+        train_pass(planted.X, labels, planted.classes, config, 1, rows=development) for labels in (planted.y, y)
+    )
+    np.testing.assert_array_equal(one.weights["head.weight"], other.weights["head.weight"])
+
+
+def test_the_split_is_that_of_its_seed_and_size(planted, quick):
+    config = quick("linear", n_passes=1, epochs=1)
+    results = [evaluate(planted.X, planted.y, config, seed=seed, test_size=0.1) for seed in (1, 1, 2)]
+    assert results[0].y_proba == results[1].y_proba
+    assert results[0].y_proba != results[2].y_proba
+    assert np.bincount(results[0].y_true).tolist() == [4, 4, 4]
+
+
+def test_groups_stay_out_of_the_test_split(planted, quick, watched):
+    groups = np.arange(120) // 5
+    evaluate(planted.X, planted.y, quick("linear", n_passes=1, epochs=1), groups=groups, seed=2)
+    development, test = split_off_test(planted.y, 0.25, 2, groups)
+    assert not set(groups[development]) & set(groups[test])
+    assert len(watched[0].train_rows) + len(watched[0].out_of_bag_rows) == len(development)
+
+
+def test_rejected_passes_are_not_averaged_and_that_is_said(planted, quick, watched, monkeypatch):
+    accuracies = iter([0.9, 0.1, 0.8])
+
+    def scripted(*args, **kwargs):
+        result = train_pass(*args, **kwargs)
+        object.__setattr__(result, "accuracy", next(accuracies))
+        watched.append(result)
+        return result
+
+    monkeypatch.setattr(evaluation, "train_pass", scripted)
+    config = quick("linear", n_passes=2, max_tries=5, epochs=2, min_accuracy=0.5, seed=3)
+    with pytest.warns(DeepMapperWarning, match=r"1 of 3 passes were rejected.*min_accuracy=0\.5; 2 were averaged"):
+        result = evaluate(planted.X, planted.y, config)
+    assert [member.seed for member in watched] == [3, 4, 5]
+    assert (result.n_passes, len(result.per_pass_acc)) == (2, 2)
+    _, test = split_off_test(planted.y, 0.25, 0)
+    alone = [predict(watched[i], planted.X, test) for i in (0, 2)]
+    np.testing.assert_allclose(result.y_proba, np.mean(alone, axis=0), atol=1e-12)
+
+
+def test_when_no_pass_is_good_enough_there_is_no_answer(planted, quick):
+    with pytest.raises(InputError, match="none of 2 passes reached min_accuracy=1: there is nothing to average"):
+        evaluate(planted.X, planted.y, quick("mlp", n_passes=2, epochs=1, lr=1e-9, min_accuracy=1.0))
+
+
+def test_settings_that_cannot_act_are_said_here_too(planted, quick):
+    with pytest.warns(DeepMapperWarning, match="early stopping never acts"):
+        evaluate(planted.X, planted.y, quick("linear", n_passes=1, epochs=1, early_stop=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"class_names": ["a", "b"]}, "class_names holds 2 names, y holds 3 classes"),
+        ({"class_names": ["a", "b", "b"]}, r"class_names=\['a', 'b', 'b'\]: expected all different"),
+        ({"test_size": 0}, "test_size=0: expected a share between 0 and 1"),
+        ({"test_size": 1.0}, r"test_size=1\.0: expected a share between 0 and 1"),
+        ({"seed": -1}, "seed=-1: expected a whole number of 0 or more"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(planted, quick, settings, message):
+    with pytest.raises(InputError, match=message):
+        evaluate(planted.X, planted.y, quick("linear"), **settings)
+
+
+def test_an_average_can_be_right_where_each_pass_is_wrong():
+    """Three passes, each wrong about one of three samples; their average about none. And the numbers by hand."""
+    truth = np.array([0, 1, 1])
+    passes = []
+    for wrong in range(3):
+        right = np.where(np.arange(3) == wrong, 0.4, 0.8)
+        passes.append(np.where(np.arange(2) == truth[:, None], right[:, None], 1 - right[:, None]))
+    judged = judge_ensemble(passes, truth, np.array([0, 0, 1]), ("a", "b"))
+    assert judged.per_pass_acc == pytest.approx([2 / 3] * 3)
+    assert (judged.accuracy, judged.macro_f1, judged.balanced_accuracy) == (1.0, 1.0, 1.0)
+    np.testing.assert_allclose(np.array(judged.y_proba).max(1), 2 / 3)
+    assert judged.majority_accuracy == pytest.approx(1 / 3)  # the largest class of development is a
+
+
+def test_without_passes_there_are_no_predictions():
+    judged = judge_ensemble([], np.array([0, 1]), np.array([0, 1, 1]), ("a", "b"))
+    assert (judged.y_pred, judged.y_proba, judged.n_passes) == ([], [], 0)
+    assert np.isnan(judged.accuracy)
+    assert np.isnan(judged.macro_f1)
+    assert judged.majority_accuracy == 0.5
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def judged_samples(draw):
+    n_classes, n = draw(st.integers(2, 5)), draw(st.integers(10, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    truth = rng.integers(0, n_classes, n)
+    truth[:n_classes] = np.arange(n_classes)  # none is missing
+    return truth, rng.dirichlet(np.ones(n_classes) * draw(st.sampled_from([0.3, 1.0])), n)
+
+
+def confusion_of(truth, probability):
+    counts = np.zeros((probability.shape[1],) * 2, dtype=int)
+    np.add.at(counts, (truth, probability.argmax(1)), 1)
+    return counts
+
+
+@given(judged_samples())
+def test_scores_of_a_class_are_scikit_learns(drawn):
+    truth, probability = drawn
+    scores = per_class_scores(confusion_of(truth, probability))
+    labels = np.arange(probability.shape[1])
+    expected = precision_recall_fscore_support(truth, probability.argmax(1), labels=labels, zero_division=0)
+    for name, values in zip(("precision", "recall", "f1"), expected, strict=False):
+        np.testing.assert_allclose(scores[name], values, atol=1e-12)
+
+
+def test_scores_of_a_class_that_is_neither_there_nor_named_are_zero():
+    scores = per_class_scores(np.array([[3, 0, 0], [0, 2, 0], [0, 0, 0]]))
+    assert scores["f1"].tolist() == [1.0, 1.0, 0.0]
+
+
+@given(judged_samples())
+def test_bootstrap_intervals_hold_what_they_are_intervals_of(drawn):
+    truth, probability = drawn
+    intervals = bootstrap_intervals(truth, probability, n_resamples=400)
+    predicted = probability.argmax(1)
+    scores = per_class_scores(confusion_of(truth, probability))
+    estimates = {
+        "accuracy": (predicted == truth).mean(),
+        "balanced_accuracy": scores["recall"].mean(),
+        "macro_f1": scores["f1"].mean(),
+        **{name: scores[name] for name in ("precision", "recall", "f1")},
+    }
+    assert intervals.keys() == estimates.keys()
+    for name, estimate in estimates.items():
+        low, high = intervals[name]
+        assert (low <= np.asarray(estimate) + 0.03).all(), name  # F1 and precision are not linear: a little bias
+        assert (high >= np.asarray(estimate) - 0.03).all(), name
+        assert (np.asarray(low) >= 0).all()
+        assert (np.asarray(high) <= 1).all()
+
+
+def test_the_interval_of_an_accuracy_is_as_wide_as_the_binomial_says():
+    """100 samples of one of two classes at 0.8: 1.96 × sqrt(0.8 × 0.2 / 100) either side."""
+    truth = np.repeat([0, 1], 100)
+    probability = np.eye(2)[np.where(np.arange(200) % 5 == 0, 1 - truth, truth)]
+    low, high = bootstrap_intervals(truth, probability, n_resamples=4000)["recall"]
+    half = 1.96 * np.sqrt(0.8 * 0.2 / 100)
+    np.testing.assert_allclose(low, 0.8 - half, atol=0.012)
+    np.testing.assert_allclose(high, 0.8 + half, atol=0.012)
+
+
+def test_intervals_follow_their_seed_and_their_confidence():
+    rng = np.random.default_rng(0)
+    truth, probability = rng.integers(0, 3, 80), rng.dirichlet(np.ones(3), 80)
+    one, same, other = (bootstrap_intervals(truth, probability, 200, seed)["accuracy"] for seed in (1, 1, 2))
+    assert one == same != other
+    wide, narrow = (bootstrap_intervals(truth, probability, 200, 1, c)["accuracy"] for c in (0.99, 0.5))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_calibration_by_hand():
+    """Two bins: three samples at confidence 0.6 (two right), one at 0.9 (right)."""
+    probability = np.array([[0.6, 0.4], [0.6, 0.4], [0.4, 0.6], [0.1, 0.9]])
+    rows, error = calibration_table(np.array([0, 1, 1, 1]), probability, bins=4)
+    assert [row["n"] for row in rows] == [0, 0, 3, 1]
+    assert [row["bin"] for row in rows] == [1, 2, 3, 4]
+    assert (rows[2]["confidence_low"], rows[2]["confidence_high"]) == (0.5, 0.75)
+    assert rows[2]["mean_confidence"] == pytest.approx(0.6)
+    assert rows[2]["accuracy"] == pytest.approx(2 / 3)
+    assert np.isnan(rows[0]["accuracy"])
+    assert error == pytest.approx(3 / 4 * abs(0.6 - 2 / 3) + 1 / 4 * abs(0.9 - 1.0))
+
+
+def test_complete_confidence_falls_into_the_last_bin():
+    rows, error = calibration_table(np.array([0, 1]), np.eye(2), bins=10)
+    assert rows[-1]["n"] == 2
+    assert error == 0
+
+
+@given(judged_samples(), st.integers(1, 20))
+def test_every_sample_is_in_one_bin_that_holds_its_confidence(drawn, bins):
+    truth, probability = drawn
+    rows, error = calibration_table(truth, probability, bins)
+    assert sum(row["n"] for row in rows) == len(truth)
+    assert 0 <= error <= 1
+    for row in rows:
+        if row["n"]:
+            assert row["confidence_low"] - 1e-9 <= row["mean_confidence"] <= row["confidence_high"] + 1e-9
+
+
+# ---- embedding ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def members(planted, quick):
+    return [train_pass(planted.X, planted.y, planted.classes, quick("mlp"), seed) for seed in range(3)]
+
+
+def test_the_embedding_keeps_classes_together(members, planted):
+    """The nearest neighbour of a sample in the ensemble's embedding is of its class, also where no pass trained on it."""
+    points = embed_ensemble(members, planted.X, np.arange(120), n_components=8)
+    assert points.shape == (120, 8)
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    assert (planted.y[distance.argmin(1)] == planted.y).mean() > 0.9
+    variance = points.var(axis=0)
+    assert (np.diff(variance) <= 1e-6).all()
+
+
+def test_the_embedding_is_the_same_every_time_and_from_sparse_data(members, planted):
+    one = embed_ensemble(members, planted.X, np.arange(120))
+    np.testing.assert_array_equal(one, embed_ensemble(members, planted.X, np.arange(120)))
+    np.testing.assert_array_equal(one, embed_ensemble(members, planted.sparse, np.arange(120)))
+
+
+def test_every_pass_counts_the_same_in_the_embedding(members, planted, monkeypatch):
+    """One pass's embedding a thousand times larger is the same embedding: scale is no importance."""
+    plain = embed_ensemble(members, planted.X, np.arange(120), 4)
+    monkeypatch.setattr(
+        evaluation, "embed", lambda result, X, rows: embed(result, X, rows) * (1000 if result.seed == 1 else 1)
+    )
+    scaled = embed_ensemble(members, planted.X, np.arange(120), 4)
+    np.testing.assert_allclose(np.abs(scaled), np.abs(plain), rtol=1e-2, atol=1e-3)
+
+
+def test_no_pass_no_embedding(planted):
+    assert embed_ensemble([], planted.X, np.arange(7)).shape == (7, 0)
+
+
+def test_the_embedding_of_one_pass_is_what_its_last_layer_reads(members, planted):
+    assert embed(members[0], planted.X, np.arange(5)).shape == (5, 128)
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (20, 2), (20, 1), (20, 0)])
+def test_too_little_for_a_map_is_shown_as_it_is(shape):
+    points = np.random.default_rng(0).normal(size=shape)
+    map_, basis = map_embedding(points)
+    assert basis == "PCA"
+    assert map_.shape == (shape[0], 2)
+    np.testing.assert_allclose(map_[:, : shape[1]], points[:, :2], rtol=1e-6)
+    assert not map_[:, shape[1] :].any()

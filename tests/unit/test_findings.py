@@ -1,0 +1,408 @@
+"""What people read: the columns they are promised, the numbers behind them, and the matrix they open in scanpy."""
+
+import json
+import warnings
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from deepmapper import findings as tables
+from deepmapper.accumulate import wilson_interval
+from deepmapper.evaluate import bootstrap_intervals, judge_ensemble
+from deepmapper.runner import accumulate_passes
+from deepmapper.store import Features
+
+FEATURE_COLUMNS = [
+    "rank",
+    "feature",
+    "selection_frequency",
+    "selection_frequency_low",
+    "selection_frequency_high",
+    "median_importance",
+    "importance_q25",
+    "importance_q75",
+    "mean_rank",
+    "importance[a]",
+    "direction[a]",
+    "importance[b]",
+    "direction[b]",
+]
+PASS_COLUMNS = (
+    "seed control accepted reason accuracy balanced_accuracy majority_accuracy permuted_accuracy permutation_p epochs_run "
+    "stop_epoch val_loss completeness_error n_train n_val n_oob"
+).split()
+PREDICTION_COLUMNS = ["cell", "split", "label", "prediction", "confidence"]
+NAMES = ["g0", "g1", "g2", "g3"]
+
+
+@pytest.fixture
+def passes(hand_made):
+    """Four passes over four features; the last is below a gate of 0.5."""
+    return [
+        hand_made(0, 0.9, [3, 2, 1, 0]),
+        hand_made(1, 0.8, [2, 3, 1, 0]),
+        hand_made(2, 0.7, [3, 1, 2, 0]),
+        hand_made(3, 0.4, [0, 0, 0, 9]),
+    ]
+
+
+@pytest.fixture
+def accumulated(passes):
+    return accumulate_passes(passes, top_k=2, min_accuracy=0.5, feature_names=NAMES)
+
+
+def test_the_table_of_features_by_hand(accumulated):
+    table = tables.feature_table(accumulated)
+    assert table.columns.tolist() == FEATURE_COLUMNS
+    assert table["rank"].tolist() == [1, 2, 3, 4]
+    assert table["feature"].tolist() == ["g0", "g1", "g2", "g3"]
+    assert table["selection_frequency"].tolist() == pytest.approx([1, 2 / 3, 1 / 3, 0])
+    assert table["median_importance"].tolist() == [3, 2, 1, 0]
+    assert table["importance_q25"].tolist() == [2.5, 1.5, 1, 0]
+    assert table["importance_q75"].tolist() == [3, 2.5, 1.5, 0]
+    assert table["mean_rank"].tolist() == pytest.approx([4 / 3, 2, 8 / 3, 4])
+    assert table["direction[a]"].tolist() == ["up"] * 4
+    assert table["direction[b]"].tolist() == ["down"] * 4
+
+
+def test_every_frequency_carries_its_wilson_interval_over_accepted_passes(accumulated):
+    table = tables.feature_table(accumulated)
+    for row in table.itertuples():
+        expected = wilson_interval(row.selection_frequency, 3)
+        assert (row.selection_frequency_low, row.selection_frequency_high) == expected
+        assert row.selection_frequency_low <= row.selection_frequency <= row.selection_frequency_high
+
+
+def test_the_table_follows_the_ranking_of_a_real_run(found, planted):
+    table = tables.feature_table(found("mlp"))
+    ranking = found("mlp").ranking(30)
+    assert table["feature"].tolist() == [name for name, _, _ in ranking]
+    assert table["median_importance"].tolist() == [importance for _, _, importance in ranking]
+    assert set(table["feature"].head(5)) <= {f"gene{i}" for i in planted.signal}
+    own = table.set_index("feature")
+    assert own.loc["gene3", "direction[0]"] == "up"
+    assert own.loc["gene24", "direction[0]"] == "down"
+
+
+def test_without_names_features_are_called_by_their_position(passes):
+    assert tables.feature_table(accumulate_passes(passes, 2, 0.5))["feature"].tolist() == ["0", "1", "2", "3"]
+
+
+def test_without_an_accepted_pass_the_table_is_empty_and_has_its_columns(passes):
+    table = tables.feature_table(accumulate_passes(passes, 2, 0.95, NAMES))
+    assert table.columns.tolist() == FEATURE_COLUMNS
+    assert len(table) == 0
+
+
+def test_every_pass_is_listed_with_the_reason_why_it_does_not_count(passes, hand_made):
+    table = tables.pass_table(passes, [hand_made(1000, 0.45, permuted=True)], min_accuracy=0.5)
+    assert table.columns.tolist() == PASS_COLUMNS
+    assert table["seed"].tolist() == [0, 1, 2, 3, 1000]
+    assert table["accepted"].tolist() == [True, True, True, False, False]
+    assert table["control"].tolist() == [False] * 4 + [True]
+    reasons = ["", "", "", "accuracy 0.4000 below min_accuracy 0.5", "control: trained on permuted labels"]
+    assert table["reason"].tolist() == reasons
+    first = table.iloc[0]
+    assert (first["epochs_run"], first["stop_epoch"], first["val_loss"]) == (3, 2, 0.6)  # of the epoch that was kept
+    assert (first["n_train"], first["n_val"], first["n_oob"]) == (6, 2, 4)
+
+
+def test_a_control_is_never_accepted_however_good_it_looks(hand_made):
+    assert not tables.pass_table([], [hand_made(5, 1.0, permuted=True)], 0.0)["accepted"].any()
+
+
+def test_every_epoch_of_every_pass_is_in_the_history(passes, hand_made):
+    history = tables.history_table([*passes[:2], hand_made(9, permuted=True)])
+    assert history.columns.tolist() == ["seed", "control", "epoch", "train_loss", "val_loss", "val_accuracy"]
+    assert history["epoch"].tolist() == [1, 2, 3] * 3
+    assert history["seed"].tolist() == [0] * 3 + [1] * 3 + [9] * 3
+    assert history["control"].tolist() == [False] * 6 + [True] * 3
+    assert history["train_loss"].tolist() == [0.7, 0.5, 0.4] * 3
+
+
+def test_passes_that_say_the_same_agree_completely(hand_made):
+    table = tables.agreement_table([hand_made(0), hand_made(1), hand_made(2)], top_k=2)
+    assert table.columns.tolist() == ["seed_a", "seed_b", "top_k_overlap", "spearman"]
+    assert list(zip(table["seed_a"], table["seed_b"], strict=True)) == [(0, 1), (0, 2), (1, 2)]
+    assert table["top_k_overlap"].tolist() == [1.0] * 3
+    assert table["spearman"].tolist() == pytest.approx([1.0] * 3)
+
+
+def test_agreement_is_the_shared_head_and_spearmans_correlation(hand_made):
+    rng = np.random.default_rng(0)
+    results = [hand_made(seed, importance=rng.random(40).round(1)) for seed in range(4)]  # rounded: ties
+    table = tables.agreement_table(results, top_k=10)
+    assert len(table) == 6
+    for row in table.itertuples():
+        a, b = (results[int(seed)].importance for seed in (row.seed_a, row.seed_b))
+        heads = [set(np.argsort(-values, kind="stable")[:10]) for values in (a, b)]
+        assert row.top_k_overlap == pytest.approx(len(heads[0] & heads[1]) / 10)
+        assert row.spearman == pytest.approx(spearmanr(a, b).statistic)
+
+
+def test_opposite_and_constant_importances(hand_made):
+    results = [
+        hand_made(0, importance=[3, 2, 1, 0]),
+        hand_made(1, importance=[0, 1, 2, 3]),
+        hand_made(2, importance=[1] * 4),
+    ]
+    table = tables.agreement_table(results, top_k=2)
+    assert table["top_k_overlap"].tolist() == [0.0, 1.0, 0.0]
+    assert table["spearman"][0] == pytest.approx(-1)
+    assert table["spearman"][1:].isna().all()
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_passes_agree_with_nobody(hand_made, n):
+    table = tables.agreement_table([hand_made(i) for i in range(n)], 2)
+    assert table.columns.tolist() == ["seed_a", "seed_b", "top_k_overlap", "spearman"]
+    assert len(table) == 0
+
+
+def summary_of(passes, controls=(), min_accuracy=0.5):
+    found = accumulate_passes(passes, 2, min_accuracy, NAMES)
+    kept = [p for p, good in zip(passes, found.accepted, strict=True) if good]
+    return tables.summarise("cnn_small", found, controls, tables.agreement_table(kept, 2), 2)
+
+
+def test_the_summary_counts_and_averages_the_accepted(passes, hand_made):
+    controls = [hand_made(1000 + i, accuracy, permuted=True) for i, accuracy in enumerate([0.4, 0.6])]
+    summary = summary_of(passes, controls)
+    assert summary["rejected_seeds"] == [3]
+    assert (summary["n_passes_run"], summary["n_accepted"], summary["n_controls"]) == (4, 3, 2)
+    assert summary["accuracy_mean"] == pytest.approx(0.8)
+    assert summary["accuracy_sd"] == pytest.approx(0.1)
+    assert summary["control_accuracy_mean"] == pytest.approx(0.5)
+    assert summary["control_accuracy_max"] == 0.6
+    assert summary["mean_top_k_overlap"] == pytest.approx(2 / 3)
+    assert summary["signal"] is True
+    assert summary["statement"].startswith("Signal: the median out-of-bag accuracy of 3 passes, 0.800")
+    json.dumps(summary, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "controls", "signal"),
+    [(0.51, [], True), (0.5, [], False), (0.6, [0.6], False), (0.61, [0.6, 0.1], True), (0.3, [], False)],
+)
+def test_there_is_signal_only_above_every_reference(hand_made, accuracy, controls, signal):
+    """Of the largest class 0.5, shuffled labels 0.5, and each of the controls."""
+    made = [hand_made(1000 + i, value, permuted=True) for i, value in enumerate(controls)]
+    summary = summary_of([hand_made(i, accuracy) for i in range(3)], made, min_accuracy=0.0)
+    assert summary["signal"] is signal
+    assert ("No signal" in summary["statement"]) is not signal
+    assert ("not to be read" in summary["statement"]) is not signal
+
+
+def test_a_summary_of_no_accepted_pass_says_so(passes):
+    summary = summary_of(passes, min_accuracy=0.99)
+    assert summary["statement"] == "No pass of 4 was accepted; there is no ranking."
+    assert summary["signal"] is False
+    assert summary["accuracy_mean"] is summary["accuracy_sd"] is summary["mean_top_k_overlap"] is None
+    json.dumps(summary, allow_nan=False)
+
+
+# ---- predictions and metrics ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def judged(hand_made):
+    """Ten samples of two classes, four of them in the test split; two passes, of which each had two or three out of bag."""
+    split = np.array([0, 0, 1, 0, 1, 0, 0, 1, 0, 1], dtype=np.uint8)
+    features = Features(
+        np.eye(10, 4, dtype=np.float32),
+        np.arange(10) % 2,
+        ("a", "b"),
+        tuple(NAMES),
+        tuple(f"cell{i}" for i in range(10)),
+        split,
+    )
+    passes = [
+        # rows count within the development samples 0, 1, 3, 5, 6, 8
+        hand_made(0, out_of_bag_rows=np.array([0, 2]), out_of_bag_probability=np.array([[0.8, 0.2], [0.4, 0.6]])),
+        hand_made(1, out_of_bag_rows=np.array([2, 5]), out_of_bag_probability=np.array([[0.2, 0.8], [0.45, 0.55]])),
+    ]
+    test_probability = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.8, 0.2]])
+    return features, passes, test_probability
+
+
+def test_predictions_are_of_passes_that_had_not_trained_on_the_sample(judged):
+    features, passes, test_probability = judged
+    table, probability = tables.prediction_table(features, passes, test_probability)
+    assert table.columns.tolist() == PREDICTION_COLUMNS
+    assert table["cell"].tolist() == list(features.samples)
+    expected = ["out_of_bag", "none", "test", "out_of_bag", "test", "none", "none", "test", "out_of_bag", "test"]
+    assert table["split"].tolist() == expected
+    np.testing.assert_allclose(probability[[0, 3, 8]], [[0.8, 0.2], [0.3, 0.7], [0.45, 0.55]])
+    np.testing.assert_array_equal(probability[features.test], test_probability)
+    assert np.isnan(probability[[1, 5, 6]]).all()
+    assert table["prediction"].tolist() == ["a", None, "a", "b", "a", None, None, "b", "b", "a"]
+    assert table["confidence"][3] == pytest.approx(0.7)
+    assert table["label"].tolist() == ["a", "b"] * 5
+
+
+def test_without_passes_nothing_is_predicted(judged):
+    features, _, _ = judged
+    table, probability = tables.prediction_table(features, [], np.zeros((0, 2)))
+    assert table["prediction"].isna().all()
+    assert np.isnan(probability).all()
+    assert set(table["split"]) == {"test", "none"}
+
+
+def test_metrics_by_hand(judged):
+    features, _, test_probability = judged
+    truth = features.y[features.test]  # a, a, b, b; the last is taken for a
+    result = judge_ensemble([test_probability], truth, features.y[features.development], features.classes)
+    numbers, made = tables.metrics(result, bins=5, n_resamples=200, seed=0)
+    assert (numbers["n_test"], numbers["n_passes"], numbers["accuracy"]) == (4, 1, 0.75)
+    assert numbers["balanced_accuracy"] == 0.75
+    assert numbers["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert numbers["log_loss"] == pytest.approx(-np.log([0.9, 0.7, 0.6, 0.2]).mean())
+    assert numbers["brier"] == pytest.approx((2 * np.array([0.1, 0.3, 0.4, 0.8]) ** 2).mean())
+    assert numbers["majority_accuracy"] == 0.5
+    assert numbers["classes"] == ["a", "b"]
+    assert made["confusion"].values.tolist() == [["a", 2, 0], ["b", 1, 1]]
+    assert made["confusion"].columns.tolist() == ["true", "a", "b"]
+    assert made["per_class"]["precision"].tolist() == pytest.approx([2 / 3, 1])
+    assert made["per_class"]["recall"].tolist() == [1, 0.5]
+    assert made["per_class"]["support"].tolist() == [2, 2]
+    calibration = ["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"]
+    assert made["calibration"].columns.tolist() == calibration
+    assert made["calibration"]["n"].sum() == 4
+    # every score carries its interval
+    intervals = bootstrap_intervals(truth, test_probability, 200, 0)
+    for name in ("accuracy", "balanced_accuracy", "macro_f1"):
+        assert numbers[f"{name}_low"] <= numbers[name] <= numbers[f"{name}_high"]
+        assert (numbers[f"{name}_low"], numbers[f"{name}_high"]) == intervals[name]
+    for name in ("precision", "recall", "f1"):
+        assert {name, f"{name}_low", f"{name}_high"} <= set(made["per_class"])
+        np.testing.assert_array_equal(made["per_class"][f"{name}_low"], intervals[name][0])
+
+
+def test_metrics_of_no_pass_are_there_and_empty(judged):
+    features, _, test_probability = judged
+    truth, rest = features.y[features.test], features.y[features.development]
+    full = tables.metrics(judge_ensemble([test_probability], truth, rest, features.classes), 5, 50, 0)
+    empty = tables.metrics(judge_ensemble([], truth, rest, features.classes), 5, 50, 0)
+    assert empty[0].keys() == full[0].keys()
+    assert (empty[0]["n_test"], empty[0]["n_passes"], empty[0]["accuracy"]) == (4, 0, None)
+    for name, table in full[1].items():
+        assert set(empty[1][name].columns) == set(table.columns)
+        assert len(empty[1][name]) == 0
+
+
+def test_models_stand_side_by_side_with_logistic_regression_last(passes, judged):
+    features, _, probability = judged
+    result = judge_ensemble([probability], features.y[features.test], features.y[features.development], ("a", "b"))
+    numbers, _ = tables.metrics(result, 5, 50, 0)
+    table = tables.model_table([summary_of(passes)], [numbers], numbers, {"cnn_small": "cnn"})
+    assert table["model"].tolist() == ["cnn_small", "linear_baseline"]
+    assert table["kind"].tolist() == ["cnn", "logistic regression"]
+    assert {
+        *("n_passes", "per_pass_accuracy_mean", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy"),
+        *("macro_f1", "ece", "majority_accuracy", "control_accuracy_mean", "signal", "top_k_overlap"),
+    } <= set(table.columns)
+    assert table["accuracy"].tolist() == [0.75, 0.75]
+
+
+# ---- the annotated matrix -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def annotated(judged, accumulated):
+    """A matrix with two more samples than were analysed, in another order."""
+    features, passes, test_probability = judged
+    predictions, _ = tables.prediction_table(features, passes, test_probability)
+    names = ["left out", *features.samples[::-1], "and this"]
+    adata = anndata.AnnData(np.arange(48, dtype=np.float32).reshape(12, 4))
+    adata.obs_names, adata.var_names = names, NAMES
+    adata.obs["donor"] = "d"
+    embedding = np.arange(30, dtype=np.float32).reshape(10, 3)
+    slots = {"embedding": embedding, "map": embedding[:, :2], "basis": np.array("UMAP")}
+    about = {"version": "1", "settings": {"lr": 0.1}, "classes": ["a", "b"]}
+    table = tables.feature_table(accumulated)
+    return tables.annotate(adata, features, table, predictions, slots, about), features, predictions, embedding, table
+
+
+def test_a_scanpy_user_finds_everything_where_they_look(annotated):
+    adata, features, predictions, embedding, table = annotated
+    assert adata.obs_names.tolist() == list(features.samples)
+    np.testing.assert_array_equal(adata.X[0], np.arange(40, 44))  # cell0 was the eleventh row
+    assert adata.obs["donor"].tolist() == ["d"] * 10
+    for column in ("rank", "selection_frequency", "median_importance", "mean_rank"):
+        assert adata.var[f"deepmapper_{column}"].tolist() == table.set_index("feature").loc[NAMES, column].tolist()
+    assert adata.varm["deepmapper_importance"].columns.tolist() == ["a", "b"]
+    assert adata.varm["deepmapper_importance"].shape == adata.varm["deepmapper_direction"].shape == (4, 2)
+    assert adata.varm["deepmapper_direction"]["a"].tolist() == [1] * 4
+    assert adata.varm["deepmapper_direction"]["b"].tolist() == [-1] * 4
+    assert adata.obs["deepmapper_prediction"].astype(object).where(lambda v: v.notna(), None).tolist() == (
+        predictions["prediction"].tolist()
+    )
+    assert adata.obs["deepmapper_label"].cat.categories.tolist() == ["a", "b"]
+    assert adata.obs["deepmapper_split"].tolist() == predictions["split"].tolist()
+    np.testing.assert_array_equal(adata.obsm["X_deepmapper"], embedding)
+    assert adata.obsm["X_deepmapper_umap"].shape == (10, 2)
+    assert json.loads(adata.uns["deepmapper"]["settings"]) == {"lr": 0.1}
+
+
+def test_the_annotated_matrix_is_written_and_read_back(annotated, tmp_path):
+    adata = annotated[0]
+    adata.write_h5ad(tmp_path / "annotated.h5ad")
+    read = anndata.read_h5ad(tmp_path / "annotated.h5ad")
+    pd.testing.assert_frame_equal(read.obs, adata.obs)
+    pd.testing.assert_frame_equal(read.var, adata.var)
+    for slot in ("deepmapper_importance", "deepmapper_direction"):
+        pd.testing.assert_frame_equal(read.varm[slot], adata.varm[slot])
+    np.testing.assert_array_equal(read.obsm["X_deepmapper"], adata.obsm["X_deepmapper"])
+    assert read.uns["deepmapper"]["version"] == "1"
+
+
+def test_without_an_accepted_pass_there_are_no_statistics_and_the_rest_is_there(judged, passes):
+    features, _, test_probability = judged
+    predictions, _ = tables.prediction_table(features, [], np.zeros((0, 2)))
+    table = tables.feature_table(accumulate_passes(passes, 2, 0.99, NAMES))
+    adata = anndata.AnnData(np.zeros((10, 4), dtype=np.float32))
+    adata.obs_names, adata.var_names = list(features.samples), NAMES
+    slots = {"embedding": np.zeros((10, 0)), "map": np.zeros((10, 2)), "basis": np.array("PCA")}
+    made = tables.annotate(adata, features, table, predictions, slots, {})
+    assert not len(made.varm)
+    assert made.obs["deepmapper_prediction"].isna().all()
+    assert made.obsm["X_deepmapper_pca"].shape == (10, 2)
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_comes_back_from_its_file(tmp_path, accumulated):
+    table = tables.feature_table(accumulated)
+    table["feature"] = ["NA", "007", "1e5", "None"]  # names of genes, every one
+    tables.write_table(table, tmp_path / "features.tsv")
+    read = tables.read_table(tmp_path / "features.tsv")
+    assert read["feature"].tolist() == ["NA", "007", "1e5", "None"]
+    pd.testing.assert_frame_equal(read, table, check_dtype=False, rtol=1e-5)
+
+
+def test_a_missing_value_is_an_empty_field(tmp_path):
+    table = pd.DataFrame({"cell": ["c1", "c2"], "prediction": ["NA", None], "confidence": [0.5, np.nan]})
+    tables.write_table(table, tmp_path / "predictions.tsv")
+    assert (tmp_path / "predictions.tsv").read_text() == "cell\tprediction\tconfidence\nc1\tNA\t0.5\nc2\t\t\n"
+    read = tables.read_table(tmp_path / "predictions.tsv")
+    assert read["prediction"][0] == "NA"
+    assert read.isna().sum().tolist() == [0, 1, 1]
+
+
+def test_an_empty_table_keeps_its_header(tmp_path):
+    tables.write_table(pd.DataFrame(columns=FEATURE_COLUMNS), tmp_path / "features.tsv")
+    assert tables.read_table(tmp_path / "features.tsv").columns.tolist() == FEATURE_COLUMNS
+
+
+def test_json_has_no_nan_and_no_numpy(tmp_path):
+    value = {1: np.float32(0.5), "a": [np.nan, np.inf, np.int64(3), (np.True_, None)], "ä": "ö"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tables.write_json(value, tmp_path / "deep" / "summary.json")
+    text = (tmp_path / "deep" / "summary.json").read_text()
+    assert json.loads(text) == {"1": 0.5, "a": [None, None, 3, [True, None]], "ä": "ö"}
+    assert "ä" in text

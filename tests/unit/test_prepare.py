@@ -1,0 +1,141 @@
+"""From a matrix with labels to what every pass reads."""
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from deepmapper.errors import InputError
+from deepmapper.prepare import prepare_features
+
+
+@pytest.fixture
+def adata():
+    """60 samples × 40 features of counts, four in five of them zero; three types, twelve donors."""
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(5, (60, 40)) * (rng.random((60, 40)) < 0.2)
+    counts[:, 0] += 1  # no sample is empty
+    obs = pd.DataFrame(
+        {
+            "type": np.array(["T10", "T2", "B"])[np.arange(60) % 3],
+            "donor": [f"d{i // 5}" for i in range(60)],
+            "dose": np.arange(60) % 2,
+        },
+        index=[f"cell{i}" for i in range(60)],
+    )
+    made = anndata.AnnData(
+        sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(40)])
+    )
+    made.layers["tpm"] = sp.csr_matrix(counts * 2.5, dtype=np.float32)
+    return made
+
+
+def prepared(adata, **settings):
+    return prepare_features(adata, **{"label_column": "type", **settings})
+
+
+def test_labels_names_and_samples(adata):
+    features = prepared(adata)
+    assert features.classes == ("B", "T2", "T10")
+    assert [features.classes[code] for code in features.y] == adata.obs["type"].tolist()
+    assert features.names == tuple(adata.var_names)
+    assert features.samples == tuple(adata.obs_names)
+    assert features.about == {"label_column": "type", "group_column": "", "normalization": "log1p_cp10k"}
+    assert features.groups is None
+
+
+def test_the_test_split_is_stratified_and_follows_its_seed(adata):
+    one, same, other = (prepared(adata, split_seed=seed) for seed in (1, 1, 2))
+    assert np.bincount(one.y[one.test]).tolist() == [5, 5, 5]
+    np.testing.assert_array_equal(one.split, same.split)
+    assert not np.array_equal(one.split, other.split)
+    assert len(prepared(adata, test_size=0.5).test) == 30
+
+
+def test_the_matrix_is_normalised_sample_by_sample(adata):
+    X = adata.X.toarray()
+    expected = np.log1p(X / X.sum(1, keepdims=True) * 1e4)
+    np.testing.assert_allclose(prepared(adata).X.toarray(), expected, rtol=1e-5)
+    np.testing.assert_array_equal(prepared(adata, normalization="none").X.toarray(), X)
+    np.testing.assert_allclose(prepared(adata, normalization="log1p_tpm").X.toarray(), np.log1p(2.5 * X), rtol=1e-5)
+
+
+def test_normalisation_looks_at_no_other_sample(adata):
+    """Nothing of the test samples can reach a pass through it."""
+    whole, part = prepared(adata), prepared(adata[:30].copy())
+    np.testing.assert_array_equal(whole.X[:30].toarray(), part.X.toarray())
+
+
+def test_sparse_stays_sparse_and_what_is_mostly_full_becomes_dense(adata):
+    assert sp.issparse(prepared(adata).X)
+    adata.X = np.arange(60 * 40, dtype=np.float32).reshape(60, 40)
+    dense = prepared(adata, normalization="none").X
+    assert isinstance(dense, np.ndarray)
+    np.testing.assert_array_equal(dense, adata.X)
+
+
+def test_groups_stay_on_one_side(adata):
+    features = prepared(adata, group_column="donor")
+    donors = adata.obs["donor"].to_numpy()
+    assert not set(donors[features.test]) & set(donors[features.development])
+    assert len(np.unique(features.groups)) == 12
+    assert pd.crosstab(features.groups, donors).gt(0).sum().sum() == 12  # one code a donor
+
+
+def test_excluded_labels_and_unlabelled_samples_leave_the_data(adata):
+    features = prepared(adata, exclude=["B"])
+    assert features.classes == ("T2", "T10")
+    assert len(features.y) == len(features.samples) == features.X.shape[0] == 40
+    adata.obs.loc["cell0", "type"] = None
+    dropped = prepared(adata, missing="drop", group_column="donor")
+    assert dropped.samples[0] == "cell1"
+    assert len(dropped.groups) == len(dropped.y) == 59
+    np.testing.assert_array_equal(dropped.X[0].toarray(), prepared(adata[1:].copy()).X[0].toarray())
+
+
+def test_the_callers_matrix_is_left_as_it_was(adata):
+    before = adata.X.copy()
+    prepared(adata)
+    assert (adata.X != before).nnz == 0
+
+
+def test_labels_that_are_numbers_are_classes(adata):
+    assert prepared(adata, label_column="dose").classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"label_column": "typ"}, r"labels\.column: there is no column 'typ' .*it has type, donor, dose"),
+        ({"group_column": "patient"}, r"labels\.group: there is no column 'patient'"),
+        ({"exclude": ["C"]}, "exclude names 'C', which no sample has"),
+        ({"exclude": ["B", "T2"]}, "1 class is left"),
+        ({"normalization": "zscore"}, "normalization 'zscore' is unknown"),
+        ({"group_column": "type"}, "class 'B', 'T2', 'T10' lies in a single group"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused(adata, settings, message):
+    with pytest.raises(InputError, match=message):
+        prepared(adata, **settings)
+
+
+def test_a_sample_without_a_label_or_a_group_is_refused_by_name(adata):
+    adata.obs.loc["cell7", "donor"] = np.nan
+    with pytest.raises(InputError, match=r"labels\.group: column 'donor' is empty for 1 sample\(s\), the first cell7"):
+        prepared(adata, group_column="donor")
+    adata.obs.loc["cell9", "type"] = np.nan
+    with pytest.raises(InputError, match=r"1 of 60 samples have no label \('cell9'\)"):
+        prepared(adata)
+
+
+def test_a_class_of_one_cell_is_refused_by_name(adata):
+    adata.obs.loc["cell0", "type"] = "lonely"
+    with pytest.raises(InputError, match=r"too few samples in class 'lonely' \(1\): expected at least 2"):
+        prepared(adata)
+
+
+def test_no_layer_of_tpm_no_normalisation_by_it(adata):
+    del adata.layers["tpm"]
+    with pytest.raises(InputError, match="log1p_tpm needs transcripts per million"):
+        prepared(adata, normalization="log1p_tpm")

@@ -1,0 +1,352 @@
+"""Many passes, one answer: which are accumulated, what is said aloud, and whether the planted features come out."""
+
+import re
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from deepmapper import runner
+from deepmapper.config import AugmentConfig, DeepMapperConfig
+from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.passes import PassResult
+from deepmapper.runner import Findings, accumulate_passes, as_labels, as_matrix, run
+
+pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
+KINDS = ["linear", "mlp", "cnn_small"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_planted_features_lead_the_ranking(found, planted, kind):
+    head = [name for name, _, _ in found(kind).ranking(6)]
+    assert {int(name.removeprefix("gene")) for name in head} <= planted.signal
+    frequency = np.array(found(kind).selection_frequency)
+    others = [i for i in range(30) if i not in planted.signal]
+    assert frequency[sorted(planted.signal)].mean() > 0.85
+    assert frequency[others].mean() < 0.1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_directions_are_those_that_were_planted(found, planted, kind):
+    direction = np.array(found(kind).class_direction)
+    for code, features in planted.up.items():
+        for feature in features:
+            assert direction[code, feature] == 1, (code, feature)
+            assert max(np.delete(direction[:, feature], code)) <= 0, (code, feature)
+    for code, features in planted.down.items():
+        for feature in features:
+            assert direction[code, feature] == -1, (code, feature)
+    assert set(np.unique(direction)) <= {-1, 0, 1}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_feature_matters_most_to_its_own_class(found, planted, kind):
+    importance = np.array(found(kind).class_importance)
+    for code, features in planted.up.items():
+        assert importance[:, list(features)].sum(1).argmax() == code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_real_signal_stands_above_its_references(found, kind):
+    findings = found(kind)
+    assert min(findings.accuracies) > 0.85
+    assert max(findings.permutation_p) <= 0.002
+    assert max(findings.permuted_accuracies) < 0.5
+    assert findings.majority_accuracies == [1 / 3] * 3
+    assert max(findings.completeness_errors) < 0.05
+
+
+def test_every_documented_list_is_filled(found):
+    findings = found("linear")
+    assert (findings.n_features, findings.n_passes_run, findings.n_accepted) == (30, 3, 3)
+    assert (findings.seeds, findings.accepted) == ([0, 1, 2], [True] * 3)
+    assert [len(findings.accuracies), len(findings.stop_epochs), len(findings.balanced_accuracies)] == [3, 3, 3]
+    for values in (findings.median_importance, findings.mean_rank, findings.selection_frequency):
+        assert len(values) == 30
+    assert findings.stop_epochs == [30] * 3
+    assert findings.classes == ["0", "1", "2"]
+    assert sum(findings.selection_frequency) == pytest.approx(7)
+    assert sum(findings.mean_rank) == pytest.approx(30 * 31 / 2)
+    low, high = findings.importance_quartiles
+    assert all(a <= m <= b for a, m, b in zip(low, findings.median_importance, high, strict=True))
+
+
+def test_the_ranking_is_by_frequency_then_importance_then_position():
+    findings = Findings(
+        4, 2, 2, selection_frequency=[0.5, 1.0, 0.5, 0.5], median_importance=[1.0, 0.1, 2.0, 1.0], feature_names=None
+    )
+    assert findings.ranking() == [(1, 1.0, 0.1), (2, 0.5, 2.0), (0, 0.5, 1.0), (3, 0.5, 1.0)]
+    findings.feature_names = ["a", "b", "c", "d"]
+    assert [name for name, _, _ in findings.ranking(2)] == ["b", "c"]
+
+
+def as_plain(findings):
+    return {**vars(findings), "notes": []}
+
+
+def test_the_same_seed_gives_the_same_findings_and_another_does_not(found, planted, quick):
+    again = run(planted.X, planted.y, quick("linear"), planted.names)
+    assert as_plain(again) == as_plain(found("linear"))
+    other = run(planted.X, planted.y, quick("linear", seed=50), planted.names)
+    assert other.seeds == [50, 51, 52]
+    assert other.median_importance != again.median_importance
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        lambda p: p.sparse,
+        lambda p: p.sparse.tocsc(),
+        lambda p: sp.csr_array(p.X),
+        lambda p: p.X.astype(np.float64),
+        lambda p: p.X.tolist(),
+        lambda p: pd.DataFrame(p.X, columns=p.names),
+    ],
+    ids=["csr", "csc", "csr array", "float64", "lists", "data frame"],
+)
+def test_any_kind_of_matrix_gives_the_same_findings(found, planted, quick, matrix):
+    assert as_plain(run(matrix(planted), planted.y, quick("linear"), planted.names)) == as_plain(found("linear"))
+
+
+def test_a_data_frame_brings_its_names(planted, quick):
+    frame = pd.DataFrame(planted.X, columns=planted.names)
+    assert run(frame, planted.y, quick("linear", n_passes=1, epochs=1)).feature_names == planted.names
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (lambda y: y + 1, ["1", "2", "3"]),
+        (lambda y: y * 10.0, ["0", "10", "20"]),
+        (lambda y: np.array(["a", "b", "c"])[y], ["a", "b", "c"]),
+        (lambda y: pd.Categorical.from_codes(y, ["a", "b", "c", "unused"]), ["a", "b", "c"]),
+        (lambda y: pd.Series(y, index=np.arange(120)[::-1], dtype="Int64"), ["0", "1", "2"]),
+        (lambda y: np.array(["c2", "c10", "c100"])[y].tolist(), ["c2", "c10", "c100"]),
+    ],
+    ids=["from one", "whole floats", "strings", "categories", "series", "numbered names"],
+)
+def test_labels_in_any_coding_are_the_same_classes(found, planted, quick, labels, classes):
+    """No class that nobody has: labels 1..3 are three classes, and so is a category with an unused level."""
+    findings = run(planted.X, labels(planted.y), quick("linear"), planted.names)
+    assert findings.classes == classes
+    assert findings.median_importance == found("linear").median_importance
+
+
+def test_the_callers_matrix_is_left_as_it_was(quick):
+    """Rows out of order and an entry given twice: read as what they add up to, and not rewritten."""
+    X = sp.csr_matrix((np.array([1, 2, 3], dtype=np.float32), np.array([2, 2, 0]), np.array([0, 3, 3])), shape=(2, 4))
+    for array in (X.data, X.indices, X.indptr):
+        array.setflags(write=False)
+    matrix, _ = as_matrix(X)
+    np.testing.assert_array_equal(matrix.toarray(), [[3, 0, 3, 0], [0, 0, 0, 0]])
+    assert X.data.tolist() == [1, 2, 3]
+    assert X.indices.tolist() == [2, 2, 0]
+
+
+def test_a_sparse_matrix_stays_sparse(planted):
+    matrix, _ = as_matrix(planted.sparse)
+    assert sp.issparse(matrix)
+    assert np.shares_memory(matrix.data, planted.sparse.data)  # nor is it copied without need
+
+
+# ---- which passes are accumulated -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scripted(monkeypatch, hand_made):
+    """Give a function that lets passes have the accuracies it is told, by seed, and notes which were trained."""
+
+    def script(accuracies):
+        trained = []
+
+        def train_pass(X, y, classes, config, seed, **_):
+            trained.append(seed)
+            return hand_made(seed, accuracies[seed], np.arange(X.shape[1]), classes=classes)
+
+        monkeypatch.setattr(runner, "train_pass", train_pass)
+        return trained
+
+    return script
+
+
+def small_run(**settings):
+    X, y = np.ones((12, 4)), np.arange(12) % 2
+    return run(X, y, DeepMapperConfig(**{"epochs": 100, "top_k": 2, "n_passes": 3, **settings}))
+
+
+def test_a_rejected_pass_is_replaced_by_the_next_seed(scripted):
+    trained = scripted({5: 0.9, 6: 0.4, 7: 0.8, 8: 0.3, 9: 0.7, 10: 1.0})
+    with pytest.warns(DeepMapperWarning, match=r"2 of 5 passes were rejected.*min_accuracy=0.5: seed 6 \(0\.400\), 8"):
+        findings = small_run(seed=5, min_accuracy=0.5, max_tries=10)
+    assert trained == [5, 6, 7, 8, 9]
+    assert (findings.n_passes_run, findings.n_accepted) == (5, 3)
+    assert findings.accuracies == [0.9, 0.4, 0.8, 0.3, 0.7]
+    assert findings.accepted == [True, False, True, False, True]
+    assert any("3 were accumulated" in note for note in findings.notes)
+
+
+def test_max_tries_caps_the_passes(scripted):
+    trained = scripted({0: 0.9, 1: 0.4, 2: 0.4, 3: 0.4, 4: 0.9})
+    with pytest.warns(DeepMapperWarning, match="3 of 4 passes were rejected"):
+        findings = small_run(min_accuracy=0.5, max_tries=4)
+    assert trained == [0, 1, 2, 3]
+    assert (findings.n_passes_run, findings.n_accepted) == (4, 1)
+
+
+def test_without_max_tries_as_many_are_trained_as_asked_for(scripted):
+    trained = scripted({0: 0.9, 1: 0.4, 2: 0.9, 3: 0.9})
+    with pytest.warns(DeepMapperWarning, match="1 of 3 passes were rejected"):
+        findings = small_run(min_accuracy=0.5)
+    assert trained == [0, 1, 2]
+    assert findings.n_accepted == 2
+
+
+def test_training_stops_when_enough_are_accepted(scripted):
+    trained = scripted(dict.fromkeys(range(10), 0.9))
+    assert small_run(max_tries=10).n_accepted == 3
+    assert trained == [0, 1, 2]
+
+
+def test_a_pass_at_the_threshold_is_accepted(scripted):
+    scripted({0: 0.5, 1: 0.5, 2: 0.5})
+    assert small_run(min_accuracy=0.5).n_accepted == 3
+
+
+def test_when_every_pass_is_rejected_the_ranking_is_empty_and_that_is_said(scripted):
+    scripted(dict.fromkeys(range(3), 0.2))
+    with pytest.warns(DeepMapperWarning) as said:
+        findings = small_run(min_accuracy=0.99)
+    assert any("No pass was accepted: the ranking is empty" in str(w.message) for w in said)
+    assert findings.ranking() == []
+    assert (findings.n_accepted, findings.n_passes_run) == (0, 3)
+    assert findings.accuracies == [0.2] * 3
+    assert findings.selection_frequency == findings.median_importance == findings.mean_rank == []
+
+
+def test_rejected_passes_do_not_count(hand_made):
+    """A pass that learnt nothing names the last feature; it must not move the ranking."""
+    passes = [hand_made(0, 0.9, [3, 2, 1, 0]), hand_made(1, 0.1, [0, 0, 0, 99]), hand_made(2, 0.9, [3, 2, 1, 0])]
+    findings = accumulate_passes(passes, top_k=2, min_accuracy=0.5)
+    assert findings.selection_frequency == [1.0, 1.0, 0.0, 0.0]
+    assert findings.median_importance == [3.0, 2.0, 1.0, 0.0]
+    assert findings.mean_rank == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_real_run_in_which_some_passes_fail(planted, quick):
+    """One epoch at a tiny learning rate: accuracies scatter, and the run goes on to the first that is good enough."""
+    barely = {"epochs": 1, "lr": 1e-4}
+    seen = run(planted.X, planted.y, quick("mlp", n_passes=6, **barely)).accuracies
+    start = int(np.argmin(seen[:5]))
+    best = max(seen[start:])
+    config = quick("mlp", n_passes=1, max_tries=6, seed=start, min_accuracy=best, **barely)
+    with pytest.warns(DeepMapperWarning, match="passes were rejected"):
+        findings = run(planted.X, planted.y, config)
+    assert findings.accuracies == seen[start : seen.index(best, start) + 1]
+    assert findings.accepted == [False] * (findings.n_passes_run - 1) + [True]
+    assert len(findings.ranking(5)) == 5
+
+
+def test_directions_need_four_passes_of_five_to_agree(hand_made):
+    def leaning(seed, ups):
+        slope = np.where(np.arange(4) < ups, 1.0, -1.0)
+        return hand_made(seed, class_slope=np.stack([slope, -slope]))
+
+    # over five passes the features lean up in 5, 4, 3 and 0 of them
+    findings = accumulate_passes([leaning(i, ups) for i, ups in enumerate([3, 3, 3, 2, 1])], 2, 0.0)
+    assert findings.class_direction == [[1, 1, 0, -1], [-1, -1, 0, 1]]
+
+
+def test_a_class_no_pass_attributed_has_no_importance(hand_made):
+    missing = np.stack([np.arange(4.0), np.full(4, np.nan)])
+    half = [hand_made(0, class_importance=missing, class_slope=missing), hand_made(1)]
+    findings = accumulate_passes(half, 2, 0.0)
+    assert findings.class_importance[1] == [3.0, 2.0, 1.0, 0.0]  # of the one pass that saw it
+    none = accumulate_passes([half[0]], 2, 0.0)
+    assert np.isnan(none.class_importance[1]).all()
+    assert none.class_direction[1] == [0] * 4
+
+
+def test_nothing_to_accumulate_is_refused():
+    with pytest.raises(InputError, match="there is no pass to accumulate"):
+        accumulate_passes([], 5, 0.0)
+
+
+# ---- what is said aloud ---------------------------------------------------------------------------------------------
+
+
+def notes_of(planted, config):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DeepMapperWarning)
+        findings = run(planted.X, planted.y, config)
+    aloud = [str(w.message) for w in said if issubclass(w.category, DeepMapperWarning)]
+    assert sorted(aloud) == sorted(findings.notes)
+    assert all(
+        w.filename == __file__ for w in said if issubclass(w.category, DeepMapperWarning)
+    )  # points at the caller
+    return findings, aloud
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"early_stop": True, "epochs": 2}, r"early stopping never acts: epochs=2 < min_epochs=40"),
+        ({"early_stop": True, "epochs": 3, "min_epochs": 2}, "early stopping cannot end a pass early"),
+        ({"top_k": 30}, r"top_k=30 takes all 30 features: every selection frequency is 1"),
+        ({"top_k": 200}, r"top_k=200 takes all 30 features"),
+        ({"augment": AugmentConfig(True, 0.0)}, r"augment\.enabled=True does nothing"),
+        ({"n_passes": 5, "max_tries": 1}, r"n_passes=5 cannot be reached: max_tries=1"),
+    ],
+)
+def test_a_setting_that_cannot_act_is_said_once(planted, quick, settings, said):
+    _, aloud = notes_of(planted, quick("linear", **{"n_passes": 1, "epochs": 2, **settings}))
+    assert len(aloud) == 1
+    assert re.search(said, aloud[0])
+
+
+def test_the_documented_defaults_say_that_early_stopping_never_acts(planted):
+    with pytest.warns(DeepMapperWarning, match="early stopping never acts: epochs=20 < min_epochs=40"):
+        run(planted.X[:30], planted.y[:30], DeepMapperConfig(n_passes=1))
+
+
+def test_a_run_in_which_all_is_well_says_nothing(planted, quick):
+    findings, aloud = notes_of(planted, quick("linear", n_passes=1, epochs=20))
+    assert aloud == findings.notes == []
+
+
+def test_too_coarse_an_integral_is_said_with_its_error(planted, quick):
+    findings, aloud = notes_of(planted, quick("cnn_small", n_passes=1, ig_steps=1))
+    assert findings.completeness_errors[0] > 0.05
+    assert len(aloud) == 1
+    assert "integrated gradients of 1 of 1 passes miss the change of score by more than 5%" in aloud[0]
+    assert "raise ig_steps" in aloud[0]
+
+
+@pytest.mark.parametrize("method", ["saliency", "input_x_gradient", "occlusion"])
+def test_every_method_finds_the_planted_features(planted, quick, method):
+    findings = run(planted.X, planted.y, quick("mlp", n_passes=1, attribution=method), planted.names)
+    head = {int(name.removeprefix("gene")) for name, _, _ in findings.ranking(5)}
+    assert head <= planted.signal
+    assert np.isnan(findings.completeness_errors).all()
+
+
+def test_groups_are_kept_whole(planted, quick, monkeypatch):
+    groups, seen = [f"donor{i // 5}" for i in range(120)], []
+    train_pass = runner.train_pass
+
+    def watched(*args, **kwargs) -> PassResult:
+        seen.append(train_pass(*args, **kwargs))
+        return seen[-1]
+
+    monkeypatch.setattr(runner, "train_pass", watched)
+    run(planted.X, planted.y, quick("linear", n_passes=2, epochs=1), groups=groups)
+    for result in seen:
+        held = {groups[i] for i in result.out_of_bag_rows}
+        assert not held & {groups[i] for i in result.train_rows}
+
+
+def test_labels_are_coded_in_natural_order():
+    codes, classes = as_labels(["b", "a10", "a2", "b"], 4)
+    assert classes == ("a2", "a10", "b")
+    assert codes.tolist() == [2, 1, 0, 2]

@@ -1,0 +1,266 @@
+"""One command, from a matrix to a report: every promised file is there and says what it should."""
+
+import base64
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+MODELS = ("cnn_small", "mlp", "linear")
+CLASSES = ["alpha", "beta", "gamma"]
+FIGURES = [
+    "ranking",
+    "importance_heatmap",
+    "accuracy_references",
+    "learning_curves",
+    "agreement",
+    "confusion",
+    "per_class",
+    "calibration",
+    "embedding",
+]
+
+SCORES = [f"{score}{end}" for score in ("precision", "recall", "f1") for end in ("", "_low", "_high")]
+COLUMNS = {
+    "features.tsv": [
+        *["rank", "feature", "selection_frequency", "selection_frequency_low", "selection_frequency_high"],
+        *["median_importance", "importance_q25", "importance_q75", "mean_rank"],
+        *(f"{what}[{name}]" for name in CLASSES for what in ("importance", "direction")),
+    ],
+    "passes.tsv": [
+        "seed",
+        "control",
+        "accepted",
+        "reason",
+        "accuracy",
+        "balanced_accuracy",
+        "majority_accuracy",
+        "permuted_accuracy",
+        "permutation_p",
+        "epochs_run",
+        "stop_epoch",
+        "val_loss",
+        "completeness_error",
+        "n_train",
+        "n_val",
+        "n_oob",
+    ],
+    "history.tsv": ["seed", "control", "epoch", "train_loss", "val_loss", "val_accuracy"],
+    "agreement.tsv": ["seed_a", "seed_b", "top_k_overlap", "spearman"],
+    "per_class.tsv": ["class", *SCORES, "support"],
+    "confusion.tsv": ["true", *CLASSES],
+    "calibration.tsv": ["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"],
+    "predictions.tsv": ["cell", "split", "label", "prediction", "confidence"],
+}
+RULES = {
+    "import_matrix": [""],
+    "prepare_features": [""],
+    "passes": [f"/{model}/{kind}{seed}" for model in MODELS for kind, seed in (("", 0), ("", 1), ("permuted/", 0))],
+    "accumulate_passes": [f"/{model}" for model in MODELS],
+    "evaluate_ensemble": [f"/{model}" for model in MODELS],
+    "annotate_expression": [f"/{model}" for model in MODELS],
+    "plot_findings": [f"/{model}" for model in MODELS],
+    "fit_linear_baseline": [""],
+    "compare_models": [""],
+    "plot_models": [""],
+    "write_summary": [""],
+}
+
+
+def read(path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t")
+
+
+def test_all_promised_files_and_no_others(finished):
+    expected = {"expression.h5ad", "findings/models.tsv", "findings/models.svg", "findings/summary.html"}
+    expected |= {f"findings/linear_baseline/{name}" for name in ("metrics.json", "features.tsv")}
+    expected |= {f"findings/linear_baseline/{name}.tsv" for name in ("per_class", "confusion", "calibration")}
+    for model in MODELS:
+        expected |= {f"passes/{model}/{name}.npz" for name in ("0", "1", "permuted/0")}
+        expected |= {f"findings/{model}/{name}" for name in COLUMNS}
+        expected |= {f"findings/{model}/{name}" for name in ("summary.json", "metrics.json")}
+        expected |= {f"findings/{model}/{name}" for name in ("annotated.h5ad", "embedding.npz")}
+        expected |= {f"findings/{model}/plots/{name}.svg" for name in FIGURES}
+    written = {name for name in finished.outputs() if not name.startswith("features/")}
+    assert written == expected
+    assert (finished.results / "features/features.json").is_file()
+
+
+def test_every_job_has_a_log_and_a_benchmark(finished):
+    for folder, suffix in (("logs", ".log"), ("benchmarks", ".tsv")):
+        expected = {f"{rule}{name}{suffix}" for rule, names in RULES.items() for name in names}
+        files = [path for path in (finished.results / folder).rglob("*") if path.is_file()]
+        assert {str(path.relative_to(finished.results / folder)) for path in files} == expected
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_log_of_a_pass_has_a_line_per_epoch(finished, model):
+    epochs = (
+        read(finished.results / f"findings/{model}/passes.tsv").query("seed == 1 and not control")["epochs_run"].item()
+    )
+    log = (finished.results / f"logs/passes/{model}/1.log").read_text()
+    assert re.findall(r"^epoch (\d+)/6  training loss [\d.]+  validation loss [\d.]+  accuracy [\d.]+$", log, re.M) == [
+        str(epoch) for epoch in range(1, epochs + 1)
+    ]
+    assert re.search(r"^pass 1: out-of-bag accuracy [01]\.\d{3} ", log, re.M)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tables_have_their_columns_and_rows(finished, model):
+    folder = finished.results / "findings" / model
+    tables = {name: read(folder / name) for name in COLUMNS}
+    assert {name: list(table.columns) for name, table in tables.items()} == COLUMNS
+
+    features, passes = tables["features.tsv"], tables["passes.tsv"]
+    assert features["rank"].tolist() == list(range(1, 41))
+    assert features["selection_frequency"].is_monotonic_decreasing
+    assert (
+        features["selection_frequency"]
+        .between(features["selection_frequency_low"], features["selection_frequency_high"])
+        .all()
+    )
+    assert set(features.filter(like="direction[").to_numpy().ravel()) <= {"up", "down", "unclear"}
+    assert passes[["seed", "control"]].to_numpy().tolist() == [[0, False], [1, False], [0, True]]
+    # 90 cells, 8 of each 30 in the test split; of the other 22, 6 out of bag, 2 to validate
+    assert passes[["n_train", "n_val", "n_oob"]].drop_duplicates().to_numpy().tolist() == [[42, 6, 18]]
+    assert len(tables["history.tsv"]) == passes["epochs_run"].sum()
+    assert len(tables["agreement.tsv"]) == 1
+    assert tables["confusion.tsv"][CLASSES].to_numpy().sum(axis=1).tolist() == [8, 8, 8]
+    assert tables["calibration.tsv"]["n"].sum() == 24
+    assert len(tables["predictions.tsv"]) == 90
+    assert (tables["predictions.tsv"]["split"] == "test").sum() == 24
+
+
+@pytest.mark.parametrize("model", ["mlp", "linear"])
+def test_planted_genes_head_the_ranking_and_point_upwards_in_their_class(finished, planted, model):
+    features = read(finished.results / f"findings/{model}/features.tsv")
+    assert set(features["feature"].head(6)) == set(planted)
+    for name in CLASSES:
+        own = features[features["feature"].str.startswith(name)]
+        # that genes of another class are silent speaks for this one too
+        assert set(features.nlargest(6, f"importance[{name}]")["feature"]) >= set(own["feature"])
+        assert set(own[f"direction[{name}]"]) == {"up"}
+
+
+def test_planted_genes_head_the_ranking_of_logistic_regression(finished, planted):
+    baseline = read(finished.results / "findings/linear_baseline/features.tsv")
+    assert list(baseline.columns) == ["rank", "feature", "importance"]
+    assert set(baseline["feature"].head(6)) == set(planted)
+
+
+def test_numbers_of_the_models_agree_between_files(finished):
+    folder = finished.results / "findings"
+    models = read(folder / "models.tsv").set_index("model")
+    assert list(models.index) == [*MODELS, "linear_baseline"]
+    for model in MODELS:
+        metrics, summary = (
+            json.loads((folder / model / f"{name}.json").read_text()) for name in ("metrics", "summary")
+        )
+        assert metrics["n_test"] == 24
+        assert metrics["n_passes"] == summary["n_accepted"] == 2
+        assert metrics["classes"] == summary["classes"] == CLASSES
+        assert 0 <= metrics["accuracy_low"] <= metrics["accuracy"] <= metrics["accuracy_high"] <= 1
+        confusion = read(folder / model / "confusion.tsv")[CLASSES].to_numpy()
+        assert metrics["accuracy"] == pytest.approx(np.trace(confusion) / 24)
+        assert models.loc[model, "accuracy"] == pytest.approx(metrics["accuracy"], rel=1e-5)
+        assert models.loc[model, "control_accuracy_mean"] == pytest.approx(summary["control_accuracy_mean"], rel=1e-5)
+    assert models.loc["linear", "accuracy"] > 0.8
+    assert models["signal"].tolist()[1:3] == [True, True]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_annotated_matrix_opens_with_all_slots(finished, model):
+    import anndata
+
+    adata = anndata.read_h5ad(finished.results / f"findings/{model}/annotated.h5ad")
+    original = anndata.read_h5ad(finished.folder / "matrix.h5ad")
+    assert (adata.X != original.X).nnz == 0
+    assert adata.obs["state"].tolist() == original.obs["state"].tolist()
+
+    table = read(finished.results / f"findings/{model}/features.tsv").set_index("feature").loc[adata.var_names]
+    for column in ("rank", "selection_frequency", "median_importance", "mean_rank"):
+        np.testing.assert_allclose(adata.var[f"deepmapper_{column}"], table[column], rtol=1e-5)
+    signs = {"up": 1, "down": -1, "unclear": 0}
+    for name in CLASSES:
+        np.testing.assert_allclose(adata.varm["deepmapper_importance"][name], table[f"importance[{name}]"], rtol=1e-5)
+        assert adata.varm["deepmapper_direction"][name].tolist() == table[f"direction[{name}]"].map(signs).tolist()
+
+    predictions = read(finished.results / f"findings/{model}/predictions.tsv")
+    assert adata.obs_names.tolist() == predictions["cell"].tolist()
+    for column in ("label", "split"):
+        assert adata.obs[f"deepmapper_{column}"].tolist() == predictions[column].tolist()
+    known = predictions["prediction"].notna().to_numpy()
+    assert adata.obs["deepmapper_prediction"].notna().tolist() == known.tolist()
+    np.testing.assert_allclose(adata.obs["deepmapper_confidence"], predictions["confidence"], rtol=1e-5)
+    assert adata.obsm["X_deepmapper"].shape[0] == adata.obsm["X_deepmapper_umap"].shape[0] == 90
+    assert np.isfinite(adata.obsm["X_deepmapper"]).all()
+    about = adata.uns["deepmapper"]
+    assert json.loads(about["settings"])["kind"] == model
+    for name in ("summary", "metrics"):
+        assert json.loads(about[name]) == json.loads((finished.results / f"findings/{model}/{name}.json").read_text())
+
+
+def test_summary_names_the_data_the_verdicts_and_the_numbers(finished):
+    page = (finished.results / "findings/summary.html").read_text()
+    assert "40 features of matrix.h5ad, 3 classes of <b>state</b>" in page
+    assert "judged on 24 samples that no pass has seen" in page
+    assert page.count("<svg") == 1
+    for model in MODELS:
+        summary = json.loads((finished.results / f"findings/{model}/summary.json").read_text())
+        metrics = json.loads((finished.results / f"findings/{model}/metrics.json").read_text())
+        assert summary["statement"] in page
+        assert f"{metrics['accuracy']:.3f} ({metrics['accuracy_low']:.3f}–{metrics['accuracy_high']:.3f})" in page
+    assert "alpha_1" in page
+
+
+def test_nothing_is_left_to_do_and_nothing_half_written(finished):
+    assert finished.would_run() == {}
+    assert not [path for path in finished.folder.rglob("*") if ".part" in path.name]
+
+
+def test_report_holds_every_figure_with_its_caption(finished, tmp_path):
+    finished.run("--report", tmp_path / "report.html")
+    report = (tmp_path / "report.html").read_text()
+    shown = embedded(report, "results")
+    figures = {f"results/findings/{model}/plots/{name}.svg" for model in MODELS for name in FIGURES}
+    tables = {f"results/findings/{model}/{name}.tsv" for model in MODELS for name in ("features", "passes")}
+    overall = {f"results/findings/{name}" for name in ("models.tsv", "models.svg", "summary.html")}
+    assert set(shown) == figures | tables | overall
+    captions = {path: entry["caption"] for path, entry in shown.items()}
+    assert all(len(caption) > 200 and "{" not in caption for caption in captions.values())
+    assert len({captions[f"results/findings/mlp/plots/{name}.svg"] for name in FIGURES}) == len(FIGURES)
+    for path in figures:
+        assert (
+            base64.b64decode(shown[path]["data_uri"].partition("base64,")[2]) == (finished.folder / path).read_bytes()
+        )
+    assert sorted(embedded(report, "categories")) == ["1 Summary", "2 Passes", "3 Features", "4 Evaluation"]
+    assert "matrix.h5ad" in embedded(report, "workflow_desc")
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.?https?:", report), "needs the network to be read"
+
+
+def embedded(report: str, name: str):
+    """Give the value of a variable of the report's page."""
+    value = re.search(rf'^ +var {name} = (?=["{{])', report, re.MULTILINE)
+    return json.JSONDecoder().raw_decode(report, value.end())[0]
+
+
+def test_named_targets_stop_where_they_say(work_directory):
+    directory = work_directory(passes={"n_passes": 2, "n_permuted": 1}, models={"mlp": {}, "linear": {}})
+    training = {"train_pass": 4, "train_permuted_pass": 2}
+    begin = {"import_matrix": 1, "prepare_features": 1}
+    passes = directory.would_run("passes")
+    assert passes == {**begin, **training, "passes": 1}
+    findings = directory.would_run("findings")
+    assert findings == {
+        **begin,
+        **training,
+        **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression"), 2),
+        **dict.fromkeys(("fit_linear_baseline", "compare_models", "findings"), 1),
+    }
+    everything = directory.would_run()
+    del findings["findings"]
+    assert everything == {**findings, "plot_findings": 2, "plot_models": 1, "write_summary": 1}

@@ -1,0 +1,121 @@
+"""The same seeds give the same findings: in a second run, in the library, bit for bit."""
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepmapper import evaluate, runner
+from deepmapper.config import BackboneSpec, DeepMapperConfig
+from deepmapper.errors import DeepMapperWarning
+from deepmapper.passes import PassResult
+from deepmapper.settings import load_schema, model_settings, to_config, validate_config
+from deepmapper.store import open_features
+
+pytestmark = pytest.mark.workflow
+
+MODELS = ("cnn_small", "mlp", "linear")
+# What a model's run writes beside its own files is the same for whatever models run.
+SHARED = ("expression.h5ad", "features/", "findings/linear_baseline/")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sum in the order in which a job with one thread does."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def library_config(finished, model: str) -> DeepMapperConfig:
+    """The configuration of a model and its passes, as a user of the library writes it."""
+    schema = load_schema(finished.pipeline / "workflow/schemas/config.schema.yaml")
+    config = to_config(model_settings(validate_config(finished.settings, schema), model))
+    config.n_passes, config.top_k = 2, 6
+    return config
+
+
+def test_library_config_is_what_it_seems(finished):
+    expected = DeepMapperConfig(
+        n_passes=2,
+        top_k=6,
+        epochs=6,
+        min_epochs=2,
+        patience=3,
+        lr=0.01,
+        batch_size=16,
+        ig_steps=8,
+        ig_internal_batch=64,
+        weight_decay=0.01,
+        baseline="mean",
+        backbone=BackboneSpec("mlp"),
+    )
+    assert library_config(finished, "mlp") == expected
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_run_on_the_development_part_gives_the_findings_of_the_workflow(finished, model):
+    features = open_features(finished.results / "features")
+    labels = np.array(features.classes)[features.y]
+    development = features.development
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeepMapperWarning)
+        found = runner.run(
+            features.X[development], labels[development], library_config(finished, model), list(features.names)
+        )
+    passes = [PassResult.load(finished.results / f"passes/{model}/{seed}.npz") for seed in (0, 1)]
+    assert vars(found) == vars(runner.accumulate_passes(passes, 6, 0.0, features.names))
+
+    table = pd.read_csv(finished.results / f"findings/{model}/features.tsv", sep="\t")
+    order = found.order()
+    assert table["feature"].tolist() == [features.names[i] for i in order]
+    for column in ("median_importance", "mean_rank", "selection_frequency"):
+        printed = [f"{getattr(found, column)[i]:.6g}" for i in order]
+        assert [f"{value:.6g}" for value in table[column]] == printed
+    listed = pd.read_csv(finished.results / f"findings/{model}/passes.tsv", sep="\t").query("not control")
+    assert [f"{value:.6g}" for value in listed["accuracy"]] == [f"{value:.6g}" for value in found.accuracies]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_evaluate_gives_the_metrics_of_the_workflow(finished, model):
+    features = open_features(finished.results / "features")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeepMapperWarning)
+        judged = evaluate.evaluate(
+            features.X, features.y, library_config(finished, model), features.classes, test_size=0.25, seed=0
+        )
+    metrics = json.loads((finished.results / f"findings/{model}/metrics.json").read_text())
+    for name in ("accuracy", "balanced_accuracy", "macro_f1", "majority_accuracy", "n_passes", "classes"):
+        assert metrics[name] == getattr(judged, name), name
+    assert metrics["per_pass_accuracy"] == judged.per_pass_acc
+
+    predictions = pd.read_csv(finished.results / f"findings/{model}/predictions.tsv", sep="\t").query("split == 'test'")
+    assert predictions["prediction"].tolist() == [judged.classes[code] for code in judged.y_pred]
+    printed = [f"{max(row):.6g}" for row in judged.y_proba]
+    assert [f"{value:.6g}" for value in predictions["confidence"]] == printed
+
+
+def test_second_run_elsewhere_gives_the_same_bytes(finished, work_directory):
+    """Another folder, one model alone, another order of jobs: nothing of it may show in any file."""
+    alone = work_directory(passes=finished.settings["passes"], models={"cnn_small": {}})
+    alone.run(cores=3)
+    first, second = finished.outputs(), alone.outputs()
+    own = {name for name in first if "/cnn_small/" in name or name.startswith(SHARED)}
+    assert own == {name for name in second if not name.startswith(("findings/models.", "findings/summary."))}
+    assert [name for name in sorted(own) if first[name] != second[name]] == []
+
+
+def test_comparison_of_models_written_again_gives_the_same_bytes(finished, tmp_path):
+    again = finished.branch(tmp_path / "again")
+    whole = {"findings/models.tsv", "findings/models.svg", "findings/summary.html"}
+    for name in whole:
+        (again.results / name).unlink()
+    assert again.run().jobs == {"compare_models": 1, "plot_models": 1, "write_summary": 1}
+    first, second = finished.outputs(), again.outputs()
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == []

@@ -1,0 +1,112 @@
+"""A run that was ended from outside goes on where it was, by the very same command."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from deepmapper.locks import clear_stale_locks
+
+pytestmark = pytest.mark.workflow
+
+TARGET = "results/findings/linear/features.tsv"
+
+
+def finished_passes(directory) -> list[str]:
+    """Passes that the running Snakemake has reported as done."""
+    said = (directory.folder / "said.txt").read_text()
+    done = {line.split()[2] for line in said.splitlines() if line.endswith("(Rule: train_pass)")}
+    return sorted(
+        line.split()[3] for line in said.splitlines() if "Pass " in line and line.split()[1].strip(":") in done
+    )
+
+
+def begin(directory, n_passes: int) -> subprocess.Popen:
+    """Start the run; return when so many passes are done and others are being trained."""
+    running = directory.start(TARGET)
+    until = time.monotonic() + 120
+    while len(finished_passes(directory)) < n_passes:
+        assert running.poll() is None and time.monotonic() < until, (directory.folder / "said.txt").read_text()
+        time.sleep(0.1)
+    return running
+
+
+def states(directory, seeds: list[str]) -> dict[str, tuple]:
+    """What would change if one of these passes were trained again, its log included."""
+    files = [directory.results / f"passes/linear/{seed}.npz" for seed in seeds]
+    files += [directory.results / f"logs/passes/linear/{seed}.log" for seed in seeds]
+    return {str(file): (file.stat().st_mtime_ns, file.stat().st_ino, file.read_bytes()) for file in files}
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill -9"])
+def test_same_command_goes_on(ranked, work_directory, sent):
+    directory = work_directory(passes=ranked.settings["passes"])
+    running = begin(directory, 2)
+    os.killpg(running.pid, sent)  # Snakemake and all its children
+    assert running.wait(timeout=60) != 0
+    kept = finished_passes(directory)
+    assert 2 <= len(kept) < 4
+    before = states(directory, kept)
+
+    again = directory.run(TARGET)
+    assert again.jobs == {"train_pass": 4 - len(kept), "accumulate_passes": 1}
+    assert ("an earlier run was killed; its lock is removed" in again.said) == (sent == signal.SIGKILL)
+    assert states(directory, kept) == before
+    assert directory.outputs() == ranked.outputs()
+
+
+def test_second_run_beside_a_living_one_is_refused(ranked, work_directory):
+    directory = work_directory(passes=ranked.settings["passes"])
+    running = begin(directory, 1)
+    second = directory.start(TARGET, log=directory.folder / "second.txt")
+    assert second.wait(timeout=60) != 0
+    said = (directory.folder / "second.txt").read_text()
+    assert "Directory cannot be locked" in said
+    assert "its lock is removed" not in said
+    assert running.wait(timeout=120) == 0
+    assert directory.outputs() == ranked.outputs()
+
+
+def test_locks_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_path):
+    locks = tmp_path / ".snakemake/locks"
+    code = (
+        f"import sys; from deepmapper.locks import clear_stale_locks as c; print(c({str(tmp_path / '.snakemake')!r}))"
+    )
+    code += "; sys.stdout.flush(); sys.stdin.read()"
+
+    def another() -> subprocess.Popen:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        process = subprocess.Popen([os.sys.executable, "-c", code], text=True, **pipes)
+        process.told = process.stdout.readline().strip()
+        return process
+
+    first = another()
+    assert first.told == "False"
+    locks.mkdir()
+    (locks / "0.output.lock").write_text("a\n")
+    second = another()
+    assert second.told == "False"
+    assert list(locks.iterdir())
+    for process in (first, second):
+        process.kill()
+        process.wait()
+    third = another()
+    assert third.told == "True"
+    assert not locks.exists()
+    third.communicate()
+    assert clear_stale_locks(tmp_path / ".snakemake") is False
+
+
+@pytest.mark.parametrize("kept", [0, 10, 4000])
+def test_half_a_pass_is_refused_by_its_name(ranked, tmp_path, kept):
+    directory = ranked.branch(tmp_path / "work")
+    half = directory.results / "passes/linear/2.npz"
+    half.write_bytes(half.read_bytes()[:kept])
+    done = directory.run(TARGET, "--retries", "0", fails=True)
+    assert "Error in accumulate_passes: results/passes/linear/2.npz is not a whole pass" in done.said
+    assert "delete it and run its target again" in done.said
+    half.unlink()
+    directory.run(TARGET)
+    assert directory.outputs() == ranked.outputs()
