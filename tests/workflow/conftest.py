@@ -176,8 +176,6 @@ def copy_pipeline():
 @pytest.fixture(scope="session")
 def pipeline(copy_pipeline, tmp_path_factory) -> Path:
     """Copy the pipeline once: no test can lean on the rest of the repository, none is disturbed by an edit."""
-    if "DEVFIN" in os.environ:
-        return Path("/tmp/dev/wf/fin/pipeline")  # XXXDEV
     return copy_pipeline(tmp_path_factory.mktemp("pipeline") / "deepmapper")
 
 
@@ -207,16 +205,6 @@ def side_by_side(request):
 @pytest.fixture(scope="session")
 def finished(work_directory) -> WorkDirectory:
     """Run everything, once: three models, two passes and one control pass each. Not to be changed: `branch` it."""
-    if "DEVFIN" in os.environ:  # XXXDEV
-        return WorkDirectory(
-            Path("/tmp/dev/wf/fin/work"),
-            Path("/tmp/dev/wf/fin/pipeline"),
-            {
-                **copy.deepcopy(SETTINGS),
-                "passes": {**SETTINGS["passes"], "n_permuted": 1},
-                "models": {"cnn_small": {}, "mlp": {}, "linear": {}},
-            },
-        )  # XXXDEV
     directory = work_directory(
         passes={**SETTINGS["passes"], "n_permuted": 1}, models={"cnn_small": {}, "mlp": {}, "linear": {}}
     )
@@ -226,13 +214,7 @@ def finished(work_directory) -> WorkDirectory:
 
 @pytest.fixture(scope="session")
 def ranked(work_directory) -> WorkDirectory:
-    """Run four passes of one model up to their ranking, once. Not to be changed: `branch` it."""
-    if "DEVFIN" in os.environ:  # XXXDEV
-        return WorkDirectory(
-            Path("/tmp/dev/wf/fin/ranked"),
-            Path("/tmp/dev/wf/fin/pipeline"),
-            {**copy.deepcopy(SETTINGS), "passes": {**SETTINGS["passes"], "n_passes": 4}},
-        )  # XXXDEV
-    directory = work_directory(passes={**SETTINGS["passes"], "n_passes": 4})
+    """Run three passes of one model up to their ranking, once. Not to be changed: `branch` it."""
+    directory = work_directory(passes={**SETTINGS["passes"], "n_passes": 3})
     directory.run("results/findings/linear/features.tsv")
     return directory

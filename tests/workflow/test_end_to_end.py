@@ -52,7 +52,7 @@ COLUMNS = {
     "history.tsv": ["seed", "control", "epoch", "train_loss", "val_loss", "val_accuracy"],
     "agreement.tsv": ["seed_a", "seed_b", "top_k_overlap", "spearman"],
     "per_class.tsv": ["class", *SCORES, "support"],
-    "confusion.tsv": ["true", *CLASSES],
+    "confusion.tsv": ["true_class", *CLASSES],
     "calibration.tsv": ["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"],
     "predictions.tsv": ["cell", "split", "label", "prediction", "confidence"],
 }
