@@ -3,7 +3,6 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import numpy as np
     import pandas as pd
 
     from deepmapper import evaluate, findings, linear_baseline
@@ -11,17 +10,14 @@ with job(snakemake):
 
     features = open_features(snakemake.input.features)
     development, test = features.development, features.test
-    names = np.array(features.classes, dtype=object)
     clf, scaler, ranking = linear_baseline.fit(
         features.X[development],
-        names[features.y[development]],
+        features.y[development],
         features.names,
         C=snakemake.params.C,
         max_iter=snakemake.params.max_iter,
     )
-    # scikit-learn orders the classes by name, the store as the labels were coded
-    of_class = [list(clf.classes_).index(name) for name in features.classes]
-    probability = clf.predict_proba(scaler.transform(features.X[test]))[:, of_class]
+    probability = clf.predict_proba(scaler.transform(features.X[test]))
     judged = evaluate.judge_ensemble([probability], features.y[test], features.y[development], features.classes)
     numbers, tables = findings.metrics(
         judged, snakemake.params.bins, snakemake.params.resamples, snakemake.params.split_seed

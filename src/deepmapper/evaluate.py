@@ -253,8 +253,7 @@ def bootstrap_intervals(
     Returns
     -------
     dict
-        (low, high) of "accuracy", "balanced_accuracy" and "macro_f1"; of "precision", "recall" and "f1" two (C,) arrays
-        each.
+        (low, high) of "accuracy", "balanced_accuracy" and "macro_f1".
     """
     n_classes = probability.shape[1]
     predicted = probability.argmax(1)
@@ -265,13 +264,30 @@ def bootstrap_intervals(
         counts[:, code] = rng.multinomial(row.sum(), row / row.sum(), size=n_resamples)
     found, present = per_class_scores(counts), counts[0].sum(1) > 0
     correct = np.trace(counts, axis1=1, axis2=2)
-    values = found | {
+    values = {
         "accuracy": correct / len(truth),
         "balanced_accuracy": found["recall"][:, present].mean(1),
         "macro_f1": found["f1"].mean(1),
     }
     tail = (1 - confidence) / 2
-    return {name: tuple(np.quantile(value, [tail, 1 - tail], axis=0)) for name, value in values.items()}
+    return {name: tuple(np.quantile(value, [tail, 1 - tail])) for name, value in values.items()}
+
+
+def per_class_intervals(confusion: np.ndarray, confidence: float = 0.95) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Wilson intervals of the precision, recall and F1 of every class, from (C, C) counts, true classes in rows.
+
+    Unlike a bootstrap they keep a width where a score is 0 or 1. Precision and recall are shares; F1 is 2 J / (1 + J)
+    of the share J of those named or there that are both. A class without samples to count has the interval (0, 1).
+    """
+    hit, named, there = np.diagonal(confusion), confusion.sum(0), confusion.sum(1)
+
+    def wilson(out_of):
+        shares = np.divide(hit, out_of, out=np.zeros(len(hit)), where=out_of > 0)
+        pairs = zip(shares.tolist(), out_of.tolist(), strict=True)
+        return tuple(np.array([accumulate.wilson_interval(share, n, confidence) for share, n in pairs]).T)
+
+    low, high = wilson(named + there - hit)
+    return {"precision": wilson(named), "recall": wilson(there), "f1": (2 * low / (1 + low), 2 * high / (1 + high))}
 
 
 def per_class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:

@@ -214,7 +214,7 @@ def prediction_table(
 def metrics(
     result: evaluate.EvalResult, bins: int, n_resamples: int, seed: int
 ) -> tuple[dict, dict[str, pd.DataFrame]]:
-    """Numbers and tables of a final evaluation, each with 95 % bootstrap intervals over the test samples.
+    """Numbers and tables of a final evaluation, with 95 % intervals: bootstrap over all samples, Wilson by class.
 
     Returns
     -------
@@ -243,12 +243,13 @@ def metrics(
         "per_pass_accuracy": result.per_pass_acc,
         "classes": result.classes,
     }
+    of_class = evaluate.per_class_intervals(counts)
     per_class = pd.DataFrame({"class": result.classes})
     for name, scores in evaluate.per_class_scores(counts).items():
-        per_class[name], per_class[f"{name}_low"], per_class[f"{name}_high"] = scores, *intervals[name]
+        per_class[name], per_class[f"{name}_low"], per_class[f"{name}_high"] = scores, *of_class[name]
     per_class["support"] = counts.sum(1)
     confusion = pd.DataFrame(counts, columns=result.classes)
-    confusion.insert(0, "true", result.classes)
+    confusion.insert(0, "true_class", result.classes)
     return numbers, {"per_class": per_class, "confusion": confusion, "calibration": pd.DataFrame(bins_table)}
 
 
@@ -260,7 +261,7 @@ def _no_metrics(result: evaluate.EvalResult) -> tuple[dict, dict[str, pd.DataFra
     scores = [f"{score}{end}" for score in ("precision", "recall", "f1") for end in ("", "_low", "_high")]
     return numbers, {
         "per_class": pd.DataFrame(columns=["class", *scores, "support"]),
-        "confusion": pd.DataFrame(columns=["true", *result.classes]),
+        "confusion": pd.DataFrame(columns=["true_class", *result.classes]),
         "calibration": pd.DataFrame(
             columns=["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"]
         ),
@@ -294,7 +295,7 @@ def _headline(numbers: dict) -> dict:
 
 
 def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.DataFrame, embedding: dict, about: dict):
-    """Put the findings into an AnnData, where a scanpy user looks for them; change it in place and return it.
+    """Put the findings into an AnnData, where a scanpy user looks for them; give back a copy.
 
     `var` gets the statistics (deepmapper_*), `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
     -1 down, 0 unclear) one column a class, `obs` the predictions, `obsm["X_deepmapper"]` the embedding and
@@ -332,7 +333,7 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read what `write_table` wrote; names stay text, also those that look like numbers or like "NA"."""
-    text = dict.fromkeys(("feature", "cell", "label", "prediction", "class", "true", "model", "reason"), str)
+    text = dict.fromkeys(("feature", "cell", "label", "prediction", "class", "true_class", "model", "reason"), str)
     return pd.read_csv(
         path, sep="\t", dtype=text, keep_default_na=False, na_values={column: [""] for column in _columns(path)}
     )

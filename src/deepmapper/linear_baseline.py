@@ -1,4 +1,4 @@
-"""Penalised logistic regression on all features: exact, deterministic, one fit.
+"""Penalised logistic regression on all features: deterministic, one fit, converged to the solver's tolerance.
 
 For a linear model the arrangement does not matter, the optimum is unique, and integrated gradients equal coefficient ×
 (x − baseline): passes would only repeat it. It is the honest reference for every network here.
@@ -32,8 +32,8 @@ def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_it
     Returns
     -------
     tuple
-        The classifier, the scaler, and the ranking: (name, importance) by falling importance, the largest size of the
-        feature's standardised coefficient over the classes.
+        The classifier (which predicts the labels as given), the scaler, and the ranking: (name, importance) by falling
+        importance, the largest size of the feature's standardised coefficient over the classes.
 
     Raises
     ------
@@ -51,9 +51,9 @@ def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_it
     from .runner import as_labels, as_matrix
 
     matrix, names = as_matrix(X, feature_names)
-    codes, classes = as_labels(y, matrix.shape[0])
+    as_labels(y, matrix.shape[0])  # refuses what cannot be a label; the classifier keeps the labels as they are given
     scaler = StandardScaler(with_mean=not sp.issparse(matrix)).fit(matrix)
-    clf = LogisticRegression(C=C, max_iter=max_iter).fit(scaler.transform(matrix), np.asarray(classes)[codes])
+    clf = LogisticRegression(C=C, max_iter=max_iter).fit(scaler.transform(matrix), np.asarray(y))
     importance = np.abs(clf.coef_).max(0)
     order = np.argsort(-importance, kind="stable")
     return clf, scaler, [(names[i] if names is not None else int(i), float(importance[i])) for i in order]

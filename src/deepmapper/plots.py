@@ -394,7 +394,7 @@ def confusion(confusion: pd.DataFrame, path, title="Confusion on the test split"
     Parameters
     ----------
     confusion
-        Counts, rows true class, columns predicted class; the true class in the index or in the first column ``true``.
+        Counts, rows true class, columns predicted class; the true class as index or first column ``true_class``.
     path, title
         As in `ranking`.
 
@@ -409,10 +409,10 @@ def confusion(confusion: pd.DataFrame, path, title="Confusion on the test split"
         If the classes of rows and columns differ.
     """
     table = confusion
-    if table.index.name != "true":
-        if not len(table.columns) or table.columns[0] != "true":
-            raise InputError(f"confusion.tsv: first column is {list(table.columns)[:1]}; expected 'true'")
-        table = table.set_index("true")
+    if table.index.name != "true_class":
+        if not len(table.columns) or table.columns[0] != "true_class":
+            raise InputError(f"confusion.tsv: first column is {list(table.columns)[:1]}; expected 'true_class'")
+        table = table.set_index("true_class")
     if table.empty:
         return _nothing_to_judge(path, title)
     classes, predicted = [str(c) for c in table.index], [str(c) for c in table.columns]
@@ -829,7 +829,7 @@ def _draw_per_class(figure, table, title) -> None:
     support.set_xticks([])
     support.spines["bottom"].set_visible(False)
     support.set_xlabel("samples")
-    intervals = "points with 95 % bootstrap intervals; " if "f1_low" in table else ""
+    intervals = "points with 95 % Wilson intervals; " if "f1_low" in table else ""
     _head(figure, figure.axes[0], 6.75, title, intervals + "dashed: mean over the classes")
 
 

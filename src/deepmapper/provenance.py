@@ -17,7 +17,8 @@ PACKAGE = Path(__file__).parent
 def source_hash(*modules: str, package: Path = PACKAGE) -> str:
     """Hash the code of modules of this package and of all that they import from it, at any depth.
 
-    Modules of the package import one another relatively (``from . import``, ``from .passes import``); that is what is followed.
+    Modules of the package import one another relatively (``from . import``, ``from .passes import``); that is what is
+    followed.
 
     Parameters
     ----------

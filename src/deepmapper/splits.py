@@ -104,8 +104,9 @@ def _hold_out_groups(y, share, rng, groups, classes, tries: int = 20) -> np.ndar
                 if len(np.unique(y[kept])) == len(np.unique(y[held])) == len(lacking):
                     return held if share <= 0.5 else kept
     raise InputError(
-        f"{n_groups} groups could not be divided with every class on both sides ({share:.0%} held out and more, {tries} "
-        f"shuffles each): expected more groups per class. Add donors, leave a class out, or run without a group column."
+        f"{n_groups} groups could not be divided with every class on both sides ({share:.0%} held out and more, "
+        f"{tries} shuffles each): expected more groups per class. Add donors, leave a class out, or run without a "
+        f"group column."
     )
 
 

@@ -16,10 +16,11 @@ from deepmapper.evaluate import (
     evaluate,
     judge_ensemble,
     map_embedding,
+    per_class_intervals,
     per_class_scores,
     predict,
 )
-from deepmapper.passes import train_pass
+from deepmapper.passes import softmax, train_pass
 from deepmapper.splits import split_off_test
 
 pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
@@ -166,6 +167,16 @@ def test_an_average_can_be_right_where_each_pass_is_wrong():
     assert judged.majority_accuracy == pytest.approx(1 / 3)  # the largest class of development is a
 
 
+def test_scores_of_an_imperfect_ensemble_by_hand():
+    """Four of a and two of b, one of each taken for the other."""
+    truth, predicted = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
+    judged = judge_ensemble([np.eye(2)[predicted]], truth, truth, ("a", "b"))
+    assert judged.accuracy == pytest.approx(4 / 6)
+    assert judged.balanced_accuracy == pytest.approx((3 / 4 + 1 / 2) / 2)
+    assert judged.macro_f1 == pytest.approx((3 / 4 + 1 / 2) / 2)  # precision and recall of either class are the same
+    assert judged.report["a"] == {"precision": 0.75, "recall": 0.75, "f1-score": 0.75, "support": 4}
+
+
 def test_without_passes_there_are_no_predictions():
     judged = judge_ensemble([], np.array([0, 1]), np.array([0, 1, 1]), ("a", "b"))
     assert (judged.y_pred, judged.y_proba, judged.n_passes) == ([], [], 0)
@@ -217,7 +228,6 @@ def test_bootstrap_intervals_hold_what_they_are_intervals_of(drawn):
         "accuracy": (predicted == truth).mean(),
         "balanced_accuracy": scores["recall"].mean(),
         "macro_f1": scores["f1"].mean(),
-        **{name: scores[name] for name in ("precision", "recall", "f1")},
     }
     assert intervals.keys() == estimates.keys()
     for name, estimate in estimates.items():
@@ -229,13 +239,30 @@ def test_bootstrap_intervals_hold_what_they_are_intervals_of(drawn):
 
 
 def test_the_interval_of_an_accuracy_is_as_wide_as_the_binomial_says():
-    """100 samples of one of two classes at 0.8: 1.96 × sqrt(0.8 × 0.2 / 100) either side."""
+    """200 samples at 0.8: 1.96 × sqrt(0.8 × 0.2 / 200) either side."""
     truth = np.repeat([0, 1], 100)
     probability = np.eye(2)[np.where(np.arange(200) % 5 == 0, 1 - truth, truth)]
-    low, high = bootstrap_intervals(truth, probability, n_resamples=4000)["recall"]
-    half = 1.96 * np.sqrt(0.8 * 0.2 / 100)
-    np.testing.assert_allclose(low, 0.8 - half, atol=0.012)
-    np.testing.assert_allclose(high, 0.8 + half, atol=0.012)
+    low, high = bootstrap_intervals(truth, probability, n_resamples=4000)["accuracy"]
+    half = 1.96 * np.sqrt(0.8 * 0.2 / 200)
+    np.testing.assert_allclose([low, high], [0.8 - half, 0.8 + half], atol=0.01)
+
+
+@given(judged_samples())
+def test_intervals_of_a_class_hold_its_scores_and_keep_a_width(drawn):
+    truth, probability = drawn
+    counts = confusion_of(truth, probability)
+    for name, (low, high) in per_class_intervals(counts).items():
+        scores = per_class_scores(counts)[name]
+        assert (low - 1e-9 <= scores).all(), name
+        assert (scores <= high + 1e-9).all(), name
+        assert (high - low > 0).all(), name
+
+
+def test_intervals_of_a_class_by_hand():
+    """Recall 4 of 4: Wilson's lower end is 4 / (4 + 1.96²)."""
+    low, high = per_class_intervals(np.array([[4, 0], [0, 9]]))["recall"]
+    assert low[0] == pytest.approx(4 / (4 + 1.96**2), abs=1e-3)
+    assert high[0] == 1
 
 
 def test_intervals_follow_their_seed_and_their_confidence():
@@ -286,7 +313,7 @@ def members(planted, quick):
 
 
 def test_the_embedding_keeps_classes_together(members, planted):
-    """The nearest neighbour of a sample in the ensemble's embedding is of its class, also where no pass trained on it."""
+    """The nearest neighbour of a sample in the ensemble's embedding is of its class."""
     points = embed_ensemble(members, planted.X, np.arange(120), n_components=8)
     assert points.shape == (120, 8)
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
@@ -317,7 +344,10 @@ def test_no_pass_no_embedding(planted):
 
 
 def test_the_embedding_of_one_pass_is_what_its_last_layer_reads(members, planted):
-    assert embed(members[0], planted.X, np.arange(5)).shape == (5, 128)
+    """Its last layer makes of it the scores that the pass predicts by."""
+    weight, bias = (members[0].weights[f"head.{name}"] for name in ("weight", "bias"))
+    scores = embed(members[0], planted.X, np.arange(5)) @ weight.T + bias
+    np.testing.assert_allclose(softmax(scores), predict(members[0], planted.X, np.arange(5)), atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(5, 8), (20, 2), (20, 1), (20, 0)])

@@ -88,8 +88,8 @@ def confusion_counts(classes=BLOOD, seed=0):
 
 
 def confusion_table(classes=BLOOD, seed=0):
-    return pd.DataFrame(confusion_counts(classes, seed), columns=list(classes)).assign(true=list(classes))[
-        ["true", *classes]
+    return pd.DataFrame(confusion_counts(classes, seed), columns=list(classes)).assign(true_class=list(classes))[
+        ["true_class", *classes]
     ]
 
 
@@ -294,7 +294,7 @@ matplotlib.rcParams["font.size"] = 31
 before = dict(matplotlib.rcParams)
 where = np.random.default_rng(0).normal(size=(5001, 2))
 plots.embedding(where, where[:, 0] > 0, sys.argv[1] + "/map.svg", predicted=where[:, 1] > 0)
-plots.confusion(pd.DataFrame({"true": ["a", "b"], "a": [3, 0], "b": [1, 5]}), sys.argv[1] + "/confusion.svg")
+plots.confusion(pd.DataFrame({"true_class": ["a", "b"], "a": [3, 0], "b": [1, 5]}), sys.argv[1] + "/confusion.svg")
 plots.top_genes(["a", "b"], [2.0, 1.0], sys.argv[1] + "/genes", highlight={"b"})
 assert dict(matplotlib.rcParams) == before
 assert "matplotlib.pyplot" not in sys.modules
@@ -424,17 +424,17 @@ def test_heatmap_marks_the_direction(monkeypatch, tmp_path):
 
 
 def test_confusion_writes_counts_accuracy_and_class_sizes(tmp_path):
-    table = pd.DataFrame({"true": ["a", "b"], "a": [31, 2], "b": [0, 17]})
+    table = pd.DataFrame({"true_class": ["a", "b"], "a": [31, 2], "b": [0, 17]})
     plots.confusion(table, tmp_path / "a.svg")
     found = words(tmp_path / "a.svg")
     assert {"31", "2", "17", "a (31)", "b (19)", "accuracy 0.960 (48 of 50 samples)"} <= {*found}
     assert "0" not in found
-    plots.confusion(table.set_index("true"), tmp_path / "b.svg")
+    plots.confusion(table.set_index("true_class"), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 def test_confusion_survives_a_class_without_samples(tmp_path):
-    plots.confusion(pd.DataFrame({"true": ["a", "b"], "a": [3, 0], "b": [1, 0]}), tmp_path / "a.svg")
+    plots.confusion(pd.DataFrame({"true_class": ["a", "b"], "a": [3, 0], "b": [1, 0]}), tmp_path / "a.svg")
     assert "b (0)" in words(tmp_path / "a.svg")
 
 
@@ -537,7 +537,7 @@ def test_tables_read_back_from_their_files(tmp_path):
 
 
 def test_labels_that_are_numbers(tmp_path):
-    plots.confusion(pd.DataFrame({"true": [1, 2], "1": [3, 0], "2": [1, 5]}), tmp_path / "a.svg")
+    plots.confusion(pd.DataFrame({"true_class": [1, 2], "1": [3, 0], "2": [1, 5]}), tmp_path / "a.svg")
     plots.embedding(np.eye(2), [10, 9], tmp_path / "b.svg", predicted=[10.0, 9])
     assert [w for w in words(tmp_path / "b.svg") if "(1)" in w] == ["1  9 (1)", "2  10 (1)"]
 
@@ -551,7 +551,7 @@ def test_labels_that_are_numbers(tmp_path):
         (lambda p: plots.ranking(feature_table(9).drop(columns="rank"), p), "features.tsv: no column rank; it has f"),
         (lambda p: plots.importance_heatmap(feature_table(classes=[]), p), r"no column importance\[CLASS\]"),
         (lambda p: plots.per_class(pd.DataFrame({"class": []}), p), "no column precision, recall, f1, support"),
-        (lambda p: plots.confusion(confusion_table().iloc[:, ::-1], p), "expected 'true'"),
+        (lambda p: plots.confusion(confusion_table().iloc[:, ::-1], p), "expected 'true_class'"),
         (lambda p: plots.confusion(confusion_table().iloc[::-1], p), "expected the same in the same order"),
         (lambda p: plots.confusion(confusion_table(), p.with_suffix(".jpg")), "suffix '.jpg'; expected one of .svg"),
         (lambda p: plots.embedding(np.zeros((3, 3)), "abc", p), r"shape \(3, 3\); expected \(samples, 2\)"),
