@@ -1,7 +1,8 @@
 """From a trained network to the importance of every feature. torch and captum load on first use.
 
 Sources: integrated gradients, Sundararajan et al. 2017 (arXiv:1703.01365), by captum with Gauss-Legendre quadrature;
-saliency, Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel a time.
+saliency, Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel a time;
+attention rollout, Abnar & Zuidema 2020 (arXiv:2005.00928); chefer, Chefer et al. 2021 (arXiv:2103.15679).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .config import ATTRIBUTION_METHODS
+from .config import ATTENTION_METHODS, ATTRIBUTION_METHODS, GENERAL_METHODS
 from .transform import pixels_to_features
 
 
@@ -26,10 +27,12 @@ class PixelAttribution:
     Attributes
     ----------
     contribution
-        (n, pixels) signed; channels are added up. For saliency the size of the gradient.
+        (n, pixels) signed; channels are added up. For saliency the size of the gradient. For attention rollout and
+        chefer the relevance, 0 or more, of the token that stands for the pixel's cell, shared out among its pixels.
     slope
         (n, pixels) how the score moves when the pixel's value is raised: the gradient, averaged along the path for
-        integrated gradients; for occlusion the contribution over the value's distance from the baseline.
+        integrated gradients; for occlusion the contribution over the value's distance from the baseline. Relevance
+        has no direction of its own, so it is the gradient there, too.
     completeness_error
         Integrated gradients only, else NaN: the mean size of f(x) - f(baseline) - sum of contributions over the mean
         size of f(x) - f(baseline); 0 for an exact integral.
@@ -48,7 +51,8 @@ def attribute(
     Parameters
     ----------
     model
-        Maps (batch, channels, side, side) to scores; should be in evaluation mode.
+        Maps (batch, channels, side, side) to scores; should be in evaluation mode. The methods in
+        `config.ATTENTION_METHODS` need one with the methods `attend` and `spread` of the kind "vit_cct".
     images
         (n, channels, side, side) tensor on the model's device.
     targets
@@ -58,16 +62,21 @@ def attribute(
     baseline
         (channels, side, side) or (1, channels, side, side) reference image; None for zeros.
     ig_steps, ig_internal_batch
-        Nodes of the quadrature, and images evaluated at once (integrated gradients and occlusion): bounds memory.
+        Nodes of the quadrature, and images evaluated at once (all but the plain gradients): bounds memory.
 
     Raises
     ------
     AttributionUnavailable
-        If the method is unknown, or torch or captum is missing.
+        If the method is unknown or does not fit the model, or torch or captum is missing.
     """
     if method not in ATTRIBUTION_METHODS:
         raise AttributionUnavailable(
             f"attribution={method!r} is not known: expected one of {', '.join(ATTRIBUTION_METHODS)}"
+        )
+    if method in ATTENTION_METHODS and not (hasattr(model, "attend") and hasattr(model, "spread")):
+        raise AttributionUnavailable(
+            f"attribution={method!r} reads a network's attention, and {type(model).__name__} shows none: expected one "
+            f"of {', '.join(GENERAL_METHODS)}, or a network of the kind vit_cct"
         )
     try:
         import torch
@@ -81,11 +90,11 @@ def attribute(
     targets = torch.as_tensor(np.asarray(targets), dtype=torch.int64, device=images.device)
     reference = torch.zeros_like(images[:1]) if baseline is None else torch.as_tensor(baseline, device=images.device)
     reference = reference.to(images.dtype).reshape(1, *images.shape[1:])
+    # captum never evaluates fewer images at once than it is given, so they are given in chunks
+    chunks = list(zip(images.split(ig_internal_batch), targets.split(ig_internal_batch), strict=True))
     completeness_error = float("nan")
     if method == "integrated_gradients":
         gradients = IntegratedGradients(model, multiply_by_inputs=False)
-        # captum never evaluates fewer images at once than it is given, so they are given in chunks
-        chunks = zip(images.split(ig_internal_batch), targets.split(ig_internal_batch), strict=True)
         parts = [
             gradients.attribute(part, reference, target=goal, n_steps=ig_steps, internal_batch_size=ig_internal_batch)
             for part, goal in chunks
@@ -97,7 +106,13 @@ def attribute(
         contribution, slope = _occlude(model, images, reference, targets, ig_internal_batch)
     else:
         slope = Saliency(model).attribute(images.clone().requires_grad_(), target=targets, abs=False)
-        contribution = slope.abs() if method == "saliency" else slope * images
+        if method == "saliency":
+            contribution = slope.abs()
+        elif method == "input_x_gradient":
+            contribution = slope * images
+        else:
+            relevance = _rollout if method == "attention_rollout" else _chefer
+            contribution = torch.cat([model.spread(relevance(model, part, goal)) for part, goal in chunks])
     return PixelAttribution(_flat(contribution), _flat(slope), completeness_error)
 
 
@@ -162,6 +177,41 @@ def _occlude(model, images, reference, targets, batch: int):
     distance = flat - base
     slope = torch.where(distance != 0, contribution / distance, torch.zeros_like(distance))
     return contribution.reshape(images.shape), slope.reshape(images.shape)
+
+
+def _rollout(model, images, targets):
+    """Relevance of every token, (n, tokens), whatever the class.
+
+    Layer by layer 0.5 A + 0.5 I, A being the attention averaged over its heads, multiplied from the last layer to the
+    first; seen from the pooling, whose weights are one more attention, without a path around it.
+    """
+    import torch
+
+    with torch.no_grad():
+        _, attentions, pooling = model.attend(images)
+        relevance = pooling[:, None]
+        for attention in reversed(attentions):
+            relevance = 0.5 * (relevance @ attention.mean(1)) + 0.5 * relevance
+    return relevance[:, 0]
+
+
+def _chefer(model, images, targets):
+    """Relevance of every token for the score of the target class, (n, tokens).
+
+    R starts as I; layer by layer R + E[(dA * A)+] R, A being the attention, dA the gradient of the score in it, E the
+    mean over the heads, + the positive part. Seen from the pooling, whose weights w are one more attention, without a
+    path around it: (dw * w)+ R. Where no token raises the score, all are 0.
+    """
+    import torch
+
+    with torch.enable_grad():
+        scores, attentions, pooling = model.attend(images.clone().requires_grad_())
+        goal = scores[torch.arange(len(images), device=images.device), targets].sum()
+        *slopes, slope = torch.autograd.grad(goal, [*attentions, pooling])
+    relevance = (slope * pooling.detach()).clamp_min(0)[:, None]
+    for attention, change in zip(reversed(attentions), reversed(slopes), strict=True):
+        relevance = relevance + relevance @ (change * attention.detach()).clamp_min(0).mean(1)
+    return relevance[:, 0]
 
 
 def _flat(attribution) -> np.ndarray:

@@ -10,7 +10,10 @@ from typing import Any
 
 from .errors import InputError
 
-ATTRIBUTION_METHODS = ("integrated_gradients", "saliency", "input_x_gradient", "occlusion")
+GENERAL_METHODS = ("integrated_gradients", "saliency", "input_x_gradient", "occlusion")  # fit every network
+ATTENTION_METHODS = ("attention_rollout", "chefer")  # fit networks that show their attention: these kinds
+ATTENTION_KINDS = ("vit_cct",)
+ATTRIBUTION_METHODS = (*GENERAL_METHODS, *ATTENTION_METHODS)
 BASELINES = ("zero", "mean")
 
 
@@ -39,7 +42,7 @@ class BackboneSpec:
     Attributes
     ----------
     kind
-        A name that `backbones.available()` lists.
+        A name that `backbones.available()` lists, or ``timm:<name>``.
     img_size
         Side of the image in pixels; 0 takes the smallest square that holds all features.
     in_chans
@@ -83,8 +86,9 @@ class DeepMapperConfig:
         Stop when the loss on a validation share (`val_size` of what is left after the out-of-bag share)
         has not fallen by `min_delta` for `patience` epochs, never before `min_epochs`; keep the best weights.
     attribution, attribution_samples, ig_steps, ig_internal_batch, baseline
-        Method; most out-of-bag samples attributed; quadrature nodes and images a batch of integrated
-        gradients; the reference image: "zero" (nothing expressed) or "mean" (the average training sample).
+        Method ("attention_rollout" and "chefer" for "vit_cct" alone); most out-of-bag samples attributed; quadrature
+        nodes and images a batch of integrated gradients; the reference image: "zero" (nothing expressed) or "mean"
+        (the average training sample).
     backbone, augment
         The network and the augmentation.
     seed
@@ -155,7 +159,7 @@ class DeepMapperConfig:
                 f"augment.gaussian_noise_std={self.augment.gaussian_noise_std} does nothing while augment.enabled is "
                 f"False."
             )
-        if self.baseline != "zero" and self.attribution in ("saliency", "input_x_gradient"):
+        if self.baseline != "zero" and self.attribution not in ("integrated_gradients", "occlusion"):
             said.append(f"baseline={self.baseline!r} does nothing: {self.attribution} looks at the sample alone.")
         if 0 < self.max_tries < self.n_passes:
             said.append(f"n_passes={self.n_passes} cannot be reached: max_tries={self.max_tries} ends the run first.")
@@ -226,5 +230,10 @@ def _range_faults(c: DeepMapperConfig) -> list[str]:
     need(0 < c.test_size < 1, "test_size", "a share between 0 and 1")
     need(0 < c.val_size < 1, "val_size", "a share between 0 and 1")
     need(c.attribution in ATTRIBUTION_METHODS, "attribution", "one of " + ", ".join(ATTRIBUTION_METHODS))
+    if c.attribution in ATTENTION_METHODS and c.backbone.kind not in ATTENTION_KINDS:
+        faults.append(
+            f"attribution={c.attribution!r} does not fit backbone.kind={c.backbone.kind!r}, which shows no attention: "
+            f"expected one of {', '.join(GENERAL_METHODS)}, or backbone.kind={' or '.join(ATTENTION_KINDS)}"
+        )
     need(c.baseline in BASELINES, "baseline", "one of " + ", ".join(BASELINES))
     return faults

@@ -10,3 +10,7 @@ class InputError(ValueError):
 
 class DeepMapperWarning(UserWarning):
     """Something will not do what its name promises; shown once, loudly, and the run goes on."""
+
+
+class BackboneUnavailable(RuntimeError):
+    """A network cannot be had as asked; the message says what is missing and how to get it."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .config import AugmentConfig, BackboneSpec, DeepMapperConfig
+from .config import ATTENTION_KINDS, ATTENTION_METHODS, GENERAL_METHODS, AugmentConfig, BackboneSpec, DeepMapperConfig
 from .errors import InputError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -129,8 +129,8 @@ def to_config(model_settings: dict, seed: int = 0) -> DeepMapperConfig:
 def expected(schema: Mapping) -> str:
     """Say in words which values a schema allows, for messages and for the table of options."""
     types = _types(schema)
-    if "enum" in schema:
-        return "one of " + ", ".join(str(value) for value in schema["enum"] if value != "")
+    if choices := _choices(schema):
+        return "one of " + ", ".join(choices)
     if types == {"boolean"}:
         return "true or false"
     if types in ({"integer"}, {"number"}):
@@ -148,6 +148,12 @@ def expected(schema: Mapping) -> str:
     if "boolean" in types:
         return "a number, or true or false"
     return "text"
+
+
+def _choices(schema: Mapping) -> list[str]:
+    """The values that a schema lists, those that it describes by a pattern under their title."""
+    listed = [str(value) for value in schema.get("enum", ()) if value != ""]
+    return listed + [name for one in schema.get("anyOf", ()) for name in _choices(one) or [one["title"]]]
 
 
 def _types(schema: Mapping) -> set[str]:
@@ -262,8 +268,8 @@ def _schema_faults(given: dict, schema: dict, faults: dict[KeyPath, str]) -> Non
 def _hint(value: Any, schema: Mapping) -> str:
     """Name the likely slip behind a wrong value; empty when there is none to name."""
     types = _types(schema)
-    if "enum" in schema and isinstance(value, str):
-        near = difflib.get_close_matches(value.lower(), [str(item) for item in schema["enum"]], n=1)
+    if (choices := _choices(schema)) and isinstance(value, str):
+        near = difflib.get_close_matches(value.lower(), choices, n=1)
         return f"; did you mean `{near[0]}`?" if near else ""
     if isinstance(value, str) and types & {"integer", "number"} and DECIMAL_COMMA.fullmatch(value.strip()):
         return "; write a decimal point"
@@ -410,12 +416,19 @@ def _cross_faults(settings: dict, schema: dict) -> Iterator[tuple[tuple[str, ...
             f'`labels.group` and `labels.column` are both "{labels["group"]}"; a group is what must stay together, '
             f"such as the donor, and each would hold a single label",
         )
-    kinds = [kind for kind in _model_schema(schema)["properties"]["kind"]["enum"] if kind]
+    kinds = _choices(_model_schema(schema)["properties"]["kind"])
     for name, model in settings["models"].items():
-        if model["kind"] not in kinds:
+        if model["kind"] == name and name not in kinds:
             yield (
                 (f"models.{name}.kind",),
                 f"`models.{name}.kind` is missing and `{name}` is not a kind; expected one of {', '.join(kinds)}",
+            )
+        elif model["attribution"] in ATTENTION_METHODS and model["kind"] not in ATTENTION_KINDS:
+            yield (
+                (f"models.{name}.kind", f"models.{name}.attribution", "training.attribution"),
+                f"`models.{name}.attribution` is {model['attribution']}, which reads a network's attention, and "
+                f"{model['kind']} shows none; expected one of {', '.join(GENERAL_METHODS)}, or the kind "
+                f"{' or '.join(ATTENTION_KINDS)}",
             )
     paths = {"results": settings["results"], "matrix.path": matrix["path"], "labels.table": labels["table"]}
     paths |= {f"matrix.populations.path (entry {i})": item["path"] for i, item in enumerate(populations, start=1)}

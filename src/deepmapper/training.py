@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ._networks import Network
 from .augment import make_train_transform
 from .config import DeepMapperConfig
 from .earlystop import EarlyStopper
@@ -59,7 +60,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def fit(
-    model: nn.Module,
+    model: Network,
     images: Callable[[np.ndarray], Tensor],
     y: np.ndarray,
     train: np.ndarray,
@@ -91,7 +92,9 @@ def fit(
     """
     if config.batch_size == 1 and any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules()):
         raise InputError("batch_size=1: this network normalises over its batch, expected 2 or more. Raise batch_size.")
-    optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    if model.prime is not None:
+        model.prime(*pixel_statistics(images, y, train, config.batch_size))
+    optimiser = torch.optim.AdamW(model.parameters(), config.lr, weight_decay=config.weight_decay, fused=True)
     stopper = EarlyStopper(config.patience, config.min_delta, config.min_epochs)
     noise = make_train_transform(config.augment)
     where = next(model.parameters()).device
@@ -101,7 +104,7 @@ def fit(
         model.train()
         total = 0.0
         for batch in batches(train, config.batch_size):
-            loss = nn.functional.cross_entropy(model(noise(images(batch))), torch.from_numpy(y[batch]).to(where))
+            loss = model.loss(noise(images(batch)), torch.from_numpy(y[batch]).to(where))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -126,6 +129,35 @@ def fit(
         model.load_state_dict(best)
     model.eval()
     return Training(np.array(history), stopper.best_epoch + 1 if best is not None else len(history))
+
+
+def pixel_statistics(
+    images: Callable[[np.ndarray], Tensor], y: np.ndarray, rows: np.ndarray, batch_size: int
+) -> tuple[Tensor, Tensor]:
+    """Measure every pixel over `rows`: its standard deviation and its F statistic between classes.
+
+    Sums are kept in float64, a batch at a time. Returns two (side, side) float32 tensors of the first channel, on the
+    images' device; with no more samples than classes the F statistic is infinite: nothing is known against any pixel.
+    """
+    codes, member = np.unique(y[rows], return_inverse=True)
+    probe = images(rows[:1])[0, 0]
+    # double precision is not to be had on every accelerator; these sums are small
+    sums = torch.zeros(len(codes), *probe.shape, dtype=torch.float64)
+    squares = torch.zeros(probe.shape, dtype=torch.float64)
+    for start in range(0, len(rows), batch_size):
+        batch = images(rows[start : start + batch_size])[:, 0].cpu().double()
+        sums.index_add_(0, torch.from_numpy(member[start : start + batch_size]), batch)
+        squares += (batch**2).sum(0)
+    sizes = torch.from_numpy(np.bincount(member)).double()
+    n, n_classes = len(rows), len(codes)
+    mean = sums.sum(0) / n
+    total = (squares - n * mean**2).clamp_min(0)
+    between = ((sums / sizes[:, None, None] - mean) ** 2 * sizes[:, None, None]).sum(0)
+    within = (total - between).clamp_min(1e-12) / max(n - n_classes, 1)
+    separation = between / max(n_classes - 1, 1) / within
+    if n <= n_classes:
+        separation = torch.full_like(separation, torch.inf)
+    return (total / n).sqrt().float().to(probe.device), separation.float().to(probe.device)
 
 
 def predict(

@@ -66,7 +66,8 @@ def embed_unsupervised(
 
     import torch
 
-    from . import _networks, backbones, training
+    from . import backbones, training
+    from ._autoencoder import ConvAutoencoder
     from .passes import image_maker
 
     where = training.device()
@@ -75,13 +76,13 @@ def embed_unsupervised(
         images = image_maker(X, config, seed, where)
         side = backbones.resolve_side(config.backbone, X.shape[1], config.buffer)
         width = config.backbone.extra.get("width", 32)
-        model = _networks.ConvAutoencoder(side, config.backbone.in_chans, latent_dim, width).to(where)
+        model = ConvAutoencoder(side, config.backbone.in_chans, latent_dim, width).to(where)
         optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         for epoch in range(config.epochs):
             model.train()
             total = 0.0
             for batch in training.batches(rows, config.batch_size):
-                loss = model.loss(images(batch), beta if mode == "vae" else None)
+                _, loss = model.rebuild(images(batch), beta if mode == "vae" else None)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()

@@ -15,7 +15,7 @@ from deepmapper.passes import PassResult
 from deepmapper.runner import run
 
 # The same examples every time, and no clock: a busy machine is no failure.
-hypothesis.settings.register_profile("unit", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("unit", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("unit")
 
 # Enough to learn the planted data, and no more.
@@ -29,7 +29,8 @@ QUICK = {
 
 def pytest_configure():
     """Give every library one thread: the suite shares its machine, and small matrices gain nothing from more."""
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    # numba is named because it sets the threads of the OpenMP that torch uses
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = "1"
     threadpoolctl.threadpool_limits(1)  # for what numpy has loaded already
 

@@ -1,4 +1,4 @@
-"""What cannot be analysed is refused, before anything is trained, with one message that says what, where and what to do.
+"""What cannot be analysed is refused before anything is trained, with one message: what, where, and what to do.
 
 Nothing here may come back with a result: each of these once gave an answer that looked like one.
 """

@@ -229,6 +229,11 @@ BAD_SETTINGS = [
     ({"test_size": 1.0}, "test_size=1.0: expected a share between 0 and 1"),
     ({"val_size": 1.5}, "val_size=1.5: expected a share between 0 and 1"),
     ({"attribution": "shap"}, "attribution='shap': expected one of integrated_gradients, saliency"),
+    (
+        {"attribution": "chefer"},
+        "attribution='chefer' does not fit backbone.kind='cnn_small', which shows no attention: expected one of "
+        "integrated_gradients, saliency, input_x_gradient, occlusion, or backbone.kind=vit_cct",
+    ),
     ({"baseline": "median"}, "baseline='median': expected one of zero, mean"),
     ({"backbone": BackboneSpec(in_chans=0)}, "backbone.in_chans=0: expected 1 or more"),
     ({"backbone": BackboneSpec(img_size=-1)}, "backbone.img_size=-1: expected 0 or more"),

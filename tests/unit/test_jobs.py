@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,8 +24,7 @@ def rule(tmp_path, monkeypatch):
 
 
 def log_of(rule):
-    with open(rule.log[0]) as file:
-        return file.read()
+    return Path(rule.log[0]).read_text()
 
 
 def test_what_is_printed_and_warned_goes_to_the_log(rule, capsys):

@@ -94,6 +94,13 @@ def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind):
     assert {"importance", "weights", "train_rows", "out_of_bag_rows"} <= set(differing(one, once(2)))
 
 
+def test_first_weights_follow_the_seed(planted, quick):
+    """At a learning rate of nothing the weights are those that training started from."""
+    config = quick("mlp", epochs=1, lr=1e-12)
+    first = [train_pass(planted.X, planted.y, planted.classes, config, seed).weights["head.weight"] for seed in (1, 2)]
+    assert np.abs(first[0] - first[1]).max() > 0.01
+
+
 @pytest.mark.parametrize("attribution", ["integrated_gradients", "saliency", "occlusion"])
 def test_the_callers_random_numbers_are_left_alone(planted, quick, attribution):
     torch.manual_seed(3)
@@ -168,14 +175,14 @@ def test_the_accuracy_is_that_of_the_predictions_it_keeps(trained, planted):
 
 
 def test_the_references_beside_the_accuracy_by_hand():
-    """Predictions 3 of a, 1 of b, against 2 and 2: a shuffled truth agrees in half of them on average."""
-    probability = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]])
-    judged = passes._judge(probability, np.array([0, 0, 1, 1]), np.array([0, 1, 1]), seed=0)
+    """Predictions a, a, b, b against a, a, a, b, which is right in 3 of 4."""
+    probability = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
+    judged = passes._judge(probability, np.array([0, 0, 0, 1]), np.array([0, 1, 1]), seed=0)
     assert judged["accuracy"] == 0.75
-    assert judged["balanced_accuracy"] == 0.75
-    assert judged["majority_accuracy"] == 0.5  # b is the largest class of the training labels
+    assert judged["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+    assert judged["majority_accuracy"] == 0.25  # b is the largest class of the training labels
+    # of the four places of the b, two give 3 of 4 right and two give 1 of 4
     assert judged["permuted_accuracy"] == pytest.approx(0.5, abs=0.03)
-    # of the six orders of the truth, three reach 0.75
     assert judged["permutation_p"] == pytest.approx(0.5, abs=0.05)
 
 

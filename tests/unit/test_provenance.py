@@ -50,7 +50,7 @@ def test_words_and_layout_do_not_count(edited, edit):
     [
         ("passes.py", "_PERMUTATIONS = 999", "_PERMUTATIONS = 99"),
         ("transform.py", "(seed).shuffle(order)", "(seed + 1).shuffle(order)"),
-        ("_networks.py", "padding=1", "padding=2"),  # imported within a function
+        ("_resnet.py", "padding=1", "padding=2"),  # imported within a function
         ("earlystop.py", "best - min_delta", "best"),  # imported by a module that is imported within a function
         ("errors.py", "class InputError(ValueError)", "class InputError(TypeError)"),
         ("config.py", "lr: float = 1e-3", "lr: float = 2e-3"),

@@ -39,7 +39,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def page(hand_made):
-    """Give a function that writes the page of one model from passes of an accuracy, and of a model's test predictions."""
+    """Give a function that writes the page of one model, of the accuracies that a test asks for."""
 
     def write(
         accuracy=0.9,

@@ -316,7 +316,7 @@ def test_a_run_in_which_all_is_well_says_nothing(planted, quick):
 
 
 def test_too_coarse_an_integral_is_said_with_its_error(planted, quick):
-    findings, aloud = notes_of(planted, quick("cnn_small", n_passes=1, ig_steps=1))
+    findings, aloud = notes_of(planted, quick("cnn", n_passes=1, ig_steps=1))
     assert findings.completeness_errors[0] > 0.05
     assert len(aloud) == 1
     assert "integrated gradients of 1 of 1 passes miss the change of score by more than 5%" in aloud[0]

@@ -48,6 +48,9 @@ def faults(text: str) -> list[str]:
 
 # --- what is refused, and how -------------------------------------------------------------------------------------
 
+KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50_s, vit_cct, conv_vae, timm:NAME"
+FITTING = "one of integrated_gradients, saliency, input_x_gradient, occlusion, or the kind vit_cct"
+
 BAD = {
     "unknown key": ("passes: {n_pases: 3}", "unknown key `passes.n_pases`; did you mean `n_passes`?"),
     "unknown section": ("model: {mlp: {}}", "unknown key `model`; did you mean `models`?"),
@@ -251,12 +254,25 @@ BAD = {
     "yes/no as model": ("models: {on: {}, mlp: {}}", "`models.true`: YAML reads this name as yes/no; put it in quotes"),
     "model without a kind": (
         "models: {mine: {}}",
-        "`models.mine.kind` is missing and `mine` is not a kind; expected one of linear, mlp, cnn_small, cnn",
+        f"`models.mine.kind` is missing and `mine` is not a kind; expected one of {KINDS}",
     ),
     "unknown kind": (
         "models: {mine: {kind: cnn_smal}}",
-        '`models.mine.kind`: found "cnn_smal" (text); expected one of linear, mlp, cnn_small, cnn; did you mean '
-        "`cnn_small`?",
+        f'`models.mine.kind`: found "cnn_smal" (text); expected one of {KINDS}; did you mean `cnn_small`?',
+    ),
+    "network of timm without a name": (
+        "models: {mine: {kind: 'timm:'}}",
+        f'`models.mine.kind`: found "timm:" (text); expected one of {KINDS}; did you mean `timm:NAME`?',
+    ),
+    "attribution that a network does not fit": (
+        "models: {mlp: {attribution: chefer}}",
+        f"`models.mlp.attribution` is chefer, which reads a network's attention, and mlp shows none; "
+        f"expected {FITTING}",
+    ),
+    "attribution of all models that one does not fit": (
+        "{training: {attribution: attention_rollout}, models: {vit_cct: {}, other: {kind: 'timm:resnet10t'}}}",
+        "`models.other.attribution` is attention_rollout, which reads a network's attention, and timm:resnet10t shows "
+        f"none; expected {FITTING}",
     ),
     "option of another section in a model": (
         "models: {mlp: {C: 2}}",
@@ -578,10 +594,19 @@ def test_names_that_the_package_knows_as_well_agree():
     training = SCHEMA["properties"]["training"]["properties"]
     assert tuple(training["attribution"]["enum"]) == ATTRIBUTION_METHODS
     assert tuple(training["baseline"]["enum"]) == BASELINES
-    kinds = SCHEMA["properties"]["models"]["additionalProperties"]["properties"]["kind"]["enum"]
-    assert sorted(kinds) == ["", *backbones.available()]
+    listed, of_timm = SCHEMA["properties"]["models"]["additionalProperties"]["properties"]["kind"]["anyOf"]
+    assert sorted(listed["enum"]) == ["", *backbones.available()]
+    assert KINDS.split(", ") == [*listed["enum"][1:], of_timm["title"]]
     assert tuple(SCHEMA["properties"]["features"]["properties"]["normalization"]["enum"]) == io.NORMALIZATIONS
     assert tuple(SCHEMA["properties"]["matrix"]["properties"]["format"]["enum"]) == io.FORMATS
+
+
+def test_a_network_of_timm_is_taken():
+    settings = read(
+        "models: {mine: {kind: timm:mobilevit_xxs, extra: {drop_rate: 0.1}}, vit_cct: {attribution: chefer}}"
+    )
+    assert to_config(model_settings(settings, "mine")).backbone.kind == "timm:mobilevit_xxs"
+    assert to_config(model_settings(settings, "vit_cct")).attribution == "chefer"
 
 
 def test_the_example_is_valid():

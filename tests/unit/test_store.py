@@ -156,7 +156,7 @@ def test_a_store_that_is_not_whole_is_refused_by_file(features, tmp_path, damage
         (tmp_path / "features" / "labels.npy").unlink()
         name = "labels.npy"
     else:
-        with open(tmp_path / "features" / name, "r+b") as file:
+        with (tmp_path / "features" / name).open("r+b") as file:
             file.truncate(300)
     with pytest.raises(InputError, match=f"{name} is not whole .*run the rule prepare_features again"):
         open_features(tmp_path / "features")

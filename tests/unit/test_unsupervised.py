@@ -1,5 +1,7 @@
 """An embedding that has never seen a label."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,8 @@ def test_the_seed_is_all_that_counts_and_it_counts(embedded, planted):
     np.testing.assert_array_equal(codes(planted.X), embedded)
     np.testing.assert_array_equal(codes(planted.sparse), embedded)
     assert not np.array_equal(codes(planted.X, seed=1), embedded)
+    in_order = replace(CONFIG, index_features=True)  # the arrangement aside
+    assert not np.array_equal(codes(planted.X, config=in_order), codes(planted.X, config=in_order, seed=1))
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
