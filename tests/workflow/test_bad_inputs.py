@@ -11,7 +11,6 @@ import pytest
 pytestmark = pytest.mark.workflow
 
 
-
 def write(directory, adata) -> None:
     adata.write_h5ad(directory.folder / "matrix.h5ad")
 
