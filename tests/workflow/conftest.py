@@ -196,7 +196,8 @@ def work_directory(pipeline, tmp_path_factory):
 @pytest.fixture(scope="module")
 def side_by_side(request):
     """Give a function that begins work on all cases which were asked for, two at a time, and gives their futures."""
-    asked = {item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")}
+    here = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    asked = {item.callspec.params.get("case") for item in here}
     pool = ThreadPoolExecutor(2)
     yield lambda work, cases: {case: pool.submit(work, case) for case in cases if case in asked}
     pool.shutdown(cancel_futures=True)
