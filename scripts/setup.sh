@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Creates the Python environment that scripts/demo.sh and scripts/test.sh run in, unless it is there and up to date.
+# Makes what scripts/demo.sh and scripts/test.sh run with, unless it is there and up to date: a Python environment, and
+# the programs that work on reads (scripts/install_tools.sh).
 #
 #   bash scripts/setup.sh
 #
-# DEEPMAPPER_VENV    where the environment lives (default: .venv in the repository)
-# DEEPMAPPER_PYTHON  the Python that makes it (default: the first of python3.11, 3.12, 3.13, python3 that is >= 3.11)
-# PIP_...            pip's own settings are respected (indexes, wheel folders, certificates, proxies)
+# DEEPMAPPER_VENV        where the environment lives (default: .venv in the repository)
+# DEEPMAPPER_PYTHON      the Python that makes it (default: the first of python3.11, 3.12, 3.13, python3 that is >= 3.11)
+# DEEPMAPPER_SKIP_TOOLS  1: leave the programs out; who analyses a matrix needs none, and conda brings its own
+# DEEPMAPPER_TOOLS       where a Trinity that gets a folder of its own lives (default: .tools in the repository)
+# PIP_...                pip's own settings are respected (indexes, wheel folders, certificates, proxies)
 #
 # Safe to run again and safe to interrupt: a stamp is written only when a step is complete, a step without its stamp is
 # done again, and two runs at once wait for each other.
@@ -121,3 +124,8 @@ if [ "$(cat "$venv/.stamp-package" 2>/dev/null)" != "$package" ]; then
   printf '%s\n' "$package" >"$venv/.stamp-package"
 fi
 say "environment ready: $venv"
+
+tools=${DEEPMAPPER_TOOLS:-$root/.tools}
+case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
+[ "${DEEPMAPPER_SKIP_TOOLS:-}" = 1 ] || bash "$root/scripts/install_tools.sh"
+say "to run snakemake by hand: export PATH=\"$tools/bin:$venv/bin:\$PATH\""

@@ -3,15 +3,18 @@
 #
 #   bash scripts/test.sh [PYTEST ARGUMENT...]        e.g. bash scripts/test.sh -k transform -x
 #
-# Creates the environment it needs (scripts/setup.sh). All checks run, even after one has failed; the summary at the
-# end names each, and the exit status is 0 only if every one passed.
+# Makes what it needs (scripts/setup.sh). All checks run, even after one has failed; the summary at the end names each,
+# and the exit status is 0 only if every one passed. With DEEPMAPPER_SKIP_TOOLS=1 the tests that run the programs on
+# reads are left out, and the summary says so.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bash "$root/scripts/setup.sh"
 venv=${DEEPMAPPER_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
-export PATH="$venv/bin:$PATH" PYTHONNOUSERSITE=1
+tools=${DEEPMAPPER_TOOLS:-$root/.tools}
+case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
+export PATH="$tools/bin:$venv/bin:$PATH" PYTHONNOUSERSITE=1
 unset PYTHONPATH PYTHONHOME
 cd "$root"
 
@@ -36,7 +39,11 @@ check "snakefmt" snakefmt --check Snakefile workflow
 check "config table" python scripts/config_table.py --check
 check "snakemake lint" snakemake --lint
 check "mypy" mypy
-check "pytest" python -m pytest "$@"
+if [ "${DEEPMAPPER_SKIP_TOOLS:-}" = 1 ]; then
+  check "pytest (no tools)" python -m pytest -m "not tools" "$@"
+else
+  check "pytest" python -m pytest "$@"
+fi
 
 printf '\n[test] summary\n'
 printf '  %s\n' "${summary[@]}"
