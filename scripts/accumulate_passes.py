@@ -3,8 +3,9 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    from deepmapper import findings, runner
+    from deepmapper import findings, runner, verdict
     from deepmapper.passes import PassResult
+    from deepmapper.splits import few_samples
     from deepmapper.store import open_features
 
     top_k, min_accuracy = snakemake.params.top_k, snakemake.params.min_accuracy
@@ -14,8 +15,16 @@ with job(snakemake):
     found = runner.accumulate_passes(passes, top_k, min_accuracy, features.names)
     found.notes = runner.inert_notes(passes[0].config, features.n_features, top_k) + found.notes
     agreement = findings.agreement_table([p for p, good in zip(passes, found.accepted, strict=True) if good], top_k)
-    summary = findings.summarise(snakemake.wildcards.model, found, controls, agreement, top_k)
-    for line in (*found.notes, summary["statement"]):
+    y, groups = features.y[features.development], None
+    if features.groups is not None:
+        groups = features.groups[features.development]
+    if few_samples(y):
+        told = verdict.of_few(found, passes, controls, y, groups)
+    else:
+        told = verdict.of_many(found, controls)
+    summary = findings.summarise(snakemake.wildcards.model, found, told, len(controls), agreement, top_k)
+    summary |= {name: features.about[name] for name in ("scheme", "why")}
+    for line in (features.about["why"], *found.notes, summary["statement"]):
         print(line)
     findings.write_table(findings.feature_table(found), snakemake.output.features)
     findings.write_table(findings.pass_table(passes, controls, min_accuracy), snakemake.output.passes)

@@ -1,4 +1,7 @@
-"""Rule evaluate_ensemble: average the accepted passes' predictions on the test split, which is read here only."""
+"""Rule evaluate_ensemble: average the passes' predictions on samples that they have not seen, and judge them.
+
+A test split is read here only. Where none was set aside, the passes' out-of-bag predictions are judged.
+"""
 
 from deepmapper.jobs import job
 
@@ -12,20 +15,31 @@ with job(snakemake):
 
     torch.set_num_threads(snakemake.threads)
     features = open_features(snakemake.input.features)
-    results = (PassResult.load(path) for path in snakemake.input.passes)
+    results = [PassResult.load(path) for path in snakemake.input.passes]
     passes = [result for result in results if accumulate.accept_pass(result.accuracy, snakemake.params.min_accuracy)]
-    judged = evaluate.judge_ensemble(
-        [evaluate.predict(result, features.X, features.test) for result in passes],
-        features.y[features.test],
-        features.y[features.development],
-        features.classes,
-    )
+    if features.about["scheme"] == "repeated":
+        judged = evaluate.judge_out_of_bag(
+            results, features.y, features.classes, features.groups, features.about["why"]
+        )
+        predictions, _ = findings.prediction_table(features, results, np.empty((0, len(features.classes))))
+        if judged.not_judged:
+            missed = [features.samples[row] for row in judged.not_judged]
+            print(evaluate.not_judged_note(missed, len(results)))
+    else:
+        judged = evaluate.judge_ensemble(
+            [evaluate.predict(result, features.X, features.test) for result in passes],
+            features.y[features.test],
+            features.y[features.development],
+            features.classes,
+            features.about["why"],
+        )
+        predictions, _ = findings.prediction_table(features, passes, np.array(judged.y_proba))
     numbers, tables = findings.metrics(
-        judged, snakemake.params.bins, snakemake.params.resamples, snakemake.params.split_seed
+        judged, snakemake.params.bins, snakemake.params.resamples, snakemake.params.split_seed, features.samples
     )
-    predictions, _ = findings.prediction_table(features, passes, np.array(judged.y_proba))
     embedding = evaluate.embed_ensemble(passes, features.X, np.arange(len(features.y)))
-    print(f"test split: accuracy {numbers['accuracy']} from {len(passes)} passes, {numbers['n_test']} samples")
+    print(features.about["why"])
+    print(f"accuracy {numbers['accuracy']} from {judged.n_passes} passes, {numbers['n_test']} samples judged")
     findings.write_json(numbers, snakemake.output.metrics)
     for name, table in tables.items():
         findings.write_table(table, snakemake.output[name])

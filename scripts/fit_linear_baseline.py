@@ -1,4 +1,7 @@
-"""Rule fit_linear_baseline: logistic regression on the development part, judged on the test split."""
+"""Rule fit_linear_baseline: logistic regression on the development part, judged as the passes are.
+
+On the test split, or, where none was set aside, on what the draws of the first passes leave out of bag.
+"""
 
 from deepmapper.jobs import job
 
@@ -9,20 +12,22 @@ with job(snakemake):
     from deepmapper.store import open_features
 
     features = open_features(snakemake.input.features)
-    development, test = features.development, features.test
-    clf, scaler, ranking = linear_baseline.fit(
-        features.X[development],
-        features.y[development],
-        features.names,
-        C=snakemake.params.C,
-        max_iter=snakemake.params.max_iter,
-    )
-    probability = clf.predict_proba(scaler.transform(features.X[test]))
-    judged = evaluate.judge_ensemble([probability], features.y[test], features.y[development], features.classes)
+    development, test, why = features.development, features.test, features.about["why"]
+    X, y, options = features.X, features.y, {"C": snakemake.params.C, "max_iter": snakemake.params.max_iter}
+    clf, scaler, ranking = linear_baseline.fit(X[development], y[development], features.names, **options)
+    if features.about["scheme"] == "repeated":
+        average = linear_baseline.out_of_bag(
+            X, y, snakemake.params.out_of_bag, snakemake.params.draws, features.groups, **options
+        )
+        judged = evaluate.judge_average(average, y, features.classes, features.groups, why)
+    else:
+        probability = clf.predict_proba(scaler.transform(X[test]))
+        judged = evaluate.judge_ensemble([probability], y[test], y[development], features.classes, why)
     numbers, tables = findings.metrics(
-        judged, snakemake.params.bins, snakemake.params.resamples, snakemake.params.split_seed
+        judged, snakemake.params.bins, snakemake.params.resamples, snakemake.params.split_seed, features.samples
     )
-    print(f"test split: accuracy {numbers['accuracy']:.3f}, {numbers['n_test']} samples")
+    print(why)
+    print(f"accuracy {numbers['accuracy']:.3f}, {numbers['n_test']} samples judged")
     table = pd.DataFrame(ranking, columns=["feature", "importance"])
     table.insert(0, "rank", range(1, len(table) + 1))
     findings.write_table(table, snakemake.output.ranking)

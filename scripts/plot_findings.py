@@ -14,15 +14,16 @@ with job(snakemake):
     given, drawn, top = snakemake.input, snakemake.output, snakemake.params.top
     name = snakemake.wildcards.model
     summary = json.loads(Path(given.summary).read_text())
+    where = "out of bag" if summary["scheme"] == "repeated" else "on the test split"
     features, predictions = read_table(given.features), read_table(given.predictions)
     place = np.load(given.embedding, allow_pickle=False)
     plots.ranking(features, drawn.ranking, top, summary, f"{name}: ranking")
     plots.importance_heatmap(
         features, drawn.importance_heatmap, top, summary["classes"], summary, f"{name}: importance in each class"
     )
-    plots.confusion(read_table(given.confusion), drawn.confusion, f"{name}: confusion on the test split")
-    plots.per_class(read_table(given.per_class), drawn.per_class, f"{name}: every class on the test split")
-    plots.calibration(read_table(given.calibration), drawn.calibration, f"{name}: calibration on the test split")
+    plots.confusion(read_table(given.confusion), drawn.confusion, f"{name}: confusion {where}")
+    plots.per_class(read_table(given.per_class), drawn.per_class, f"{name}: every class {where}")
+    plots.calibration(read_table(given.calibration), drawn.calibration, f"{name}: calibration {where}")
     plots.learning_curves(read_table(given.history), drawn.learning_curves, f"{name}: learning curves")
     plots.accuracy_references(
         read_table(given.passes), drawn.accuracy_references, f"{name}: accuracy of each pass and its references"

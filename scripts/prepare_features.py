@@ -1,4 +1,4 @@
-"""Rule prepare_features: normalise, code labels, set the test split aside, write the feature store."""
+"""Rule prepare_features: normalise, code labels, set a test split aside where it can be spared, write the store."""
 
 from deepmapper.jobs import job
 
@@ -10,6 +10,7 @@ with job(snakemake):
 
     options = {name: value for name, value in snakemake.params.items() if name != "source"}
     features = prepare_features(anndata.read_h5ad(snakemake.input[0]), **options)
+    print(features.about["why"])
     for code, name in enumerate(features.classes):
         here = features.y == code
         print(f"{name}: {here.sum()} samples, {(here & (features.split == 1)).sum()} of them in the test split")

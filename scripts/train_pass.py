@@ -5,13 +5,15 @@ from deepmapper.jobs import job
 with job(snakemake):
     import torch
 
+    from deepmapper.controls import train_control
     from deepmapper.passes import train_pass
     from deepmapper.settings import to_config
     from deepmapper.store import open_features
 
     torch.set_num_threads(snakemake.threads)
     features = open_features(snakemake.input.features)
-    train_pass(
+    train = train_control if snakemake.params.permute_labels else train_pass
+    train(
         features.X,
         features.y,
         features.classes,
@@ -19,6 +21,5 @@ with job(snakemake):
         seed=int(snakemake.wildcards.seed),
         rows=features.development,
         groups=features.groups,
-        permute_labels=snakemake.params.permute_labels,
         tell=print,
     ).save(snakemake.output[0])

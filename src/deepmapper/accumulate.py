@@ -103,7 +103,7 @@ def stability_selection_bound(pi_thr: float, q: float, n_features: int) -> float
     return q * q / ((2.0 * pi_thr - 1.0) * n_features)
 
 
-def wilson_interval(share: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share observed in `n` trials; (0, 1) when there was no trial."""
     if n == 0:
         return 0.0, 1.0

@@ -1,10 +1,10 @@
-"""The final evaluation: the passes' predictions, averaged, on samples that no pass has seen."""
+"""The final evaluation: the passes' predictions, averaged, on samples that those passes have not seen."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,33 +12,44 @@ from . import accumulate
 from .config import DeepMapperConfig
 from .errors import DeepMapperWarning, InputError
 from .passes import PassResult, image_maker, restore_model, softmax, train_pass
-from .splits import split_off_test
+from .splits import set_test_aside
 
 _BOOTSTRAP = 101  # second word of the seed of the resamples, apart from those of other draws
 
 
 @dataclass
 class EvalResult:
-    """The ensemble's predictions on the held-out samples, and how good they are.
+    """The ensemble's predictions on the judged samples, and how good they are.
+
+    Judged are those of a fixed test split by all accepted passes, or, where none was set aside, all samples, each by
+    the passes that had it out of bag.
 
     Attributes
     ----------
     y_true, y_pred
-        Class codes of the held-out samples.
+        Class codes of the judged samples.
     y_proba
-        Probabilities, the softmax averaged over passes: a list of C numbers for every held-out sample.
+        Probabilities, the softmax averaged over passes: a list of C numbers for every judged sample.
     classes
         Names of the classes.
     accuracy, balanced_accuracy, macro_f1
         Of `y_pred`; balanced is the mean recall of the classes.
     majority_accuracy
-        What always naming the largest class of the development part reaches.
+        What always naming the largest class reaches: of the development part, or of the samples judged out of bag.
     per_pass_acc
-        Accuracy of each accepted pass alone on the held-out samples.
+        Accuracy of each averaged pass alone: on the test split, or on what it had out of bag.
     report
         scikit-learn's classification report as a dictionary.
     n_passes
         Passes averaged.
+    scheme, why
+        "fixed" (a test split) or "repeated" (out of bag), and the reason in a sentence; see `splits.Scheme`.
+    rows
+        Positions of the judged samples.
+    not_judged
+        Positions of samples that no pass had out of bag; empty with a fixed test split.
+    groups
+        Group codes of the judged samples, where groups were kept together.
     """
 
     y_true: list[int]
@@ -52,6 +63,11 @@ class EvalResult:
     n_passes: int = 0
     balanced_accuracy: float = float("nan")
     majority_accuracy: float = float("nan")
+    scheme: str = "fixed"
+    why: str = ""
+    rows: list[int] = field(default_factory=list)
+    not_judged: list[int] = field(default_factory=list)
+    groups: list[int] | None = None
 
 
 def evaluate(
@@ -63,28 +79,36 @@ def evaluate(
     seed: int = 0,
     *,
     groups: Sequence | None = None,
+    scheme: str = "auto",
     tell: Callable[[str], None] = lambda line: None,
 ) -> EvalResult:
-    """Set a test split aside, train passes on the rest, judge their average on the test split.
+    """Train passes and judge their average on samples that they have not seen.
+
+    With a fixed test split, passes train on the rest, and the accepted ones are averaged. Where samples are too few to
+    set any aside, passes draw from all of them, and every sample is judged by the average of the passes that did not
+    train on it; of all passes, since to drop those that were wrong out of bag would flatter the rest.
 
     Parameters
     ----------
     X, y, config, groups, tell
-        As in `runner.run`; passes below `config.min_accuracy` out of bag are not averaged.
+        As in `runner.run`.
     class_names
         Names of the classes in the order of their codes; None takes the labels themselves.
     test_size, seed
         Share and seed of the test split (stratified; by group where given).
+    scheme
+        "fixed", "repeated" (no test split), or "auto": repeated where samples are few (`splits.few_samples`).
 
     Raises
     ------
     InputError
-        If the data or a setting cannot be used, or no pass was accepted.
+        If the data or a setting cannot be used, or no pass was accepted to judge a test split.
 
     Warns
     -----
     DeepMapperWarning
-        Whenever a setting cannot act or passes were rejected.
+        Whenever a setting cannot act, passes were rejected, no test split was set aside by itself, or a sample was
+        never out of bag.
     """
     from .runner import as_groups, as_labels, as_matrix, inert_notes
 
@@ -106,28 +130,103 @@ def evaluate(
     group_codes = as_groups(groups, X.shape[0])
     for note in inert_notes(config, X.shape[1]):
         warnings.warn(note, DeepMapperWarning, stacklevel=2)
-    development, test = split_off_test(codes, test_size, seed, group_codes, classes)
+    chosen, development, test = set_test_aside(codes, scheme, test_size, seed, group_codes, classes)
+    repeated = chosen.name == "repeated"
+    if repeated and scheme == "auto":
+        warnings.warn(chosen.why, DeepMapperWarning, stacklevel=2)
+    results: list[PassResult] = []
     members: list[PassResult] = []
-    tried = 0
-    while len(members) < config.n_passes and tried < config.effective_max_tries():
+    while len(members) < config.n_passes and len(results) < config.effective_max_tries():
         result = train_pass(
-            X, codes, classes, config, config.seed + tried, rows=development, groups=group_codes, tell=tell
+            X, codes, classes, config, config.seed + len(results), rows=development, groups=group_codes, tell=tell
         )
-        tried += 1
+        results.append(result)
         if accumulate.accept_pass(result.accuracy, config.min_accuracy):
             members.append(result)
+    if repeated:
+        judged = judge_out_of_bag(results, codes, classes, group_codes, chosen.why)
+        if judged.not_judged:
+            warnings.warn(not_judged_note(judged.not_judged, len(results)), DeepMapperWarning, stacklevel=2)
+        return judged
     if not members:
         raise InputError(
-            f"none of {tried} passes reached min_accuracy={config.min_accuracy:g}: there is nothing to average"
+            f"none of {len(results)} passes reached min_accuracy={config.min_accuracy:g}: there is nothing to average"
         )
-    if len(members) < tried:
+    if len(members) < len(results):
         warnings.warn(
-            f"{tried - len(members)} of {tried} passes were rejected, their out-of-bag accuracy being below "
-            f"min_accuracy={config.min_accuracy:g}; {len(members)} were averaged.",
+            f"{len(results) - len(members)} of {len(results)} passes were rejected, their out-of-bag accuracy being "
+            f"below min_accuracy={config.min_accuracy:g}; {len(members)} were averaged.",
             DeepMapperWarning,
             stacklevel=2,
         )
-    return judge_ensemble([predict(r, X, test) for r in members], codes[test], codes[development], classes)
+    probabilities = [predict(r, X, test) for r in members]
+    return replace(
+        judge_ensemble(probabilities, codes[test], codes[development], classes, chosen.why), rows=test.tolist()
+    )
+
+
+def out_of_bag_probability(results: Sequence[PassResult], n_samples: int, n_classes: int) -> np.ndarray:
+    """Average, for every sample, what the passes say that had it out of bag: (n, C), NaN where none had."""
+    total, times = np.zeros((n_samples, n_classes)), np.zeros(n_samples)
+    for result in results:
+        total[result.out_of_bag_rows] += result.out_of_bag_probability
+        times[result.out_of_bag_rows] += 1
+    return np.divide(total, times[:, None], out=np.full_like(total, np.nan), where=times[:, None] > 0)
+
+
+def judge_out_of_bag(
+    results: Sequence[PassResult],
+    y: np.ndarray,
+    classes: Sequence[str],
+    groups: np.ndarray | None = None,
+    why: str = "",
+) -> EvalResult:
+    """Judge every sample once, by the average of the passes that did not train on it.
+
+    Parameters
+    ----------
+    results
+        All passes, not only accepted ones.
+    y
+        (n,) class codes of the samples that the passes were given.
+    classes
+        Names of the classes.
+    groups
+        (n,) group codes, where groups were kept together.
+    why
+        Why there is no test split, in a sentence.
+    """
+    judged = judge_average(out_of_bag_probability(results, len(y), len(classes)), y, classes, groups, why)
+    return replace(judged, per_pass_acc=[result.accuracy for result in results], n_passes=len(results))
+
+
+def judge_average(
+    probability: np.ndarray,
+    y: np.ndarray,
+    classes: Sequence[str],
+    groups: np.ndarray | None = None,
+    why: str = "",
+) -> EvalResult:
+    """Judge (n, C) out-of-bag averages, NaN for samples to leave out; the rest as in `judge_out_of_bag`."""
+    judged = ~np.isnan(probability[:, 0])
+    found = judge_ensemble([probability[judged]] if judged.any() else [], y[judged], y, classes, why)
+    return replace(
+        found,
+        majority_accuracy=float(np.bincount(y[judged]).max() / judged.sum()) if judged.any() else float("nan"),
+        scheme="repeated",
+        rows=np.flatnonzero(judged).tolist(),
+        not_judged=np.flatnonzero(~judged).tolist(),
+        groups=None if groups is None else groups[judged].tolist(),
+    )
+
+
+def not_judged_note(missed: Sequence, n_passes: int) -> str:
+    """Say which samples no pass had out of bag."""
+    listed = ", ".join(map(str, missed[:10])) + (", ..." if len(missed) > 10 else "")
+    return (
+        f"{len(missed)} sample(s) were out of bag in none of {n_passes} passes and are not judged: {listed}. "
+        f"More passes would judge them."
+    )
 
 
 def predict(result: PassResult, X, rows: np.ndarray) -> np.ndarray:
@@ -195,7 +294,11 @@ def map_embedding(embedding: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str
 
 
 def judge_ensemble(
-    probabilities: Sequence[np.ndarray], truth: np.ndarray, development: np.ndarray, classes: Sequence[str]
+    probabilities: Sequence[np.ndarray],
+    truth: np.ndarray,
+    development: np.ndarray,
+    classes: Sequence[str],
+    why: str = "",
 ) -> EvalResult:
     """Average the passes' probabilities and compare with the truth; without passes there are no predictions.
 
@@ -209,6 +312,8 @@ def judge_ensemble(
         Class codes of all other samples; gives the majority class.
     classes
         Names of the classes.
+    why
+        Why these samples are judged, in a sentence.
     """
     from sklearn.metrics import balanced_accuracy_score, classification_report, f1_score
 
@@ -222,6 +327,7 @@ def judge_ensemble(
             accuracy=float("nan"),
             macro_f1=float("nan"),
             majority_accuracy=majority,
+            why=why,
         )
     mean = np.mean(probabilities, axis=0)
     predicted = mean.argmax(1)
@@ -240,6 +346,7 @@ def judge_ensemble(
         n_passes=len(probabilities),
         balanced_accuracy=float(balanced_accuracy_score(truth, predicted)),
         majority_accuracy=majority,
+        why=why,
     )
 
 
@@ -273,8 +380,61 @@ def bootstrap_intervals(
     return {name: tuple(np.quantile(value, [tail, 1 - tail])) for name, value in values.items()}
 
 
-def per_class_intervals(confusion: np.ndarray, confidence: float = 0.95) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def wilson_intervals(
+    truth: np.ndarray, probability: np.ndarray, groups: np.ndarray | None = None, confidence: float = 0.95
+) -> dict[str, tuple]:
+    """Intervals of the metrics that keep a width where all samples are right, as a bootstrap does not.
+
+    Accuracy is a share: Wilson's interval. Balanced accuracy is the mean of the recalls, which are independent: their
+    limits' distances are added as squares (Zou & Donner 2008, doi 10.1002/sim.3095). Macro F1 is the mean of F1s that
+    rise and fall together: the mean of their limits. Groups count as `effective_share` says.
+
+    Returns
+    -------
+    dict
+        (low, high) of "accuracy", "balanced_accuracy" and "macro_f1".
+    """
+    predicted, n_classes = probability.argmax(1), probability.shape[1]
+    share = effective_share(predicted == truth, groups)
+    confusion = np.zeros((n_classes, n_classes))
+    np.add.at(confusion, (truth, predicted), 1)
+    scores, limits = per_class_scores(confusion), per_class_intervals(confusion, confidence, share)
+    present = confusion.sum(1) > 0
+    recall, (low, high) = scores["recall"][present], (limit[present] for limit in limits["recall"])
+    balanced = recall.mean()
+    below, above = (np.sqrt(((recall - limit) ** 2).sum()) / len(recall) for limit in (low, high))
+    return {
+        "accuracy": accumulate.wilson_interval(float((predicted == truth).mean()), share * len(truth), confidence),
+        "balanced_accuracy": (max(0.0, balanced - below), min(1.0, balanced + above)),
+        "macro_f1": tuple(limit.mean() for limit in limits["f1"]),
+    }
+
+
+def effective_share(hit: np.ndarray, groups: np.ndarray | None) -> float:
+    """How many independent samples each sample counts for, given which were right; 1 without groups.
+
+    The samples of a group are right or wrong together more often than those of different groups. The variance of the
+    accuracy between groups says how many independent samples would vary as much; at least as many as there are groups,
+    and no more than there are samples. Where all are right or all wrong nothing is known: groups are counted.
+    """
+    if groups is None:
+        return 1.0
+    _, member = np.unique(groups, return_inverse=True)
+    n, sizes = len(hit), np.bincount(member)
+    accuracy, n_groups = hit.mean(), len(sizes)
+    residual = np.bincount(member, weights=hit) - accuracy * sizes
+    variance = n_groups / max(n_groups - 1, 1) * (residual**2).sum() / n**2
+    if accuracy in (0, 1):
+        return n_groups / n
+    return float(np.clip(accuracy * (1 - accuracy) / variance if variance > 0 else n, n_groups, n) / n)
+
+
+def per_class_intervals(
+    confusion: np.ndarray, confidence: float = 0.95, share: float = 1.0
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Wilson intervals of the precision, recall and F1 of every class, from (C, C) counts, true classes in rows.
+
+    `share`: how many independent samples each sample counts for (`effective_share`).
 
     Unlike a bootstrap they keep a width where a score is 0 or 1. Precision and recall are shares; F1 is 2 J / (1 + J)
     of the share J of those named or there that are both. A class without samples to count has the interval (0, 1).
@@ -283,7 +443,7 @@ def per_class_intervals(confusion: np.ndarray, confidence: float = 0.95) -> dict
 
     def wilson(out_of):
         shares = np.divide(hit, out_of, out=np.zeros(len(hit)), where=out_of > 0)
-        pairs = zip(shares.tolist(), out_of.tolist(), strict=True)
+        pairs = zip(shares.tolist(), (share * out_of).tolist(), strict=True)
         return tuple(np.array([accumulate.wilson_interval(share, n, confidence) for share, n in pairs]).T)
 
     low, high = wilson(named + there - hit)

@@ -14,6 +14,7 @@ from . import accumulate, evaluate
 from .passes import PassResult
 from .runner import Findings
 from .store import Features, whole_file
+from .verdict import Verdict
 
 DIRECTIONS = {1: "up", -1: "down", 0: "unclear"}
 _HEADLINE = [
@@ -123,32 +124,32 @@ def agreement_table(results: Sequence[PassResult], top_k: int) -> pd.DataFrame:
 
 
 def summarise(
-    model: str, findings: Findings, controls: Sequence[PassResult], agreement: pd.DataFrame, top_k: int
+    model: str, findings: Findings, found: Verdict, n_controls: int, agreement: pd.DataFrame, top_k: int
 ) -> dict:
-    """The state of affairs in one dictionary, ending in a sentence for people."""
-    accuracy = np.array(findings.accuracies)
-    kept = accuracy[np.array(findings.accepted, dtype=bool)]
-    control = np.array([result.accuracy for result in controls])
-    majority, shuffled = float(np.mean(findings.majority_accuracies)), float(np.mean(findings.permuted_accuracies))
-    reference = max([majority, shuffled, *control.tolist()])
-    signal = bool(len(kept) and np.median(kept) > reference)
-    if not len(kept):
-        statement = f"No pass of {findings.n_passes_run} was accepted; there is no ranking."
-    elif signal:
-        statement = (
-            f"Signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is above every "
-            f"reference (largest class {majority:.3f}, shuffled labels {shuffled:.3f}"
-            + (f", best control pass {control.max():.3f})." if len(control) else "; no control pass was trained).")
-        )
-    else:
-        statement = (
-            f"No signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is not above "
-            f"what needs no signal ({reference:.3f}). The ranking is not to be read."
-        )
+    """The state of affairs in one dictionary, beginning with a sentence for people.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    findings
+        Of its passes.
+    found
+        Whether there is signal.
+    n_controls
+        Control passes trained.
+    agreement
+        Between accepted passes.
+    top_k
+        Head of a ranking that counts as selected.
+    """
+    kept = np.array(findings.accuracies)[np.array(findings.accepted, dtype=bool)]
+    control = np.array(found.control_accuracies)
     return {
         "model": model,
-        "statement": statement,
-        "signal": signal,
+        "statement": found.statement,
+        "signal": found.signal,
+        "p_value": found.p_value,
         "n_features": findings.n_features,
         "classes": findings.classes,
         "n_passes_run": findings.n_passes_run,
@@ -156,9 +157,11 @@ def summarise(
         "rejected_seeds": [s for s, good in zip(findings.seeds, findings.accepted, strict=True) if not good],
         "accuracy_mean": _mean(kept),
         "accuracy_sd": float(kept.std(ddof=1)) if len(kept) > 1 else None,
-        "majority_accuracy": majority,
-        "permuted_accuracy": shuffled,
-        "n_controls": len(control),
+        "majority_accuracy": float(np.mean(findings.majority_accuracies)),
+        "permuted_accuracy": float(np.mean(findings.permuted_accuracies)),
+        "n_controls": n_controls,
+        "n_labelings": found.n_labelings,
+        "n_possible_labelings": found.n_possible,
         "control_accuracy_mean": _mean(control),
         "control_accuracy_max": float(control.max()) if len(control) else None,
         "top_k": top_k,
@@ -174,28 +177,24 @@ def prediction_table(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """What was predicted for every sample by passes that had not trained on it.
 
-    Test samples carry the ensemble's prediction; development samples the average of the passes that had them out of
-    bag; those that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities).
+    Test samples carry the ensemble's prediction; all others the average of the passes that had them out of bag; those
+    that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities).
 
     Returns
     -------
     tuple
         The table, and the (n, C) probabilities.
     """
-    total = np.zeros((len(features.y), len(features.classes)))
-    times = np.zeros(len(features.y))
-    for result in passes:
-        rows = features.development[result.out_of_bag_rows]
-        total[rows] += result.out_of_bag_probability
-        times[rows] += 1
-    probability = np.divide(total, times[:, None], out=np.full_like(total, np.nan), where=times[:, None] > 0)
+    n_classes = len(features.classes)
+    probability = np.full((len(features.y), n_classes), np.nan)
+    probability[features.development] = evaluate.out_of_bag_probability(passes, len(features.development), n_classes)
+    split = np.where(np.isnan(probability[:, 0]), "none", "out_of_bag").astype(object)
     if len(test_probability):
         probability[features.test] = test_probability
     known = ~np.isnan(probability[:, 0])
     names = np.array(features.classes, dtype=object)
     predicted = np.full(len(features.y), None, dtype=object)
     predicted[known] = names[probability[known].argmax(1)]
-    split = np.where(times > 0, "out_of_bag", "none").astype(object)
     split[features.test] = "test"
     confidence = np.full(len(features.y), np.nan)
     confidence[known] = probability[known].max(1)
@@ -212,9 +211,13 @@ def prediction_table(
 
 
 def metrics(
-    result: evaluate.EvalResult, bins: int, n_resamples: int, seed: int
+    result: evaluate.EvalResult, bins: int, n_resamples: int, seed: int, samples: Sequence[str] = ()
 ) -> tuple[dict, dict[str, pd.DataFrame]]:
-    """Numbers and tables of a final evaluation, with 95 % intervals: bootstrap over all samples, Wilson by class.
+    """Numbers and tables of a final evaluation, with 95 % intervals.
+
+    Those of a class are Wilson's; those of all samples a bootstrap over the test samples, or, judged out of bag,
+    Wilson's and what follows from them (`evaluate.wilson_intervals`), groups being counted where they were kept whole.
+    `samples`, the names of all samples, lists those that were not judged by name.
 
     Returns
     -------
@@ -226,12 +229,16 @@ def metrics(
     truth, probability = np.array(result.y_true), np.array(result.y_proba)
     n_classes = len(result.classes)
     if not result.n_passes:
-        return _no_metrics(result)
-    intervals = evaluate.bootstrap_intervals(truth, probability, n_resamples, seed)
+        return _no_metrics(result, samples)
+    groups = None if result.groups is None else np.array(result.groups)
+    if result.scheme == "repeated":
+        intervals = evaluate.wilson_intervals(truth, probability, groups)
+    else:
+        intervals = evaluate.bootstrap_intervals(truth, probability, n_resamples, seed)
     bins_table, ece = evaluate.calibration_table(truth, probability, bins)
     counts = confusion_matrix(truth, probability.argmax(1), labels=np.arange(n_classes))
     one_hot = np.eye(n_classes)[truth]
-    numbers: dict = {"n_test": len(truth), "n_passes": result.n_passes}
+    numbers: dict = _about(result, samples)
     for name in ("accuracy", "balanced_accuracy", "macro_f1"):
         numbers |= {name: getattr(result, name), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
     numbers |= {
@@ -243,7 +250,8 @@ def metrics(
         "per_pass_accuracy": result.per_pass_acc,
         "classes": result.classes,
     }
-    of_class = evaluate.per_class_intervals(counts)
+    share = evaluate.effective_share(probability.argmax(1) == truth, groups)
+    of_class = evaluate.per_class_intervals(counts, share=share)
     per_class = pd.DataFrame({"class": result.classes})
     for name, scores in evaluate.per_class_scores(counts).items():
         per_class[name], per_class[f"{name}_low"], per_class[f"{name}_high"] = scores, *of_class[name]
@@ -253,11 +261,23 @@ def metrics(
     return numbers, {"per_class": per_class, "confusion": confusion, "calibration": pd.DataFrame(bins_table)}
 
 
-def _no_metrics(result: evaluate.EvalResult) -> tuple[dict, dict[str, pd.DataFrame]]:
+def _about(result: evaluate.EvalResult, samples: Sequence[str]) -> dict:
+    """How the samples were judged, and how many."""
+    return {
+        "scheme": result.scheme,
+        "why": result.why,
+        "n_test": len(result.y_true),
+        "not_judged": [samples[row] if len(samples) else row for row in result.not_judged],
+        "n_passes": result.n_passes,
+    }
+
+
+def _no_metrics(result: evaluate.EvalResult, samples: Sequence[str]) -> tuple[dict, dict[str, pd.DataFrame]]:
     """The same numbers and tables when no pass was accepted: there, and empty."""
-    numbers = dict.fromkeys([*_HEADLINE, "log_loss", "brier", "ece", "per_pass_accuracy_mean"])
-    numbers |= {"n_test": len(result.y_true), "n_passes": 0, "majority_accuracy": result.majority_accuracy}
-    numbers |= {"per_pass_accuracy": [], "classes": result.classes}
+    numbers = _about(result, samples) | dict.fromkeys(
+        [*_HEADLINE, "log_loss", "brier", "ece", "per_pass_accuracy_mean"]
+    )
+    numbers |= {"majority_accuracy": result.majority_accuracy, "per_pass_accuracy": [], "classes": result.classes}
     scores = [f"{score}{end}" for score in ("precision", "recall", "f1") for end in ("", "_low", "_high")]
     return numbers, {
         "per_class": pd.DataFrame(columns=["class", *scores, "support"]),
@@ -271,7 +291,7 @@ def _no_metrics(result: evaluate.EvalResult) -> tuple[dict, dict[str, pd.DataFra
 def model_table(
     summaries: Sequence[dict], metrics_of: Sequence[dict], baseline: dict, kinds: dict[str, str]
 ) -> pd.DataFrame:
-    """One row a model, what it reached on the test split beside its passes; logistic regression last."""
+    """One row a model, what it reached on the judged samples beside its passes; logistic regression last."""
     rows = []
     for summary, numbers in zip(summaries, metrics_of, strict=True):
         rows.append(

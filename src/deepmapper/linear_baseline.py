@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
+from .splits import draw_out_of_bag
+
 
 def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_iter: int = 5000):
     """Fit multinomial logistic regression on standardised features.
@@ -57,6 +59,44 @@ def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_it
     importance = np.abs(clf.coef_).max(0)
     order = np.argsort(-importance, kind="stable")
     return clf, scaler, [(names[i] if names is not None else int(i), float(importance[i])) for i in order]
+
+
+def out_of_bag(
+    X,
+    y: np.ndarray,
+    share: float,
+    seeds: Sequence[int],
+    groups: np.ndarray | None = None,
+    C: float = 1.0,
+    max_iter: int = 5000,
+) -> np.ndarray:
+    """Predict every sample by fits that have not seen it, on the draws of the passes with these seeds.
+
+    Parameters
+    ----------
+    X
+        (n_samples, n_features), dense or sparse.
+    y
+        (n_samples,) class codes, 0 .. C - 1.
+    share, groups
+        Out-of-bag share of a pass, and group codes, as the passes have them.
+    seeds
+        Seeds of the passes.
+    C, max_iter
+        As in `fit`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_samples, classes) probabilities, averaged; NaN for a sample that was out of bag in no draw.
+    """
+    total, times = np.zeros((len(y), int(y.max()) + 1)), np.zeros(len(y))
+    for seed in seeds:
+        kept, left_out = draw_out_of_bag(y, share, seed, groups)
+        clf, scaler, _ = fit(X[kept], y[kept], C=C, max_iter=max_iter)
+        total[left_out] += clf.predict_proba(scaler.transform(X[left_out]))
+        times[left_out] += 1
+    return np.divide(total, times[:, None], out=np.full_like(total, np.nan), where=times[:, None] > 0)
 
 
 def top_genes(ranking: Sequence[tuple], k: int) -> list:

@@ -723,7 +723,7 @@ def embedding(
     return Path(path)
 
 
-def model_comparison(models: pd.DataFrame, path, title="Models side by side on the test split") -> Path:
+def model_comparison(models: pd.DataFrame, path, title="Models side by side") -> Path:
     """Draw the accuracy of every model beside what needs no signal, the best on top.
 
     Parameters
@@ -752,6 +752,7 @@ def model_comparison(models: pd.DataFrame, path, title="Models side by side on t
     table = table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
     baseline = ((table["kind"] == "linear_baseline") | (table["model"] == "linear_baseline")).to_numpy()
     dull = [str(one).lower() == "false" for one in table.get("signal", [""] * len(table))]
+    untold = ~baseline & table["signal"].isna().to_numpy() if "signal" in table else np.zeros(len(table), dtype=bool)
     y, width = np.arange(len(table)), 3.8
     with _sheet(path) as figure:
         ax = figure.add_axes((0, 0, width, 0.36 * len(table) + 0.1))
@@ -765,7 +766,7 @@ def model_comparison(models: pd.DataFrame, path, title="Models side by side on t
         for row, (value, low, high) in enumerate(table[list(interval)].to_numpy(dtype=float)):
             text = "not evaluated" if np.isnan(value) else f"{value:.3f}"
             text += "" if np.isnan(low) or np.isnan(high) else f"  ({low:.3f} to {high:.3f})"
-            text += "   no signal" if dull[row] else ""
+            text += "   no signal" if dull[row] else "   signal cannot be told" if untold[row] else ""
             ax.text(1.04, row, text, va="center", fontsize=8, color=VERMILLION if dull[row] else BLACK)
         ax.set_xlim(0, 1.02)
         ax.grid(axis="x")
@@ -1023,7 +1024,7 @@ def _nothing_to_judge(path, title) -> Path:
 
 
 def _no_signal(summary: Mapping) -> str:
-    if summary.get("signal") is not False:
+    if summary.get("signal", True) is True:
         return ""
     return str(summary.get("statement") or "No signal: the passes are no better than what needs no signal.")
 

@@ -1,4 +1,4 @@
-"""From an expression matrix to what every pass reads: labels coded, values normalised, the test split drawn."""
+"""From an expression matrix to what every pass reads: labels coded, values normalised, the test split drawn if any."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from .errors import InputError
 from .io import encode_labels, normalize_matrix
-from .splits import check_class_sizes, split_off_test
+from .splits import check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
 
 # Above this share of non-zero values CSR takes more room than a dense matrix.
@@ -22,6 +22,7 @@ def prepare_features(
     missing: str = "refuse",
     group_column: str = "",
     normalization: str = "log1p_cp10k",
+    split_scheme: str = "auto",
     test_size: float = 0.25,
     split_seed: int = 0,
 ) -> Features:
@@ -41,6 +42,8 @@ def prepare_features(
         Column of `obs` whose groups stay on one side of every split; "" for none.
     normalization
         "none", "log1p_cp10k", "log1p_cpm" or "log1p_tpm".
+    split_scheme
+        "fixed" sets a test split aside, "repeated" none; "auto" none where samples are few (`splits.few_samples`).
     test_size, split_seed
         Share and seed of the fixed test split.
 
@@ -69,12 +72,19 @@ def prepare_features(
                 f"expected a group for every sample. Fill it in, or leave those samples out."
             )
         groups = pd.factorize(column.astype(str), sort=True)[0].astype(np.int64)
-    development, test = split_off_test(y, test_size, split_seed, groups, classes)
-    beside_test = "one each to train, validate and judge out of bag, besides the test split"
-    check_class_sizes(y[development], 3, beside_test, classes)
+    scheme, development, test = set_test_aside(y, split_scheme, test_size, split_seed, groups, classes)
+    if scheme.name == "fixed":
+        beside_test = "one each to train, validate and judge out of bag, besides the test split"
+        check_class_sizes(y[development], 3, beside_test, classes)
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
-    about = {"label_column": label_column, "group_column": group_column, "normalization": normalization}
+    about = {
+        "label_column": label_column,
+        "group_column": group_column,
+        "normalization": normalization,
+        "scheme": scheme.name,
+        "why": scheme.why,
+    }
     return Features(X, y, tuple(classes), tuple(map(str, adata.var_names)), tuple(names), split, groups, about)
 
 

@@ -13,10 +13,21 @@ h1 { font-size: 1.6rem; margin-bottom: 0.2rem; } h2 { font-size: 1.15rem; margin
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
 th, td { padding: 0.3rem 0.7rem; text-align: right; border-bottom: 1px solid #dfe4ea; white-space: nowrap; }
 th { font-weight: 600; color: #55606e; } th:first-child, td:first-child { text-align: left; }
-.yes, .no { border-left: 4px solid #0072b2; background: #eef5fa; padding: 0.5rem 0.9rem; margin: 0.6rem 0; }
-.no { border-color: #d55e00; background: #fdf1e8; } .small { color: #55606e; font-size: 0.9rem; }
+.yes, .no, .open { border-left: 4px solid #0072b2; background: #eef5fa; padding: 0.5rem 0.9rem; margin: 0.6rem 0; }
+.no { border-color: #d55e00; background: #fdf1e8; } .open { border-color: #e69f00; background: #fdf6e5; }
+.small { color: #55606e; font-size: 0.9rem; }
 .lists { display: flex; flex-wrap: wrap; gap: 2rem; } svg { max-width: 100%; height: auto; }
 """
+
+
+_HOW = {
+    "fixed": "Accuracies on the test split, the softmax averaged over passes; intervals are 95 % bootstrap intervals "
+    "over the test samples.",
+    "repeated": "Accuracies on all samples, each counted once: the softmax averaged over the passes that did not train "
+    "on it; intervals are 95 % Wilson intervals over the samples, or over their groups where these were kept together. "
+    "One pass: the mean over what each pass left out.",
+}
+_VERDICTS = {True: "yes", False: "no", None: "open"}
 
 
 def summary_page(
@@ -48,22 +59,26 @@ def summary_page(
     top
         Features listed for each model.
     """
-    classes = summaries[0]["classes"]
+    classes, repeated = summaries[0]["classes"], baseline["scheme"] == "repeated"
     group = f", whole groups of <b>{escape(data['group'])}</b> kept on one side of every split" if data["group"] else ""
     parts = [
         "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>DeepMapper: summary</title>",
         f"<meta name='viewport' content='width=device-width, initial-scale=1'><style>{_STYLE}</style></head><body>",
         "<h1>DeepMapper: summary</h1>",
         f"<p>{summaries[0]['n_features']:,} features of {escape(data['from'])}, {len(classes)} classes of "
-        f"<b>{escape(data['label'])}</b>, normalisation {escape(data['normalization'])}; judged on "
-        f"{baseline['n_test']} samples that no pass has seen{group}.</p>",
+        f"<b>{escape(data['label'])}</b>, normalisation {escape(data['normalization'])}; "
+        + (
+            f"{baseline['n_test']} samples judged by passes that did not train on them"
+            if repeated
+            else f"judged on {baseline['n_test']} samples that no pass has seen"
+        )
+        + f"{group}.</p><p>{escape(baseline['why'])}</p>",
         "<h2>Is there signal?</h2>",
         *(_verdict(summary) for summary in summaries),
         "<h2>How good are the models?</h2>",
         f"<div class='wide'>{_table(_model_rows(models))}</div>",
-        "<p class='small'>Accuracies on the test split, the softmax averaged over passes; intervals are 95 % bootstrap "
-        "intervals over the test samples. ECE: expected calibration error. Always naming the largest class reaches "
-        f"{baseline['majority_accuracy']:.3f}.</p>",
+        f"<p class='small'>{_HOW[baseline['scheme']]} ECE: expected calibration error. Always naming the largest class "
+        f"reaches {baseline['majority_accuracy']:.3f}.</p>",
         _inline(chart),
         "<h2>Which features?</h2><div class='lists'>",
         *(_features(summary, table, top) for summary, table in zip(summaries, features, strict=True)),
@@ -79,7 +94,7 @@ def summary_page(
 
 
 def _verdict(summary: dict) -> str:
-    found = "yes" if summary["signal"] else "no"
+    found = _VERDICTS[summary["signal"]]
     return f"<p class='{found}'><b>{escape(summary['model'])}</b> {escape(summary['statement'])}</p>"
 
 
@@ -118,7 +133,11 @@ def _features(summary: dict, table: pd.DataFrame, top: int) -> str:
             "importance": [f"{value:.3g}" for value in head["median_importance"]],
         }
     )
-    warning = "" if summary["signal"] else "<p class='no'>No signal: this list is not to be read.</p>"
+    warning = {
+        True: "",
+        False: "<p class='no'>No signal: this list is not to be read.</p>",
+        None: "<p class='open'>It cannot be told whether there is signal: this list is a lead, not a finding.</p>",
+    }[summary["signal"]]
     return f"{title}{warning}{_table(rows)}</div>"
 
 
@@ -129,6 +148,13 @@ def _doubts(summaries: Sequence[dict], metrics: Sequence[dict], baseline: dict) 
         doubts += [f"{name}: {escape(note)}" for note in summary["notes"]]
         if not summary["n_controls"]:
             doubts.append(f"{name}: no control pass was trained on permuted labels (passes: n_permuted).")
+        if numbers["not_judged"]:
+            missed = numbers["not_judged"]
+            listed = ", ".join(map(str, missed[:10])) + (", ..." if len(missed) > 10 else "")
+            doubts.append(
+                f"{name}: {len(missed)} sample(s) were out of bag in no pass and are not judged: {escape(listed)}. "
+                f"More passes would judge them."
+            )
         overlap = summary["mean_top_k_overlap"]
         if overlap is not None and overlap < 0.5:
             doubts.append(f"{name}: two passes share only {overlap:.0%} of their top {summary['top_k']} on average.")
@@ -139,7 +165,8 @@ def _doubts(summaries: Sequence[dict], metrics: Sequence[dict], baseline: dict) 
             )
     small = baseline["n_test"] / len(baseline["classes"])
     if small < 10:
-        doubts.append(f"The test split holds {small:.0f} samples a class on average: its intervals are wide.")
+        where = "Judged are" if baseline["scheme"] == "repeated" else "The test split holds"
+        doubts.append(f"{where} {small:.0f} samples a class on average: the intervals are wide.")
     if not doubts:
         doubts.append("Nothing that the run itself can see: every setting acted and every reference was passed.")
     return ["<ul>", *(f"<li>{doubt}</li>" for doubt in doubts), "</ul>"]

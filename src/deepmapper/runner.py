@@ -315,6 +315,13 @@ def _pass_notes(results: list[PassResult], accepted: list[bool], min_accuracy: f
         notes.append(
             "No pass was accepted: the ranking is empty. Lower min_accuracy, or find out why the model does not learn."
         )
+    unwatched = [r for r in results if r.settings.get("early_stop") and not len(r.validation_rows)]
+    if unwatched:
+        n = len(unwatched[0].train_rows) + len(unwatched[0].out_of_bag_rows)
+        notes.append(
+            f"{n} samples are too few to hold any back for early stopping: every pass trains all "
+            f"{len(unwatched[0].history)} epochs and keeps its last weights."
+        )
     coarse = [r for r in results if r.completeness_error > COMPLETENESS_BOUND]
     if coarse:
         worst = max(coarse, key=lambda r: r.completeness_error)

@@ -3,12 +3,162 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from .errors import InputError
 
+SCHEMES = ("auto", "fixed", "repeated")
+# Below either, no test split can be spared: a quarter of it would be a sample or two of a class.
+FEW, FEW_A_CLASS = 50, 8
+# Of few samples, none is spared for validation below this many in a class: two or three would choose the epoch by
+# chance, and would be missed in training.
+_SPARED_FROM = 6
 _TEST = 100  # second word of the seed of the test split, apart from those of a pass
+_OUT_OF_BAG, _VALIDATION = 0, 1  # second words of the seeds of a pass's draws
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How samples are judged.
+
+    Attributes
+    ----------
+    name
+        "fixed": a test split is set aside before any pass. "repeated": none is; the passes that did not train on a
+        sample judge it.
+    why
+        The same in a plain sentence or two, with the reason.
+    """
+
+    name: str
+    why: str
+
+
+def few_samples(y: np.ndarray) -> bool:
+    """Whether samples are few: below 50 in all, or below 8 a class on average."""
+    return len(y) < max(FEW, FEW_A_CLASS * len(np.unique(y)))
+
+
+def set_test_aside(
+    y: np.ndarray,
+    scheme: str,
+    test_size: float,
+    seed: int,
+    groups: np.ndarray | None = None,
+    classes: Sequence[str] = (),
+) -> tuple[Scheme, np.ndarray, np.ndarray]:
+    """Choose how samples are judged, and draw the test split where there is one, before any pass.
+
+    Parameters
+    ----------
+    y, groups, classes
+        As in `hold_out`.
+    scheme
+        "fixed", "repeated", or "auto": repeated where samples are few (`few_samples`), else fixed.
+    test_size, seed
+        Share and seed of a fixed test split.
+
+    Returns
+    -------
+    tuple
+        The scheme, the rows that passes may see, and those of the test split (empty when repeated).
+
+    Raises
+    ------
+    InputError
+        If the scheme is unknown or a class is too small for it.
+    """
+    if scheme not in SCHEMES:
+        raise InputError(f"scheme={scheme!r}: expected one of {', '.join(SCHEMES)}")
+    if scheme == "fixed" or (scheme == "auto" and not few_samples(y)):
+        development, test = split_off_test(y, test_size, seed, groups, classes)
+        why = f"A test split of {len(test)} of {len(y)} samples was set aside before any pass and judges them together."
+        return Scheme("fixed", why), development, test
+    check_class_sizes(y, 2, "one to learn from and one to judge on", classes)
+    if groups is not None:
+        draw_out_of_bag(y, test_size, seed, groups, classes)  # what cannot be divided is refused before any pass tries
+    if scheme == "repeated":
+        why = "No test split was set aside, as the configuration asks"
+    elif len(y) < FEW:
+        why = f"No test split was set aside: {len(y)} samples are too few"
+    else:
+        why = f"No test split was set aside: {len(y)} samples in {len(np.unique(y))} classes are too few"
+    why += ". Every sample is judged by the passes that did not train on it."
+    return Scheme("repeated", why), np.arange(len(y)), np.arange(0)
+
+
+def draw_out_of_bag(
+    y: np.ndarray, share: float, seed: int, groups: np.ndarray | None = None, classes: Sequence[str] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw what pass `seed` leaves out of bag: rows kept and rows left out.
+
+    As `hold_out`; of few samples whole groups are drawn one by one, so that as few as the share allows are missed.
+    """
+    return _draw(y)(y, share, [seed, _OUT_OF_BAG], groups, classes)
+
+
+def draw_validation(
+    y: np.ndarray,
+    kept: np.ndarray,
+    share: float,
+    seed: int,
+    groups: np.ndarray | None = None,
+    classes: Sequence[str] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide what pass `seed` kept from its out-of-bag draw: rows to train on and rows to validate."""
+    inner = None if groups is None else groups[kept]
+    train, validation = _draw(y)(y[kept], share, [seed, _VALIDATION], inner, classes)
+    return kept[train], kept[validation]
+
+
+def spares_validation(y: np.ndarray, groups: np.ndarray | None = None) -> bool:
+    """Whether a pass on these samples holds some back for validation: not of few with a class below 6.
+
+    Where each class has groups of its own, and where each group holds every class, it is groups that count.
+    """
+    if not few_samples(y):
+        return True
+    strata = _strata(y, groups)
+    if strata is None:
+        assert groups is not None  # samples by themselves are never of mixed make
+        return min(len(np.unique(groups[y == code])) for code in np.unique(y)) >= _SPARED_FROM
+    return _smallest(strata) >= _SPARED_FROM
+
+
+def _draw(y: np.ndarray):
+    return _hold_out_of_few if few_samples(y) else hold_out
+
+
+def _hold_out_of_few(y, share, seed, groups=None, classes=()) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out whole groups one by one, of every class as many as its share, where all are of one make."""
+    strata = _strata(y, groups)
+    if groups is None or strata is None or _smallest(strata) < 2:
+        return hold_out(y, share, seed, groups, classes)
+    held = _hold_out_samples(strata, np.unique(strata), share, np.random.default_rng(seed))
+    mask = np.isin(groups, np.unique(groups)[held])
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _strata(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray | None:
+    """What is drawn: samples by class, groups by their one class, or groups that all hold every class.
+
+    Returns the class of every group (or sample); 0 for all where each group holds every class; None for groups of
+    mixed make, which only a search can divide.
+    """
+    if groups is None:
+        return y
+    held = [np.unique(y[groups == group]) for group in np.unique(groups)]
+    if all(len(codes) == 1 for codes in held):
+        return np.array([codes[0] for codes in held])
+    if all(len(codes) == len(np.unique(y)) for codes in held):
+        return np.zeros(len(held), dtype=np.int64)
+    return None
+
+
+def _smallest(strata: np.ndarray) -> int:
+    return int(np.unique(strata, return_counts=True)[1].min())
 
 
 def hold_out(

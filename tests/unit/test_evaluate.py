@@ -7,18 +7,23 @@ from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
 from deepmapper import evaluate as evaluation
+from deepmapper.accumulate import wilson_interval
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.evaluate import (
     bootstrap_intervals,
     calibration_table,
+    effective_share,
     embed,
     embed_ensemble,
     evaluate,
     judge_ensemble,
+    judge_out_of_bag,
     map_embedding,
+    out_of_bag_probability,
     per_class_intervals,
     per_class_scores,
     predict,
+    wilson_intervals,
 )
 from deepmapper.passes import softmax, train_pass
 from deepmapper.splits import split_off_test
@@ -358,3 +363,111 @@ def test_too_little_for_a_map_is_shown_as_it_is(shape):
     assert map_.shape == (shape[0], 2)
     np.testing.assert_allclose(map_[:, : shape[1]], points[:, :2], rtol=1e-6)
     assert not map_[:, shape[1] :].any()
+
+
+# ---- without a test split -------------------------------------------------------------------------------------------
+
+
+def test_few_samples_are_judged_by_the_passes_that_did_not_train_on_them(planted, quick, watched):
+    rows = np.sort(np.concatenate([np.flatnonzero(planted.y == code)[:4] for code in range(3)]))
+    X, y = planted.X[rows], planted.y[rows]
+    with pytest.warns(DeepMapperWarning, match="No test split was set aside: 12 samples are too few"):
+        result = evaluate(X, y, quick("linear", n_passes=24), class_names=planted.classes)
+    assert (result.scheme, result.n_passes, result.not_judged, len(watched)) == ("repeated", 24, [], 24)
+    assert result.rows == list(range(12))
+    assert result.y_true == y.tolist()
+    for row in range(12):
+        of_it = [p.out_of_bag_probability[p.out_of_bag_rows == row] for p in watched]
+        expected = np.concatenate(of_it).mean(0)
+        np.testing.assert_allclose(result.y_proba[row], expected, atol=1e-12)
+        assert all(row not in p.train_rows for p in watched if row in p.out_of_bag_rows)
+    assert result.per_pass_acc == [p.accuracy for p in watched]
+    assert result.accuracy > 0.7
+
+
+def test_rejected_passes_judge_too_where_they_are_judged_by_the_same_samples(planted, quick, watched, monkeypatch):
+    """To average only the passes that were right out of bag would be to look up the answers."""
+    accuracies = iter([0.9, 0.1, 0.8])
+
+    def scripted(*args, **kwargs):
+        result = train_pass(*args, **kwargs)
+        object.__setattr__(result, "accuracy", next(accuracies))
+        watched.append(result)
+        return result
+
+    monkeypatch.setattr(evaluation, "train_pass", scripted)
+    config = quick("linear", n_passes=2, max_tries=5, epochs=2, min_accuracy=0.5)
+    with pytest.warns(DeepMapperWarning, match="are not judged"):
+        result = evaluate(planted.X, planted.y, config, scheme="repeated")
+    assert result.n_passes == len(watched) == 3
+    expected = out_of_bag_probability(watched, 120, 3)
+    np.testing.assert_array_equal(result.y_proba, expected[result.rows])
+
+
+def test_samples_that_were_never_out_of_bag_are_listed(planted, quick):
+    with pytest.warns(DeepMapperWarning, match=r"90 sample\(s\) were out of bag in none of 1 passes.*: 0, "):
+        result = evaluate(planted.X, planted.y, quick("linear", n_passes=1, epochs=1), scheme="repeated")
+    assert len(result.not_judged) == 90
+    assert sorted(result.rows + result.not_judged) == list(range(120))
+    assert len(result.y_true) == len(result.y_pred) == 30
+
+
+def test_groups_are_left_out_whole_and_counted(planted, quick, watched):
+    groups = np.arange(120) // 30
+    result = evaluate(
+        planted.X, planted.y, quick("linear", n_passes=16, epochs=3), groups=groups, scheme="repeated", test_size=0.3
+    )
+    assert result.groups == groups.tolist()
+    assert all(len(np.unique(groups[p.out_of_bag_rows])) == 1 for p in watched)
+
+
+def test_judged_once_by_hand(hand_made):
+    passes = [
+        hand_made(0, out_of_bag_rows=np.array([0, 1]), out_of_bag_probability=np.array([[0.9, 0.1], [0.6, 0.4]])),
+        hand_made(1, out_of_bag_rows=np.array([1, 3]), out_of_bag_probability=np.array([[0.2, 0.8], [0.7, 0.3]])),
+    ]
+    judged = judge_out_of_bag(passes, np.array([0, 1, 0, 1]), ("a", "b"), np.array([5, 6, 7, 8]), "because")
+    assert (judged.rows, judged.not_judged, judged.groups, judged.why) == ([0, 1, 3], [2], [5, 6, 8], "because")
+    np.testing.assert_allclose(judged.y_proba, [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
+    assert judged.accuracy == pytest.approx(2 / 3)
+    assert judged.majority_accuracy == pytest.approx(2 / 3)  # the largest class of those judged is b
+
+
+@pytest.mark.parametrize(("n", "low"), [(8, 0.676), (6, 0.610), (4, 0.510)])
+def test_all_right_of_few_is_still_uncertain(n, low):
+    truth = np.arange(n) % 2
+    found = wilson_intervals(truth, np.eye(2)[truth])
+    assert found["accuracy"] == pytest.approx((low, 1), abs=1e-3)
+    for name in ("balanced_accuracy", "macro_f1"):
+        assert found[name][0] < 0.7
+        assert found[name][1] == 1
+    assert bootstrap_intervals(truth, np.eye(2)[truth], 50)["accuracy"] == (1, 1)
+
+
+@given(judged_samples())
+def test_wilson_intervals_hold_their_scores(drawn):
+    truth, probability = drawn
+    found, predicted = wilson_intervals(truth, probability), probability.argmax(1)
+    judged = judge_ensemble([probability], truth, truth, [str(i) for i in range(probability.shape[1])])
+    for name, (low, high) in found.items():
+        assert 0 <= low <= getattr(judged, name) + 1e-12
+        assert getattr(judged, name) <= high + 1e-12 <= 1 + 1e-9
+    assert found["accuracy"] == wilson_interval(float((predicted == truth).mean()), len(truth))
+
+
+def test_balanced_accuracy_of_equal_classes_is_about_as_sure_as_accuracy():
+    rng = np.random.default_rng(0)
+    truth = np.arange(200) % 2
+    probability = np.eye(2)[np.where(rng.random(200) < 0.8, truth, 1 - truth)]
+    found = wilson_intervals(truth, probability)
+    np.testing.assert_allclose(found["balanced_accuracy"], found["accuracy"], atol=0.01)
+
+
+def test_groups_that_are_right_together_count_as_one():
+    groups = np.repeat(np.arange(10), 20)
+    together, apart = np.repeat(np.arange(10) % 5 > 0, 20), np.arange(200) % 5 > 0
+    assert effective_share(together, None) == 1
+    assert effective_share(together, groups) * 200 == pytest.approx(10, rel=0.2)
+    assert effective_share(apart, groups) == 1
+    assert effective_share(np.ones(200, dtype=bool), groups) * 200 == pytest.approx(10)
+    assert effective_share(np.ones(5, dtype=bool), np.zeros(5)) == pytest.approx(1 / 5)

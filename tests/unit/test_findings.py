@@ -10,8 +10,15 @@ import pytest
 from scipy.stats import spearmanr
 
 from deepmapper import findings as tables
+from deepmapper import verdict
 from deepmapper.accumulate import wilson_interval
-from deepmapper.evaluate import bootstrap_intervals, judge_ensemble
+from deepmapper.evaluate import (
+    bootstrap_intervals,
+    judge_ensemble,
+    judge_out_of_bag,
+    per_class_intervals,
+    wilson_intervals,
+)
 from deepmapper.runner import accumulate_passes
 from deepmapper.store import Features
 
@@ -166,7 +173,8 @@ def test_fewer_than_two_passes_agree_with_nobody(hand_made, n):
 def summary_of(passes, controls=(), min_accuracy=0.5):
     found = accumulate_passes(passes, 2, min_accuracy, NAMES)
     kept = [p for p, good in zip(passes, found.accepted, strict=True) if good]
-    return tables.summarise("cnn_small", found, controls, tables.agreement_table(kept, 2), 2)
+    told = verdict.of_many(found, controls)
+    return tables.summarise("cnn_small", found, told, len(controls), tables.agreement_table(kept, 2), 2)
 
 
 def test_the_summary_counts_and_averages_the_accepted(passes, hand_made):
@@ -281,6 +289,23 @@ def test_metrics_by_hand(judged):
         assert {name, f"{name}_low", f"{name}_high"} <= set(made["per_class"])
         assert (made["per_class"][f"{name}_low"] <= made["per_class"][name]).all()
         assert (made["per_class"][f"{name}_high"] >= made["per_class"][name]).all()
+
+
+def test_metrics_out_of_bag_say_how_few_were_judged(judged):
+    features, passes, _ = judged
+    y = features.y[features.development]  # a, b, b, b, a, a
+    result = judge_out_of_bag(passes, y, features.classes, np.arange(6) // 2, "because")
+    numbers, made = tables.metrics(result, 5, 50, 0, samples=[f"s{i}" for i in range(6)])
+    assert (numbers["scheme"], numbers["why"], numbers["n_test"], numbers["n_passes"]) == ("repeated", "because", 3, 2)
+    assert numbers["not_judged"] == ["s1", "s3", "s4"]
+    assert made["per_class"]["support"].tolist() == [2, 1]
+    # two of three right, in two groups: one of them right, one half right
+    expected = wilson_intervals(np.array(result.y_true), np.array(result.y_proba), np.array(result.groups))
+    for name, limits in expected.items():
+        assert (numbers[f"{name}_low"], numbers[f"{name}_high"]) == limits
+    assert numbers["accuracy_low"] < 0.25
+    of_samples = per_class_intervals(made["confusion"][["a", "b"]].to_numpy())
+    assert (made["per_class"]["recall_low"] <= of_samples["recall"][0]).all()
 
 
 def test_metrics_of_no_pass_are_there_and_empty(judged):

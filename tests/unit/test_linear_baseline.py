@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from deepmapper.errors import InputError
-from deepmapper.linear_baseline import fit, top_genes
+from deepmapper.linear_baseline import fit, out_of_bag, top_genes
+from deepmapper.splits import draw_out_of_bag
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,26 @@ def test_bad_data_are_refused_as_everywhere(planted):
         fit(planted.X, planted.y[:5])
     with pytest.raises(InputError, match="NaN or infinite"):
         fit(planted.X * np.nan, planted.y)
+
+
+def test_out_of_bag_predictions_are_of_fits_on_the_passes_draws(planted):
+    """By hand: the mean over the draws that left a sample out; no sample is predicted by a fit that has seen it."""
+    found = out_of_bag(planted.X, planted.y, 0.25, range(4))
+    total, times = np.zeros((120, 3)), np.zeros(120)
+    for seed in range(4):
+        kept, left = draw_out_of_bag(planted.y, 0.25, seed)
+        clf, scaler, _ = fit(planted.X[kept], planted.y[kept])
+        total[left] += clf.predict_proba(scaler.transform(planted.X[left]))
+        times[left] += 1
+    assert 0 < (times == 0).sum() < 120
+    assert np.isnan(found[times == 0]).all()
+    seen = times > 0
+    np.testing.assert_allclose(found[seen], (total / np.maximum(times, 1)[:, None])[seen])
+    np.testing.assert_allclose(found[seen].sum(1), 1)
+    assert (found[seen].argmax(1) == planted.y[seen]).mean() > 0.9
+
+
+def test_out_of_bag_leaves_whole_groups_out(planted):
+    groups = np.arange(120) // 40
+    found = out_of_bag(planted.sparse, planted.y, 0.25, range(12), groups)
+    assert np.isfinite(found).all()

@@ -473,6 +473,19 @@ def test_models_show_value_interval_and_missing_signal(tmp_path):
     assert [w for w in found if w.endswith("no signal")] == ["0.460  (0.390 to 0.530)   no signal"]
 
 
+def test_models_whose_signal_cannot_be_told_say_so(tmp_path):
+    table = models_table()
+    table["signal"] = [None, True, True, None]  # the last is the baseline, of which nothing is asked
+    plots.model_comparison(table, tmp_path / "a.svg")
+    found = words(tmp_path / "a.svg")
+    assert [w for w in found if w.endswith("signal cannot be told")] == [
+        "0.460  (0.390 to 0.530)   signal cannot be told"
+    ]
+    summary = {"n_accepted": 28, "signal": None, "statement": "It cannot be told."}
+    plots.ranking(feature_table(), tmp_path / "b.svg", summary=summary)
+    assert "It cannot be told." in " ".join(words(tmp_path / "b.svg"))
+
+
 def test_map_counts_what_it_shows(tmp_path):
     where = np.array([[0.0, 0.0], [1, 1], [2, 2], [np.nan, 0]])
     plots.embedding(

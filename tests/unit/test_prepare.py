@@ -41,7 +41,10 @@ def test_labels_names_and_samples(adata):
     assert [features.classes[code] for code in features.y] == adata.obs["type"].tolist()
     assert features.names == tuple(adata.var_names)
     assert features.samples == tuple(adata.obs_names)
-    assert features.about == {"label_column": "type", "group_column": "", "normalization": "log1p_cp10k"}
+    assert features.about == {
+        **{"label_column": "type", "group_column": "", "normalization": "log1p_cp10k", "scheme": "fixed"},
+        "why": "A test split of 15 of 60 samples was set aside before any pass and judges them together.",
+    }
     assert features.groups is None
 
 
@@ -51,6 +54,19 @@ def test_the_test_split_is_stratified_and_follows_its_seed(adata):
     np.testing.assert_array_equal(one.split, same.split)
     assert not np.array_equal(one.split, other.split)
     assert len(prepared(adata, test_size=0.5).test) == 30
+
+
+def test_of_few_samples_none_is_set_aside(adata):
+    few = prepared(adata[:45].copy())
+    assert len(few.test) == 0
+    np.testing.assert_array_equal(few.development, np.arange(45))
+    assert few.about["scheme"] == "repeated"
+    assert few.about["why"].startswith("No test split was set aside: 45 samples are too few.")
+    assert len(prepared(adata, split_scheme="repeated").test) == 0
+    assert len(prepared(adata[:45].copy(), split_scheme="fixed").test) == 12
+    assert prepared(adata[:6].copy()).about["scheme"] == "repeated"  # two of each class
+    with pytest.raises(InputError, match=r"class 'B' \(1\): expected at least 2"):
+        prepared(adata[:5].copy())
 
 
 def test_the_matrix_is_normalised_sample_by_sample(adata):

@@ -1,5 +1,6 @@
 """The summary page: a bad model cannot look like a finding, and nothing on it can break it."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -7,10 +8,12 @@ import pandas as pd
 import pytest
 
 from deepmapper import findings as tables
+from deepmapper import verdict
 from deepmapper.evaluate import judge_ensemble
 from deepmapper.report import summary_page
 from deepmapper.runner import accumulate_passes
 
+WHY = {"fixed": "A test split was set aside.", "repeated": "No test split was set aside: 12 samples are too few."}
 DATA = {"from": "counts.h5ad", "label": "cell_type", "group": "", "normalization": "log1p_cp10k"}
 
 
@@ -55,6 +58,9 @@ def page(hand_made):
         chart="",
         n_test=100,
         note=None,
+        signal="told",
+        scheme="fixed",
+        not_judged=(),
     ):
         importances = importances or [[3, 2, 1, 0]] * 3
         names = names or ["g0", "g1", "g2", "g3"]
@@ -63,13 +69,17 @@ def page(hand_made):
         found.notes += [note] if note else []
         kept = [p for p, good in zip(passes, found.accepted, strict=True) if good]
         control_passes = [hand_made(1000 + i, value, permuted=True) for i, value in enumerate(controls)]
-        summary = tables.summarise("cnn_small", found, control_passes, tables.agreement_table(kept, 2), 2)
+        told = verdict.of_many(found, control_passes)
+        told = told if signal == "told" else replace(told, signal=signal)
+        agreement = tables.agreement_table(kept, 2)
+        summary = tables.summarise("cnn_small", found, told, len(control_passes), agreement, 2)
         truth = np.arange(n_test) % 2
 
         def numbers_of(share, n_passes):
             hit = np.arange(n_test) < share * n_test
             probability = np.eye(2)[np.where(hit, truth, 1 - truth)] * 0.8 + 0.1
-            return tables.metrics(judge_ensemble([probability] * n_passes, truth, truth, classes), 5, 200, 0)[0]
+            judged = judge_ensemble([probability] * n_passes, truth, truth, classes, WHY[scheme])
+            return tables.metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0)[0]
 
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
         models = tables.model_table([summary], [numbers], baseline, {"cnn_small": "cnn_small"})
@@ -122,6 +132,27 @@ def test_a_model_without_signal_is_not_dressed_up(page, controls):
     assert "<p class='no'><b>cnn_small</b> No signal" in text
     assert "No signal: this list is not to be read." in text
     assert "<p class='yes'>" not in text
+
+
+def test_what_cannot_be_told_is_neither_signal_nor_none(page):
+    text = page(signal=None)
+    assert "<p class='open'><b>cnn_small</b>" in text
+    assert "It cannot be told whether there is signal: this list is a lead, not a finding." in text
+    assert "<p class='no'>" not in text
+    assert "<p class='yes'>" not in text
+
+
+def test_the_page_says_how_few_samples_were_judged(page):
+    text = page(scheme="repeated", n_test=12, not_judged=(3, 7), right=1.0)
+    said = " ".join(" ".join(Page(text).texts).split())
+    assert "12 samples judged by passes that did not train on them" in said
+    assert WHY["repeated"] in said
+    assert "each counted once" in said
+    assert "test split," not in said
+    assert "1.000 (0.758–1.000)" in said  # Wilson's interval of twelve of twelve, where a bootstrap has no width
+    assert "2 sample(s) were out of bag in no pass and are not judged: 3, 7." in said
+    assert "Judged are 6 samples a class on average" in said
+    assert WHY["fixed"] in page()
 
 
 def test_when_no_pass_was_accepted_there_is_no_list(page):
@@ -179,8 +210,9 @@ def test_several_models_are_told_apart(page):
         **{"model": "x", "signal": False, "statement": "No signal.", "classes": ["a"], "n_features": 1, "top_k": 1},
         **{"notes": [], "n_controls": 1, "mean_top_k_overlap": None},
     }
-    numbers = {"accuracy": None}
+    numbers = {"accuracy": None, "not_judged": []}
     baseline = {"accuracy": 0.5, "accuracy_low": 0.4, "n_test": 50, "classes": ["a"], "majority_accuracy": 0.5}
+    baseline |= {"scheme": "fixed", "why": WHY["fixed"]}
     columns = [f"{m}{e}" for m in ("accuracy", "balanced_accuracy", "macro_f1") for e in ("", "_low", "_high")]
     models = pd.DataFrame([dict.fromkeys(["model", "n_passes", "per_pass_accuracy_mean", "ece", *columns])] * 3)
     text = summary_page(

@@ -350,3 +350,21 @@ def test_labels_are_coded_in_natural_order():
     codes, classes = as_labels(["b", "a10", "a2", "b"], 4)
     assert classes == ("a2", "a10", "b")
     assert codes.tolist() == [2, 1, 0, 2]
+
+
+def test_few_samples_train_without_validation_and_that_is_said(planted, quick):
+    rows = np.sort(np.concatenate([np.flatnonzero(planted.y == code)[:4] for code in range(3)]))
+    config = quick("mlp", early_stop=True, epochs=70)
+    with pytest.warns(DeepMapperWarning, match="12 samples are too few to hold any back for early stopping"):
+        findings = run(planted.X[rows], planted.y[rows], config)
+    assert findings.stop_epochs == [70] * 3
+    assert np.isfinite(findings.median_importance).all()
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp", "cnn_small"])
+def test_two_samples_a_class_train_and_attribute(planted, quick, kind):
+    """One to train on and one to judge on: nothing varies within a class."""
+    rows = [0, 1, 3, 4]
+    findings = run(planted.X[rows], planted.y[rows], quick(kind, epochs=3))
+    assert np.isfinite(findings.median_importance).all()
+    assert np.isfinite(findings.accuracies).all()

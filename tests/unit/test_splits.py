@@ -8,7 +8,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from deepmapper.errors import InputError
-from deepmapper.splits import check_class_sizes, hold_out, split_off_test
+from deepmapper.splits import (
+    check_class_sizes,
+    draw_out_of_bag,
+    draw_validation,
+    few_samples,
+    hold_out,
+    set_test_aside,
+    spares_validation,
+    split_off_test,
+)
 
 shares = st.floats(0.02, 0.98)
 seeds = st.lists(st.integers(0, 2**32), min_size=1, max_size=3)
@@ -147,3 +156,121 @@ def test_the_test_split_is_not_that_of_a_pass():
     y = np.arange(400) % 2
     assert not np.array_equal(split_off_test(y, 0.25, 3)[1], hold_out(y, 0.25, [3, 0])[1])
     np.testing.assert_array_equal(split_off_test(y, 0.25, 3)[1], split_off_test(y, 0.25, 3)[1])
+
+
+# ---- few samples ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sizes", "few"), [((4, 4), True), ((24, 25), True), ((25, 25), False), ((8,) * 7, False), ((7,) * 8, True)]
+)
+def test_few_is_below_50_or_8_a_class(sizes, few):
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    assert few_samples(y) is few
+    chosen, development, test = set_test_aside(y, "auto", 0.25, 0)
+    assert chosen.name == ("repeated" if few else "fixed")
+    assert (len(test) == 0) is few
+    np.testing.assert_array_equal(np.sort(np.concatenate([development, test])), np.arange(len(y)))
+
+
+def test_the_scheme_says_why():
+    def why(sizes, scheme="auto"):
+        return set_test_aside(np.repeat(np.arange(len(sizes)), sizes), scheme, 0.25, 0)[0].why
+
+    judges = ". Every sample is judged by the passes that did not train on it."
+    assert why((4, 4)) == "No test split was set aside: 8 samples are too few" + judges
+    assert why((7,) * 8) == "No test split was set aside: 56 samples in 8 classes are too few" + judges
+    assert why((90, 90), "repeated") == "No test split was set aside, as the configuration asks" + judges
+    assert why((40, 40)).startswith("A test split of 20 of 80 samples was set aside before any pass")
+    assert why((4, 4), "fixed").startswith("A test split of 2 of 8 samples")
+
+
+def test_a_fixed_split_is_the_same_however_it_was_chosen():
+    y = np.arange(80) % 2
+    for scheme in ("auto", "fixed"):
+        _, development, test = set_test_aside(y, scheme, 0.25, 3)
+        np.testing.assert_array_equal(test, split_off_test(y, 0.25, 3)[1])
+        np.testing.assert_array_equal(development, split_off_test(y, 0.25, 3)[0])
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "scheme", "message"),
+    [
+        ([0, 0, 1], None, "auto", r"class 'b' \(1\): expected at least 2"),
+        ([0, 0, 1, 1], [0, 1, 2, 2], "auto", "class 'b' lies in a single group"),
+        ([0, 1, 0, 1], [0, 0, 0, 0], "repeated", "class 'a', 'b' lies in a single group"),
+        ([0, 0, 1, 1], None, "sometimes", "scheme='sometimes': expected one of auto, fixed, repeated"),
+    ],
+)
+def test_what_no_scheme_can_divide_is_refused(y, groups, scheme, message):
+    with pytest.raises(InputError, match=message):
+        set_test_aside(np.array(y), scheme, 0.25, 0, groups and np.array(groups), ("a", "b"))
+
+
+@pytest.mark.parametrize("each", [2, 3, 4, 5])
+def test_of_few_samples_one_a_class_is_left_out_and_each_in_its_turn(each):
+    y = np.arange(2 * each) % 2
+    times = np.zeros(len(y))
+    for seed in range(60):
+        kept, left = draw_out_of_bag(y, 0.25, seed)
+        assert sorted(y[left]) == [0, 1]
+        assert len(kept) == len(y) - 2
+        times[left] += 1
+    assert times.min() > 0
+
+
+def test_of_few_donors_one_of_either_condition_is_left_out():
+    donors = np.repeat(np.arange(8), [1, 5, 2, 3, 4, 4, 2, 6])
+    y = np.repeat(np.arange(8) % 2, np.bincount(donors))
+    left_out = set()
+    for seed in range(60):
+        kept, left = draw_out_of_bag(y, 0.25, seed, donors)
+        assert not set(donors[kept]) & set(donors[left])
+        assert sorted(np.unique(donors[left]) % 2) == [0, 1]
+        left_out |= set(donors[left])
+    assert left_out == set(range(8))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5])
+def test_of_few_donors_with_both_conditions_one_is_left_out(n):
+    donors = np.repeat(np.arange(n), 4)
+    y = np.arange(4 * n) % 2
+    left_out = [np.unique(donors[draw_out_of_bag(y, 0.25, seed, donors)[1]]).tolist() for seed in range(60)]
+    assert all(len(one) == 1 for one in left_out)
+    assert {one[0] for one in left_out} == set(range(n))
+
+
+def test_donors_of_mixed_make_are_searched_for():
+    donors = np.repeat(np.arange(6), 4)
+    y = np.where(donors < 3, 0, np.arange(24) % 2)
+    kept, left = draw_out_of_bag(y, 0.25, 1, donors)
+    assert set(y[kept]) == set(y[left]) == {0, 1}
+    assert not set(donors[kept]) & set(donors[left])
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "spared"),
+    [
+        (np.arange(10) % 2, None, False),
+        (np.arange(12) % 2, None, True),
+        (np.repeat([0, 1], [40, 5]), None, False),
+        (np.repeat([0, 1], [60, 5]), None, True),  # not few: as with any number of samples
+        (np.arange(40) % 2, np.arange(40) % 8, False),  # four and four donors
+        (np.arange(40) % 2, np.arange(40) % 12, True),
+        (np.arange(20) % 2, np.arange(20) // 2, True),  # ten pairs
+        (np.arange(10) % 2, np.arange(10) // 2, False),
+        (np.where(np.arange(24) < 12, 0, np.arange(24) % 2), np.arange(24) // 4, False),
+    ],
+)
+def test_validation_is_spared_from_six_a_class(y, groups, spared):
+    assert spares_validation(y, groups) is spared
+
+
+def test_validation_of_few_donors_is_of_other_donors():
+    donors = np.repeat(np.arange(12), 3)
+    y = donors % 2
+    kept, left = draw_out_of_bag(y, 0.25, 4, donors)
+    train, validation = draw_validation(y, kept, 0.15, 4, donors)
+    parts = [set(donors[rows]) for rows in (train, validation, left)]
+    assert [len(part) for part in parts] == [6, 2, 4]
+    assert set.union(*parts) == set(range(12))

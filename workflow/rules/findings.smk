@@ -72,7 +72,7 @@ rule evaluate_ensemble:
         split_seed=SETTINGS["split"]["seed"],
         source=source_hash("findings"),
     message:
-        "Judging the ensemble of {wildcards.model} on the test split"
+        "Judging the ensemble of {wildcards.model}"
     script:
         "../../scripts/evaluate_ensemble.py"
 
@@ -99,6 +99,10 @@ rule fit_linear_baseline:
     params:
         C=SETTINGS["baseline"]["C"],
         max_iter=SETTINGS["baseline"]["max_iter"],
+        out_of_bag=SETTINGS["passes"]["test_size"],
+        # without a test split it is judged on the draws of 30 passes, however many there are: it need not be fitted
+        # again when there are more
+        draws=[SETTINGS["passes"]["seed"] + i for i in range(30)],
         bins=SETTINGS["findings"]["ece_bins"],
         resamples=SETTINGS["findings"]["bootstrap"],
         split_seed=SETTINGS["split"]["seed"],
@@ -142,7 +146,7 @@ rule compare_models:
 
 rule annotate_expression:
     input:
-        expression=rules.import_matrix.output[0],
+        expression=EXPRESSION,
         features=rules.prepare_features.output[0],
         table=rules.accumulate_passes.output.features,
         summary=rules.accumulate_passes.output.summary,

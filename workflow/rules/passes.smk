@@ -44,6 +44,6 @@ use rule train_pass as train_permuted_pass with:
             SETTINGS, wildcards.model
         ),
         permute_labels=True,
-        source=source_hash("passes", "settings"),
+        source=source_hash("controls", "settings"),
     message:
         "Control pass {wildcards.seed} of {wildcards.model} (permuted labels)"

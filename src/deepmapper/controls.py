@@ -1,0 +1,143 @@
+"""What passes reach when there is nothing to find: the same training on permuted labels.
+
+Few samples can be labelled in few ways, and one pass judges one or two of each class. So a control on few samples
+takes several labelings, with several passes on each, and `count_labelings` says how many there are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from .config import DeepMapperConfig
+from .passes import PassResult, shuffle_labels, train_pass
+from .splits import few_samples
+
+LABELINGS, PASSES = 8, 4  # labelings of one control, and passes on each of them: five controls make 40 labelings
+_LISTED = 1000  # up to so many, labelings are listed, so that controls share them out without repeating one
+_LABELINGS = 102  # second word of the seed of the labelings, apart from those of other draws
+
+
+def train_control(
+    X,
+    y: np.ndarray,
+    classes: tuple[str, ...],
+    config: DeepMapperConfig,
+    seed: int,
+    *,
+    rows: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> PassResult:
+    """Train pass `seed` on permuted labels; on few samples, further passes on further labelings as well.
+
+    Parameters
+    ----------
+    X, y, classes, config, seed, rows, groups, tell
+        As in `passes.train_pass`.
+
+    Returns
+    -------
+    PassResult
+        With `control_labels` and what follows from them where samples are few (`splits.few_samples`).
+    """
+    control = train_pass(X, y, classes, config, seed, rows=rows, groups=groups, permute_labels=True, tell=tell)
+    rows = np.arange(X.shape[0]) if rows is None else rows
+    if not few_samples(y[rows]):
+        return control
+    # importances of a control are not read: the cheapest attribution will do
+    plain = replace(config, attribution="saliency", attribution_samples=1, baseline="zero")
+    labelings = draw_labelings(y[rows], None if groups is None else groups[rows], seed)
+    accuracy, probability = np.zeros(len(labelings)), np.zeros(len(labelings))
+    for i, labels in enumerate(labelings):
+        relabelled = y.copy()
+        relabelled[rows] = labels
+        for turn in range(PASSES):
+            result = train_pass(X, relabelled, classes, plain, seed + turn, rows=rows, groups=groups)
+            accuracy[i] += result.accuracy / PASSES
+            probability[i] += mean_probability(result, labels) / PASSES
+        tell(
+            f"control {seed}, labeling {i + 1} of {len(labelings)}: out-of-bag accuracy {accuracy[i]:.3f}, "
+            f"probability of the right class {probability[i]:.3f}"
+        )
+    return replace(control, control_labels=labelings, control_accuracy=accuracy, control_probability=probability)
+
+
+def mean_probability(result: PassResult, y: np.ndarray) -> float:
+    """Mean probability that a pass gives to the right class of its out-of-bag samples.
+
+    Of two samples right or wrong says little; this tells a pass that knows from one that was lucky.
+    """
+    rows = result.out_of_bag_rows
+    return float(result.out_of_bag_probability[np.arange(len(rows)), y[rows]].mean())
+
+
+def draw_labelings(y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    """Permuted labels for control `seed`, (at most `LABELINGS`, n): all different, none like the true ones.
+
+    Where there are at most 1000, controls of consecutive seeds take them in turn, and together all before any twice.
+    """
+    possible = count_labelings(y, groups)
+    if possible <= _LISTED:
+        others = _distinct(y, groups, possible - 1, np.random.default_rng(_LABELINGS))
+        turns = (seed * LABELINGS + np.arange(min(LABELINGS, len(others)))) % max(len(others), 1)
+        return others[turns]
+    return _distinct(y, groups, LABELINGS, np.random.default_rng([seed, _LABELINGS]))
+
+
+def count_labelings(y: np.ndarray, groups: np.ndarray | None = None) -> int:
+    """Count the ways to deal the labels out, the true one included, as a permutation of them may.
+
+    Without groups: all arrangements of the labels. Where every group has one class: of the groups' labels. Else within
+    each group. Labelings that only exchange the names of classes are one: 4 and 4 samples have 35.
+    """
+    if groups is None:
+        tables = [np.unique(y, return_counts=True)[1]]
+    else:
+        codes = np.unique(y)
+        by_group = [np.array([(y[groups == group] == code).sum() for code in codes]) for group in np.unique(groups)]
+        if all((counts > 0).sum() == 1 for counts in by_group):
+            tables = [np.sum([counts > 0 for counts in by_group], axis=0)]
+        else:
+            tables = by_group
+    ways = math.prod(_multinomial(counts) for counts in tables)
+    return ways // _renamings(tables)
+
+
+def distinct_rows(labelings: np.ndarray) -> np.ndarray:
+    """Positions of the first of every labeling, (m, n); those that only exchange the names of classes are one."""
+    if not len(labelings):
+        return np.arange(0)
+    return np.sort(np.unique([_named_by_order(row) for row in labelings], axis=0, return_index=True)[1])
+
+
+def _distinct(y, groups, wanted: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw until `wanted` different labelings are found."""
+    seen = {tuple(_named_by_order(y))}
+    found: list[np.ndarray] = []
+    while len(found) < wanted:
+        labels = shuffle_labels(y, groups, rng)
+        key = tuple(_named_by_order(labels))
+        if key not in seen:
+            seen.add(key)
+            found.append(labels)
+    return np.array(found, dtype=y.dtype).reshape(len(found), len(y))
+
+
+def _named_by_order(labels: np.ndarray) -> np.ndarray:
+    """Code classes by where they first appear, so that an exchange of names changes nothing."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _multinomial(counts: np.ndarray) -> int:
+    return math.factorial(int(counts.sum())) // math.prod(math.factorial(int(count)) for count in counts)
+
+
+def _renamings(tables: list[np.ndarray]) -> int:
+    """Count the exchanges of class names that change nothing: of classes of the same size in every table."""
+    of_class = list(zip(*(table.tolist() for table in tables), strict=True))
+    return math.prod(math.factorial(of_class.count(sizes)) for sizes in set(of_class))

@@ -1,0 +1,152 @@
+"""Is there signal? Yes, no, or: so few samples cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import accumulate
+from .controls import count_labelings, distinct_rows, mean_probability
+from .evaluate import effective_share, judge_out_of_bag
+from .passes import PassResult
+from .runner import Findings
+
+LEVEL = 0.05  # how often a study of nothing may be called signal
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of signal, and how sure it is.
+
+    Attributes
+    ----------
+    signal
+        True, False, or None where it cannot be told.
+    statement
+        The same in a sentence or two.
+    control_accuracies
+        What control passes reached; of few samples a number for every labeling, the mean of the passes on it.
+    p_value
+        Share of labelings, the true one included, under which passes predict as well; None where samples are many.
+    n_labelings
+        Labelings on which controls were trained; None where samples are many.
+    n_possible
+        All the ways to deal the labels out; None where samples are many.
+    """
+
+    signal: bool | None
+    statement: str
+    control_accuracies: list[float]
+    p_value: float | None = None
+    n_labelings: int | None = None
+    n_possible: int | None = None
+
+
+def of_many(findings: Findings, controls: Sequence[PassResult]) -> Verdict:
+    """Hold the median accuracy of the accepted passes against every reference that needs no signal."""
+    accuracy = np.array(findings.accuracies)
+    kept = accuracy[np.array(findings.accepted, dtype=bool)]
+    control = [result.accuracy for result in controls]
+    majority, shuffled = float(np.mean(findings.majority_accuracies)), float(np.mean(findings.permuted_accuracies))
+    reference = max([majority, shuffled, *control])
+    if not len(kept):
+        return Verdict(False, _none_accepted(findings), control)
+    if np.median(kept) > reference:
+        statement = (
+            f"Signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is above every "
+            f"reference (largest class {majority:.3f}, shuffled labels {shuffled:.3f}"
+            + (f", best control pass {max(control):.3f})." if control else "; no control pass was trained).")
+        )
+        return Verdict(True, statement, control)
+    statement = (
+        f"No signal: the median out-of-bag accuracy of {len(kept)} passes, {np.median(kept):.3f}, is not above "
+        f"what needs no signal ({reference:.3f}). The ranking is not to be read."
+    )
+    return Verdict(False, statement, control)
+
+
+def of_few(
+    findings: Findings,
+    passes: Sequence[PassResult],
+    controls: Sequence[PassResult],
+    y: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> Verdict:
+    """Hold the passes against passes on other labelings of the same samples, and the samples against chance.
+
+    Signal needs both: on at most 5 % of the labelings, the true one among them, passes give as much probability to the
+    right class (a permutation test; Phipson & Smyth 2010, doi 10.2202/1544-6115.1585), and Wilson's interval of the
+    share of samples that were named right lies above what always naming the largest class reaches. Where the test
+    cannot reach 5 %, however good the passes, or where it does and the interval does not, it cannot be told.
+
+    Parameters
+    ----------
+    findings
+        Of all passes.
+    passes
+        All of them, rejected ones included.
+    controls
+        What `controls.train_control` returned.
+    y, groups
+        Class and group codes of the samples that the passes were given.
+    """
+    done = [result for result in controls if len(result.control_accuracy)]
+    labels = np.concatenate([result.control_labels for result in done]) if done else np.empty((0, len(y)))
+    first = distinct_rows(labels)
+    reached, probability = (
+        np.array([value for result in done for value in values(result)])[first]
+        for values in (lambda result: result.control_accuracy, lambda result: result.control_probability)
+    )
+    possible, n = count_labelings(y, groups), len(first)
+    if not findings.n_accepted:
+        return Verdict(False, _none_accepted(findings), reached.tolist(), None, n, possible)
+    as_good = int((probability >= np.mean([mean_probability(result, y) for result in passes])).sum())
+    p = (1 + as_good) / (1 + n)
+    judged = judge_out_of_bag(passes, y, findings.classes, groups)
+    right = np.array(judged.y_true) == np.array(judged.y_pred)
+    units = effective_share(right, None if judged.groups is None else np.array(judged.groups)) * len(right)
+    low, high = accumulate.wilson_interval(judged.accuracy, units)
+    said = (
+        f"{right.sum()} of {len(right)} samples were named right by passes that had not trained on them "
+        f"({low:.2f} to {high:.2f} with 95 % confidence; always naming the largest class reaches "
+        f"{judged.majority_accuracy:.2f})"
+    )
+    signal, statement = _told(
+        said,
+        f"on {as_good or 'none'} of {n} other labelings of the samples passes predict as well (p = {p:.3f})",
+        p,
+        n,
+        possible,
+        above=judged.accuracy > judged.majority_accuracy,
+        clear=low > judged.majority_accuracy,
+    )
+    return Verdict(signal, statement, reached.tolist(), p if n else None, n, possible)
+
+
+def _told(
+    said: str, compared: str, p: float, n: int, possible: int, above: bool, clear: bool
+) -> tuple[bool | None, str]:
+    """Decide, given p of `n` labelings, and whether the accuracy or its interval is above the largest class."""
+    least = 1 / possible
+    if not above:
+        return False, f"No signal: {said}. The ranking is not to be read."
+    if n and p <= LEVEL and clear:
+        ways = f"; there are {possible} labelings in all, so p cannot be below {least:.3f}" if n + 1 >= possible else ""
+        return True, f"Signal: {said}, and {compared}{ways}."
+    if 1 / (1 + n) <= LEVEL < p:
+        return False, f"No signal: {said}, but {compared}. The ranking is not to be read."
+    if not n:
+        why = "but no control pass was trained on permuted labels (passes: n_permuted)"
+    elif p <= LEVEL:
+        why = f"and {compared}, but so few samples may come out like this by chance"
+    elif least > LEVEL:
+        why = f"and {compared}, but there are only {possible} labelings in all, so p cannot be below {least:.2f}"
+    else:
+        why = f"and {compared}, but {n} labelings can show no p below {1 / (1 + n):.2f}; raise n_permuted (passes)"
+    return None, f"It cannot be told whether there is signal: {said}, {why}. The ranking is a lead, not a finding."
+
+
+def _none_accepted(findings: Findings) -> str:
+    return f"No pass of {findings.n_passes_run} was accepted; there is no ranking."

@@ -1,0 +1,126 @@
+"""Signal, no signal, or: so few samples cannot tell. What is claimed is never more than the samples can show."""
+
+import numpy as np
+import pytest
+
+from deepmapper import verdict
+from deepmapper.controls import count_labelings, draw_labelings
+from deepmapper.runner import accumulate_passes
+
+
+@pytest.fixture
+def told(hand_made):
+    """Give a function that judges passes on `each` samples a class, of which `right` are named right by all."""
+
+    def judge(each=4, right=None, controls=5, as_good=0, y=None, groups=None, min_accuracy=0.0):
+        y = np.arange(2 * each) % 2 if y is None else np.asarray(y)
+        n = len(y)
+        right = n if right is None else right
+        hit = np.arange(n) < right
+        probability = np.where(np.arange(2) == np.where(hit, y, 1 - y)[:, None], 0.8, 0.2)
+        passes = [
+            hand_made(
+                seed, hit.mean(), out_of_bag_rows=np.arange(n), out_of_bag_probability=probability,
+                train_rows=np.arange(0), validation_rows=np.arange(0),
+            )
+            for seed in range(3)
+        ]  # fmt: skip
+        made = []
+        for seed in range(controls):
+            labels = draw_labelings(y, groups, seed)
+            sure = np.where(np.arange(seed * len(labels), (seed + 1) * len(labels)) < as_good, 0.99, 0.1)
+            made.append(
+                hand_made(
+                    seed, permuted=True, control_labels=labels, control_accuracy=np.full(len(labels), 0.5),
+                    control_probability=sure,
+                )
+            )  # fmt: skip
+        return verdict.of_few(accumulate_passes(passes, 2, min_accuracy), passes, made, y, groups)
+
+    return judge
+
+
+def test_four_and_four_all_right_is_signal_and_says_what_it_rests_on(told):
+    found = told()
+    assert found.signal is True
+    assert (found.n_labelings, found.n_possible) == (34, 35)
+    assert found.p_value == pytest.approx(1 / 35)
+    assert found.statement == (
+        "Signal: 8 of 8 samples were named right by passes that had not trained on them (0.68 to 1.00 with 95 % "
+        "confidence; always naming the largest class reaches 0.50), and on none of 34 other labelings of the samples "
+        "passes predict as well (p = 0.029); there are 35 labelings in all, so p cannot be below 0.029."
+    )
+    assert found.control_accuracies == [0.5] * 34
+
+
+@pytest.mark.parametrize(("each", "ways", "least"), [(3, 10, "0.10"), (2, 3, "0.33")])
+def test_fewer_cannot_tell_however_good_the_passes(told, each, ways, least):
+    found = told(each)
+    assert found.signal is None
+    assert found.p_value == pytest.approx(1 / ways)
+    assert found.statement.startswith(f"It cannot be told whether there is signal: {2 * each} of {2 * each} samples")
+    assert f"there are only {ways} labelings in all, so p cannot be below {least}" in found.statement
+    assert "a lead, not a finding" in found.statement
+
+
+def test_four_pairs_cannot_tell_either(told):
+    """Labels are permuted within a pair: eight ways."""
+    found = told(y=np.arange(8) % 2, groups=np.arange(8) // 2)
+    assert (found.signal, found.n_possible) == (None, 8)
+
+
+def test_many_samples_of_few_donors_are_few(told):
+    """Three and three donors with many samples each can be labelled in ten ways."""
+    found = told(y=np.repeat([0, 1], 15), groups=np.repeat(np.arange(6), 5))
+    assert (found.signal, found.n_possible) == (None, 10)
+    assert "(0.61 to 1.00" in found.statement  # Wilson's interval of six donors, not of thirty samples
+
+
+@pytest.mark.parametrize("controls", [1, 2])
+def test_too_few_controls_cannot_tell_and_ask_for_more(told, controls):
+    found = told(12, controls=controls)
+    assert found.signal is None
+    assert f"{8 * controls} labelings can show no p below {1 / (8 * controls + 1):.2f}; raise n_permuted" in (
+        found.statement
+    )
+
+
+def test_without_controls_it_cannot_be_told(told):
+    found = told(controls=0)
+    assert (found.signal, found.p_value, found.n_labelings) == (None, None, 0)
+    assert "no control pass was trained on permuted labels" in found.statement
+
+
+def test_what_other_labelings_reach_as_well_is_no_signal(told):
+    found = told(12, as_good=2)
+    assert found.signal is False
+    assert "but on 2 of 40 other labelings of the samples passes predict as well (p = 0.073)" in found.statement
+    assert "not to be read" in found.statement
+    assert told(12, as_good=1).signal is True  # 2 of 41
+
+
+@pytest.mark.parametrize("right", [0, 3, 4])
+def test_no_better_than_the_largest_class_is_no_signal(told, right):
+    found = told(right=right)
+    assert found.signal is False
+    assert found.statement.startswith(f"No signal: {right} of 8 samples")
+
+
+def test_an_interval_that_holds_the_largest_class_cannot_tell(told):
+    found = told(right=6)
+    assert found.signal is None
+    assert "so few samples may come out like this by chance" in found.statement
+
+
+def test_a_class_that_is_larger_is_the_reference(told):
+    """Ten of twelve named right, of which nine are of one class."""
+    y = np.repeat([0, 1], [9, 3])
+    found = told(y=y, right=10)
+    assert "always naming the largest class reaches 0.75" in found.statement
+    assert found.signal is None
+    assert count_labelings(y) == found.n_possible == 220
+
+
+def test_no_accepted_pass_no_ranking(told):
+    found = told(right=2, min_accuracy=0.9)
+    assert (found.signal, found.statement) == (False, "No pass of 3 was accepted; there is no ranking.")
