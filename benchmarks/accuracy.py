@@ -10,28 +10,24 @@ the demo's is taken for counts and normalised to log1p CP10k.
 import argparse
 import resource
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
+from common import add_matrix, configuration, read
 from sklearn.linear_model import LogisticRegression
 
-from deepmapper import io, linear_baseline, settings
+from deepmapper import linear_baseline
 from deepmapper.evaluate import evaluate
 from deepmapper.splits import split_off_test
-
-ROOT = Path(__file__).parents[1]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--matrix", default=ROOT / "resources/demo/pbmc68k_reduced.h5ad")
-    parser.add_argument("--label", default="bulk_labels")
-    parser.add_argument("--exclude", nargs="*", default=[])
+    add_matrix(parser)
     parser.add_argument("--models", nargs="+", default=["cnn_small", "mlp", "linear"])
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--splits", type=int, default=5)
-    parser.add_argument("--epochs", type=int, help="train exactly so many, without early stopping")
+    parser.add_argument("--epochs", type=int, help="train exactly so many")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -41,7 +37,7 @@ def main():
         "model                  one pass   ensemble   (by split)                       seconds a pass   peak MB so far"
     )
     for name in options.models:
-        config = configuration(name, options)
+        config = configuration(name, options.passes, options.epochs)
         start, results = time.perf_counter(), []
         for seed in range(options.splits):
             results.append(evaluate(X, y, config, classes, seed=seed))
@@ -54,25 +50,6 @@ def main():
             rest, test = split_off_test(y, 0.25, seed)
             accuracies.append(fit(X[rest], y[rest], X[test], y[test]))
         report(label, np.nan, accuracies, (time.perf_counter() - start) / options.splits)
-
-
-def read(options):
-    demo = options.matrix == ROOT / "resources/demo/pbmc68k_reduced.h5ad"
-    data = io.load_h5ad(options.matrix, options.label, normalize=False)
-    X = data.X if demo else io.normalize_matrix(data.X, "log1p_cp10k")
-    kept = ~np.isin(np.array(data.label_names, dtype=object)[data.y], options.exclude)
-    codes, classes = io.encode_labels(np.array(data.label_names, dtype=object)[data.y[kept]])
-    return X[kept], codes, classes
-
-
-def configuration(name, options):
-    schema = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
-    chosen = {"matrix": {"path": "x.h5ad"}, "labels": {"column": "y"}, "models": {name: {}}}
-    config = settings.to_config(settings.model_settings(settings.validate_config(chosen, schema), name))
-    config.n_passes = options.passes
-    if options.epochs:
-        config.epochs, config.early_stop = options.epochs, False
-    return config
 
 
 def plain(X, y, X_test, y_test):

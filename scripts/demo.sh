@@ -1,62 +1,107 @@
 #!/usr/bin/env bash
-# The demo: 700 real blood cells, every stage of the workflow, a report to look at.
+# The demo: every stage of the workflow on a small example, and a report to look at.
 #
-#   bash scripts/demo.sh [--cores N]
+#   bash scripts/demo.sh [reads|matrix] [--cores N] [--conda|--no-conda]
 #
-# Creates the environment it needs (scripts/setup.sh), runs the workflow as config/config.yaml says, and writes
-# results/report.html. Run again, it does only what is missing or out of date.
+# Makes what it needs (scripts/setup.sh) and runs the workflow: `reads` in the repository itself, as config/config.yaml
+# says, `matrix` in resources/demo/matrix. Run again, it does only what is missing or out of date.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+demo=reads
 cores=2
+conda=auto
 
 usage() {
   cat <<'TEXT'
-usage: bash scripts/demo.sh [--cores N] [-h]
+usage: bash scripts/demo.sh [reads|matrix] [--cores N] [--conda|--no-conda] [-h]
 
+  reads       from raw reads, with transcripts that no annotation lists (the default)
+  matrix      from a matrix that exists: 700 real blood cells
   --cores N   how many processor cores to use (default: 2)
+  --conda     let Snakemake make the pinned conda environments of envs/ (needs the command conda)
+  --no-conda  use the programs of this machine, installing what is missing from Debian or Ubuntu (needs root)
+              With neither, reads takes conda if programs are missing and conda is there; matrix needs no programs
   -h, --help  this text
 TEXT
+}
+die() {
+  printf 'demo.sh: %s\n' "$@" >&2
+  exit 2
 }
 
 while [ $# -gt 0 ]; do
   case $1 in
+    reads | matrix) demo=$1 ;;
     --cores) cores=${2:-} && shift ;;
     --cores=*) cores=${1#--cores=} ;;
+    --conda) conda=yes ;;
+    --no-conda) conda=no ;;
     -h | --help) usage && exit ;;
-    *) printf 'demo.sh: unknown option: %s\n' "$1" >&2 && usage >&2 && exit 2 ;;
+    *) usage >&2 && die "unknown argument: $1" ;;
   esac
   shift || break
 done
-if ! [[ $cores =~ ^[1-9][0-9]*$ ]]; then
-  printf 'demo.sh: --cores needs a whole number of at least 1, found "%s"\n' "$cores" >&2
-  exit 2
-fi
+[[ $cores =~ ^[1-9][0-9]*$ ]] || die "--cores needs a whole number of at least 1, found \"$cores\""
 
 say() { printf '[demo] %s\n' "$*"; }
 started=$SECONDS
 
+# An activated conda may be a shell function alone; the variable tells where its program is.
+if ! command -v conda >/dev/null && [ -x "${CONDA_EXE:-}" ]; then
+  PATH=$PATH:${CONDA_EXE%/*}
+fi
+found=$(command -v conda || command -v mamba || command -v micromamba || true)
+if [ "$conda" = auto ]; then
+  conda=no
+  if [ "$demo" = reads ] && [ -n "$found" ] && ! missing=$(bash "$root/scripts/install_tools.sh" --check); then
+    case $found in
+      */conda) conda=yes && say "not installed here: $missing. Letting conda bring them (--no-conda: install them here instead)" ;;
+      *) say "$found is here, but Snakemake works with conda itself; installing the missing programs on this machine instead" ;;
+    esac
+  fi
+elif [ "$conda" = yes ] && ! command -v conda >/dev/null; then
+  die "--conda needs the command conda on PATH: Snakemake makes its environments with it${found:+, not with $found}"
+fi
+deployment=()
+[ "$conda" = no ] || deployment=(--software-deployment-method conda)
+if [ "$conda" = yes ] || [ "$demo" = matrix ]; then export DEEPMAPPER_SKIP_TOOLS=1; fi
+
 bash "$root/scripts/setup.sh"
 venv=${DEEPMAPPER_VENV:-$root/.venv}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
-export PATH="$venv/bin:$PATH" PYTHONNOUSERSITE=1
+tools=${DEEPMAPPER_TOOLS:-$root/.tools}
+case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
+export PATH="$tools/bin:$venv/bin:$PATH" PYTHONNOUSERSITE=1
 unset PYTHONPATH PYTHONHOME
 
-cd "$root"
-say "running the workflow on $cores cores (a few minutes; Ctrl-C is safe, finished passes are kept)"
-profile=workflow/profiles/default
-snakemake --cores "$cores" --workflow-profile "$profile"
+folder=$root
+[ "$demo" = reads ] || folder=$root/resources/demo/matrix
+cd "$folder"
+workflow=(snakemake --snakefile "$root/Snakefile" --workflow-profile "$root/workflow/profiles/default" "${deployment[@]}")
+say "running the workflow on $cores cores (a few minutes; Ctrl-C is safe, finished steps are kept)"
+"${workflow[@]}" --cores "$cores"
 say "writing the report"
-snakemake --report results/report.html --workflow-profile "$profile"
+"${workflow[@]}" --report results/report.html
 
 seconds=$((SECONDS - started))
-say "done in $((seconds / 60)) min $((seconds % 60)) s. Look at, in $root:"
+say "done in $((seconds / 60)) min $((seconds % 60)) s. Look at, in $folder:"
+reads=() feature=genes unit=cells signs="direction per cell type"
+if [ "$demo" = reads ]; then
+  feature=transcripts unit=samples signs="direction per condition"
+  reads=(
+    "results/reads/novelty/contigs.tsv|every assembled contig: what it is, kept as novel or not, and why"
+    "results/reads/qc/multiqc_report.html|the quality of the reads and of each step, over all samples"
+    "results/expression.h5ad|the table of transcripts x samples, the novel ones among them"
+  )
+fi
 for file in \
   "results/report.html|everything below with its plots, in one page for a browser" \
+  "${reads[@]}" \
   "results/findings/summary.html|the answer in a few lines" \
   "results/findings/models.tsv|the models side by side, beside the linear baseline" \
-  "results/findings/cnn_small/features.tsv|the genes by rank, each with its stability and its direction per cell type" \
+  "results/findings/cnn_small/features.tsv|the $feature by rank, each with its stability and its $signs" \
   "results/findings/cnn_small/summary.json|whether the model found a signal at all, in one sentence" \
-  "results/findings/cnn_small/annotated.h5ad|cells, findings and predictions, for scanpy"; do
-  printf '  %-42s %s\n' "${file%%|*}" "${file#*|}"
+  "results/findings/cnn_small/annotated.h5ad|$unit, findings and predictions, for scanpy"; do
+  if [ -e "${file%%|*}" ]; then printf '  %-42s %s\n' "${file%%|*}" "${file#*|}"; fi
 done

@@ -14,3 +14,21 @@ class DeepMapperWarning(UserWarning):
 
 class BackboneUnavailable(RuntimeError):
     """A network cannot be had as asked; the message says what is missing and how to get it."""
+
+
+class BioToolUnavailable(RuntimeError):
+    """A program that a step needs is not on PATH; the message names it and how to get it."""
+
+
+class ToolFailed(RuntimeError):
+    """A program failed, or took longer than allowed; the message holds its last lines.
+
+    Attributes
+    ----------
+    status
+        Its exit status, negative for a signal, None when its time was up.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status

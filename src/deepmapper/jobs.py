@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from .errors import InputError
+from .errors import BackboneUnavailable, BioToolUnavailable, InputError, ToolFailed
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def job(snakemake) -> Iterator[None]:
         warnings.showwarning = lambda message, category, *_: print(f"{category.__name__}: {message}", file=log)
         try:
             yield
-        except InputError as error:
+        except (InputError, BackboneUnavailable, BioToolUnavailable, ToolFailed) as error:
             for stream in (log, screen):
                 print(f"Error in {snakemake.rule}: {error}", file=stream)
             sys.exit(1)

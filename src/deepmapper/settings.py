@@ -61,7 +61,8 @@ def validate_config(config: Any, schema: dict, source: str = "config/config.yaml
     """
     if config is None or config == {}:
         raise InputError(
-            f"{source} is empty: give at least `matrix.path` (the matrix) and `labels.column` (its labels)."
+            f"{source} is empty: give at least `matrix.path` (the matrix) or `sample_sheet` (reads), and "
+            f"`labels.column` (the labels)."
         )
     if not isinstance(config, Mapping):
         raise InputError(
@@ -116,6 +117,27 @@ def model_settings(settings: dict, name: str) -> dict:
     model = copy.deepcopy(models[name])
     model["extra"] = dict(sorted(model["extra"].items()))
     return {**model, "test_size": settings["passes"]["test_size"]}
+
+
+def starts_from_reads(settings: dict) -> bool:
+    """Whether the run begins with raw reads, in place of a matrix that exists."""
+    return bool(settings["sample_sheet"] or settings["samples"])
+
+
+def named_files(settings: dict) -> dict[str, str]:
+    """Files and folders that the configuration names, those of single samples apart, by their key; "" where empty."""
+    files = {
+        "sample_sheet": settings["sample_sheet"],
+        "reference.genome": settings["reference"]["genome"],
+        "reference.transcripts": settings["reference"]["transcripts"],
+        "reference.annotation": settings["reference"]["annotation"],
+        "assembly.fasta": settings["assembly"]["fasta"],
+        "novelty.contaminants": settings["novelty"]["contaminants"],
+        "matrix.path": settings["matrix"]["path"],
+        "labels.table": settings["labels"]["table"],
+    }
+    populations = enumerate(settings["matrix"]["populations"], start=1)
+    return files | {f"matrix.populations.path (entry {i})": item["path"] for i, item in populations}
 
 
 def to_config(model_settings: dict, seed: int = 0) -> DeepMapperConfig:
@@ -275,6 +297,8 @@ def _hint(value: Any, schema: Mapping) -> str:
         return "; write a decimal point"
     if isinstance(value, str) and types == {"boolean"}:
         return ", without quotes"
+    if isinstance(value, str) and types == {"array"} and value.endswith((".tsv", ".csv", ".txt")):
+        return "; the name of a sample sheet goes under `sample_sheet`"
     if isinstance(value, str) and types == {"array"} and "properties" not in schema["items"]:
         return f"; put it in square brackets: [{value}]"
     if value == "" and "string" in types:
@@ -353,6 +377,7 @@ def _filled(given: dict, schema: dict) -> dict:
     settings["results"] = posixpath.normpath(settings["results"])
     if settings["matrix"]["populations"] and not settings["labels"]["column"]:
         settings["labels"]["column"] = "population"
+    settings["samples"] = [{key: str(value) for key, value in row.items()} for row in settings["samples"]]
     settings["labels"]["exclude"] = [str(label) for label in settings["labels"]["exclude"]]
     for population in settings["matrix"]["populations"]:
         population["label"] = str(population["label"])
@@ -384,13 +409,26 @@ def _cross_faults(settings: dict, schema: dict) -> Iterator[tuple[tuple[str, ...
     """Yield what is wrong between keys: the keys concerned and a line."""
     matrix, labels = settings["matrix"], settings["labels"]
     populations = matrix["populations"]
-    either = ("matrix.path", "matrix.populations")
+    doors = ("sample_sheet", "samples", "matrix.path", "matrix.populations")
     if matrix["path"] and populations:
-        yield either, "`matrix.path` and `matrix.populations` are both given; keep the one that holds your cells"
-    if not matrix["path"] and not populations:
+        yield doors[2:], "`matrix.path` and `matrix.populations` are both given; keep the one that holds your cells"
+    if starts_from_reads(settings):
+        if matrix["path"] or populations:
+            yield doors, (
+                "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep the reads or the matrix to "
+                "start from, and remove the other"
+            )
+        else:
+            yield from _reads_faults(settings)
+    elif not matrix["path"] and not populations:
+        yield doors, (
+            "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` for a "
+            "matrix that exists, or several 10x folders as `matrix.populations`"
+        )
+    if settings["features"]["level"] == "gene" and not starts_from_reads(settings):
         yield (
-            either,
-            "`matrix.path` is empty; give the matrix to analyse, or several 10x folders as `matrix.populations`",
+            ("features.level",),
+            "`features.level`: found gene; a matrix's features are taken as they are, leave it out",
         )
     if populations:
         yield from _population_faults(populations, matrix)
@@ -430,8 +468,7 @@ def _cross_faults(settings: dict, schema: dict) -> Iterator[tuple[tuple[str, ...
                 f"{model['kind']} shows none; expected one of {', '.join(GENERAL_METHODS)}, or the kind "
                 f"{' or '.join(ATTENTION_KINDS)}",
             )
-    paths = {"results": settings["results"], "matrix.path": matrix["path"], "labels.table": labels["table"]}
-    paths |= {f"matrix.populations.path (entry {i})": item["path"] for i, item in enumerate(populations, start=1)}
+    paths = {"results": settings["results"], **named_files(settings)}
     for key, path in paths.items():
         if path.startswith("~"):
             yield (key.partition(" ")[0],), f'`{key}`: found "{path}"; write the home folder out, `~` is not expanded'
@@ -443,6 +480,35 @@ def _holds_no_labels(matrix: dict) -> bool:
     return matrix["format"] not in ("auto", "h5ad") or (
         matrix["format"] == "auto" and name.endswith((".csv", ".tsv", ".txt", ".h5"))
     )
+
+
+def _reads_faults(settings: dict) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong with a run that starts from reads."""
+    reference, labels = settings["reference"], settings["labels"]
+    if not reference["genome"] and not reference["hisat2_index"]:
+        yield (
+            ("reference.genome", "reference.hisat2_index"),
+            "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
+        )
+    if not reference["transcripts"] and not (reference["genome"] and reference["annotation"]):
+        yield (
+            ("reference.transcripts", "reference.genome", "reference.annotation"),
+            "`reference.transcripts` is empty; give the FASTA of the transcripts, or `reference.genome` and "
+            "`reference.annotation` to cut them from",
+        )
+    if settings["quantification"]["decoys"] and not reference["genome"]:
+        yield (
+            ("quantification.decoys", "reference.genome"),
+            "`quantification.decoys` needs `reference.genome`; give the FASTA of the genome",
+        )
+    if settings["quantification"]["k"] % 2 == 0:
+        found = settings["quantification"]["k"]
+        yield ("quantification.k",), f"`quantification.k`: found {found}; expected an odd number, such as {found - 1}"
+    if labels["table"]:
+        yield (
+            ("labels.table",),
+            "`labels.table` is for a matrix; the labels of samples are columns of the sample sheet, leave it out",
+        )
 
 
 def _population_faults(populations: list[dict], matrix: dict) -> Iterator[tuple[tuple[str, ...], str]]:

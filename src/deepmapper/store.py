@@ -7,11 +7,6 @@ A folder holds `features.json` (what it is) and plain .npy files: ``matrix.data`
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from .errors import InputError
+from .files import whole_file, whole_folder
+
+__all__ = ["Features", "check_finite", "open_features", "whole_file", "write_features"]
 
 FORMAT = 1
 DEVELOPMENT, TEST = 0, 1
@@ -104,7 +102,7 @@ def check_finite(X, samples=None, names=None) -> None:
 def write_features(folder: str | Path, features: Features) -> None:
     """Write a store; the folder appears whole or not at all, an existing one is replaced."""
     folder, X = Path(folder), features.X
-    with _whole_folder(folder) as tmp:
+    with whole_folder(folder) as tmp:
         if isinstance(X, np.ndarray):
             np.save(tmp / "matrix.dense.npy", np.asarray(X, dtype=np.float32))
         else:
@@ -167,31 +165,3 @@ def open_features(folder: str | Path) -> Features:
         groups=np.array(array("groups")) if (folder / "groups.npy").exists() else None,
         about=about["about"],
     )
-
-
-@contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what is written there replaces it at the end, or vanishes on an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # the ending stays last, since writers choose a format by it
-    tmp = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        yield tmp
-        tmp.replace(path)
-    finally:
-        tmp.unlink(missing_ok=True)
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    tmp = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-    try:
-        yield tmp
-        tmp.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        tmp.rename(folder)
-    finally:
-        shutil.rmtree(tmp, ignore_errors=True)

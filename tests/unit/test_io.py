@@ -148,7 +148,7 @@ def test_h5ad_layer_raw_and_tpm(tmp_path):
 
 def test_h5ad_of_before_anndata_0_7(tmp_path):
     path = Path(__import__("scanpy").__file__).parent / "datasets" / "10x_pbmc68k_reduced.h5ad"
-    demo = io.read_matrix(ROOT / "resources" / "demo" / "pbmc68k_reduced.h5ad")
+    demo = io.read_matrix(ROOT / "resources" / "demo" / "matrix" / "pbmc68k_reduced.h5ad")
     old = io.read_matrix(path, layer="raw")
     assert (old.X != demo.X).nnz == 0
     assert list(old.var_names) == list(demo.var_names)
@@ -222,7 +222,7 @@ def test_table_from_r_and_from_a_spreadsheet(tmp_path):
 
 
 def test_demo_matrix_is_what_its_readme_says(tmp_path, monkeypatch):
-    folder = ROOT / "resources" / "demo"
+    folder = ROOT / "resources" / "demo" / "matrix"
     readme, content = (folder / "README.md").read_text(), (folder / "pbmc68k_reduced.h5ad").read_bytes()
     assert hashlib.sha256(content).hexdigest() in readme
     assert f"Size {len(content):,} bytes".replace(",", " ") in readme
@@ -236,7 +236,7 @@ def test_demo_matrix_is_what_its_readme_says(tmp_path, monkeypatch):
 
 
 def test_demo_matrix():
-    adata = io.read_matrix(ROOT / "resources" / "demo" / "pbmc68k_reduced.h5ad")
+    adata = io.read_matrix(ROOT / "resources" / "demo" / "matrix" / "pbmc68k_reduced.h5ad")
     assert adata.shape == (700, 765)
     assert len(io.encode_labels(adata.obs["bulk_labels"])[1]) == 10
     with pytest.raises(InputError, match="Set normalization to none"):
@@ -897,7 +897,7 @@ def test_reading_does_not_import_scanpy():
     import subprocess
     import sys
 
-    demo = ROOT / "resources" / "demo" / "pbmc68k_reduced.h5ad"
+    demo = ROOT / "resources" / "demo" / "matrix" / "pbmc68k_reduced.h5ad"
     code = (
         "import sys, deepmapper.io as io\n"
         "heavy = {'scanpy', 'anndata', 'h5py', 'pandas', 'torch'}\n"

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from deepmapper import backbones, io
 from deepmapper.config import ATTRIBUTION_METHODS, BASELINES
 from deepmapper.errors import InputError
+from deepmapper.novelty import NoveltyOptions
 from deepmapper.settings import (
     config_warnings,
     expected,
@@ -214,7 +215,49 @@ BAD = {
     ),
     "no matrix": (
         "matrix: {}",
-        "`matrix.path` is empty; give the matrix to analyse, or several 10x folders as `matrix.populations`",
+        "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` for a matrix "
+        "that exists, or several 10x folders as `matrix.populations`",
+    ),
+    "reads and a matrix": (
+        "sample_sheet: a.tsv",
+        "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep the reads or the matrix to start from, "
+        "and remove the other",
+    ),
+    "no genome": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {transcripts: t.fa}}",
+        "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
+    ),
+    "no transcripts": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {genome: g.fa}}",
+        "`reference.transcripts` is empty; give the FASTA of the transcripts, or `reference.genome` and "
+        "`reference.annotation` to cut them from",
+    ),
+    "decoys without a genome": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, "
+        "quantification: {decoys: true}}",
+        "`quantification.decoys` needs `reference.genome`; give the FASTA of the genome",
+    ),
+    "even k": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, quantification: {k: 22}}",
+        "`quantification.k`: found 22; expected an odd number, such as 21",
+    ),
+    "table of labels beside a sheet": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, "
+        "labels: {column: c, table: l.csv}}",
+        "`labels.table` is for a matrix; the labels of samples are columns of the sample sheet, leave it out",
+    ),
+    "genes of a matrix": (
+        "features: {level: gene}",
+        "`features.level`: found gene; a matrix's features are taken as they are, leave it out",
+    ),
+    "sheet as samples": (
+        "samples: a.tsv",
+        '`samples`: found "a.tsv" (text); expected a list of entries with `sample` and `fq1` and `fq2` and `unit` and '
+        "`strandedness`; the name of a sample sheet goes under `sample_sheet`",
+    ),
+    "strandedness of a sample": (
+        "samples: [{sample: a, fq1: a.fq, strandedness: backward}]",
+        '`samples.strandedness` (entry 1): found "backward" (text); expected one of auto, unstranded, forward, reverse',
     ),
     "no label column": (
         "labels: {}",
@@ -314,7 +357,7 @@ def test_a_faulty_key_is_not_reported_twice():
 @pytest.mark.parametrize("config", [None, {}])
 def test_an_empty_file_is_named(config):
     with pytest.raises(
-        InputError, match=r"^my.yaml is empty: give at least `matrix.path` \(the matrix\) and `labels.column`"
+        InputError, match=r"^my.yaml is empty: give at least `matrix.path` \(the matrix\) or `sample_sheet` \(reads\), and `labels.column`"
     ):
         validate_config(config, SCHEMA, source="my.yaml")
 
@@ -359,8 +402,8 @@ def test_defaults_are_filled():
         "duplicate_names": "refuse",
     }
     assert settings["labels"] == {"column": "state", "table": "", "exclude": [], "missing": "refuse", "group": ""}
-    assert settings["features"] == {"normalization": "log1p_cp10k"}
-    assert settings["split"] == {"test_size": 0.25, "seed": 0}
+    assert settings["features"] == {"level": "transcript", "normalization": "log1p_cp10k"}
+    assert settings["split"] == {"scheme": "auto", "test_size": 0.25, "seed": 0}
     assert settings["passes"] == {
         "n_passes": 30,
         "seed": 0,
@@ -380,7 +423,16 @@ def test_defaults_are_filled():
     }
     assert settings["baseline"] == {"C": 1.0, "max_iter": 5000}
     assert settings["findings"] == {"top": 30, "ece_bins": 10, "bootstrap": 1000}
-    assert settings["resources"] == {"threads_per_pass": 1, "pass_mem_mb": 2000, "pass_runtime": 60}
+    assert settings["resources"] == {
+        "alignment_threads": 4,
+        "assembly_threads": 8,
+        "quantification_threads": 4,
+        "threads_per_pass": 1,
+        "pass_mem_mb": 2000,
+        "pass_runtime": 60,
+    }
+    screen = {key: value for key, value in settings["novelty"].items() if key != "contaminants"}
+    assert NoveltyOptions(**screen) == NoveltyOptions()
 
 
 def test_early_stopping_acts_under_the_defaults():
@@ -586,7 +638,7 @@ def test_every_option_has_a_description_and_a_valid_default(option):
     if "required" not in schema:
         Draft202012Validator(schema).validate(schema["default"])
     assert expected(schema)
-    if "properties" in schema:
+    if "properties" in schema and option != "samples.[]":  # a sample may have columns of its own
         assert schema["additionalProperties"] is False
 
 
@@ -611,14 +663,20 @@ def test_a_network_of_timm_is_taken():
 
 def test_the_example_is_valid():
     settings = validate_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()), SCHEMA)
-    assert list(settings["models"]) == ["cnn_small", "mlp", "linear"]
+    assert list(settings["models"]) == ["cnn_small", "linear"]
     assert config_warnings(settings) == []
+    matrix = validate_config(yaml.safe_load((ROOT / "resources/demo/matrix/config/config.yaml").read_text()), SCHEMA)
+    assert config_warnings(matrix) == []
 
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", README.read_text(), flags=re.DOTALL))
 def test_the_examples_of_the_readme_are_valid(block):
     given = yaml.safe_load(block)
-    settings = validate_config(given, SCHEMA) if "matrix" in given else read(block)
+    reads = {"sample_sheet": "a.tsv", "matrix": {}, "reference": {"genome": "g.fa", "transcripts": "t.fa"}}
+    if "matrix" in given or "sample_sheet" in given:
+        settings = validate_config(given, SCHEMA)
+    else:
+        settings = validate_config({**yaml.safe_load(MINIMAL), **(reads if "samples" in given else {}), **given}, SCHEMA)
     assert config_warnings(settings) == []
 
 

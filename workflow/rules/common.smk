@@ -48,14 +48,9 @@ def is_main_process():
 
 def check_files(checked):
     """Refuse files that the configuration names and that do not exist."""
-    named = [("matrix.path", checked["matrix"]["path"])]
-    named += [
-        ("matrix.populations", p["path"]) for p in checked["matrix"]["populations"]
-    ]
-    named += [("labels.table", checked["labels"]["table"])]
     missing = [
         f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
-        for key, path in named
+        for key, path in deepmapper_settings.named_files(checked).items()
         if path and not Path(path).exists()
     ]
     if missing:
@@ -83,6 +78,7 @@ if is_main_process() and clear_stale_locks(".snakemake"):
 
 SETTINGS = read_settings()
 RESULTS = SETTINGS["results"]
+STARTS_FROM_READS = deepmapper_settings.starts_from_reads(SETTINGS)
 MODELS = list(SETTINGS["models"])
 _PASSES = SETTINGS["passes"]
 SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_passes"]))

@@ -1,37 +1,16 @@
-# From a matrix that exists to what every pass reads.
+# From the matrix, made from reads or given, to what every pass reads.
 
-
-rule import_matrix:
-    input:
-        matrix=[
-            *filter(None, [SETTINGS["matrix"]["path"]]),
-            *[p["path"] for p in SETTINGS["matrix"]["populations"]],
-        ],
-        table=[path for path in [SETTINGS["labels"]["table"]] if path],
-    output:
-        f"{RESULTS}/expression.h5ad",
-    log:
-        f"{RESULTS}/logs/import_matrix.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/import_matrix.tsv"
-    conda:
-        "../../envs/python.yaml"
-    threads: 1
-    resources:
-        mem_mb=grow(4000),
-        runtime=grow(30),
-    params:
-        matrix=SETTINGS["matrix"],
-        source=source_hash("io"),
-    message:
-        "Reading the matrix"
-    script:
-        "../../scripts/import_matrix.py"
+if not STARTS_FROM_READS:
+    EXPRESSION = rules.import_matrix.output[0]
+elif SETTINGS["features"]["level"] == "gene":
+    EXPRESSION = rules.summarise_genes.output.matrix
+else:
+    EXPRESSION = rules.build_expression.output.matrix
 
 
 rule prepare_features:
     input:
-        rules.import_matrix.output[0],
+        EXPRESSION,
     output:
         directory(f"{RESULTS}/features"),
     log:
@@ -50,6 +29,7 @@ rule prepare_features:
         missing=SETTINGS["labels"]["missing"],
         group_column=SETTINGS["labels"]["group"],
         normalization=SETTINGS["features"]["normalization"],
+        split_scheme=SETTINGS["split"]["scheme"],
         test_size=SETTINGS["split"]["test_size"],
         split_seed=SETTINGS["split"]["seed"],
         source=source_hash("prepare"),

@@ -110,8 +110,7 @@ rule write_summary:
     params:
         source=source_hash("report"),
         data={
-            "from": SETTINGS["matrix"]["path"]
-            or ", ".join(p["path"] for p in SETTINGS["matrix"]["populations"]),
+            "from": DATA,
             "label": SETTINGS["labels"]["column"],
             "group": SETTINGS["labels"]["group"],
             "normalization": SETTINGS["features"]["normalization"],

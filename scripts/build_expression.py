@@ -1,0 +1,21 @@
+"""Rule build_expression: samples × transcripts as AnnData and as plain tables."""
+
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.expression import build_expression, write_tables
+    from deepmapper.store import whole_file
+
+    adata = build_expression(
+        {Path(folder).name: Path(folder) for folder in snakemake.input.quantifications},
+        samples=snakemake.params.samples,
+        denovo_table=Path(snakemake.input.contigs),
+        transcript_to_gene=Path(snakemake.input.genes),
+        alignment=Path(snakemake.input.alignment),
+    )
+    print(f"{adata.n_obs} samples × {adata.n_vars} transcripts, {int(adata.var['is_denovo'].sum())} of them novel")
+    write_tables(adata, Path(snakemake.output.counts), Path(snakemake.output.tpm))
+    with whole_file(snakemake.output.matrix) as path:
+        adata.write_h5ad(path, compression="gzip")

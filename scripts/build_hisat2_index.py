@@ -1,0 +1,13 @@
+"""Rule build_hisat2_index: index the genome."""
+
+import sys
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.alignment import build_hisat2_index
+
+    build_hisat2_index(
+        Path(snakemake.input[0]), Path(snakemake.output[0]), threads=snakemake.threads, log=sys.stdout
+    )

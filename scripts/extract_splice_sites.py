@@ -1,0 +1,16 @@
+"""Rule extract_splice_sites: known splice sites for HISAT2; none without an annotation."""
+
+import sys
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.references import write_splice_sites
+
+    count = write_splice_sites(
+        snakemake.output[0],
+        annotation=snakemake.input.get("annotation", ""),
+        genome=snakemake.input.get("genome", ""),
+        log=sys.stdout,
+    )
+    print(f"{count} splice sites")

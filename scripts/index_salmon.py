@@ -1,0 +1,18 @@
+"""Rule index_salmon: index the hybrid reference."""
+
+import sys
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.quantification import index_salmon
+
+    index_salmon(
+        Path(snakemake.input.fasta),
+        Path(snakemake.output[0]),
+        k=snakemake.params.k,
+        decoys=Path(snakemake.input.decoys),
+        threads=snakemake.threads,
+        log=sys.stdout,
+    )

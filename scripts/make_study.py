@@ -1,0 +1,28 @@
+"""Make the embedded mini study, or another one, from a seed.
+
+Run by hand: python scripts/make_study.py FOLDER [--seed N] [--sheet FILE]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))  # works in a fresh clone, before anything is installed
+
+from deepmapper.simulate import make_study  # noqa: E402
+
+
+def main() -> None:
+    """Write the study and say where."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", help="receives reference, reads and truth")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same files (0)")
+    parser.add_argument("--sheet", metavar="FILE", help="where the sample sheet goes (FOLDER/samples.tsv)")
+    args = parser.parse_args()
+    study = make_study(args.folder, seed=args.seed, sheet=args.sheet)
+    print(f"wrote {len(study.samples)} samples: {study.sheet}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+"""Rule pool_unaligned: the captured reads of all samples in one pool, each read under its sample's name."""
+
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.assembly import pool_unaligned
+
+    pool_unaligned([Path(folder) for folder in snakemake.input], Path(snakemake.output[0]))

@@ -1,0 +1,18 @@
+"""Rule prepare_transcripts: reference transcripts under clean names, from a FASTA or cut from the genome."""
+
+import sys
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.references import prepare_transcripts
+
+    count = prepare_transcripts(
+        snakemake.output[0],
+        transcripts=snakemake.input.get("transcripts", ""),
+        genome=snakemake.input.get("genome", ""),
+        annotation=snakemake.input.get("annotation", ""),
+        strip_versions=snakemake.params.strip_versions,
+        log=sys.stdout,
+    )
+    print(f"{count} reference transcripts")

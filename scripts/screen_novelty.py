@@ -1,0 +1,24 @@
+"""Rule screen_novelty: which contigs are novel, each with its class and the reason."""
+
+import sys
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.novelty import NoveltyOptions, screen_novelty
+
+    given = {name: Path(snakemake.input[name]) for name in ("genome", "pool") if name in snakemake.input.keys()}
+    screen_novelty(
+        Path(snakemake.input.contigs),
+        transcripts=Path(snakemake.input.transcripts),
+        genome=given.get("genome"),
+        annotation=snakemake.input.get("annotation", ""),
+        pool=given.get("pool"),
+        contaminants=snakemake.input.get("contaminants", ""),
+        stranded=snakemake.params.stranded,
+        options=NoveltyOptions(**snakemake.params.options),
+        folder=Path(snakemake.output.denovo).parent,
+        threads=snakemake.threads,
+        log=sys.stdout,
+    )

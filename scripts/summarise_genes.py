@@ -1,0 +1,22 @@
+"""Rule summarise_genes: samples × genes; a novel transcript is a gene of its own."""
+
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    import anndata
+
+    from deepmapper.expression import summarise_genes, write_tables
+    from deepmapper.store import whole_file
+
+    adata = summarise_genes(
+        {Path(folder).name: Path(folder) for folder in snakemake.input.quantifications},
+        expression=anndata.read_h5ad(snakemake.input.expression),
+        transcript_to_gene=Path(snakemake.input.genes),
+        counts=snakemake.params.counts,
+    )
+    print(f"{adata.n_obs} samples × {adata.n_vars} genes")
+    write_tables(adata, Path(snakemake.output.counts), Path(snakemake.output.tpm))
+    with whole_file(snakemake.output.matrix) as path:
+        adata.write_h5ad(path, compression="gzip")

@@ -1,0 +1,15 @@
+"""Rule summarise_quality: MultiQC over what fastp, HISAT2 and Salmon reported."""
+
+import sys
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.quality import summarise_quality
+
+    folders = {
+        name: {Path(folder).name: Path(folder) for folder in snakemake.input[name]}
+        for name in ("fastp", "alignments", "quantifications")
+    }
+    summarise_quality(snakemake.output[0], **folders, log=sys.stdout)

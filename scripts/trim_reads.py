@@ -1,0 +1,21 @@
+"""Rule trim_reads: fastp over a sample; its report, and where asked the trimmed reads."""
+
+import sys
+from pathlib import Path
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.alignment import trim_reads
+    from deepmapper.samples import Sample
+
+    sample = Sample.from_params(snakemake.params.sample)
+    trimmed = snakemake.output.get("trimmed")
+    trim_reads(
+        sample.pairs,
+        report=Path(snakemake.output.report),
+        trimmed=Path(trimmed) if trimmed else None,
+        sample=sample.name,
+        threads=snakemake.threads,
+        log=sys.stdout,
+    )

@@ -1,0 +1,106 @@
+# From captured reads to contigs that are really novel.
+
+ASSEMBLY = SETTINGS["assembly"]
+# Contigs have a strand where all samples say the same one.
+STRANDEDNESS = {sample.strandedness for sample in SAMPLES.values()}
+STRANDEDNESS = (
+    STRANDEDNESS.pop() if STRANDEDNESS in ({"forward"}, {"reverse"}) else "unstranded"
+)
+
+
+rule pool_unaligned:
+    input:
+        expand(rules.align_reads.output[0], sample=SAMPLES),
+    output:
+        directory(f"{READS}/pool"),
+    log:
+        f"{RESULTS}/logs/pool_unaligned.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pool_unaligned.tsv"
+    conda:
+        "../../envs/assembly.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(120),
+    params:
+        source=source_hash("assembly"),
+    message:
+        "Pooling the captured reads of all samples"
+    script:
+        "../../scripts/pool_unaligned.py"
+
+
+rule assemble_denovo:
+    input:
+        rules.pool_unaligned.output[0],
+    output:
+        f"{READS}/assembly/contigs.fa",
+    log:
+        f"{RESULTS}/logs/assemble_denovo.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/assemble_denovo.tsv"
+    conda:
+        "../../envs/assembly.yaml"
+    threads: SETTINGS["resources"]["assembly_threads"]
+    resources:
+        mem_mb=grow(1000 * ASSEMBLY["max_memory_gb"] + 2000),
+        runtime=grow(int(60 * ASSEMBLY["max_hours"]) + 10),
+    params:
+        assembler=ASSEMBLY["assembler"],
+        min_kmer_coverage=ASSEMBLY["min_kmer_coverage"],
+        min_contig_length=ASSEMBLY["min_contig_length"],
+        max_memory_gb=ASSEMBLY["max_memory_gb"],
+        max_hours=ASSEMBLY["max_hours"],
+        strandedness=STRANDEDNESS,
+        source=source_hash("assembly"),
+    message:
+        "Assembling what did not align ({params.assembler})"
+    script:
+        "../../scripts/assemble_denovo.py"
+
+
+# With contigs that exist nothing is pooled, and the screen hangs on no sample.
+rule screen_novelty:
+    input:
+        **({"pool": rules.pool_unaligned.output[0]} if not ASSEMBLY["fasta"] else {}),
+        **({"genome": rules.prepare_genome.output[0]} if REFERENCE["genome"] else {}),
+        **({"annotation": REFERENCE["annotation"]} if REFERENCE["annotation"] else {}),
+        **(
+            {"contaminants": SETTINGS["novelty"]["contaminants"]}
+            if SETTINGS["novelty"]["contaminants"]
+            else {}
+        ),
+        contigs=ASSEMBLY["fasta"] or rules.assemble_denovo.output[0],
+        transcripts=rules.prepare_transcripts.output[0],
+    output:
+        denovo=f"{READS}/novelty/denovo.fa",
+        contigs=report(
+            f"{READS}/novelty/contigs.tsv",
+            caption="../report/contigs.rst",
+            category="0 Reads",
+            labels={"what": "every contig, kept or not, and why"},
+        ),
+        support=f"{READS}/novelty/support.tsv",
+    log:
+        f"{RESULTS}/logs/screen_novelty.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/screen_novelty.tsv"
+    conda:
+        "../../envs/novelty.yaml"
+    threads: SETTINGS["resources"]["assembly_threads"]
+    resources:
+        mem_mb=grow(8000),
+        runtime=grow(240),
+    params:
+        options={
+            name: value
+            for name, value in SETTINGS["novelty"].items()
+            if name != "contaminants"
+        },
+        stranded=not ASSEMBLY["fasta"] and STRANDEDNESS != "unstranded",
+        source=source_hash("novelty"),
+    message:
+        "Screening the contigs against the reference"
+    script:
+        "../../scripts/screen_novelty.py"

@@ -1,0 +1,34 @@
+# A matrix that exists.
+
+TABLES = []
+DATA = SETTINGS["matrix"]["path"] or ", ".join(
+    population["path"] for population in SETTINGS["matrix"]["populations"]
+)
+
+
+rule import_matrix:
+    input:
+        matrix=[
+            *filter(None, [SETTINGS["matrix"]["path"]]),
+            *[p["path"] for p in SETTINGS["matrix"]["populations"]],
+        ],
+        table=[path for path in [SETTINGS["labels"]["table"]] if path],
+    output:
+        f"{RESULTS}/expression.h5ad",
+    log:
+        f"{RESULTS}/logs/import_matrix.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/import_matrix.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(30),
+    params:
+        matrix=SETTINGS["matrix"],
+        source=source_hash("io"),
+    message:
+        "Reading the matrix"
+    script:
+        "../../scripts/import_matrix.py"

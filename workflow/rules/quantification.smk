@@ -1,0 +1,145 @@
+# Reference and novel transcripts together: one index, one count per sample.
+
+QUANTIFICATION = SETTINGS["quantification"]
+
+
+rule build_hybrid_reference:
+    input:
+        **(
+            {"decoys": rules.prepare_genome.output[0]}
+            if QUANTIFICATION["decoys"]
+            else {}
+        ),
+        transcripts=rules.prepare_transcripts.output[0],
+        denovo=rules.screen_novelty.output.denovo,
+    output:
+        fasta=f"{READS}/hybrid/hybrid.fa",
+        decoys=f"{READS}/hybrid/decoys.txt",
+    log:
+        f"{RESULTS}/logs/build_hybrid_reference.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/build_hybrid_reference.tsv"
+    conda:
+        "../../envs/quantification.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(60),
+    params:
+        source=source_hash("quantification"),
+    message:
+        "Joining reference and novel transcripts"
+    script:
+        "../../scripts/build_hybrid_reference.py"
+
+
+rule index_salmon:
+    input:
+        fasta=rules.build_hybrid_reference.output.fasta,
+        decoys=rules.build_hybrid_reference.output.decoys,
+    output:
+        directory(f"{READS}/hybrid/salmon"),
+    log:
+        f"{RESULTS}/logs/index_salmon.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/index_salmon.tsv"
+    conda:
+        "../../envs/quantification.yaml"
+    threads: SETTINGS["resources"]["quantification_threads"]
+    resources:
+        mem_mb=grow(8000),
+        runtime=grow(240),
+    params:
+        k=QUANTIFICATION["k"],
+        source=source_hash("quantification"),
+    message:
+        "Indexing the hybrid reference for Salmon"
+    script:
+        "../../scripts/index_salmon.py"
+
+
+rule quantify_sample:
+    input:
+        reads=reads_of,
+        index=rules.index_salmon.output[0],
+    output:
+        directory(f"{READS}/quantification/{{sample}}"),
+    log:
+        f"{RESULTS}/logs/quantify_sample/{{sample}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/quantify_sample/{{sample}}.tsv"
+    conda:
+        "../../envs/quantification.yaml"
+    threads: SETTINGS["resources"]["quantification_threads"]
+    resources:
+        mem_mb=grow(8000),
+        runtime=grow(120),
+    params:
+        sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),
+        trimmed=TRIM,
+        gc_bias=QUANTIFICATION["gc_bias"],
+        seq_bias=QUANTIFICATION["seq_bias"],
+        source=source_hash("quantification"),
+    message:
+        "Counting the transcripts of {wildcards.sample}"
+    script:
+        "../../scripts/quantify_sample.py"
+
+
+rule build_expression:
+    input:
+        quantifications=expand(rules.quantify_sample.output[0], sample=SAMPLES),
+        contigs=rules.screen_novelty.output.contigs,
+        genes=rules.map_transcripts_to_genes.output[0],
+        alignment=rules.tabulate_alignment.output[0],
+    output:
+        matrix=f"{RESULTS}/expression.h5ad",
+        counts=f"{READS}/counts.tsv.gz",
+        tpm=f"{READS}/tpm.tsv.gz",
+    log:
+        f"{RESULTS}/logs/build_expression.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/build_expression.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        samples=[
+            {"sample": sample.name, **sample.columns} for sample in SAMPLES.values()
+        ],
+        source=source_hash("expression"),
+    message:
+        "Making the table of samples and transcripts"
+    script:
+        "../../scripts/build_expression.py"
+
+
+rule summarise_genes:
+    input:
+        quantifications=expand(rules.quantify_sample.output[0], sample=SAMPLES),
+        expression=rules.build_expression.output.matrix,
+        genes=rules.map_transcripts_to_genes.output[0],
+    output:
+        matrix=f"{RESULTS}/genes.h5ad",
+        counts=f"{READS}/gene_counts.tsv.gz",
+        tpm=f"{READS}/gene_tpm.tsv.gz",
+    log:
+        f"{RESULTS}/logs/summarise_genes.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarise_genes.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        counts=QUANTIFICATION["gene_counts"],
+        source=source_hash("expression"),
+    message:
+        "Adding transcripts up to genes"
+    script:
+        "../../scripts/summarise_genes.py"

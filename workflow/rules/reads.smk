@@ -1,0 +1,248 @@
+# From raw reads to the reads that do not align.
+#
+# A sample's jobs depend on its own files alone: a further sample re-runs none of those that are there.
+
+
+rule prepare_genome:
+    input:
+        REFERENCE["genome"],
+    output:
+        f"{READS}/reference/genome.fa",
+    log:
+        f"{RESULTS}/logs/prepare_genome.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prepare_genome.tsv"
+    conda:
+        "../../envs/references.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        source=source_hash("references"),
+    message:
+        "Checking the genome"
+    script:
+        "../../scripts/prepare_genome.py"
+
+
+rule prepare_transcripts:
+    input:
+        **{name: REFERENCE[name] for name in TRANSCRIPT_SOURCES},
+    output:
+        f"{READS}/reference/transcripts.fa",
+    log:
+        f"{RESULTS}/logs/prepare_transcripts.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prepare_transcripts.tsv"
+    conda:
+        "../../envs/references.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        strip_versions=REFERENCE["strip_versions"],
+        source=source_hash("references"),
+    message:
+        "Cleaning the names of the reference transcripts"
+    script:
+        "../../scripts/prepare_transcripts.py"
+
+
+rule map_transcripts_to_genes:
+    input:
+        **{
+            name: REFERENCE[name]
+            for name in ("annotation", "transcripts")
+            if REFERENCE[name]
+        },
+        cleaned=rules.prepare_transcripts.output[0],
+    output:
+        f"{READS}/reference/transcript_to_gene.tsv",
+    log:
+        f"{RESULTS}/logs/map_transcripts_to_genes.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/map_transcripts_to_genes.tsv"
+    conda:
+        "../../envs/references.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        strip_versions=REFERENCE["strip_versions"],
+        source=source_hash("references"),
+    message:
+        "Looking up the gene of every transcript"
+    script:
+        "../../scripts/map_transcripts_to_genes.py"
+
+
+rule extract_splice_sites:
+    input:
+        **(
+            {
+                name: REFERENCE[name]
+                for name in ("annotation", "genome")
+                if REFERENCE[name]
+            }
+            if REFERENCE["annotation"]
+            else {}
+        ),
+    output:
+        f"{READS}/reference/splice_sites.tsv",
+    log:
+        f"{RESULTS}/logs/extract_splice_sites.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extract_splice_sites.tsv"
+    conda:
+        "../../envs/references.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        source=source_hash("references"),
+    message:
+        "Collecting the known splice sites"
+    script:
+        "../../scripts/extract_splice_sites.py"
+
+
+rule build_hisat2_index:
+    input:
+        rules.prepare_genome.output[0],
+    output:
+        directory(f"{READS}/reference/hisat2"),
+    log:
+        f"{RESULTS}/logs/build_hisat2_index.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/build_hisat2_index.tsv"
+    conda:
+        "../../envs/alignment.yaml"
+    threads: SETTINGS["resources"]["alignment_threads"]
+    resources:
+        mem_mb=grow(8000),
+        runtime=grow(240),
+    params:
+        source=source_hash("alignment"),
+    message:
+        "Indexing the genome for HISAT2"
+    script:
+        "../../scripts/build_hisat2_index.py"
+
+
+rule trim_reads:
+    input:
+        lambda wildcards: SAMPLES[wildcards.sample].files,
+    output:
+        **({"trimmed": temp(directory(f"{READS}/trimmed/{{sample}}"))} if TRIM else {}),
+        report=directory(f"{READS}/fastp/{{sample}}"),
+    log:
+        f"{RESULTS}/logs/trim_reads/{{sample}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/trim_reads/{{sample}}.tsv"
+    conda:
+        "../../envs/alignment.yaml"
+    threads: SETTINGS["resources"]["alignment_threads"]
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(120),
+    params:
+        sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),
+        source=source_hash("alignment"),
+    message:
+        "Trimming the reads of {wildcards.sample}"
+        if TRIM
+        else "Quality of the reads of {wildcards.sample}"
+    script:
+        "../../scripts/trim_reads.py"
+
+
+rule align_reads:
+    input:
+        reads=reads_of,
+        index=HISAT2_INDEX,
+        splice_sites=rules.extract_splice_sites.output[0],
+    output:
+        directory(f"{READS}/unaligned/{{sample}}"),
+    log:
+        f"{RESULTS}/logs/align_reads/{{sample}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/align_reads/{{sample}}.tsv"
+    conda:
+        "../../envs/alignment.yaml"
+    threads: SETTINGS["resources"]["alignment_threads"]
+    resources:
+        mem_mb=grow(8000),
+        runtime=grow(240),
+    params:
+        sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),
+        trimmed=TRIM,
+        index=REFERENCE["hisat2_index"],
+        keep_half_mapped=SETTINGS["reads"]["keep_half_mapped"],
+        bam=SETTINGS["reads"]["keep_alignments"],
+        source=source_hash("alignment"),
+    message:
+        "Aligning {wildcards.sample}, capturing what does not align"
+    script:
+        "../../scripts/align_reads.py"
+
+
+rule tabulate_alignment:
+    input:
+        expand(rules.align_reads.output[0], sample=SAMPLES),
+    output:
+        report(
+            f"{READS}/alignment.tsv",
+            caption="../report/alignment.rst",
+            category="0 Reads",
+            labels={"what": "reads aligned and captured"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_alignment.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tabulate_alignment.tsv"
+    conda:
+        "../../envs/references.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(10),
+    params:
+        source=source_hash("alignment"),
+    message:
+        "Counting aligned and captured reads"
+    script:
+        "../../scripts/tabulate_alignment.py"
+
+
+rule summarise_quality:
+    input:
+        fastp=expand(rules.trim_reads.output.report, sample=SAMPLES),
+        alignments=expand(rules.align_reads.output[0], sample=SAMPLES),
+        quantifications=expand(f"{READS}/quantification/{{sample}}", sample=SAMPLES),
+    output:
+        report(
+            f"{READS}/qc/multiqc_report.html",
+            caption="../report/quality.rst",
+            category="0 Reads",
+            labels={"what": "quality of reads, alignment and counting"},
+        ),
+    log:
+        f"{RESULTS}/logs/summarise_quality.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarise_quality.tsv"
+    conda:
+        "../../envs/multiqc.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        source=source_hash("quality"),
+    message:
+        "Gathering quality reports"
+    script:
+        "../../scripts/summarise_quality.py"

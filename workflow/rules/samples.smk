@@ -1,0 +1,98 @@
+# The samples of the sheet, the references, and the programs that reads need.
+
+from deepmapper import tools
+from deepmapper.alignment import index_prefix
+from deepmapper.errors import BioToolUnavailable
+from deepmapper.references import names_genes
+from deepmapper.samples import load_samples
+
+
+def read_samples():
+    """The samples by name, from the sheet and from the configuration."""
+    try:
+        samples = load_samples(
+            SETTINGS["sample_sheet"],
+            SETTINGS["samples"],
+            label_column=SETTINGS["labels"]["column"],
+            group_column=SETTINGS["labels"]["group"],
+            exclude=SETTINGS["labels"]["exclude"],
+        )
+        if SETTINGS["reference"]["hisat2_index"]:
+            index_prefix(SETTINGS["reference"]["hisat2_index"])
+    except InputError as error:
+        raise WorkflowError(str(error))
+    return {sample.name: sample for sample in samples}
+
+
+# Where scripts/setup.sh puts Trinity.
+os.environ["PATH"] = f"{ROOT / '.tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+READS = f"{RESULTS}/reads"
+REFERENCE = SETTINGS["reference"]
+TRIM = SETTINGS["reads"]["trim"]
+SAMPLES = read_samples()
+
+# Transcripts are cut from the genome where no FASTA holds them.
+TRANSCRIPT_SOURCES = (
+    ["transcripts"] if REFERENCE["transcripts"] else ["genome", "annotation"]
+)
+HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"
+
+# What each rule runs, to say what is missing before anything starts.
+PROGRAMS = {
+    "prepare_transcripts": [] if REFERENCE["transcripts"] else ["gffread"],
+    "trim_reads": ["fastp"],
+    "build_hisat2_index": ["hisat2-build"],
+    "align_reads": ["hisat2", "samtools"],
+    "assemble_denovo": [
+        {"trinity": "Trinity", "rnaspades": "rnaspades.py"}[
+            SETTINGS["assembly"]["assembler"]
+        ]
+    ],
+    "screen_novelty": ["minimap2"],
+    "index_salmon": ["salmon"],
+    "quantify_sample": ["salmon"],
+    "summarise_quality": ["multiqc"],
+}
+
+# The tables made of reads, for the targets; genes where the transcripts can be mapped to them.
+HAS_GENES = bool(REFERENCE["annotation"]) or names_genes(REFERENCE["transcripts"])
+TABLES = [
+    f"{RESULTS}/expression.h5ad",
+    f"{READS}/alignment.tsv",
+    f"{READS}/novelty/contigs.tsv",
+    f"{READS}/qc/multiqc_report.html",
+    *([f"{RESULTS}/genes.h5ad"] if HAS_GENES else []),
+]
+DATA = f"{len(SAMPLES)} samples, from their reads"
+
+if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
+    raise WorkflowError(
+        "`features.level` is gene, but nothing maps transcripts to genes: give `reference.annotation`, or transcripts "
+        "whose headers name their gene (Ensembl, GENCODE)."
+    )
+
+
+wildcard_constraints:
+    sample="|".join(map(re.escape, SAMPLES)),
+
+
+def reads_of(wildcards):
+    """The reads of a sample: its own files, or the folder of the trimmed ones."""
+    if TRIM:
+        return f"{READS}/trimmed/{wildcards.sample}"
+    return SAMPLES[wildcards.sample].files
+
+
+# Where jobs run on this machine in this environment, a missing program is named before the first job.
+onstart:
+    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
+        planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        tools.require(
+            *(
+                name
+                for rule, names in PROGRAMS.items()
+                if rule in planned
+                for name in names
+            )
+        )
