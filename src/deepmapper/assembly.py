@@ -1,9 +1,10 @@
 """Captured reads of all samples in one pool, and contigs from it. Standard library only.
 
-The contigs are the same in every run and with any number of threads. Trinity itself is not so: with several threads
-its Inchworm makes other stretches of words each time, and one of its Python scripts chooses among equal paths by the
-order of a set. So its first phase gets one thread; the second one, which assembles each cluster of reads by itself,
-runs as many clusters side by side as there are threads; and the seeds of both languages' hashes are fixed.
+The contigs are the same in every run and with any number of threads. Trinity itself is not so. With several threads
+its Inchworm makes other stretches of words each time: here the first phase gets one thread, and the second one, which
+assembles each cluster of reads by itself, runs as many clusters side by side as there are threads. And its very last
+step, which joins alike paths of a cluster, chooses by the memory addresses of objects: here contigs are taken before
+it, and the screen for novelty drops those that another one contains.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +34,10 @@ _STRANDS = {"forward": "FR", "reverse": "RF"}
 _PLAIN = re.compile(r"[\w./+-]+", re.ASCII)
 _COMPLEMENT = bytes.maketrans(b"ACGTNacgtn", b"TGCANtgcan")
 _SIDE_BY_SIDE = Path(__file__).with_name("_side_by_side.py")
+_CLUSTER_CONTIGS = ".contigs.fa"
 _SHORTEST = 25  # bases; the length of Trinity's words
-# Trinity's sorting follows the language, and its Python and Perl scripts the random order of their sets, otherwise.
-_ENVIRONMENT = {"LC_ALL": "C", "PYTHONHASHSEED": "0", "PERL_HASH_SEED": "0", "PERL_PERTURB_KEYS": "0"}
+# Trinity's sorting follows the language otherwise, and its Perl scripts the random order of their hashes.
+_ENVIRONMENT = {"LC_ALL": "C", "PERL_HASH_SEED": "0", "PERL_PERTURB_KEYS": "0"}
 _BROKEN = (
     "If neither memory nor disk ran out, Trinity is broken on this machine: install it as the set-up script does, or "
     "set the assembler to rnaspades."
@@ -241,8 +243,8 @@ def _trinity(reads: dict[str, Path], work: Path, settings: _Settings, log: IO[st
         if _nothing_to_assemble(folder):
             return []
         raise ToolFailed(f"Trinity ended without an error, but left nothing to go on with. {_BROKEN}")
-    clusters = _largest_first(listed.read_text().splitlines())
-    listed.write_text("".join(f"{line}\n" for line in clusters))
+    clusters = _largest_first(shlex.split(line) for line in listed.read_text().splitlines())
+    listed.write_text("".join(f"{_assemble_cluster(command)}\n" for command in clusters))
     print(f"{len(clusters)} clusters of reads to assemble, {settings.threads} at a time.", file=log)
     run_tool(
         [sys.executable, "-I", _SIDE_BY_SIDE, listed, settings.threads],
@@ -252,7 +254,7 @@ def _trinity(reads: dict[str, Path], work: Path, settings: _Settings, log: IO[st
         log=log,
         refused=_BROKEN,
     )
-    found = (folder / "read_partitions").rglob("*.Trinity.fasta")
+    found = (folder / "read_partitions").rglob(f"*{_CLUSTER_CONTIGS}")
     return [record.sequence for path in found for record in read_fasta(path, "assembly")]
 
 
@@ -308,14 +310,21 @@ def _nothing_to_assemble(folder: Path) -> bool:
     return any(not path.stat().st_size for path in stretches)
 
 
-def _largest_first(commands: list[str]) -> list[str]:
+def _cluster_reads(command: Sequence[str]) -> str:
+    return command[command.index("--single") + 1]
+
+
+def _largest_first(commands: Iterable[list[str]]) -> list[list[str]]:
     """So that no long one is left alone at the end."""
+    return sorted(commands, key=lambda command: (-Path(_cluster_reads(command)).stat().st_size, command))
 
-    def size(command: str) -> int:
-        arguments = shlex.split(command)
-        return Path(arguments[arguments.index("--single") + 1]).stat().st_size
 
-    return sorted(commands, key=lambda command: (-size(command), command))
+def _assemble_cluster(command: Sequence[str]) -> str:
+    """One cluster's command for the shell: keep its contigs as they are before the last step, and nothing else."""
+    trinity = shlex.join(argument for argument in command if argument != "--full_cleanup")
+    reads = _cluster_reads(command)
+    out, final, contigs = map(shlex.quote, (f"{reads}.out", f"{reads}.out.Trinity.fasta", f"{reads}{_CLUSTER_CONTIGS}"))
+    return f"{trinity} && {{ [ ! -s {final} ] || mv {out}/Trinity.tmp.fasta {contigs}; }} && rm -rf {out} {final}"
 
 
 def _rnaspades(reads: dict[str, Path], work: Path, settings: _Settings, log: IO[str]) -> list[str]:

@@ -173,7 +173,7 @@ def gzip_writer(path: Path) -> Iterator[gzip.GzipFile]:
 
 
 def read_fastq(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (name, sequence) of each record, without checks beyond `count_reads`'s on the form of the whole."""
+    """Yield (name, sequence) of each record; only that the file is whole is checked, for the rest see `count_reads`."""
     for _, lines in _records(path):
         for header, sequence in zip(lines[::4], lines[1::4], strict=True):
             yield header.split(None, 1)[0][1:], sequence

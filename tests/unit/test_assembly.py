@@ -251,10 +251,11 @@ done
         ("exit 0", None, "without an error, but wrote no normalised reads.*broken on this machine"),
         (f"{TRINITY} exit 0", None, "without an error, but left nothing to go on with.*broken on this machine"),
         (f"{TRINITY} echo 'no memory'; kill -9 $$", -9, "killed by signal 9"),
-        (TRINITY + LIST.format(command="echo no butterfly; false"), 1, "(?s)failed .*exit status 1.*no butterfly"),
+        (TRINITY + LIST.format(command="broken"), 1, "failed .exit status 1.*no butterfly"),
     ],
 )
 def test_broken_trinity_is_named_and_leaves_nothing(tmp_path, monkeypatch, pool, script, status, message):
+    fake(tmp_path / "bin", monkeypatch, "broken", "echo no butterfly; exit 1")
     fake(tmp_path / "bin", monkeypatch, "Trinity", script)
     with pytest.raises(ToolFailed, match=f"(?s){message}") as caught:
         run(pool, tmp_path / "out" / "contigs.fa", threads=2)
@@ -262,8 +263,9 @@ def test_broken_trinity_is_named_and_leaves_nothing(tmp_path, monkeypatch, pool,
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("script", ["sleep 60", TRINITY + LIST.format(command="sleep 60; echo")])
+@pytest.mark.parametrize("script", ["sleep 60", TRINITY + LIST.format(command="hangs")])
 def test_trinity_that_hangs_is_ended(tmp_path, monkeypatch, pool, script):
+    fake(tmp_path / "bin", monkeypatch, "hangs", "sleep 60")
     fake(tmp_path / "bin", monkeypatch, "Trinity", script)
     start = time.monotonic()
     with pytest.raises(ToolFailed, match="longer than its bound"):
@@ -273,13 +275,20 @@ def test_trinity_that_hangs_is_ended(tmp_path, monkeypatch, pool, script):
 
 
 def test_contigs_of_all_clusters_are_named_by_length_then_sequence(tmp_path, monkeypatch, pool):
-    made = [bases(length, seed) for seed, length in enumerate((400, 500, 299))]
-    copies = "; ".join(f"[ $i = {i} ] && sequence={sequence}" for i, sequence in enumerate(made, 1))
-    script = f"""{TRINITY}{LIST.format(command="true")} cd read_partitions/Fb_0/CBin_0
-    for i in 1 2 3; do {copies}; printf ">DN0 len\\n$sequence\\n" > c$i.trinity.reads.fa.out.Trinity.fasta; done"""
-    fake(tmp_path / "bin", monkeypatch, "Trinity", script)
+    made = {f"c{i}": bases(length, i) for i, length in ((1, 400), (2, 500), (3, 299))}
+    choose = "; ".join(f"[[ $2 == */{name}.* ]] && contig={sequence}" for name, sequence in made.items())
+    write = 'mkdir $2.out; printf ">DN0 len\\n$contig\\n" | tee $2.out/Trinity.tmp.fasta > $2.out.Trinity.fasta'
+    fake(tmp_path / "bin", monkeypatch, "cluster", f"{choose}; {write}")
+    fake(tmp_path / "bin", monkeypatch, "Trinity", TRINITY + LIST.format(command="cluster"))
     run(pool, tmp_path / "contigs.fa", threads=3)
-    assert contigs(tmp_path / "contigs.fa") == [made[1], made[0]]
+    assert contigs(tmp_path / "contigs.fa") == [made["c2"], made["c1"]]
+
+
+def test_a_cluster_without_the_contigs_it_should_have_is_a_failure(tmp_path, monkeypatch, pool):
+    fake(tmp_path / "bin", monkeypatch, "cluster", "echo '>c' > $2.out.Trinity.fasta")
+    fake(tmp_path / "bin", monkeypatch, "Trinity", TRINITY + LIST.format(command="cluster"))
+    with pytest.raises(ToolFailed, match="(?s)Trinity.tmp.fasta.*exit status 1"):
+        run(pool, tmp_path / "contigs.fa")
 
 
 @pytest.mark.parametrize("assembler", assembly.ASSEMBLERS)
