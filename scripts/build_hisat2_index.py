@@ -8,6 +8,4 @@ from deepmapper.jobs import job
 with job(snakemake):
     from deepmapper.alignment import build_hisat2_index
 
-    build_hisat2_index(
-        Path(snakemake.input[0]), Path(snakemake.output[0]), threads=snakemake.threads, log=sys.stdout
-    )
+    build_hisat2_index(Path(snakemake.input[0]), Path(snakemake.output[0]), threads=snakemake.threads, log=sys.stdout)

@@ -8,7 +8,7 @@ from deepmapper.jobs import job
 with job(snakemake):
     from deepmapper.novelty import NoveltyOptions, screen_novelty
 
-    given = {name: Path(snakemake.input[name]) for name in ("genome", "pool") if name in snakemake.input.keys()}
+    given = {name: Path(path) for name in ("genome", "pool") if (path := snakemake.input.get(name))}
     screen_novelty(
         Path(snakemake.input.contigs),
         transcripts=Path(snakemake.input.transcripts),

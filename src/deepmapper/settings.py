@@ -414,16 +414,22 @@ def _cross_faults(settings: dict, schema: dict) -> Iterator[tuple[tuple[str, ...
         yield doors[2:], "`matrix.path` and `matrix.populations` are both given; keep the one that holds your cells"
     if starts_from_reads(settings):
         if matrix["path"] or populations:
-            yield doors, (
-                "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep the reads or the matrix to "
-                "start from, and remove the other"
+            yield (
+                doors,
+                (
+                    "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep the reads or the matrix "
+                    "to start from, and remove the other"
+                ),
             )
         else:
             yield from _reads_faults(settings)
     elif not matrix["path"] and not populations:
-        yield doors, (
-            "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` for a "
-            "matrix that exists, or several 10x folders as `matrix.populations`"
+        yield (
+            doors,
+            (
+                "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` for "
+                "a matrix that exists, or several 10x folders as `matrix.populations`"
+            ),
         )
     if settings["features"]["level"] == "gene" and not starts_from_reads(settings):
         yield (

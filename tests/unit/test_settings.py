@@ -220,8 +220,8 @@ BAD = {
     ),
     "reads and a matrix": (
         "sample_sheet: a.tsv",
-        "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep the reads or the matrix to start from, "
-        "and remove the other",
+        "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep the reads or the matrix to start "
+        "from, and remove the other",
     ),
     "no genome": (
         "{sample_sheet: a.tsv, matrix: {}, reference: {transcripts: t.fa}}",
@@ -357,7 +357,8 @@ def test_a_faulty_key_is_not_reported_twice():
 @pytest.mark.parametrize("config", [None, {}])
 def test_an_empty_file_is_named(config):
     with pytest.raises(
-        InputError, match=r"^my.yaml is empty: give at least `matrix.path` \(the matrix\) or `sample_sheet` \(reads\), and `labels.column`"
+        InputError,
+        match=r"^my.yaml is empty: give at least `matrix.path` \(the matrix\) or `sample_sheet` \(reads\), and `labels",
     ):
         validate_config(config, SCHEMA, source="my.yaml")
 
@@ -410,7 +411,7 @@ def test_defaults_are_filled():
         "n_permuted": 5,
         "top_k": 20,
         "min_accuracy": 0.0,
-        "test_size": 0.25,
+        "test_size": 0.2,
     }
     assert list(settings["models"]) == ["cnn_small"]
     assert settings["models"]["cnn_small"] == {
@@ -676,7 +677,9 @@ def test_the_examples_of_the_readme_are_valid(block):
     if "matrix" in given or "sample_sheet" in given:
         settings = validate_config(given, SCHEMA)
     else:
-        settings = validate_config({**yaml.safe_load(MINIMAL), **(reads if "samples" in given else {}), **given}, SCHEMA)
+        settings = validate_config(
+            {**yaml.safe_load(MINIMAL), **(reads if "samples" in given else {}), **given}, SCHEMA
+        )
     assert config_warnings(settings) == []
 
 

@@ -25,7 +25,9 @@ def read_samples():
 
 
 # Where scripts/setup.sh puts Trinity.
-os.environ["PATH"] = f"{ROOT / '.tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+os.environ.update(
+    PATH=os.pathsep.join([str(ROOT / ".tools" / "bin"), os.environ.get("PATH", "")])
+)
 
 READS = f"{RESULTS}/reads"
 REFERENCE = SETTINGS["reference"]
