@@ -1,0 +1,205 @@
+"""The screen for gene chords on planted data: what it finds, its error rate where there is nothing, time and memory.
+
+    python benchmarks/chords.py recovery --seeds 20    # pair, triplet, programs, mixed: ranking, held-out accuracy
+    python benchmarks/chords.py nulls --seeds 200      # shuffled labels, and true main effects without any chord
+    python benchmarks/chords.py speed                  # beside one plain product in numpy, each in its own process
+
+Data are planted anew for every seed (`deepmapper.planted`; `--preset full` has 2,000 cells × 5,000 genes). A quarter of
+the cells is held out before the screen, stratified, and judges. Tables are tab-separated.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+LABELS = ("pair", "triplet", "programs", "mixed")
+NULLS = ("shuffled_2", "shuffled_5", "rare", "module", "main", "depth", "donors")
+SPEED = ("numpy", "scan", "screen")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=["recovery", "nulls", "speed", "measure"])
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--preset", default="full", choices=["full", "half", "small"])
+    parser.add_argument("--only", nargs="+", help="labels or nulls to run; all of them if left out")
+    parser.add_argument("--permutations", type=int, default=39)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cells", type=int, default=1500, help="of the speed part")
+    parser.add_argument("--genes", type=int, nargs="+", default=[5000], help="of the speed part")
+    parser.add_argument("--methods", nargs="+", default=SPEED, help="of the speed part")
+    options = parser.parse_args()
+    {"recovery": recovery, "nulls": nulls, "speed": speed, "measure": measure}[options.part](options)
+
+
+def recovery(options):
+    from deepmapper.planted import plant
+    from deepmapper.splits import split_off_test
+
+    head = "label seed auprc found true_found first members true_members accuracy additive auc synergy low high seconds"
+    print(*head.split(), sep="\t")
+    rows = {label: [] for label in options.only or LABELS}
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        planted = plant(options.preset, seed)
+        X = planted.log_normalised()
+        for label, found in rows.items():
+            y, classes = planted.codes(label)
+            found.append(one_recovery(X, y, classes, planted, label, seed, split_off_test(y, 0.25, seed), options))
+            print(label, seed, *(f"{value:.4g}" for value in found[-1]), sep="\t", flush=True)
+    for label, found in rows.items():
+        print(label, "mean", *(f"{value:.4g}" for value in np.nanmean(found, axis=0)), sep="\t")
+        print(label, "least", *(f"{value:.4g}" for value in np.nanmin(found, axis=0)), sep="\t")
+
+
+def one_recovery(X, y, classes, planted, label, seed, split, options):
+    from sklearn.metrics import average_precision_score
+
+    from deepmapper.chords import group_chords, prove_chords, screen_pairs, screen_triplets
+
+    development, test = split
+    kinds = ("program_1", "program_2") if label in ("programs", "mixed") else (label,)
+    truth = np.zeros(X.shape[1], dtype=bool)
+    truth[planted.genes(*kinds)] = True
+    start = time.perf_counter()
+    screen = screen_pairs(
+        X,
+        y,
+        rows=development,
+        names=planted.names,
+        classes=classes,
+        permutations=options.permutations,
+        seed=seed,
+        threads=options.threads,
+    )
+    triplets = screen_triplets(X, screen, threads=options.threads) if label == "triplet" else None
+    ranked = screen if triplets is None else triplets
+    chords = group_chords(X, screen, triplets)
+    seconds = time.perf_counter() - start
+    proofs = prove_chords(X, y, chords, development=development, test=test, classes=classes, seed=seed)
+    sides = planted.var["category"].to_numpy()
+    whole = [
+        truth[list(one.positions)].all() and len(set(sides[list(one.positions)])) == len(set(kinds))
+        for one in ranked.found
+    ]
+    first = float(bool(ranked.candidates) and truth[list(ranked.candidates[0].positions)].all())
+    auprc = average_precision_score(truth, ranked.best)
+    if not proofs:
+        return [auprc, len(ranked.found), sum(whole), first, 0, 0, *[np.nan] * 6, seconds]
+    members, proof = set(chords[0].positions), proofs[0]
+    return [
+        auprc, len(ranked.found), sum(whole), first, len(members), int(truth[list(members)].sum()), proof.accuracy,
+        proof.accuracy_additive, proof.auc, proof.synergy, proof.synergy_low, proof.synergy_high, seconds,
+    ]  # fmt: skip
+
+
+def nulls(options):
+    """Share of matrices without any chord in which the screen names a pair, with its 95 % Wilson interval."""
+    from deepmapper.accumulate import wilson_interval
+    from deepmapper.chords import group_chords, screen_pairs
+    from deepmapper.planted import plant
+
+    print("null seeds family low high median_pairs median_chords any_q0.1".replace(" ", "\t"))
+    for null in options.only or NULLS:
+        found, chords, discovered = [], [], []
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
+            planted = plant(options.preset, 10_000 + seed)
+            X = planted.log_normalised()
+            y, settings = null_labels(null, planted, seed)
+            screen = screen_pairs(
+                X, y, permutations=options.permutations, seed=seed, threads=options.threads, **settings
+            )
+            found.append(len(screen.found))
+            chords.append(len(group_chords(X, screen)))
+            discovered.append(any(pair.q <= 0.1 for pair in screen.candidates))
+        share = np.mean(np.array(found) > 0)
+        low, high = wilson_interval(float(share), len(found))
+        cells = [null, len(found), f"{share:.3f}", f"{low:.3f}", f"{high:.3f}", np.median(found), np.median(chords)]
+        print(*cells, f"{np.mean(discovered):.3f}", sep="\t", flush=True)
+
+
+def null_labels(null, planted, seed):
+    from deepmapper.confounders import confounder_columns, make_design
+
+    rng = np.random.default_rng(seed)
+    n = len(planted.obs)
+    if null.startswith("shuffled"):
+        return rng.permutation(planted.codes("mixed" if null.endswith("5") else "module")[0]), {}
+    if null == "rare":
+        return (rng.random(n) < 0.06).astype(np.int64), {}
+    if null == "depth":  # shallow and deep cells against the middle: every product of two genes differs through depth
+        far = np.abs(np.log(planted.obs["depth"]).to_numpy())
+        y = (far + rng.normal(0, 0.2, n) > np.median(far)).astype(np.int64)
+        columns = confounder_columns(planted.obs.drop(columns="depth"), ["depth"], counts=planted.counts)
+        return y, {"confounders": make_design(columns).values}
+    if null == "donors":  # twelve donors, six of each label: only whole donors can be exchanged
+        donor = rng.integers(0, 12, n)
+        return (rng.permutation(12) % 2)[donor].astype(np.int64), {"groups": donor}
+    return planted.codes(null)[0], {}
+
+
+def speed(options):
+    """Time and peak memory, each method in a process of its own; the matrix is made before the clock starts."""
+    print("method cells genes screened threads permutations seconds cpu_seconds peak_mb before_mb".replace(" ", "\t"))
+    for genes in options.genes:
+        for method in options.methods:
+            command = [sys.executable, __file__, "measure", "--methods", method, "--genes", str(genes)]
+            command += ["--cells", str(options.cells), "--threads", str(options.threads)]
+            command += ["--permutations", str(options.permutations)]
+            result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            print(*json.loads(result.splitlines()[-1]), sep="\t", flush=True)
+
+
+def measure(options):
+    import resource
+
+    from threadpoolctl import threadpool_limits
+
+    from deepmapper import _contrasts, _screen, chords
+    from deepmapper.planted import Design, plant
+
+    genes, method = options.genes[0], options.methods[0]
+    planted = plant(Design(cells=options.cells, genes=genes, depth=0.6 * genes), 0)
+    X, y = planted.log_normalised(), planted.codes("pair")[0]
+    X = X[:, X.getnnz(0) >= 0.05 * len(y)] if method != "screen" else X
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    start, cpu = time.perf_counter(), time.process_time()
+    with threadpool_limits(options.threads):
+        if method == "numpy":
+            Z = X.toarray()
+            Z = (Z - Z.mean(0)) / Z.std(0)
+            np.abs((Z * (y - y.mean()).astype(np.float32)[:, None]).T @ Z).max()
+        elif method == "scan":
+            contrast = _contrasts.make_contrasts(y, np.full((len(y), 2), 0.5), permutations=0)[0]
+            columns = contrast.columns(X, 3.0).hold(512, 256)
+            _screen.scan_pairs(columns, contrast.residuals, contrast.weight, 512, 1000)
+        else:
+            chords.screen_pairs(X, y, permutations=options.permutations)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    draws = options.permutations if method == "screen" else 0
+    screened = int((X.getnnz(0) >= 0.05 * len(y)).sum())
+    print(
+        json.dumps(
+            [
+                method,
+                len(y),
+                genes,
+                screened,
+                options.threads,
+                draws,
+                round(seconds, 2),
+                round(cpu, 2),
+                round(peak),
+                round(before),
+            ]
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

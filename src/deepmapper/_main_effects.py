@@ -1,0 +1,190 @@
+"""What features say one by one: out-of-fold class probabilities of an additive model, and strata of equal probability.
+
+Within a stratum the additive model gives all samples much the same probability, so that the labels in it are
+exchangeable as far as main effects go; what products of features say of them there is more than additive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+_FOLDS, _ASSIGN = 5, 103  # second word of the seed of the folds, apart from those of other draws
+_SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)
+_CURVED_UP_TO = 4  # classes up to which products of their linear predictors are tried as well as squares
+_PER_BIN, _MOST_BINS = 40, 20
+
+
+@dataclass(frozen=True)
+class MainEffects:
+    """Probabilities that an additive model gives to samples which it was not fitted on.
+
+    Attributes
+    ----------
+    probability
+        (n, classes).
+    features
+        How many features it uses; 0 where none improved on the confounders and the shares of the classes.
+    log_loss, base_log_loss
+        Per sample, of the model and of the shares of the classes.
+    """
+
+    probability: np.ndarray
+    features: int
+    log_loss: float
+    base_log_loss: float
+
+
+def fit_main_effects(
+    X, y: np.ndarray, design: np.ndarray | None = None, groups: np.ndarray | None = None, seed: int = 0
+) -> MainEffects:
+    """Fit multinomial ridge regressions on the best single features, and predict out of fold.
+
+    The features are chosen within each training part by their F statistic; their number and the penalty are those with
+    the best out-of-fold log loss. Where it improves, the linear predictors are bent by their squares, so that what is a
+    curve in one latent effect is not taken for an interaction of the features that carry it.
+
+    Parameters
+    ----------
+    X
+        (n, p) float32, CSR or dense.
+    y
+        (n,) class codes, 0 .. K - 1.
+    design
+        (n, q) confounders, standardised; they and their squares are in every fit, or None.
+    groups
+        (n,) codes; samples of a group stay in one fold. Where classes have too few groups, samples are dealt singly.
+    seed
+        Seed of the folds.
+    """
+    n, K = len(y), int(y.max()) + 1
+    folds = assign_folds(y, groups, seed)
+    shares = np.bincount(y, minlength=K) / n
+    best_probability = np.tile(shares, (n, 1))
+    base = best = _log_loss(best_probability, y)
+    best_size = 0
+    fixed = np.zeros((n, 0)) if design is None else np.hstack([design, design**2])
+    if fixed.shape[1]:
+        found = _out_of_fold(lambda _: fixed, y, folds, 0.3)
+        loss = _log_loss(found, y)
+        if loss < best:
+            best_probability, best = found, loss
+    order = {fold: _by_f_statistic(X, y, folds != fold, max(_SIZES)) for fold in np.unique(folds)}
+    dense = {fold: _standardised(X, columns, folds != fold) for fold, columns in order.items()}
+    sizes = [size for size in _SIZES if size <= X.shape[1]] or [X.shape[1]]
+    for size in sizes:
+        for penalty in _PENALTIES:
+            found = _out_of_fold(lambda fold, m=size: np.hstack([dense[fold][:, :m], fixed]), y, folds, penalty)
+            loss = _log_loss(found, y)
+            if loss < best:
+                best_probability, best, best_size = found, loss, size
+    if best < base:
+        bent = _out_of_fold(lambda _: _curves(best_probability), y, folds, 1.0)
+        loss = _log_loss(bent, y)
+        if loss < best:
+            best_probability, best = bent, loss
+    return MainEffects(best_probability, best_size, best, base)
+
+
+def draw_strata(probability: np.ndarray, batch: np.ndarray | None = None) -> np.ndarray:
+    """Divide samples into strata of near equal probability of a class, within batches where given.
+
+    Bins hold equal shares of the information p (1 - p), so that they are narrow where labels can go either way.
+
+    Parameters
+    ----------
+    probability
+        (n,) of one class.
+    batch
+        (n,) codes, or None.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) codes, 0 .. strata - 1.
+    """
+    strata = np.zeros(len(probability), dtype=np.int64)
+    batch = np.zeros(len(probability), dtype=np.int64) if batch is None else batch
+    used = 0
+    for code in np.unique(batch):
+        rows = np.flatnonzero(batch == code)
+        p = probability[rows]
+        order = np.argsort(p, kind="stable")
+        information = np.cumsum((p * (1 - p) + 1e-9)[order])
+        bins = int(np.clip(len(rows) // _PER_BIN, 1, _MOST_BINS))
+        if np.ptp(p) < 1e-12:
+            bins = 1
+        place = np.minimum((information / information[-1] * bins).astype(int), bins - 1)
+        _, place = np.unique(place, return_inverse=True)
+        strata[rows[order]] = used + place
+        used += int(place.max()) + 1
+    return strata
+
+
+def assign_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    n_folds = int(min(_FOLDS, np.bincount(y).min()))
+    fold = np.zeros(len(y), dtype=np.int64)
+    if groups is not None:
+        by_class = [len(np.unique(groups[y == code])) for code in range(int(y.max()) + 1)]
+        if min(by_class) >= 2:
+            splitter = StratifiedGroupKFold(min(n_folds, min(by_class)), shuffle=True, random_state=seed + _ASSIGN)
+            for i, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y, groups)):
+                fold[held] = i
+            return fold
+    splitter = StratifiedKFold(max(n_folds, 2), shuffle=True, random_state=seed + _ASSIGN)
+    for i, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y)):
+        fold[held] = i
+    return fold
+
+
+def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Return the positions of the features that differ most between classes among `rows`, by falling F."""
+    indicator = (y[:, None] == np.arange(int(y.max()) + 1)) & rows[:, None]
+    sizes = indicator.sum(0)
+    sums = np.asarray(X.T @ indicator.astype(np.float32), dtype=np.float64)
+    squared = X.power(2) if sp.issparse(X) else np.square(X)
+    total = np.asarray(squared.T @ rows.astype(np.float32), dtype=np.float64).ravel()
+    mean = sums.sum(1) / sizes.sum()
+    between = (sums**2 / np.maximum(sizes, 1)).sum(1) - sizes.sum() * mean**2
+    within = total - (sums**2 / np.maximum(sizes, 1)).sum(1)
+    ratio = np.where(within > 1e-6 * np.maximum(total, 1e-30), between / np.maximum(within, 1e-30), 0)
+    return np.argsort(-ratio, kind="stable")[:count]
+
+
+def _standardised(X, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    values = X[:, columns]
+    values = values.toarray() if sp.issparse(values) else np.asarray(values)
+    mean, scale = values[rows].mean(0), values[rows].std(0)
+    return (values - mean) / np.where(scale > 0, scale, 1)
+
+
+def _out_of_fold(features_of, y: np.ndarray, folds: np.ndarray, C: float) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+
+    probability = np.zeros((len(y), int(y.max()) + 1))
+    for fold in np.unique(folds):
+        values, train = features_of(fold), folds != fold
+        model = LogisticRegression(C=C / np.sqrt(max(train.sum(), 1)) * 30, max_iter=200, tol=1e-3)
+        model.fit(values[train], y[train])
+        probability[np.ix_(~train, model.classes_)] = model.predict_proba(values[~train])
+    return probability
+
+
+def _curves(probability: np.ndarray) -> np.ndarray:
+    """Linear predictors, their squares and, of few classes, their products: standardised."""
+    eta = np.log(np.clip(probability, 1e-4, None))
+    eta = eta - eta.mean(1, keepdims=True)
+    eta = eta[:, 1:] if eta.shape[1] == 2 else eta
+    eta = (eta - eta.mean(0)) / np.maximum(eta.std(0), 1e-9)
+    curves = [eta, eta**2]
+    if 2 < eta.shape[1] <= _CURVED_UP_TO:
+        curves += [eta[:, [i]] * eta[:, i + 1 :] for i in range(eta.shape[1])]
+    return np.hstack(curves)
+
+
+def _log_loss(probability: np.ndarray, y: np.ndarray) -> float:
+    return float(-np.log(np.clip(probability[np.arange(len(y)), y], 1e-9, None)).mean())

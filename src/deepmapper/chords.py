@@ -1,0 +1,391 @@
+"""Gene chords: features that tell a class only together, found by a screen of all pairs, proved on samples not seen.
+
+The screen is a score test. An additive model (`_main_effects`) says how probable each class is for each sample, out of
+fold; samples of near equal probability form strata; labels are centred within them. What the product of two features
+then still says of the label is more than the two say one by one. Labels exchanged within the strata give the null: the
+largest score over all pairs and classes under it sets the family-wise threshold.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from ._chord_groups import group_chords
+from ._chord_models import chord_features, prove_chords
+from ._chord_types import Chord, ChordProof, Pair, Screen, Triplet
+from ._contrasts import Contrast, check_exchangeable, make_contrasts
+from ._main_effects import fit_main_effects
+from ._screen import BIN, Tally, scan_pairs, scan_triplets, score_places
+from .errors import DeepMapperWarning, InputError
+
+__all__ = [
+    "Chord",
+    "ChordProof",
+    "Pair",
+    "Screen",
+    "Triplet",
+    "chord_features",
+    "chord_table",
+    "feature_table",
+    "group_chords",
+    "pair_table",
+    "prove_chords",
+    "screen_pairs",
+    "screen_triplets",
+]
+
+RATES = ("family", "discovery")
+_EXTRA_FROM_PAIRS = 50  # strongest pairs whose members are candidates for triplets, significant or not
+
+
+def screen_pairs(
+    X,
+    y: np.ndarray,
+    *,
+    rows: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    confounders: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    min_detected: float = 0.05,
+    permutations: int = 39,
+    level: float = 0.05,
+    rate: str = "family",
+    keep: int = 1000,
+    clip: float = 3.0,
+    block: int = 512,
+    memory_mb: float = 256,
+    seed: int = 0,
+    threads: int | None = None,
+) -> Screen:
+    """Screen all pairs of features for products that tell a class beyond main effects.
+
+    Parameters
+    ----------
+    X
+        (n, p) float32, CSR or dense, normalised.
+    y
+        (n,) class codes, 0 .. K - 1.
+    rows
+        Rows to screen: the development part. None takes all.
+    names, classes
+        Names of features and classes; None takes their positions.
+    confounders
+        (n, q) as `confounders.make_design` gives: in the additive model with their squares, and taken out of features.
+    groups
+        (n,) codes (batch, donor): labels are exchanged within groups, or whole groups where none holds two classes.
+    min_detected
+        Features that are not zero in a smaller share of `rows` are not screened.
+    permutations
+        Null draws; the smallest p is 1 / (1 + permutations).
+    level, rate
+        Error rate to hold: of any false pair ("family") or of their share ("discovery").
+    keep
+        How many of the strongest pairs are kept as candidates and can be significant.
+    clip
+        Limit of standardised values.
+    block, memory_mb
+        Features at a time, and memory up to which the standardised matrix is held; else blocks are made again when
+        needed. Neither changes the result beyond rounding.
+    seed
+        Seed of folds and permutations.
+    threads
+        Threads of the matrix products; None leaves the libraries' setting.
+
+    Raises
+    ------
+    InputError
+        If sizes do not fit, permutations are too few for the level, groups too few to be exchanged, or fewer than two
+        features are detected often enough.
+
+    Notes
+    -----
+    Each class takes 3 + `permutations` matrix products of n × p × p / 2. Labels exchanged within strata of an estimated
+    probability: Rosenbaum 1984, J. Am. Stat. Assoc. 79:565. The largest statistic under permutation: Westfall and Young
+    1993, Resampling-Based Multiple Testing. Matrices larger than `memory_mb` never lie in memory in full.
+    """
+    rows = np.arange(X.shape[0]) if rows is None else np.asarray(rows)
+    names, classes = _names(names, X.shape[1], "f"), _names(classes, int(y.max()) + 1, "")
+    _check(X, y, rows, names, classes, groups, permutations, level, rate)
+    X, y = X[rows], np.asarray(y)[rows]
+    groups = None if groups is None else np.asarray(groups)[rows]
+    design = None if confounders is None else np.asarray(confounders)[rows]
+    check_exchangeable(y, groups, level)
+    detected = X.getnnz(0) if sp.issparse(X) else np.count_nonzero(X, axis=0)
+    features = np.flatnonzero(detected >= max(min_detected * len(rows), 1))
+    if len(features) < 2:
+        raise InputError(
+            f"{len(features)} of {X.shape[1]} features are detected in at least {min_detected:.0%} of {len(rows)} "
+            f"samples: expected two or more to pair. Lower min_detected."
+        )
+    X = X[:, features]
+    with _limited(threads):
+        effects = fit_main_effects(X, y, design, groups, seed)
+        contrasts = make_contrasts(
+            y, effects.probability, design=design, groups=groups, permutations=permutations, seed=seed
+        )
+        tallies = [
+            scan_pairs(c.columns(X, clip).hold(block, memory_mb), c.residuals, c.weight, block, keep) for c in contrasts
+        ]
+        blank = Screen(
+            features=features,
+            level=level,
+            rate=rate,
+            null_largest=np.zeros(permutations),
+            best=np.zeros(len(names)),
+            partner=np.full(len(names), -1),
+            main_effects=effects,
+            names=names,
+            classes=classes,
+            rows=rows,
+            contrasts=contrasts,
+            clip=clip,
+            left_open=_left_open(y, contrasts, classes),
+        )
+        return _conclude(blank, X, tallies, Pair, keep)
+
+
+def screen_triplets(
+    X, screen: Screen, *, most_variable: int = 300, keep: int = 1000, threads: int | None = None
+) -> Screen:
+    """Screen all triplets among the most variable features and the members of the strongest pairs.
+
+    Parameters
+    ----------
+    X
+        The matrix that was screened for pairs.
+    screen
+        What `screen_pairs` returned: rows, residuals, null draws, level and rate are taken from it.
+    most_variable
+        How many features of the largest dispersion for their mean, chosen without the labels. Time grows with the third
+        power of their number.
+    keep, threads
+        As in `screen_pairs`.
+
+    Returns
+    -------
+    Screen
+        Of `Triplet`; error rates are over the triplets alone.
+    """
+    X = X[screen.rows]
+    paired = [i for pair in (*screen.found, *screen.candidates[:_EXTRA_FROM_PAIRS]) for i in pair.positions]
+    variable = screen.features[_by_dispersion(X[:, screen.features])[:most_variable]]
+    features = np.union1d(variable, np.array(paired[: 2 * most_variable], dtype=np.int64))
+    X = X[:, features]
+    with _limited(threads):
+        tallies = [scan_triplets(c.columns(X, screen.clip), c.residuals, c.weight, keep) for c in screen.contrasts]
+        return _conclude(replace(screen, features=features), X, tallies, Triplet, keep)
+
+
+def pair_table(screen: Screen) -> pd.DataFrame:
+    """One row for every candidate product, by falling size of z; `significant` tells those within the error rate."""
+    width = 3 if screen.candidates and isinstance(screen.candidates[0], Triplet) else 2
+    columns = [f"feature_{letter}" for letter in "abc"[:width]]
+    columns += ["class", "z", "p_family", "q", "significant"]
+    columns += [f"z[{screen.classes[contrast.code]}]" for contrast in screen.contrasts]
+    kept = set(screen.found)
+    records = [
+        (*pair.features, pair.class_name, pair.z, pair.p_family, pair.q, pair in kept, *(z for _, z in pair.z_by_class))
+        for pair in screen.candidates
+    ]
+    table = pd.DataFrame.from_records(records, columns=columns)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return table
+
+
+def feature_table(screen: Screen, chords: Sequence[Chord] = ()) -> pd.DataFrame:
+    """One row for every feature: its strongest product and that product's other feature, and its chords.
+
+    `z_chord` is the score of the feature times the other sides of its chord, which is more certain than any one pair.
+    """
+    names = np.array([*screen.names, ""], dtype=object)
+    named: list[list[str]] = [[] for _ in screen.names]
+    z_chord = np.full(len(screen.names), np.nan)
+    for chord in chords:
+        for position, z in zip(chord.positions, chord.member_z, strict=True):
+            named[position].append(chord.name)
+            z_chord[position] = np.fmax(z_chord[position], abs(z))
+    screened = np.isin(np.arange(len(screen.names)), screen.features)
+    return pd.DataFrame(
+        {
+            "feature": list(screen.names),
+            "screened": screened,
+            "z_pair": np.where(screened, screen.best, np.nan),
+            "partner": names[screen.partner],
+            "chord": [",".join(chord) for chord in named],
+            "z_chord": z_chord,
+        }
+    )
+
+
+def chord_table(chords: Sequence[Chord], proofs: Sequence[ChordProof] = ()) -> pd.DataFrame:
+    """One row for every chord: members by side, strength, and, where proved, how well it tells its class."""
+    by_name = {proof.chord: proof for proof in proofs}
+    records = []
+    for chord in chords:
+        record = {
+            "chord": chord.name,
+            "order": chord.order,
+            "class": chord.class_name,
+            "z": chord.z,
+            "n_members": len(chord.features),
+            "n_products": chord.n_products,
+            **{f"side_{k + 1}": ",".join(chord.side_names(k)) for k in range(3)},
+            "joined": ",".join(chord.joined),
+        }
+        if chord.name in by_name:
+            record |= by_name[chord.name].record()
+        records.append(record)
+    empty = ["chord", "order", "class", "z", "n_members", "n_products", "side_1", "side_2", "side_3", "joined"]
+    return pd.DataFrame.from_records(records, columns=None if records else empty)
+
+
+def _conclude(screen: Screen, X, tallies: list[Tally], kind: type[Pair], keep: int) -> Screen:
+    """Join the classes: threshold, p and q over all of them, and every kept product with its z for each class."""
+    p = len(screen.names)
+    none = np.zeros(1 + len(screen.null_largest))
+    largest = np.max([none, *(tally.largest for tally in tallies)], axis=0)
+    best, partner = np.zeros(p, dtype=np.float32), np.full(p, -1)
+    for tally in tallies:
+        better = tally.best > best[screen.features]
+        best[screen.features[better]] = tally.best[better]
+        partner[screen.features[better]] = screen.features[tally.partner[better]]
+    common = replace(
+        screen,
+        largest=float(largest[0]),
+        null_largest=largest[1:],
+        tests=sum(tally.tests for tally in tallies),
+        best=best,
+        partner=partner,
+        found=(),
+        candidates=(),
+        threshold=_family_threshold(largest[1:], screen.level) if tallies and screen.rate == "family" else float("inf"),
+    )
+    places = np.unique(np.vstack([tally.places for tally in tallies]), axis=0) if tallies else np.zeros((0, 2))
+    if not len(places):
+        return common
+    by_class = np.array([_scores_of(contrast, X, places, screen.clip) for contrast in screen.contrasts])
+    strongest = np.abs(by_class).argmax(0)
+    z = by_class[strongest, np.arange(len(places))]
+    order = np.lexsort((*places.T[::-1], -np.abs(z)))[:keep]
+    p_family = (1 + (largest[1:, None] >= np.abs(z) - 1e-6).sum(0)) / (1 + len(largest[1:]))
+    q = _expected_false(tallies, np.abs(z), len(largest) - 1)
+    within = (p_family if screen.rate == "family" else q) <= screen.level
+    labels = [screen.classes[contrast.code] for contrast in screen.contrasts]
+    candidates = []
+    for i in order:
+        positions = tuple(int(screen.features[place]) for place in places[i])
+        candidates.append(
+            kind(
+                tuple(screen.names[position] for position in positions),
+                positions,
+                labels[strongest[i]],
+                float(z[i]),
+                float(p_family[i]),
+                float(q[i]),
+                tuple(zip(labels, by_class[:, i].tolist(), strict=True)),
+            )
+        )
+    if len(order) == keep and within[order].all():
+        warnings.warn(
+            f"all {keep} products that were kept are significant: there are more. Give a larger `keep` to have them.",
+            DeepMapperWarning,
+            stacklevel=3,
+        )
+    found = tuple(candidate for candidate, i in zip(candidates, order, strict=True) if within[i])
+    return replace(
+        common,
+        found=found,
+        candidates=tuple(candidates),
+        threshold=min((abs(pair.z) for pair in found), default=float("inf"))
+        if screen.rate == "discovery"
+        else common.threshold,
+    )
+
+
+def _left_open(y: np.ndarray, contrasts: Sequence[Contrast], classes: Sequence[str]) -> tuple[tuple[str, float], ...]:
+    """Variance of labels within strata over that of all of them, by class; a class and its mirror have the same."""
+    within = {contrast.code: float(contrast.weight.sum()) for contrast in contrasts}
+    if len(classes) == 2 and 1 in within:
+        within[0] = within[1]
+    share = np.bincount(y, minlength=len(classes)) / len(y)
+    total = share * (1 - share) * len(y)
+    return tuple((name, min(1.0, within.get(code, 0.0) / total[code])) for code, name in enumerate(classes))
+
+
+def _family_threshold(null_largest: np.ndarray, level: float) -> float:
+    """Return the null maximum that must be passed, so that its own rank, the labels as they are counted in, holds."""
+    allowed = int(np.floor(level * (1 + len(null_largest)) + 1e-9)) - 1
+    return float(np.sort(null_largest)[::-1][allowed])
+
+
+def _expected_false(tallies: list[Tally], size: np.ndarray, permutations: int) -> np.ndarray:
+    """Share of false ones among all products of this size or more: null counts over observed ones, never rising."""
+    null = np.cumsum(np.sum([tally.null for tally in tallies], axis=0)[::-1])[::-1]
+    observed = np.cumsum(np.sum([tally.observed for tally in tallies], axis=0)[::-1])[::-1]
+    share = (null + 1) / (permutations + 1) / np.maximum(observed, 1)
+    share = np.minimum(np.minimum.accumulate(share), 1)
+    return share[np.minimum((size / BIN).astype(int), len(share) - 1)]
+
+
+def _scores_of(contrast: Contrast, X, places: np.ndarray, clip: float) -> np.ndarray:
+    """Z of the listed products for one class."""
+    used, place = np.unique(places, return_inverse=True)
+    columns = contrast.columns(X[:, used], clip)
+    values = columns.block(0, len(used))
+    return score_places(values, place.reshape(places.shape), contrast.residuals[0], contrast.weight)
+
+
+def _by_dispersion(X) -> np.ndarray:
+    """Order features by how far the logarithm of their variance lies above the median of those of similar mean."""
+    mean = np.asarray(X.mean(0)).ravel()
+    square = np.asarray((X.multiply(X) if sp.issparse(X) else np.square(X)).mean(0)).ravel()
+    spread = np.log(np.maximum(square - mean**2, 1e-12))
+    rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
+    bins = rank * min(20, max(1, len(mean) // 20)) // len(mean)
+    middle = pd.Series(spread).groupby(bins).transform("median").to_numpy()
+    return np.argsort(-(spread - middle), kind="stable")
+
+
+def _limited(threads: int | None) -> AbstractContextManager:
+    if threads is None:
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(threads)
+
+
+def _names(names: Sequence[str] | None, count: int, prefix: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}{i}" for i in range(count)) if names is None else tuple(map(str, names))
+
+
+def _check(X, y, rows, names, classes, groups, permutations: int, level: float, rate: str) -> None:
+    for what, found, expected in (
+        ("y", len(y), X.shape[0]),
+        ("names", len(names), X.shape[1]),
+        ("classes", len(classes), int(np.max(y)) + 1),
+        ("groups", X.shape[0] if groups is None else len(groups), X.shape[0]),
+    ):
+        if found != expected:
+            raise InputError(f"{what} holds {found} values, expected {expected}, as the matrix and the labels have")
+    if rate not in RATES:
+        raise InputError(f"rate={rate!r}: expected one of {', '.join(RATES)}")
+    if not 0 < level < 1:
+        raise InputError(f"level={level!r}: expected a share between 0 and 1")
+    if rate == "family" and level * (1 + permutations) < 1 - 1e-9:
+        needed = int(np.ceil(1 / level - 1e-9)) - 1
+        raise InputError(
+            f"permutations={permutations}: the smallest p they can give is {1 / (1 + permutations):.3g}, above "
+            f"level={level:g}. Take at least {needed}."
+        )
+    counts = np.bincount(np.asarray(y)[rows], minlength=len(classes))
+    if counts.min() < 2:
+        small = ", ".join(classes[code] for code in np.flatnonzero(counts < 2))
+        raise InputError(f"class {small}: fewer than 2 samples to screen; leave the class out or merge it with another")
