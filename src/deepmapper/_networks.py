@@ -6,18 +6,59 @@ Every one has `embed` (images to the vector that its last layer reads) and `head
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
 from .errors import InputError
 
+# (batch, channels, side, side); of networks with `takes_sparse` also (batch, side * side), the values that are not zero
+Pixels: TypeAlias = Tensor | sp.csr_matrix
+
+
+class _SparseProduct(torch.autograd.Function):
+    """Sparse images times dense weights. Costs what the values that are not zero cost; a fixed order of additions."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, images: sp.csr_matrix) -> Tensor:
+        ctx.images = images
+        return torch.from_numpy(images @ weight.detach().numpy())
+
+    @staticmethod
+    def backward(ctx, slope: Tensor) -> tuple[Tensor, None]:
+        return torch.from_numpy(ctx.images.T @ slope.numpy()), None
+
+
+class PixelLayer(nn.Module):
+    """A fully connected layer on flat images, dense or sparse, drawn as torch draws its own.
+
+    Its weight is (pixels, out), the other way round than torch's: what a sparse image touches lies together.
+    """
+
+    def __init__(self, pixels: int, out: int):
+        super().__init__()
+        bound = pixels**-0.5
+        self.weight = nn.Parameter(torch.empty(pixels, out).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(out).uniform_(-bound, bound))
+
+    def forward(self, images: Pixels) -> Tensor:
+        """Map (..., pixels), or (batch, pixels) of sparse values, to (..., out)."""
+        dense = isinstance(images, Tensor)
+        return (images @ self.weight if dense else _SparseProduct.apply(self.weight, images)) + self.bias
+
 
 class Network(nn.Module):
-    """Images to scores, by way of an embedding."""
+    """Images to scores, by way of an embedding.
+
+    Networks with `first` and `rest` say what of them is linear in the pixels: forward(images) is rest(first(images)).
+    """
 
     body: nn.Module
     head: nn.Module
+    takes_sparse = False  # whether the values that are not zero are enough, (batch, side * side)
     prime: Callable[[Tensor, Tensor], None] | None = None  # defined by networks that start from the training samples
 
     def embed(self, images: Tensor) -> Tensor:
@@ -46,24 +87,31 @@ class Network(nn.Module):
 class Linear(Network):
     """Softmax regression on the pixels; its embedding is its scores, the pixels themselves being the data."""
 
+    takes_sparse = True
+
     def __init__(self, side: int, in_chans: int, num_classes: int):
         super().__init__()
-        self.body = nn.Flatten()
         self.head = nn.Linear(in_chans * side * side, num_classes)
         nn.init.zeros_(self.head.weight)  # convex: the start does not matter, and zero adds no noise to the ranking
         nn.init.zeros_(self.head.bias)
 
-    def embed(self, images: Tensor) -> Tensor:
+    def first(self, images: Pixels) -> Tensor:
         """Give the scores."""
-        return self.head(self.body(images))
+        if isinstance(images, Tensor):
+            return self.head(images.flatten(1))
+        return _SparseProduct.apply(self.head.weight.T, images) + self.head.bias
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Give the scores."""
-        return self.embed(images)
+    embed = forward = first
+
+    def rest(self, seen: Tensor) -> Tensor:
+        """Give the scores back."""
+        return seen
 
 
 class Mlp(Network):
     """Fully connected layers of `hidden` units with ReLU and dropout."""
+
+    takes_sparse = True
 
     def __init__(
         self, side: int, in_chans: int, num_classes: int, hidden: int = 128, dropout: float = 0.2, num_layers: int = 1
@@ -71,25 +119,39 @@ class Mlp(Network):
         super().__init__()
         _check(hidden=hidden, num_layers=num_layers)
         _check_dropout(dropout)
-        layers: list[nn.Module] = [nn.Flatten()]
-        size = in_chans * side * side
-        for _ in range(num_layers):
-            layers += [nn.Linear(size, hidden), nn.ReLU(), nn.Dropout(dropout)]
-            size = hidden
+        self.pixels = PixelLayer(in_chans * side * side, hidden)
+        layers: list[nn.Module] = [nn.ReLU(), nn.Dropout(dropout)]
+        for _ in range(num_layers - 1):
+            layers += [nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(dropout)]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(size, num_classes)
+        self.head = nn.Linear(hidden, num_classes)
+
+    def first(self, images: Pixels) -> Tensor:
+        """The first layer before its ReLU, (batch, hidden)."""
+        return self.pixels(images.flatten(1) if isinstance(images, Tensor) else images)
+
+    def rest(self, seen: Tensor) -> Tensor:
+        """From what `first` gives to the scores."""
+        return self.head(self.body(seen))
+
+    def embed(self, images: Pixels) -> Tensor:
+        """Map images to what the last layer reads."""
+        return self.body(self.first(images))
 
 
 class CnnSmall(Network):
-    """A gate for every pixel, then three strided convolutions beside one fully connected layer; both reach the scores.
+    """Two views of scaled pixels, one score: three strided convolutions beside one fully connected layer.
 
-    The gates start where the training samples put them (`prime`): a pixel whose class means differ by no more than
-    chance starts nearly closed, none that varies is shut out, and training moves them all. The fully connected layer
-    sees which pixel is which, the convolutions add what neighbours of this arrangement say together; nothing is
-    averaged over positions.
+    Every pixel is scaled by a gate that the training samples set (`prime`) and training leaves alone. The fully
+    connected layer sees which pixel is which, the convolutions add what neighbours of this arrangement say together;
+    nothing is averaged over positions. The first convolution's kernel is as wide as its stride, so it is one product
+    per patch, and both views begin with a product that costs no more than the values that are not zero.
 
     `width`: channels of the convolutions; `hidden`: units of the fully connected layer; `dropout`: of both.
     """
+
+    takes_sparse = True
+    gates: Tensor
 
     def __init__(
         self, side: int, in_chans: int, num_classes: int, width: int = 8, hidden: int = 64, dropout: float = 0.3
@@ -97,50 +159,78 @@ class CnnSmall(Network):
         super().__init__()
         _check(width=width, hidden=hidden)
         _check_dropout(dropout)
-        stem = min(max(4, -(-side // 24)), side)  # at most 24 × 24 places are left, whatever the number of features
-        self.gates = nn.Parameter(torch.ones(side, side))
-        stages = [
-            nn.ZeroPad2d((0, -side % stem, 0, -side % stem)),
-            # a convolution whose kernel is as wide as its stride, written as what it is: one product per patch
-            nn.PixelUnshuffle(stem),
-            nn.Conv2d(in_chans * stem * stem, width, kernel_size=1),
+        self.side, self.hidden = side, hidden
+        self.stem = min(max(4, -(-side // 24)), side)  # at most 24 × 24 places are left, whatever the side
+        self.grid = -(-side // self.stem)
+        self.register_buffer("gates", torch.ones(side, side))
+        self.patches = PixelLayer(in_chans * self.stem**2, width)
+        self.whole = PixelLayer(in_chans * side * side, hidden)
+        self.local = nn.Sequential(
             nn.ReLU(),
             nn.Conv2d(width, width, kernel_size=3, stride=2, padding=1),
             nn.ReLU(),
             nn.Conv2d(width, width, kernel_size=3, stride=2, padding=1),
             nn.ReLU(),
             nn.Flatten(),
-            nn.Dropout(dropout),
-        ]
-        self.local = nn.Sequential(*stages)
-        self.whole = nn.Sequential(
-            nn.Flatten(), nn.Linear(in_chans * side * side, hidden), nn.ReLU(), nn.Dropout(dropout)
         )
-        self.head = nn.Linear(_width_of(stages, side, in_chans) + hidden, num_classes)
+        self.dropout = nn.Dropout(dropout)
+        left = -(-self.grid // 4)
+        self.head = nn.Linear(width * left * left + hidden, num_classes)
 
-    def embed(self, images: Tensor) -> Tensor:
+    def first(self, images: Pixels) -> Tensor:
+        """Both products, (batch, hidden + grid * grid * width): all that is linear in the pixels."""
+        if isinstance(images, Tensor):
+            scaled = images * self.gates
+            return torch.cat([self.whole(scaled.flatten(1)), self.patches(self._cut(scaled)).flatten(1)], dim=1)
+        values = images.data * self.gates.numpy().ravel()[images.indices]
+        scaled = sp.csr_matrix((values, images.indices, images.indptr), shape=images.shape)
+        places = self.patches(self._cut_sparse(scaled)).reshape(images.shape[0], -1)
+        return torch.cat([self.whole(scaled), places], dim=1)
+
+    def rest(self, seen: Tensor) -> Tensor:
+        """From what `first` gives to the scores."""
+        return self.head(self._after(seen))
+
+    def embed(self, images: Pixels) -> Tensor:
         """Map images to what convolutions and fully connected layer say, side by side."""
-        gated = images * self.gates
-        return torch.cat([self.local(gated), self.whole(gated)], dim=1)
+        return self._after(self.first(images))
 
-    def prime(self, spread: Tensor, separation: Tensor) -> None:
+    def prime(self, spread: Tensor, evidence: Tensor) -> None:
         """Set the gates from the training samples.
 
-        A pixel's gate is the share of the variation between its class means that is not chance, squared, over the
-        square root of its standard deviation; the share is the factor by which James and Stein (1961) shrink a mean,
-        and is not taken below a tenth. A pixel that never varies has a gate of 0.
+        A pixel's gate is its evidence, not taken below 0.05, over its standard deviation to the power of 3/4: between
+        values as they are and standardised ones. One that never varies has a gate of 0. All gates together are scaled
+        so that the variances behind them add up to 100, whatever the number of pixels and the scale of the values:
+        steps of one length then suit every data set.
 
         Parameters
         ----------
         spread
             (side, side) standard deviation of every pixel over the training samples.
-        separation
-            (side, side) F statistic of every pixel: variance between over variance within the classes.
+        evidence
+            (side, side) how far its difference between classes can be trusted, from 0 to 1 (`_images.evidence`).
         """
-        share = (1 - 1 / separation.clamp_min(1)).clamp_min(0.1)
-        gates = share**2 / spread.clamp_min(1e-6).sqrt()
-        with torch.no_grad():
-            self.gates.copy_(torch.where(spread > 1e-6, gates, torch.zeros_like(gates)))
+        gates = torch.where(spread > 1e-6, evidence.clamp_min(0.05) / spread.clamp_min(1e-6) ** 0.75, 0.0)
+        self.gates.copy_(gates * (10 / (gates * spread).norm().clamp_min(1e-6)))
+
+    def _after(self, seen: Tensor) -> Tensor:
+        whole, places = seen[:, : self.hidden], seen[:, self.hidden :].reshape(len(seen), self.grid, self.grid, -1)
+        return self.dropout(torch.cat([self.local(places.permute(0, 3, 1, 2)), whole.relu()], dim=1))
+
+    def _cut(self, images: Tensor) -> Tensor:
+        """Cut (batch, channels, side, side) into patches, (batch, grid * grid, channels * stem * stem)."""
+        beyond = self.grid * self.stem - self.side
+        padded = nn.functional.pad(images, (0, beyond, 0, beyond)) if beyond else images
+        return nn.functional.pixel_unshuffle(padded, self.stem).flatten(2).transpose(1, 2)
+
+    def _cut_sparse(self, images: sp.csr_matrix) -> sp.csr_matrix:
+        """The same of sparse images: (batch * grid * grid, stem * stem)."""
+        row, column = np.divmod(images.indices, self.side)
+        patch = row // self.stem * self.grid + column // self.stem
+        place = row % self.stem * self.stem + column % self.stem
+        sample = np.repeat(np.arange(images.shape[0]), np.diff(images.indptr))
+        shape = (images.shape[0] * self.grid**2, self.stem**2)
+        return sp.csr_matrix((images.data, (sample * self.grid**2 + patch, place)), shape=shape)
 
 
 class Cnn(Network):

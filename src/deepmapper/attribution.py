@@ -1,8 +1,8 @@
-"""From a trained network to the importance of every feature. torch and captum load on first use.
+"""From a trained network to the importance of every feature. torch loads on first use.
 
-Sources: integrated gradients, Sundararajan et al. 2017 (arXiv:1703.01365), by captum with Gauss-Legendre quadrature;
-saliency, Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel a time;
-attention rollout, Abnar & Zuidema 2020 (arXiv:2005.00928); chefer, Chefer et al. 2021 (arXiv:2103.15679).
+Sources: integrated gradients, Sundararajan et al. 2017 (arXiv:1703.01365), by Gauss-Legendre quadrature; saliency,
+Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel a time; attention
+rollout, Abnar & Zuidema 2020 (arXiv:2005.00928); chefer, Chefer et al. 2021 (arXiv:2103.15679).
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ def attribute(
     baseline
         (channels, side, side) or (1, channels, side, side) reference image; None for zeros.
     ig_steps, ig_internal_batch
-        Nodes of the quadrature, and images evaluated at once (all but the plain gradients): bounds memory.
+        Nodes of the quadrature, and images evaluated at once: bounds memory.
 
     Raises
     ------
     AttributionUnavailable
-        If the method is unknown or does not fit the model, or torch or captum is missing.
+        If the method is unknown or does not fit the model, or torch is missing.
     """
     if method not in ATTRIBUTION_METHODS:
         raise AttributionUnavailable(
@@ -80,32 +80,25 @@ def attribute(
         )
     try:
         import torch
-        from captum.attr import IntegratedGradients, Saliency
     except ImportError as error:
-        raise AttributionUnavailable(
-            f"attribution needs torch and captum ({error}): pip install torch captum"
-        ) from error
+        raise AttributionUnavailable(f"attribution needs torch ({error}): pip install torch") from error
 
     images = images.detach()
     targets = torch.as_tensor(np.asarray(targets), dtype=torch.int64, device=images.device)
     reference = torch.zeros_like(images[:1]) if baseline is None else torch.as_tensor(baseline, device=images.device)
     reference = reference.to(images.dtype).reshape(1, *images.shape[1:])
-    # captum never evaluates fewer images at once than it is given, so they are given in chunks
     chunks = list(zip(images.split(ig_internal_batch), targets.split(ig_internal_batch), strict=True))
     completeness_error = float("nan")
     if method == "integrated_gradients":
-        gradients = IntegratedGradients(model, multiply_by_inputs=False)
-        parts = [
-            gradients.attribute(part, reference, target=goal, n_steps=ig_steps, internal_batch_size=ig_internal_batch)
-            for part, goal in chunks
-        ]
-        slope = torch.cat(parts).to(images.dtype)
+        slope = torch.cat(
+            [_path_gradient(model, part, reference, goal, ig_steps, ig_internal_batch) for part, goal in chunks]
+        )
         contribution = slope * (images - reference)
         completeness_error = _completeness_error(model, images, reference, targets, contribution)
     elif method == "occlusion":
         contribution, slope = _occlude(model, images, reference, targets, ig_internal_batch)
     else:
-        slope = Saliency(model).attribute(images.clone().requires_grad_(), target=targets, abs=False)
+        slope = torch.cat([_gradient(model, part, goal) for part, goal in chunks])
         if method == "saliency":
             contribution = slope.abs()
         elif method == "input_x_gradient":
@@ -145,6 +138,46 @@ def feature_importances(
     """
     found = attribute(model, X_images, targets, method, baseline, ig_steps, ig_internal_batch)
     return pixels_to_features(np.abs(found.contribution).mean(0), perm, n_features)
+
+
+def _gradient(function, values, targets, weight=None):
+    """How the score of each row's target class moves with its values, `weight` times; the shape of `values`."""
+    import torch
+
+    with torch.enable_grad():
+        values = values.detach().clone().requires_grad_()
+        scores = function(values)[torch.arange(len(values), device=values.device), targets]
+        (slope,) = torch.autograd.grad((scores if weight is None else scores * weight).sum(), values)
+    return slope
+
+
+def _path_gradient(model, images, reference, targets, steps: int, batch: int):
+    """Average gradient along the straight path from `reference`, (n, channels, side, side).
+
+    What a network does first is often linear (`first`), and maps a straight path to a straight path. The average is
+    then taken in that layer, whatever the size of the image, and carried back to the pixels once.
+    """
+    import torch
+
+    linear = hasattr(model, "first")
+    with torch.no_grad():
+        start, end = (model.first(reference), model.first(images)) if linear else (reference, images)
+    # between -1 and 1, where the weights add up to 2
+    nodes, weights = (torch.as_tensor(part).to(end) for part in np.polynomial.legendre.leggauss(steps))
+    nodes, weights = (nodes + 1) / 2, weights / 2
+    average = torch.zeros_like(end)
+    n = len(images)
+    for places in torch.arange(n * steps, device=end.device).split(batch):  # all nodes of a row before the next row
+        rows, node = places // steps, places % steps
+        along = start + nodes[node].reshape(-1, *[1] * (end.dim() - 1)) * (end[rows] - start)
+        slope = _gradient(model.rest if linear else model, along, targets[rows], weights[node])
+        average.index_add_(0, rows, slope)
+    if not linear:
+        return average
+    with torch.enable_grad():
+        pixels = images.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad((model.first(pixels) * average).sum(), pixels)
+    return slope
 
 
 def _completeness_error(model, images, reference, targets, contribution) -> float:

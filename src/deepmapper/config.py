@@ -1,6 +1,6 @@
 """What a run is made of: three plain dataclasses, standard library only.
 
-Fields and defaults are those of the published DeepMapper; `weight_decay` and `baseline` are ours.
+Fields and defaults are those of the published DeepMapper; those from `weight_decay` on are ours.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ ATTENTION_METHODS = ("attention_rollout", "chefer")  # fit networks that show th
 ATTENTION_KINDS = ("vit_cct",)
 ATTRIBUTION_METHODS = (*GENERAL_METHODS, *ATTENTION_METHODS)
 BASELINES = ("zero", "mean")
+SCHEDULES = ("constant", "cosine")
+CLASS_WEIGHTS = ("none", "balanced")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass
@@ -93,6 +96,17 @@ class DeepMapperConfig:
         The network and the augmentation.
     seed
         Pass t uses ``seed + t``, for everything.
+    schedule
+        "constant", or "cosine": the learning rate falls to zero over `epochs` along half a cosine.
+    clip_norm
+        Longest gradient that a step follows, longer ones are shortened to it; 0 for no bound.
+    class_weights
+        "none", or "balanced": every class counts the same in the loss.
+    precision
+        "float32", or "bfloat16" where torch's autocast uses it in training; quicker on processors made for it.
+    weight_average
+        Share of the running average of the weights that every epoch keeps; validated and kept is the average. 0 for
+        none.
     """
 
     n_passes: int = 30
@@ -119,6 +133,11 @@ class DeepMapperConfig:
     seed: int = 0
     weight_decay: float = 0.0
     baseline: str = "zero"
+    schedule: str = "constant"
+    clip_norm: float = 0.0
+    class_weights: str = "none"
+    precision: str = "float32"
+    weight_average: float = 0.0
 
     def effective_max_tries(self) -> int:
         """Passes that may be trained at most, rejected ones included."""
@@ -217,6 +236,7 @@ def _range_faults(c: DeepMapperConfig) -> list[str]:
         "buffer",
         "min_delta",
         "weight_decay",
+        "clip_norm",
         "seed",
         "augment.gaussian_noise_std",
         "backbone.img_size",
@@ -235,5 +255,12 @@ def _range_faults(c: DeepMapperConfig) -> list[str]:
             f"attribution={c.attribution!r} does not fit backbone.kind={c.backbone.kind!r}, which shows no attention: "
             f"expected one of {', '.join(GENERAL_METHODS)}, or backbone.kind={' or '.join(ATTENTION_KINDS)}"
         )
-    need(c.baseline in BASELINES, "baseline", "one of " + ", ".join(BASELINES))
+    for name, known in (
+        ("baseline", BASELINES),
+        ("schedule", SCHEDULES),
+        ("class_weights", CLASS_WEIGHTS),
+        ("precision", PRECISIONS),
+    ):
+        need(getattr(c, name) in known, name, "one of " + ", ".join(known))
+    need(0 <= c.weight_average < 1, "weight_average", "a share from 0 to less than 1")
     return faults

@@ -17,18 +17,20 @@ import scipy.sparse as sp
 from . import backbones
 from .config import BackboneSpec, DeepMapperConfig
 from .errors import InputError
-from .splits import check_class_sizes, hold_out
+from .splits import check_class_sizes, draw_out_of_bag, draw_validation, spares_validation
 from .store import whole_file
 from .transform import inverse_permutation, permutation
 
 if TYPE_CHECKING:
     import torch
 
+    from ._images import Images
+
 # Above this, the quadrature of integrated gradients is too coarse for the contributions to be what they are called.
 COMPLETENESS_BOUND = 0.05
 _PERMUTATIONS = 999
-# what each draw of a pass is for; the second word of its seed
-_OUT_OF_BAG, _VALIDATION, _REFERENCE, _LABELS, _ATTRIBUTED = range(5)
+# what each draw of a pass is for; the second word of its seed, after those of the splits
+_REFERENCE, _LABELS, _ATTRIBUTED = range(2, 5)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ class PassResult:
         (n out-of-bag, C) predicted probabilities.
     weights
         The network's state, by name.
+    control_labels, control_accuracy, control_probability
+        Of a control on few samples (`controls.train_control`): (labelings, n) further permuted labels of its samples,
+        and for each, as means over passes, the out-of-bag accuracy and the probability of the right class. Else empty.
     """
 
     seed: int
@@ -94,6 +99,9 @@ class PassResult:
     out_of_bag_rows: np.ndarray
     out_of_bag_probability: np.ndarray
     weights: dict[str, np.ndarray] = field(repr=False)
+    control_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
+    control_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
+    control_probability: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def save(self, path: str | Path) -> None:
         """Write all of it to an .npz without pickles; the file appears whole or not at all."""
@@ -196,7 +204,7 @@ def train_pass(
     y = y[rows]
     groups = None if groups is None else groups[rows]
     if permute_labels:
-        y = _permuted(y, groups, np.random.default_rng([seed, _LABELS]))
+        y = shuffle_labels(y, groups, np.random.default_rng([seed, _LABELS]))
     train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
     where = training.device()
     with training.seeded(seed):
@@ -238,28 +246,26 @@ def pass_settings(config: DeepMapperConfig) -> dict:
 def draw_split(
     y: np.ndarray, config: DeepMapperConfig, seed: int, groups: np.ndarray | None, classes: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw training, validation (empty without early stopping) and out-of-bag rows, stratified by class."""
+    """Draw training, validation and out-of-bag rows, stratified by class.
+
+    There is no validation without early stopping, and where samples are too few (`splits.spares_validation`).
+    """
+    validated = config.early_stop and spares_validation(y, groups)
     parts = (
-        "one each to train, validate and judge out of bag"
-        if config.early_stop
-        else "one each to train and judge out of bag"
+        "one each to train, validate and judge out of bag" if validated else "one each to train and judge out of bag"
     )
-    check_class_sizes(y, 3 if config.early_stop else 2, parts, classes)
-    kept, out_of_bag = hold_out(y, config.test_size, [seed, _OUT_OF_BAG], groups, classes)
-    if not config.early_stop:
+    check_class_sizes(y, 3 if validated else 2, parts, classes)
+    kept, out_of_bag = draw_out_of_bag(y, config.test_size, seed, groups, classes)
+    if not validated:
         return kept, kept[:0], out_of_bag
-    inner = None if groups is None else groups[kept]
-    train, validation = hold_out(y[kept], config.val_size, [seed, _VALIDATION], inner, classes)
-    return kept[train], kept[validation], out_of_bag
+    train, validation = draw_validation(y, kept, config.val_size, seed, groups, classes)
+    return train, validation, out_of_bag
 
 
-def image_maker(
-    X, config: DeepMapperConfig, seed: int, where: torch.device, rows: np.ndarray | None = None
-) -> Callable[[np.ndarray], torch.Tensor]:
-    """Return a function from row numbers to images in the arrangement of `seed`.
+def image_maker(X, config: DeepMapperConfig, seed: int, where: torch.device, rows: np.ndarray | None = None) -> Images:
+    """Return what makes images from row numbers in the arrangement of `seed`.
 
-    The images, (batch, in_chans, side, side) float32 on `where`, are made a batch at a time: the values that are there
-    are scattered to their pixels, the rest stays zero.
+    The images, (batch, in_chans, side, side) float32 on `where`, are made a batch at a time.
 
     Parameters
     ----------
@@ -274,24 +280,12 @@ def image_maker(
     rows
         Rows of `X` that the numbers count within; None for all.
     """
-    import torch
+    from ._images import Images
 
     n_features = X.shape[1]
     side = backbones.resolve_side(config.backbone, n_features, config.buffer)
-    pixel = np.asarray(inverse_permutation(arrangement(config, seed, n_features)))
-    sparse = sp.issparse(X)
-
-    def images(numbers: np.ndarray) -> torch.Tensor:
-        values = X[numbers if rows is None else rows[numbers]]
-        flat = np.zeros((len(numbers), side * side), dtype=np.float32)
-        if sparse:
-            flat[np.repeat(np.arange(len(numbers)), np.diff(values.indptr)), pixel[values.indices]] = values.data
-        else:
-            flat[:, pixel] = values
-        one = torch.from_numpy(flat.reshape(-1, 1, side, side)).to(where)
-        return one.expand(-1, config.backbone.in_chans, -1, -1)
-
-    return images
+    pixel = np.asarray(inverse_permutation(arrangement(config, seed, n_features)), dtype=np.int32)
+    return Images(X, pixel, side, config.backbone.in_chans, where, rows)
 
 
 def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[int]:
@@ -325,7 +319,7 @@ def _sized(config: DeepMapperConfig, n_features: int) -> BackboneSpec:
     return BackboneSpec(**{**vars(config.backbone), "img_size": side})
 
 
-def _permuted(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+def shuffle_labels(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
     """Shuffle labels: freely; within groups that hold several classes; between groups where each holds one."""
     if groups is None:
         return rng.permutation(y)
@@ -359,12 +353,11 @@ def _attribute(model, images, y, train, out_of_bag, config, seed, n_features, n_
     from .attribution import attribute
 
     chosen = _spread(out_of_bag, y, config.attribution_samples, np.random.default_rng([seed, _ATTRIBUTED]))
-    baseline = _mean_image(images, train, config.batch_size) if config.baseline == "mean" else None
+    baseline = images.mean(train) if config.baseline == "mean" else None
     found = attribute(
         model, images(chosen), y[chosen], config.attribution, baseline, config.ig_steps, config.ig_internal_batch
     )
-    pixel = np.asarray(inverse_permutation(arrangement(config, seed, n_features)))
-    size, slope = np.abs(found.contribution[:, pixel]), found.slope[:, pixel]
+    size, slope = np.abs(found.contribution[:, images.pixel]), found.slope[:, images.pixel]
     # the chosen are spread over the classes; the overall importance weights classes as they occur out of bag
     share = np.bincount(y[out_of_bag], minlength=n_classes) / len(out_of_bag)
     class_size = np.full((n_classes, n_features), np.nan, dtype=np.float32)
@@ -394,9 +387,3 @@ def _spread(rows: np.ndarray, y: np.ndarray, most: int, rng: np.random.Generator
         members = np.flatnonzero(y[rows] == code)
         turn[members] = np.arange(len(members))
     return np.sort(rows[np.argsort(turn, kind="stable")[:most]])
-
-
-def _mean_image(images, rows: np.ndarray, batch_size: int):
-    """Average image of `rows`, summed in float64, a batch at a time."""
-    total = sum(images(rows[i : i + batch_size]).double().sum(0) for i in range(0, len(rows), batch_size))
-    return (total / len(rows)).float()

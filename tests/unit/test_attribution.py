@@ -1,5 +1,7 @@
 """Attributions against what they must be: closed forms on the linear model, completeness elsewhere."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -191,3 +193,36 @@ def test_targets_may_be_a_tensor_or_a_list(images, targets):
     expected = attribute(network(), images, targets, "saliency").contribution
     for kind in (targets.tolist(), torch.from_numpy(targets.copy())):
         np.testing.assert_array_equal(attribute(network(), images, kind, "saliency").contribution, expected)
+
+
+class Opaque(torch.nn.Module):
+    """A network that does not say what of it is linear."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images):
+        return self.model(images)
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp", "cnn_small"])
+def test_the_path_may_be_followed_behind_the_linear_layer(images, targets, kind):
+    baseline = torch.full((1, SIDE, SIDE), 0.3)
+    through, behind = (
+        attribute(model, images, targets, "integrated_gradients", baseline, ig_steps=9, ig_internal_batch=7)
+        for model in (Opaque(network(kind)), network(kind))
+    )
+    np.testing.assert_allclose(behind.contribution, through.contribution, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(behind.slope, through.slope, rtol=1e-4, atol=1e-6)
+
+
+def test_the_path_by_hand(images, targets):
+    """Three nodes of Gauss and Legendre between baseline and image."""
+    model, expected = network("cnn"), torch.zeros_like(images)
+    for place, weight in ((-math.sqrt(3 / 5), 5 / 9), (0.0, 8 / 9), (math.sqrt(3 / 5), 5 / 9)):
+        along = ((1 + place) / 2 * images).requires_grad_()
+        score = model(along)[torch.arange(20), torch.from_numpy(targets)].sum()
+        expected += weight / 2 * torch.autograd.grad(score, along)[0]
+    found = attribute(model, images, targets, "integrated_gradients", ig_steps=3)
+    np.testing.assert_allclose(found.slope, expected.flatten(1).numpy(), rtol=1e-4, atol=1e-6)

@@ -148,3 +148,28 @@ def test_the_side_holds_features_and_extra_pixels():
     assert resolve_side(BackboneSpec(img_size=20), 30, buffer=7) == 20
     with pytest.raises(InputError, match="img_size=6: 30 features and 7 extra pixels need a side of at least 7"):
         resolve_side(BackboneSpec(img_size=6), 30, buffer=7)
+
+
+def test_the_gates_of_cnn_small_by_hand():
+    """A pixel that tells classes apart, one as wide that does not, a narrow one, and one that never varies."""
+    model = made("cnn_small", 4)
+    spread, evidence = torch.tensor([[4.0, 4.0], [1.0, 0.0]]), torch.tensor([[0.9, 0.0], [0.5, 1.0]])
+    model.prime(spread, evidence)
+    gates = np.array([[0.9 / 8**0.5, 0.05 / 8**0.5], [0.5, 0.0]])
+    np.testing.assert_allclose(model.gates, gates * 10 / np.linalg.norm(gates * spread.numpy()), rtol=1e-5)
+
+
+def test_the_scale_of_the_values_does_not_matter_to_cnn_small():
+    model, spread, evidence = made("cnn_small", 9), 0.1 + torch.rand(3, 3), torch.rand(3, 3)
+    images, scores = torch.rand(4, 1, 3, 3), []
+    for scale in (1, 1000):
+        model.prime(scale * spread, evidence)
+        with torch.no_grad():
+            scores.append(model(scale * images))
+    torch.testing.assert_close(scores[0], scores[1], rtol=1e-4, atol=1e-5)
+
+
+def test_pixels_that_do_not_vary_leave_cnn_small_without_a_say():
+    model = made("cnn_small", 9)
+    model.prime(torch.zeros(3, 3), torch.ones(3, 3))
+    assert not model.gates.any()

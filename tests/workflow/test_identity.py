@@ -53,6 +53,9 @@ def test_library_config_is_what_it_seems(finished):
         ig_internal_batch=64,
         weight_decay=0.01,
         baseline="mean",
+        test_size=0.2,
+        val_size=0.1,
+        weight_average=0.8,
         backbone=BackboneSpec("mlp"),
     )
     assert library_config(finished, "mlp") == expected
