@@ -1,0 +1,38 @@
+"""What the benchmarks share: a labelled matrix, and a model with the workflow's defaults."""
+
+from pathlib import Path
+
+import numpy as np
+
+from deepmapper import io, settings
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "resources/demo/matrix/pbmc68k_reduced.h5ad"
+
+
+def add_matrix(parser):
+    """Add the options that `read` takes; the demo's matrix is the default."""
+    parser.add_argument("--matrix", type=Path, default=DEMO)
+    parser.add_argument("--label", default="bulk_labels")
+    parser.add_argument("--exclude", nargs="*", default=[])
+
+
+def read(options):
+    """Values, label codes and classes; a matrix other than the demo's is taken for counts, log1p CP10k."""
+    data = io.load_h5ad(options.matrix, options.label, normalize=False)
+    X = data.X if options.matrix.resolve() == DEMO.resolve() else io.normalize_matrix(data.X, "log1p_cp10k")
+    labels = np.array(data.label_names, dtype=object)[data.y]
+    kept = ~np.isin(labels, options.exclude)
+    codes, classes = io.encode_labels(labels[kept])
+    return X[kept], codes, classes
+
+
+def configuration(name, passes=1, epochs=None, **training):
+    """The workflow's defaults for a kind of network; with `epochs`, exactly so many, validated as always."""
+    schema = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    if epochs:
+        training |= {"epochs": epochs, "min_epochs": epochs}
+    chosen = {"matrix": {"path": "x.h5ad"}, "labels": {"column": "y"}, "models": {name: training}}
+    config = settings.to_config(settings.model_settings(settings.validate_config(chosen, schema), name))
+    config.n_passes = passes
+    return config
