@@ -12,7 +12,9 @@ pytestmark = pytest.mark.workflow
 
 
 def write(directory, adata) -> None:
-    adata.write_h5ad(directory.folder / "matrix.h5ad")
+    path = directory.folder / "matrix.h5ad"
+    path.unlink()  # a new file: a process that another thread just forked may still hold the lock of the old one
+    adata.write_h5ad(path)
 
 
 def written_as_table(directory, matrix, name: str, separator: str, labels: pd.Series) -> None:
