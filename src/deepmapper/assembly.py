@@ -3,8 +3,8 @@
 The contigs are the same in every run and with any number of threads. Trinity itself is not so. With several threads
 its Inchworm makes other stretches of words each time: here the first phase gets one thread, and the second one, which
 assembles each cluster of reads by itself, runs as many clusters side by side as there are threads. And its very last
-step, which joins alike paths of a cluster, chooses by the memory addresses of objects: here contigs are taken before
-it, and the screen for novelty drops those that another one contains.
+step, which joins alike paths of a cluster, ends differently from run to run: here contigs are taken before it,
+and the screen for novelty drops those that another one contains.
 """
 
 from __future__ import annotations
