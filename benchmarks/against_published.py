@@ -27,6 +27,7 @@ def main():
     parser.add_argument("--matrix", type=Path, required=True)
     parser.add_argument("--label", required=True)
     parser.add_argument("--exclude", nargs="*", default=[])
+    parser.add_argument("--normalization", default="log1p_cp10k")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=1, help="runs of each, by turns")
     parser.add_argument("--threads", type=int, default=1)
@@ -64,7 +65,7 @@ def write(options, path):
     import numpy as np
     from common import read
 
-    X, y, _ = read(options)
+    X, y, *_ = read(options)
     X = X.tocsr()
     np.savez(path, data=X.data.astype(np.float32), indices=X.indices, indptr=X.indptr, shape=X.shape, y=y)
     return X.shape

@@ -15,16 +15,18 @@ def add_matrix(parser):
     parser.add_argument("--matrix", type=Path, default=DEMO)
     parser.add_argument("--label", default="bulk_labels")
     parser.add_argument("--exclude", nargs="*", default=[])
+    parser.add_argument("--normalization", default="log1p_cp10k", help="of a matrix other than the demo's")
 
 
 def read(options):
-    """Values, label codes and classes; a matrix other than the demo's is taken for counts, log1p CP10k."""
+    """Values, label codes, classes, names of the features; a matrix other than the demo's is taken for counts."""
     data = io.load_h5ad(options.matrix, options.label, normalize=False)
-    X = data.X if options.matrix.resolve() == DEMO.resolve() else io.normalize_matrix(data.X, "log1p_cp10k")
+    demo = options.matrix.resolve() == DEMO.resolve()
+    X = data.X if demo else io.normalize_matrix(data.X, options.normalization)
     labels = np.array(data.label_names, dtype=object)[data.y]
     kept = ~np.isin(labels, options.exclude)
     codes, classes = io.encode_labels(labels[kept])
-    return X[kept], codes, classes
+    return X[kept], codes, classes, data.var_names
 
 
 def configuration(name, passes=1, epochs=None, **training):

@@ -5,7 +5,8 @@ Every one has `embed` (images to the vector that its last layer reads) and `head
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +16,14 @@ from torch import Tensor, nn
 
 from .errors import InputError
 
+# Most places a side that the first convolution of cnn_small leaves, whatever the size of the image.
+_GRID = 16
+# Pixels of equal variance that the gates of cnn_small should leave.
+_EFFECTIVE = 500
+# What the gates take evidence and correlation ratio for, at least: no pixel that varies is shut out.
+_LEAST_EVIDENCE, _LEAST_RATIO = 0.05, 0.03
+# Share of pixels in use above which it does not pay to leave the others aside.
+_NEARLY_ALL = 0.8
 # (batch, channels, side, side); of networks with `takes_sparse` also (batch, side * side), the values that are not zero
 Pixels: TypeAlias = Tensor | sp.csr_matrix
 
@@ -23,7 +32,7 @@ class _SparseProduct(torch.autograd.Function):
     """Sparse images times dense weights. Costs what the values that are not zero cost; a fixed order of additions."""
 
     @staticmethod
-    def forward(ctx, weight: Tensor, images: sp.csr_matrix) -> Tensor:
+    def forward(ctx, weight: Tensor, images: sp.csr_matrix | sp.coo_matrix) -> Tensor:
         ctx.images = images
         return torch.from_numpy(images @ weight.detach().numpy())
 
@@ -33,21 +42,41 @@ class _SparseProduct(torch.autograd.Function):
 
 
 class PixelLayer(nn.Module):
-    """A fully connected layer on flat images, dense or sparse, drawn as torch draws its own.
+    """A fully connected layer on flat images, dense or sparse, drawn as torch draws its own, times `scale`.
 
-    Its weight is (pixels, out), the other way round than torch's: what a sparse image touches lies together.
+    Its weight is (pixels, out), the other way round than torch's: what a sparse image touches lies together. A small
+    `scale` leaves little of the draw in what is learnt: pixels that tell nothing keep the weights they start with.
     """
 
-    def __init__(self, pixels: int, out: int):
+    def __init__(self, pixels: int, out: int, scale: float = 1.0):
         super().__init__()
         bound = pixels**-0.5
-        self.weight = nn.Parameter(torch.empty(pixels, out).uniform_(-bound, bound))
+        self.weight = nn.Parameter(torch.empty(pixels, out).uniform_(-scale * bound, scale * bound))
         self.bias = nn.Parameter(torch.empty(out).uniform_(-bound, bound))
+        self._used: Tensor | None = None
 
-    def forward(self, images: Pixels) -> Tensor:
+    def forward(self, images: Pixels | sp.coo_matrix) -> Tensor:
         """Map (..., pixels), or (batch, pixels) of sparse values, to (..., out)."""
-        dense = isinstance(images, Tensor)
-        return (images @ self.weight if dense else _SparseProduct.apply(self.weight, images)) + self.bias
+        if isinstance(images, Tensor):
+            return (images if self._used is None else images[..., self._used]) @ self.weight + self.bias
+        if self._used is not None:
+            # a value of a pixel left aside is zero: wherever it is added, it adds nothing
+            shape = (images.shape[0], len(self._used))
+            images = sp.csr_matrix((images.data, self._place[images.indices], images.indptr), shape=shape)
+        return _SparseProduct.apply(self.weight, images) + self.bias
+
+    @contextmanager
+    def only(self, used: Tensor) -> Iterator[None]:
+        """Leave aside the weights of all pixels but `used`, (k,) numbers; the others have to be zero meanwhile."""
+        whole, self._used = self.weight.detach(), used
+        self._place = np.zeros(len(whole), dtype=np.int32)
+        self._place[used.cpu().numpy()] = np.arange(len(used))
+        self.weight = nn.Parameter(whole[used])
+        try:
+            yield
+        finally:
+            whole[used] = self.weight.detach()
+            self.weight, self._used = nn.Parameter(whole), None
 
 
 class Network(nn.Module):
@@ -59,7 +88,7 @@ class Network(nn.Module):
     body: nn.Module
     head: nn.Module
     takes_sparse = False  # whether the values that are not zero are enough, (batch, side * side)
-    prime: Callable[[Tensor, Tensor], None] | None = None  # defined by networks that start from the training samples
+    prime: Callable[[Tensor, Tensor, Tensor], None] | None = None  # of networks that start from the training samples
 
     def embed(self, images: Tensor) -> Tensor:
         """Map (batch, channels, side, side) to (batch, d), what the last layer reads."""
@@ -68,6 +97,10 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images to (batch, num_classes) scores before softmax."""
         return self.head(self.embed(images))
+
+    def training_weights(self) -> AbstractContextManager[None]:
+        """Where training happens: a network may leave weights aside there that cannot matter."""
+        return nullcontext()
 
     def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
         """What training lowers: the mean cross-entropy of the scores.
@@ -144,8 +177,8 @@ class CnnSmall(Network):
 
     Every pixel is scaled by a gate that the training samples set (`prime`) and training leaves alone. The fully
     connected layer sees which pixel is which, the convolutions add what neighbours of this arrangement say together;
-    nothing is averaged over positions. The first convolution's kernel is as wide as its stride, so it is one product
-    per patch, and both views begin with a product that costs no more than the values that are not zero.
+    nothing is averaged over positions. A convolution's kernel is as wide as its stride, so each is one product per
+    patch, and both views begin with a product that costs no more than the values that are not zero.
 
     `width`: channels of the convolutions; `hidden`: units of the fully connected layer; `dropout`: of both.
     """
@@ -160,19 +193,15 @@ class CnnSmall(Network):
         _check(width=width, hidden=hidden)
         _check_dropout(dropout)
         self.side, self.hidden = side, hidden
-        self.stem = min(max(4, -(-side // 24)), side)  # at most 24 × 24 places are left, whatever the side
+        self.stem = min(max(4, -(-side // _GRID)), side)
         self.grid = -(-side // self.stem)
+        row, column = np.divmod(np.arange(side * side, dtype=np.int32), np.int32(side))
+        self._patch = row // self.stem * self.grid + column // self.stem  # of every pixel, and its place therein
+        self._place = row % self.stem * self.stem + column % self.stem
         self.register_buffer("gates", torch.ones(side, side))
-        self.patches = PixelLayer(in_chans * self.stem**2, width)
-        self.whole = PixelLayer(in_chans * side * side, hidden)
-        self.local = nn.Sequential(
-            nn.ReLU(),
-            nn.Conv2d(width, width, kernel_size=3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, kernel_size=3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Flatten(),
-        )
+        self.patches = PixelLayer(in_chans * self.stem**2, width, scale=0.1)
+        self.whole = PixelLayer(in_chans * side * side, hidden, scale=0.1)
+        self.local = nn.ModuleList(nn.Linear(4 * width, width) for _ in range(2))
         self.dropout = nn.Dropout(dropout)
         left = -(-self.grid // 4)
         self.head = nn.Linear(width * left * left + hidden, num_classes)
@@ -195,27 +224,52 @@ class CnnSmall(Network):
         """Map images to what convolutions and fully connected layer say, side by side."""
         return self._after(self.first(images))
 
-    def prime(self, spread: Tensor, evidence: Tensor) -> None:
+    def prime(self, spread: Tensor, ratio: Tensor, evidence: Tensor) -> None:
         """Set the gates from the training samples.
 
-        A pixel's gate is its evidence, not taken below 0.05, over its standard deviation to the power of 3/4: between
-        values as they are and standardised ones. One that never varies has a gate of 0. All gates together are scaled
-        so that the variances behind them add up to 100, whatever the number of pixels and the scale of the values:
-        steps of one length then suit every data set.
+        A gate is e · r^t / s^(1 - t): e the pixel's evidence, not taken below 0.05, r its correlation ratio with the
+        classes, not below 0.03, s its standard deviation. With t = 0 pixels are standardised, with t = 1 they keep
+        their values and are weighed by what they tell. It is the smallest t from 0 to 1 at which the images weigh no
+        more pixels than 500 of equal variance would (`effective_number`): where few pixels carry evidence none has to
+        be held back, where thousands do the small ones would drown the rest in their noise. A pixel that never varies
+        has a gate of 0. All gates together are scaled so that the variances behind them add up to 100, whatever the
+        number of pixels and the scale of the values: steps of one length then suit every data set.
 
         Parameters
         ----------
         spread
             (side, side) standard deviation of every pixel over the training samples.
-        evidence
-            (side, side) how far its difference between classes can be trusted, from 0 to 1 (`_images.evidence`).
+        ratio, evidence
+            (side, side) how much of its variation lies between classes, and how far that can be trusted; both from 0
+            to 1 (`_images.Images.statistics`).
         """
-        gates = torch.where(spread > 1e-6, evidence.clamp_min(0.05) / spread.clamp_min(1e-6) ** 0.75, 0.0)
-        self.gates.copy_(gates * (10 / (gates * spread).norm().clamp_min(1e-6)))
+        varies = spread > 1e-6
+        if not varies.any():
+            self.gates.zero_()
+            return
+        s, r, e = (values[varies].cpu().double() for values in (spread, ratio, evidence))
+        r, e = r.clamp_min(_LEAST_RATIO), e.clamp_min(_LEAST_EVIDENCE)
+        low, high = 0.0, 1.0  # t is between them; more of it leaves fewer pixels
+        if effective_number((e * s**low) ** 2) <= _EFFECTIVE:
+            high = low
+        for _ in range(20):
+            middle = (low + high) / 2
+            enough = effective_number((e * r**middle * s**middle) ** 2) > _EFFECTIVE
+            low, high = (middle, high) if enough else (low, middle)
+        gates = e * r**high / s ** (1 - high)
+        gates = gates * (10 / (gates * s).norm())
+        self.gates.copy_(torch.zeros_like(self.gates).masked_scatter(varies, gates.to(self.gates)))
+
+    def training_weights(self) -> AbstractContextManager[None]:
+        """Leave the weights of pixels with a gate of 0 aside: half of them and more in counts of single cells."""
+        used = torch.nonzero(self.gates.flatten()).flatten()
+        return self.whole.only(used) if len(used) < _NEARLY_ALL * self.gates.numel() else nullcontext()
 
     def _after(self, seen: Tensor) -> Tensor:
         whole, places = seen[:, : self.hidden], seen[:, self.hidden :].reshape(len(seen), self.grid, self.grid, -1)
-        return self.dropout(torch.cat([self.local(places.permute(0, 3, 1, 2)), whole.relu()], dim=1))
+        for convolution in self.local:
+            places = convolution(_quartered(places.relu()))
+        return self.dropout(torch.cat([places.relu().flatten(1), whole.relu()], dim=1))
 
     def _cut(self, images: Tensor) -> Tensor:
         """Cut (batch, channels, side, side) into patches, (batch, grid * grid, channels * stem * stem)."""
@@ -223,14 +277,24 @@ class CnnSmall(Network):
         padded = nn.functional.pad(images, (0, beyond, 0, beyond)) if beyond else images
         return nn.functional.pixel_unshuffle(padded, self.stem).flatten(2).transpose(1, 2)
 
-    def _cut_sparse(self, images: sp.csr_matrix) -> sp.csr_matrix:
+    def _cut_sparse(self, images: sp.csr_matrix) -> sp.coo_matrix:
         """The same of sparse images: (batch * grid * grid, stem * stem)."""
-        row, column = np.divmod(images.indices, self.side)
-        patch = row // self.stem * self.grid + column // self.stem
-        place = row % self.stem * self.stem + column % self.stem
-        sample = np.repeat(np.arange(images.shape[0]), np.diff(images.indptr))
+        before = np.arange(images.shape[0], dtype=np.int32) * self.grid**2
+        patch = np.repeat(before, np.diff(images.indptr)) + self._patch[images.indices]
         shape = (images.shape[0] * self.grid**2, self.stem**2)
-        return sp.csr_matrix((images.data, (sample * self.grid**2 + patch, place)), shape=shape)
+        return sp.coo_matrix((images.data, (patch, self._place[images.indices])), shape=shape)
+
+
+def _quartered(places: Tensor) -> Tensor:
+    """Lay every 2 × 2 places of (batch, height, width, channels) behind one another; an odd last one is met by 0."""
+    height, width = places.shape[1:3]
+    places = nn.functional.pad(places, (0, 0, 0, width % 2, 0, height % 2))
+    return places.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).transpose(2, 3).flatten(3)
+
+
+def effective_number(variances: Tensor) -> float:
+    """How many equal variances would be spread as widely as these: (Σ v)² / Σ v² (Kish 1965)."""
+    return float(variances.sum() ** 2 / (variances**2).sum())
 
 
 class Cnn(Network):

@@ -1,6 +1,8 @@
 """What a script does around its work: its threads, its log, and one clear message when its input is at fault."""
 
+import json
 import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -56,3 +58,56 @@ def test_any_other_failure_shows_where_it_happened(rule, capsys, error):
     for text in (log_of(rule), capsys.readouterr().err):
         assert text.startswith("Traceback")
         assert text.rstrip().endswith(f"{type(error).__name__}: {error}")
+
+
+# A pass in a process of its own, as a script of the workflow makes it; prints what the process really has.
+PASS = '''
+import json, os, sys
+from types import SimpleNamespace
+from deepmapper.jobs import job
+
+def seconds(task):
+    """Time on the processor of one thread of this process."""
+    fields = open(f"/proc/self/task/{task}/stat").read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+threads = int(sys.argv[1])
+with job(SimpleNamespace(threads=threads, log=[sys.argv[2]], rule="train_pass")):
+    import torch
+    torch.set_num_threads(threads)
+    import numba, numpy as np
+    from deepmapper.config import DeepMapperConfig
+    from deepmapper.passes import train_pass
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    X = (rng.gamma(1.0, 1.0, (300, 900)) + (np.arange(900) < 30 * y[:, None])).astype(np.float32)
+    config = DeepMapperConfig(epochs=3, early_stop=False, attribution_samples=8, ig_steps=8)
+    train_pass(X, y, ("a", "b", "c"), config, 0)
+    torch.rand(1500, 1500) @ torch.rand(1500, 1500)
+    np.random.rand(1500, 1500) @ np.random.rand(1500, 1500)
+    import threadpoolctl
+    pools = {pool["user_api"] + " " + pool["prefix"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+    found = {
+        "torch": torch.get_num_threads(), "numba": numba.get_num_threads(), "pools": pools,
+        "seconds": sorted(map(seconds, os.listdir("/proc/self/task"))), "policy": os.environ["OMP_WAIT_POLICY"],
+    }
+print(json.dumps(found))
+'''
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads the threads of a process as Linux shows them")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_real_process_of_a_pass_has_its_threads_and_no_more(tmp_path, threads):
+    """However many its environment allows. Threads that torch keeps asleep do not count: they take no core."""
+    environment = {name: value for name, value in os.environ.items() if name not in (*THREADS, "OMP_WAIT_POLICY")}
+    environment["OMP_NUM_THREADS"] = "4"
+    done = subprocess.run(
+        [sys.executable, "-c", PASS, str(threads), str(tmp_path / "log")],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert found["torch"] == found["numba"] == threads
+    assert found["pools"] and set(found["pools"].values()) == {threads}
+    assert found["policy"] == "PASSIVE"
+    working = [spent for spent in found["seconds"] if spent > 0.05 * sum(found["seconds"])]
+    assert 1 <= len(working) <= 1 + (threads - 1) * len(found["pools"])

@@ -340,7 +340,7 @@ def test_the_values_that_are_not_zero_are_enough(kind, side):
     if kind == "linear":
         torch.nn.init.normal_(model.head.weight)
     if model.prime is not None:
-        model.prime(torch.rand(side, side), torch.rand(side, side))
+        model.prime(*torch.rand(3, side, side))
     images = torch.rand(6, 1, side, side) * (torch.rand(6, 1, side, side) < 0.2)
     images[3] = 0
     slopes = []
