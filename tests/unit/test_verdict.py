@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from deepmapper import verdict
 from deepmapper.controls import count_labelings, draw_labelings
@@ -124,3 +125,86 @@ def test_a_class_that_is_larger_is_the_reference(told):
 def test_no_accepted_pass_no_ranking(told):
     found = told(right=2, min_accuracy=0.9)
     assert (found.signal, found.statement) == (False, "No pass of 3 was accepted; there is no ranking.")
+
+
+# ---- many samples ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(hand_made):
+    """Give a function that judges passes of these accuracies beside controls of those; the largest class has half."""
+
+    def judge(accuracies, controls, *, majority=0.5, p=0.001, min_accuracy=0.0):
+        passes = [hand_made(i, a, majority_accuracy=majority, permutation_p=p) for i, a in enumerate(accuracies)]
+        made = [hand_made(1000 + i, a, permuted=True) for i, a in enumerate(controls)]
+        return verdict.of_many(accumulate_passes(passes, 2, min_accuracy), made)
+
+    return judge
+
+
+def test_signal_is_beyond_the_spread_of_the_controls(many):
+    """Mean 0.5 and standard deviation 0.1 of five controls: p = P(t of 4 > 0.3 / (0.1 √1.2))."""
+    found = many([0.7, 0.8, 0.9], 0.5 + 0.1 * np.array([-1, -1, 0, 1, 1]))
+    assert found.signal is True
+    assert found.p_value == pytest.approx(stats.t.sf(0.3 / (0.1 * 1.2**0.5), 4))
+    assert found.statement == (
+        "Signal: the median out-of-bag accuracy of 3 passes, 0.800, is above what needs no signal (largest class "
+        "0.500, shuffled labels 0.500, best of 5 control passes 0.600), p = 0.026."
+    )
+
+
+def test_above_all_controls_but_within_chance_cannot_be_told(many):
+    """Five controls, of which the best is often beaten by the next."""
+    found = many([0.62] * 3, [0.4, 0.45, 0.5, 0.55, 0.6])
+    assert found.signal is None and found.p_value > 0.05
+    assert found.statement.startswith("It cannot be told whether there is signal: the median out-of-bag accuracy")
+    assert (
+        "raise" not in found.statement
+        and "n_permuted" in found.statement
+        and "a lead, not a finding" in found.statement
+    )
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "controls", "majority"), [(0.6, [0.4, 0.45, 0.7], 0.5), (0.79, [0.5] * 4, 0.8), (0.5, [0.3, 0.3], 0.5)]
+)
+def test_what_is_not_above_a_reference_is_no_signal(many, accuracy, controls, majority):
+    found = many([accuracy] * 3, controls, majority=majority)
+    assert found.signal is False
+    assert "not to be read" in found.statement
+
+
+def test_one_lucky_control_among_many_does_not_hide_signal(many):
+    controls = [*np.linspace(0.4, 0.6, 19), 0.7]
+    assert many([0.68] * 3, controls).signal is True
+    assert many([0.6] * 3, controls).signal is False
+
+
+def test_choosing_the_best_passes_makes_no_signal(many):
+    """Of nine passes that guess, the two that got lucky pass `min_accuracy`."""
+    accuracies = [0.4, 0.42, 0.45, 0.48, 0.5, 0.5, 0.52, 0.66, 0.7]
+    assert many(accuracies, [0.45, 0.5, 0.55, 0.5], min_accuracy=0.6).signal is False
+
+
+@pytest.mark.parametrize(("p", "signal"), [(0.001, True), (0.02, True), (0.04, None)])
+def test_without_controls_to_compare_the_passes_own_tests_decide(many, p, signal):
+    found = many([0.7] * 3, [], p=p)
+    assert (found.signal, found.p_value) == (signal, 2 * p)
+    assert "no control pass was trained" in found.statement
+
+
+def test_controls_that_all_reach_the_same_are_no_reason_to_fail(many):
+    assert many([0.7] * 3, [0.5] * 4).signal is True
+    assert many([0.5] * 3, [0.5] * 4).signal is False
+
+
+def test_pure_noise_is_seldom_called_signal(many):
+    """Passes on one labeling share its luck: by donors of 0.12, each pass's own of 0.1; controls draw both anew."""
+    rng = np.random.default_rng(0)
+    called = {5: 0, 20: 0}
+    for _ in range(400):
+        luck, controls = rng.normal(0, 0.12), 0.5 + rng.normal(0, 0.12, 20) + rng.normal(0, 0.1, 20)
+        accuracies = (0.5 + luck + rng.normal(0, 0.1, 10)).clip(0, 1)
+        for n in called:
+            called[n] += many(accuracies, controls[:n].clip(0, 1)).signal is True
+    assert called[5] <= 20 and called[20] <= 20
