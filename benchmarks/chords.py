@@ -2,6 +2,7 @@
 
     python benchmarks/chords.py recovery --seeds 20    # pair, triplet, programs, mixed: ranking, held-out accuracy
     python benchmarks/chords.py nulls --seeds 200      # shuffled labels, and true main effects without any chord
+    python benchmarks/chords.py networks --seeds 3     # accuracy of networks that read the chords as pixels
     python benchmarks/chords.py speed                  # beside one plain product in numpy, each in its own process
 
 Data are planted anew for every seed (`deepmapper.planted`; `--preset full` has 2,000 cells × 5,000 genes). A quarter of
@@ -23,18 +24,22 @@ SPEED = ("numpy", "scan", "screen")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["recovery", "nulls", "speed", "measure"])
+    parser.add_argument("part", choices=["recovery", "nulls", "networks", "speed", "measure"])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--preset", default="full", choices=["full", "half", "small"])
     parser.add_argument("--only", nargs="+", help="labels or nulls to run; all of them if left out")
+    parser.add_argument("--models", nargs="+", default=["cnn_small", "mlp", "linear"], help="of the networks part")
+    parser.add_argument("--passes", type=int, default=3, help="of the networks part")
     parser.add_argument("--permutations", type=int, default=39)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cells", type=int, default=1500, help="of the speed part")
     parser.add_argument("--genes", type=int, nargs="+", default=[5000], help="of the speed part")
+    parser.add_argument("--min-detected", type=float, default=0.05, help="of the speed part; 0 takes every gene seen")
     parser.add_argument("--methods", nargs="+", default=SPEED, help="of the speed part")
     options = parser.parse_args()
-    {"recovery": recovery, "nulls": nulls, "speed": speed, "measure": measure}[options.part](options)
+    parts = {"recovery": recovery, "nulls": nulls, "networks": networks, "speed": speed, "measure": measure}
+    parts[options.part](options)
 
 
 def recovery(options):
@@ -142,6 +147,50 @@ def null_labels(null, planted, seed):
     return planted.codes(null)[0], {}
 
 
+def networks(options):
+    """Accuracy on the cells held out, of single passes and of their average, with and without chords to read."""
+    import torch
+    from common import configuration
+
+    from deepmapper import evaluate
+    from deepmapper.chord_findings import append_chords
+    from deepmapper.chords import group_chords, screen_pairs
+    from deepmapper.passes import train_pass
+    from deepmapper.planted import plant
+    from deepmapper.splits import split_off_test
+    from deepmapper.store import DEVELOPMENT, TEST, Features
+
+    torch.set_num_threads(options.threads)
+    print("label seed model chords pass ensemble".replace(" ", "\t"))
+    for label in options.only or ("pair", "programs"):
+        for seed in range(options.first_seed, options.first_seed + options.seeds):
+            planted = plant(options.preset, seed)
+            X, (y, classes) = planted.log_normalised(), planted.codes(label)
+            split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
+            split[split_off_test(y, 0.25, seed)[1]] = TEST
+            plain = Features(X, y, classes, tuple(planted.names), tuple(planted.obs.index), split)
+            screen = screen_pairs(
+                X, y, rows=plain.development, permutations=options.permutations, seed=seed, threads=options.threads
+            )
+            for features in (plain, append_chords(plain, group_chords(X, screen))):
+                for name in options.models:
+                    said = []
+                    for turn in range(options.passes):
+                        result = train_pass(
+                            features.X,
+                            y,
+                            classes,
+                            configuration(name),
+                            turn,
+                            rows=features.development,
+                            n_chords=len(features.chords),
+                        )
+                        said.append(evaluate.predict(result, features.X, features.test))
+                    right = [(one.argmax(1) == y[features.test]).mean() for one in [*said, np.mean(said, 0)]]
+                    cells = [label, seed, name, len(features.chords), f"{np.mean(right[:-1]):.3f}", f"{right[-1]:.3f}"]
+                    print(*cells, sep="\t", flush=True)
+
+
 def speed(options):
     """Time and peak memory, each method in a process of its own; the matrix is made before the clock starts."""
     print("method cells genes screened threads permutations seconds cpu_seconds peak_mb before_mb".replace(" ", "\t"))
@@ -149,7 +198,7 @@ def speed(options):
         for method in options.methods:
             command = [sys.executable, __file__, "measure", "--methods", method, "--genes", str(genes)]
             command += ["--cells", str(options.cells), "--threads", str(options.threads)]
-            command += ["--permutations", str(options.permutations)]
+            command += ["--permutations", str(options.permutations), "--min-detected", str(options.min_detected)]
             result = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             print(*json.loads(result.splitlines()[-1]), sep="\t", flush=True)
 
@@ -165,10 +214,11 @@ def measure(options):
     genes, method = options.genes[0], options.methods[0]
     planted = plant(Design(cells=options.cells, genes=genes, depth=0.6 * genes), 0)
     X, y = planted.log_normalised(), planted.codes("pair")[0]
-    X = X[:, X.getnnz(0) >= 0.05 * len(y)] if method != "screen" else X
+    seen = X.getnnz(0) >= max(options.min_detected * len(y), 1)
+    X = X[:, seen] if method != "screen" else X
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start, cpu = time.perf_counter(), time.process_time()
-    with threadpool_limits(options.threads):
+    with threadpool_limits(options.threads if method == "numpy" else 1):
         if method == "numpy":
             Z = X.toarray()
             Z = (Z - Z.mean(0)) / Z.std(0)
@@ -176,20 +226,21 @@ def measure(options):
         elif method == "scan":
             contrast = _contrasts.make_contrasts(y, np.full((len(y), 2), 0.5), permutations=0)[0]
             columns = contrast.columns(X, 3.0).hold(512, 256)
-            _screen.scan_pairs(columns, contrast.residuals, contrast.weight, 512, 1000)
+            _screen.scan_pairs(columns, contrast.residuals, contrast.weight, 512, 1000, workers=options.threads)
         else:
-            chords.screen_pairs(X, y, permutations=options.permutations)
+            chords.screen_pairs(
+                X, y, permutations=options.permutations, min_detected=options.min_detected, threads=options.threads
+            )
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     draws = options.permutations if method == "screen" else 0
-    screened = int((X.getnnz(0) >= 0.05 * len(y)).sum())
     print(
         json.dumps(
             [
                 method,
                 len(y),
                 genes,
-                screened,
+                int(seen.sum()),
                 options.threads,
                 draws,
                 round(seconds, 2),

@@ -169,6 +169,16 @@ class Chord:
         return self.side_features[side] if side < self.order else ()
 
 
+# Columns of tables whose names say more than those of the fields.
+PROOF_NAMES = {
+    "auc": "auc_chord",
+    "auc_low": "auc_chord_low",
+    "auc_high": "auc_chord_high",
+    "single": "best_member",
+    "auc_single": "auc_best_member",
+}
+
+
 @dataclass(frozen=True)
 class ChordProof:
     """How well a chord tells classes of samples that the screen never saw.
@@ -216,8 +226,9 @@ class ChordProof:
     auc_by_class: tuple[tuple[str, float, float, float], ...]
 
     def record(self) -> dict[str, float | str]:
-        """Return the numbers as a flat record, those by class as ``auc[C]`` and ``synergy[C]``."""
-        flat = {k: v for k, v in self.__dict__.items() if k not in ("chord", "class_name", "auc_by_class")}
+        """Return the numbers as a flat record, named as in tables; those by class ``auc[C]`` and ``synergy[C]``."""
+        beside = ("chord", "class_name", "auc_by_class")
+        flat = {PROOF_NAMES.get(k, k): v for k, v in self.__dict__.items() if k not in beside}
         for name, auc, additive, single in self.auc_by_class:
             flat |= {f"auc[{name}]": auc, f"synergy[{name}]": auc - max(additive, single, 0.5)}
         return flat

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._main_effects import draw_strata
 from ._screen import Columns, make_columns
-from .errors import InputError
+from .errors import CannotScreen
 
 _PERMUTE = 104  # second word of the seed of the permutations, apart from those of other draws
 _LEAST_ROWS = 10  # with fewer samples that could be of either class, nothing is left to explain
@@ -95,14 +95,14 @@ def check_exchangeable(y: np.ndarray, groups: np.ndarray | None, level: float) -
 
     Raises
     ------
-    InputError
+    CannotScreen
         If no group holds two classes and the groups' signs have fewer arrangements than `level` asks for.
     """
     if groups is None:
         return
     codes = np.unique(groups)
     if all(len(np.unique(y[groups == group])) == 1 for group in codes) and 2.0 ** (len(codes) - 1) < 1 / level:
-        raise InputError(
+        raise CannotScreen(
             f"{len(codes)} groups, each of a single class, can be exchanged in {2 ** (len(codes) - 1)} ways, and no "
             f"product could reach the level {level:g}. Add groups, or screen without groups, knowing that samples of "
             f"one group are then taken for independent."

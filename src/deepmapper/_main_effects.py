@@ -14,7 +14,7 @@ import scipy.sparse as sp
 _FOLDS, _ASSIGN = 5, 103  # second word of the seed of the folds, apart from those of other draws
 _SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)
 _CURVED_UP_TO = 4  # classes up to which products of their linear predictors are tried as well as squares
-_PER_BIN, _MOST_BINS = 40, 20
+_PER_BIN, _MOST_BINS, _MOST_LEAVES = 40, 20, 128
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,42 @@ def draw_strata(probability: np.ndarray, batch: np.ndarray | None = None) -> np.
         _, place = np.unique(place, return_inverse=True)
         strata[rows[order]] = used + place
         used += int(place.max()) + 1
+    return strata
+
+
+def strata_of_vectors(probability: np.ndarray, batch: np.ndarray | None = None) -> np.ndarray:
+    """Divide samples into strata of near equal probability of every class, within batches where given.
+
+    Samples are halved again and again at the median of the class whose probability varies most among them.
+
+    Parameters
+    ----------
+    probability
+        (n, K) of all classes.
+    batch
+        (n,) codes, or None.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) codes, 0 .. strata - 1.
+    """
+    batch = np.zeros(len(probability), dtype=np.int64) if batch is None else batch
+    strata = np.zeros(len(probability), dtype=np.int64)
+    waiting = [np.flatnonzero(batch == code) for code in np.unique(batch)]
+    least = max(_PER_BIN, len(probability) // _MOST_LEAVES)
+    used = 0
+    while waiting:
+        rows = waiting.pop()
+        for code in np.argsort(-probability[rows].var(0), kind="stable"):
+            values = probability[rows, code]
+            low = values <= np.median(values)
+            if min(low.sum(), (~low).sum()) >= least:
+                waiting += [rows[low], rows[~low]]
+                break
+        else:
+            strata[rows] = used
+            used += 1
     return strata
 
 

@@ -2,14 +2,17 @@
 
 For a residual r and standardised features z, the score of the product of features j and k is ``sum_i r_i z_ij z_ik``:
 one entry of ``Z' diag(r) Z``. Over labels that are exchanged within strata its variance is close to a weighted sum of
-squares, which is one matrix product more for all residuals together. Where few samples of a class meet products with
-heavy tails, that variance is too small for some draws. So the few large scores are divided by the deviation that their
-own residuals show as well, and the smaller z stands (self-normalised sums have light tails whatever the data).
+squares about their mean; the sum alone, which is no smaller, is one matrix product more for all residuals together. The
+few scores that are large by it are looked at one by one, with the mean taken off. Where few samples of a class meet
+products with heavy tails, that variance is too small for some draws. So these scores are divided by the deviation that
+their own residuals show as well, and the smaller z stands (self-normalised sums have light tails whatever the data).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +123,16 @@ def spans(p: int, block: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + block, p)
 
 
-def scan_pairs(columns: Columns, residuals: np.ndarray, weight: np.ndarray, block: int, keep: int) -> Tally:
+def scan_pairs(
+    columns: Columns,
+    residuals: np.ndarray,
+    weight: np.ndarray,
+    block: int,
+    keep: int,
+    *,
+    device: str = "numpy",
+    workers: int = 1,
+) -> Tally:
     """Score every pair of features for every residual.
 
     Parameters
@@ -135,122 +147,157 @@ def scan_pairs(columns: Columns, residuals: np.ndarray, weight: np.ndarray, bloc
         Features at a time; changes nothing but memory and speed.
     keep
         How many of the strongest pairs to keep.
+    device
+        "numpy", or a device of torch that multiplies the blocks: "cuda". What is large is looked at by numpy.
+    workers
+        Threads among which the blocks are shared out. Each block is one thread's, so the result does not hang on them.
     """
     p = columns.X.shape[1]
-    total = float(weight.sum())
     tally = _empty_tally(len(residuals), p, 2, p * (p - 1) // 2)
-    for a, b in spans(p, block):
-        left = columns.block(a, b)
-        weighted, squared = left * weight[:, None], np.square(left) * weight[:, None]
-        for c, d in spans(p, block):
-            if d <= a:
-                continue
-            right = left if c == a else columns.block(c, d)
-            inverse = _inverse_deviation(weighted.T @ right, squared.T @ np.square(right), total)
-            if c == a:
-                inverse[np.tril_indices(b - a)] = 0
-            tally.tests += int(np.count_nonzero(inverse))
-            for i, residual in enumerate(residuals):
-                z = (left * residual[:, None]).T @ right
-                z *= inverse
-                places = _refine(z, left, right, residual, tally.floor)
-                if i == 0:
-                    _note_observed(tally, z, places, (a, c), keep)
-                else:
-                    _note_null(tally, z, places, i)
+
+    def score(place: tuple[int, int]):
+        left, right = (columns.block(start, min(start + block, p)) for start in place)
+        return _score_block(left, right, residuals, weight, tally.floor, place[0] == place[1], device)
+
+    places = [(a, c) for a in range(0, p, block) for c in range(a, p, block)]
+    for place, scored in zip(places, _shared_out(score, places, workers), strict=True):
+        _note(tally, scored, place, keep)
     _cut(tally, keep)
     return tally
 
 
-def scan_triplets(columns: Columns, residuals: np.ndarray, weight: np.ndarray, keep: int) -> Tally:
+def scan_triplets(
+    columns: Columns, residuals: np.ndarray, weight: np.ndarray, keep: int, *, device: str = "numpy", workers: int = 1
+) -> Tally:
     """Score every triplet of the features; the rest as in `scan_pairs`. Time grows with the third power."""
     p = columns.X.shape[1]
     everything = columns.block(0, p)
-    squares = np.square(everything)
-    total = float(weight.sum())
     tally = _empty_tally(len(residuals), p, 3, p * (p - 1) * (p - 2) // 6)
-    for j in range(p - 2):
-        first, rest, rest_squares = everything[:, [j]], everything[:, j + 1 :], squares[:, j + 1 :]
-        weighted, squared = rest * (first * weight[:, None]), rest_squares * (first**2 * weight[:, None])
-        inverse = _inverse_deviation(weighted.T @ rest, squared.T @ rest_squares, total)
-        inverse[np.tril_indices(p - j - 1)] = 0
-        tally.tests += int(np.count_nonzero(inverse))
-        for i, residual in enumerate(residuals):
-            left = rest * first
-            z = (left * residual[:, None]).T @ rest
-            z *= inverse
-            places = _refine(z, left, rest, residual, tally.floor)
-            if i == 0:
-                _note_observed(tally, z, places, (j + 1, j + 1), keep, first=j)
-            else:
-                _note_null(tally, z, places, i)
+
+    def score(first: int):
+        rest = everything[:, first + 1 :]
+        return _score_block(rest * everything[:, [first]], rest, residuals, weight, tally.floor, True, device)
+
+    for first, scored in enumerate(_shared_out(score, range(p - 2), workers)):
+        _note(tally, scored, (first + 1, first + 1), keep, first)
     _cut(tally, keep)
     return tally
+
+
+def _shared_out(work: Callable, items: Sequence, workers: int) -> Iterator:
+    """Do the work on every item, by so many threads at once; results in the order of the items."""
+    if workers == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque = deque()
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > 2 * workers:  # no more results are held than are soon asked for
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _score_block(left, right, residuals, weight, floor: float, within: bool, device: str):
+    """Score the products of two blocks for every residual; `within` one block, those above the diagonal alone.
+
+    Returns
+    -------
+    tuple
+        Z for the labels as they are, (a, b); places where its size is beyond `floor`, (2, m); and for each other
+        residual the sizes beyond `floor`. Those beyond are refined, the others no larger than they should be.
+    """
+    scored = (_scored_by_numpy if device == "numpy" else _scored_by_torch)(
+        left, right, residuals, weight, floor, within, device
+    )
+    z, places = next(scored)
+    z[places] = _refined(left, right, places, residuals[0], weight)
+    still = np.abs(z[places]) > floor
+    null = [
+        np.abs(_refined(left, right, large, residual, weight))
+        for (_, large), residual in zip(scored, residuals[1:], strict=True)
+    ]
+    return z, np.array(places)[:, still], [sizes[sizes > floor] for sizes in null]
+
+
+def _scored_by_numpy(left, right, residuals, weight, floor: float, within: bool, device: str):
+    """Give z, not refined, of the labels as they are, and where it is beyond `floor`; of other residuals the places."""
+    deviation = (np.square(left) * weight[:, None]).T @ np.square(right)
+    silent = deviation <= _LEAST * float(weight.sum())
+    if within:
+        silent |= np.tri(*silent.shape, dtype=np.bool_)
+    np.sqrt(deviation, out=deviation)
+    deviation[silent] = np.inf
+    z = (left * residuals[0][:, None]).T @ right
+    z /= deviation
+    yield z, _places(np.abs(z) > floor)
+    deviation *= np.float32(max(floor, 1e-6))
+    for residual in residuals[1:]:
+        score = (left * residual[:, None]).T @ right
+        yield None, _places(np.abs(score, out=score) > deviation)
+
+
+def _places(large: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where a matrix holds; as np.nonzero, which is slower."""
+    return np.divmod(np.flatnonzero(large), large.shape[1])
+
+
+def _scored_by_torch(left, right, residuals, weight, floor: float, within: bool, device: str):
+    """Do as `_scored_by_numpy`, on a device of torch."""
+    import torch
+
+    left, right, residuals, weight = (
+        torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (left, right, residuals, weight)
+    )
+    inverse = (left.square() * weight[:, None]).T @ right.square()
+    silent = inverse <= _LEAST * float(weight.sum())
+    inverse = inverse.rsqrt_().masked_fill_(silent, 0)
+    if within:
+        inverse = inverse.triu_(1)
+    for i, residual in enumerate(residuals):
+        z = ((left * residual[:, None]).T @ right).mul_(inverse)
+        places = tuple(place.cpu().numpy() for place in torch.nonzero(z.abs() > floor, as_tuple=True))
+        yield (z.cpu().numpy() if i == 0 else None), places
 
 
 def score_products(left: np.ndarray, right: np.ndarray, residuals: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Z of every column of `left` times every column of `right`, all refined: (residuals, a, b); for a few columns."""
-    mean, square = (left * weight[:, None]).T @ right, (np.square(left) * weight[:, None]).T @ np.square(right)
-    inverse = _inverse_deviation(mean, square, float(weight.sum()))
-    scores = np.stack([((left * residual[:, None]).T @ right) * inverse for residual in residuals])
-    for z, residual in zip(scores, residuals, strict=True):
-        _refine(z, left, right, residual, 0.0)
-    return scores
+    shape = left.shape[1], right.shape[1]
+    places = tuple(np.indices(shape).reshape(2, -1))
+    return np.stack([_refined(left, right, places, residual, weight).reshape(shape) for residual in residuals])
 
 
 def score_places(values: np.ndarray, places: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Z, refined, of the products of the columns of `values` that each row of `places`, (m, 2 or 3), lists."""
     found = np.empty(len(places), dtype=np.float64)
-    step, total = max(1, _AT_ONCE // len(residual)), float(weight.sum())
-    for start in range(0, len(places), step):
-        part = places[start : start + step]
-        product = np.multiply.reduce([values[:, column] for column in part.T])
-        inverse = _inverse_deviation(weight @ product, weight @ np.square(product), total)
-        found[start : start + step] = _own(product, residual, (residual @ product) * inverse)
+    for start, stop in spans(len(places), max(1, _AT_ONCE // len(residual))):
+        product = np.multiply.reduce([values[:, column] for column in places[start:stop].T])
+        found[start:stop] = _z_of(product, residual, weight)
     return found
 
 
-def _inverse_deviation(mean: np.ndarray, square: np.ndarray, total: float) -> np.ndarray:
-    """1 over the deviation of the score, from the weighted sums of the product and of its square; 0 where it has none.
+def _refined(left, right, places, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Z of single products of a column of `left` and one of `right`, (m,), by their own variance and mean."""
+    rows, columns = places
+    found = np.empty(len(rows), dtype=np.float32)
+    for start, stop in spans(len(rows), max(1, _AT_ONCE // len(residual))):
+        product = left[:, rows[start:stop]] * right[:, columns[start:stop]]
+        found[start:stop] = _z_of(product, residual, weight)
+    return found
 
-    Works in both arrays.
+
+def _z_of(product: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Z of products, (n, m): by the variance of the weights, or by that of the residuals where it is larger.
+
+    0 where a product has next to no variance.
     """
-    np.square(mean, out=mean)
-    mean *= np.float32(1 / total)
-    square -= mean
-    silent = square <= _LEAST * total
-    np.sqrt(np.maximum(square, np.float32(1e-12), out=square), out=square)
-    np.divide(np.float32(1), square, out=square)
-    square[silent] = 0
-    return square
-
-
-def _refine(z: np.ndarray, left: np.ndarray, right: np.ndarray, residual: np.ndarray, floor: float) -> np.ndarray:
-    """Bring sizes of z beyond `floor` down, in place, to those by their own deviation, where that is larger.
-
-    Returns
-    -------
-    numpy.ndarray
-        (2, m) places of `z` whose size is still beyond `floor`.
-    """
-    large = z > floor
-    large |= z < -floor
-    rows, columns = np.nonzero(large)
-    step = max(1, _AT_ONCE // len(residual))
-    for start in range(0, len(rows), step):
-        places = rows[start : start + step], columns[start : start + step]
-        z[places] = _own(left[:, places[0]] * right[:, places[1]], residual, z[places])
-    still = np.abs(z[rows, columns]) > floor
-    return np.array([rows[still], columns[still]])
-
-
-def _own(product: np.ndarray, residual: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Give z, or the score over its own deviation where that is smaller; `product` is (n, m)."""
-    square = np.square(residual)
-    score, mean = residual @ product, square @ product
-    spread = square @ np.square(product) - np.square(mean) / max(float(square.sum()), 1e-30)
-    own = np.divide(score, np.sqrt(np.maximum(spread, 1e-12)))
-    return np.sign(score) * np.minimum(np.abs(z), np.abs(own))
+    score, square, total = residual @ product, np.square(product), float(weight.sum())
+    variance = weight @ square - np.square(weight @ product) / total
+    own = np.square(residual)
+    silent = variance <= _LEAST * total
+    spread = own @ square - np.square(own @ product) / max(float(own.sum()), 1e-30)
+    return np.where(silent, 0, score / np.sqrt(np.maximum(np.maximum(variance, spread), 1e-12)))
 
 
 def _empty_tally(n_residuals: int, p: int, width: int, tests: int) -> Tally:
@@ -266,10 +313,14 @@ def _empty_tally(n_residuals: int, p: int, width: int, tests: int) -> Tally:
     )
 
 
-def _note_null(tally: Tally, z: np.ndarray, places: np.ndarray, i: int) -> None:
-    sizes = np.abs(z[tuple(places)])
-    tally.largest[i] = max(tally.largest[i], float(sizes.max(initial=0)))
-    tally.null += _counted(sizes)
+def _note(tally: Tally, scored, start: tuple[int, int], keep: int, first: int | None = None) -> None:
+    """Take in what `_score_block` found of the blocks that begin at `start`, for triplets with feature `first`."""
+    z, places, null = scored
+    for i, sizes in enumerate(null, start=1):
+        tally.largest[i] = max(tally.largest[i], float(sizes.max(initial=0)))
+        tally.null += _counted(sizes)
+    tally.tests += int(np.count_nonzero(z))
+    _note_observed(tally, z, places, start, keep, first)
 
 
 def _note_observed(tally: Tally, z, places: np.ndarray, start: tuple[int, int], keep: int, first=None) -> None:

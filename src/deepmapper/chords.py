@@ -23,7 +23,7 @@ from ._chord_types import Chord, ChordProof, Pair, Screen, Triplet
 from ._contrasts import Contrast, check_exchangeable, make_contrasts
 from ._main_effects import fit_main_effects
 from ._screen import BIN, Tally, scan_pairs, scan_triplets, score_places
-from .errors import DeepMapperWarning, InputError
+from .errors import CannotScreen, DeepMapperWarning, InputError
 
 __all__ = [
     "Chord",
@@ -64,6 +64,7 @@ def screen_pairs(
     memory_mb: float = 256,
     seed: int = 0,
     threads: int | None = None,
+    device: str = "numpy",
 ) -> Screen:
     """Screen all pairs of features for products that tell a class beyond main effects.
 
@@ -97,17 +98,21 @@ def screen_pairs(
     seed
         Seed of folds and permutations.
     threads
-        Threads of the matrix products; None leaves the libraries' setting.
+        Threads among which blocks are shared out; the result is the same with any number. None leaves it to the
+        libraries how many work on a block.
+    device
+        What multiplies: "numpy", or a device of torch such as "cuda". Neither changes the result beyond rounding.
 
     Raises
     ------
     InputError
-        If sizes do not fit, permutations are too few for the level, groups too few to be exchanged, or fewer than two
-        features are detected often enough.
+        If sizes do not fit, or permutations are too few for the level.
+    CannotScreen
+        If groups are too few to be exchanged, or fewer than two features are detected often enough.
 
     Notes
     -----
-    Each class takes 3 + `permutations` matrix products of n × p × p / 2. Labels exchanged within strata of an estimated
+    Each class takes 2 + `permutations` matrix products of n × p × p / 2. Labels exchanged within strata of an estimated
     probability: Rosenbaum 1984, J. Am. Stat. Assoc. 79:565. The largest statistic under permutation: Westfall and Young
     1993, Resampling-Based Multiple Testing. Matrices larger than `memory_mb` never lie in memory in full.
     """
@@ -121,7 +126,7 @@ def screen_pairs(
     detected = X.getnnz(0) if sp.issparse(X) else np.count_nonzero(X, axis=0)
     features = np.flatnonzero(detected >= max(min_detected * len(rows), 1))
     if len(features) < 2:
-        raise InputError(
+        raise CannotScreen(
             f"{len(features)} of {X.shape[1]} features are detected in at least {min_detected:.0%} of {len(rows)} "
             f"samples: expected two or more to pair. Lower min_detected."
         )
@@ -132,7 +137,16 @@ def screen_pairs(
             y, effects.probability, design=design, groups=groups, permutations=permutations, seed=seed
         )
         tallies = [
-            scan_pairs(c.columns(X, clip).hold(block, memory_mb), c.residuals, c.weight, block, keep) for c in contrasts
+            scan_pairs(
+                c.columns(X, clip).hold(block, memory_mb),
+                c.residuals,
+                c.weight,
+                block,
+                keep,
+                device=device,
+                workers=_workers(threads, device),
+            )
+            for c in contrasts
         ]
         blank = Screen(
             features=features,
@@ -153,7 +167,13 @@ def screen_pairs(
 
 
 def screen_triplets(
-    X, screen: Screen, *, most_variable: int = 300, keep: int = 1000, threads: int | None = None
+    X,
+    screen: Screen,
+    *,
+    most_variable: int = 300,
+    keep: int = 1000,
+    threads: int | None = None,
+    device: str = "numpy",
 ) -> Screen:
     """Screen all triplets among the most variable features and the members of the strongest pairs.
 
@@ -166,7 +186,7 @@ def screen_triplets(
     most_variable
         How many features of the largest dispersion for their mean, chosen without the labels. Time grows with the third
         power of their number.
-    keep, threads
+    keep, threads, device
         As in `screen_pairs`.
 
     Returns
@@ -180,7 +200,17 @@ def screen_triplets(
     features = np.union1d(variable, np.array(paired[: 2 * most_variable], dtype=np.int64))
     X = X[:, features]
     with _limited(threads):
-        tallies = [scan_triplets(c.columns(X, screen.clip), c.residuals, c.weight, keep) for c in screen.contrasts]
+        tallies = [
+            scan_triplets(
+                c.columns(X, screen.clip),
+                c.residuals,
+                c.weight,
+                keep,
+                device=device,
+                workers=_workers(threads, device),
+            )
+            for c in screen.contrasts
+        ]
         return _conclude(replace(screen, features=features), X, tallies, Triplet, keep)
 
 
@@ -355,11 +385,16 @@ def _by_dispersion(X) -> np.ndarray:
 
 
 def _limited(threads: int | None) -> AbstractContextManager:
+    """Take the threads away from the libraries, where a number is given: the blocks are shared out among them."""
     if threads is None:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(threads)
+    return threadpool_limits(1)
+
+
+def _workers(threads: int | None, device: str) -> int:
+    return threads if threads is not None and device == "numpy" else 1
 
 
 def _names(names: Sequence[str] | None, count: int, prefix: str) -> tuple[str, ...]:

@@ -143,6 +143,30 @@ def test_sparse_dense_and_block_size_give_the_same(small):
     same(first, screened(planted, X, "programs", block=64, memory_mb=0))
 
 
+def test_the_number_of_threads_changes_nothing(small):
+    planted, X = small
+    first, again = (screened(planted, X, "programs", block=64, threads=threads) for threads in (1, 3))
+    assert first.found == again.found and first.candidates == again.candidates and first.tests == again.tests
+    np.testing.assert_array_equal(first.best, again.best)
+    np.testing.assert_array_equal(first.null_largest, again.null_largest)
+    first, again = (chords.screen_triplets(X, first, most_variable=20, threads=threads) for threads in (1, 3))
+    assert first.candidates == again.candidates
+
+
+def test_torch_multiplies_as_numpy_does(small):
+    planted, X = small
+    few = np.r_[planted.genes("program_1", "program_2"), 0:50]
+    X, names = X[:, few], [planted.names[i] for i in few]
+    y, classes = planted.codes("programs")
+    options = {"names": names, "classes": classes, "permutations": 19, "block": 32}
+    first, again = (chords.screen_pairs(X, y, device=device, **options) for device in ("numpy", "cpu"))
+    assert first.found and first.tests == again.tests
+    same(first, again)
+    options = {"most_variable": 20}
+    first, again = (chords.screen_triplets(X, first, **options, device=device) for device in ("numpy", "cpu"))
+    same(first, again)
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_other_draws(small):
     planted, X = small
     first, again = screened(planted, X, "pair"), screened(planted, X, "pair")
