@@ -1,0 +1,189 @@
+"""Kill a running analysis at random moments, again and again: its findings must come out as if nothing had been.
+
+    python benchmarks/kill_storm.py --kills 50            processes on this machine
+    python benchmarks/kill_storm.py --kills 20 --slurm    jobs of a cluster (bash benchmarks/one_node_slurm.sh start)
+
+At random: one worker, Snakemake alone (its workers live on), or both with ``kill -9``; on a cluster a job by
+``scancel``, the processes of a job, or Snakemake. Each time the same command is given again. In the end the findings
+must equal those of an undisturbed run byte for byte, no pass that was finished and recorded may have been trained
+again, and nothing half-written may lie in the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SETTINGS = {
+    "matrix": {"path": "matrix.h5ad"},
+    "labels": {"column": "state"},
+    "passes": {"n_passes": 20, "n_permuted": 5, "top_k": 6},
+    "training": {"epochs": 20, "min_epochs": 5, "patience": 5, "lr": 0.01, "ig_steps": 8},
+    "models": {"linear": {}},
+}
+ON_THIS_MACHINE = ("worker", "snakemake", "snakemake and workers")
+ON_CLUSTER = ("job (scancel)", "processes of a job", "snakemake")
+LONGEST = 25.0  # seconds until a kill at the latest, from the start of the command
+
+
+def main() -> None:
+    """Run undisturbed, run in the storm, compare."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50, help="kills in all (default: 50)")
+    parser.add_argument("--seed", type=int, default=0, help="of moments and victims (default: 0)")
+    parser.add_argument("--cores", type=int, default=2, help="cores of a run (default: 2)")
+    parser.add_argument("--slurm", action="store_true", help="run on the Slurm of this machine")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("storm"), help="where to work, emptied first (default: storm)"
+    )
+    options = parser.parse_args()
+    shutil.rmtree(options.folder, ignore_errors=True)
+    rng, again, runs = random.Random(options.seed), 0, 0
+    kills: Counter[str] = Counter()
+    calm = prepare(options.folder.resolve() / "calm")
+    finish(calm, ["--cores", str(options.cores)])
+    arguments = ["--workflow-profile", str(ROOT / "workflow/profiles/slurm")] if options.slurm else []
+    arguments += [] if options.slurm else ["--cores", str(options.cores)]
+    began = time.monotonic()
+    while kills.total() < options.kills:
+        runs += 1
+        folder = prepare(options.folder.resolve() / f"storm_{runs}")
+        kept: dict[Path, int] = {}
+        while True:
+            running = start(folder, arguments)
+            victim = strike(running, folder, rng, options.slurm) if kills.total() < options.kills else None
+            status = running.wait()
+            again += sum(path.stat().st_mtime_ns != kept[path] for path in kept if path.exists())
+            if victim is None and status == 0:
+                break
+            if victim is None:
+                raise SystemExit(f"failed with nothing killed, see {folder / 'said.txt'}")
+            kills[victim] += 1
+            kept = recorded_passes(folder)
+            print(f"{kills.total():3d} kills, last: {victim}; {len(kept)} passes finished", flush=True)
+        wrong = differences(calm / "results", folder / "results")
+        halves = [str(p) for p in (folder / "results").rglob("*") if p.name.endswith((".part", ".tmp"))]
+        print(
+            f"run {runs} is finished: {len(wrong)} files differ from the undisturbed run, {len(halves)} half-written",
+            flush=True,
+        )
+        if wrong or halves:
+            raise SystemExit("\n".join(wrong + halves))
+    print(f"{dict(kills)} in {runs} runs and {time.monotonic() - began:.0f} s; finished passes trained again: {again}")
+    if again:
+        raise SystemExit(1)
+
+
+def prepare(folder: Path) -> Path:
+    """Make a work folder: 60 cells × 400 genes of three states, and settings."""
+    import anndata
+    import pandas as pd
+
+    rng = np.random.default_rng(1)
+    state = np.repeat(["alpha", "beta", "gamma"], 20)
+    counts = rng.poisson(5, (60, 400)).astype(np.float32)
+    for code, name in enumerate(("alpha", "beta", "gamma")):
+        counts[state == name, 2 * code : 2 * code + 2] *= 4
+    (folder / "config").mkdir(parents=True)
+    obs = pd.DataFrame({"state": state}, index=[f"cell{i}" for i in range(60)])
+    anndata.AnnData(counts, obs, pd.DataFrame(index=[f"gene{i}" for i in range(400)])).write_h5ad(
+        folder / "matrix.h5ad"
+    )
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(SETTINGS))
+    return folder
+
+
+def start(folder: Path, arguments: list[str]) -> subprocess.Popen:
+    """Give the command, in a process group of its own."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
+    with (folder / "said.txt").open("a") as said:
+        return subprocess.Popen(command, cwd=folder, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def finish(folder: Path, arguments: list[str]) -> None:
+    """Give the command and wait for its success."""
+    if start(folder, arguments).wait():
+        raise SystemExit(f"the undisturbed run failed, see {folder / 'said.txt'}")
+
+
+def strike(running: subprocess.Popen, folder: Path, rng: random.Random, slurm: bool) -> str | None:
+    """Kill something at a random moment; say what, or None where all was done before."""
+    kind = rng.choice(ON_CLUSTER if slurm else ON_THIS_MACHINE)
+    until = time.monotonic() + rng.uniform(2, LONGEST * (4 if slurm else 1))
+    while time.monotonic() < until or not (kind.startswith("snakemake") or victims(folder, kind)):
+        if running.poll() is not None:
+            return None
+        time.sleep(0.05)
+    if kind == "job (scancel)":
+        subprocess.run(["scancel", rng.choice(victims(folder, kind))], check=False)
+        return kind
+    chosen = {
+        "snakemake": [running.pid],
+        "snakemake and workers": [running.pid, *map(int, victims(folder, "worker"))],
+    }.get(kind) or [int(rng.choice(victims(folder, kind)))]
+    for pid in chosen:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # it ended in this moment
+    return kind
+
+
+def victims(folder: Path, kind: str) -> list[str]:
+    """Numbers of the jobs in the queue, or of the processes that work in this folder below Snakemake."""
+    if kind == "job (scancel)":
+        asked = subprocess.run(["squeue", "--noheader", "--format=%A"], capture_output=True, text=True, check=False)
+        return asked.stdout.split()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            inside = (process / "cwd").resolve() == folder
+            if inside and b".snakemake/scripts/" in (process / "cmdline").read_bytes():
+                found.append(process.name)
+        except OSError:
+            continue  # it ended in this moment
+    return found
+
+
+def recorded_passes(folder: Path) -> dict[Path, int]:
+    """Passes that are there and not marked as in flight, with the time at which each was written."""
+    marks = folder / ".snakemake/incomplete"
+    unfinished = {path.name for path in marks.glob("*")} if marks.exists() else set()
+    found = {}
+    for path in (folder / "results/passes").rglob("*.npz"):
+        name = b64encode(str(path.relative_to(folder)).encode(), b"_-").decode()
+        recorded = (folder / ".snakemake/metadata" / name).exists()
+        if recorded and name not in unfinished:
+            found[path] = path.stat().st_mtime_ns
+    return found
+
+
+def differences(calm: Path, stormy: Path) -> list[str]:
+    """Files below `results` that are not the same in both, logs and benchmarks apart."""
+
+    def files(folder: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path.relative_to(folder).parts[0] not in ("logs", "benchmarks")
+        }
+
+    one, other = files(calm), files(stormy)
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+if __name__ == "__main__":
+    main()
