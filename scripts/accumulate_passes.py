@@ -3,7 +3,10 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    from deepmapper import findings, runner, verdict
+    import json
+    from pathlib import Path
+
+    from deepmapper import audit, findings, runner, verdict
     from deepmapper.passes import PassResult
     from deepmapper.splits import few_samples
     from deepmapper.store import open_features
@@ -15,18 +18,31 @@ with job(snakemake):
     found = runner.accumulate_passes(passes, top_k, min_accuracy, features.names)
     found.notes = runner.inert_notes(passes[0].config, features.n_features, top_k) + found.notes
     agreement = findings.agreement_table([p for p, good in zip(passes, found.accepted, strict=True) if good], top_k)
-    y, groups = features.y[features.development], None
-    if features.groups is not None:
-        groups = features.groups[features.development]
+    y = features.y[features.development]
+    groups, strata = (
+        None if codes is None else codes[features.development] for codes in (features.groups, features.strata)
+    )
     if few_samples(y):
-        told = verdict.of_few(found, passes, controls, y, groups)
+        told = verdict.of_few(found, passes, controls, y, groups, strata)
     else:
         told = verdict.of_many(found, controls)
     summary = findings.summarise(snakemake.wildcards.model, found, told, len(controls), agreement, top_k)
     summary |= {name: features.about[name] for name in ("scheme", "why")}
-    for line in (features.about["why"], *found.notes, summary["statement"]):
+    summary["convergence"] = json.loads(Path(snakemake.input.convergence).read_text())["statement"]
+    for name in ("significance", "stability"):
+        summary[name] = json.loads(Path(snakemake.input[name]).read_text())["statement"]
+    said = [summary["statement"], summary["convergence"], summary["significance"], summary["stability"]]
+    for line in (features.about["why"], *found.notes, *said):
         print(line)
-    findings.write_table(findings.feature_table(found), snakemake.output.features)
+    table = findings.add_chords(
+        findings.feature_table(found),
+        findings.read_table(snakemake.input.chord_features),
+        findings.read_table(snakemake.input.chords),
+    )
+    for added in (snakemake.input.significant, snakemake.input.stable):
+        table = findings.add_significance(table, findings.read_table(added))
+    table = audit.add_audit(table, findings.read_table(snakemake.input.audit))
+    findings.write_table(table, snakemake.output.features)
     findings.write_table(findings.pass_table(passes, controls, min_accuracy), snakemake.output.passes)
     findings.write_table(findings.history_table([*passes, *controls]), snakemake.output.history)
     findings.write_table(agreement, snakemake.output.agreement)

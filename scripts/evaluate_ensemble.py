@@ -10,6 +10,7 @@ with job(snakemake):
     import torch
 
     from deepmapper import accumulate, evaluate, findings
+    from deepmapper.confounders import accuracy_alone
     from deepmapper.passes import PassResult
     from deepmapper.store import open_features, whole_file
 
@@ -37,6 +38,11 @@ with job(snakemake):
     numbers, tables = findings.metrics(
         judged, snakemake.params.bins, snakemake.params.resamples, snakemake.params.split_seed, features.samples
     )
+    numbers["confounders"], numbers["confounders_accuracy"] = list(features.design_names), None
+    if features.design is not None:
+        numbers["confounders_accuracy"] = accuracy_alone(
+            features.design, features.y, train=features.development, test=features.test, groups=features.groups
+        )
     embedding = evaluate.embed_ensemble(passes, features.X, np.arange(len(features.y)))
     print(features.about["why"])
     print(f"accuracy {numbers['accuracy']} from {judged.n_passes} passes, {numbers['n_test']} samples judged")

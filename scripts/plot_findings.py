@@ -18,6 +18,15 @@ with job(snakemake):
     features, predictions = read_table(given.features), read_table(given.predictions)
     place = np.load(given.embedding, allow_pickle=False)
     plots.ranking(features, drawn.ranking, top, summary, f"{name}: ranking")
+    plots.importance_significance(
+        features,
+        drawn.importance_significance,
+        level=snakemake.params.level,
+        summary=summary,
+        title=f"{name}: importance and significance",
+    )
+    plots.importance_null(read_table(given.null), drawn.importance_null, title=f"{name}: features against shadows")
+    plots.audit(read_table(given.audit), drawn.audit, title=f"{name}: what filtering would have lost")
     plots.importance_heatmap(
         features, drawn.importance_heatmap, top, summary["classes"], summary, f"{name}: importance in each class"
     )
@@ -27,6 +36,12 @@ with job(snakemake):
     plots.learning_curves(read_table(given.history), drawn.learning_curves, f"{name}: learning curves")
     plots.accuracy_references(
         read_table(given.passes), drawn.accuracy_references, f"{name}: accuracy of each pass and its references"
+    )
+    plots.convergence(
+        read_table(given.curve),
+        drawn.convergence,
+        json.loads(Path(given.converged).read_text()),
+        f"{name}: how many passes are enough",
     )
     plots.agreement(read_table(given.agreement), drawn.agreement, f"{name}: agreement between passes")
     plots.embedding(

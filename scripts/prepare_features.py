@@ -14,4 +14,5 @@ with job(snakemake):
     for code, name in enumerate(features.classes):
         here = features.y == code
         print(f"{name}: {here.sum()} samples, {(here & (features.split == 1)).sum()} of them in the test split")
+    print(features.about["confounders"]["statement"], features.about["confounders"].get("null", ""))
     write_features(snakemake.output[0], features)

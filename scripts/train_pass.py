@@ -21,5 +21,7 @@ with job(snakemake):
         seed=int(snakemake.wildcards.seed),
         rows=features.development,
         groups=features.groups,
+        strata=features.strata,
+        n_chords=len(features.chords),
         tell=print,
     ).save(snakemake.output[0])

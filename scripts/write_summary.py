@@ -6,21 +6,52 @@ with job(snakemake):
     import json
     from pathlib import Path
 
+    import numpy as np
+
     from deepmapper.findings import read_table
-    from deepmapper.report import summary_page
-    from deepmapper.store import whole_file
+    from deepmapper.report import Model, summary_page
+    from deepmapper.store import open_features, whole_file
 
     def read(path):
         return json.loads(Path(path).read_text())
 
+    given = snakemake.input
+    features = open_features(given.features)
+    sizes = dict(zip(features.classes, np.bincount(features.y).tolist(), strict=True))
+    models = [
+        Model(
+            summary=read(summary),
+            metrics=read(metrics),
+            features=read_table(ranking),
+            audit=read_table(audit),
+            significance=read(significance),
+            stability=read(stability),
+            convergence=read(converged),
+            panel=read(panel),
+            reads_chords=read(summary)["model"] in snakemake.params.reading_chords,
+        )
+        for summary, metrics, ranking, audit, significance, stability, converged, panel in zip(
+            given.summaries,
+            given.metrics,
+            given.rankings,
+            given.audits,
+            given.significance,
+            given.stability,
+            given.converged,
+            given.panels,
+            strict=True,
+        )
+    ]
     page = summary_page(
-        data=snakemake.params.data,
-        models=read_table(snakemake.input.models),
-        summaries=[read(path) for path in snakemake.input.summaries],
-        metrics=[read(path) for path in snakemake.input.metrics],
-        baseline=read(snakemake.input.baseline),
-        features=[read_table(path) for path in snakemake.input.features],
-        chart=Path(snakemake.input.chart).read_text(),
+        data={**snakemake.params.data, "sizes": sizes},
+        models=models,
+        table=read_table(given.models),
+        baseline=read(given.baseline),
+        confounders=read(Path(given.features) / "confounders.json"),
+        screen=read(given.screen),
+        proof=read(given.proof),
+        chords=read_table(given.chords),
+        chart=Path(given.chart).read_text(),
     )
     with whole_file(snakemake.output[0]) as path:
         path.write_text(page)

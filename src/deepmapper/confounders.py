@@ -11,13 +11,17 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ._auc import auc, resamples
-from ._main_effects import assign_folds
+from ._main_effects import assign_folds, draw_strata, strata_of_vectors
 from .errors import DeepMapperWarning, InputError
 
 # What is computed when asked for by name, where the samples have no such column.
 COMPUTED = ("depth", "detected", "cell_cycle")
 _MOST_CATEGORIES = 50
 _BINS, _CONTROLS = 25, 50  # of expression, and control genes of a bin for each gene of a set
+_DRAWS = 200  # resamples behind the intervals of `judge_confounders`
+_LEAST_OF_A_KIND, _MOST_KINDS = 4, 64  # samples of each combination of values on average, and combinations at most
+_ALL = "all together"
+_SAID = {"detected": "the number of detected features alone names", _ALL: "together they name"}
 _CONTROL, _ALONE = 107, 108  # second words of the seeds of control genes and folds, apart from those of other draws
 
 # Genes of the S and G2/M phases: human symbols of today for those of Tirosh et al. 2016, Science 352:189.
@@ -278,19 +282,9 @@ def judge_alone(
     seed
         Seed of folds and resamples.
     """
-    from sklearn.linear_model import LogisticRegression
-
     n_classes = int(y.max()) + 1
     counts = np.bincount(y, minlength=n_classes)
-    values = np.hstack([design.values, design.values**2])
-    probability = np.tile(counts / len(y), (len(y), 1))
-    if design.names:
-        folds = assign_folds(y, groups, seed + _ALONE)
-        for fold in np.unique(folds):
-            train = folds != fold
-            model = LogisticRegression(max_iter=1000).fit(values[train], y[train])
-            probability[~train] = 0
-            probability[np.ix_(~train, model.classes_)] = model.predict_proba(values[~train])
+    probability = _propensity(design.values, y, groups, seed + _ALONE)
     named = probability.argmax(1)
     area = _macro_auc(probability, y)
     drawn = [_macro_auc(probability[rows], y[rows]) for rows in resamples(len(y), groups, draws, [seed, _ALONE])]
@@ -306,6 +300,155 @@ def judge_alone(
         macro_auc_low=float(low),
         macro_auc_high=float(high),
     )
+
+
+def judge_confounders(
+    columns: pd.DataFrame,
+    adjusted: Sequence[str],
+    y: np.ndarray,
+    *,
+    groups: np.ndarray | None = None,
+    seed: int = 0,
+) -> dict:
+    """Say how well confounders tell the classes, each alone and those adjusted for together: for confounders.json.
+
+    Parameters
+    ----------
+    columns
+        One row a sample, those that are judged; one column a confounder, adjusted for or only to be looked at.
+    adjusted
+        Names of the columns that are adjusted for.
+    y, groups, seed
+        As in `judge_alone`.
+
+    Returns
+    -------
+    dict
+        ``adjusted`` (names), ``alone`` (one record a column, and "all together" where several are adjusted for) and
+        ``statement``, a sentence or two for people.
+    """
+    asked = {str(name): [name] for name in columns}
+    if len(adjusted) > 1:
+        asked[_ALL] = list(adjusted)
+    records = []
+    for label, names in asked.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeepMapperWarning)  # a column of one value tells nothing, and is told so
+            design = make_design(columns[names])
+        alone = judge_alone(design, y, groups=groups, draws=_DRAWS, seed=seed)
+        numbers = {
+            name: value if np.isfinite(value) else None
+            for name, value in vars(alone).items()
+            if name not in ("names", "n")
+        }
+        records.append({"confounder": label, "adjusted": set(names) <= set(adjusted), "n": alone.n, **numbers})
+    return {"adjusted": [*map(str, adjusted)], "alone": records, "statement": _statement(records, adjusted)}
+
+
+def _statement(records: Sequence[dict], adjusted: Sequence[str]) -> str:
+    """Say first what was adjusted for, then how well it (or depth, where nothing was) tells the classes."""
+    if not records:
+        return "Nothing was adjusted for, and no confounder could be computed from values that are not counts."
+    first, told = "Nothing was adjusted for.", list(records)
+    if adjusted:
+        first = f"Adjusted for {', '.join(map(str, adjusted))}."
+        told = [record for record in records if record["adjusted"]][-1:]  # all together, where they are several
+    said = [f"{_SAID.get(one['confounder'], one['confounder'] + ' alone names')} the class right in" for one in told]
+    shares = [f"{one['accuracy']:.2f}" for one in told]
+    second = " and ".join(f"{who} {share}" for who, share in zip(said, shares, strict=True))
+    return f"{first} {second[0].upper()}{second[1:]} of {told[0]['n']} samples (largest class " + (
+        f"{told[0]['majority_accuracy']:.2f})."
+    )
+
+
+def accuracy_alone(
+    design: np.ndarray, y: np.ndarray, *, train: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None
+) -> float:
+    """Share of samples whose class confounders alone name: fitted on `train` rows, judged on `test` rows.
+
+    Where there are no test rows, out of fold on the `train` rows (folds keep `groups` whole).
+    """
+    if not len(test):
+        inner = None if groups is None else groups[train]
+        return float((_propensity(design[train], y[train], inner, _ALONE).argmax(1) == y[train]).mean())
+    values = _with_squares(design)
+    return float((_fit(values[train], y[train]).predict(values[test]) == y[test]).mean())
+
+
+def draw_null_strata(
+    design: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, *, seed: int = 0
+) -> tuple[np.ndarray | None, str]:
+    """Divide samples into strata within which confounders leave labels exchangeable, for null passes.
+
+    Where confounders take few different values together, every combination is a stratum. Else samples are divided by
+    the class probabilities that the confounders and their squares alone give them, out of fold. Strata lie within
+    groups.
+
+    Parameters
+    ----------
+    design
+        (n, q) confounders.
+    y
+        (n,) class codes.
+    groups
+        (n,) codes, or None.
+    seed
+        Seed of the folds.
+
+    Returns
+    -------
+    tuple
+        (n,) codes from 0, or None where confounders cannot be held; and a sentence that says what was done.
+
+    Notes
+    -----
+    Rosenbaum 1984, J. Am. Stat. Assoc. 79:565: labels permuted within strata of the propensity score.
+    """
+    if groups is not None and all(len(np.unique(y[groups == group])) == 1 for group in np.unique(groups)):
+        return None, (
+            "Every group holds a single class: null passes exchange whole groups, and cannot hold the confounders."
+        )
+    whole = np.zeros(len(y), dtype=np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
+    kinds = np.unique(np.round(design, 6), axis=0, return_inverse=True)[1].ravel()
+    if kinds.max() < min(len(y) // _LEAST_OF_A_KIND, _MOST_KINDS):
+        strata = np.unique(np.column_stack([whole, kinds]), axis=0, return_inverse=True)[1].ravel()
+        how = f"{strata.max() + 1} strata of equal confounders"
+    else:
+        probability = _propensity(design, y, groups, seed + _ALONE)
+        strata = (
+            draw_strata(probability[:, 1], groups)
+            if len(probability[0]) == 2
+            else strata_of_vectors(probability, groups)
+        )
+        how = f"{strata.max() + 1} strata in which the confounders make the classes about equally probable"
+    if strata.max() == whole.max():
+        return None, f"{len(y)} samples are too few to be divided by confounders: null passes do not hold them."
+    return strata, f"Null passes permute labels within {how}."
+
+
+def _propensity(values: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    """Give out-of-fold class probabilities of confounders and their squares, (n, K)."""
+    n_classes = int(y.max()) + 1
+    probability = np.tile(np.bincount(y, minlength=n_classes) / len(y), (len(y), 1))
+    if not values.shape[1]:
+        return probability
+    values, folds = _with_squares(values), assign_folds(y, groups, seed)
+    for fold in np.unique(folds):
+        train = folds != fold
+        model = _fit(values[train], y[train])
+        probability[~train] = 0
+        probability[np.ix_(~train, model.classes_)] = model.predict_proba(values[~train])
+    return probability
+
+
+def _fit(values: np.ndarray, y: np.ndarray):
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(max_iter=1000).fit(values, y)
+
+
+def _with_squares(values: np.ndarray) -> np.ndarray:
+    return np.hstack([values, values**2])
 
 
 def _macro_auc(probability: np.ndarray, y: np.ndarray) -> float:

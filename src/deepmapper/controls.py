@@ -30,13 +30,15 @@ def train_control(
     *,
     rows: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+    n_chords: int = 0,
     tell: Callable[[str], None] = lambda line: None,
 ) -> PassResult:
     """Train pass `seed` on permuted labels; on few samples, further passes on further labelings as well.
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, tell
+    X, y, classes, config, seed, rows, groups, strata, n_chords, tell
         As in `passes.train_pass`.
 
     Returns
@@ -44,19 +46,32 @@ def train_control(
     PassResult
         With `control_labels` and what follows from them where samples are few (`splits.few_samples`).
     """
-    control = train_pass(X, y, classes, config, seed, rows=rows, groups=groups, permute_labels=True, tell=tell)
+    control = train_pass(
+        X,
+        y,
+        classes,
+        config,
+        seed,
+        rows=rows,
+        groups=groups,
+        strata=strata,
+        n_chords=n_chords,
+        permute_labels=True,
+        tell=tell,
+    )
     rows = np.arange(X.shape[0]) if rows is None else rows
     if not few_samples(y[rows]):
         return control
     # importances of a control are not read: the cheapest attribution will do
     plain = replace(config, attribution="saliency", attribution_samples=1, baseline="zero")
-    labelings = draw_labelings(y[rows], None if groups is None else groups[rows], seed)
+    within, strata_within = (None if codes is None else codes[rows] for codes in (groups, strata))
+    labelings = draw_labelings(y[rows], within, seed, strata_within)
     accuracy, probability = np.zeros(len(labelings)), np.zeros(len(labelings))
     for i, labels in enumerate(labelings):
         relabelled = y.copy()
         relabelled[rows] = labels
         for turn in range(PASSES):
-            result = train_pass(X, relabelled, classes, plain, seed + turn, rows=rows, groups=groups)
+            result = train_pass(X, relabelled, classes, plain, seed + turn, rows=rows, groups=groups, n_chords=n_chords)
             accuracy[i] += result.accuracy / PASSES
             probability[i] += mean_probability(result, labels) / PASSES
         tell(
@@ -75,31 +90,33 @@ def mean_probability(result: PassResult, y: np.ndarray) -> float:
     return float(result.out_of_bag_probability[np.arange(len(rows)), y[rows]].mean())
 
 
-def draw_labelings(y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+def draw_labelings(y: np.ndarray, groups: np.ndarray | None, seed: int, strata: np.ndarray | None = None) -> np.ndarray:
     """Permuted labels for control `seed`, (at most `LABELINGS`, n): all different, none like the true ones.
 
     Where there are at most 1000, controls of consecutive seeds take them in turn, and together all before any twice.
     """
-    possible = count_labelings(y, groups)
+    possible = count_labelings(y, groups, strata)
     if possible <= _LISTED:
-        others = _distinct(y, groups, possible - 1, np.random.default_rng(_LABELINGS))
+        others = _distinct(y, groups, strata, possible - 1, np.random.default_rng(_LABELINGS))
         turns = (seed * LABELINGS + np.arange(min(LABELINGS, len(others)))) % max(len(others), 1)
         return others[turns]
-    return _distinct(y, groups, LABELINGS, np.random.default_rng([seed, _LABELINGS]))
+    return _distinct(y, groups, strata, LABELINGS, np.random.default_rng([seed, _LABELINGS]))
 
 
-def count_labelings(y: np.ndarray, groups: np.ndarray | None = None) -> int:
+def count_labelings(y: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> int:
     """Count the ways to deal the labels out, the true one included, as a permutation of them may.
 
     Without groups: all arrangements of the labels. Where every group has one class: of the groups' labels. Else within
-    each group. Labelings that only exchange the names of classes are one: 4 and 4 samples have 35.
+    each group; where `strata` are given, within each of them. Labelings that only exchange the names of classes are
+    one: 4 and 4 samples have 35.
     """
-    if groups is None:
+    within = groups if strata is None else strata
+    if within is None:
         tables = [np.unique(y, return_counts=True)[1]]
     else:
         codes = np.unique(y)
-        by_group = [np.array([(y[groups == group] == code).sum() for code in codes]) for group in np.unique(groups)]
-        if all((counts > 0).sum() == 1 for counts in by_group):
+        by_group = [np.array([(y[within == group] == code).sum() for code in codes]) for group in np.unique(within)]
+        if strata is None and all((counts > 0).sum() == 1 for counts in by_group):
             tables = [np.sum([counts > 0 for counts in by_group], axis=0)]
         else:
             tables = by_group
@@ -114,12 +131,12 @@ def distinct_rows(labelings: np.ndarray) -> np.ndarray:
     return np.sort(np.unique([_named_by_order(row) for row in labelings], axis=0, return_index=True)[1])
 
 
-def _distinct(y, groups, wanted: int, rng: np.random.Generator) -> np.ndarray:
+def _distinct(y, groups, strata, wanted: int, rng: np.random.Generator) -> np.ndarray:
     """Draw until `wanted` different labelings are found."""
     seen = {tuple(_named_by_order(y))}
     found: list[np.ndarray] = []
     while len(found) < wanted:
-        labels = shuffle_labels(y, groups, rng)
+        labels = shuffle_labels(y, groups, rng, strata)
         key = tuple(_named_by_order(labels))
         if key not in seen:
             seen.add(key)
@@ -134,6 +151,10 @@ def _named_by_order(labels: np.ndarray) -> np.ndarray:
 
 
 def _multinomial(counts: np.ndarray) -> int:
+    """Ways to arrange so many of each; beyond 10^30, which no test can tell apart, 10^30."""
+    logarithm = math.lgamma(counts.sum() + 1) - sum(math.lgamma(count + 1) for count in counts)
+    if logarithm > 30 * math.log(10):
+        return 10**30
     return math.factorial(int(counts.sum())) // math.prod(math.factorial(int(count)) for count in counts)
 
 

@@ -8,6 +8,10 @@ class InputError(ValueError):
     """Data or a setting cannot be used as it is; the message says why and names the way out."""
 
 
+class CannotScreen(InputError):
+    """The samples do not allow a screen for gene chords; a run goes on without one and says so."""
+
+
 class DeepMapperWarning(UserWarning):
     """Something will not do what its name promises; shown once, loudly, and the run goes on."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import accumulate, evaluate
+from ._contigs import PREFIX
 from .passes import PassResult
 from .runner import Findings
 from .store import Features, whole_file
@@ -48,7 +49,48 @@ def feature_table(findings: Findings) -> pd.DataFrame:
         direction = findings.class_direction[code] if findings.class_direction else []
         table[f"importance[{name}]"] = np.array(importance, dtype=float)[order]
         table[f"direction[{name}]"] = [DIRECTIONS[direction[i]] for i in order]
+    table["is_denovo"] = [str(names[i]).startswith(PREFIX) for i in order]
     return pd.DataFrame(table)
+
+
+def add_chords(table: pd.DataFrame, chord_features: pd.DataFrame, chords: pd.DataFrame) -> pd.DataFrame:
+    """Add to a table of features the columns `chord`, `z_chord` and `synergy`.
+
+    Parameters
+    ----------
+    table
+        One row a feature, column `feature`.
+    chord_features
+        As `chords.feature_table` gives it: `feature`, `chord` (comma-separated, the strongest first) and `z_chord`.
+    chords
+        As findings/chords.tsv holds them: `chord` and `synergy`, which is that of a feature's first chord.
+    """
+    of_feature = chord_features.set_index("feature").reindex(table["feature"])
+    named = of_feature["chord"].fillna("").astype(str)
+    synergy = named.str.split(",").str[0].map(dict(zip(chords["chord"], chords["synergy"], strict=True)))
+    added = {"chord": named, "z_chord": of_feature["z_chord"], "synergy": synergy.astype(float)}
+    return table.assign(**{name: values.to_numpy() for name, values in added.items()})
+
+
+def add_significance(table: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
+    """Add columns to a table of features by name and, where there is a z among them, sort by it.
+
+    Significant features come first, then by falling z; ties keep their order, and `rank` counts anew.
+
+    Parameters
+    ----------
+    table
+        One row a feature, columns `rank` and `feature` among others.
+    added
+        One row a feature, in any order; column `feature`.
+    """
+    columns = added.set_index("feature").reindex(table["feature"])
+    table = pd.concat([table, columns.set_index(table.index)], axis=1)
+    if "z" in columns and len(table):
+        order = np.lexsort((-table["z"].to_numpy(), ~table["significant"].to_numpy(dtype=bool)))
+        table = table.iloc[order].reset_index(drop=True)
+        table["rank"] = np.arange(1, len(table) + 1)
+    return table
 
 
 def pass_table(passes: Sequence[PassResult], controls: Sequence[PassResult], min_accuracy: float) -> pd.DataFrame:
@@ -304,6 +346,7 @@ def model_table(
                 "control_accuracy_mean": summary["control_accuracy_mean"],
                 "signal": summary["signal"],
                 "top_k_overlap": summary["mean_top_k_overlap"],
+                "confounders_accuracy": numbers.get("confounders_accuracy"),
             }
         )
     rows.append({"model": "linear_baseline", "kind": "logistic regression", "n_passes": 1, **_headline(baseline)})
@@ -325,8 +368,12 @@ def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.Dat
     adata = adata[list(features.samples)].copy()
     if len(table):
         by_feature = table.set_index("feature").loc[list(features.names)]
-        for column in ("rank", "selection_frequency", "median_importance", "mean_rank"):
+        always = ["rank", "selection_frequency", "median_importance", "mean_rank"]
+        for column in [*always, *(name for name in ("z", "p", "q", "significant", "stability") if name in by_feature)]:
             adata.var[f"deepmapper_{column}"] = by_feature[column].to_numpy()
+        if "chord" in by_feature:
+            adata.var["deepmapper_chord"] = by_feature["chord"].fillna("").astype(str).to_numpy()
+            adata.var["deepmapper_z_chord"] = by_feature["z_chord"].to_numpy(dtype=float)
         signs = {name: sign for sign, name in DIRECTIONS.items()}
         for slot, prefix in (("deepmapper_importance", "importance"), ("deepmapper_direction", "direction")):
             columns = {name: by_feature[f"{prefix}[{name}]"] for name in features.classes}
@@ -354,6 +401,8 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read what `write_table` wrote; names stay text, also those that look like numbers or like "NA"."""
     text = dict.fromkeys(("feature", "cell", "label", "prediction", "class", "true_class", "model", "reason"), str)
+    text |= dict.fromkeys(("feature_a", "feature_b", "feature_c", "partner", "chord", "best_member", "joined"), str)
+    text |= dict.fromkeys(("side_1", "side_2", "side_3", "choice", "of", "lost", "note"), str)
     return pd.read_csv(
         path, sep="\t", dtype=text, keep_default_na=False, na_values={column: [""] for column in _columns(path)}
     )

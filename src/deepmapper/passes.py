@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,11 @@ class PassResult:
         (n out-of-bag, C) predicted probabilities.
     weights
         The network's state, by name.
+    chord_importance, chord_class_importance, chord_class_slope
+        (chords,) and (C, chords), as of the features, of gene chords that the network read as further pixels.
+    shadow_class_slope, shadow_draw
+        Of a pass with shadow features (`shadows.train_shadow_pass`): (C, p) as `class_slope`, of each feature's shadow,
+        and which draw of the shadows it read. Else empty, and -1.
     control_labels, control_accuracy, control_probability
         Of a control on few samples (`controls.train_control`): (labelings, n) further permuted labels of its samples,
         and for each, as means over passes, the out-of-bag accuracy and the probability of the right class. Else empty.
@@ -99,6 +104,11 @@ class PassResult:
     out_of_bag_rows: np.ndarray
     out_of_bag_probability: np.ndarray
     weights: dict[str, np.ndarray] = field(repr=False)
+    chord_importance: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    chord_class_importance: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    chord_class_slope: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    shadow_class_slope: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
+    shadow_draw: int = -1
     control_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
     control_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
     control_probability: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -167,6 +177,8 @@ def train_pass(
     *,
     rows: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+    n_chords: int = 0,
     permute_labels: bool = False,
     tell: Callable[[str], None] = lambda line: None,
 ) -> PassResult:
@@ -188,6 +200,11 @@ def train_pass(
         Rows of `X` that the pass may see (the development part); None for all.
     groups
         (n,) group codes; whole groups go to training, validation or out-of-bag.
+    strata
+        (n,) codes within which labels are permuted, where confounders are to be held; see `shuffle_labels`.
+    n_chords
+        How many of the last columns of `X` hold values of gene chords. They take the pixels that `config.buffer`
+        reserves, as far as it goes, and their importances are kept apart from those of the features.
     permute_labels
         Shuffle the labels first: a control, whose accuracy is what this network reaches without any signal.
     tell
@@ -203,8 +220,10 @@ def train_pass(
     rows = np.arange(X.shape[0]) if rows is None else rows
     y = y[rows]
     groups = None if groups is None else groups[rows]
+    config = replace(config, buffer=max(config.buffer - n_chords, 0))
     if permute_labels:
-        y = shuffle_labels(y, groups, np.random.default_rng([seed, _LABELS]))
+        strata = None if strata is None else strata[rows]
+        y = shuffle_labels(y, groups, np.random.default_rng([seed, _LABELS]), strata)
     train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
     where = training.device()
     with training.seeded(seed):
@@ -214,6 +233,7 @@ def train_pass(
         probability = softmax(training.predict(model, images, out_of_bag))
         judged = _judge(probability, y[out_of_bag], y[train], seed)
         found = _attribute(model, images, y, train, out_of_bag, config, seed, X.shape[1], len(classes))
+        found |= _parted(found, X.shape[1] - n_chords)
         state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     tell(
         f"{'control ' if permute_labels else ''}pass {seed}: out-of-bag accuracy {judged['accuracy']:.3f} "
@@ -319,17 +339,24 @@ def _sized(config: DeepMapperConfig, n_features: int) -> BackboneSpec:
     return BackboneSpec(**{**vars(config.backbone), "img_size": side})
 
 
-def shuffle_labels(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    """Shuffle labels: freely; within groups that hold several classes; between groups where each holds one."""
-    if groups is None:
+def shuffle_labels(
+    y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator, strata: np.ndarray | None = None
+) -> np.ndarray:
+    """Shuffle labels: freely; within groups that hold several classes; between groups where each holds one.
+
+    Where `strata`, (n,) codes, are given, labels are shuffled within them and nowhere else (they lie within groups, see
+    `confounders.draw_null_strata`).
+    """
+    within = groups if strata is None else strata
+    if within is None:
         return rng.permutation(y)
-    codes, first = np.unique(groups, return_index=True)
-    if all(len(np.unique(y[groups == code])) == 1 for code in codes):
+    codes, first = np.unique(within, return_index=True)
+    if strata is None and all(len(np.unique(y[within == code])) == 1 for code in codes):
         label_of = dict(zip(codes.tolist(), rng.permutation(y[first]).tolist(), strict=True))
-        return np.array([label_of[code] for code in groups.tolist()], dtype=y.dtype)
+        return np.array([label_of[code] for code in within.tolist()], dtype=y.dtype)
     shuffled = y.copy()
     for code in codes:
-        members = np.flatnonzero(groups == code)
+        members = np.flatnonzero(within == code)
         shuffled[members] = rng.permutation(y[members])
     return shuffled
 
@@ -374,6 +401,14 @@ def _attribute(model, images, y, train, out_of_bag, config, seed, n_features, n_
         "class_importance": class_size,
         "class_slope": class_slope,
         "completeness_error": found.completeness_error,
+    }
+
+
+def _parted(found: dict, n_features: int) -> dict:
+    """Part the attributions of features from those of the chords behind them."""
+    names = ("importance", "class_importance", "class_slope")
+    return {name: found[name][..., :n_features] for name in names} | {
+        f"chord_{name}": found[name][..., n_features:] for name in names
     }
 
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
+from .confounders import (
+    CELL_CYCLE,
+    COMPUTED,
+    confounder_columns,
+    draw_null_strata,
+    judge_confounders,
+    make_design,
+)
 from .errors import InputError
 from .io import encode_labels, normalize_matrix
 from .splits import check_class_sizes, set_test_aside
@@ -12,6 +23,8 @@ from .store import DEVELOPMENT, TEST, Features
 
 # Above this share of non-zero values CSR takes more room than a dense matrix.
 _DENSE_FROM = 0.5
+# Score of a phase of the cell cycle, and the option that lists its genes.
+_PHASES = {"s_score": "s_genes", "g2m_score": "g2m_genes"}
 
 
 def prepare_features(
@@ -25,6 +38,7 @@ def prepare_features(
     split_scheme: str = "auto",
     test_size: float = 0.25,
     split_seed: int = 0,
+    confounders: Mapping | None = None,
 ) -> Features:
     """Make the features of a run.
 
@@ -46,6 +60,10 @@ def prepare_features(
         "fixed" sets a test split aside, "repeated" none; "auto" none where samples are few (`splits.few_samples`).
     test_size, split_seed
         Share and seed of the fixed test split.
+    confounders
+        What to adjust for: `columns` (of `obs`), `depth`, `detected` and `cell_cycle` (whether to compute them),
+        `s_genes` and `g2m_genes` (empty for the human ones). None for nothing. How well depth and detected features
+        tell the classes is said either way.
 
     Raises
     ------
@@ -56,9 +74,9 @@ def prepare_features(
     codes, classes = encode_labels(labels, names=list(adata.obs_names), exclude=tuple(exclude), missing=missing)
     kept = np.flatnonzero(codes >= 0)
     names = np.array(adata.obs_names, dtype=object)[kept].tolist()
-    X = adata.X[kept]
+    counts = adata.X[kept]
     tpm = adata.layers["tpm"][kept] if "tpm" in adata.layers else None
-    X = normalize_matrix(X, normalization, layer_tpm=tpm, names=names)
+    X = normalize_matrix(counts, normalization, layer_tpm=tpm, names=names)
     if X.nnz > _DENSE_FROM * np.prod(X.shape):
         X = X.toarray()
     y = codes[kept]
@@ -78,14 +96,71 @@ def prepare_features(
         check_class_sizes(y[development], 3, beside_test, classes)
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
+    adjusted, looked_at = _confounders(
+        adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization
+    )
+    inside = None if groups is None else groups[development]
+    told = judge_confounders(
+        looked_at.iloc[development], list(adjusted), y[development], groups=inside, seed=split_seed
+    )
+    design, strata = make_design(adjusted), np.full(len(y), -1, dtype=np.int64)
+    drawn = None
+    if design.names:
+        drawn, told["null"] = draw_null_strata(design.values[development], y[development], inside, seed=split_seed)
+        if drawn is not None:
+            strata[development] = drawn
     about = {
         "label_column": label_column,
         "group_column": group_column,
         "normalization": normalization,
         "scheme": scheme.name,
         "why": scheme.why,
+        "confounders": told,
     }
-    return Features(X, y, tuple(classes), tuple(map(str, adata.var_names)), tuple(names), split, groups, about)
+    return Features(
+        X,
+        y,
+        tuple(classes),
+        tuple(map(str, adata.var_names)),
+        tuple(names),
+        split,
+        groups,
+        about,
+        design=design.values if design.names else None,
+        design_names=design.names,
+        strata=None if drawn is None else strata,
+        confounders=adjusted if len(adjusted.columns) else None,
+    )
+
+
+def _confounders(obs, counts, X, names, asked: Mapping, normalization: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Collect what is adjusted for, and that with depth and detected features, where they can be computed."""
+    sets = {score: asked.get(key) or CELL_CYCLE[score] for score, key in _PHASES.items()}
+    computed = [name for name in COMPUTED if asked.get(name)]
+    counted = _are_counts(counts, normalization)
+    if "depth" in computed and not counted:
+        raise InputError(
+            "confounders.depth: the matrix holds values that are not counts (features.normalization is none): expected "
+            "counts to sum. Give a column of the samples, such as n_counts, under confounders.columns."
+        )
+    given = confounder_columns(obs, asked.get("columns", ()))
+    options = {"counts": counts, "X": X, "names": tuple(map(str, names)), "gene_sets": sets}
+    made = confounder_columns(obs[[]], computed, **options)
+    twice = sorted(set(given) & set(made))
+    if twice:
+        raise InputError(
+            f"confounders.columns names {', '.join(twice)}, which is to be computed as well: expected one of them. "
+            f"Leave it out of the columns, or do not ask for it."
+        )
+    adjusted = pd.concat([given, made], axis=1)
+    beside = [name for name in ("depth", "detected") if counted and name not in adjusted]
+    return adjusted, pd.concat([adjusted, confounder_columns(obs[[]], beside, **options)], axis=1)
+
+
+def _are_counts(X, normalization: str) -> bool:
+    """Whether values can be summed to a depth: those to be normalised are counts, others if they are whole."""
+    values = X.data if sp.issparse(X) else np.asarray(X)
+    return normalization != "none" or bool((values >= 0).all() and (values == np.floor(values)).all())
 
 
 def _column(obs: pd.DataFrame, name: str, key: str) -> pd.Series:

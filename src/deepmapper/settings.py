@@ -21,9 +21,13 @@ from .errors import InputError
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+SHADOWS_SHARED = 3  # passes with shadow features that read the same shadows: seeds 3k, 3k + 1, 3k + 2
 BACKBONE_KEYS = ("kind", "img_size", "in_chans", "pretrained", "extra")
 
 KeyPath = tuple[str | int, ...]
+
+# Types of an option that is a whole number or one word, which its pattern gives.
+_NUMBER_OR_WORD = {"integer", "string"}
 
 
 def load_schema(path: str | Path) -> dict:
@@ -98,6 +102,11 @@ def config_warnings(settings: dict) -> list[str]:
             "`passes.n_permuted` is 0: without control passes on shuffled labels no report can say whether a model "
             "found more than chance."
         )
+    if settings["passes"]["n_shadow"] == 0:
+        said.append(
+            "`passes.n_shadow` is 0: without passes with shadow features no feature has an error rate (z, p, q), and "
+            "there is no panel."
+        )
     return said
 
 
@@ -116,6 +125,7 @@ def model_settings(settings: dict, name: str) -> dict:
         raise InputError(f"no model is named `{name}`: the configuration has {_listed(models)}.")
     model = copy.deepcopy(models[name])
     model["extra"] = dict(sorted(model["extra"].items()))
+    del model["chord_pixels"]  # which features a pass reads, not what it does with them
     return {**model, "test_size": settings["passes"]["test_size"]}
 
 
@@ -155,6 +165,8 @@ def expected(schema: Mapping) -> str:
         return "one of " + ", ".join(choices)
     if types == {"boolean"}:
         return "true or false"
+    if types == _NUMBER_OR_WORD:
+        return f"a whole number {_bounds(schema)}, or {schema['pattern'].strip('^$')}"
     if types in ({"integer"}, {"number"}):
         return " ".join(["a whole number" if types == {"integer"} else "a number", _bounds(schema)]).strip()
     if types == {"array"}:
@@ -241,11 +253,13 @@ def _tidied(value: Any, schema: Mapping, path: KeyPath, faults: dict[KeyPath, st
 
 
 def _as_number(value: Any, types: set[str]) -> Any:
-    if not types & {"integer", "number"} or "string" in types or isinstance(value, bool):
+    if not types & {"integer", "number"} or isinstance(value, bool):
+        return value
+    if "string" in types and types != _NUMBER_OR_WORD:
         return value
     if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
         value = float(value) if re.search("[.eE]", value) else int(value)
-    if isinstance(value, float) and types == {"integer"} and value.is_integer():
+    if isinstance(value, float) and types in ({"integer"}, _NUMBER_OR_WORD) and value.is_integer():
         return int(value)
     if isinstance(value, int) and "integer" not in types:
         return float(value)
@@ -303,7 +317,7 @@ def _hint(value: Any, schema: Mapping) -> str:
         return f"; put it in square brackets: [{value}]"
     if value == "" and "string" in types:
         return " that is not empty"
-    if "string" in types and not isinstance(value, (str, list, dict)):
+    if "string" in types and types != _NUMBER_OR_WORD and not isinstance(value, (str, list, dict)):
         return "; put it in quotes"
     return ""
 
@@ -460,6 +474,14 @@ def _cross_faults(settings: dict, schema: dict) -> Iterator[tuple[tuple[str, ...
             f'`labels.group` and `labels.column` are both "{labels["group"]}"; a group is what must stay together, '
             f"such as the donor, and each would hold a single label",
         )
+    yield from _chord_faults(settings)
+    auto = settings["passes"]["auto"]
+    if settings["passes"]["n_passes"] == "auto" and auto["start"] > auto["cap"]:
+        yield (
+            ("passes.auto.start", "passes.auto.cap"),
+            f"`passes.auto.start` ({auto['start']}) is above `passes.auto.cap` ({auto['cap']}); raise the cap or start "
+            f"lower",
+        )
     kinds = _choices(_model_schema(schema)["properties"]["kind"])
     for name, model in settings["models"].items():
         if model["kind"] == name and name not in kinds:
@@ -478,6 +500,29 @@ def _cross_faults(settings: dict, schema: dict) -> Iterator[tuple[tuple[str, ...
     for key, path in paths.items():
         if path.startswith("~"):
             yield (key.partition(" ")[0],), f'`{key}`: found "{path}"; write the home folder out, `~` is not expanded'
+
+
+def _chord_faults(settings: dict) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong with the screen for chords and with what it adjusts for."""
+    chords, confounders, labels = settings["chords"], settings["confounders"], settings["labels"]
+    needed = math.ceil(1 / chords["level"] - 1e-9) - 1
+    if chords["rate"] == "family" and chords["permutations"] < needed:
+        yield (
+            ("chords.permutations", "chords.level"),
+            f"`chords.permutations`: found {chords['permutations']}; expected at least {needed} to reach "
+            f"`chords.level` {chords['level']:g}",
+        )
+    for name, model in settings["models"].items():
+        if model["chord_pixels"] and not chords["enabled"]:
+            yield (
+                (f"models.{name}.chord_pixels", "training.chord_pixels", "chords.enabled"),
+                f"`models.{name}.chord_pixels` is true and `chords.enabled` is false; change one of them",
+            )
+    if labels["column"] and labels["column"] in confounders["columns"]:
+        yield (
+            ("confounders.columns", "labels.column"),
+            f'`confounders.columns` holds "{labels["column"]}", the label itself; leave it out',
+        )
 
 
 def _holds_no_labels(matrix: dict) -> bool:

@@ -1,14 +1,17 @@
 """The features every pass reads: a memory-mapped matrix with its labels, split and names, written once.
 
 A folder holds `features.json` (what it is) and plain .npy files: ``matrix.data``, ``matrix.indices`` and
-``matrix.indptr`` of a CSR matrix, or ``matrix.dense``; ``labels``, ``split`` and, where given, ``groups``.
+``matrix.indptr`` of a CSR matrix, or ``matrix.dense``; ``labels``, ``split`` and, where given, ``groups``; with
+confounders ``design``, ``strata`` and, for people, `confounders.tsv` and `confounders.json`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,9 +19,12 @@ import scipy.sparse as sp
 from .errors import InputError
 from .files import whole_file, whole_folder
 
-__all__ = ["Features", "check_finite", "open_features", "whole_file", "write_features"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-FORMAT = 1
+__all__ = ["Features", "check_finite", "open_features", "whole_file", "with_chords", "write_features"]
+
+FORMAT = 2
 DEVELOPMENT, TEST = 0, 1
 
 
@@ -44,6 +50,17 @@ class Features:
         (n,) int64 group codes, or None.
     about
         Whatever else `features.json` says: normalisation, source, settings.
+    design
+        (n, q) float64 confounders to adjust for, as `confounders.make_design` gives them, or None.
+    design_names
+        Name of every column of `design`.
+    strata
+        (n,) int64 codes within which null draws permute labels, -1 outside the development part; or None.
+    chords
+        Names of gene chords whose values are the last columns of `X`, beyond the features (`with_chords`).
+    confounders
+        One column a confounder, one row a sample, as given or computed: what is written for people to read. None when
+        read from a store.
     """
 
     X: sp.csr_matrix | np.ndarray
@@ -54,11 +71,16 @@ class Features:
     split: np.ndarray
     groups: np.ndarray | None = None
     about: dict = field(default_factory=dict)
+    design: np.ndarray | None = None
+    design_names: tuple[str, ...] = ()
+    strata: np.ndarray | None = None
+    chords: tuple[str, ...] = ()
+    confounders: pd.DataFrame | None = None
 
     @property
     def n_features(self) -> int:
-        """Number of features p."""
-        return self.X.shape[1]
+        """Number of features p, chords not counted."""
+        return self.X.shape[1] - len(self.chords)
 
     @property
     def development(self) -> np.ndarray:
@@ -99,6 +121,17 @@ def check_finite(X, samples=None, names=None) -> None:
     )
 
 
+def with_chords(features: Features, values: np.ndarray, names: Sequence[str]) -> Features:
+    """Append the values of chords, (n, chords) for all samples, as columns beyond the features."""
+    values = np.asarray(values, dtype=np.float32)
+    X = features.X
+    if isinstance(X, np.ndarray):
+        X = np.hstack([X, values])
+    elif len(names):
+        X = sp.hstack([X, sp.csr_matrix(values)], format="csr", dtype=np.float32)
+    return replace(features, X=X, chords=tuple(names))
+
+
 def write_features(folder: str | Path, features: Features) -> None:
     """Write a store; the folder appears whole or not at all, an existing one is replaced."""
     folder, X = Path(folder), features.X
@@ -114,11 +147,21 @@ def write_features(folder: str | Path, features: Features) -> None:
         np.save(tmp / "split.npy", features.split.astype(np.uint8))
         if features.groups is not None:
             np.save(tmp / "groups.npy", features.groups.astype(np.int64))
+        if features.design is not None:
+            np.save(tmp / "design.npy", features.design.astype(np.float64))
+        if features.strata is not None:
+            np.save(tmp / "strata.npy", features.strata.astype(np.int64))
+        if features.confounders is not None:
+            features.confounders.to_csv(tmp / "confounders.tsv", sep="\t", index_label="sample", float_format="%.6g")
+        if "confounders" in features.about:
+            (tmp / "confounders.json").write_text(json.dumps(features.about["confounders"], indent=2) + "\n")
         about = {
             "format": FORMAT,
             "shape": list(features.X.shape),
             "classes": list(features.classes),
             "about": features.about,
+            "design": list(features.design_names),
+            "chords": list(features.chords),
             "names": list(features.names),
             "samples": list(features.samples),
         }
@@ -149,6 +192,9 @@ def open_features(folder: str | Path) -> Features:
         except (OSError, ValueError) as error:
             raise InputError(f"{path} is not whole ({error}): run the rule prepare_features again") from error
 
+    def optional(name: str) -> np.ndarray | None:
+        return np.array(array(name)) if (folder / f"{name}.npy").exists() else None
+
     X: sp.csr_matrix | np.ndarray
     if (folder / "matrix.dense.npy").exists():
         X = array("matrix.dense")
@@ -162,6 +208,10 @@ def open_features(folder: str | Path) -> Features:
         names=tuple(about["names"]),
         samples=tuple(about["samples"]),
         split=np.array(array("split")),
-        groups=np.array(array("groups")) if (folder / "groups.npy").exists() else None,
+        groups=optional("groups"),
         about=about["about"],
+        design=optional("design"),
+        design_names=tuple(about["design"]),
+        strata=optional("strata"),
+        chords=tuple(about["chords"]),
     )

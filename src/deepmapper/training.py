@@ -98,6 +98,12 @@ def fit(
         raise InputError("batch_size=1: this network normalises over its batch, expected 2 or more. Raise batch_size.")
     if model.prime is not None:
         model.prime(*images.statistics(y, train))
+    with model.training_weights():
+        return _descend(model, images, y, train, validation, config, tell)
+
+
+def _descend(model, images, y, train, validation, config: DeepMapperConfig, tell) -> Training:
+    """As `fit`, from the weights that the network has."""
     where = next(model.parameters()).device
     optimiser = _AdamW(model, config.lr, config.weight_decay, config.clip_norm)
     stopper = EarlyStopper(config.patience, config.min_delta, config.min_epochs)

@@ -7,16 +7,21 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepmapper import runner, verdict
 from deepmapper.confounders import (
     CELL_CYCLE,
     Design,
+    accuracy_alone,
     confounder_columns,
+    draw_null_strata,
     judge_alone,
+    judge_confounders,
     make_design,
     residualise,
     score_genes,
 )
 from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.passes import shuffle_labels, train_pass
 
 
 @pytest.fixture
@@ -147,3 +152,88 @@ def test_alone_keeps_groups_whole():
     marks = Design(np.eye(10)[donor] + rng.normal(0, 0.01, (200, 10)), tuple(f"donor={i}" for i in range(10)))
     assert judge_alone(marks, y).accuracy > 0.95
     assert judge_alone(marks, y, groups=donor).accuracy < 0.7
+
+
+def test_the_judgement_names_every_confounder_and_speaks_of_those_adjusted_for():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 200)
+    columns = pd.DataFrame({"depth": y + rng.normal(0, 0.6, 200), "batch": rng.choice(["a", "b"], 200), "same": 1.0})
+    told = judge_confounders(columns, ["depth", "batch"], y)
+    by_name = {one["confounder"]: one for one in told["alone"]}
+    assert list(by_name) == ["depth", "batch", "same", "all together"]
+    assert [by_name[name]["adjusted"] for name in by_name] == [True, True, False, True]
+    assert by_name["depth"]["accuracy"] > 0.7 and by_name["same"]["macro_auc"] == 0.5
+    accuracy = {name: f"{one['accuracy']:.2f} of 200 samples (largest class 0.5" for name, one in by_name.items()}
+    said = "Adjusted for depth, batch. Together they name the class right in "
+    assert told["statement"].startswith(said + accuracy["all together"])
+    said = "Nothing was adjusted for. Depth alone names the class right in "
+    assert judge_confounders(columns[["depth"]], [], y)["statement"].startswith(said + accuracy["depth"])
+    assert "no confounder could be computed" in judge_confounders(columns[[]], [], y)["statement"]
+
+
+def test_accuracy_alone_is_of_samples_that_the_fit_has_not_seen():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    design = rng.normal(size=(400, 30))  # enough noise to be learnt by heart
+    train, test = np.arange(100), np.arange(100, 400)
+    assert accuracy_alone(design, y, train=train, test=test) < 0.6
+    assert accuracy_alone(design, y, train=train, test=test[:0]) < 0.65
+    design[:, 0] = y
+    assert accuracy_alone(design, y, train=train, test=test) > 0.9
+
+
+def test_null_strata_hold_categories_exactly_and_numbers_nearly():
+    rng = np.random.default_rng(0)
+    batch = np.repeat([0, 1, 2], 40)
+    y = (rng.random(120) < 0.2 + 0.3 * batch).astype(np.int64)
+    strata, why = draw_null_strata(make_design(pd.DataFrame({"batch": [f"b{code}" for code in batch]})).values, y)
+    assert len(np.unique(strata)) == 3 and all(len(np.unique(strata[batch == code])) == 1 for code in range(3))
+    assert why == "Null passes permute labels within 3 strata of equal confounders."
+    depth = rng.normal(size=900)
+    for y in (
+        (depth + rng.normal(0, 1, 900) > 0).astype(np.int64),
+        np.digitize(depth + rng.normal(0, 1, 900), [-1, 1]),
+    ):
+        strata, why = draw_null_strata(depth[:, None], y)
+        assert len(np.unique(strata)) > 10 and "about equally probable" in why
+        drawn = [shuffle_labels(y, None, np.random.default_rng(i), strata) for i in range(20)]
+        real = np.corrcoef(depth, y)[0, 1]
+        assert real - 0.06 < np.mean([np.corrcoef(depth, labels)[0, 1] for labels in drawn]) < real + 0.01
+        for labels in drawn[:3]:
+            for code in np.unique(strata):
+                np.testing.assert_array_equal(np.sort(labels[strata == code]), np.sort(y[strata == code]))
+
+
+def test_null_strata_lie_within_groups_or_there_are_none():
+    rng = np.random.default_rng(0)
+    groups, depth = np.repeat([7, 9], 200), rng.normal(size=400)
+    y = (depth + rng.normal(0, 1, 400) > 0).astype(np.int64)
+    strata, _ = draw_null_strata(depth[:, None], y, groups)
+    assert all(len(np.unique(groups[strata == code])) == 1 for code in np.unique(strata))
+    none, why = draw_null_strata(depth[:, None], (groups == 7).astype(np.int64), groups)
+    assert none is None and "whole groups" in why
+    none, why = draw_null_strata(depth[:20, None], y[:20])
+    assert none is None and "20 samples are too few" in why
+
+
+def test_a_label_that_depends_on_depth_alone_is_no_signal(quick):
+    """Null passes that hold depth are as accurate as real ones; those that do not are far below."""
+    rng = np.random.default_rng(1)
+    depth = rng.normal(0, 0.5, 600)
+    y = (rng.random(600) < 1 / (1 + np.exp(-5 * depth))).astype(np.int64)
+    counts = rng.poisson(np.exp(depth)[:, None] * rng.gamma(1, 1.0, 40)).astype(np.float32)
+    columns = confounder_columns(pd.DataFrame(index=range(600)), ["depth"], counts=counts)
+    strata, _ = draw_null_strata(make_design(columns).values, y)
+    config = quick("linear", epochs=15, attribution="saliency", attribution_samples=2)
+    X = np.log1p(counts)
+
+    def trained(seeds, **options):
+        return [train_pass(X, y, ("a", "b"), config, seed, **options) for seed in seeds]
+
+    real = trained(range(4))
+    held, free = (trained(range(6), permute_labels=True, strata=codes) for codes in (strata, None))
+    reached, null, plain = (np.mean([result.accuracy for result in results]) for results in (real, held, free))
+    assert reached > 0.65 and abs(reached - null) < 0.04 and plain < 0.58
+    findings = runner.accumulate_passes(real, 5, 0.0)
+    assert verdict.of_many(findings, held).signal is False
+    assert verdict.of_many(findings, free).signal is True

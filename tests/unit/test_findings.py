@@ -178,23 +178,23 @@ def summary_of(passes, controls=(), min_accuracy=0.5):
 
 
 def test_the_summary_counts_and_averages_the_accepted(passes, hand_made):
-    controls = [hand_made(1000 + i, accuracy, permuted=True) for i, accuracy in enumerate([0.4, 0.6])]
+    controls = [hand_made(1000 + i, accuracy, permuted=True) for i, accuracy in enumerate([0.4, 0.5, 0.5, 0.6])]
     summary = summary_of(passes, controls)
     assert summary["rejected_seeds"] == [3]
-    assert (summary["n_passes_run"], summary["n_accepted"], summary["n_controls"]) == (4, 3, 2)
+    assert (summary["n_passes_run"], summary["n_accepted"], summary["n_controls"]) == (4, 3, 4)
     assert summary["accuracy_mean"] == pytest.approx(0.8)
     assert summary["accuracy_sd"] == pytest.approx(0.1)
     assert summary["control_accuracy_mean"] == pytest.approx(0.5)
     assert summary["control_accuracy_max"] == 0.6
     assert summary["mean_top_k_overlap"] == pytest.approx(2 / 3)
     assert summary["signal"] is True
-    assert summary["statement"].startswith("Signal: the median out-of-bag accuracy of 3 passes, 0.800")
+    assert summary["statement"].startswith("Signal: the median out-of-bag accuracy of 4 passes, 0.750")
     json.dumps(summary, allow_nan=False)
 
 
 @pytest.mark.parametrize(
     ("accuracy", "controls", "signal"),
-    [(0.51, [], True), (0.5, [], False), (0.6, [0.6], False), (0.61, [0.6, 0.1], True), (0.3, [], False)],
+    [(0.51, [], True), (0.5, [], False), (0.6, [0.6], False), (0.61, [0.6], True), (0.3, [], False)],
 )
 def test_there_is_signal_only_above_every_reference(hand_made, accuracy, controls, signal):
     """Of the largest class 0.5, shuffled labels 0.5, and each of the controls."""

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepmapper import plots
+from deepmapper import _plot_evaluation, _plot_parts, plots
 from deepmapper.accumulate import wilson_interval
+from deepmapper.audit import CHOICES
 from deepmapper.errors import InputError
 from deepmapper.findings import read_table, write_table
 
@@ -135,6 +136,85 @@ def map_of_cells(n=700, classes=BLOOD, seed=0):
     return centre[label] + rng.normal(0, 1, (n, 2)), names[label], rng.random(n) < 0.25, names[guess]
 
 
+def features_with_q(n=765, significant=40, classes=BLOOD[:3], names=None, seed=0):
+    """The table once null passes were held against the passes."""
+    rng, table = np.random.default_rng(seed), feature_table(n, classes, names, seed=seed)
+    z = np.sort(rng.normal(0, 1, n) + np.where(np.arange(n) < significant, 6 + 20 * rng.random(n), 0))[::-1]
+    q = np.where(np.arange(n) < significant, rng.choice([0.004, 0.011, 0.03, 0.07], n), rng.uniform(0.2, 1, n))
+    q = np.sort(q)
+    return table.assign(z=z, q=q, significant=np.arange(n) < significant, importance_low=table["importance_q25"] * 1.1,
+                        importance_high=table["importance_q75"] * 0.95, rank_low=np.maximum(1, table["rank"] * 0.6),
+                        rank_high=table["rank"] * 1.8 + 2)  # fmt: skip
+
+
+def null_of(n=300, seed=0):
+    share, rng = (np.arange(n) + 0.5) / n, np.random.default_rng(seed)
+    return pd.DataFrame({"share": share, "z_shadow": np.sort(rng.chisquare(2, n)),
+                         "z_feature": np.sort(rng.chisquare(2, n) * (1 + 4 * (share > 0.95)))})  # fmt: skip
+
+
+def chord_table(sides=((6, 5), (2, 3), (1, 1)), names="GENE", proved=True):
+    """Chords as findings/chords.tsv lists them, with the significant products between their sides."""
+    rows, pairs, triplets = [], [], []
+    for number, sizes in enumerate(sides, start=1):
+        members = [[f"{names}{number}{'ABC'[s]}{i}" for i in range(size)] for s, size in enumerate(sizes)]
+        row = {"chord": f"chord_{number}", "order": len(sizes), "class": BLOOD[number % 10], "z": 30.0 / number,
+               "n_members": sum(sizes), "n_products": 4} | {f"side_{s + 1}": "" for s in range(3)}  # fmt: skip
+        row |= {f"side_{s + 1}": ",".join(side) for s, side in enumerate(members)}
+        row["joined"] = members[0][-1] if len(members[0]) > 2 else ""
+        if proved:
+            row |= {"n_test": 200, "auc_chord": 0.87, "auc_chord_low": 0.8, "auc_chord_high": 0.93,
+                    "best_member": members[0][0], "auc_best_member": 0.55, "auc_additive": 0.56, "synergy": 0.31,
+                    "synergy_low": 0.22, "synergy_high": 0.39}  # fmt: skip
+        rows.append(row)
+        if len(sizes) == 2:
+            pairs += [{"feature_a": a, "feature_b": b, "z": 30 / (1 + i + j), "significant": i + j < 5}
+                      for i, a in enumerate(members[0]) for j, b in enumerate(members[1])]  # fmt: skip
+        else:
+            triplets += [dict(zip(("feature_a", "feature_b", "feature_c"), trio, strict=True)) | {"z": 9.0} |
+                         {"significant": True} for trio in zip(*members, strict=True)]  # fmt: skip
+    columns = ["feature_a", "feature_b", "feature_c", "z", "significant"]
+    return (pd.DataFrame(rows), pd.DataFrame(pairs, columns=[columns[i] for i in (0, 1, 3, 4)]),
+            pd.DataFrame(triplets, columns=columns))  # fmt: skip
+
+
+def score_table(chords, classes=BLOOD, n=200, split="test", seed=0):
+    rng, parts = np.random.default_rng(seed), []
+    for name in chords["chord"]:
+        label = rng.choice(classes, n)
+        score = rng.normal(0, 1, n) + 2.0 * (label == chords.set_index("chord").loc[name, "class"])
+        parts.append(
+            pd.DataFrame({"cell": np.arange(n), "split": split, "label": label, "chord": name, "score": score})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def audit_table(n=40, members=14, failed=True):
+    kinds = {"significant features": n, "chord members": members}
+    rows = []
+    for i, choice in enumerate(CHOICES.values()):
+        for kind, total in kinds.items():
+            lost = [f"GENE{k}" for k in range(min(total, 7 * i))]
+            bad = failed and i == 2
+            rows.append({"choice": choice, "of": kind, "n": total, "n_lost": np.nan if bad else len(lost),
+                         "share_lost": np.nan if bad or not total else len(lost) / total,
+                         "lost": "" if bad else ",".join(lost),
+                         "note": "the method failed on these data: ValueError" if bad else "kept"})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def convergence_of(n=20, known=True):
+    m = np.array([1, 2, 4, 7, 10, 20, 40, 80]) if known else np.array([1, 2])
+    mean = 1 - 1 / (1 + 0.12 * m) ** 0.8
+    curve = pd.DataFrame({"m": m, "mean": mean, "low": mean - 0.05, "high": mean + 0.05,
+                          "kind": np.where(m <= n // 2, "observed", "expected")})  # fmt: skip
+    if not known:
+        curve[["low", "high"]] = np.nan
+    statement = "The top 20 is stable at 0.8 from about 40 passes (31 to 62); you ran 20."
+    about = {"statement": statement, "level": 0.8, "top_k": 20, "n_accepted": n}
+    return curve, about | dict(zip(("estimate", "low", "high"), (40, 31, 62) if known else (None,) * 3, strict=True))
+
+
 def report_of(classes=BLOOD):
     return {c: {"precision": 0.5, "recall": 0.6, "f1-score": 0.55, "support": 12.0} for c in classes}
 
@@ -183,6 +263,39 @@ def drawings():
         "embedding-many": lambda p: plots.embedding(*map_of_cells(6000)[:2], p),
         "model_comparison-typical": lambda p: plots.model_comparison(models_table(), p),
         "model_comparison-one": lambda p: plots.model_comparison(models_table().head(1), p),
+        "ranking-tested": lambda p: plots.ranking(features_with_q(significant=11), p, summary={"n_accepted": 30}),
+        "ranking-tested-one-feature": lambda p: plots.ranking(features_with_q(1, 0), p),
+        "importance_significance-typical": lambda p: plots.importance_significance(features_with_q(), p, level=0.1),
+        "importance_significance-none": lambda p: plots.importance_significance(
+            features_with_q(significant=0), p, level=0.1, summary=no_signal),
+        "importance_significance-untested": lambda p: plots.importance_significance(feature_table(), p),
+        "importance_null-typical": lambda p: plots.importance_null(null_of(), p),
+        "importance_null-none": lambda p: plots.importance_null(null_of().assign(z_shadow=np.nan), p),
+        "importance_significance-long": lambda p: plots.importance_significance(
+            features_with_q(12, 12, names=LONG), p, level=0.1),
+        "importance_significance-one-feature": lambda p: plots.importance_significance(features_with_q(1, 1), p),
+        "chord_networks-typical": lambda p: plots.chord_networks(*chord_table()[:2], p),
+        "chord_networks-one": lambda p: plots.chord_networks(*chord_table(((1, 1),), proved=False)[:2], p),
+        "chord_networks-long": lambda p: plots.chord_networks(
+            *chord_table(((24, 9), (4, 4)), names="DENOVO_TRINITY_DN1_c115_g5_i1_len=2")[:2], p),
+        "chord_networks-three-sides": lambda p: (
+            lambda c: plots.chord_networks(c[0], c[1], p, c[2]))(chord_table(((4, 4, 4), (3, 2)))),
+        "chord_networks-none": lambda p: plots.chord_networks(
+            *(t.head(0) for t in chord_table()[:2]), p, why="No product of 765 features reaches the threshold."),
+        "chord_scores-typical": lambda p: plots.chord_scores(score_table(chord_table()[0]), chord_table()[0], p),
+        "chord_scores-two-few": lambda p: plots.chord_scores(
+            score_table(chord_table()[0], ["ctrl", "stim"], 12, "development"), chord_table()[0].head(2), p),
+        "chord_scores-forty": lambda p: plots.chord_scores(
+            score_table(chord_table()[0], many_classes(40), 900), chord_table()[0], p),
+        "chord_scores-long": lambda p: plots.chord_scores(score_table(chord_table()[0], LONG), chord_table()[0], p),
+        "chord_scores-none": lambda p: plots.chord_scores(
+            score_table(chord_table()[0]).head(0), chord_table()[0].head(0), p),
+        "convergence-typical": lambda p: (lambda c: plots.convergence(c[0], p, c[1]))(convergence_of()),
+        "convergence-few": lambda p: (lambda c: plots.convergence(c[0], p, c[1]))(convergence_of(5, known=False)),
+        "convergence-none": lambda p: plots.convergence(convergence_of()[0].head(0), p, convergence_of()[1]),
+        "audit-typical": lambda p: plots.audit(audit_table(), p),
+        "audit-features-only": lambda p: plots.audit(audit_table(members=0, failed=False), p),
+        "audit-none": lambda p: plots.audit(audit_table(0, 0), p),
         "confusion_matrix": lambda p: plots.confusion_matrix([0, 1, 1], [0, 1, 0], ["a", "b"], p.with_suffix("")),
         "per_class_metrics": lambda p: plots.per_class_metrics(report_of(), BLOOD[:3], p.with_suffix("")),
         "method_comparison": lambda p: plots.method_comparison(
@@ -287,7 +400,7 @@ def test_documented_figures_are_a_png_of_200_dpi_and_a_pdf(tmp_path):
 def test_same_values_give_the_same_bytes_in_every_process_and_the_users_matplotlib_is_left_alone(tmp_path):
     code = """
 import sys
-from deepmapper import plots
+from deepmapper import _plot_evaluation, _plot_parts, plots
 assert "matplotlib" not in sys.modules, "importing plots must not import matplotlib"
 import matplotlib, numpy as np, pandas as pd
 matplotlib.rcParams["font.size"] = 31
@@ -373,10 +486,10 @@ def test_names_are_taken_literally(tmp_path):
 
 def test_long_names_are_shortened_in_the_middle_but_never_made_alike():
     long = "x" * 50 + "-middle-" + "y" * 50
-    (short,) = plots._names([long])
+    (short,) = _plot_parts.names([long])
     assert len(short) == 64 and short.startswith("x" * 36) and short.endswith("y" * 27)
     twins = ["x" * 50 + middle + "y" * 50 for middle in ("-a-", "-b-")]
-    assert plots._names(twins) == twins
+    assert _plot_parts.names(twins) == twins
 
 
 def test_ranking_says_how_many_passes_and_when_there_is_no_signal(tmp_path):
@@ -417,10 +530,115 @@ def test_heatmap_takes_the_classes_in_the_order_given_or_puts_similar_ones_side_
 def test_heatmap_marks_the_direction(monkeypatch, tmp_path):
     table, figures = feature_table(3, classes=["a", "b"]), []
     table["direction[a]"], table["direction[b]"] = ["up", "down", "unclear"], "unclear"
-    monkeypatch.setattr(plots, "_write", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(_plot_parts, "write", lambda figure, path: figures.append(figure))
     plots.importance_heatmap(table, tmp_path / "a.svg")
     marks = [tuple(xy) for c in figures[0].axes[0].collections[1:] for xy in c.get_offsets().tolist()]
     assert marks == [(0.0, 0.0), (0.0, 1.0)]  # up in row 0, down in row 1, both in column "a"
+
+
+def test_ranking_marks_what_is_significant_and_shows_intervals_of_rank_and_importance(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(_plot_parts, "write", lambda figure, path: figures.append(figure))
+    plots.ranking(features_with_q(50, 4), tmp_path / "a.svg", top=6)
+    axes = figures[0].axes
+    assert len(axes) == 3
+    filled, hollow = axes[0].lines[:2]
+    assert filled.get_ydata().tolist() == [0, 1, 2, 3] and hollow.get_ydata().tolist() == [4, 5]
+    assert hollow.get_markerfacecolor() == "white"
+    assert "rank" in axes[2].get_xlabel() and "95 % bootstrap interval of the median" in axes[1].get_xlabel()
+    assert "4 significant (filled)" in " ".join(text.get_text() for text in figures[0].texts)
+    plots.ranking(feature_table(50), tmp_path / "a.svg", top=6)  # nothing tested: nothing marked, no rank
+    assert len(figures[1].axes) == 2
+    assert len(figures[1].axes[0].lines[0].get_ydata()) == 6
+
+
+def test_significance_names_the_significant_and_counts_them(tmp_path):
+    plots.importance_significance(features_with_q(300, 4), tmp_path / "a.svg", level=0.1)
+    found = [word.strip() for word in words(tmp_path / "a.svg")]
+    assert [w for w in found if w.startswith("GENE")] == ["GENE0", "GENE1", "GENE2", "GENE3"]
+    assert "4 of 300 features are significant at q \u2264 0.1" in found
+    assert "q = 0.1" in found
+    plots.importance_significance(features_with_q(300, 0), tmp_path / "b.svg", level=0.1)
+    assert "none of 300 features are significant at q \u2264 0.1" in words(tmp_path / "b.svg")
+
+
+def test_without_a_null_the_figure_says_that_nothing_was_tested(tmp_path):
+    DRAWINGS["importance_significance-untested"](tmp_path / "a.svg")
+    assert "Importance was not tested" in words(tmp_path / "a.svg")
+
+
+def test_many_features_are_one_picture(tmp_path):
+    plots.importance_significance(features_with_q(20000, 10), tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_text().count("<image") == 1
+    assert (tmp_path / "a.svg").stat().st_size < 500_000
+
+
+def test_chords_show_members_links_and_their_proof(tmp_path, monkeypatch):
+    chords, pairs, _ = chord_table(((3, 2),))
+    plots.chord_networks(chords, pairs, tmp_path / "a.svg")
+    found = words(tmp_path / "a.svg")
+    members = [*chords.loc[0, "side_1"].split(","), *chords.loc[0, "side_2"].split(",")]
+    assert [name for name in members if name not in found] == []
+    assert "chord_1 tells CD19+ B (z = 30.0)" in found
+    assert "test split: AUC 0.87 (0.80 to 0.93), synergy 0.31 (0.22 to 0.39)" in found
+    assert "joined without a significant product of its own" in found
+    figures = []
+    monkeypatch.setattr(_plot_parts, "write", lambda figure, path: figures.append(figure))
+    plots.chord_networks(chords, pairs.assign(significant=[True, *[False] * 5]), tmp_path / "b.svg")
+    lines = [line for line in figures[0].axes[0].lines if len(line.get_xdata()) == 2]
+    assert len(lines) == 1  # only significant products are drawn
+
+
+def test_long_sides_are_cut_with_a_count(tmp_path):
+    plots.chord_networks(*chord_table(((40, 1),))[:2], tmp_path / "a.svg")
+    found = words(tmp_path / "a.svg")
+    assert "and 26 more" in found
+    assert len([w for w in found if w.startswith("GENE1A")]) == 14
+
+
+def test_tables_read_back_from_disk_give_the_same_chords(tmp_path):
+    """Empty cells come back as missing values."""
+    chords, pairs, triplets = chord_table(((1, 1), (2, 2, 2)))
+    for name, table in (("chords", chords), ("pairs", pairs), ("triplets", triplets)):
+        write_table(table, tmp_path / f"{name}.tsv")
+    read = [read_table(tmp_path / f"{name}.tsv") for name in ("chords", "pairs", "triplets")]
+    plots.chord_networks(chords, pairs, tmp_path / "a.svg", triplets)
+    plots.chord_networks(read[0], read[1], tmp_path / "b.svg", read[2])
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_chord_scores_are_those_of_the_test_split_and_the_figure_says_which(tmp_path):
+    chords = chord_table(((1, 1),))[0]
+    both = pd.concat([score_table(chords, n=40), score_table(chords, n=90, split="development")])
+    plots.chord_scores(both, chords, tmp_path / "a.svg")
+    assert "40 samples of the test split, which the screen never saw" in " ".join(words(tmp_path / "a.svg"))
+    plots.chord_scores(both[both["split"] != "test"], chords, tmp_path / "b.svg")
+    found = " ".join(words(tmp_path / "b.svg"))
+    assert "90 samples of the development part" in found
+    assert "Not a proof: no test split was set aside." in found
+
+
+@pytest.mark.parametrize("name", ["chord_networks-none", "chord_scores-none"])
+def test_without_a_chord_the_figure_says_so(name, tmp_path):
+    DRAWINGS[name](tmp_path / "a.svg")
+    assert "No chord was found" in words(tmp_path / "a.svg")
+
+
+def test_the_audit_counts_names_and_says_what_could_not_be_made(tmp_path):
+    plots.audit(audit_table(), tmp_path / "a.svg")
+    found = words(tmp_path / "a.svg")
+    assert "7 of 40  GENE0, GENE1, GENE2, GENE3, \u2026 3 more" in found
+    assert "0 of 14" in found
+    assert found.count("cannot be said: the method failed on these data") == 2
+    DRAWINGS["audit-none"](tmp_path / "b.svg")
+    assert "Nothing was found that could be lost" in words(tmp_path / "b.svg")
+
+
+def test_convergence_shows_the_level_the_passes_and_the_statement(tmp_path):
+    DRAWINGS["convergence-typical"](tmp_path / "a.svg")
+    found = words(tmp_path / "a.svg")
+    assert {"accepted passes (20)", "stable (dotted): 0.8", "passes it takes (line: 95 % interval)"} <= {*found}
+    assert "stable at 0.8 from about 40 passes" in " ".join(found)
 
 
 def test_confusion_writes_counts_accuracy_and_class_sizes(tmp_path):
@@ -505,7 +723,7 @@ def test_map_of_many_samples_holds_one_picture_in_place_of_many_shapes(tmp_path)
 
 
 def test_marks_on_the_map_part_ways():
-    placed = plots._apart(np.zeros((40, 2)), 0.24)
+    placed = _plot_evaluation._apart(np.zeros((40, 2)), 0.24)
     distance = np.linalg.norm(placed[:, None] - placed[None], axis=2) + np.eye(40)
     assert distance.min() >= 0.239
 
@@ -518,6 +736,8 @@ def test_marks_on_the_map_part_ways():
     [
         (plots.ranking, feature_table(6), ["selection_frequency_low", "importance_q25"]),
         (plots.importance_heatmap, feature_table(6), ["importance[CD34+]"]),
+        (plots.importance_significance, features_with_q(6, 2), ["median_importance", "q"]),
+        (plots.audit, audit_table(), ["n_lost"]),
         (plots.per_class, per_class_table(), ["f1", "precision", "recall_low", "support"]),
         (plots.learning_curves, history_table(3, 1), ["val_loss", "val_accuracy"]),
         (plots.accuracy_references, passes_table(), ["accuracy", "permuted_accuracy", "n_oob"]),

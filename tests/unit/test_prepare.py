@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from deepmapper import prepare
 from deepmapper.errors import InputError
 from deepmapper.prepare import prepare_features
+from deepmapper.splits import Scheme
 
 
 @pytest.fixture
@@ -41,11 +43,15 @@ def test_labels_names_and_samples(adata):
     assert [features.classes[code] for code in features.y] == adata.obs["type"].tolist()
     assert features.names == tuple(adata.var_names)
     assert features.samples == tuple(adata.obs_names)
+    told = features.about.pop("confounders")
     assert features.about == {
         **{"label_column": "type", "group_column": "", "normalization": "log1p_cp10k", "scheme": "fixed"},
         "why": "A test split of 15 of 60 samples was set aside before any pass and judges them together.",
     }
     assert features.groups is None
+    assert told["adjusted"] == [] and [one["confounder"] for one in told["alone"]] == ["depth", "detected"]
+    assert told["statement"].startswith("Nothing was adjusted for. Depth alone names the class right in 0.")
+    assert features.design is None and features.strata is None and features.confounders is None
 
 
 def test_the_test_split_is_stratified_and_follows_its_seed(adata):
@@ -155,3 +161,52 @@ def test_no_layer_of_tpm_no_normalisation_by_it(adata):
     del adata.layers["tpm"]
     with pytest.raises(InputError, match="log1p_tpm needs transcripts per million"):
         prepared(adata, normalization="log1p_tpm")
+
+
+def test_confounders_are_stored_with_strata_of_the_development_part(adata):
+    adata = anndata.concat([adata] * 10, index_unique="-")  # 600 samples
+    asked = {"columns": ["dose", "donor"], "depth": True, "detected": True}
+    features = prepared(adata, confounders=asked)
+    assert list(features.confounders.columns) == ["dose", "donor", "depth", "detected"]
+    assert features.design_names[:2] == ("dose", "donor=d1") and features.design_names[-2:] == ("depth", "detected")
+    assert features.design.shape == (600, len(features.design_names))
+    np.testing.assert_allclose(features.confounders["depth"], np.log1p(np.asarray(adata.X.sum(1)).ravel()), rtol=1e-6)
+    assert (features.strata[features.test] == -1).all() and features.strata[features.development].min() == 0
+    told = features.about["confounders"]
+    assert told["adjusted"] == ["dose", "donor", "depth", "detected"] and "Null passes" in told["null"]
+    assert [one["confounder"] for one in told["alone"]] == [*told["adjusted"], "all together"]
+
+
+def test_labels_of_the_test_split_do_not_shape_the_strata(adata, monkeypatch):
+    adata = anndata.concat([adata] * 10, index_unique="-")
+    features = prepared(adata, confounders={"depth": True})
+    split = (Scheme("fixed", "why"), features.development, features.test)
+    monkeypatch.setattr(prepare, "set_test_aside", lambda *_: split)  # a split follows the labels, or it is stratified
+    names = np.array(features.samples)[features.test]
+    adata.obs.loc[names, "type"] = np.roll(adata.obs.loc[names, "type"].to_numpy(), 1)
+    again = prepared(adata, confounders={"depth": True})
+    assert (again.y != features.y).any()
+    np.testing.assert_array_equal(again.strata, features.strata)
+    assert again.about["confounders"] == features.about["confounders"]
+
+
+@pytest.mark.parametrize(
+    ("confounders", "options", "message"),
+    [
+        ({"columns": ["age"]}, {}, "confounder 'age': expected a column"),
+        ({"depth": True}, {"normalization": "none"}, "confounders.depth: .*not counts .*such as n_counts"),
+        ({"columns": ["depth"], "depth": True}, {}, "names depth, which is to be computed as well"),
+        ({"cell_cycle": True}, {}, "s_score|genes"),
+    ],
+)
+def test_confounders_that_cannot_be_had_are_refused(adata, confounders, options, message):
+    adata.obs["depth"] = 1.0
+    if options:
+        adata.X = adata.X * 0.5
+    with pytest.raises(InputError, match=message):
+        prepared(adata, confounders=confounders, **options)
+
+
+def test_own_genes_of_the_cell_cycle(adata):
+    features = prepared(adata, confounders={"cell_cycle": True, "s_genes": ["g1", "g2"], "g2m_genes": ["g3", "g4"]})
+    assert features.design_names == ("s_score", "g2m_score")

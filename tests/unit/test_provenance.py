@@ -69,7 +69,7 @@ def test_code_that_a_pass_does_not_run_does_not_count(edited, file):
 
 
 def test_figures_depend_on_the_code_of_figures(edited):
-    for file in ("plots.py", "findings.py"):
+    for file in ("plots.py", "_plot_parts.py", "_plot_chords.py", "findings.py"):
         assert edited(["plots", "findings"], file, lambda text: text + "\nx = 1\n") != edited(["plots", "findings"])
 
 

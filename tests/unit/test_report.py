@@ -10,11 +10,41 @@ import pytest
 from deepmapper import findings as tables
 from deepmapper import verdict
 from deepmapper.evaluate import judge_ensemble
-from deepmapper.report import summary_page
+from deepmapper.report import Model, summary_page
 from deepmapper.runner import accumulate_passes
 
 WHY = {"fixed": "A test split was set aside.", "repeated": "No test split was set aside: 12 samples are too few."}
 DATA = {"from": "counts.h5ad", "label": "cell_type", "group": "", "normalization": "log1p_cp10k"}
+CONFOUNDERS = {"adjusted": [], "alone": [], "statement": "Nothing was adjusted for."}
+SCREEN = {"statement": "No screen for chords: the configuration asks for none."}
+UNTESTED = {"level": None, "statement": "No error rate: there are no shadows."}
+FEW_PASSES = {"statement": "3 accepted passes are too few to tell.", "reached": None, "level": 0.8}
+NO_PANEL = {"statement": "No panel: no feature is significant.", "n_features": 0, "accuracy": None}
+JUDGED = {
+    "significance": UNTESTED,
+    "stability": {"statement": "No stability selection."},
+    "convergence": FEW_PASSES,
+    "panel": NO_PANEL,
+}
+NO_PROOF = {"proved": False, "statement": "There is no chord to prove."}
+AUDIT = pd.DataFrame({
+    "choice": ["2000 highly variable features, flavour seurat"] * 2 + ["50 principal components"] * 2,
+    "of": ["significant features", "chord members"] * 2, "n": [4, 2, 4, 2], "n_lost": [3, 0, np.nan, np.nan],
+    "lost": ["g3,g1,g2", np.nan, np.nan, np.nan], "note": ["as scanpy", "as scanpy", "too few samples", "too few"],
+})  # fmt: skip
+CHORDS = pd.DataFrame({
+    "chord": ["chord_1"], "class": ["a"], "z": [12.345], "side_1": ["g0,g1,g2,g3"], "side_2": ["g9"],
+    "side_3": [np.nan],
+    "auc_chord": [0.9], "auc_chord_low": [0.85], "auc_chord_high": [0.94], "auc_best_member": [0.55],
+    "auc_additive": [0.56], "synergy": [0.34], "synergy_low": [0.28], "synergy_high": [0.4],
+})  # fmt: skip
+
+
+def summary_of(models, table, baseline, **given):
+    """The page with nothing adjusted for and no chord, unless said otherwise."""
+    usual = {"confounders": CONFOUNDERS, "screen": SCREEN, "proof": NO_PROOF, "chords": CHORDS.head(0)}
+    data = given.pop("data", None) or {**DATA, "sizes": {"a": 60, "b": 40}}
+    return summary_page(data=data, models=models, table=table, baseline=baseline, **{**usual, **given})
 
 
 class Page(HTMLParser):
@@ -22,7 +52,7 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.cells, self.texts = [], [], []
+        self.open, self.cells, self.texts, self.links = [], [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -30,6 +60,8 @@ class Page(HTMLParser):
             self.open.append(tag)
         if tag == "td":
             self.cells.append("")
+        if tag == "a":
+            self.links.append(dict(attrs)["href"])
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -61,6 +93,10 @@ def page(hand_made):
         signal="told",
         scheme="fixed",
         not_judged=(),
+        tested=None,
+        significance=None,
+        of_model=None,
+        **given,
     ):
         importances = importances or [[3, 2, 1, 0]] * 3
         names = names or ["g0", "g1", "g2", "g3"]
@@ -83,15 +119,11 @@ def page(hand_made):
 
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
         models = tables.model_table([summary], [numbers], baseline, {"cnn_small": "cnn_small"})
-        return summary_page(
-            data=data or DATA,
-            models=models,
-            summaries=[summary],
-            metrics=[numbers],
-            baseline=baseline,
-            features=[tables.feature_table(found)],
-            chart=chart,
-        )
+        ranking = tables.feature_table(found).assign(**(tested or {}))
+        judged = {**JUDGED, "significance": significance or UNTESTED, **(of_model or {})}
+        model = Model(summary, numbers, ranking, AUDIT, **judged)
+        data = {**DATA, "sizes": dict(zip(classes, (60, 40), strict=True)), **(data or {})}
+        return summary_of([model], models, baseline, data=data, chart=chart, **given)
 
     return write
 
@@ -101,7 +133,7 @@ def test_the_page_says_what_was_analysed_and_what_was_found(page):
     read = Page(text)
     assert read.open == []
     said = " ".join(" ".join(read.texts).split())
-    assert "4 features of counts.h5ad, 2 classes of cell_type" in said
+    assert "100 samples × 4 features of counts.h5ad, 2 classes of cell_type (a 60, b 40)" in said
     assert "normalisation log1p_cp10k; judged on 100 samples that no pass has seen." in said
     assert "Signal: the median out-of-bag accuracy of 3 passes, 0.900" in said
     assert "Always naming the largest class reaches 0.500" in said
@@ -117,12 +149,12 @@ def test_numbers_carry_their_intervals(page):
     assert row[3].startswith("0.900 (0.8")
     assert row[3].endswith(")")
     assert "linear_baseline" in cells
-    frequency = cells[cells.index("g0") + 1]
+    frequency = cells[cells.index("g0") + 2]
     assert frequency == "1.00 (0.44–1.00)"  # Wilson's interval of three passes of three
 
 
 def test_groups_kept_whole_are_mentioned(page):
-    assert "whole groups of <b>donor</b> kept on one side" in page(data={**DATA, "group": "donor"})
+    assert "whole groups of <b>donor</b> kept on one side" in page(data={"group": "donor"})
     assert "whole groups" not in page()
 
 
@@ -130,6 +162,7 @@ def test_groups_kept_whole_are_mentioned(page):
 def test_a_model_without_signal_is_not_dressed_up(page, controls):
     text = page(0.5 if not controls else 0.9, min_accuracy=0.0, controls=controls)
     assert "<p class='no'><b>cnn_small</b> No signal" in text
+    assert "no signal; its ranking is not to be read" in text
     assert "No signal: this list is not to be read." in text
     assert "<p class='yes'>" not in text
 
@@ -183,11 +216,9 @@ def test_what_is_to_be_doubted_is_said(page, settings, doubt):
 
 def test_names_cannot_break_the_page(page):
     evil = "<script>alert(1)</script>&"
-    text = page(
-        names=[evil, "a<b", '"q"', "g3"], classes=("<i>", "b"), data={**DATA, "from": evil, "group": evil}, note=evil
-    )
+    text = page(names=[evil, "a<b", '"q"', "g3"], classes=("<i>", "b"), data={"from": evil, "group": evil}, note=evil)
     read = Page(text)
-    assert "<script>" not in text
+    assert "<script>alert" not in text
     assert read.open == []
     assert evil in read.cells
 
@@ -200,7 +231,7 @@ def test_the_chart_is_put_in_without_what_stands_before_it(page):
 
 
 def test_the_page_needs_nothing_from_elsewhere(page):
-    assert not any(word in page() for word in ("http:", "https:", "src=", "@import"))
+    assert not any(word in page() for word in ("http:", "https:", "src=", "@import", "url("))
 
 
 def test_several_models_are_told_apart(page):
@@ -211,18 +242,135 @@ def test_several_models_are_told_apart(page):
         **{"notes": [], "n_controls": 1, "mean_top_k_overlap": None},
     }
     numbers = {"accuracy": None, "not_judged": []}
-    baseline = {"accuracy": 0.5, "accuracy_low": 0.4, "n_test": 50, "classes": ["a"], "majority_accuracy": 0.5}
+    baseline = {
+        "accuracy": 0.5,
+        "accuracy_low": 0.4,
+        "accuracy_high": 0.6,
+        "n_test": 50,
+        "classes": ["a"],
+        "majority_accuracy": 0.5,
+    }
     baseline |= {"scheme": "fixed", "why": WHY["fixed"]}
     columns = [f"{m}{e}" for m in ("accuracy", "balanced_accuracy", "macro_f1") for e in ("", "_low", "_high")]
     models = pd.DataFrame([dict.fromkeys(["model", "n_passes", "per_pass_accuracy_mean", "ece", *columns])] * 3)
-    text = summary_page(
-        data=DATA,
-        models=models,
-        summaries=[summary, {**summary, "model": "y"}],
-        metrics=[numbers, numbers],
-        baseline=baseline,
-        features=[table, table],
-    )
+    both = [Model(one, numbers, table, AUDIT.head(0), **JUDGED) for one in (summary, {**summary, "model": "y"})]
+    text = summary_of(both, models, baseline)
     assert text.count("<p class='no'>") == 2
     assert "<h3>x</h3>" in text
     assert "<h3>y</h3>" in text
+
+
+# What was found, and at which error rate.
+
+
+def said(text):
+    return " ".join(" ".join(Page(text).texts).split())
+
+
+TESTED = {"z": [9.0, 5.0, 1.0, 0.1], "q": [0.004, 0.04, 0.6, 1.0], "significant": [True, True, False, False]}
+
+
+def test_the_ten_questions_are_answered_in_one_order(page):
+    questions = [
+        "What was analysed?", "Is there signal?", "How many features?", "How many chords?", "How stable?",
+        "How well do they predict?", "What do confounders alone predict?", "What would filtering have lost?",
+        "What to distrust?", "Where to look next?",
+    ]  # fmt: skip
+    text = said(page())
+    places = [text.index(question) for question in questions]
+    assert places == sorted(places)
+
+
+def test_features_are_counted_with_their_error_rate(page):
+    calibration = {"level": 0.1, "statement": "2 are significant, held against 40 shadow features."}
+    text = page(tested=TESTED, significance=calibration)
+    assert "cnn_small : 2 significant , of which at most 0.2 are expected to be false (q ≤ 0.1)." in said(text)
+    assert "held against 40 shadow features. No stability selection." in said(text)
+    cells = Page(text).cells
+    assert cells[cells.index("g1") :][:3] == ["g1", "5.0", "0.04"]
+    assert cells[cells.index("g2") :][:3] == ["g2", "1.0", "0.6 (n.s.)"]
+
+
+def test_nothing_significant_is_said_so(page):
+    none = {**TESTED, "significant": [False] * 4}
+    text = said(page(tested=none, significance={"level": 0.1, "statement": "0 of 4 are significant."}))
+    assert "cnn_small : none significant . 0 of 4 are significant." in text
+
+
+def test_without_a_null_there_is_no_error_rate(page):
+    assert "cnn_small : No error rate: there are no shadows." in said(page(controls=()))
+
+
+def test_chords_are_listed_with_their_proof(page):
+    text = page(
+        chords=CHORDS,
+        screen={"statement": "1 chords: 9 significant pairs."},
+        proof={"proved": True, "statement": "1 of 1 chords tell more than their members."},
+    )
+    assert "1 chords: 9 significant pairs. 1 of 1 chords tell more than their members." in said(text)
+    cells = Page(text).cells
+    row = cells[cells.index("chord_1") :][:8]
+    assert row == [
+        "chord_1", "a", "g0, g1, g2 and 1 more × g9", "12.3", "0.90 (0.85–0.94)", "0.55", "0.56", "0.34 (0.28–0.40)"
+    ]  # fmt: skip
+    assert "chord_networks.svg" in Page(text).links
+    assert "chord_networks.svg" not in Page(page()).links
+
+
+def test_chords_without_a_test_split_are_doubted(page):
+    unproved = CHORDS.assign(**dict.fromkeys([c for c in CHORDS if c.startswith(("auc", "synergy"))], np.nan))
+    text = page(chords=unproved, proof={"proved": False, "statement": "Nothing is proved."})
+    assert "No chord was judged on samples that the screen had not seen." in said(text)
+    assert "nan" not in said(text).lower().split()
+
+
+def test_how_stable_comes_from_the_convergence_of_the_passes(page):
+    unstable = {"statement": "The top 2 is stable at 0.8 from about 40 passes.", "reached": False, "level": 0.8}
+    text = said(page(of_model={"convergence": unstable}))
+    assert "The top 2 is stable at 0.8 from about 40 passes." in text
+    assert "the ranking is not yet stable at 0.8" in text
+    assert "not yet stable" not in said(page(of_model={"convergence": {**unstable, "reached": True}}))
+
+
+def test_the_small_model_stands_beside_the_passes(page):
+    panel = {"n_features": 2, "accuracy": 0.88, "accuracy_low": 0.8, "accuracy_high": 0.93}
+    text = said(page(of_model={"panel": panel}))
+    assert "a small model on its 2 significant features alone 0.880 (0.800–0.930)" in text
+
+
+def test_a_confounder_that_tells_the_classes_is_a_doubt_unless_adjusted_for(page):
+    record = {
+        "confounder": "depth",
+        "adjusted": False,
+        "macro_auc": 0.91,
+        "macro_auc_low": 0.85,
+        "macro_auc_high": 0.95,
+    }
+    depth = {"adjusted": [], "alone": [record], "statement": "Depth alone names the class right in 0.80."}
+    text = said(page(confounders=depth))
+    assert "Depth alone names the class right in 0.80." in text
+    assert "depth alone tells the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
+    for harmless in ({"adjusted": True}, {"macro_auc": 0.6}, {"macro_auc": None}):
+        assert "depth alone tells" not in said(page(confounders={**depth, "alone": [{**record, **harmless}]}))
+
+
+def test_what_filtering_would_have_lost_is_named(page):
+    text = said(page())
+    assert "flavour seurat: 3 of 4 significant features (g3, g1, g2) and 0 of 2 chord members" in text
+    assert "50 principal components: cannot be said (too few samples)" in text
+
+
+def test_passes_that_read_chords_are_optimistic(page):
+    assert "out-of-bag accuracies are too kind" in said(page(of_model={"reads_chords": True}))
+
+
+def test_links_are_relative_and_of_files_beside_the_page(page):
+    links = Page(page(chords=CHORDS, proof={"proved": True, "statement": ""})).links
+    assert len(links) > 8
+    assert not [link for link in links if link.startswith(("/", "..")) or ":" in link]
+    assert {"cnn_small/features.html", "models.html", "chords.html", "cnn_small/plots/ranking.svg"} <= set(links)
+
+
+def test_the_class_for_which_a_feature_matters_is_named_with_its_direction(page):
+    cells = Page(page()).cells
+    assert cells[cells.index("g0") + 3] == "a ↑"

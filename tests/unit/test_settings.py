@@ -106,7 +106,7 @@ BAD = {
     ),
     "true for a number": (
         "passes: {n_passes: yes}",
-        "`passes.n_passes`: found true (yes/no); expected a whole number of at least 1",
+        "`passes.n_passes`: found true (yes/no); expected a whole number of at least 1, or auto",
     ),
     "nan": (
         "training: {min_delta: .nan}",
@@ -118,7 +118,19 @@ BAD = {
     ),
     "too small": (
         "passes: {n_passes: 0}",
-        "`passes.n_passes`: found 0 (a whole number); expected a whole number of at least 1",
+        "`passes.n_passes`: found 0 (a whole number); expected a whole number of at least 1, or auto",
+    ),
+    "word that is not auto": (
+        "passes: {n_passes: Auto}",
+        '`passes.n_passes`: found "Auto" (text); expected a whole number of at least 1, or auto',
+    ),
+    "fraction for a whole number or a word": (
+        "passes: {n_passes: 2.5}",
+        "`passes.n_passes`: found 2.5 (a number); expected a whole number of at least 1, or auto",
+    ),
+    "growing from above the cap": (
+        "passes: {n_passes: auto, auto: {start: 50, cap: 30}}",
+        "`passes.auto.start` (50) is above `passes.auto.cap` (30); raise the cap or start lower",
     ),
     "at an open bound": (
         "split: {test_size: 0.9}",
@@ -407,12 +419,16 @@ def test_defaults_are_filled():
     assert settings["split"] == {"scheme": "auto", "test_size": 0.25, "seed": 0}
     assert settings["passes"] == {
         "n_passes": 30,
+        "auto": {"start": 20, "step": 10, "cap": 200, "level": 0.8},
         "seed": 0,
         "n_permuted": 5,
+        "n_shadow": 12,
         "top_k": 20,
         "min_accuracy": 0.0,
         "test_size": 0.2,
     }
+    assert settings["calibration"] == {"level": 0.1, "min_detected": 0.05, "bootstrap": 200}
+    assert settings["stability"] == {"n_pairs": 10, "threshold": 0.75}
     assert list(settings["models"]) == ["cnn_small"]
     assert settings["models"]["cnn_small"] == {
         "kind": "cnn_small",
@@ -422,12 +438,32 @@ def test_defaults_are_filled():
         "extra": {},
         **settings["training"],
     }
+    assert settings["confounders"] == {
+        **{"columns": [], "depth": False, "detected": False, "cell_cycle": False},
+        **{"s_genes": [], "g2m_genes": []},
+    }
+    assert settings["chords"] == {
+        "enabled": True,
+        "permutations": 39,
+        "level": 0.05,
+        "rate": "family",
+        "min_detected": 0.05,
+        "triplets": True,
+        "most_variable": 150,
+        "keep": 1000,
+        "memory_mb": 512,
+        "device": "auto",
+    }
+    assert settings["training"]["chord_pixels"] is False
     assert settings["baseline"] == {"C": 1.0, "max_iter": 5000}
     assert settings["findings"] == {"top": 30, "ece_bins": 10, "bootstrap": 1000}
     assert settings["resources"] == {
         "alignment_threads": 4,
         "assembly_threads": 8,
         "quantification_threads": 4,
+        "screen_threads": 2,
+        "screen_mem_mb": 3000,
+        "screen_runtime": 240,
         "threads_per_pass": 1,
         "pass_mem_mb": 2000,
         "pass_runtime": 60,
@@ -486,6 +522,13 @@ def test_numbers_are_read_as_numbers(written, key, value):
     assert type(found) is type(value)
 
 
+@pytest.mark.parametrize(("written", "value"), [("auto", "auto"), ("40", 40), ("'40'", 40), ("4e1", 40)])
+def test_number_of_passes_is_a_number_or_grows(written, value):
+    found = read(f"passes: {{n_passes: {written}}}")["passes"]["n_passes"]
+    assert found == value
+    assert type(found) is type(value)
+
+
 def test_numbers_among_builder_options_keep_their_type():
     extra = read("models: {mlp: {extra: {hidden: 64, dropout: 1e-1, norm: true}}}")["models"]["mlp"]["extra"]
     assert extra == {"hidden": 64, "dropout": 0.1, "norm": True}
@@ -539,6 +582,7 @@ def test_early_stopping_that_cannot_act_is_said_per_model():
             "model `cnn_small`: augment.gaussian_noise_std=0.1 does nothing",
         ),
         ("passes: {n_permuted: 0}", "`passes.n_permuted` is 0: without control passes"),
+        ("passes: {n_shadow: 0}", "`passes.n_shadow` is 0: without passes with shadow features"),
     ],
 )
 def test_settings_that_cannot_act_are_said(text, start):

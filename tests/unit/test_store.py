@@ -5,12 +5,13 @@ import stat
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
 from deepmapper import store
 from deepmapper.errors import InputError
-from deepmapper.store import Features, check_finite, open_features, whole_file, write_features
+from deepmapper.store import Features, check_finite, open_features, whole_file, with_chords, write_features
 
 
 @pytest.fixture(params=["sparse", "dense"])
@@ -25,6 +26,9 @@ def features(request, planted):
         samples=tuple(f"cell{i}" for i in range(120)),
         split=split,
         groups=np.arange(120) // 10,
+        design=np.linspace(-1, 1, 240).reshape(120, 2),
+        design_names=("depth", "batch=b"),
+        strata=np.arange(120) % 7,
         about={"normalization": "none", "ä": [1, None]},
     )
 
@@ -42,9 +46,9 @@ def test_what_is_written_is_read(features, tmp_path):
     read = open_features(tmp_path / "features")
     assert sp.issparse(read.X) == sp.issparse(features.X)
     np.testing.assert_array_equal(dense(read.X), dense(features.X))
-    for name in ("y", "split", "groups"):
+    for name in ("y", "split", "groups", "design", "strata"):
         np.testing.assert_array_equal(getattr(read, name), getattr(features, name))
-    for name in ("classes", "names", "samples", "about", "n_features"):
+    for name in ("classes", "names", "samples", "about", "n_features", "design_names", "chords"):
         assert getattr(read, name) == getattr(features, name)
     np.testing.assert_array_equal(read.test, np.arange(0, 120, 4))
     np.testing.assert_array_equal(np.union1d(read.test, read.development), np.arange(120))
@@ -66,6 +70,25 @@ def test_the_matrix_is_mapped_not_read(features, tmp_path):
     assert [is_mapped(part) for part in parts] == [True] * len(parts)
     # the widest of a batch of rows is read, and no more: they are a matrix of their own
     np.testing.assert_array_equal(dense(X[[5, 2, 9]]), dense(features.X)[[5, 2, 9]])
+
+
+def test_chords_stand_behind_the_features(features, tmp_path):
+    values = np.random.default_rng(0).normal(size=(120, 2)).astype(np.float32)
+    write_features(tmp_path / "features", with_chords(features, values, ["chord_1", "chord_2"]))
+    read = open_features(tmp_path / "features")
+    assert read.n_features == features.n_features and read.names == features.names
+    assert read.chords == ("chord_1", "chord_2")
+    np.testing.assert_array_equal(dense(read.X), np.hstack([dense(features.X), values]))
+    np.testing.assert_array_equal(dense(with_chords(features, values[:, :0], []).X), dense(features.X))
+
+
+def test_confounders_are_written_for_people(features, tmp_path):
+    columns = pd.DataFrame({"batch": ["a", "b"] * 60, "depth": np.arange(120) / 7}, index=features.samples)
+    about = {**features.about, "confounders": {"statement": "Adjusted."}}
+    write_features(tmp_path / "features", replace(features, confounders=columns, about=about))
+    read = pd.read_csv(tmp_path / "features/confounders.tsv", sep="\t", index_col="sample")
+    pd.testing.assert_frame_equal(read, columns.rename_axis("sample"), rtol=1e-5)
+    assert json.loads((tmp_path / "features/confounders.json").read_text()) == {"statement": "Adjusted."}
 
 
 def test_without_groups_there_are_none(features, tmp_path):
@@ -144,7 +167,7 @@ def test_what_is_no_store_is_refused(tmp_path):
 def test_a_store_of_another_version_is_refused(features, tmp_path, text):
     write_features(tmp_path / "features", features)
     (tmp_path / "features" / "features.json").write_text(text)
-    with pytest.raises(InputError, match="features (is not a feature store|has format (None|99), expected 1)"):
+    with pytest.raises(InputError, match="features (is not a feature store|has format (None|99), expected 2)"):
         open_features(tmp_path / "features")
 
 

@@ -329,11 +329,14 @@ def test_the_statistics_of_the_pixels_by_hand(planted, quick, sparse):
     images = image_maker(X, quick("linear"), 4, torch.device("cpu"), np.arange(10, 100))
     rows = np.arange(5, 75)
     seen, y = planted.X[15:85].astype(np.float64), planted.y[10:100]
-    spread, known = (image.flatten().numpy() for image in images.statistics(y, rows, batch=16))
+    spread, ratio, known = (image.flatten().numpy() for image in images.statistics(y, rows, batch=16))
     np.testing.assert_allclose(spread[images.pixel], seen.std(0), rtol=1e-5)
-    ratio, p_value = f_classif(seen, y[rows])
+    within = sum(((seen[y[rows] == code] - seen[y[rows] == code].mean(0)) ** 2).sum(0) for code in range(3)) / (70 - 3)
+    expected = np.sqrt((1 - within / seen.var(0, ddof=1)).clip(0))
+    np.testing.assert_allclose(ratio[images.pixel], expected, rtol=1e-4, atol=1e-6)
+    f_ratio, p_value = f_classif(seen, y[rows])
     q_value = false_discovery_control(p_value) * min(1, 2 * (p_value > 0.5).mean())
-    np.testing.assert_allclose(known[images.pixel], (1 - 1 / ratio.clip(1)) * (1 - q_value), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(known[images.pixel], (1 - 1 / f_ratio.clip(1)) * (1 - q_value), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(images.mean(rows, batch=16).flatten().numpy()[images.pixel], seen.mean(0), rtol=1e-5)
     assert not spread[np.setdiff1d(np.arange(36), images.pixel)].any()
 
@@ -348,8 +351,9 @@ def test_evidence_depends_on_how_many_others_have_some():
 
 def test_without_more_samples_than_classes_nothing_is_held_against_a_pixel(planted, quick):
     images = image_maker(planted.X, quick("linear"), 0, torch.device("cpu"))
-    spread, known = images.statistics(planted.y, np.arange(3))
-    assert torch.equal(known, (spread > 1e-6).float())
+    spread, ratio, known = images.statistics(planted.y, np.arange(3))
+    assert torch.equal(ratio, (spread > 1e-6).float())
+    assert torch.equal(known, ratio)
 
 
 def test_a_pass_does_not_import_torchs_compiler(tmp_path):

@@ -25,7 +25,8 @@ PLANTED = [f"{name}_{i}" for name in CLASSES for i in (1, 2)]
 SETTINGS = {
     "matrix": {"path": "matrix.h5ad"},
     "labels": {"column": "state"},
-    "passes": {"n_passes": 2, "n_permuted": 0, "top_k": 6},
+    "passes": {"n_passes": 2, "n_permuted": 0, "n_shadow": 0, "top_k": 6},
+    "stability": {"n_pairs": 0},
     "training": {"epochs": 6, "min_epochs": 2, "patience": 3, "lr": 0.01, "batch_size": 16, "ig_steps": 8},
     "findings": {"bootstrap": 100},
     "models": {"linear": {}},

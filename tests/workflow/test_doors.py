@@ -58,7 +58,7 @@ def runs(work_directory, matrix, side_by_side):
     """A run of one pass through each door, with the matrix that went in."""
 
     def enter(case: str):
-        directory = work_directory(passes={"n_passes": 1, "n_permuted": 0, "top_k": 6})
+        directory = work_directory(passes={"n_passes": 1, "n_permuted": 0, "n_shadow": 0, "top_k": 6})
         (directory.folder / "matrix.h5ad").unlink()
         DOORS[case](directory, matrix())
         directory.run("results/findings/linear/features.tsv")

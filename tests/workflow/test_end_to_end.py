@@ -14,10 +14,14 @@ MODELS = ("cnn_small", "mlp", "linear")
 CLASSES = ["alpha", "beta", "gamma"]
 FIGURES = [
     "ranking",
+    "importance_significance",
+    "importance_null",
     "importance_heatmap",
+    "audit",
     "accuracy_references",
     "learning_curves",
     "agreement",
+    "convergence",
     "confusion",
     "per_class",
     "calibration",
@@ -30,6 +34,9 @@ COLUMNS = {
         *["rank", "feature", "selection_frequency", "selection_frequency_low", "selection_frequency_high"],
         *["median_importance", "importance_q25", "importance_q75", "mean_rank"],
         *(f"{what}[{name}]" for name in CLASSES for what in ("importance", "direction")),
+        *["is_denovo", "chord", "z_chord", "synergy"],
+        *["importance_low", "importance_high", "rank_low", "rank_high", "stability"],
+        *["hvg_seurat", "hvg_seurat_v3", "hvg_cell_ranger", "pca_50"],
     ],
     "passes.tsv": [
         "seed",
@@ -59,16 +66,30 @@ COLUMNS = {
 RULES = {
     "import_matrix": [""],
     "prepare_features": [""],
+    "screen_chords": [""],
+    "prove_chords": [""],
     "passes": [f"/{model}/{kind}{seed}" for model in MODELS for kind, seed in (("", 0), ("", 1), ("permuted/", 0))],
     "accumulate_passes": [f"/{model}" for model in MODELS],
     "evaluate_ensemble": [f"/{model}" for model in MODELS],
     "annotate_expression": [f"/{model}" for model in MODELS],
     "plot_findings": [f"/{model}" for model in MODELS],
+    "judge_convergence": [f"/{model}" for model in MODELS],
+    "calibrate_features": [f"/{model}" for model in MODELS],
+    "select_stable": [f"/{model}" for model in MODELS],
+    "fit_panel": [f"/{model}" for model in MODELS],
     "fit_linear_baseline": [""],
     "compare_models": [""],
     "plot_models": [""],
+    "plot_chords": [""],
+    "audit_filtering": [""],
+    "audit_findings": [f"/{model}" for model in MODELS],
+    "write_tables": [f"/{model}" for model in MODELS],
+    "write_shared_tables": [""],
     "write_summary": [""],
 }
+PAGES = ("features", "passes", "audit")  # tables of a model as pages
+SHARED_PAGES = ("models", "chords")
+CHORD_FIGURES = ("chord_networks", "chord_scores")
 
 
 def read(path) -> pd.DataFrame:
@@ -83,8 +104,16 @@ def test_all_promised_files_and_no_others(finished):
         expected |= {f"passes/{model}/{name}.npz" for name in ("0", "1", "permuted/0")}
         expected |= {f"findings/{model}/{name}" for name in COLUMNS}
         expected |= {f"findings/{model}/{name}" for name in ("summary.json", "metrics.json")}
-        expected |= {f"findings/{model}/{name}" for name in ("annotated.h5ad", "embedding.npz")}
+        expected |= {f"findings/{model}/{name}" for name in ("annotated.h5ad", "embedding.npz", "calibration_null.tsv")}
+        judged = ("convergence", "significance", "stability", "panel")
+        expected |= {f"findings/{model}/{name}.{suffix}" for name in judged for suffix in ("tsv", "json")}
         expected |= {f"findings/{model}/plots/{name}.svg" for name in FIGURES}
+        expected |= {f"findings/{model}/{name}.html" for name in PAGES} | {f"findings/{model}/audit.tsv"}
+    expected |= {f"findings/{name}.html" for name in SHARED_PAGES}
+    expected |= {f"findings/{name}.svg" for name in CHORD_FIGURES}
+    expected |= {f"findings/audit_features.{suffix}" for suffix in ("tsv", "json")}
+    expected |= {f"chords/{name}.tsv" for name in ("pairs", "triplets", "features", "chords", "scores")}
+    expected |= {"chords/chords.json", "chords/screen.json", "findings/chords.tsv", "findings/chords.json"}
     written = {name for name in finished.outputs() if not name.startswith("features/")}
     assert written == expected
     assert (finished.results / "features/features.json").is_file()
@@ -222,13 +251,23 @@ def test_nothing_is_left_to_do_and_nothing_half_written(finished):
     assert not [path for path in finished.folder.rglob("*") if ".part" in path.name]
 
 
+def test_every_link_of_the_first_page_leads_to_a_file(finished):
+    page = finished.results / "findings/summary.html"
+    links = re.findall(r"<a class='file' href='([^']+)'", page.read_text())
+    assert len(links) > 8 * len(MODELS)
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
 def test_report_holds_every_figure_with_its_caption(finished, tmp_path):
     finished.run("--report", tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text()
     shown = embedded(report, "results")
     figures = {f"results/findings/{model}/plots/{name}.svg" for model in MODELS for name in FIGURES}
     tables = {f"results/findings/{model}/{name}.tsv" for model in MODELS for name in ("features", "passes")}
+    tables |= {f"results/findings/{model}/{name}.html" for model in MODELS for name in PAGES}
     overall = {f"results/findings/{name}" for name in ("models.tsv", "models.svg", "summary.html")}
+    overall |= {f"results/findings/{name}.html" for name in SHARED_PAGES}
+    overall |= {f"results/findings/{name}.svg" for name in CHORD_FIGURES}
     assert set(shown) == figures | tables | overall
     captions = {path: entry["caption"] for path, entry in shown.items()}
     assert all(len(caption) > 200 and "{" not in caption for caption in captions.values())
@@ -237,7 +276,9 @@ def test_report_holds_every_figure_with_its_caption(finished, tmp_path):
         assert (
             base64.b64decode(shown[path]["data_uri"].partition("base64,")[2]) == (finished.folder / path).read_bytes()
         )
-    assert sorted(embedded(report, "categories")) == ["1 Summary", "2 Passes", "3 Features", "4 Evaluation"]
+    assert sorted(embedded(report, "categories")) == [
+        "1 Summary", "2 Passes", "3 Features", "4 Chords", "5 Evaluation"
+    ]  # fmt: skip
     assert "matrix.h5ad" in embedded(report, "workflow_desc")
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=.?https?:", report), "needs the network to be read"
 
@@ -249,7 +290,7 @@ def embedded(report: str, name: str):
 
 
 def test_named_targets_stop_where_they_say(work_directory):
-    directory = work_directory(passes={"n_passes": 2, "n_permuted": 1}, models={"mlp": {}, "linear": {}})
+    directory = work_directory(passes={"n_passes": 2, "n_permuted": 1, "n_shadow": 0}, models={"mlp": {}, "linear": {}})
     training = {"train_pass": 4, "train_permuted_pass": 2}
     begin = {"import_matrix": 1, "prepare_features": 1}
     passes = directory.would_run("passes")
@@ -258,9 +299,15 @@ def test_named_targets_stop_where_they_say(work_directory):
     assert findings == {
         **begin,
         **training,
-        **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression"), 2),
+        **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression", "judge_convergence"), 2),
+        **dict.fromkeys(("calibrate_features", "select_stable", "fit_panel"), 2),
+        **dict.fromkeys(("screen_chords", "prove_chords", "audit_filtering"), 1),
         **dict.fromkeys(("fit_linear_baseline", "compare_models", "findings"), 1),
     }
     everything = directory.would_run()
     del findings["findings"]
-    assert everything == {**findings, "plot_findings": 2, "plot_models": 1, "write_summary": 1}
+    assert everything == {
+        **findings,
+        **dict.fromkeys(("plot_findings", "audit_findings", "write_tables"), 2),
+        **dict.fromkeys(("plot_models", "plot_chords", "write_shared_tables", "write_summary"), 1),
+    }

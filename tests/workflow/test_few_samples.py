@@ -33,7 +33,7 @@ def bulk_counts() -> np.ndarray:
 def few(work_directory, matrix):
     """Run everything on four samples of each class; a quarter of them is one, so 12 passes miss few of them."""
     directory = work_directory(
-        passes={"n_passes": 12, "n_permuted": 2, "top_k": 6},
+        passes={"n_passes": 12, "n_permuted": 2, "n_shadow": 0, "top_k": 6},
         training={"epochs": 30, "lr": 0.01, "batch_size": 16, "ig_steps": 8},
         models={model: {} for model in MODELS},
     )
@@ -113,7 +113,7 @@ def test_library_gives_the_findings_and_metrics_of_the_workflow(few, model):
 
 def test_more_passes_leave_the_baseline_as_it_is(few, tmp_path):
     again = few.branch(tmp_path / "again")
-    again.configure(passes={"n_passes": 13, "n_permuted": 2, "top_k": 6})
+    again.configure(passes={"n_passes": 13, "n_permuted": 2, "n_shadow": 0, "top_k": 6})
     jobs = again.would_run()
     assert jobs["train_pass"] == 2
     assert "fit_linear_baseline" not in jobs

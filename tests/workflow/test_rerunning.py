@@ -6,18 +6,22 @@ pytestmark = pytest.mark.workflow
 
 TRAIN_ALL = {"train_pass": 6, "train_permuted_pass": 3}
 TRAIN_ONE = {"train_pass": 2, "train_permuted_pass": 1}
-TELL = {"compare_models": 1, "plot_models": 1, "write_summary": 1}
+TELL = dict.fromkeys(("compare_models", "plot_models", "write_shared_tables", "write_summary"), 1)
+PREPARE = {"prepare_features": 1, "audit_filtering": 1}
+CHORDS = dict.fromkeys(("screen_chords", "prove_chords", "plot_chords"), 1)
 BASELINE = {"fit_linear_baseline": 1}
 
 
 def judge(n_models: int) -> dict[str, int]:
     """Jobs between the passes of some models and the summary."""
-    return {**tell(n_models), "evaluate_ensemble": n_models}
+    judging = ("evaluate_ensemble", "judge_convergence", "calibrate_features")
+    return {**tell(n_models), **dict.fromkeys(judging, n_models)}
 
 
 def tell(n_models: int) -> dict[str, int]:
     """Jobs that follow from another ranking, with the predictions as they were."""
-    return {**dict.fromkeys(("accumulate_passes", "annotate_expression", "plot_findings"), n_models), **TELL}
+    telling = ("accumulate_passes", "annotate_expression", "audit_findings", "fit_panel", "plot_findings")
+    return {**dict.fromkeys((*telling, "write_tables"), n_models), **TELL}
 
 
 def changed(directory, section: str, **options) -> None:
@@ -55,34 +59,34 @@ CASES = {
     "resources of a pass": (lambda d: d.configure(resources={"threads_per_pass": 2, "pass_mem_mb": 3000}), {}),
     "2 more passes": (lambda d: changed(d, "passes", n_passes=4), {"train_pass": 6, **judge(3)}),
     "1 more control pass": (lambda d: changed(d, "passes", n_permuted=2), {"train_permuted_pass": 3, **tell(3)}),
-    "top_k": (lambda d: changed(d, "passes", top_k=5), tell(3)),
+    "top_k": (lambda d: changed(d, "passes", top_k=5), {**tell(3), "judge_convergence": 3, "select_stable": 3}),
     "features in figures": (lambda d: changed(d, "findings", top=10), {"plot_findings": 3}),
     "learning rate of one model": (lambda d: changed(d, "models", mlp={"lr": 0.02}), {**TRAIN_ONE, **judge(1)}),
     "a model more": (
         lambda d: changed(d, "models", wide={"kind": "mlp", "extra": {"hidden": 32}}),
-        {**TRAIN_ONE, **judge(1)},
+        {**TRAIN_ONE, **judge(1), "select_stable": 1},
     ),
     "a model less": (lambda d: d.configure(models={"cnn_small": {}, "linear": {}}), TELL),
     "another split": (
         lambda d: d.configure(split={"seed": 1}),
-        {"prepare_features": 1, **BASELINE, **TRAIN_ALL, **judge(3)},
+        {**PREPARE, **CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
     "comments in the package": (comments_in_the_package, {}),
     "code of the training": (
         lambda d: edited(d, "training", "if len(starts) > 1 and", "if len(starts) > 2 and"),
-        {**BASELINE, **TRAIN_ALL, **judge(3)},
+        {**CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
     "code of the tables": (
         lambda d: edited(d, "findings", 'DIRECTIONS = {1: "up"', 'DIRECTIONS = {1: "higher"'),
-        {**BASELINE, **judge(3)},
+        {"prove_chords": 1, "plot_chords": 1, **BASELINE, **judge(3), "select_stable": 3},
     ),
     "code of the plots": (
-        lambda d: edited(d, "plots", "import numpy as np\n", "import numpy as np\n\nANOTHER = 1\n"),
-        {"plot_findings": 3, "plot_models": 1, "write_summary": 1},
+        lambda d: edited(d, "_plot_parts", "BAR = 1.6", "BAR = 1.7"),
+        {"plot_findings": 3, "plot_models": 1, "plot_chords": 1, "write_summary": 1},
     ),
     "code of the readers": (
         lambda d: edited(d, "io", "LARGEST_LOG = 30.0", "LARGEST_LOG = 31.0"),
-        {"import_matrix": 1, "prepare_features": 1, **BASELINE, **TRAIN_ALL, **judge(3)},
+        {"import_matrix": 1, **PREPARE, **CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
 }
 

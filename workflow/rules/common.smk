@@ -81,13 +81,28 @@ RESULTS = SETTINGS["results"]
 STARTS_FROM_READS = deepmapper_settings.starts_from_reads(SETTINGS)
 MODELS = list(SETTINGS["models"])
 _PASSES = SETTINGS["passes"]
-SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_passes"]))
+# None where the number of passes grows by itself; then `seeds_of` has them for each model.
+SEEDS = (
+    None
+    if _PASSES["n_passes"] == "auto"
+    else list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_passes"]))
+)
 CONTROL_SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_permuted"]))
+# passes that share a draw of shadows have consecutive seeds, the first a multiple of their number
+SHADOW_SEEDS = [
+    deepmapper_settings.SHADOWS_SHARED * _PASSES["seed"] + i
+    for i in range(_PASSES["n_shadow"])
+]
+# pairs of complementary halves: 2k and 2k + 1
+HALF_SEEDS = [
+    2 * _PASSES["seed"] + i for i in range(2 * SETTINGS["stability"]["n_pairs"])
+]
 
 
 wildcard_constraints:
     model="|".join(map(re.escape, MODELS)),
     seed=r"\d+",
+    n_passes=r"\d+",
 
 
 def grow(amount):

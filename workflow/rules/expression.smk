@@ -32,6 +32,7 @@ rule prepare_features:
         split_scheme=SETTINGS["split"]["scheme"],
         test_size=SETTINGS["split"]["test_size"],
         split_seed=SETTINGS["split"]["seed"],
+        confounders=SETTINGS["confounders"],
         source=source_hash("prepare"),
     message:
         "Normalising, coding labels and setting the test split aside"

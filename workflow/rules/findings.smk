@@ -1,13 +1,112 @@
 # Many passes become statements.
 
 
+# Whether as many passes again would rank the same features first.
+rule judge_convergence:
+    input:
+        passes_of,
+    output:
+        curve=f"{RESULTS}/findings/{{model}}/convergence.tsv",
+        about=f"{RESULTS}/findings/{{model}}/convergence.json",
+    log:
+        f"{RESULTS}/logs/judge_convergence/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/judge_convergence/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(30),
+    params:
+        top_k=SETTINGS["passes"]["top_k"],
+        min_accuracy=SETTINGS["passes"]["min_accuracy"],
+        level=SETTINGS["passes"]["auto"]["level"],
+        cap=SETTINGS["passes"]["auto"]["cap"] if SEEDS is None else None,
+        source=source_hash("convergence", "growth", "findings"),
+    message:
+        "Agreement between the passes of {wildcards.model}"
+    script:
+        "../../scripts/judge_convergence.py"
+
+
+# Every feature against shadows: a ranking with an error rate.
+rule calibrate_features:
+    input:
+        features=rules.prepare_features.output[0],
+        passes=passes_of,
+        shadows=expand(
+            rules.train_shadow_pass.output, seed=SHADOW_SEEDS, allow_missing=True
+        ),
+    output:
+        table=f"{RESULTS}/findings/{{model}}/significance.tsv",
+        null=f"{RESULTS}/findings/{{model}}/calibration_null.tsv",
+        about=f"{RESULTS}/findings/{{model}}/significance.json",
+    log:
+        f"{RESULTS}/logs/calibrate_features/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/calibrate_features/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        min_accuracy=SETTINGS["passes"]["min_accuracy"],
+        level=SETTINGS["calibration"]["level"],
+        min_detected=SETTINGS["calibration"]["min_detected"],
+        resamples=SETTINGS["calibration"]["bootstrap"],
+        seed=SETTINGS["split"]["seed"],
+        source=source_hash("calibration", "controls", "findings"),
+    message:
+        "Error rates of the features of {wildcards.model}"
+    script:
+        "../../scripts/calibrate_features.py"
+
+
+rule select_stable:
+    input:
+        features=rules.prepare_features.output[0],
+        halves=expand(rules.train_half_pass.output, seed=HALF_SEEDS, allow_missing=True),
+    output:
+        table=f"{RESULTS}/findings/{{model}}/stability.tsv",
+        about=f"{RESULTS}/findings/{{model}}/stability.json",
+    log:
+        f"{RESULTS}/logs/select_stable/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/select_stable/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(30),
+    params:
+        top_k=SETTINGS["passes"]["top_k"],
+        threshold=SETTINGS["stability"]["threshold"],
+        source=source_hash("stability", "findings"),
+    message:
+        "Stability selection of {wildcards.model}"
+    script:
+        "../../scripts/select_stable.py"
+
+
 rule accumulate_passes:
     input:
         features=rules.prepare_features.output[0],
-        passes=expand(rules.train_pass.output, seed=SEEDS, allow_missing=True),
+        passes=passes_of,
         controls=expand(
             rules.train_permuted_pass.output, seed=CONTROL_SEEDS, allow_missing=True
         ),
+        chord_features=rules.screen_chords.output.features,
+        chords=rules.prove_chords.output.table,
+        convergence=rules.judge_convergence.output.about,
+        significance=rules.calibrate_features.output.about,
+        significant=rules.calibrate_features.output.table,
+        stable=rules.select_stable.output.table,
+        stability=rules.select_stable.output.about,
+        audit=rules.audit_filtering.output.table,
     output:
         features=report(
             f"{RESULTS}/findings/{{model}}/features.tsv",
@@ -37,17 +136,99 @@ rule accumulate_passes:
     params:
         top_k=SETTINGS["passes"]["top_k"],
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
-        source=source_hash("findings"),
+        source=source_hash("findings", "audit"),
     message:
         "Accumulating the passes of {wildcards.model}"
     script:
         "../../scripts/accumulate_passes.py"
 
 
+rule audit_findings:
+    input:
+        ranking=rules.accumulate_passes.output.features,
+        audited=rules.audit_filtering.output.table,
+        notes=rules.audit_filtering.output.notes,
+        chords=rules.prove_chords.output.table,
+    output:
+        f"{RESULTS}/findings/{{model}}/audit.tsv",
+    log:
+        f"{RESULTS}/logs/audit_findings/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit_findings/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(10),
+    params:
+        top=SETTINGS["passes"]["top_k"],
+        source=source_hash("audit", "findings"),
+    message:
+        "What filtering would have lost of the findings of {wildcards.model}"
+    script:
+        "../../scripts/audit_findings.py"
+
+
+# Only for models whose passes read chords as pixels.
+rule rank_chords:
+    input:
+        features=features_of,
+        passes=passes_of,
+    output:
+        f"{RESULTS}/findings/{{model}}/chords.tsv",
+    log:
+        f"{RESULTS}/logs/rank_chords/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rank_chords/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(30),
+    params:
+        top_k=SETTINGS["passes"]["top_k"],
+        min_accuracy=SETTINGS["passes"]["min_accuracy"],
+        source=source_hash("chord_findings", "findings"),
+    message:
+        "Ranking the chords in {wildcards.model}"
+    script:
+        "../../scripts/rank_chords.py"
+
+
+# The test split is read here, by a panel that is settled.
+rule fit_panel:
+    input:
+        features=features_of,
+        table=rules.accumulate_passes.output.features,
+    output:
+        about=f"{RESULTS}/findings/{{model}}/panel.json",
+        table=f"{RESULTS}/findings/{{model}}/panel.tsv",
+    log:
+        f"{RESULTS}/logs/fit_panel/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_panel/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(30),
+    params:
+        resamples=SETTINGS["findings"]["bootstrap"],
+        split_seed=SETTINGS["split"]["seed"],
+        source=source_hash("panel", "findings"),
+    message:
+        "A panel of the significant features of {wildcards.model}"
+    script:
+        "../../scripts/fit_panel.py"
+
+
 rule evaluate_ensemble:
     input:
-        features=rules.prepare_features.output[0],
-        passes=expand(rules.train_pass.output, seed=SEEDS, allow_missing=True),
+        features=features_of,
+        passes=passes_of,
     output:
         metrics=f"{RESULTS}/findings/{{model}}/metrics.json",
         per_class=f"{RESULTS}/findings/{{model}}/per_class.tsv",
@@ -70,7 +251,7 @@ rule evaluate_ensemble:
         bins=SETTINGS["findings"]["ece_bins"],
         resamples=SETTINGS["findings"]["bootstrap"],
         split_seed=SETTINGS["split"]["seed"],
-        source=source_hash("findings"),
+        source=source_hash("findings", "confounders"),
     message:
         "Judging the ensemble of {wildcards.model}"
     script:

@@ -1,15 +1,19 @@
-# What people look at: figures, and one page that says it all in a few lines.
+# What people look at: figures, tables that can be searched, and one page that says it all in a few lines.
 
 FIGURES = {
     "ranking": "3 Features",
+    "importance_significance": "3 Features",
+    "importance_null": "3 Features",
     "importance_heatmap": "3 Features",
+    "audit": "3 Features",
     "accuracy_references": "2 Passes",
     "learning_curves": "2 Passes",
     "agreement": "2 Passes",
-    "confusion": "4 Evaluation",
-    "per_class": "4 Evaluation",
-    "calibration": "4 Evaluation",
-    "embedding": "4 Evaluation",
+    "convergence": "2 Passes",
+    "confusion": "5 Evaluation",
+    "per_class": "5 Evaluation",
+    "calibration": "5 Evaluation",
+    "embedding": "5 Evaluation",
 }
 
 
@@ -20,6 +24,10 @@ rule plot_findings:
         history=rules.accumulate_passes.output.history,
         agreement=rules.accumulate_passes.output.agreement,
         summary=rules.accumulate_passes.output.summary,
+        audit=rules.audit_findings.output[0],
+        curve=rules.judge_convergence.output.curve,
+        converged=rules.judge_convergence.output.about,
+        null=rules.calibrate_features.output.null,
         per_class=rules.evaluate_ensemble.output.per_class,
         confusion=rules.evaluate_ensemble.output.confusion,
         calibration=rules.evaluate_ensemble.output.calibration,
@@ -47,6 +55,7 @@ rule plot_findings:
         runtime=grow(30),
     params:
         top=SETTINGS["findings"]["top"],
+        level=SETTINGS["calibration"]["level"],
         source=source_hash("plots", "findings"),
     message:
         "Drawing the findings of {wildcards.model}"
@@ -62,7 +71,7 @@ rule plot_models:
             f"{RESULTS}/findings/models.svg",
             caption="../report/model_comparison.rst",
             category="1 Summary",
-            labels={"what": "models side by side"},
+            labels={"model": "all", "what": "models side by side"},
         ),
     log:
         f"{RESULTS}/logs/plot_models.log",
@@ -82,20 +91,124 @@ rule plot_models:
         "../../scripts/plot_models.py"
 
 
-rule write_summary:
+rule plot_chords:
+    input:
+        chords=rules.prove_chords.output.table,
+        scores=rules.prove_chords.output.scores,
+        pairs=rules.screen_chords.output.pairs,
+        triplets=rules.screen_chords.output.triplets,
+        screen=rules.screen_chords.output.screen,
+    output:
+        **{
+            name: report(
+                f"{RESULTS}/findings/{name}.svg",
+                caption=f"../report/{name}.rst",
+                category="4 Chords",
+                labels={"model": "all", "what": name.replace("_", " ")},
+            )
+            for name in ("chord_networks", "chord_scores")
+        },
+    log:
+        f"{RESULTS}/logs/plot_chords.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_chords.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(10),
+    params:
+        source=source_hash("plots", "findings"),
+    message:
+        "Drawing the chords"
+    script:
+        "../../scripts/plot_chords.py"
+
+
+# Tables as pages: sorted by a click, searched as one types.
+rule write_tables:
+    input:
+        features=rules.accumulate_passes.output.features,
+        passes=rules.accumulate_passes.output.passes,
+        audit=rules.audit_findings.output[0],
+    output:
+        **{
+            name: report(
+                f"{RESULTS}/findings/{{model}}/{name}.html",
+                caption=f"../report/{name}_table.rst",
+                category=category,
+                labels={"model": "{model}", "what": f"table of {what}"},
+            )
+            for name, category, what in (
+                ("features", "3 Features", "features"),
+                ("passes", "2 Passes", "passes"),
+                ("audit", "3 Features", "what filtering would have lost"),
+            )
+        },
+    log:
+        f"{RESULTS}/logs/write_tables/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_tables/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(10),
+    params:
+        source=source_hash("result_tables", "findings"),
+    message:
+        "Writing the tables of {wildcards.model} as pages"
+    script:
+        "../../scripts/write_tables.py"
+
+
+use rule write_tables as write_shared_tables with:
     input:
         models=rules.compare_models.output[0],
+        chords=rules.prove_chords.output.table,
+    output:
+        **{
+            name: report(
+                f"{RESULTS}/findings/{name}.html",
+                caption=f"../report/{name}_table.rst",
+                category=category,
+                labels={"model": "all", "what": f"table of {name}"},
+            )
+            for name, category in (("models", "1 Summary"), ("chords", "4 Chords"))
+        },
+    log:
+        f"{RESULTS}/logs/write_shared_tables.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/write_shared_tables.tsv"
+    message:
+        "Writing the tables of all models as pages"
+
+
+rule write_summary:
+    input:
+        features=rules.prepare_features.output[0],
+        models=rules.compare_models.output[0],
         chart=rules.plot_models.output[0],
-        features=expand(rules.accumulate_passes.output.features, model=MODELS),
+        rankings=expand(rules.accumulate_passes.output.features, model=MODELS),
         summaries=expand(rules.accumulate_passes.output.summary, model=MODELS),
         metrics=expand(rules.evaluate_ensemble.output.metrics, model=MODELS),
+        audits=expand(rules.audit_findings.output[0], model=MODELS),
+        converged=expand(rules.judge_convergence.output.about, model=MODELS),
+        panels=expand(rules.fit_panel.output.about, model=MODELS),
+        significance=expand(rules.calibrate_features.output.about, model=MODELS),
+        stability=expand(rules.select_stable.output.about, model=MODELS),
         baseline=rules.fit_linear_baseline.output.metrics,
+        screen=rules.screen_chords.output.screen,
+        proof=rules.prove_chords.output.proof,
+        chords=rules.prove_chords.output.table,
     output:
         report(
             f"{RESULTS}/findings/summary.html",
             caption="../report/summary.rst",
             category="1 Summary",
-            labels={"what": "in a few lines"},
+            labels={"model": "all", "what": "in a few lines"},
         ),
     log:
         f"{RESULTS}/logs/write_summary.log",
@@ -108,13 +221,14 @@ rule write_summary:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
-        source=source_hash("report"),
+        source=source_hash("report", "findings"),
         data={
             "from": DATA,
             "label": SETTINGS["labels"]["column"],
             "group": SETTINGS["labels"]["group"],
             "normalization": SETTINGS["features"]["normalization"],
         },
+        reading_chords=READING_CHORDS,
     message:
         "Writing the summary"
     script:

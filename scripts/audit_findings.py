@@ -1,0 +1,20 @@
+"""Rule audit_findings: which findings of a model the usual choices of features would have lost."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    import json
+    from pathlib import Path
+
+    from deepmapper.audit import audit_findings, chord_members
+    from deepmapper.findings import read_table, write_table
+
+    lost = audit_findings(
+        read_table(snakemake.input.ranking),
+        read_table(snakemake.input.audited),
+        json.loads(Path(snakemake.input.notes).read_text()),
+        chord_members(read_table(snakemake.input.chords)),
+        snakemake.params.top,
+    )
+    print(lost.to_string(index=False))
+    write_table(lost, snakemake.output[0])

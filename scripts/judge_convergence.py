@@ -1,0 +1,16 @@
+"""Rule judge_convergence: whether as many passes again would rank the same features first."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper import convergence, findings, growth
+
+    level, cap = snakemake.params.level, snakemake.params.cap
+    heads = convergence.read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
+    judged = convergence.judge(heads, level)
+    if cap is not None:
+        grew = growth.account(judged.about, cap, level)
+        judged.about.update(growth=grew, statement=f"{grew} {judged.about['statement']}")
+    print(judged.about["statement"])
+    findings.write_table(judged.curve, snakemake.output.curve)
+    findings.write_json(judged.about, snakemake.output.about)

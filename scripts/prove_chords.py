@@ -1,0 +1,15 @@
+"""Rule prove_chords: how well every chord tells its class in the test split, and its value in every sample."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.chord_findings import prove, read_chords, score_table
+    from deepmapper.findings import write_json, write_table
+    from deepmapper.store import open_features
+
+    features, chords = open_features(snakemake.input.features), read_chords(snakemake.input.chords)
+    table, about = prove(features, chords, draws=snakemake.params.resamples, seed=snakemake.params.seed)
+    print(about["statement"])
+    write_table(table, snakemake.output.table)
+    write_json(about, snakemake.output.proof)
+    write_table(score_table(features, chords), snakemake.output.scores)

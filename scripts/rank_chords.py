@@ -1,0 +1,18 @@
+"""Rule rank_chords: how much the passes of a model make of the chords that they read as pixels."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.chord_findings import rank_chords
+    from deepmapper.findings import write_table
+    from deepmapper.passes import PassResult
+    from deepmapper.store import open_features
+
+    table = rank_chords(
+        [PassResult.load(path, weights=False) for path in snakemake.input.passes],
+        open_features(snakemake.input.features).chords,
+        snakemake.params.top_k,
+        snakemake.params.min_accuracy,
+    )
+    print(table.to_string(index=False))
+    write_table(table, snakemake.output[0])

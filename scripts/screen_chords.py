@@ -1,0 +1,21 @@
+"""Rule screen_chords: all pairs, and triplets, of the development part; significant ones become chords."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.chord_findings import screen_features, write_chords
+    from deepmapper.findings import write_json, write_table
+    from deepmapper.store import open_features
+
+    found = screen_features(
+        open_features(snakemake.input.features),
+        snakemake.params.options,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )
+    print(found.about["statement"])
+    for name in ("pairs", "triplets", "features"):
+        write_table(found.tables[name], snakemake.output[name])
+    write_table(found.tables["chords"], snakemake.output.table)
+    write_chords(found.chords, snakemake.output.chords)
+    write_json(found.about, snakemake.output.screen)

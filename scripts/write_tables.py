@@ -1,0 +1,15 @@
+"""Rules write_tables and write_shared_tables: tables as pages that can be sorted and searched."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from pathlib import Path
+
+    from deepmapper.findings import read_table
+    from deepmapper.result_tables import result_page
+    from deepmapper.store import whole_file
+
+    model = snakemake.wildcards.get("model", "")
+    for name, source in snakemake.input.items():
+        with whole_file(snakemake.output[name]) as path:
+            Path(path).write_text(result_page(name, read_table(source), source, model))

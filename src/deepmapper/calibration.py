@@ -1,0 +1,444 @@
+"""A ranking with a controlled error rate: every feature's weight in the networks, held against shadow features.
+
+The statistic is the consensus of the passes: the mean, over passes, of how each class's score moves with the feature
+(`PassResult.class_slope`), between classes. What one pass happened to pick up cancels in it; sizes of contributions,
+which have no sign, would add up. Its null are shadows (`shadows.train_shadow_pass`), features of the same distribution
+in networks that learn the same labels. Slopes follow a feature's scale, so they are standardised among features of
+similar mean value. The empirical p-value of a feature is the share of all shadows, standardised alike, that reach it.
+
+Sources: empirical p-values, Phipson & Smyth 2010 (doi 10.2202/1544-6115.1585); false discovery rate, Benjamini &
+Hochberg 1995.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from .passes import PassResult
+
+_STRATUM = 100  # features of similar mean value that are standardised together
+_MOST_STRATA = 50
+_MANY = 10**9  # ways to deal labels out, from which on they limit no p-value
+_BLOCK = 2**24  # numbers held at once while medians of resampled passes are taken
+_BOOTSTRAP = 121  # second word of the seed of the resamples, apart from those of other draws
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Standardised statistics of p features, in C classes and over all, with their error rates.
+
+    Attributes
+    ----------
+    z
+        (p,) size of the consensus, over the classes: 1 is the root mean square of shadows.
+    p, q
+        (p,) share of shadows that reach `z`, and the false discovery rate at which the feature is found (Benjamini &
+        Hochberg). NaN for features that are not tested; their `z` is 0.
+    class_z
+        (C, p) signed: positive where the class's score rises with the feature.
+    class_p, class_q
+        (C, p) of the size of `class_z`, each class by itself.
+    tested
+        (p,) whether the feature is tested.
+    weight, weight_beside
+        (C, p) by which the slopes of a pass without, or with, shadows count; see `votes`.
+    level
+        The false discovery rate at which features are called significant.
+    null_z
+        (shadows,) `z` of all shadows, rising: what `z` is held against.
+    least_p
+        The least p-value there can be: of so many shadows, and of the ways to deal the labels out.
+    n_passes, n_shadow_passes, n_draws
+        Passes on features alone; with shadows; different draws of the shadows among these.
+    n_labelings
+        Ways to deal the labels out.
+    """
+
+    z: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    class_z: np.ndarray
+    class_p: np.ndarray
+    class_q: np.ndarray
+    tested: np.ndarray
+    weight: np.ndarray
+    weight_beside: np.ndarray
+    level: float
+    null_z: np.ndarray
+    least_p: float
+    n_passes: int
+    n_shadow_passes: int
+    n_draws: int
+    n_labelings: int
+
+    @property
+    def significant(self) -> np.ndarray:
+        """(p,) whether each feature is found at the level."""
+        return self.q <= self.level
+
+    @property
+    def statement(self) -> str:
+        """The result in a sentence, and why nothing can be found where that is so."""
+        tested = int(self.tested.sum())
+        said = (
+            f"{int(self.significant.sum())} of {tested} tested features are significant at a false discovery rate of "
+            f"{self.level:g}, held against {len(self.null_z)} shadow features of {self.n_shadow_passes} passes."
+        )
+        if self.least_p > self.level:
+            said += (
+                f" None can be: there are only {self.n_labelings} ways to deal the labels out, so that no p-value can "
+                f"be below {self.least_p:.2f}."
+            )
+        elif self.least_p * tested > self.level:
+            needed = int(np.ceil(self.least_p * tested / self.level))
+            said += f" No p-value can be below {self.least_p:.2g}, so that at least {needed} would be found together."
+        return said
+
+
+def calibrate(
+    passes: Iterable[PassResult],
+    shadow_passes: Iterable[PassResult],
+    mean_value: np.ndarray,
+    tested: np.ndarray,
+    level: float = 0.1,
+    n_labelings: int = _MANY,
+) -> Calibration:
+    """Standardise the consensus of the passes and give it p- and q-values.
+
+    Parameters
+    ----------
+    passes
+        Those that are accumulated; read once, one by one.
+    shadow_passes
+        Of `shadows.train_shadow_pass`; read once, one by one.
+    mean_value
+        (p,) mean of every feature over the samples of the passes.
+    tested
+        (p,) which features to test; those that hardly ever differ from zero say little and cost the others power.
+    level
+        False discovery rate for `significant`.
+    n_labelings
+        Ways to deal the labels out (`controls.count_labelings`): no p-value is below one over them.
+
+    Notes
+    -----
+    Features are ranked by the consensus of all passes. Those with shadows read twice as many features, and their
+    weights have another scale, so slopes of the others are brought to it by the ratio of the median sizes of the same
+    features, stratum by stratum. That ratio need not hold for the largest slopes, so the z of the feature of rank r is
+    at most the r-th largest z of the passes with shadows alone, where features and shadows are alike but for what they
+    tell. No more features are found than stand out beside shadows, and more passes without shadows make it more surely
+    the right ones. Shadows are averaged over the passes that read the same draw of them, features over all. Both keep
+    p-values on the safe side.
+    """
+    found, n_passes = _consensus(passes)
+    beside, draws, n_shadow_passes = _consensus_by_draw(shadow_passes)
+    kept = np.flatnonzero(tested)
+    n_features, n_classes = len(tested), len(found)
+    ratio, scale = _scales(found[:, kept], beside[:, kept], draws[:, :, kept], np.asarray(mean_value)[kept])
+    all_passes = n_passes + n_shadow_passes
+    z = (n_passes * ratio * found[:, kept] + n_shadow_passes * beside[:, kept]) / all_passes * scale
+    z_beside, null = beside[:, kept] * scale, draws[:, :, kept] * scale
+    overall = _size(z)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = np.where(overall > 0, z / overall, 0.0) / n_classes * scale
+    null_overall = np.sort(_size(null).ravel())
+    standard = _held_down(overall, _size(z_beside))
+    class_z = np.sign(z) * np.stack([_held_down(np.abs(z[c]), np.abs(z_beside[c])) for c in range(n_classes)])
+    n_labelings = min(n_labelings, _MANY)
+    floor = 1 / n_labelings
+    p = empirical_p(standard, null_overall, floor)
+    class_p = np.stack(
+        [empirical_p(np.abs(class_z[c]), np.sort(np.abs(null[:, c]).ravel()), floor) for c in range(n_classes)]
+    )
+
+    def spread_out(values: np.ndarray, fill: float) -> np.ndarray:
+        wide = np.full((*values.shape[:-1], n_features), fill)
+        wide[..., kept] = values
+        return wide
+
+    return Calibration(
+        z=spread_out(standard, 0.0),
+        p=spread_out(p, np.nan),
+        q=spread_out(false_discovery(p), np.nan),
+        class_z=spread_out(class_z, 0.0),
+        class_p=spread_out(class_p, np.nan),
+        class_q=spread_out(np.stack([false_discovery(row) for row in class_p]), np.nan),
+        tested=np.asarray(tested, dtype=bool),
+        weight=spread_out(unit * ratio, 0.0),
+        weight_beside=spread_out(unit, 0.0),
+        level=level,
+        null_z=null_overall,
+        least_p=max(floor, 1 / (1 + len(null_overall))),
+        n_passes=n_passes,
+        n_shadow_passes=n_shadow_passes,
+        n_draws=len(draws),
+        n_labelings=n_labelings,
+    )
+
+
+def empirical_p(values: np.ndarray, null: np.ndarray, floor: float = 0.0) -> np.ndarray:
+    """Share of the null, the value itself included, that reaches each value; not below `floor`.
+
+    Parameters
+    ----------
+    values
+        (p,).
+    null
+        (m,) rising.
+    floor
+        Least p-value.
+    """
+    reach = len(null) - np.searchsorted(null, values, side="left")
+    return np.maximum((1 + reach) / (1 + len(null)), floor)
+
+
+def false_discovery(p: np.ndarray) -> np.ndarray:
+    """Benjamini-Hochberg q-values; of none, none."""
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control(p) if len(p) else p
+
+
+def feature_levels(X, rows: np.ndarray, n_features: int, batch: int = 1024) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of every feature over some rows, (p,), and the share of them that are not zero, `batch` rows at a time.
+
+    The share of a feature with a single value is 0, whatever the value.
+    """
+    total, there = np.zeros(n_features), np.zeros(n_features)
+    low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
+    for start in range(0, len(rows), batch):
+        values = X[rows[start : start + batch]][:, :n_features]
+        total += np.asarray(values.sum(0, dtype=np.float64)).ravel()
+        there += np.asarray((values != 0).sum(0)).ravel()
+        least, most = values.min(0), values.max(0)
+        if sp.issparse(values):
+            least, most = least.toarray().ravel(), most.toarray().ravel()
+        low, high = np.minimum(low, least), np.maximum(high, most)
+    return total / len(rows), np.where(high > low, there / len(rows), 0.0)
+
+
+def least_detected(share: float, y: np.ndarray) -> float:
+    """Share of the samples in which a feature must be seen to be tested: `share`, or half of the smallest class.
+
+    So the marker of a rare class is not left out. Only the sizes of the classes count, or the choice would know what is
+    tested. Never 0: a feature that does not vary is not tested.
+    """
+    counts = np.bincount(y)
+    return max(min(share, counts[counts > 0].min() / len(y) / 2), 1e-12)
+
+
+def votes(passes: Iterable[PassResult], shadow_passes: Iterable[PassResult], found: Calibration) -> np.ndarray:
+    """Part the consensus that ranks the features among the passes: (passes, p) float32, those with shadows last.
+
+    The slopes of every pass are projected on the consensus of all, so that each resample of passes has a ranking of its
+    own: by the size of the mean of its rows.
+
+    Parameters
+    ----------
+    passes, shadow_passes
+        The same as `calibrate` was given; read once, one by one.
+    found
+        What it returned.
+    """
+    sides = ((passes, found.weight), (shadow_passes, found.weight_beside))
+    return np.stack(
+        [
+            (weight * _between_classes(result.class_slope)).sum(0).astype(np.float32)
+            for side, weight in sides
+            for result in side
+        ]
+    )
+
+
+def importance_intervals(
+    importances: np.ndarray, n_resamples: int = 200, seed: int = 0, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile intervals of the median importance over resampled passes.
+
+    Parameters
+    ----------
+    importances
+        (passes, p).
+    n_resamples, seed, confidence
+        Of the bootstrap.
+
+    Returns
+    -------
+    tuple
+        (p,) lower and (p,) upper limits.
+    """
+    n_passes, n_features = importances.shape
+    chosen = _resamples(n_passes, n_resamples, seed)
+    low, high = np.empty(n_features), np.empty(n_features)
+    tail = (1 - confidence) / 2
+    width = max(1, _BLOCK // chosen.size)
+    for start in range(0, n_features, width):
+        block = slice(start, start + width)
+        medians = np.median(importances[:, block][chosen], axis=1)
+        low[block], high[block] = np.quantile(medians, [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def rank_intervals(
+    scores: np.ndarray, n_resamples: int = 200, seed: int = 0, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile intervals of the rank of the mean score over resampled passes; 1 is the largest.
+
+    Parameters
+    ----------
+    scores
+        (passes, p), for example `votes` or importances.
+    n_resamples, seed, confidence
+        Of the bootstrap.
+
+    Returns
+    -------
+    tuple
+        (p,) lower and (p,) upper limits.
+    """
+    n_passes, n_features = scores.shape
+    chosen = _resamples(n_passes, n_resamples, seed)
+    ranks = np.empty((n_resamples, n_features), dtype=np.int32)
+    places = np.arange(1, n_features + 1, dtype=np.int32)
+    for row, passes in enumerate(chosen):
+        times = np.bincount(passes, minlength=n_passes).astype(scores.dtype)
+        ranks[row, np.argsort(-np.abs(times @ scores), kind="stable")] = places
+    tail = (1 - confidence) / 2
+    low, high = np.empty(n_features), np.empty(n_features)
+    width = max(1, _BLOCK // n_resamples)
+    for start in range(0, n_features, width):
+        block = slice(start, start + width)
+        low[block], high[block] = np.quantile(ranks[:, block], [tail, 1 - tail], axis=0, method="nearest")
+    return low, high
+
+
+def significance_table(found: Calibration, names: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:
+    """One row a feature, in their order: feature, z, p, q, significant, and z, p and q of every class."""
+    columns = {"feature": list(names), "z": found.z, "p": found.p, "q": found.q, "significant": found.significant}
+    for code, name in enumerate(classes):
+        columns |= {
+            f"z[{name}]": found.class_z[code],
+            f"p[{name}]": found.class_p[code],
+            f"q[{name}]": found.class_q[code],
+        }
+    return pd.DataFrame(columns)
+
+
+def null_table(found: Calibration | None, n_points: int = 1000) -> pd.DataFrame:
+    """Quantiles of `z` of shadows and of tested features, for a plot: columns share, z_shadow, z_feature."""
+    columns = ["share", "z_shadow", "z_feature"]
+    if found is None or not found.tested.any():
+        return pd.DataFrame(columns=columns)
+    share = (np.arange(n_points) + 0.5) / n_points
+    values = [share, np.quantile(found.null_z, share), np.quantile(found.z[found.tested], share)]
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))
+
+
+def summarise(found: Calibration | None) -> dict:
+    """State the result, or that there is none, for summary.json."""
+    if found is None:
+        return {
+            "statement": "No error rate: there are no accepted passes, or none with shadow features (passes: n_shadow)."
+        }
+    return {
+        "statement": found.statement,
+        "level": found.level,
+        "n_significant": int(found.significant.sum()),
+        "n_tested": int(found.tested.sum()),
+        "n_passes": found.n_passes,
+        "n_shadow_passes": found.n_shadow_passes,
+        "n_draws": found.n_draws,
+        "least_p": found.least_p,
+        "n_labelings": None if found.n_labelings == _MANY else found.n_labelings,
+    }
+
+
+def _between_classes(slope: np.ndarray) -> np.ndarray:
+    """(C, p) slopes minus their mean over the classes; classes without a value (NaN) count as the mean."""
+    seen = ~np.isnan(slope).any(axis=1)
+    centred = np.zeros(slope.shape)
+    if seen.any():
+        centred[seen] = slope[seen] - slope[seen].mean(0, dtype=np.float64)
+    return centred
+
+
+def _consensus(passes: Iterable[PassResult]) -> tuple[np.ndarray, int]:
+    """Mean over passes of the slopes between classes, (C, p), and the number of passes."""
+    total, n = np.zeros(()), 0
+    for result in passes:
+        total, n = total + _between_classes(result.class_slope), n + 1
+    return total / n, n
+
+
+def _consensus_by_draw(shadow_passes: Iterable[PassResult]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Consensus of passes with shadows: of the features, (C, p); of the shadows of each draw, (draws, C, p)."""
+    features, n = np.zeros(()), 0
+    totals: dict[int, np.ndarray] = {}
+    times: dict[int, int] = {}
+    for result in shadow_passes:
+        features, n = features + _between_classes(result.class_slope), n + 1
+        draw = result.shadow_draw
+        totals[draw] = totals.get(draw, 0) + _between_classes(result.shadow_class_slope)
+        times[draw] = times.get(draw, 0) + 1
+    return features / n, np.stack([totals[draw] / times[draw] for draw in totals]), n
+
+
+def _scales(
+    found: np.ndarray, beside: np.ndarray, draws: np.ndarray, mean_value: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find what makes slopes comparable, among features of similar mean value and class by class.
+
+    Parameters
+    ----------
+    found
+        (C, p) consensus of the passes without shadows.
+    beside
+        (C, p) that of the same features beside shadows.
+    draws
+        (draws, C, p) that of the shadows.
+    mean_value
+        (p,) what is similar.
+
+    Returns
+    -------
+    tuple
+        (C, p) factors: from slopes without shadows to slopes beside them, and from these to root mean squares of
+        shadows; 0 where there are only zeros.
+    """
+    ratio, scale = np.zeros_like(found), np.zeros_like(found)
+    order = np.argsort(mean_value, kind="stable")
+    for members in np.array_split(order, min(max(1, len(order) // _STRATUM), _MOST_STRATA)):
+        size = np.sqrt((draws[:, :, members] ** 2).mean(axis=(0, 2)))
+        for code in np.flatnonzero(size > 0):
+            ratio[code, members] = _ratio(beside[code, members], found[code, members])
+            scale[code, members] = 1 / size[code]
+    return ratio, scale
+
+
+def _held_down(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Lower the r-th largest of the values to the r-th largest of the limits, where it is above."""
+    held = np.empty(len(values))
+    order = np.argsort(values, kind="stable")
+    held[order] = np.minimum(values[order], np.sort(limits))
+    return held
+
+
+def _ratio(beside: np.ndarray, alone: np.ndarray) -> float:
+    """Ratio of median sizes, over features that are not zero in both; 0 where there are none."""
+    both = (beside != 0) & (alone != 0)
+    return float(np.median(np.abs(beside[both])) / np.median(np.abs(alone[both]))) if both.any() else 0.0
+
+
+def _size(z: np.ndarray) -> np.ndarray:
+    """Root mean square over classes, of (..., C, p)."""
+    return np.sqrt((z**2).mean(axis=-2))
+
+
+def _resamples(n_passes: int, n_resamples: int, seed: int) -> np.ndarray:
+    """Numbers of passes drawn with replacement, (resamples, passes)."""
+    return np.random.default_rng([seed, _BOOTSTRAP]).integers(0, n_passes, (n_resamples, n_passes))

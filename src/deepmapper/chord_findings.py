@@ -1,0 +1,324 @@
+"""One screen for gene chords a run: what is screened, what is handed on, what is proved, and the tables of all of it.
+
+The screen reads the development part alone. What it hands on are plain records of the chords (`chords.json`), from
+which their values follow for any sample; the proof reads these and the test split, and nothing else of the screen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from . import accumulate, chords
+from .chords import Chord, Screen
+from .errors import CannotScreen, InputError
+from .passes import PassResult
+from .splits import FEW, FEW_A_CLASS, few_samples
+from .store import Features, whole_file, with_chords
+
+PROOF = (
+    *("n_test", "auc_chord", "auc_chord_low", "auc_chord_high", "best_member", "auc_best_member", "auc_additive"),
+    *("synergy", "synergy_low", "synergy_high", "macro_auc", "macro_auc_additive", "accuracy", "accuracy_additive"),
+)
+# Of a chord's pixel; features have about 1 or less, and thousands of them drown a single one of their size.
+PIXEL_DEVIATION = 10.0
+_LITTLE = 0.05  # of what could be said of a class: what features say one by one leaves so little open
+_NO_PAIRS = ("rank", "feature_a", "feature_b", "class", "z", "p_family", "q", "significant")
+
+
+@dataclass(frozen=True)
+class ChordScreen:
+    """What the screen of a run found, ready to be written.
+
+    Attributes
+    ----------
+    chords
+        The chords, by falling strength.
+    about
+        For screen.json; `about["statement"]` says it in a sentence.
+    tables
+        "pairs", "triplets", "chords" and "features"; those of products empty where nothing was screened.
+    """
+
+    chords: tuple[Chord, ...]
+    about: dict
+    tables: dict[str, pd.DataFrame]
+
+
+def screen_features(features: Features, options: Mapping, *, seed: int = 0, threads: int | None = None) -> ChordScreen:
+    """Screen the development part for pairs and triplets, and group them into chords.
+
+    Parameters
+    ----------
+    features
+        The features of a run; its test split is not read.
+    options
+        The section `chords` of the settings.
+    seed
+        Seed of folds and permutations.
+    threads
+        Threads of the matrix products.
+
+    Returns
+    -------
+    ChordScreen
+        Without chords, and with the reason, where it is switched off or the samples do not allow it.
+    """
+    y = features.y[features.development]
+    if not options["enabled"]:
+        return _not_screened(features, "the configuration asks for none (chords.enabled)")
+    if few_samples(y):
+        return _not_screened(
+            features,
+            f"{len(y)} samples in {len(features.classes)} classes are too few, expected at least {FEW} in all and "
+            f"{FEW_A_CLASS} a class on average",
+        )
+    device = _device(options["device"])
+    try:
+        screen = chords.screen_pairs(
+            features.X,
+            features.y,
+            rows=features.development,
+            names=features.names,
+            classes=features.classes,
+            confounders=features.design,
+            groups=features.groups,
+            seed=seed,
+            threads=threads,
+            device=device,
+            **{key: options[key] for key in ("min_detected", "permutations", "level", "rate", "keep", "memory_mb")},
+        )
+    except CannotScreen as error:
+        return _not_screened(features, str(error).rstrip("."))
+    triplets = None
+    if options["triplets"]:
+        triplets = chords.screen_triplets(
+            features.X,
+            screen,
+            most_variable=options["most_variable"],
+            keep=options["keep"],
+            threads=threads,
+            device=device,
+        )
+    found = chords.group_chords(features.X, screen, triplets)
+    tables = {
+        "pairs": chords.pair_table(screen),
+        "triplets": _no_products("c") if triplets is None else chords.pair_table(triplets),
+        "chords": chords.chord_table(found),
+        "features": chords.feature_table(screen, found),
+    }
+    return ChordScreen(found, _about(features, screen, triplets, found), tables)
+
+
+def prove(features: Features, found: Sequence[Chord], *, draws: int = 1000, seed: int = 0) -> tuple[pd.DataFrame, dict]:
+    """Judge chords on the test split: the table of chords with the columns of the proof, and what can be said of it.
+
+    Without a test split the columns are empty: nothing is proved, and the statement says so.
+    """
+    table = chords.chord_table(found)
+    by_class = [f"{what}[{name}]" for name in features.classes for what in ("auc", "synergy")]
+    judged, told = len(found) > 0 and len(features.test) > 0, {}
+    if judged:
+        proofs = chords.prove_chords(
+            features.X,
+            features.y,
+            found,
+            development=features.development,
+            test=features.test,
+            classes=features.classes,
+            confounders=features.design,
+            groups=features.groups,
+            draws=draws,
+            seed=seed,
+        )
+        table = chords.chord_table(found, proofs)
+        adding = [proof for proof in proofs if proof.synergy_low > 0]
+        told = {"n_adding": len(adding)}
+        statement = (
+            f"{len(adding)} of {_counted(len(found), 'chord')} {'tells' if len(found) == 1 else 'tell'} more than the "
+            f"members one by one on {len(features.test)} samples that the screen never saw (the 95 % interval of the "
+            f"synergy lies above 0)."
+        )
+    elif found:
+        statement = (
+            "No test split was set aside, so no chord was judged on samples that the screen had not seen: nothing is "
+            "proved."
+        )
+    else:
+        statement = "There is no chord to prove."
+    return table.reindex(columns=[*chords.chord_table(()).columns, *PROOF, *by_class]), {
+        "proved": judged,
+        **told,
+        "statement": statement,
+    }
+
+
+def score_table(features: Features, found: Sequence[Chord]) -> pd.DataFrame:
+    """Value of every chord in every sample, one row each."""
+    values = chords.chord_features(features.X, found)
+    n = len(features.y)
+    split = np.full(n, "development", dtype=object)
+    split[features.test] = "test"
+    cells = np.array(features.samples or range(n), dtype=object)
+    parts = {
+        "cell": np.tile(cells, len(found)),
+        "split": np.tile(split, len(found)),
+        "label": np.tile(np.array(features.classes, dtype=object)[features.y], len(found)),
+        "chord": np.repeat(np.array([chord.name for chord in found], dtype=object), n),
+        "score": values.T.ravel(),
+    }
+    return pd.DataFrame(parts)
+
+
+def append_chords(features: Features, found: Sequence[Chord]) -> Features:
+    """Put the values of chords behind the features, as pixels that a network can find among thousands of others."""
+    values = chords.chord_features(features.X, found) * np.float32(PIXEL_DEVIATION)
+    return with_chords(features, values, [chord.name for chord in found])
+
+
+def rank_chords(results: Sequence[PassResult], names: Sequence[str], top_k: int, min_accuracy: float) -> pd.DataFrame:
+    """One row a chord: what the accepted passes that read it as a pixel make of it, among features and chords.
+
+    Parameters
+    ----------
+    results
+        Passes of one model; their weights are not needed.
+    names
+        The chords that they read.
+    top_k
+        Head of each pass's ranking that counts as selected.
+    min_accuracy
+        Passes below are left out.
+    """
+    columns = (
+        *("chord", "selection_frequency", "selection_frequency_low", "selection_frequency_high"),
+        *("median_importance", "importance_q25", "importance_q75", "mean_rank"),
+    )
+    kept = [r for r in results if accumulate.accept_pass(r.accuracy, min_accuracy)]
+    if not kept or not names:
+        return pd.DataFrame(columns=columns)
+    both = [np.concatenate([r.importance, r.chord_importance]).tolist() for r in kept]
+    place = slice(len(both[0]) - len(names), None)
+    share = accumulate.selection_frequency([accumulate.top_k_set(i, top_k) for i in both], len(both[0]))[place]
+    intervals = np.array([accumulate.wilson_interval(one, len(kept)) for one in share])
+    quartiles = np.quantile([r.chord_importance for r in kept], [0.25, 0.5, 0.75], axis=0)
+    ranks = accumulate.mean_rank([accumulate.ranks_from_importances(i) for i in both])[place]
+    found = (list(names), share, *intervals.T, quartiles[1], quartiles[0], quartiles[2], ranks)
+    return pd.DataFrame(dict(zip(columns, found, strict=True)))
+
+
+def write_chords(found: Sequence[Chord], path: str | Path) -> None:
+    """Write chords with all their numbers as JSON, whole."""
+    with whole_file(path) as tmp:
+        tmp.write_text(json.dumps([asdict(chord) for chord in found], indent=1) + "\n")
+
+
+def read_chords(path: str | Path) -> tuple[Chord, ...]:
+    """Read what `write_chords` wrote; the same chords, to the last digit."""
+    return tuple(
+        Chord(**{key: _tuples(value) for key, value in one.items()}) for one in json.loads(Path(path).read_text())
+    )
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _device(asked: str) -> str:
+    """What multiplies: numpy, or a GPU where there is one and none of it is forbidden."""
+    if asked == "cpu":
+        return "numpy"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if asked == "gpu":
+        raise InputError("chords.device: torch sees no CUDA GPU here, expected one for `gpu`. Take `auto` or `cpu`.")
+    return "numpy"
+
+
+def _not_screened(features: Features, why: str) -> ChordScreen:
+    about = {
+        "ran": False,
+        "statement": f"No screen for chords: {why}.",
+        "n_samples": len(features.development),
+        "n_pairs": 0,
+        "n_triplets": 0,
+        "n_chords": 0,
+    }
+    blank = pd.DataFrame(
+        {
+            "feature": list(features.names),
+            "screened": False,
+            "z_pair": np.nan,
+            "partner": "",
+            "chord": "",
+            "z_chord": np.nan,
+        }
+    )
+    tables = {
+        "pairs": _no_products("b"),
+        "triplets": _no_products("c"),
+        "chords": chords.chord_table(()),
+        "features": blank,
+    }
+    return ChordScreen((), about, tables)
+
+
+def _no_products(last: str) -> pd.DataFrame:
+    columns = list(_NO_PAIRS)
+    return pd.DataFrame(columns=columns if last == "b" else [*columns[:3], "feature_c", *columns[3:]])
+
+
+def _about(features: Features, screen: Screen, triplets: Screen | None, found: Sequence[Chord]) -> dict:
+    effects = screen.main_effects
+    what = "any false product among all" if screen.rate == "family" else "false products among those named"
+    counted = _counted(len(screen.found), "significant pair")
+    if triplets is not None:
+        counted += f" and {_counted(len(triplets.found), 'significant triplet')}"
+    statement = (
+        f"{_counted(len(found), 'chord').capitalize()}: {counted} among {len(screen.features)} features of "
+        f"{len(features.development)} samples, at a rate of {screen.level:g} of {what}"
+        + (f", adjusted for {', '.join(features.design_names)}." if features.design_names else ".")
+    )
+    settled = [name for name, share in screen.left_open if share < _LITTLE]
+    if settled:
+        statement += (
+            f" Features tell {', '.join(settled)} so well one by one that next to nothing is left for products to add."
+        )
+    return {
+        "ran": True,
+        "statement": statement,
+        "level": screen.level,
+        "rate": screen.rate,
+        "permutations": len(screen.null_largest),
+        "n_samples": len(features.development),
+        "n_features": len(screen.features),
+        "confounders": list(features.design_names),
+        "left_open": dict(screen.left_open),
+        "main_effects": {name: getattr(effects, name) for name in ("features", "log_loss", "base_log_loss")},
+        "n_pairs": len(screen.found),
+        "n_triplets": 0 if triplets is None else len(triplets.found),
+        "n_chords": len(found),
+        "pairs": _numbers(screen),
+        "triplets": None if triplets is None else _numbers(triplets),
+    }
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n or 'no'} {what}{'' if n == 1 else 's'}"
+
+
+def _numbers(screen: Screen) -> dict:
+    return {
+        "n_features": len(screen.features),
+        "tests": screen.tests,
+        "threshold": screen.threshold,
+        "largest": screen.largest,
+        "null_largest": screen.null_largest.tolist(),
+    }

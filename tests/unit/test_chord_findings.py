@@ -1,0 +1,266 @@
+"""One screen a run: what it reads, hands on, proves and says, and what it does where it cannot run."""
+
+from dataclasses import replace
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepmapper import chord_findings, chords, evaluate, findings
+from deepmapper.chord_findings import (
+    append_chords,
+    prove,
+    rank_chords,
+    read_chords,
+    score_table,
+    screen_features,
+    write_chords,
+)
+from deepmapper.confounders import confounder_columns, make_design
+from deepmapper.errors import InputError
+from deepmapper.passes import train_pass
+from deepmapper.planted import plant
+from deepmapper.splits import split_off_test
+from deepmapper.store import DEVELOPMENT, TEST, Features
+
+OPTIONS = {
+    **{"enabled": True, "permutations": 19, "level": 0.05, "rate": "family", "min_detected": 0.05},
+    **{"triplets": False, "most_variable": 30, "keep": 100, "memory_mb": 64, "device": "cpu"},
+}
+
+
+def made(label, seed=0, **changed) -> Features:
+    planted = plant("small", seed)
+    y, classes = planted.codes(label)
+    split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
+    split[split_off_test(y, 0.25, seed)[1]] = TEST
+    X, names = planted.log_normalised(), tuple(planted.names)
+    return Features(X, y, classes, names, tuple(planted.obs.index), split, **changed)
+
+
+@pytest.fixture(scope="module")
+def features():
+    """600 cells × 300 genes; the label is the parity of two on/off genes."""
+    return made("pair")
+
+
+@pytest.fixture(scope="module")
+def screened(features):
+    return screen_features(features, OPTIONS)
+
+
+def test_labels_of_the_test_split_are_not_read(features, screened):
+    y = features.y.copy()
+    y[features.test] = 1 - y[features.test]
+    again = screen_features(replace(features, y=y), OPTIONS)
+    assert again.chords == screened.chords and again.about == screened.about
+    for name, table in screened.tables.items():
+        pd.testing.assert_frame_equal(again.tables[name], table)
+
+
+def test_what_is_found_is_said(features, screened):
+    assert len(screened.chords) == 1 and screened.about["ran"]
+    n = screened.about["n_features"]
+    assert screened.about["statement"] == (
+        f"1 chord: 1 significant pair among {n} features of 450 samples, at a rate of 0.05 of any false product among "
+        f"all."
+    )
+    assert screened.tables["pairs"]["significant"].sum() == 1 and screened.tables["triplets"].empty
+    assert screened.tables["features"]["feature"].tolist() == list(features.names)
+    assert len(screened.about["pairs"]["null_largest"]) == 19
+
+
+def test_triplets_are_screened_where_asked():
+    found = screen_features(made("triplet"), {**OPTIONS, "triplets": True})
+    assert found.about["n_triplets"] == 1 and found.chords[0].order == 3
+    assert list(found.tables["triplets"].columns)[:4] == ["rank", "feature_a", "feature_b", "feature_c"]
+    assert "no significant pairs and 1 significant triplet" in found.about["statement"]
+
+
+def test_where_main_effects_tell_everything_it_is_said(features):
+    y = (features.X[:, 0].toarray().ravel() > 0).astype(np.int64)
+    X = features.X.tolil()
+    X[:, 1] = 5.0 * y[:, None]
+    found = screen_features(replace(features, X=X.tocsr(), y=y), OPTIONS)
+    assert found.about["left_open"] == {"0": 0.0, "1": 0.0} and found.chords == ()
+    assert found.about["statement"].startswith("No chords: no significant pairs among")
+    assert "Features tell 0, 1 so well one by one that next to nothing is left" in found.about["statement"]
+
+
+def test_chords_are_handed_on_to_the_last_digit(screened, features, tmp_path):
+    write_chords(screened.chords, tmp_path / "chords.json")
+    read = read_chords(tmp_path / "chords.json")
+    assert read == tuple(screened.chords)
+    a, b = (chords.chord_features(features.X, found) for found in (read, screened.chords))
+    np.testing.assert_array_equal(a, b)
+    write_chords((), tmp_path / "none.json")
+    assert read_chords(tmp_path / "none.json") == ()
+
+
+def test_the_proof_is_of_the_test_split(features, screened):
+    table, about = prove(features, screened.chords, draws=100)
+    assert about["proved"] and about["statement"].startswith(
+        "1 of 1 chord tells more than the members one by one on 150"
+    )
+    assert table["n_test"][0] == 150 and table["synergy_low"][0] > 0.15
+    assert list(table.columns) == [
+        *["chord", "order", "class", "z", "n_members", "n_products", "side_1", "side_2", "side_3", "joined"],
+        *chord_findings.PROOF,
+        *["auc[0]", "synergy[0]", "auc[1]", "synergy[1]"],
+    ]
+
+
+def test_without_a_test_split_nothing_is_proved(features, screened):
+    table, about = prove(replace(features, split=np.zeros_like(features.split)), screened.chords)
+    assert not about["proved"] and "No test split was set aside" in about["statement"]
+    assert len(table) == 1 and table[list(chord_findings.PROOF)].isna().all(axis=None)
+    table, about = prove(features, ())
+    assert table.empty and about == {"proved": False, "statement": "There is no chord to prove."}
+
+
+def test_scores_are_standardised_in_the_development_part(features, screened):
+    table = score_table(features, screened.chords)
+    assert list(table.columns) == ["cell", "split", "label", "chord", "score"] and len(table) == 600
+    inside = table[table["split"] == "development"]["score"]
+    assert inside.mean() == pytest.approx(0, abs=1e-4) and inside.std(ddof=0) == pytest.approx(1, abs=1e-4)
+    assert score_table(features, ()).empty
+
+
+FEW = np.r_[0:20, 300:320]
+CANNOT = {
+    "switched off": ({}, {"enabled": False}, "the configuration asks for none"),
+    "few samples": ({"rows": FEW}, {}, r"40 samples in 2 classes are too few, expected at least 50 in all"),
+    "few groups": ({"groups": True}, {}, r"4 groups, each of a single class"),
+    "one feature": ({"columns": [0]}, {"min_detected": 0.0}, r"1 of 1 features are detected"),
+}
+
+
+@pytest.mark.parametrize(("data", "options", "why"), CANNOT.values(), ids=CANNOT.keys())
+def test_where_no_screen_can_run_it_says_why_and_the_run_goes_on(features, data, options, why):
+    if "groups" in data:
+        features = replace(features, groups=features.y + 2 * (np.arange(600) % 2))
+    if "rows" in data:
+        rows = data["rows"]
+        features = replace(features, X=features.X[rows], y=features.y[rows], split=np.zeros(len(rows), dtype=np.uint8))
+    if "columns" in data:
+        features = replace(features, X=features.X[:, data["columns"]], names=features.names[:1])
+    found = screen_features(features, {**OPTIONS, **options})
+    assert not found.about["ran"] and found.chords == ()
+    assert found.about["statement"].startswith("No screen for chords: ")
+    assert pd.Series([found.about["statement"]]).str.contains(why)[0]
+    assert all(found.tables[name].empty for name in ("pairs", "triplets", "chords"))
+    assert found.tables["features"]["feature"].tolist() == list(features.names)
+    assert not found.tables["features"]["screened"].any()
+
+
+def test_confounders_reach_the_screen_and_the_proof():
+    """Depth tells the label by its distance from the middle, so that any two genes' product does, until it is held."""
+    planted = plant("small", 5)
+    rng = np.random.default_rng(5)
+    far = np.abs(np.log(planted.obs["depth"]).to_numpy())
+    y = (far + rng.normal(0, 0.1, len(far)) > np.median(far)).astype(np.int64)
+    columns = confounder_columns(planted.obs.drop(columns="depth"), ["depth"], counts=planted.counts)
+    X, split = planted.counts.log1p(), np.zeros(600, dtype=np.uint8)
+    plain = Features(X, y, ("near", "far"), tuple(planted.names), tuple(planted.obs.index), split)
+    design = make_design(columns)
+    held = replace(plain, design=design.values, design_names=design.names)
+    loose, tight = (screen_features(one, OPTIONS) for one in (plain, held))
+    assert loose.about["n_pairs"] > 20 > 2 >= tight.about["n_pairs"]
+    assert tight.about["statement"].endswith(", adjusted for depth.")
+
+
+def test_feature_tables_get_their_chord():
+    table = pd.DataFrame({"rank": [1, 2, 3, 4], "feature": ["d", "b", "a", "c"]})
+    of_feature = pd.DataFrame(
+        {
+            "feature": list("abcd"),
+            "chord": ["chord_1", "chord_2,chord_1", "", np.nan],
+            "z_chord": [5.0, 7.0, np.nan, np.nan],
+        }
+    )
+    proofs = pd.DataFrame({"chord": ["chord_1", "chord_2"], "synergy": [0.3, 0.1]})
+    added = findings.add_chords(table, of_feature, proofs)
+    assert added["chord"].tolist() == ["", "chord_2,chord_1", "chord_1", ""]
+    np.testing.assert_array_equal(added["z_chord"], [np.nan, 7, 5, np.nan])
+    np.testing.assert_array_equal(added["synergy"], [np.nan, 0.1, 0.3, np.nan])
+    proofs = proofs[:0]
+    none = findings.add_chords(table, of_feature.assign(chord="", z_chord=np.nan), proofs)
+    assert none[["z_chord", "synergy"]].isna().all(axis=None) and (none["chord"] == "").all()
+
+
+def test_the_annotated_matrix_holds_the_chords(features, screened, tmp_path):
+    n = features.n_features
+    table = pd.DataFrame({"rank": np.arange(1, n + 1), "feature": features.names[::-1]})
+    table[["selection_frequency", "median_importance", "mean_rank", "importance[0]", "importance[1]"]] = 1.0
+    table[["direction[0]", "direction[1]"]] = "up"
+    table = findings.add_chords(table, screened.tables["features"], prove(features, ())[0])
+    findings.write_table(table, tmp_path / "features.tsv")
+    rows = pd.DataFrame({"label": features.y.astype(str), "prediction": "0", "confidence": 1.0, "split": "test"})
+    place = {"embedding": np.zeros((600, 1)), "map": np.zeros((600, 2)), "basis": np.array("PCA")}
+    data = anndata.AnnData(features.X, obs=pd.DataFrame(index=features.samples), var=pd.DataFrame(index=features.names))
+    made = findings.annotate(data, features, findings.read_table(tmp_path / "features.tsv"), rows, place, {})
+    made.write_h5ad(tmp_path / "annotated.h5ad")
+    var = anndata.read_h5ad(tmp_path / "annotated.h5ad").var
+    inside = var["deepmapper_chord"] == "chord_1"
+    assert set(var.index[inside]) == set(screened.chords[0].features)
+    assert (var.loc[inside, "deepmapper_z_chord"] > 5).all() and var.loc[~inside, "deepmapper_z_chord"].isna().all()
+
+
+# --- chords as pixels -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reading(features, screened, quick):
+    """Three passes of the default network that reads the chord, and what they read."""
+    both = append_chords(features, screened.chords)
+    config = quick("cnn_small", epochs=12, lr=0.001, attribution_samples=16, ig_steps=8, buffer=30)
+    passes = [
+        train_pass(both.X, both.y, both.classes, config, seed, rows=both.development, n_chords=1) for seed in range(2)
+    ]
+    return both, passes
+
+
+def test_a_network_that_reads_the_chord_reaches_what_none_does_alone(reading, features, quick):
+    both, passes = reading
+    reached = [(evaluate.predict(one, both.X, both.test).argmax(1) == both.y[both.test]).mean() for one in passes]
+    assert min(reached) > 0.75
+    config = quick("cnn_small", epochs=12, lr=0.001, attribution="saliency", attribution_samples=2)
+    alone = train_pass(features.X, features.y, features.classes, config, 0, rows=features.development)
+    assert (evaluate.predict(alone, features.X, features.test).argmax(1) == features.y[features.test]).mean() < 0.65
+
+
+def test_the_importance_of_a_chord_goes_to_the_chord(reading, features):
+    both, passes = reading
+    for one in passes:
+        assert one.importance.shape == (300,) and one.class_slope.shape == (2, 300)
+        assert one.chord_importance.shape == (1,) and one.chord_class_importance.shape == (2, 1)
+        assert one.chord_importance[0] > one.importance.max()
+    table = rank_chords(passes, both.chords, top_k=5, min_accuracy=0.0)
+    assert table["chord"].tolist() == ["chord_1"] and table["selection_frequency"][0] == 1
+    assert table["mean_rank"][0] == 1 and table["importance_q25"][0] <= table["median_importance"][0]
+    assert rank_chords(passes, both.chords, 5, min_accuracy=1.01).empty
+    assert list(rank_chords(passes, (), 5, 0.0).columns) == list(table.columns)
+
+
+def test_a_gpu_is_taken_where_there_is_one(features, screened, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert screen_features(features, {**OPTIONS, "device": "auto"}).about == screened.about
+    with pytest.raises(InputError, match="chords.device: torch sees no CUDA GPU here"):
+        screen_features(features, {**OPTIONS, "device": "gpu"})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert chord_findings._device("auto") == chord_findings._device("gpu") == "cuda"
+
+
+def test_every_network_finds_the_chord_among_the_features(reading, quick):
+    both, _ = reading
+    for kind in ("linear", "mlp"):
+        config = quick(kind, epochs=15, lr=0.001, attribution_samples=8, ig_steps=4)
+        one = train_pass(both.X, both.y, both.classes, config, 0, rows=both.development, n_chords=1)
+        assert (evaluate.predict(one, both.X, both.test).argmax(1) == both.y[both.test]).mean() > 0.72
+
+
+def test_chords_take_the_pixels_that_the_buffer_reserves(reading):
+    assert [one.settings["buffer"] for one in reading[1]] == [29, 29]

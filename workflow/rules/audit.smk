@@ -1,0 +1,27 @@
+# What the usual filters would have done to the features, whatever the models.
+
+
+rule audit_filtering:
+    input:
+        features=rules.prepare_features.output[0],
+        expression=EXPRESSION,
+    output:
+        table=f"{RESULTS}/findings/audit_features.tsv",
+        notes=f"{RESULTS}/findings/audit_features.json",
+    log:
+        f"{RESULTS}/logs/audit_filtering.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/audit_filtering.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        estimated=STARTS_FROM_READS,
+        source=source_hash("audit"),
+    message:
+        "Choosing features as filters would"
+    script:
+        "../../scripts/audit_filtering.py"

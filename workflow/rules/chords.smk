@@ -1,0 +1,99 @@
+# Gene chords: features that tell a class only together. One screen a run, whatever the models.
+
+
+# Reads the development part alone.
+rule screen_chords:
+    input:
+        features=rules.prepare_features.output[0],
+    output:
+        pairs=f"{RESULTS}/chords/pairs.tsv",
+        triplets=f"{RESULTS}/chords/triplets.tsv",
+        features=f"{RESULTS}/chords/features.tsv",
+        table=f"{RESULTS}/chords/chords.tsv",
+        chords=f"{RESULTS}/chords/chords.json",
+        screen=f"{RESULTS}/chords/screen.json",
+    log:
+        f"{RESULTS}/logs/screen_chords.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/screen_chords.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: SETTINGS["resources"]["screen_threads"]
+    resources:
+        mem_mb=grow(
+            SETTINGS["resources"]["screen_mem_mb"]
+            + max(SETTINGS["chords"]["memory_mb"] - 512, 0)
+        ),
+        runtime=grow(SETTINGS["resources"]["screen_runtime"]),
+    params:
+        options=SETTINGS["chords"],
+        seed=SETTINGS["split"]["seed"],
+        source=source_hash("chord_findings"),
+    message:
+        "Screening all pairs of features for chords"
+    script:
+        "../../scripts/screen_chords.py"
+
+
+# The test split is read here, by chords that are settled.
+rule prove_chords:
+    input:
+        features=rules.prepare_features.output[0],
+        chords=rules.screen_chords.output.chords,
+    output:
+        table=f"{RESULTS}/findings/chords.tsv",
+        proof=f"{RESULTS}/findings/chords.json",
+        scores=f"{RESULTS}/chords/scores.tsv",
+    log:
+        f"{RESULTS}/logs/prove_chords.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prove_chords.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        resamples=SETTINGS["findings"]["bootstrap"],
+        seed=SETTINGS["split"]["seed"],
+        source=source_hash("chord_findings", "findings"),
+    message:
+        "Proving the chords on the test split"
+    script:
+        "../../scripts/prove_chords.py"
+
+
+# The features with the values of the chords beside them, for networks that read both.
+rule append_chords:
+    input:
+        features=rules.prepare_features.output[0],
+        chords=rules.screen_chords.output.chords,
+    output:
+        directory(f"{RESULTS}/chords/appended"),
+    log:
+        f"{RESULTS}/logs/append_chords.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/append_chords.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(30),
+    params:
+        source=source_hash("chord_findings"),
+    message:
+        "Putting the values of the chords beside the features"
+    script:
+        "../../scripts/append_chords.py"
+
+
+READING_CHORDS = [name for name in MODELS if SETTINGS["models"][name]["chord_pixels"]]
+
+
+def features_of(wildcards):
+    """What the passes of a model read: the features, with the chords where the model asks for them."""
+    if wildcards.model in READING_CHORDS:
+        return rules.append_chords.output[0]
+    return rules.prepare_features.output[0]
