@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,3 +39,12 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
         tmp.rename(folder)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
+
+
+def digest(text: str, paths: Iterable[Path]) -> str:
+    """Hash a text and files, their names and their content: 32 hexadecimal digits."""
+    whole = hashlib.sha256(text.encode())
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(f"\0{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+    return whole.hexdigest()[:32]

@@ -1,4 +1,4 @@
-# One job a seed: arrange, train, attribute.
+# One job a seed, or one for several (`resources.seeds_per_job`): arrange, train, attribute.
 #
 # A pass depends on the features, its model's settings, its seed and the package's source, and on nothing else. More passes
 # are more files; those that exist stay. Where their number grows by itself, the agreement of those that are finished decides
@@ -6,7 +6,50 @@
 
 import json
 
-from deepmapper import growth
+from deepmapper import batching, growth
+
+PASS_FOLDERS = {
+    "train_pass": "",
+    "train_permuted_pass": "permuted/",
+    "train_shadow_pass": "shadow/",
+    "train_half_pass": "half/",
+}
+# The same however many seeds a job trains, so that another number of them makes nothing again.
+PASS_PARAMS = {
+    "train_pass": {"kind": "plain", "source": source_hash("passes", "settings")},
+    "train_permuted_pass": {
+        "kind": "permuted",
+        "source": source_hash("controls", "settings"),
+    },
+    "train_shadow_pass": {
+        "kind": "shadow",
+        "source": source_hash("shadows", "settings"),
+    },
+    "train_half_pass": {
+        "kind": "half",
+        "source": source_hash("stability", "settings"),
+    },
+}
+
+
+def settings_of(wildcards):
+    """All that determines a pass of a model, its seed and its features apart."""
+    return deepmapper_settings.model_settings(SETTINGS, wildcards.model)
+
+
+def pass_resources(rule_name, n_seeds=1):
+    """What a job of so many passes asks for. Results do not depend on any of it."""
+    asked = SETTINGS["resources"]
+    # twice the features
+    size = 2 if rule_name == "train_shadow_pass" else 1
+    return {
+        "mem_mb": grow(size * asked["pass_mem_mb"]),
+        "runtime": grow(size * n_seeds * asked["pass_runtime"]),
+        "checkpoint_minutes": asked["checkpoint_minutes"],
+        "passes_per_gpu": asked["passes_per_gpu"],
+        "scratch": f"{RESULTS}/scratch/passes",
+        **({"gpu": asked["gpu"]} if asked["gpu"] else {}),
+    }
 
 
 rule train_pass:
@@ -22,14 +65,10 @@ rule train_pass:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["threads_per_pass"]
     resources:
-        mem_mb=grow(SETTINGS["resources"]["pass_mem_mb"]),
-        runtime=grow(SETTINGS["resources"]["pass_runtime"]),
+        **pass_resources("train_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        permute_labels=False,
-        source=source_hash("passes", "settings"),
+        **PASS_PARAMS["train_pass"],
+        settings=settings_of,
     message:
         "Pass {wildcards.seed} of {wildcards.model}"
     script:
@@ -37,21 +76,27 @@ rule train_pass:
 
 
 # The same pass on permuted labels: what this model reaches when there is nothing to find.
-use rule train_pass as train_permuted_pass with:
+rule train_permuted_pass:
+    input:
+        features=features_of,
     output:
         f"{RESULTS}/passes/{{model}}/permuted/{{seed}}.npz",
     log:
         f"{RESULTS}/logs/passes/{{model}}/permuted/{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/passes/{{model}}/permuted/{{seed}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: SETTINGS["resources"]["threads_per_pass"]
+    resources:
+        **pass_resources("train_permuted_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        permute_labels=True,
-        source=source_hash("controls", "settings"),
+        **PASS_PARAMS["train_permuted_pass"],
+        settings=settings_of,
     message:
         "Control pass {wildcards.seed} of {wildcards.model} (permuted labels)"
+    script:
+        "../../scripts/train_pass.py"
 
 
 # The same pass with a shadow beside every feature: what this model gives to features that tell nothing.
@@ -68,17 +113,14 @@ rule train_shadow_pass:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["threads_per_pass"]
     resources:
-        mem_mb=grow(2 * SETTINGS["resources"]["pass_mem_mb"]),
-        runtime=grow(2 * SETTINGS["resources"]["pass_runtime"]),
+        **pass_resources("train_shadow_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        source=source_hash("shadows", "settings"),
+        **PASS_PARAMS["train_shadow_pass"],
+        settings=settings_of,
     message:
         "Pass {wildcards.seed} of {wildcards.model} with shadow features"
     script:
-        "../../scripts/train_shadow_pass.py"
+        "../../scripts/train_pass.py"
 
 
 # The same pass on half of the samples: what it finds again elsewhere.
@@ -95,17 +137,99 @@ rule train_half_pass:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["threads_per_pass"]
     resources:
-        mem_mb=grow(SETTINGS["resources"]["pass_mem_mb"]),
-        runtime=grow(SETTINGS["resources"]["pass_runtime"]),
+        **pass_resources("train_half_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        source=source_hash("stability", "settings"),
+        **PASS_PARAMS["train_half_pass"],
+        settings=settings_of,
     message:
         "Pass {wildcards.seed} of {wildcards.model} on half of the samples"
     script:
-        "../../scripts/train_half_pass.py"
+        "../../scripts/train_pass.py"
+
+
+if SEEDS is None:
+    PASS_STAGES = batching.stages(
+        _PASSES["seed"], *(_PASSES["auto"][key] for key in ("start", "step", "cap"))
+    )
+else:
+    PASS_STAGES = [SEEDS]
+
+
+def alone():
+    """Whether the command line wants passes trained alone: it names one or its rule, or trains all again.
+
+    A job of several seeds keeps what is there already, so it is none for those that are to be trained again.
+    """
+    asked = workflow.dag_settings
+    named = {*asked.targets, *asked.forcerun, *asked.until, *asked.omit_from}
+    return asked.forceall or batching.names_a_pass(
+        named, f"{RESULTS}/passes", PASS_FOLDERS
+    )
+
+
+def features_of_several(wildcards):
+    """What passes of a model read; a file that does not exist where passes are to be trained alone.
+
+    What the command line says is not known before the rules are used, and a rule without its input is passed over.
+    """
+    if is_main_process() and alone():
+        return f"{RESULTS}/features/passes are trained alone"
+    return features_of(wildcards)
+
+
+def batches_of_seeds():
+    """Rule and seeds of every job that trains several seeds."""
+    stages = {
+        "train_pass": PASS_STAGES,
+        "train_permuted_pass": [CONTROL_SEEDS],
+        "train_shadow_pass": [SHADOW_SEEDS],
+        "train_half_pass": [HALF_SEEDS],
+    }
+    for rule_name in PASS_FOLDERS:
+        for seeds in batching.batches(
+            stages[rule_name], SETTINGS["resources"]["seeds_per_job"]
+        ):
+            yield rule_name, seeds
+
+
+# One job for several seeds, by the script of the single one. Passes that are there stay (`update`), as far as they still
+# hold; those that a failed job had finished are found among the scratch files.
+for _single, _seeds in batches_of_seeds():
+    _name = f"{_single.replace('pass', 'passes')}_{_seeds[0]}_{_seeds[-1]}"
+    _files = f"passes/{{model}}/{PASS_FOLDERS[_single]}{_seeds[0]}_{_seeds[-1]}"
+
+    rule:
+        name:
+            _name
+        input:
+            features=features_of_several,
+        output:
+            [
+                update(f"{RESULTS}/passes/{{model}}/{PASS_FOLDERS[_single]}{seed}.npz")
+                for seed in _seeds
+            ],
+        log:
+            f"{RESULTS}/logs/{_files}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{_files}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: SETTINGS["resources"]["threads_per_pass"]
+        resources:
+            **pass_resources(_single, len(_seeds)),
+        params:
+            **PASS_PARAMS[_single],
+            settings=settings_of,
+        message:
+            f"Passes {_seeds[0]} to {_seeds[-1]} of {{wildcards.model}} ({_single})"
+        script:
+            "../../scripts/train_pass.py"
+
+    workflow.ruleorder(_name, _single)
+    # Snakemake takes the text of the lines that name the script for the rule's code; it is the same code.
+    getattr(rules, _name).rule.run_func_src = getattr(
+        rules, _single
+    ).rule.run_func_src
 
 
 def seeds_of(model):
