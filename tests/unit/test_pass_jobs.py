@@ -44,7 +44,7 @@ def job(planted, tmp_path, request):
         input=SimpleNamespace(features=tmp_path / "features"),
         output=[str(tmp_path / f"passes/{seed}.npz") for seed in (3, 4, 5)],
         params=SimpleNamespace(kind="plain", settings=settings, source="abc"),
-        resources=Resources(scratch=str(tmp_path / "scratch/passes"), passes_per_gpu=1, checkpoint_minutes=10),
+        resources=Resources(scratch=str(tmp_path / "scratch/passes"), passes_per_gpu=1, checkpoint_seconds=600),
         threads=torch.get_num_threads(),
     )
 
@@ -143,7 +143,7 @@ def test_where_files_have_one_name_only_copies_are_kept(job, trained, monkeypatc
 
 
 def test_the_checkpoint_of_a_pass_is_removed_when_it_is_written(job, trained, tmp_path, monkeypatch):
-    job.resources.checkpoint_minutes = 1e-9
+    job.resources.checkpoint_seconds = 1e-9
     seen = []
 
     def train(*data, checkpoint, **options):
@@ -155,7 +155,7 @@ def test_the_checkpoint_of_a_pass_is_removed_when_it_is_written(job, trained, tm
     train_seeds(job)
     assert seen == [True] * 3
     assert not (tmp_path / "scratch").exists()
-    job.resources.checkpoint_minutes, job.params.source = 0, "edited"
+    job.resources.checkpoint_seconds, job.params.source = 0, "edited"
     train_seeds(job)
     assert seen[3:] == [None] * 3
 

@@ -5,6 +5,7 @@
 # how many there are, for every model alone.
 
 import json
+import math
 
 from deepmapper import batching, growth
 
@@ -45,7 +46,8 @@ def pass_resources(rule_name, n_seeds=1):
     return {
         "mem_mb": grow(size * asked["pass_mem_mb"]),
         "runtime": grow(size * n_seeds * asked["pass_runtime"]),
-        "checkpoint_minutes": asked["checkpoint_minutes"],
+        # whole numbers: Snakemake rounds
+        "checkpoint_seconds": math.ceil(60 * asked["checkpoint_minutes"]),
         "passes_per_gpu": asked["passes_per_gpu"],
         "scratch": f"{RESULTS}/scratch/passes",
         **({"gpu": asked["gpu"]} if asked["gpu"] else {}),
