@@ -164,9 +164,9 @@ def alone():
     """
     asked = workflow.dag_settings
     named = {*asked.targets, *asked.forcerun, *asked.until, *asked.omit_from}
-    return asked.forceall or batching.names_a_pass(
-        named, f"{RESULTS}/passes", PASS_FOLDERS
-    )
+    # their names as they are in this workflow, which may be a module of another
+    training = [getattr(rules, name).rule.name for name in PASS_FOLDERS]
+    return asked.forceall or batching.names_a_pass(named, f"{RESULTS}/passes", training)
 
 
 def features_of_several(wildcards):
