@@ -191,7 +191,7 @@ def test_a_key_says_all_that_a_pass_depends_on(job):
     assert len(keys | {key}) == 6
 
 
-def test_the_digest_of_a_store_is_of_its_content(planted, tmp_path):
+def test_the_digest_of_a_store_is_of_what_passes_read(planted, tmp_path):
     split = np.zeros(120, dtype=np.uint8)
     samples = tuple(f"cell{i}" for i in range(120))
     one = Features(planted.sparse, planted.y, planted.classes, tuple(planted.names), samples, split)
@@ -202,13 +202,17 @@ def test_the_digest_of_a_store_is_of_its_content(planted, tmp_path):
     for name, features in {
         "one": one,
         "again": one,
+        "names": replace(one, names=("other", *one.names[1:]), samples=(), about={"why": "another"}),
         "value": replace(one, X=changed),
-        "name": replace(one, names=("other", *one.names[1:])),
+        "class": replace(one, classes=("A", "NK", "T")),
+        "split": replace(one, split=np.ones(120, dtype=np.uint8)),
+        "chords": replace(one, chords=("chord",)),
+        "groups": replace(one, groups=np.arange(120)),
     }.items():
         write_features(tmp_path / name, features)
         digests.append(open_features(tmp_path / name).digest)
-    assert digests[0] == digests[1]
-    assert len(set(digests)) == 3
+    assert digests[0] == digests[1] == digests[2]
+    assert len(set(digests)) == 6
     assert json.loads((tmp_path / "one/features.json").read_text())["digest"] == digests[0]
 
 
