@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Matrix: TypeAlias = "np.ndarray | sparse.csr_matrix"
 
 FORMATS = ("auto", "h5ad", "10x_mtx", "10x_h5", "csv", "tsv")
-NORMALIZATIONS = ("none", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
+NORMALIZATIONS = ("none", "log1p_median", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
 
 SUFFIXES = {".h5ad": "h5ad", ".h5": "10x_h5", ".csv": "csv", ".tsv": "tsv", ".txt": "tsv"}
 SEPARATORS = {"csv": ",", "tsv": "\t"}
@@ -446,6 +446,7 @@ def normalize_matrix(
     layer_tpm: Matrix | None = None,
     target_sum: float = 1e4,
     names: Sequence[str] | None = None,
+    typical: np.ndarray | None = None,
 ) -> sparse.csr_matrix:
     """Normalise a matrix sample by sample, without making it dense.
 
@@ -454,14 +455,17 @@ def normalize_matrix(
     X
         Values, samples x features.
     method
-        "none" (as they are), "log1p_cp10k" (each sample scaled to ``target_sum``, then log1p), "log1p_cpm" (scaled to
-        one million) or "log1p_tpm" (log1p of ``layer_tpm``).
+        "none" (as they are), "log1p_median" (each sample scaled to the median total of the typical, then log1p),
+        "log1p_cp10k" (scaled to ``target_sum``), "log1p_cpm" (scaled to one million) or "log1p_tpm" (log1p of
+        ``layer_tpm``).
     layer_tpm
         Transcripts per million, in the shape of ``X``; needed for "log1p_tpm" only.
     target_sum
         Total of a sample after scaling with "log1p_cp10k", in counts.
     names
         Names of the samples, for messages.
+    typical
+        Rows over which "log1p_median" takes its median, those without counts left out; None for all.
 
     Returns
     -------
@@ -489,7 +493,7 @@ def normalize_matrix(
         if layer_tpm is None:
             raise InputError(
                 "The normalization log1p_tpm needs transcripts per million, but the matrix has no layer 'tpm'; "
-                "use log1p_cpm or log1p_cp10k on counts."
+                "use log1p_median on counts."
             )
         if layer_tpm.shape != X.shape:
             raise InputError(f"The layer 'tpm' has the shape {layer_tpm.shape}, the matrix has {X.shape}.")
@@ -509,7 +513,9 @@ def normalize_matrix(
         _check_not_negative(X, names, "The layer 'tpm'", _OTHER_VALUES)
         return X.log1p()
     _check_counts(X, names, "The matrix", _OTHER_VALUES)
-    return _log1p_scaled(X, target_sum if method == "log1p_cp10k" else 1e6, names)
+    if method == "log1p_median":
+        target_sum = _median_total(X if typical is None else X[typical])
+    return _log1p_scaled(X, 1e6 if method == "log1p_cpm" else target_sum, names)
 
 
 def encode_labels(
@@ -1176,6 +1182,12 @@ def _check_counts(
     if not fractions_allowed or (looks_like_logs and not logs_allowed):
         raise InputError(f"{message}, the largest is {X.data.max():g}. {way_out}")
     warnings.warn(f"{message}. They are used as they are.", DeepMapperWarning, stacklevel=3)
+
+
+def _median_total(X: sparse.csr_matrix) -> float:
+    """Median total of the rows with counts, so that the 1 of log1p is about one count; 1 where none has any."""
+    totals = np.asarray(X.sum(axis=1, dtype=np.float64)).ravel()
+    return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
 
 
 def _log1p_scaled(X: sparse.csr_matrix, target_sum: float, names: Sequence[str]) -> sparse.csr_matrix:

@@ -34,7 +34,7 @@ def prepare_features(
     exclude: list[str] | tuple = (),
     missing: str = "refuse",
     group_column: str = "",
-    normalization: str = "log1p_cp10k",
+    normalization: str = "log1p_median",
     split_scheme: str = "auto",
     test_size: float = 0.25,
     split_seed: int = 0,
@@ -55,7 +55,7 @@ def prepare_features(
     group_column
         Column of `obs` whose groups stay on one side of every split; "" for none.
     normalization
-        "none", "log1p_cp10k", "log1p_cpm" or "log1p_tpm".
+        "none", "log1p_median", "log1p_cp10k", "log1p_cpm" or "log1p_tpm".
     split_scheme
         "fixed" sets a test split aside, "repeated" none; "auto" none where samples are few (`splits.few_samples`).
     test_size, split_seed
@@ -76,9 +76,6 @@ def prepare_features(
     names = np.array(adata.obs_names, dtype=object)[kept].tolist()
     counts = adata.X[kept]
     tpm = adata.layers["tpm"][kept] if "tpm" in adata.layers else None
-    X = normalize_matrix(counts, normalization, layer_tpm=tpm, names=names)
-    if X.nnz > _DENSE_FROM * np.prod(X.shape):
-        X = X.toarray()
     y = codes[kept]
     groups = None
     if group_column:
@@ -96,6 +93,9 @@ def prepare_features(
         check_class_sizes(y[development], 3, beside_test, classes)
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
+    X = normalize_matrix(counts, normalization, layer_tpm=tpm, names=names, typical=development)
+    if X.nnz > _DENSE_FROM * np.prod(X.shape):
+        X = X.toarray()
     adjusted, looked_at = _confounders(
         adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization
     )
