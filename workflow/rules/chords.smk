@@ -87,13 +87,3 @@ rule append_chords:
         "Putting the values of the chords beside the features"
     script:
         "../../scripts/append_chords.py"
-
-
-READING_CHORDS = [name for name in MODELS if SETTINGS["models"][name]["chord_pixels"]]
-
-
-def features_of(wildcards):
-    """What the passes of a model read: the features, with the chords where the model asks for them."""
-    if wildcards.model in READING_CHORDS:
-        return rules.append_chords.output[0]
-    return rules.prepare_features.output[0]

@@ -4,10 +4,6 @@
 # are more files; those that exist stay. Where their number grows by itself, the agreement of those that are finished decides
 # how many there are, for every model alone.
 
-import json
-
-from deepmapper import growth
-
 
 rule train_pass:
     input:
@@ -106,26 +102,6 @@ rule train_half_pass:
         "Pass {wildcards.seed} of {wildcards.model} on half of the samples"
     script:
         "../../scripts/train_half_pass.py"
-
-
-def seeds_of(model):
-    """The seeds of a model's passes; growing, as far as finished passes tell."""
-    if SEEDS is not None:
-        return SEEDS
-
-    def judged_at(n_passes):
-        file = checkpoints.judge_growth.get(model=model, n_passes=n_passes).output[0]
-        return json.loads(Path(file).read_text())
-
-    n_passes = growth.grown(judged_at, **_PASSES["auto"])
-    return list(range(_PASSES["seed"], _PASSES["seed"] + n_passes))
-
-
-def passes_of(wildcards):
-    """All passes of a model."""
-    return expand(
-        rules.train_pass.output, model=wildcards.model, seed=seeds_of(wildcards.model)
-    )
 
 
 if SEEDS is None:
