@@ -1,4 +1,4 @@
-"""A full disk in each stage: one clear message, nothing half-written, and the same command goes on when there is room."""
+"""A full disk, stage by stage: one clear message, nothing half-written, and the same command goes on with room."""
 
 import os
 import shutil
