@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -27,10 +28,11 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # the ending stays last, since writers choose a format by it
-    tmp = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    tmp = path.with_name(f".{path.stem}.{_writer()}.part{path.suffix}")
     try:
         with _room_for(path, tmp):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path.parent, f".{path.stem}.", f".part{path.suffix}")
             yield tmp
             tmp.replace(path)
     finally:
@@ -49,7 +51,8 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     with _room_for(folder, folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        tmp = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        _sweep(folder.parent, f".{folder.name}.", ".part")
+        tmp = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_writer()}.", suffix=".part", dir=folder.parent))
     try:
         with _room_for(folder, tmp):
             yield tmp
@@ -59,6 +62,22 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
             tmp.rename(folder)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
+
+
+def _writer() -> str:
+    """Name this process, as far as other machines on a shared file system see it."""
+    return f"{os.uname().nodename}-{os.getpid()}"
+
+
+def _sweep(folder: Path, begins: str, ends: str) -> None:
+    """Remove what processes of this machine left that were killed while they wrote the same file or folder."""
+    for left in folder.glob(f"{glob.escape(begins + os.uname().nodename)}-*{glob.escape(ends)}"):
+        number = left.name.removeprefix(f"{begins}{os.uname().nodename}-").removesuffix(ends).partition(".")[0]
+        if number.isdigit() and not Path(f"/proc/{number}").exists():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def for_want_of_room(error: BaseException, places: Iterable[str | Path]) -> bool:

@@ -1,6 +1,9 @@
 """Files and folders appear whole or not at all, and a full disk is called that."""
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,23 @@ def test_full_disk_is_one_message(tmp_path, error, kind):
     assert "give the same command again" in said
     assert raised.value.__cause__ is error
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [whole_file, whole_folder])
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path, kind):
+    code = f"import os, signal; from deepmapper.files import {kind.__name__} as whole\n"
+    code += "with whole('7.npz') as path: "
+    code += "path.mkdir(exist_ok=True); " if kind is whole_folder else "path.write_text('half'); "
+    code += "os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    (tmp_path / f".7.{os.uname().nodename}-1.part.npz").touch()  # its process lives
+    (tmp_path / ".7.elsewhere-999999999.part.npz").touch()  # nobody here can know
+    with kind(tmp_path / "7.npz") as path:
+        if kind is whole_file:
+            path.touch()
+    left = {path.name for path in tmp_path.iterdir()} - {"7.npz"}
+    assert left == {f".7.{os.uname().nodename}-1.part.npz", ".7.elsewhere-999999999.part.npz"}
 
 
 def test_full_disk_while_a_folder_is_begun(tmp_path, monkeypatch):
