@@ -45,7 +45,6 @@ IMPATIENT = (
 )
 ON_THIS_MACHINE = ("worker", "snakemake", "snakemake and workers")
 ON_CLUSTER = ("job (scancel)", "processes of a job", "snakemake")
-LONGEST = 25.0  # seconds until a kill at the latest, from the start of the command
 
 
 def main() -> None:
@@ -54,6 +53,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="kills in all (default: 50)")
     parser.add_argument("--seed", type=int, default=0, help="of moments and victims (default: 0)")
     parser.add_argument("--cores", type=int, default=2, help="cores of a run (default: 2)")
+    parser.add_argument("--longest", type=float, default=60, help="most seconds until a kill (default: 60)")
     parser.add_argument("--slurm", action="store_true", help="run on the Slurm of this machine")
     parser.add_argument(
         "--folder", type=Path, default=Path("storm"), help="where to work, emptied first (default: storm)"
@@ -75,7 +75,7 @@ def main() -> None:
         while True:
             running, struck = start(folder, arguments), 0
             # what a cluster loses is submitted again, so one command may be struck more than once
-            while kills.total() < options.kills and (victim := strike(running, folder, rng, options.slurm)):
+            while kills.total() < options.kills and (victim := strike(running, folder, rng, options)):
                 struck += 1
                 kills[victim] += 1
                 kept = recorded_passes(folder) | kept
@@ -133,10 +133,10 @@ def finish(folder: Path, arguments: list[str]) -> None:
         raise SystemExit(f"the undisturbed run failed, see {folder / 'said.txt'}")
 
 
-def strike(running: subprocess.Popen, folder: Path, rng: random.Random, slurm: bool) -> str | None:
+def strike(running: subprocess.Popen, folder: Path, rng: random.Random, options: argparse.Namespace) -> str | None:
     """Kill something at a random moment; say what, or None where all was done before."""
-    kind = rng.choice(ON_CLUSTER if slurm else ON_THIS_MACHINE)
-    until = time.monotonic() + rng.uniform(2, LONGEST)
+    kind = rng.choice(ON_CLUSTER if options.slurm else ON_THIS_MACHINE)
+    until = time.monotonic() + rng.uniform(2, options.longest)
     while time.monotonic() < until or not (kind.startswith("snakemake") or victims(folder, kind)):
         if running.poll() is not None:
             return None

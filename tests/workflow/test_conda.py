@@ -20,7 +20,7 @@ NAMES = {name: {one.split()[0] for one in about["dependencies"]} for name, about
 # what is imported under another name than conda's package has
 IMPORTED_FROM = {"torch": "pytorch", "matplotlib": "matplotlib-base", "sklearn": "scikit-learn", "Bio": "biopython"}
 IMPORTED_FROM |= {"umap": "umap-learn", "skmisc": "scikit-misc"}
-# timm: only for its networks, which docs/backbones.md says to install; the others: Snakemake has them, in its own process
+# timm: only for its networks, which docs/backbones.md says to install; the others: in the process of Snakemake
 OPTIONAL = {"timm", "jsonschema", "yaml"}
 
 
