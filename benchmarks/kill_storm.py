@@ -160,9 +160,9 @@ def victims(folder: Path, kind: str) -> list[str]:
     """Numbers of the jobs in the queue, or of the processes that work in this folder below Snakemake."""
     if kind == "job (scancel)":
         asked = subprocess.run(
-            ["squeue", "--noheader", "--array", "--format=%i"], capture_output=True, text=True, check=False
+            ["squeue", "--noheader", "--array", "--format=%i %Z"], capture_output=True, text=True, check=False
         )
-        return asked.stdout.split()
+        return [line.split()[0] for line in asked.stdout.splitlines() if line.endswith(f" {folder}")]
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -131,6 +131,8 @@ def main(base: Path, arguments: list[str]) -> None:
             file, prefix = (options[options.index(name) + 1] for name in ("--file", "--prefix"))
             wanted = yaml.safe_load(Path(file).read_text())["dependencies"]
             make_environment(Path(prefix), [str(one).split()[0] for one in wanted])
+        case ["list", "--explicit", *_]:
+            print("@EXPLICIT")  # links come from no channel
         case ["clean", *_]:
             pass
         case _:
