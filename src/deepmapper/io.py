@@ -29,6 +29,7 @@ import numpy as np
 from scipy import sparse
 
 from .errors import DeepMapperWarning, InputError
+from .files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -344,7 +345,7 @@ def export_for_seurat(ds: Dataset, outdir: str | Path) -> str | Path:
     _check_counts(X, cells, "export_for_seurat", "Load the data with normalize=False.", logs_allowed=True)
     folder = Path(outdir)
     folder.mkdir(parents=True, exist_ok=True)
-    with _written_whole(folder / "counts.csv") as handle:
+    with whole_file(folder / "counts.csv") as part, part.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["", *ds.var_names])
         for i, cell in enumerate(cells):
@@ -352,23 +353,11 @@ def export_for_seurat(ds: Dataset, outdir: str | Path) -> str | Path:
             for j in range(X.indptr[i], X.indptr[i + 1]):
                 values[X.indices[j]] = f"{X.data[j]:.9g}"
             writer.writerow([cell, *values])
-    with _written_whole(folder / "labels.csv") as handle:
+    with whole_file(folder / "labels.csv") as part, part.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["cell", "label"])
         writer.writerows((cell, ds.label_names[code]) for cell, code in zip(cells, ds.y, strict=True))
     return outdir
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[TextIO]:
-    """Open a text file for writing that appears under its name only when it is complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as handle:
-            yield handle
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

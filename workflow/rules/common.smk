@@ -21,6 +21,7 @@ os.environ.update(
 from deepmapper import backbones, growth
 from deepmapper import settings as deepmapper_settings
 from deepmapper.errors import InputError
+from deepmapper.files import TOO_LITTLE, full_message, room
 from deepmapper.locks import clear_stale_locks
 from deepmapper.provenance import source_hash
 
@@ -72,10 +73,21 @@ def check_networks(checked):
             raise InputError(f"models.{name}: {error}") from error
 
 
+# Snakemake keeps its own books in this folder, and answers a full disk with a long traceback.
+if is_main_process() and not workflow.dryrun and room(".")[0] < TOO_LITTLE:
+    sys.exit(f"Nothing was started: {full_message('starting', ['.'])}")
+
 if is_main_process() and clear_stale_locks(".snakemake"):
     logger.warning(
         "Note: an earlier run was killed; its lock is removed, its finished files are kept."
     )
+
+
+# Snakemake's own writing (locks, books, benchmarks) fails with a traceback where a job's says what to do.
+onerror:
+    if any("[Errno 28]" in Path(file).read_text(errors="replace") for file in log):
+        logger.error(f"Note: {full_message('keeping the books of the run', ['.'])}")
+
 
 SETTINGS = read_settings()
 RESULTS = SETTINGS["results"]

@@ -1,6 +1,7 @@
 # A matrix that exists.
 
 TABLES = []
+PROGRAMS = {}
 DATA = SETTINGS["matrix"]["path"] or ", ".join(
     population["path"] for population in SETTINGS["matrix"]["populations"]
 )
