@@ -17,8 +17,12 @@ with job(snakemake):
     n_passes = {Path(path).parent.name: json.loads(Path(path).read_text())["n_passes_run"] for path in snakemake.input}
     record = record_of(
         version=__version__,
-        # as they were given; they change no result, and so do not count as a change of this rule either
-        settings={**settings, "resources": snakemake.config.get("resources", {})},
+        # resources as they were given: they change no result, and so do not count as a change of this rule either
+        settings={
+            "results": str(Path(snakemake.output[0]).parent),
+            **settings,
+            "resources": snakemake.config.get("resources", {}),
+        },
         seeds={"passes": {model: list(range(first, first + n)) for model, n in n_passes.items()}, **params.seeds},
         files=params.files,
         programs=params.programs,
