@@ -9,12 +9,13 @@ with job(snakemake):
     import numpy as np
     import torch
 
-    from deepmapper import accumulate, evaluate, findings
+    from deepmapper import accumulate, evaluate, findings, training
     from deepmapper.confounders import accuracy_alone
     from deepmapper.passes import PassResult
     from deepmapper.store import open_features, whole_file
 
     torch.set_num_threads(snakemake.threads)
+    training.choose("cpu")  # this job asks for no GPU
     features = open_features(snakemake.input.features)
     results = [PassResult.load(path) for path in snakemake.input.passes]
     passes = [result for result in results if accumulate.accept_pass(result.accuracy, snakemake.params.min_accuracy)]

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .passes import PassResult, shuffle_labels, train_pass
 from .splits import few_samples
@@ -32,13 +33,14 @@ def train_control(
     groups: np.ndarray | None = None,
     strata: np.ndarray | None = None,
     n_chords: int = 0,
+    checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> PassResult:
     """Train pass `seed` on permuted labels; on few samples, further passes on further labelings as well.
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, strata, n_chords, tell
+    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell
         As in `passes.train_pass`.
 
     Returns
@@ -57,6 +59,7 @@ def train_control(
         strata=strata,
         n_chords=n_chords,
         permute_labels=True,
+        checkpoint=checkpoint,
         tell=tell,
     )
     rows = np.arange(X.shape[0]) if rows is None else rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import shutil
 import tempfile
@@ -62,6 +63,15 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
             tmp.rename(folder)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
+
+
+def digest(text: str, paths: Iterable[Path]) -> str:
+    """Hash a text and files, their names and their content: 32 hexadecimal digits."""
+    whole = hashlib.sha256(text.encode())
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(f"\0{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+    return whole.hexdigest()[:32]
 
 
 def _writer() -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from . import backbones
+from .checkpoint import Checkpoint
 from .config import BackboneSpec, DeepMapperConfig
 from .errors import InputError
 from .splits import check_class_sizes, draw_out_of_bag, draw_validation, spares_validation
@@ -79,6 +80,8 @@ class PassResult:
     shadow_class_slope, shadow_draw
         Of a pass with shadow features (`shadows.train_shadow_pass`): (C, p) as `class_slope`, of each feature's shadow,
         and which draw of the shadows it read. Else empty, and -1.
+    key
+        Of a pass of the workflow: a hash of all that it depends on (`pass_jobs.pass_key`). Else empty.
     control_labels, control_accuracy, control_probability
         Of a control on few samples (`controls.train_control`): (labelings, n) further permuted labels of its samples,
         and for each, as means over passes, the out-of-bag accuracy and the probability of the right class. Else empty.
@@ -109,6 +112,7 @@ class PassResult:
     chord_class_slope: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     shadow_class_slope: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     shadow_draw: int = -1
+    key: str = ""
     control_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
     control_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
     control_probability: np.ndarray = field(default_factory=lambda: np.empty(0))
@@ -180,6 +184,7 @@ def train_pass(
     strata: np.ndarray | None = None,
     n_chords: int = 0,
     permute_labels: bool = False,
+    checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> PassResult:
     """Arrange, split, train, judge and attribute, all by `seed`.
@@ -207,6 +212,8 @@ def train_pass(
         reserves, as far as it goes, and their importances are kept apart from those of the features.
     permute_labels
         Shuffle the labels first: a control, whose accuracy is what this network reaches without any signal.
+    checkpoint
+        Where the training is kept while it runs, and taken up again.
     tell
         Receives progress, a line an epoch.
 
@@ -214,7 +221,15 @@ def train_pass(
     ------
     InputError
         If a class is too small to divide, or training diverges.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If the memory of a GPU is too small: the training starts again with half of `config.batch_size`, which the
+        settings of the result say, since the result is another one; what comes after it takes smaller batches, too.
     """
+    import torch
+
     from . import training
 
     rows = np.arange(X.shape[0]) if rows is None else rows
@@ -226,10 +241,16 @@ def train_pass(
         y = shuffle_labels(y, groups, np.random.default_rng([seed, _LABELS]), strata)
     train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
     where = training.device()
+
+    def fitted(batch_size: int) -> tuple:
+        torch.manual_seed(seed)
+        network = backbones.build(_sized(config, X.shape[1]), len(classes), X.shape[1]).to(where)
+        chosen = replace(config, batch_size=batch_size)
+        return network, chosen, training.fit(network, images, y, train, validation, chosen, tell, checkpoint)
+
     with training.seeded(seed):
         images = image_maker(X, config, seed, where, rows)
-        model = backbones.build(_sized(config, X.shape[1]), len(classes), X.shape[1]).to(where)
-        trained = training.fit(model, images, y, train, validation, config, tell)
+        model, config, trained = training.halving(fitted, config.batch_size, "training")
         probability = softmax(training.predict(model, images, out_of_bag))
         judged = _judge(probability, y[out_of_bag], y[train], seed)
         found = _attribute(model, images, y, train, out_of_bag, config, seed, X.shape[1], len(classes))
@@ -377,12 +398,15 @@ def _judge(probability: np.ndarray, truth: np.ndarray, training_labels: np.ndarr
 
 
 def _attribute(model, images, y, train, out_of_bag, config, seed, n_features, n_classes) -> dict:
+    from . import training
     from .attribution import attribute
 
     chosen = _spread(out_of_bag, y, config.attribution_samples, np.random.default_rng([seed, _ATTRIBUTED]))
     baseline = images.mean(train) if config.baseline == "mean" else None
-    found = attribute(
-        model, images(chosen), y[chosen], config.attribution, baseline, config.ig_steps, config.ig_internal_batch
+    found = training.halving(
+        lambda size: attribute(model, images(chosen), y[chosen], config.attribution, baseline, config.ig_steps, size),
+        config.ig_internal_batch,
+        "attribution",
     )
     size, slope = np.abs(found.contribution[:, images.pixel]), found.slope[:, images.pixel]
     # the chosen are spread over the classes; the overall importance weights classes as they occur out of bag

@@ -322,6 +322,14 @@ def _pass_notes(results: list[PassResult], accepted: list[bool], min_accuracy: f
             f"{n} samples are too few to hold any back for early stopping: every pass trains all "
             f"{len(unwatched[0].history)} epochs and keeps its last weights."
         )
+    sizes = [r.settings.get("batch_size", 0) for r in results]
+    if len(set(sizes)) > 1:
+        fewer = [r.seed for r, size in zip(results, sizes, strict=True) if size < max(sizes)]
+        notes.append(
+            f"{len(fewer)} of {len(results)} passes were trained in batches of less than {max(sizes)} samples, the "
+            f"memory of a GPU being too small: seed {', '.join(map(str, fewer[:10]))}. Lower batch_size to train all "
+            f"alike."
+        )
     coarse = [r for r in results if r.completeness_error > COMPLETENESS_BOUND]
     if coarse:
         worst = max(coarse, key=lambda r: r.completeness_error)

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from . import backbones
+from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .controls import count_labelings, distinct_rows
 from .passes import PassResult, train_pass
@@ -94,13 +95,14 @@ def train_shadow_pass(
     groups: np.ndarray | None = None,
     strata: np.ndarray | None = None,
     n_chords: int = 0,
+    checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> PassResult:
     """Train pass `seed` on the true labels, with the shadows of draw ``seed // SHADOWS_SHARED`` beside the features.
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, strata, n_chords, tell
+    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell
         As in `passes.train_pass`; shadows are dealt within `strata`. An image size that is too small for features and
         shadows is derived anew.
 
@@ -120,7 +122,17 @@ def train_shadow_pass(
         needed = backbones.resolve_side(replace(config.backbone, img_size=0), beside.shape[1], config.buffer)
         config = replace(config, backbone=replace(config.backbone, img_size=max(needed, config.backbone.img_size)))
     result = train_pass(
-        beside, y, classes, config, seed, rows=rows, groups=groups, strata=strata, n_chords=n_chords, tell=tell
+        beside,
+        y,
+        classes,
+        config,
+        seed,
+        rows=rows,
+        groups=groups,
+        strata=strata,
+        n_chords=n_chords,
+        checkpoint=checkpoint,
+        tell=tell,
     )
     return replace(
         result,

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from . import accumulate
+from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .errors import InputError
 from .passes import draw_split, train_pass
@@ -50,6 +51,8 @@ class HalfPass:
         On its out-of-bag samples, which lie in the half as well.
     importance
         (p,) float32; empty where refused.
+    key
+        As in `passes.PassResult`.
     """
 
     seed: int
@@ -57,6 +60,7 @@ class HalfPass:
     n_samples: int
     accuracy: float
     importance: np.ndarray
+    key: str = ""
 
     def save(self, path: str | Path) -> None:
         """Write to an .npz without pickles, whole or not at all."""
@@ -100,6 +104,7 @@ def train_half_pass(
     rows: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     n_chords: int = 0,
+    checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> HalfPass:
     """Train pass `seed` on its half of the samples; it draws validation and out-of-bag samples from that half.
@@ -108,7 +113,7 @@ def train_half_pass(
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, n_chords, tell
+    X, y, classes, config, seed, rows, groups, n_chords, checkpoint, tell
         As in `passes.train_pass`.
     """
     rows = np.arange(X.shape[0]) if rows is None else rows
@@ -124,7 +129,9 @@ def train_half_pass(
     if refused:
         tell(f"no pass: {refused}")
         return HalfPass(seed, refused, len(half), float("nan"), np.empty(0, dtype=np.float32))
-    result = train_pass(X, y, classes, config, seed, rows=half, groups=groups, n_chords=n_chords, tell=tell)
+    result = train_pass(
+        X, y, classes, config, seed, rows=half, groups=groups, n_chords=n_chords, checkpoint=checkpoint, tell=tell
+    )
     return HalfPass(seed, "", len(half), result.accuracy, result.importance)
 
 

@@ -17,14 +17,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from .errors import InputError
-from .files import whole_file, whole_folder
+from .files import digest, whole_file, whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Features", "check_finite", "open_features", "whole_file", "with_chords", "write_features"]
 
-FORMAT = 2
+FORMAT = 3
 DEVELOPMENT, TEST = 0, 1
 
 
@@ -58,6 +58,8 @@ class Features:
         (n,) int64 codes within which null draws permute labels, -1 outside the development part; or None.
     chords
         Names of gene chords whose values are the last columns of `X`, beyond the features (`with_chords`).
+    digest
+        Hash of the store's content; empty where not read from one.
     confounders
         One column a confounder, one row a sample, as given or computed: what is written for people to read. None when
         read from a store.
@@ -76,6 +78,7 @@ class Features:
     strata: np.ndarray | None = None
     chords: tuple[str, ...] = ()
     confounders: pd.DataFrame | None = None
+    digest: str = ""
 
     @property
     def n_features(self) -> int:
@@ -165,6 +168,8 @@ def write_features(folder: str | Path, features: Features) -> None:
             "names": list(features.names),
             "samples": list(features.samples),
         }
+        text = json.dumps(about, indent=0)
+        about["digest"] = digest(text, sorted(tmp.iterdir()))
         (tmp / "features.json").write_text(json.dumps(about, indent=0) + "\n")
 
 
@@ -214,4 +219,5 @@ def open_features(folder: str | Path) -> Features:
         design_names=tuple(about["design"]),
         strata=optional("strata"),
         chords=tuple(about["chords"]),
+        digest=about["digest"],
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,9 +18,13 @@ from torch.optim.adamw import adamw
 from ._images import Images
 from ._networks import Network
 from .augment import make_train_transform
+from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .earlystop import EarlyStopper
-from .errors import InputError
+from .errors import DeepMapperWarning, InputError
+
+_Result = TypeVar("_Result")
+_chosen: list[torch.device] = []  # by `choose`; empty: whatever there is
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,15 @@ class Training:
     stop_epoch: int
 
 
+def choose(where: torch.device | str) -> None:
+    """Settle the device of all that follows in this process."""
+    _chosen[:] = [torch.device(where)]
+
+
 def device() -> torch.device:
-    """Give the accelerator that torch sees, else the CPU."""
+    """Give the device that was chosen; where none was, the accelerator that torch sees, else the CPU."""
+    if _chosen:
+        return _chosen[0]
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -70,6 +82,7 @@ def fit(
     validation: np.ndarray,
     config: DeepMapperConfig,
     tell: Callable[[str], None] = lambda line: None,
+    checkpoint: Checkpoint | None = None,
 ) -> Training:
     """Train `model` in place and leave it with its best weights, in evaluation mode.
 
@@ -88,6 +101,8 @@ def fit(
         weight averaging, early stopping, augmentation.
     tell
         Receives one line an epoch.
+    checkpoint
+        Where the training is kept while it runs, and taken up again; the result is the same as if it had never ended.
 
     Raises
     ------
@@ -99,10 +114,27 @@ def fit(
     if model.prime is not None:
         model.prime(*images.statistics(y, train))
     with model.training_weights():
-        return _descend(model, images, y, train, validation, config, tell)
+        return _descend(model, images, y, train, validation, config, tell, checkpoint)
 
 
-def _descend(model, images, y, train, validation, config: DeepMapperConfig, tell) -> Training:
+@dataclass
+class _Progress:
+    """Where a training stands, beside the weights, the optimiser and the early stopping.
+
+    `order` holds the rows of the epoch in its order, None before its first batch; `place` counts the batches behind it
+    and `total` their summed loss.
+    """
+
+    epoch: int = 0
+    order: np.ndarray | None = None
+    place: int = 0
+    total: float = 0.0
+    history: list[tuple[float, float, float]] = field(default_factory=list)
+    average: dict[str, Tensor] | None = None
+    best: dict[str, Tensor] | None = None
+
+
+def _descend(model, images, y, train, validation, config: DeepMapperConfig, tell, checkpoint) -> Training:
     """As `fit`, from the weights that the network has."""
     where = next(model.parameters()).device
     optimiser = _AdamW(model, config.lr, config.weight_decay, config.clip_norm)
@@ -114,43 +146,91 @@ def _descend(model, images, y, train, validation, config: DeepMapperConfig, tell
     if config.class_weights == "balanced":
         weight = _class_weights(y[train], predict(model, images, train[:1]).shape[1], where)
     n_steps = config.epochs * len(_starts(len(train), config.batch_size))
-    average: dict[str, Tensor] | None = None
-    best: dict[str, Tensor] | None = None
-    history = []
-    for epoch in range(config.epochs):
+    now = _Progress()
+    kept = None if checkpoint is None else checkpoint.load()
+    if kept is not None and kept[0]["batch_size"] == config.batch_size:
+        now = _taken_up(kept[0], kept[1], model, optimiser, stopper, where)
+        tell(f"goes on from a checkpoint in epoch {now.epoch + 1}, after {now.place} of its batches")
+    stop = False
+    while now.epoch < config.epochs and not stop:
         model.train()
-        total = 0.0
-        for batch in batches(train, config.batch_size):
+        if now.order is None:
+            now.order = _shuffled(train)
+        for batch in _cut(now.order, config.batch_size)[now.place :]:
             with torch.autocast(where.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 loss = model.loss(noise(read(batch)), torch.from_numpy(y[batch]).to(where), weight)
             loss.backward()
             optimiser.step(_rate(config.schedule, optimiser.steps / n_steps))
-            total += loss.item() * len(batch)
-        mean = total / len(train)
+            now.total += loss.item() * len(batch)
+            now.place += 1
+            if checkpoint is not None and checkpoint.due():
+                checkpoint.save(*_kept(now, model, optimiser, stopper, config.batch_size, where))
+        mean = now.total / len(train)
         if not math.isfinite(mean):
             raise InputError(
-                f"training diverged: the loss of epoch {epoch + 1} is {mean}. Lower lr (now {config.lr:g}), set "
+                f"training diverged: the loss of epoch {now.epoch + 1} is {mean}. Lower lr (now {config.lr:g}), set "
                 f"clip_norm (now {config.clip_norm:g}, for example 1) or check the scale of the values (features: "
                 f"normalization)."
             )
         if config.weight_average:
-            average = _averaged(average, model, config.weight_average, epoch)
-        with _weights(model, average):
+            now.average = _averaged(now.average, model, config.weight_average, now.epoch)
+        with _weights(model, now.average):
             held_loss, held_accuracy = _judge(model, images, y, validation, config.batch_size)
-        history.append((mean, held_loss, held_accuracy))
-        tell(_line(epoch, config.epochs, *history[-1]))
-        if not len(validation):
-            continue
-        stop = stopper.step(epoch, held_loss)
-        if stopper.improved:
-            best = _copy(average or model.state_dict())
-        if stop:
-            break
-    kept = best or average
-    if kept is not None:
-        model.load_state_dict(kept)
+        now.history.append((mean, held_loss, held_accuracy))
+        tell(_line(now.epoch, config.epochs, *now.history[-1]))
+        if len(validation):
+            stop = stopper.step(now.epoch, held_loss)
+            if stopper.improved:
+                now.best = _copy(now.average or model.state_dict())
+        now.epoch, now.order, now.place, now.total = now.epoch + 1, None, 0, 0.0
+    ends_with = now.best or now.average
+    if ends_with is not None:
+        model.load_state_dict(ends_with)
     model.eval()
-    return Training(np.array(history), stopper.best_epoch + 1 if best is not None else len(history))
+    return Training(np.array(now.history), stopper.best_epoch + 1 if now.best is not None else len(now.history))
+
+
+def _kept(now: _Progress, model, optimiser, stopper, batch_size: int, where) -> tuple[dict, dict[str, np.ndarray]]:
+    """Give all that the rest of a training depends on, as builtins and arrays."""
+    about = {"epoch": now.epoch, "place": now.place, "total": now.total, "steps": optimiser.steps}
+    about["batch_size"] = batch_size
+    about |= {"history": now.history, "stopper": asdict(stopper)}
+    tensors = {"random": torch.get_rng_state()}
+    if where.type == "cuda":
+        tensors["random_cuda"] = torch.cuda.get_rng_state(where)
+    for group, state in {"model": model.state_dict(), "average": now.average, "best": now.best}.items():
+        tensors |= {f"{group}/{name}": value for name, value in (state or {}).items()}
+    for group in ("means", "squares", "counts"):
+        tensors |= {f"{group}/{i}": value for i, value in enumerate(getattr(optimiser, group))}
+    assert now.order is not None  # kept within an epoch
+    return about, {"order": now.order} | {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+
+
+def _taken_up(about: dict, arrays: dict[str, np.ndarray], model, optimiser, stopper, where) -> _Progress:
+    """Put a training back to where `_kept` saw it."""
+
+    def group(name: str) -> dict[str, Tensor]:
+        within = f"{name}/"
+        return {n.removeprefix(within): torch.from_numpy(arrays[n]).to(where) for n in arrays if n.startswith(within)}
+
+    model.load_state_dict(group("model"))
+    for name in ("means", "squares", "counts"):
+        for i, value in group(name).items():
+            getattr(optimiser, name)[int(i)].copy_(value)
+    optimiser.steps = about["steps"]
+    vars(stopper).update(about["stopper"])
+    torch.set_rng_state(torch.from_numpy(arrays["random"]))
+    if where.type == "cuda":
+        torch.cuda.set_rng_state(torch.from_numpy(arrays["random_cuda"]), where)
+    return _Progress(
+        epoch=about["epoch"],
+        order=arrays["order"],
+        place=about["place"],
+        total=about["total"],
+        history=[(mean, loss, accuracy) for mean, loss, accuracy in about["history"]],
+        average=group("average") or None,
+        best=group("best") or None,
+    )
 
 
 class _AdamW:
@@ -261,17 +341,69 @@ def embed(
 def _in_batches(model, function, images, rows, batch_size) -> np.ndarray:
     model.eval()
     read = _reader(model, images)
-    with torch.no_grad():
-        parts = [function(read(rows[i : i + batch_size])).cpu().numpy() for i in range(0, len(rows), batch_size)]
-    return np.concatenate(parts)
+
+    def results(size: int) -> np.ndarray:
+        with torch.no_grad():
+            parts = [function(read(rows[i : i + size])).cpu().numpy() for i in range(0, len(rows), size)]
+        return np.concatenate(parts)
+
+    return halving(results, batch_size, "prediction")
 
 
-def batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def halving(work: Callable[[int], _Result], size: int, what: str) -> _Result:
+    """Give ``work(size)``; where the memory of the GPU does not hold that, with half the size, and half of that.
+
+    Parameters
+    ----------
+    work
+        Starts from the beginning whenever it is called.
+    size
+        Images at once.
+    what
+        What is done, for the warning of each halving.
+
+    Raises
+    ------
+    InputError
+        If the memory does not hold one image.
+
+    Warns
+    -----
+    DeepMapperWarning
+        At each halving.
+    """
+    while True:
+        try:
+            return work(size)
+        except torch.OutOfMemoryError as error:
+            said = str(error).partition("\n")[0]
+        # outside, where the exception no longer holds the tensors
+        if size == 1:
+            raise InputError(
+                f"the memory of the GPU does not hold {what} of one image ({said}). Take a smaller network or image, "
+                f"fewer passes on one GPU (resources.passes_per_gpu), or the CPU (resources.gpu: 0)."
+            )
+        size //= 2
+        torch.cuda.empty_cache()
+        warnings.warn(
+            f"out of memory on the GPU: {what} starts again in batches of {size}, not {2 * size} ({said})",
+            DeepMapperWarning,
+            stacklevel=2,
+        )
+
+
+def batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """Rows in a fresh order, in batches; a last batch of one joins the one before (batch statistics need two)."""
-    order = rows[torch.randperm(len(rows)).numpy()]
-    starts = _starts(len(rows), size)
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        yield order[start:end]
+    return _cut(_shuffled(rows), size)
+
+
+def _shuffled(rows: np.ndarray) -> np.ndarray:
+    return rows[torch.randperm(len(rows)).numpy()]
+
+
+def _cut(order: np.ndarray, size: int) -> list[np.ndarray]:
+    starts = _starts(len(order), size)
+    return [order[start:end] for start, end in zip(starts, [*starts[1:], len(order)], strict=True)]
 
 
 def _starts(n: int, size: int) -> list[int]:

@@ -40,7 +40,7 @@ def test_the_pure_modules_run_without_numpy_and_torch():
         """
 import deepmapper
 from deepmapper import DeepMapperConfig, DeepMapperWarning, InputError
-from deepmapper import accumulate, augment, config, earlystop, errors, growth, jobs, provenance, transform
+from deepmapper import accumulate, augment, batching, config, earlystop, errors, growth, jobs, provenance, transform
 
 assert transform.square_dim(765) == transform.image_side(765) == 28
 perm = transform.permutation(3, 10)
@@ -60,6 +60,7 @@ stopper = earlystop.EarlyStopper(patience=1, min_epochs=1)
 assert [stopper.step(0, 1.0), stopper.step(1, 1.0)] == [False, True]
 assert earlystop.is_improvement(0.5, 1.0, 0.1) and earlystop.should_stop(1, 1, 5, 2)
 
+assert batching.batches(batching.stages(3, 2, 2, 5), 2) == [[3, 4], [5, 6]]
 assert growth.grown(lambda n: {"n_accepted": n, "agreement": 0.1 * n}, start=2, step=3, cap=30, level=0.7) == 8
 
 settings = DeepMapperConfig()

@@ -167,7 +167,7 @@ def test_what_is_no_store_is_refused(tmp_path):
 def test_a_store_of_another_version_is_refused(features, tmp_path, text):
     write_features(tmp_path / "features", features)
     (tmp_path / "features" / "features.json").write_text(text)
-    with pytest.raises(InputError, match="features (is not a feature store|has format (None|99), expected 2)"):
+    with pytest.raises(InputError, match="features (is not a feature store|has format (None|99), expected 3)"):
         open_features(tmp_path / "features")
 
 

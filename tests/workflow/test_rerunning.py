@@ -57,7 +57,18 @@ def comments_in_the_package(directory) -> None:
 CASES = {
     "comments in the configuration": (commented, {}),
     "defaults written out": (defaults_written_out, {}),
-    "resources of a pass": (lambda d: d.configure(resources={"threads_per_pass": 2, "pass_mem_mb": 3000}), {}),
+    "resources of a pass": (
+        lambda d: d.configure(
+            resources={
+                "threads_per_pass": 2,
+                "pass_mem_mb": 3000,
+                "gpu": 1,
+                "checkpoint_minutes": 0,
+                "seeds_per_job": 2,
+            }
+        ),
+        {},
+    ),
     "2 more passes": (lambda d: changed(d, "passes", n_passes=4), {"train_pass": 6, **judge(3)}),
     "1 more control pass": (lambda d: changed(d, "passes", n_permuted=2), {"train_permuted_pass": 3, **tell(3)}),
     "top_k": (lambda d: changed(d, "passes", top_k=5), {**tell(3), "judge_convergence": 3, "select_stable": 3}),

@@ -1,6 +1,5 @@
 # Settings, the package, and what several stages share.
 
-import json
 import os
 import re
 import sys
@@ -18,7 +17,7 @@ os.environ.update(
     )
 )
 
-from deepmapper import backbones, growth
+from deepmapper import backbones
 from deepmapper import settings as deepmapper_settings
 from deepmapper.errors import InputError
 from deepmapper.files import TOO_LITTLE, full_message, room
@@ -122,30 +121,3 @@ wildcard_constraints:
 def grow(amount):
     """A resource that grows with every attempt."""
     return lambda wildcards, attempt: amount * attempt
-
-
-def features_of(wildcards):
-    """What the passes of a model read: the features, with the chords where the model asks for them."""
-    if wildcards.model in READING_CHORDS:
-        return rules.append_chords.output[0]
-    return rules.prepare_features.output[0]
-
-
-def seeds_of(model):
-    """The seeds of a model's passes; growing, as far as finished passes tell."""
-    if SEEDS is not None:
-        return SEEDS
-
-    def judged_at(n_passes):
-        file = checkpoints.judge_growth.get(model=model, n_passes=n_passes).output[0]
-        return json.loads(Path(file).read_text())
-
-    n_passes = growth.grown(judged_at, **_PASSES["auto"])
-    return list(range(_PASSES["seed"], _PASSES["seed"] + n_passes))
-
-
-def passes_of(wildcards):
-    """All passes of a model."""
-    return expand(
-        rules.train_pass.output, model=wildcards.model, seed=seeds_of(wildcards.model)
-    )

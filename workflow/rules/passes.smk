@@ -1,4 +1,4 @@
-# One job a seed: arrange, train, attribute.
+# One job a seed, or one for several (`resources.seeds_per_job`): arrange, train, attribute.
 #
 # A pass depends on the features, its model's settings, its seed and the package's source, and on nothing else. More passes
 # are more files; those that exist stay. Where their number grows by itself, the agreement of those that are finished decides
@@ -18,14 +18,10 @@ rule train_pass:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["threads_per_pass"]
     resources:
-        mem_mb=grow(SETTINGS["resources"]["pass_mem_mb"]),
-        runtime=grow(SETTINGS["resources"]["pass_runtime"]),
+        **pass_resources("train_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        permute_labels=False,
-        source=source_hash("passes", "settings"),
+        **PASS_PARAMS["train_pass"],
+        settings=settings_of,
     message:
         "Pass {wildcards.seed} of {wildcards.model}"
     script:
@@ -33,21 +29,27 @@ rule train_pass:
 
 
 # The same pass on permuted labels: what this model reaches when there is nothing to find.
-use rule train_pass as train_permuted_pass with:
+rule train_permuted_pass:
+    input:
+        features=features_of,
     output:
         f"{RESULTS}/passes/{{model}}/permuted/{{seed}}.npz",
     log:
         f"{RESULTS}/logs/passes/{{model}}/permuted/{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/passes/{{model}}/permuted/{{seed}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: SETTINGS["resources"]["threads_per_pass"]
+    resources:
+        **pass_resources("train_permuted_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        permute_labels=True,
-        source=source_hash("controls", "settings"),
+        **PASS_PARAMS["train_permuted_pass"],
+        settings=settings_of,
     message:
         "Control pass {wildcards.seed} of {wildcards.model} (permuted labels)"
+    script:
+        "../../scripts/train_pass.py"
 
 
 # The same pass with a shadow beside every feature: what this model gives to features that tell nothing.
@@ -64,17 +66,14 @@ rule train_shadow_pass:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["threads_per_pass"]
     resources:
-        mem_mb=grow(2 * SETTINGS["resources"]["pass_mem_mb"]),
-        runtime=grow(2 * SETTINGS["resources"]["pass_runtime"]),
+        **pass_resources("train_shadow_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        source=source_hash("shadows", "settings"),
+        **PASS_PARAMS["train_shadow_pass"],
+        settings=settings_of,
     message:
         "Pass {wildcards.seed} of {wildcards.model} with shadow features"
     script:
-        "../../scripts/train_shadow_pass.py"
+        "../../scripts/train_pass.py"
 
 
 # The same pass on half of the samples: what it finds again elsewhere.
@@ -91,17 +90,54 @@ rule train_half_pass:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["threads_per_pass"]
     resources:
-        mem_mb=grow(SETTINGS["resources"]["pass_mem_mb"]),
-        runtime=grow(SETTINGS["resources"]["pass_runtime"]),
+        **pass_resources("train_half_pass"),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
-            SETTINGS, wildcards.model
-        ),
-        source=source_hash("stability", "settings"),
+        **PASS_PARAMS["train_half_pass"],
+        settings=settings_of,
     message:
         "Pass {wildcards.seed} of {wildcards.model} on half of the samples"
     script:
-        "../../scripts/train_half_pass.py"
+        "../../scripts/train_pass.py"
+
+
+# One job for several seeds, by the script of the single one. Passes that are there stay (`update`), as far as they still
+# hold; those that a failed job had finished are found among the scratch files.
+for _single, _seeds in batches_of_seeds():
+    _name = f"{_single.replace('pass', 'passes')}_{_seeds[0]}_{_seeds[-1]}"
+    _files = f"passes/{{model}}/{PASS_FOLDERS[_single]}{_seeds[0]}_{_seeds[-1]}"
+
+    rule:
+        name:
+            _name
+        input:
+            features=features_of_several,
+        output:
+            [
+                update(f"{RESULTS}/passes/{{model}}/{PASS_FOLDERS[_single]}{seed}.npz")
+                for seed in _seeds
+            ],
+        log:
+            f"{RESULTS}/logs/{_files}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{_files}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: SETTINGS["resources"]["threads_per_pass"]
+        resources:
+            **pass_resources(_single, len(_seeds)),
+        params:
+            **PASS_PARAMS[_single],
+            settings=settings_of,
+        message:
+            f"Passes {_seeds[0]} to {_seeds[-1]} of {{wildcards.model}} ({_single})"
+        script:
+            "../../scripts/train_pass.py"
+
+    workflow.ruleorder(_name, _single)
+    # Snakemake takes the text of the lines that name the script for the rule's code; it is the same code.
+    getattr(rules, _name).rule.run_func_src = getattr(
+        rules, _single
+    ).rule.run_func_src
 
 
 if SEEDS is None:
