@@ -2,13 +2,48 @@
 
 import os
 import re
+import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+
+def repository(rules):
+    """Folder of the workflow's repository, with the package in it; `rules` is where Snakemake finds this file.
+
+    Snakemake reads a workflow that another one takes from github(...), gitlab(...) or git+file: file by file out of
+    git, so the package would not be there. Then the commit is laid out whole in `.snakemake/deepmapper`, where the jobs of
+    every machine find it.
+    """
+    if hasattr(rules, "hosted_repo"):
+        git = rules.hosted_repo.repo_clone
+    elif hasattr(rules, "repo_path"):
+        git = rules.repo_path
+    else:
+        return Path(rules.get_path_or_uri(secret_free=True)).parents[1]
+
+    def ask(*arguments):
+        return subprocess.check_output(["git", "-C", str(git), *arguments])
+
+    commit = ask("rev-parse", "--verify", f"{rules.ref}^{{commit}}").decode().strip()
+    folder = Path(".snakemake/deepmapper", commit).absolute()
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        packed = ask("archive", "--format=tar", commit, "src", "workflow", "envs")
+        with tempfile.TemporaryDirectory(dir=folder.parent) as work:
+            whole = Path(work, "whole")
+            whole.mkdir()
+            subprocess.run(["tar", "-x", "-C", whole], input=packed, check=True)
+            with suppress(OSError):  # another job was faster
+                whole.rename(folder)
+    return folder
+
+
 # The package is used where it lies, here and in every job, installed or not.
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+ROOT = repository(workflow.current_basedir)
 SOURCE = ROOT / "src"
 sys.path.insert(0, str(SOURCE))
 os.environ.update(
