@@ -33,7 +33,7 @@ rule prepare_features:
         test_size=SETTINGS["split"]["test_size"],
         split_seed=SETTINGS["split"]["seed"],
         confounders=SETTINGS["confounders"],
-        source=source_hash("prepare"),
+        source=source_hash("prepare", "matrix_files"),
     message:
         "Normalising, coding labels and setting the test split aside"
     script:

@@ -28,7 +28,7 @@ rule import_matrix:
         runtime=grow(30),
     params:
         matrix=SETTINGS["matrix"],
-        source=source_hash("io"),
+        source=source_hash("matrix_files"),
     message:
         "Reading the matrix"
     script:
