@@ -3,7 +3,7 @@
     python benchmarks/overhead.py --passes 30 --seeds-per-job 1 10
 
 The demo's matrix, the default model, one thread a pass; the table and the features are made before the clock starts.
-Against the wall time, and the CPU time of all processes, stands the sum of what the passes themselves took by the clock
+Against the wall time, and the CPU time of all processes, stands the sum of what the passes took, by the clock
 within the jobs.
 """
 

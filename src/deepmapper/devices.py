@@ -7,7 +7,6 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -139,11 +138,10 @@ def _remedy() -> str:
 
 def _take(path: Path) -> TextIO | None:
     """Lock a file, or None where another process has it."""
-    # for all users, whoever made it
-    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    with suppress(OSError):
-        os.fchmod(number, 0o666)
-    lock = os.fdopen(number, "r+")
+    try:
+        lock = path.open()  # the file of another user may be read, and that is enough
+    except FileNotFoundError:
+        lock = path.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -65,7 +65,7 @@ def train_seeds(snakemake) -> None:
     ----------
     snakemake
         The job: its `input.features`, `output` and `threads`; of its params `kind` (one of `TRAIN`), `settings` and
-        `source`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_minutes` and `scratch`.
+        `source`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds` and `scratch`.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def train_seeds(snakemake) -> None:
             print(f"seed {seed} is finished already: its file is whole and depends on what is given now")
             done.append(scratch)
             continue
-        seconds = 60 * resources.checkpoint_minutes
+        seconds = resources.checkpoint_seconds
         checkpoint = Checkpoint(scratch / "checkpoint.npz", seconds, made_by, print) if seconds else None
         began = time.monotonic()
         try:

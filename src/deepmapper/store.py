@@ -62,7 +62,7 @@ class Features:
     chords
         Names of gene chords whose values are the last columns of `X`, beyond the features (`with_chords`).
     digest
-        Hash of the store's content; empty where not read from one.
+        Hash of what passes read: the arrays and the classes, not the names. Empty where not read from a store.
     confounders
         One column a confounder, one row a sample, as given or computed: what is written for people to read. None when
         read from a store.
@@ -165,8 +165,8 @@ def write_features(folder: str | Path, features: Features) -> None:
             "names": list(features.names),
             "samples": list(features.samples),
         }
-        text = json.dumps(about, indent=0)
-        about["digest"] = digest(text, sorted(tmp.iterdir()))
+        read = [about["shape"], about["classes"], len(features.chords)]
+        about["digest"] = digest(json.dumps(read), sorted(tmp.glob("*.npy")))
         (tmp / "features.json").write_text(json.dumps(about, indent=0) + "\n")
 
 

@@ -196,8 +196,8 @@ def _kept(now: _Progress, model, optimiser, stopper, batch_size: int, where) -> 
     about["batch_size"] = batch_size
     about |= {"history": now.history, "stopper": asdict(stopper)}
     tensors = {"random": torch.get_rng_state()}
-    if where.type == "cuda":
-        tensors["random_cuda"] = torch.cuda.get_rng_state(where)
+    if where.type != "cpu":
+        tensors["random_there"] = getattr(torch, where.type).get_rng_state()
     for group, state in {"model": model.state_dict(), "average": now.average, "best": now.best}.items():
         tensors |= {f"{group}/{name}": value for name, value in (state or {}).items()}
     for group in ("means", "squares", "counts"):
@@ -220,8 +220,8 @@ def _taken_up(about: dict, arrays: dict[str, np.ndarray], model, optimiser, stop
     optimiser.steps = about["steps"]
     vars(stopper).update(about["stopper"])
     torch.set_rng_state(torch.from_numpy(arrays["random"]))
-    if where.type == "cuda":
-        torch.cuda.set_rng_state(torch.from_numpy(arrays["random_cuda"]), where)
+    if where.type != "cpu":
+        getattr(torch, where.type).set_rng_state(torch.from_numpy(arrays["random_there"]))
     return _Progress(
         epoch=about["epoch"],
         order=arrays["order"],

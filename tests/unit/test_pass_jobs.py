@@ -44,7 +44,7 @@ def job(planted, tmp_path, request):
         input=SimpleNamespace(features=tmp_path / "features"),
         output=[str(tmp_path / f"passes/{seed}.npz") for seed in (3, 4, 5)],
         params=SimpleNamespace(kind="plain", settings=settings, source="abc"),
-        resources=Resources(scratch=str(tmp_path / "scratch/passes"), passes_per_gpu=1, checkpoint_minutes=10),
+        resources=Resources(scratch=str(tmp_path / "scratch/passes"), passes_per_gpu=1, checkpoint_seconds=600),
         threads=torch.get_num_threads(),
     )
 
@@ -143,7 +143,7 @@ def test_where_files_have_one_name_only_copies_are_kept(job, trained, monkeypatc
 
 
 def test_the_checkpoint_of_a_pass_is_removed_when_it_is_written(job, trained, tmp_path, monkeypatch):
-    job.resources.checkpoint_minutes = 1e-9
+    job.resources.checkpoint_seconds = 1e-9
     seen = []
 
     def train(*data, checkpoint, **options):
@@ -155,7 +155,7 @@ def test_the_checkpoint_of_a_pass_is_removed_when_it_is_written(job, trained, tm
     train_seeds(job)
     assert seen == [True] * 3
     assert not (tmp_path / "scratch").exists()
-    job.resources.checkpoint_minutes, job.params.source = 0, "edited"
+    job.resources.checkpoint_seconds, job.params.source = 0, "edited"
     train_seeds(job)
     assert seen[3:] == [None] * 3
 
@@ -191,7 +191,7 @@ def test_a_key_says_all_that_a_pass_depends_on(job):
     assert len(keys | {key}) == 6
 
 
-def test_the_digest_of_a_store_is_of_its_content(planted, tmp_path):
+def test_the_digest_of_a_store_is_of_what_passes_read(planted, tmp_path):
     split = np.zeros(120, dtype=np.uint8)
     samples = tuple(f"cell{i}" for i in range(120))
     one = Features(planted.sparse, planted.y, planted.classes, tuple(planted.names), samples, split)
@@ -202,13 +202,17 @@ def test_the_digest_of_a_store_is_of_its_content(planted, tmp_path):
     for name, features in {
         "one": one,
         "again": one,
+        "names": replace(one, names=("other", *one.names[1:]), samples=(), about={"why": "another"}),
         "value": replace(one, X=changed),
-        "name": replace(one, names=("other", *one.names[1:])),
+        "class": replace(one, classes=("A", "NK", "T")),
+        "split": replace(one, split=np.ones(120, dtype=np.uint8)),
+        "chords": replace(one, chords=("chord",)),
+        "groups": replace(one, groups=np.arange(120)),
     }.items():
         write_features(tmp_path / name, features)
         digests.append(open_features(tmp_path / name).digest)
-    assert digests[0] == digests[1]
-    assert len(set(digests)) == 3
+    assert digests[0] == digests[1] == digests[2]
+    assert len(set(digests)) == 6
     assert json.loads((tmp_path / "one/features.json").read_text())["digest"] == digests[0]
 
 

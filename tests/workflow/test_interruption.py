@@ -60,6 +60,31 @@ def test_same_command_goes_on(ranked, work_directory, sent):
     assert directory.outputs() == ranked.outputs()
 
 
+def test_a_pass_that_was_killed_goes_on_from_its_checkpoint(work_directory):
+    directory = work_directory(resources={"checkpoint_minutes": 0.01})
+    directory.configure(training={**directory.settings["training"], "epochs": 2000, "early_stop": False})
+    directory.run("results/features")
+    target = "results/passes/linear/3.npz"
+    running = directory.start(target)
+    until = time.monotonic() + 60
+    while not (kept := list(directory.results.glob("scratch/passes/*/checkpoint.npz"))):
+        assert running.poll() is None and time.monotonic() < until, (directory.folder / "said.txt").read_text()
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert kept[0].exists()
+    assert not (directory.folder / target).exists()
+
+    directory.run(target)
+    log = (directory.results / "logs/passes/linear/3.log").read_text()
+    assert "goes on from a checkpoint in epoch" in log
+    assert not (directory.results / "scratch").exists()
+    gone_on = (directory.folder / target).read_bytes()
+    directory.run("--force", target)
+    assert "goes on" not in (directory.results / "logs/passes/linear/3.log").read_text()
+    assert (directory.folder / target).read_bytes() == gone_on
+
+
 def test_second_run_beside_a_living_one_is_refused(work_directory):
     directory = work_directory()
     running = begin(directory, 0)

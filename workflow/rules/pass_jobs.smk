@@ -1,6 +1,7 @@
 # Which passes there are, what they read, and what their jobs ask for.
 
 import json
+import math
 
 from deepmapper import batching, growth
 
@@ -41,7 +42,8 @@ def pass_resources(rule_name, n_seeds=1):
     return {
         "mem_mb": grow(size * asked["pass_mem_mb"]),
         "runtime": grow(size * n_seeds * asked["pass_runtime"]),
-        "checkpoint_minutes": asked["checkpoint_minutes"],
+        # whole numbers: Snakemake rounds
+        "checkpoint_seconds": math.ceil(60 * asked["checkpoint_minutes"]),
         "passes_per_gpu": asked["passes_per_gpu"],
         "scratch": f"{RESULTS}/scratch/passes",
         **({"gpu": asked["gpu"]} if asked["gpu"] else {}),
@@ -90,9 +92,9 @@ def alone():
     """
     asked = workflow.dag_settings
     named = {*asked.targets, *asked.forcerun, *asked.until, *asked.omit_from}
-    return asked.forceall or batching.names_a_pass(
-        named, f"{RESULTS}/passes", PASS_FOLDERS
-    )
+    # their names as they are in this workflow, which may be a module of another
+    training = [getattr(rules, name).rule.name for name in PASS_FOLDERS]
+    return asked.forceall or batching.names_a_pass(named, f"{RESULTS}/passes", training)
 
 
 def features_of_several(wildcards):
