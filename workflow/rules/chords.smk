@@ -52,7 +52,7 @@ rule prove_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(60),
     params:
         resamples=SETTINGS["findings"]["bootstrap"],
@@ -79,7 +79,7 @@ rule append_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(30),
     params:
         source=source_hash("chord_findings"),

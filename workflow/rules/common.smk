@@ -153,6 +153,19 @@ wildcard_constraints:
     n_passes=r"\d+",
 
 
-def grow(amount):
-    """A resource that grows with every attempt."""
-    return lambda wildcards, attempt: amount * attempt
+def grow(amount, per_mb=0):
+    """A resource that grows with every attempt, and by so much for every MB of input."""
+    if not per_mb:
+        return lambda wildcards, attempt: amount * attempt
+    return lambda wildcards, input, attempt: (
+        int(amount + per_mb * megabytes(input)) * attempt
+    )
+
+
+def megabytes(paths):
+    """Size of files and of folders with all that is in them; Snakemake's own `size_mb` takes a folder for empty."""
+    size = 0
+    for path in map(Path, paths):
+        files = path.rglob("*") if path.is_dir() else [path]
+        size += sum(file.stat().st_size for file in files)
+    return size / 1e6

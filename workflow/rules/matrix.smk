@@ -24,7 +24,7 @@ rule import_matrix:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=20),
         runtime=grow(30),
     params:
         matrix=SETTINGS["matrix"],

@@ -160,7 +160,7 @@ if SEEDS is None:
             "../../envs/python.yaml"
         threads: 1
         resources:
-            mem_mb=grow(2000),
+            mem_mb=grow(1000, per_mb=4),
             runtime=grow(30),
         params:
             top_k=_PASSES["top_k"],
