@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .blocks import even_spans, spans_of
+from .blocks import blocks, even_spans, spans_of
 from .errors import InputError
 from .files import whole_file
 from .io import (
@@ -30,6 +30,7 @@ from .io import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from anndata import AnnData
 
 # Of the arrays in the file: as small as gzip's default leaves them, in half of its time, since bytes of like rank lie
 # together.
@@ -73,12 +74,15 @@ class Expression:
         Tables of samples and features.
     layers
         Further matrices by name.
+    uns
+        Whatever else is said of the whole.
     """
 
     X: Any
     obs: pd.DataFrame
     var: pd.DataFrame
     layers: Mapping[str, Any] = field(default_factory=dict)
+    uns: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def obs_names(self) -> pd.Index:
@@ -101,10 +105,42 @@ def open_expression(path: str | Path) -> Expression:
     """
     path = _existing(path)
     with _opened_h5(path) as file:
-        _, _, obs, var, _ = _elements(file, path, "X")
+        _, _, obs, var, get = _elements(file, path, "X")
         shape = (len(obs), len(var))
         layers = {name: Stored(path, f"layers/{name}", shape) for name in file.get("layers", ())}
-    return Expression(Stored(path, "X", shape), obs, var, layers)
+        uns: Any = get(file["uns"]) if "uns" in file else {}
+    return Expression(Stored(path, "X", shape), obs, var, layers, uns)
+
+
+def write_expression(
+    out: str | Path, adata: AnnData, matrices: Mapping[str, Any], tell: Callable[[str], None] = lambda line: None
+) -> int:
+    """Write an AnnData without matrices, and its matrices block by block, as CSR float32.
+
+    Parameters
+    ----------
+    out
+        The file to write; it appears whole or not at all.
+    adata
+        Tables and all else.
+    matrices
+        "X", "layers/tpm", ... -> a source of `blocks` in the shape of `adata`.
+    tell
+        Receives progress, a line for every tenth of a matrix.
+
+    Returns
+    -------
+    int
+        How many values of "X" are not zero.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN or infinite.
+    """
+    with whole_file(out) as tmp:
+        adata.write_h5ad(tmp, compression="gzip")
+        return [_append(tmp, key, source, adata, tell) for key, source in matrices.items()][0]
 
 
 def import_matrix(
@@ -159,11 +195,8 @@ def import_matrix(
     adata = anndata.AnnData(obs=obs.set_axis(samples), var=var.set_axis(features))
     if labels_table:
         _join_labels(adata, _existing(labels_table), str(path))
-    with whole_file(out) as tmp:
-        adata.write_h5ad(tmp)
-        n_values = _append(tmp, "X", found.X, where, adata, tell)
-        for name, matrix in found.layers.items():
-            _append(tmp, f"layers/{name}", matrix, f"{path} (layer {name})", adata, tell)
+    matrices = {"X": found.X} | {f"layers/{name}": matrix for name, matrix in found.layers.items()}
+    n_values = write_expression(out, adata, matrices, tell)
     tell(f"{adata.n_obs} samples × {adata.n_vars} features, {n_values} values that are not zero")
 
 
@@ -204,9 +237,11 @@ def _read(element: Any, shape: tuple[int, int], where: str) -> Iterator[tuple[sl
         yield slice(start, stop), sparse.csr_matrix(parts, shape=(stop - start, p))
 
 
-def _append(tmp: Path, key: str, source: Stored, where: str, names: Any, tell: Callable[[str], None]) -> int:
+def _append(tmp: Path, key: str, source: Any, adata: AnnData, tell: Callable[[str], None]) -> int:
     """Write a matrix as CSR float32 into an h5ad, block by block; give the number of its values."""
     import h5py
+
+    told = f"{source.path} ({source.key})" if isinstance(source, Stored) else key
 
     def written(group: Any) -> Iterator[tuple[slice, Matrix]]:
         from scipy import sparse
@@ -216,7 +251,7 @@ def _append(tmp: Path, key: str, source: Stored, where: str, names: Any, tell: C
             for name, dtype in (("data", np.float32), ("indices", np.int32))
         }
         ends, done = [np.zeros(1, dtype=np.int64)], 0
-        for place, block in source.blocks():
+        for place, block in blocks(source):
             block = sparse.csr_matrix(block)
             before, n_values = len(arrays["data"]), block.nnz
             for name, array in arrays.items():
@@ -225,7 +260,7 @@ def _append(tmp: Path, key: str, source: Stored, where: str, names: Any, tell: C
             ends.append(before + block.indptr[1:].astype(np.int64))
             if place.stop * 10 // source.shape[0] > done:
                 done = place.stop * 10 // source.shape[0]
-                tell(f"{where}: {place.stop} of {source.shape[0]} samples read")
+                tell(f"{told}: {place.stop} of {source.shape[0]} samples read")
             yield place, block
         group["indptr"] = np.concatenate(ends)
 
@@ -236,5 +271,5 @@ def _append(tmp: Path, key: str, source: Stored, where: str, names: Any, tell: C
         group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
         group.attrs["shape"] = np.array(source.shape)
         seen = survey(written(group))
-    _check_finite(seen, where, names.obs_names, names.var_names)
+    _check_finite(seen, told, adata.obs_names, adata.var_names)
     return seen.nnz

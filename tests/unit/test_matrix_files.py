@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from deepmapper import blocks, io
 from deepmapper.errors import InputError
-from deepmapper.matrix_files import import_matrix, open_expression
+from deepmapper.matrix_files import import_matrix, open_expression, write_expression
 from deepmapper.prepare import prepare_features
 from deepmapper.store import open_features, write_features
 
@@ -176,3 +176,20 @@ def test_rows_in_blocks(tmp_path, adata):
             np.testing.assert_array_equal(
                 np.concatenate(parts), mapped.toarray()[slice(None) if chosen is None else rows]
             )
+
+
+def test_some_samples_are_written_with_what_was_found(tmp_path, adata):
+    adata.uns["quantification"] = {"salmon": "1.10"}
+    adata.write_h5ad(tmp_path / "expression.h5ad")
+    expression, rows = open_expression(tmp_path / "expression.h5ad"), np.arange(5, 60, 3)
+    tables = anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns))[rows].copy()
+    tables.obsm["X_deepmapper"] = np.ones((len(rows), 2))
+    sources = {"X": expression.X, "layers/tpm": expression.layers["tpm"]}
+    chosen = {name: blocks.Changed(source, rows, lambda block, _: block) for name, source in sources.items()}
+    n_values = write_expression(tmp_path / "out.h5ad", tables, chosen)
+    made = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert n_values == made.X.nnz == adata.X[rows].nnz
+    for ours, theirs in ((made.X, adata.X[rows]), (made.layers["tpm"], adata.layers["tpm"][rows])):
+        assert (ours != theirs).nnz == 0
+    assert made.obs_names.tolist() == adata.obs_names[rows].tolist() and made.uns["quantification"]["salmon"] == "1.10"
+    assert made.obsm["X_deepmapper"].shape == (len(rows), 2)

@@ -20,7 +20,7 @@ rule audit_filtering:
         runtime=grow(60),
     params:
         estimated=STARTS_FROM_READS,
-        source=source_hash("audit"),
+        source=source_hash("audit", "matrix_files"),
     message:
         "Choosing features as filters would"
     script:

@@ -350,7 +350,7 @@ rule annotate_expression:
         settings=lambda wildcards: deepmapper_settings.model_settings(
             SETTINGS, wildcards.model
         ),
-        source=source_hash("findings"),
+        source=source_hash("findings", "matrix_files"),
     message:
         "Writing the findings of {wildcards.model} into the matrix"
     script:
