@@ -253,7 +253,11 @@ rule record_run:
         runtime=grow(30),
     params:
         # one by one, so that Snakemake names those that changed, not all
-        **{name: value for name, value in SETTINGS.items() if name != "resources"},
+        **{
+            name: value
+            for name, value in SETTINGS.items()
+            if name not in ("resources", "results")
+        },
         seeds={
             "permuted": CONTROL_SEEDS,
             "shadow": SHADOW_SEEDS,
