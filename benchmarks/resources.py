@@ -2,10 +2,10 @@
 
     python benchmarks/resources.py results
 
-One line a rule: its jobs, the most memory and time that one of them took, what was asked for at first, and the share
-of it. The size of the input is that of Snakemake's benchmark file, or of the folders in it. Rules over 80 % of what
-they asked for are marked: give them more with ``--set-resources RULE:mem_mb=...``, or in the configuration where
-`resources` has an option for it. Short jobs are measured twice a second, so their memory may be missed (0).
+One line a rule: its jobs, the most memory and time that one of them took, what was asked for at the first attempt, and
+the share of it. The size of the input is that of Snakemake's benchmark file, or of the folders in it. Rules over 80 %
+of what they asked for are marked: give them more with ``--set-resources RULE:mem_mb=...``, or in the configuration
+where `resources` has an option for it. Short jobs are measured twice a second, so their memory may be missed (0).
 """
 
 from __future__ import annotations

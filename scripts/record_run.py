@@ -15,14 +15,12 @@ with job(snakemake):
     others = ("seeds", "files", "programs", "deployment", "source")
     settings = {name: value for name, value in params.items() if name not in others}
     n_passes = {Path(path).parent.name: json.loads(Path(path).read_text())["n_passes_run"] for path in snakemake.input}
+    # as they were given; they change no result, and so do not count as a change of this rule either
+    settings["resources"] = snakemake.config.get("resources", {})
+    settings["results"] = str(Path(snakemake.output[0]).parent)
     record = record_of(
         version=__version__,
-        # resources as they were given: they change no result, and so do not count as a change of this rule either
-        settings={
-            "results": str(Path(snakemake.output[0]).parent),
-            **settings,
-            "resources": snakemake.config.get("resources", {}),
-        },
+        settings=settings,
         seeds={"passes": {model: list(range(first, first + n)) for model, n in n_passes.items()}, **params.seeds},
         files=params.files,
         programs=params.programs,

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.workflow
 
 MODELS = ("cnn_small", "mlp", "linear")
 # What is said of several models together; all else is the same whatever models run beside.
-COMPARED = ("findings/models.", "findings/summary.")
+COMPARED = ("findings/models.", "findings/summary.", "run.json")
 
 
 @pytest.fixture(autouse=True)
