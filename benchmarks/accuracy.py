@@ -33,7 +33,7 @@ def main():
     add_matrix(parser)
     parser.add_argument("--planted", choices=planted.TRUTH, help="a label of planted counts in place of a matrix")
     parser.add_argument("--feature", help="whose rank to tell")
-    parser.add_argument("--models", nargs="+", default=["cnn_small", "mlp", "linear"])
+    parser.add_argument("--models", nargs="*", default=["cnn_small", "mlp", "linear"])
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--epochs", type=int, help="train exactly so many")

@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--matrix", type=Path, required=True)
     parser.add_argument("--label", required=True)
     parser.add_argument("--exclude", nargs="*", default=[])
-    parser.add_argument("--normalization", default="log1p_cp10k")
+    parser.add_argument("--normalization", default="log1p_median")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=1, help="runs of each, by turns")
     parser.add_argument("--threads", type=int, default=1)

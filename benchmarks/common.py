@@ -15,7 +15,7 @@ def add_matrix(parser):
     parser.add_argument("--matrix", type=Path, default=DEMO)
     parser.add_argument("--label", default="bulk_labels")
     parser.add_argument("--exclude", nargs="*", default=[])
-    parser.add_argument("--normalization", default="log1p_cp10k", help="of a matrix other than the demo's")
+    parser.add_argument("--normalization", default="log1p_median", help="of a matrix other than the demo's")
 
 
 def read(options):

@@ -30,13 +30,21 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = {
     "matrix": {"path": "matrix.h5ad"},
     "labels": {"column": "state"},
-    "passes": {"n_passes": 20, "n_permuted": 5, "top_k": 6},
+    "passes": {"n_passes": 12, "n_permuted": 2, "n_shadow": 3, "top_k": 6},
+    "stability": {"n_pairs": 1},
     "training": {"epochs": 20, "min_epochs": 5, "patience": 5, "lr": 0.01, "ig_steps": 8},
+    "findings": {"bootstrap": 100},
     "models": {"linear": {}},
 }
+# A cluster's usual patience would make of every restart a minute of waiting.
+IMPATIENT = (
+    "--slurm-init-seconds-before-status-checks=2",
+    "--seconds-between-status-checks=3",
+    "--latency-wait=10",
+    "--jobs=20",
+)
 ON_THIS_MACHINE = ("worker", "snakemake", "snakemake and workers")
 ON_CLUSTER = ("job (scancel)", "processes of a job", "snakemake")
-LONGEST = 25.0  # seconds until a kill at the latest, from the start of the command
 
 
 def main() -> None:
@@ -45,6 +53,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50, help="kills in all (default: 50)")
     parser.add_argument("--seed", type=int, default=0, help="of moments and victims (default: 0)")
     parser.add_argument("--cores", type=int, default=2, help="cores of a run (default: 2)")
+    parser.add_argument("--longest", type=float, default=60, help="most seconds until a kill (default: 60)")
     parser.add_argument("--slurm", action="store_true", help="run on the Slurm of this machine")
     parser.add_argument(
         "--folder", type=Path, default=Path("storm"), help="where to work, emptied first (default: storm)"
@@ -55,27 +64,32 @@ def main() -> None:
     kills: Counter[str] = Counter()
     calm = prepare(options.folder.resolve() / "calm")
     finish(calm, ["--cores", str(options.cores)])
-    arguments = ["--workflow-profile", str(ROOT / "workflow/profiles/slurm")] if options.slurm else []
-    arguments += [] if options.slurm else ["--cores", str(options.cores)]
+    arguments = ["--cores", str(options.cores)]
+    if options.slurm:
+        arguments = ["--workflow-profile", str(ROOT / "workflow/profiles/slurm"), *IMPATIENT]
     began = time.monotonic()
     while kills.total() < options.kills:
         runs += 1
         folder = prepare(options.folder.resolve() / f"storm_{runs}")
         kept: dict[Path, int] = {}
         while True:
-            running = start(folder, arguments)
-            victim = strike(running, folder, rng, options.slurm) if kills.total() < options.kills else None
+            running, struck = start(folder, arguments), 0
+            # what a cluster loses is submitted again, so one command may be struck more than once
+            while kills.total() < options.kills and (victim := strike(running, folder, rng, options)):
+                struck += 1
+                kills[victim] += 1
+                kept = recorded_passes(folder) | kept
+                print(f"{kills.total():3d} kills, last: {victim}; {len(kept)} passes finished", flush=True)
             status = running.wait()
-            again += sum(path.stat().st_mtime_ns != kept[path] for path in kept if path.exists())
-            if victim is None and status == 0:
+            now = recorded_passes(folder)
+            again += sum(now.get(path) != written for path, written in kept.items())
+            kept = now
+            if not struck and status == 0:
                 break
-            if victim is None:
+            if not struck:
                 raise SystemExit(f"failed with nothing killed, see {folder / 'said.txt'}")
-            kills[victim] += 1
-            kept = recorded_passes(folder)
-            print(f"{kills.total():3d} kills, last: {victim}; {len(kept)} passes finished", flush=True)
         wrong = differences(calm / "results", folder / "results")
-        halves = [str(p) for p in (folder / "results").rglob("*") if p.name.endswith((".part", ".tmp"))]
+        halves = [str(p) for p in (folder / "results").rglob("*") if ".part" in p.name or p.suffix == ".tmp"]
         print(
             f"run {runs} is finished: {len(wrong)} files differ from the undisturbed run, {len(halves)} half-written",
             flush=True,
@@ -119,10 +133,10 @@ def finish(folder: Path, arguments: list[str]) -> None:
         raise SystemExit(f"the undisturbed run failed, see {folder / 'said.txt'}")
 
 
-def strike(running: subprocess.Popen, folder: Path, rng: random.Random, slurm: bool) -> str | None:
+def strike(running: subprocess.Popen, folder: Path, rng: random.Random, options: argparse.Namespace) -> str | None:
     """Kill something at a random moment; say what, or None where all was done before."""
-    kind = rng.choice(ON_CLUSTER if slurm else ON_THIS_MACHINE)
-    until = time.monotonic() + rng.uniform(2, LONGEST * (4 if slurm else 1))
+    kind = rng.choice(ON_CLUSTER if options.slurm else ON_THIS_MACHINE)
+    until = time.monotonic() + rng.uniform(2, options.longest)
     while time.monotonic() < until or not (kind.startswith("snakemake") or victims(folder, kind)):
         if running.poll() is not None:
             return None
@@ -145,8 +159,10 @@ def strike(running: subprocess.Popen, folder: Path, rng: random.Random, slurm: b
 def victims(folder: Path, kind: str) -> list[str]:
     """Numbers of the jobs in the queue, or of the processes that work in this folder below Snakemake."""
     if kind == "job (scancel)":
-        asked = subprocess.run(["squeue", "--noheader", "--format=%A"], capture_output=True, text=True, check=False)
-        return asked.stdout.split()
+        asked = subprocess.run(
+            ["squeue", "--noheader", "--array", "--format=%i %Z"], capture_output=True, text=True, check=False
+        )
+        return [line.split()[0] for line in asked.stdout.splitlines() if line.endswith(f" {folder}")]
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

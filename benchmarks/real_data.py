@@ -55,6 +55,7 @@ def configuration(options):
         "confounders": {"depth": True, "detected": True},
         "passes": {"n_passes": options.passes},
         "models": {"cnn_small": {}, "linear": {}},
+        "resources": {"seeds_per_job": 10},
     }
 
 

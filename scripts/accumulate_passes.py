@@ -7,14 +7,15 @@ with job(snakemake):
     from pathlib import Path
 
     from deepmapper import audit, findings, runner, verdict
-    from deepmapper.passes import PassResult
+    from deepmapper.passes import PassFile
     from deepmapper.splits import few_samples
     from deepmapper.store import open_features
 
     top_k, min_accuracy = snakemake.params.top_k, snakemake.params.min_accuracy
     features = open_features(snakemake.input.features)
-    passes = [PassResult.load(path, weights=False) for path in snakemake.input.passes]
-    controls = [PassResult.load(path, weights=False) for path in snakemake.input.controls]
+    passes, controls = (
+        [PassFile(path) for path in paths] for paths in (snakemake.input.passes, snakemake.input.controls)
+    )
     found = runner.accumulate_passes(passes, top_k, min_accuracy, features.names)
     found.notes = runner.inert_notes(passes[0].config, features.n_features, top_k) + found.notes
     agreement = findings.agreement_table([p for p, good in zip(passes, found.accepted, strict=True) if good], top_k)

@@ -10,9 +10,13 @@ with job(snakemake):
     import numpy as np
 
     from deepmapper import __version__, findings
-    from deepmapper.store import open_features, whole_file
+    from deepmapper.blocks import Changed
+    from deepmapper.matrix_files import open_expression, write_expression
+    from deepmapper.store import open_features
 
     features = open_features(snakemake.input.features)
+    expression = open_expression(snakemake.input.expression)
+    rows = expression.obs_names.get_indexer(features.samples)
     about = {
         "version": __version__,
         "settings": snakemake.params.settings,
@@ -21,12 +25,13 @@ with job(snakemake):
         "metrics": json.loads(Path(snakemake.input.metrics).read_text()),
     }
     adata = findings.annotate(
-        anndata.read_h5ad(snakemake.input.expression),
+        anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns)),
         features,
         findings.read_table(snakemake.input.table),
         findings.read_table(snakemake.input.predictions),
         dict(np.load(snakemake.input.embedding, allow_pickle=False)),
         about,
     )
-    with whole_file(snakemake.output[0]) as path:
-        adata.write_h5ad(path, compression="gzip")
+    matrices = {"X": expression.X} | {f"layers/{name}": layer for name, layer in expression.layers.items()}
+    chosen = {name: Changed(matrix, rows, lambda block, _: block) for name, matrix in matrices.items()}
+    write_expression(snakemake.output[0], adata, chosen, tell=print)

@@ -3,22 +3,25 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import anndata
-
-    from deepmapper.audit import audit_features
+    from deepmapper.audit import audit_features, drawn_rows
+    from deepmapper.blocks import Changed
     from deepmapper.findings import write_json, write_table
+    from deepmapper.matrix_files import open_expression
     from deepmapper.store import open_features
 
     features = open_features(snakemake.input.features)
-    rows = features.development
-    adata = anndata.read_h5ad(snakemake.input.expression)
+    rows, said = drawn_rows(features.X, features.development)
+    expression = open_expression(snakemake.input.expression)
+    there = expression.obs_names.get_indexer([features.samples[row] for row in rows])
     table, notes = audit_features(
         features.X[rows],
         features.names,
         logarithms=features.about["normalization"] != "none",
-        counts=adata[[features.samples[row] for row in rows]].X,
+        counts=Changed(expression.X, there, lambda block, _: block).whole(),
         estimated=snakemake.params.estimated,
     )
+    if said:
+        notes = {column: f"{note}; {said}" for column, note in notes.items()}
     for column, note in notes.items():
         print(f"{column}: {note}")
     write_table(table, snakemake.output.table)

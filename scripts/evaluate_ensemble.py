@@ -11,13 +11,13 @@ with job(snakemake):
 
     from deepmapper import accumulate, evaluate, findings, training
     from deepmapper.confounders import accuracy_alone
-    from deepmapper.passes import PassResult
+    from deepmapper.passes import PassFile
     from deepmapper.store import open_features, whole_file
 
     torch.set_num_threads(snakemake.threads)
     training.choose("cpu")  # this job asks for no GPU
     features = open_features(snakemake.input.features)
-    results = [PassResult.load(path) for path in snakemake.input.passes]
+    results = [PassFile(path) for path in snakemake.input.passes]
     passes = [result for result in results if accumulate.accept_pass(result.accuracy, snakemake.params.min_accuracy)]
     if features.about["scheme"] == "repeated":
         judged = evaluate.judge_out_of_bag(
@@ -29,7 +29,7 @@ with job(snakemake):
             print(evaluate.not_judged_note(missed, len(results)))
     else:
         judged = evaluate.judge_ensemble(
-            [evaluate.predict(result, features.X, features.test) for result in passes],
+            (evaluate.predict(result, features.X, features.test) for result in passes),
             features.y[features.test],
             features.y[features.development],
             features.classes,

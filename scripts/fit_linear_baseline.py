@@ -14,21 +14,22 @@ with job(snakemake):
     features = open_features(snakemake.input.features)
     development, test, why = features.development, features.test, features.about["why"]
     X, y, options = features.X, features.y, {"C": snakemake.params.C, "max_iter": snakemake.params.max_iter}
-    clf, scaler, ranking = linear_baseline.fit(X[development], y[development], features.names, **options)
+    fitted = linear_baseline.fit_rows(X, y, development, features.names, **options, tell=print)
     if features.about["scheme"] == "repeated":
         average = linear_baseline.out_of_bag(
             X, y, snakemake.params.out_of_bag, snakemake.params.draws, features.groups, **options
         )
         judged = evaluate.judge_average(average, y, features.classes, features.groups, why)
     else:
-        probability = clf.predict_proba(scaler.transform(X[test]))
-        judged = evaluate.judge_ensemble([probability], y[test], y[development], features.classes, why)
+        judged = evaluate.judge_ensemble([fitted.predict(X, test)], y[test], y[development], features.classes, why)
     numbers, tables = findings.metrics(
         judged, snakemake.params.bins, snakemake.params.resamples, snakemake.params.split_seed, features.samples
     )
+    numbers["solver"] = fitted.solver
     print(why)
+    print(fitted.solver)
     print(f"accuracy {numbers['accuracy']:.3f}, {numbers['n_test']} samples judged")
-    table = pd.DataFrame(ranking, columns=["feature", "importance"])
+    table = pd.DataFrame(fitted.ranking, columns=["feature", "importance"])
     table.insert(0, "rank", range(1, len(table) + 1))
     findings.write_table(table, snakemake.output.ranking)
     findings.write_json(numbers, snakemake.output.metrics)

@@ -3,11 +3,11 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    from deepmapper import io
-    from deepmapper.store import whole_file
+    from deepmapper.matrix_files import import_matrix
 
     matrix = snakemake.params.matrix
-    adata = io.read_matrix(
+    import_matrix(
+        snakemake.output[0],
         matrix["path"] or None,
         format=matrix["format"],
         layer=matrix["layer"],
@@ -15,7 +15,5 @@ with job(snakemake):
         populations=[(population["path"], population["label"]) for population in matrix["populations"]],
         duplicate_names=matrix["duplicate_names"],
         transpose=matrix["transpose"],
+        tell=print,
     )
-    print(f"{adata.n_obs} samples × {adata.n_vars} features, {adata.X.nnz} values that are not zero")
-    with whole_file(snakemake.output[0]) as path:
-        adata.write_h5ad(path, compression="gzip")

@@ -3,13 +3,12 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import anndata
-
+    from deepmapper.matrix_files import open_expression
     from deepmapper.prepare import prepare_features
     from deepmapper.store import write_features
 
     options = {name: value for name, value in snakemake.params.items() if name != "source"}
-    features = prepare_features(anndata.read_h5ad(snakemake.input[0]), **options)
+    features = prepare_features(open_expression(snakemake.input[0]), **options)
     print(features.about["why"])
     for code, name in enumerate(features.classes):
         here = features.y == code

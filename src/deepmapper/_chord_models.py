@@ -108,7 +108,7 @@ def prove_chords(
         )
     extra = np.zeros((len(y), 0)) if confounders is None else np.asarray(confounders)
     groups = None if groups is None else np.asarray(groups)
-    drawn = resamples(len(test), None if groups is None else groups[test], draws, [seed, _BOOTSTRAP])
+    drawn = list(resamples(len(test), None if groups is None else groups[test], draws, [seed, _BOOTSTRAP]))
     folds = assign_folds(y[development], None if groups is None else groups[development], seed + _FOLDS)
     proofs = []
     for chord in chords:

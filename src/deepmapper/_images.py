@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .blocks import Reader
+
 # Below this share of values that are not zero, products with the values alone are quicker than with whole images.
 _SPARSE = 0.15
 
@@ -132,7 +134,11 @@ class Images:
         return values
 
     def _read(self, numbers: np.ndarray):
-        return self.X[numbers if self.rows is None else self.rows[numbers]]
+        return self._reader(numbers if self.rows is None else self.rows[numbers])
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.X)
 
 
 def evidence(between: np.ndarray, within: np.ndarray, df_between: int, df_within: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 from .accumulate import wilson_interval
 from .errors import InputError
+from .files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,17 +66,12 @@ def sheet(*paths) -> Iterator[Any]:
 
 
 def write(figure, path: Path) -> None:
-    """Write `figure` under a temporary name in the same folder, then rename."""
+    """Write `figure` whole."""
     if path.suffix not in METADATA:
         raise InputError(f"{path}: suffix {path.suffix!r}; expected one of {', '.join(METADATA)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with whole_file(path) as unfinished:
         figure.savefig(unfinished, format=path.suffix[1:], dpi=200, bbox_inches="tight", pad_inches=0.08,
                        metadata=METADATA[path.suffix])  # fmt: skip
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def say(path, title: str, headline: str, text: str) -> Path:

@@ -15,6 +15,9 @@ import scipy.sparse as sp
 
 from .io import LARGEST_LOG
 
+# Stored values up to which all samples are audited: 1 GB as CSR, of which the methods of others make several copies.
+# Beyond, the choices are made on so many samples, drawn with this seed, as fit into it.
+MOST_VALUES, SEED = 2**27, 123
 N_TOP = 2000
 N_COMPONENTS = 50
 LEAST_SHARE = 0.1  # of a feature's variance within the components, below which the feature counts as lost
@@ -80,6 +83,16 @@ def audit_features(
         share, notes["pca_50"] = _tried(_share_in_components, X)
     columns["pca_50"] = np.full(p, np.nan) if share is None else share
     return pd.DataFrame(columns), notes
+
+
+def drawn_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
+    """Choose the rows to audit: all, or as many as `MOST_VALUES` allow, drawn; and say so in a sentence, or nothing."""
+    stored = int(np.diff(X.indptr)[rows].sum()) if sp.issparse(X) else len(rows) * X.shape[1]
+    if stored <= MOST_VALUES:
+        return rows, ""
+    n = max(1, int(len(rows) * (MOST_VALUES / stored)))
+    drawn = np.sort(np.random.default_rng(SEED).choice(rows, n, replace=False))
+    return drawn, f"made on {n} of {len(rows)} samples, drawn at random: all hold {stored} values"
 
 
 def add_audit(table: pd.DataFrame, audited: pd.DataFrame) -> pd.DataFrame:

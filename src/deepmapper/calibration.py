@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from .passes import PassResult
+from .passes import PassFile, PassResult
 
 _STRATUM = 100  # features of similar mean value that are standardised together
 _MOST_STRATA = 50
@@ -101,8 +101,8 @@ class Calibration:
 
 
 def calibrate(
-    passes: Iterable[PassResult],
-    shadow_passes: Iterable[PassResult],
+    passes: Iterable[PassResult | PassFile],
+    shadow_passes: Iterable[PassResult | PassFile],
     mean_value: np.ndarray,
     tested: np.ndarray,
     level: float = 0.1,
@@ -232,7 +232,9 @@ def least_detected(share: float, y: np.ndarray) -> float:
     return max(min(share, counts[counts > 0].min() / len(y) / 2), 1e-12)
 
 
-def votes(passes: Iterable[PassResult], shadow_passes: Iterable[PassResult], found: Calibration) -> np.ndarray:
+def votes(
+    passes: Iterable[PassResult | PassFile], shadow_passes: Iterable[PassResult | PassFile], found: Calibration
+) -> np.ndarray:
     """Part the consensus that ranks the features among the passes: (passes, p) float32, those with shadows last.
 
     The slopes of every pass are projected on the consensus of all, so that each resample of passes has a ranking of its
@@ -245,14 +247,20 @@ def votes(passes: Iterable[PassResult], shadow_passes: Iterable[PassResult], fou
     found
         What it returned.
     """
-    sides = ((passes, found.weight), (shadow_passes, found.weight_beside))
-    return np.stack(
-        [
-            (weight * _between_classes(result.class_slope)).sum(0).astype(np.float32)
-            for side, weight in sides
-            for result in side
-        ]
-    )
+    parts = np.empty((found.n_passes + found.n_shadow_passes, found.weight.shape[1]), dtype=np.float32)
+    rows = iter(parts)
+    for side, weight in ((passes, found.weight), (shadow_passes, found.weight_beside)):
+        for result in side:
+            next(rows)[:] = (weight * _between_classes(result.class_slope)).sum(0)
+    return parts
+
+
+def importances(passes: Sequence[PassResult | PassFile]) -> np.ndarray:
+    """Importances of all passes, (passes, p) float32."""
+    parts = np.empty((len(passes), len(passes[0].importance)), dtype=np.float32)
+    for row, result in zip(parts, passes, strict=True):
+        row[:] = result.importance
+    return parts
 
 
 def importance_intervals(
@@ -367,7 +375,7 @@ def _between_classes(slope: np.ndarray) -> np.ndarray:
     return centred
 
 
-def _consensus(passes: Iterable[PassResult]) -> tuple[np.ndarray, int]:
+def _consensus(passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, int]:
     """Mean over passes of the slopes between classes, (C, p), and the number of passes."""
     total, n = np.zeros(()), 0
     for result in passes:
@@ -375,7 +383,7 @@ def _consensus(passes: Iterable[PassResult]) -> tuple[np.ndarray, int]:
     return total / n, n
 
 
-def _consensus_by_draw(shadow_passes: Iterable[PassResult]) -> tuple[np.ndarray, np.ndarray, int]:
+def _consensus_by_draw(shadow_passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, np.ndarray, int]:
     """Consensus of passes with shadows: of the features, (C, p); of the shadows of each draw, (draws, C, p)."""
     features, n = np.zeros(()), 0
     totals: dict[int, np.ndarray] = {}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from ._auc import auc, resamples
+from ._auc import auc, resamples, weighted_auc
 from ._main_effects import assign_folds, draw_strata, strata_of_vectors
+from .blocks import blocks
 from .errors import DeepMapperWarning, InputError
+from .io import Survey
 
 # What is computed when asked for by name, where the samples have no such column.
 COMPUTED = ("depth", "detected", "cell_cycle")
@@ -102,7 +104,7 @@ def confounder_columns(
         Names of columns of `obs`; a name of `COMPUTED` that is no column is computed: "depth" (logarithm of the sum of
         `counts`), "detected" (features that are not zero), "cell_cycle" (a score for each of `gene_sets`).
     counts
-        (n, p) raw counts, for "depth" and "detected".
+        (n, p) raw counts, or what `io.survey` saw of them, for "depth" and "detected".
     X, names
         (n, p) normalised values and the names of the features, for "cell_cycle".
     gene_sets
@@ -120,10 +122,11 @@ def confounder_columns(
         if name in obs.columns:
             found[name] = obs[name]
         elif name == "depth":
-            found[name] = np.log1p(_sum(_needed(counts, name, "counts")))
+            given = _needed(counts, name, "counts")
+            found[name] = np.log1p(given.totals if isinstance(given, Survey) else _by_row(given, _sum))
         elif name == "detected":
-            matrix = _needed(counts, name, "counts")
-            found[name] = matrix.getnnz(1) if sp.issparse(matrix) else np.count_nonzero(matrix, axis=1)
+            given = _needed(counts, name, "counts")
+            found[name] = given.detected if isinstance(given, Survey) else _by_row(given, _count)
         elif name == "cell_cycle":
             sets = CELL_CYCLE if gene_sets is None else gene_sets
             for score, genes in sets.items():
@@ -249,7 +252,7 @@ def score_genes(X, names: Sequence[str], genes: Sequence[str], *, seed: int = 0)
             f"names: expected at least 2. The built-in sets are human symbols; give gene_sets in the names of the "
             f"matrix, or leave this confounder out."
         )
-    total = np.asarray(X.sum(0, dtype=np.float64)).ravel()
+    total = sum(np.asarray(block.sum(0, dtype=np.float64)).ravel() for _, block in blocks(X))
     mean = np.round(total / X.shape[0], 9)  # so that sparse and dense have the same ties
     rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
     bins = rank * _BINS // len(mean)
@@ -261,7 +264,8 @@ def score_genes(X, names: Sequence[str], genes: Sequence[str], *, seed: int = 0)
         controls |= set(rng.permutation(free)[:wanted].tolist())
     if not controls:
         raise InputError(f"the set of {len(inside)} genes leaves no control genes of similar expression")
-    return _mean_of(X, inside) - _mean_of(X, np.array(sorted(controls)))
+    beside = np.array(sorted(controls))
+    return _by_row(X, lambda block: _mean_of(block, inside) - _mean_of(block, beside))
 
 
 def judge_alone(
@@ -287,7 +291,11 @@ def judge_alone(
     probability = _propensity(design.values, y, groups, seed + _ALONE)
     named = probability.argmax(1)
     area = _macro_auc(probability, y)
-    drawn = [_macro_auc(probability[rows], y[rows]) for rows in resamples(len(y), groups, draws, [seed, _ALONE])]
+    areas = [weighted_auc(probability[:, code], y == code) for code in range(n_classes)]
+    drawn = []
+    for rows in resamples(len(y), groups, draws, [seed, _ALONE]):
+        times = np.bincount(rows, minlength=len(y))
+        drawn.append(float(np.mean([area(times) for area in areas])))
     drawn = [value for value in drawn if np.isfinite(value)]
     low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
     return Alone(
@@ -453,6 +461,15 @@ def _with_squares(values: np.ndarray) -> np.ndarray:
 
 def _macro_auc(probability: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean([auc(probability[:, code], y == code) for code in range(probability.shape[1])]))
+
+
+def _by_row(X, what: Callable) -> np.ndarray:
+    """Compute a value a row from a matrix, or another source of `blocks`."""
+    return np.concatenate([what(block) for _, block in blocks(X)])
+
+
+def _count(matrix) -> np.ndarray:
+    return matrix.getnnz(1) if sp.issparse(matrix) else np.count_nonzero(matrix, axis=1)
 
 
 def _sum(matrix) -> np.ndarray:

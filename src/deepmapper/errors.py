@@ -24,6 +24,10 @@ class BioToolUnavailable(RuntimeError):
     """A program that a step needs is not on PATH; the message names it and how to get it."""
 
 
+class DiskFull(OSError):
+    """There is no room left to write; the message says what was being written, how much is free and what to do."""
+
+
 class ToolFailed(RuntimeError):
     """A program failed, or took longer than allowed; the message holds its last lines.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from . import accumulate
 from .config import DeepMapperConfig
 from .errors import DeepMapperWarning, InputError
-from .passes import PassResult, image_maker, restore_model, softmax, train_pass
+from .passes import PassFile, PassResult, image_maker, restore_model, softmax, train_pass
 from .splits import set_test_aside
 
 _BOOTSTRAP = 101  # second word of the seed of the resamples, apart from those of other draws
@@ -165,7 +165,7 @@ def evaluate(
     )
 
 
-def out_of_bag_probability(results: Sequence[PassResult], n_samples: int, n_classes: int) -> np.ndarray:
+def out_of_bag_probability(results: Sequence[PassResult | PassFile], n_samples: int, n_classes: int) -> np.ndarray:
     """Average, for every sample, what the passes say that had it out of bag: (n, C), NaN where none had."""
     total, times = np.zeros((n_samples, n_classes)), np.zeros(n_samples)
     for result in results:
@@ -175,7 +175,7 @@ def out_of_bag_probability(results: Sequence[PassResult], n_samples: int, n_clas
 
 
 def judge_out_of_bag(
-    results: Sequence[PassResult],
+    results: Sequence[PassResult | PassFile],
     y: np.ndarray,
     classes: Sequence[str],
     groups: np.ndarray | None = None,
@@ -229,7 +229,7 @@ def not_judged_note(missed: Sequence, n_passes: int) -> str:
     )
 
 
-def predict(result: PassResult, X, rows: np.ndarray) -> np.ndarray:
+def predict(result: PassResult | PassFile, X, rows: np.ndarray) -> np.ndarray:
     """Probabilities that a trained pass gives to `rows` of `X`: (n, C) float64."""
     from . import training
 
@@ -237,7 +237,7 @@ def predict(result: PassResult, X, rows: np.ndarray) -> np.ndarray:
     return softmax(training.predict(model, image_maker(X, result.config, result.seed, training.device()), rows))
 
 
-def embed(result: PassResult, X, rows: np.ndarray) -> np.ndarray:
+def embed(result: PassResult | PassFile, X, rows: np.ndarray) -> np.ndarray:
     """What the last layer of a trained pass reads of `rows` of `X`: (n, d) float32."""
     from . import training
 
@@ -245,7 +245,7 @@ def embed(result: PassResult, X, rows: np.ndarray) -> np.ndarray:
     return training.embed(model, image_maker(X, result.config, result.seed, training.device()), rows)
 
 
-def embed_ensemble(results: Sequence[PassResult], X, rows: np.ndarray, n_components: int = 32) -> np.ndarray:
+def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray, n_components: int = 32) -> np.ndarray:
     """One embedding from all passes: the principal axes of their averaged kernel.
 
     Every pass's embedding is centred and scaled to unit total variance, so that each counts the same; the principal
@@ -294,7 +294,7 @@ def map_embedding(embedding: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str
 
 
 def judge_ensemble(
-    probabilities: Sequence[np.ndarray],
+    probabilities: Iterable[np.ndarray],
     truth: np.ndarray,
     development: np.ndarray,
     classes: Sequence[str],
@@ -305,7 +305,7 @@ def judge_ensemble(
     Parameters
     ----------
     probabilities
-        One (n, C) array a pass.
+        One (n, C) array a pass; read once, one by one.
     truth
         (n,) class codes of the held-out samples.
     development
@@ -318,7 +318,11 @@ def judge_ensemble(
     from sklearn.metrics import balanced_accuracy_score, classification_report, f1_score
 
     majority = float((truth == np.bincount(development).argmax()).mean())
-    if not len(probabilities):
+    total, alone = np.zeros((len(truth), len(classes))), []
+    for probability in probabilities:
+        total += probability
+        alone.append(float((probability.argmax(1) == truth).mean()))
+    if not alone:
         return EvalResult(
             y_true=truth.tolist(),
             y_pred=[],
@@ -329,7 +333,7 @@ def judge_ensemble(
             majority_accuracy=majority,
             why=why,
         )
-    mean = np.mean(probabilities, axis=0)
+    mean = total / len(alone)
     predicted = mean.argmax(1)
     labels = np.arange(len(classes))
     return EvalResult(
@@ -339,11 +343,11 @@ def judge_ensemble(
         classes=list(classes),
         accuracy=float((predicted == truth).mean()),
         macro_f1=float(f1_score(truth, predicted, labels=labels, average="macro", zero_division=0)),
-        per_pass_acc=[float((p.argmax(1) == truth).mean()) for p in probabilities],
+        per_pass_acc=alone,
         report=classification_report(
             truth, predicted, labels=labels, target_names=list(classes), output_dict=True, zero_division=0
         ),
-        n_passes=len(probabilities),
+        n_passes=len(alone),
         balanced_accuracy=float(balanced_accuracy_score(truth, predicted)),
         majority_accuracy=majority,
         why=why,

@@ -12,12 +12,13 @@ import pandas as pd
 
 from . import accumulate, evaluate
 from ._contigs import PREFIX
-from .passes import PassResult
+from .passes import PassFile, PassResult
 from .runner import Findings
 from .store import Features, whole_file
 from .verdict import Verdict
 
 DIRECTIONS = {1: "up", -1: "down", 0: "unclear"}
+_AT_ONCE = 2**24  # ranks held together in float64, of all passes
 _HEADLINE = [
     f"{metric}{end}" for metric in ("accuracy", "balanced_accuracy", "macro_f1") for end in ("", "_low", "_high")
 ]
@@ -93,7 +94,9 @@ def add_significance(table: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def pass_table(passes: Sequence[PassResult], controls: Sequence[PassResult], min_accuracy: float) -> pd.DataFrame:
+def pass_table(
+    passes: Sequence[PassResult | PassFile], controls: Sequence[PassResult | PassFile], min_accuracy: float
+) -> pd.DataFrame:
     """One row a pass, controls last: whether it was accumulated and why not, its accuracy beside its references."""
     rows = []
     for result in [*passes, *controls]:
@@ -124,7 +127,7 @@ def pass_table(passes: Sequence[PassResult], controls: Sequence[PassResult], min
     return pd.DataFrame(rows)
 
 
-def history_table(results: Sequence[PassResult]) -> pd.DataFrame:
+def history_table(results: Sequence[PassResult | PassFile]) -> pd.DataFrame:
     """One row an epoch of every pass."""
     parts = []
     for result in results:
@@ -136,23 +139,34 @@ def history_table(results: Sequence[PassResult]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def agreement_table(results: Sequence[PassResult], top_k: int) -> pd.DataFrame:
+def agreement_table(results: Sequence[PassResult | PassFile], top_k: int) -> pd.DataFrame:
     """Every pair of passes: share of the top k in common, and Spearman correlation of the importances."""
     columns = ["seed_a", "seed_b", "top_k_overlap", "spearman"]
     if len(results) < 2:
         return pd.DataFrame(columns=columns)
+    from scipy.sparse import csr_matrix
     from scipy.stats import rankdata
 
-    k = min(top_k, len(results[0].importance))
-    heads = np.zeros((len(results), len(results[0].importance)), dtype=np.float32)
+    n_features = len(results[0].importance)
+    k = min(top_k, n_features)
+    heads = np.empty((len(results), k), dtype=np.int64)
+    # centred ranks are whole or half numbers, exact in float32 up to 8 million features
+    ranks = np.empty((len(results), n_features), dtype=np.float32 if n_features < 2**22 else np.float64)
     for row, result in enumerate(results):
-        heads[row, accumulate.top_k_set(result.importance.tolist(), k)] = 1
-    overlap = heads @ heads.T / k
-    ranks = rankdata([result.importance for result in results], axis=1)
-    ranks -= ranks.mean(1, keepdims=True)
-    norm = np.sqrt((ranks**2).sum(1))
-    norm[norm == 0] = np.nan  # constant importances correlate with nothing
-    correlation = ranks @ ranks.T / np.outer(norm, norm)
+        importance = np.asarray(result.importance)
+        heads[row] = np.argsort(-importance, kind="stable")[:k]
+        ranks[row] = rankdata(importance) - (n_features + 1) / 2
+    chosen = (np.ones(heads.size, dtype=np.float32), heads.ravel(), np.arange(0, heads.size + 1, max(k, 1)))
+    picks = csr_matrix(chosen, shape=(len(results), n_features))
+    overlap = (picks @ picks.T).toarray() / k
+    products = np.zeros((len(results), len(results)))
+    width = max(1, _AT_ONCE // len(results))
+    for start in range(0, n_features, width):
+        part = ranks[:, start : start + width].astype(np.float64)
+        products += part @ part.T
+    norm = np.sqrt(np.diagonal(products))
+    norm = np.where(norm == 0, np.nan, norm)  # constant importances correlate with nothing
+    correlation = products / np.outer(norm, norm)
     first, second = np.triu_indices(len(results), 1)
     seeds = np.array([result.seed for result in results])
     return pd.DataFrame(
@@ -215,7 +229,7 @@ def summarise(
 
 
 def prediction_table(
-    features: Features, passes: Sequence[PassResult], test_probability: np.ndarray
+    features: Features, passes: Sequence[PassResult | PassFile], test_probability: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """What was predicted for every sample by passes that had not trained on it.
 

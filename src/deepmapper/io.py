@@ -28,7 +28,9 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from .blocks import Changed
 from .errors import DeepMapperWarning, InputError
+from .files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 Matrix: TypeAlias = "np.ndarray | sparse.csr_matrix"
 
 FORMATS = ("auto", "h5ad", "10x_mtx", "10x_h5", "csv", "tsv")
-NORMALIZATIONS = ("none", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
+NORMALIZATIONS = ("none", "log1p_median", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
 
 SUFFIXES = {".h5ad": "h5ad", ".h5": "10x_h5", ".csv": "csv", ".tsv": "tsv", ".txt": "tsv"}
 SEPARATORS = {"csv": ",", "tsv": "\t"}
@@ -162,7 +164,7 @@ def load_h5ad(
     if normalize:
         counts = sparse.csr_matrix(X)
         _check_counts(counts, adata.obs_names, str(path), _PASS_FALSE, fractions_allowed=False)
-        scaled = _log1p_scaled(counts, target_sum, adata.obs_names)
+        scaled = _log1p_counts(counts, target_sum, adata.obs_names)
         X = scaled if sparse.issparse(X) else scaled.toarray()
     return Dataset(X, codes, genes, classes, label_key)
 
@@ -225,7 +227,7 @@ def load_10x_populations(
         X, codes, names = X[kept], codes[kept], names[kept]
     if normalize:
         _check_counts(X, names, "The 10x populations", _PASS_FALSE, fractions_allowed=False)
-        X = _log1p_scaled(X, target_sum, names)
+        X = _log1p_counts(X, target_sum, names)
     return Dataset(X, codes, list(adata.var_names), classes, "population")
 
 
@@ -344,7 +346,7 @@ def export_for_seurat(ds: Dataset, outdir: str | Path) -> str | Path:
     _check_counts(X, cells, "export_for_seurat", "Load the data with normalize=False.", logs_allowed=True)
     folder = Path(outdir)
     folder.mkdir(parents=True, exist_ok=True)
-    with _written_whole(folder / "counts.csv") as handle:
+    with whole_file(folder / "counts.csv") as part, part.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["", *ds.var_names])
         for i, cell in enumerate(cells):
@@ -352,23 +354,11 @@ def export_for_seurat(ds: Dataset, outdir: str | Path) -> str | Path:
             for j in range(X.indptr[i], X.indptr[i + 1]):
                 values[X.indices[j]] = f"{X.data[j]:.9g}"
             writer.writerow([cell, *values])
-    with _written_whole(folder / "labels.csv") as handle:
+    with whole_file(folder / "labels.csv") as part, part.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(["cell", "label"])
         writer.writerows((cell, ds.label_names[code]) for cell, code in zip(cells, ds.y, strict=True))
     return outdir
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[TextIO]:
-    """Open a text file for writing that appears under its name only when it is complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as handle:
-            yield handle
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -446,6 +436,7 @@ def normalize_matrix(
     layer_tpm: Matrix | None = None,
     target_sum: float = 1e4,
     names: Sequence[str] | None = None,
+    typical: np.ndarray | None = None,
 ) -> sparse.csr_matrix:
     """Normalise a matrix sample by sample, without making it dense.
 
@@ -454,14 +445,17 @@ def normalize_matrix(
     X
         Values, samples x features.
     method
-        "none" (as they are), "log1p_cp10k" (each sample scaled to ``target_sum``, then log1p), "log1p_cpm" (scaled to
-        one million) or "log1p_tpm" (log1p of ``layer_tpm``).
+        "none" (as they are), "log1p_median" (each sample scaled to the median total of the typical, then log1p),
+        "log1p_cp10k" (scaled to ``target_sum``), "log1p_cpm" (scaled to one million) or "log1p_tpm" (log1p of
+        ``layer_tpm``).
     layer_tpm
         Transcripts per million, in the shape of ``X``; needed for "log1p_tpm" only.
     target_sum
         Total of a sample after scaling with "log1p_cp10k", in counts.
     names
         Names of the samples, for messages.
+    typical
+        Rows over which "log1p_median" takes its median, those without counts left out; None for all.
 
     Returns
     -------
@@ -480,6 +474,36 @@ def normalize_matrix(
         Counts are not integers (as Salmon's estimates are not), or samples have no counts.
 
     """
+    return normalised(X, method, layer_tpm, target_sum, names, typical=typical)[0].whole()
+
+
+def normalised(
+    X: Any,
+    method: str,
+    layer_tpm: Any = None,
+    target_sum: float = 1e4,
+    names: Sequence[str] | None = None,
+    rows: np.ndarray | None = None,
+    typical: np.ndarray | None = None,
+) -> tuple[Changed, Survey]:
+    """Check a matrix in one reading, and normalise it whenever its blocks are read.
+
+    Parameters
+    ----------
+    X, layer_tpm
+        Sources of `blocks`.
+    method, target_sum, names
+        As in `normalize_matrix`, with its errors and warnings.
+    rows
+        The rows to take, rising; None for all.
+    typical
+        As in `normalize_matrix`, counted within `rows`.
+
+    Returns
+    -------
+    tuple
+        The normalised rows, and what was seen of the values that they are made from.
+    """
     if method not in NORMALIZATIONS:
         raise InputError(
             f"The normalization {method!r} is unknown.{_nearest(method, NORMALIZATIONS)} "
@@ -489,27 +513,36 @@ def normalize_matrix(
         if layer_tpm is None:
             raise InputError(
                 "The normalization log1p_tpm needs transcripts per million, but the matrix has no layer 'tpm'; "
-                "use log1p_cpm or log1p_cp10k on counts."
+                "use log1p_median on counts."
             )
         if layer_tpm.shape != X.shape:
             raise InputError(f"The layer 'tpm' has the shape {layer_tpm.shape}, the matrix has {X.shape}.")
         X = layer_tpm
+    raw = Changed(X, rows, lambda block, _: _canonical(block))
+    names = [f"row {i}" for i in range(raw.shape[0])] if names is None else names
+    if len(names) != raw.shape[0]:
+        raise InputError(f"The matrix has {raw.shape[0]} rows, but {len(names)} names are given.")
+    seen = survey(raw.blocks())
+    _check_finite(seen, "The matrix", names)
+    if method == "none":
+        return replace(raw, nnz=seen.nnz), seen
+    if method == "log1p_tpm":
+        _check_not_negative(seen, names, "The layer 'tpm'", _OTHER_VALUES)
+        return Changed(X, rows, lambda block, _: _canonical(block).log1p(), seen.nnz), seen
+    _check_counts(seen, names, "The matrix", _OTHER_VALUES)
+    if method == "log1p_median":
+        target_sum = _median_total(seen.totals if typical is None else seen.totals[typical])
+    scale = _scales(seen.totals, 1e6 if method == "log1p_cpm" else target_sum, names)
+    return Changed(X, rows, lambda block, place: _log1p_scaled(_canonical(block), scale[place]), seen.nnz), seen
+
+
+def _canonical(X: Any) -> sparse.csr_matrix:
+    """Return float32 CSR with every place once; the matrix that was given stays as it is."""
     X = sparse.csr_matrix(X, dtype=np.float32)
     if not X.has_canonical_format:
-        X = X.copy()  # the caller's matrix stays as it is
+        X = X.copy()
         X.sum_duplicates()
-    if names is None:
-        names = [f"row {i}" for i in range(X.shape[0])]
-    if len(names) != X.shape[0]:
-        raise InputError(f"The matrix has {X.shape[0]} rows, but {len(names)} names are given.")
-    _check_finite(X, "The matrix", names)
-    if method == "none":
-        return X
-    if method == "log1p_tpm":
-        _check_not_negative(X, names, "The layer 'tpm'", _OTHER_VALUES)
-        return X.log1p()
-    _check_counts(X, names, "The matrix", _OTHER_VALUES)
-    return _log1p_scaled(X, target_sum if method == "log1p_cp10k" else 1e6, names)
+    return X
 
 
 def encode_labels(
@@ -657,8 +690,26 @@ def _format_of(path: Path) -> str:
 
 def _read_h5ad(path: Path, layer: str) -> AnnData:
     """Read one matrix of an h5ad with its obs and var, and its TPM layer; nothing else is loaded."""
+    with _opened_h5(path) as file:
+        chosen, tpm, obs, var, get = _elements(file, path, layer)
+        X, tpm = get(chosen), None if tpm is None else get(tpm)
+    adata = _assemble(X, obs, var, f"{path} ({layer})")
+    if tpm is not None:
+        tpm_layer = _assemble(tpm, obs, var, f"{path} (layer tpm)")
+        adata.layers["tpm"] = sparse.csr_matrix(tpm_layer.X)
+    return adata
+
+
+def _elements(
+    file: Any, path: Path, layer: str
+) -> tuple[Any, Any, pd.DataFrame, pd.DataFrame, Callable[[Any], Matrix]]:
+    """Find the matrix that is asked for in an open h5ad, and its TPM layer; read obs and var.
+
+    The last value reads a matrix. Of a file from before anndata 0.7 all is read, and it gives back what it is given.
+    """
     anndata = _require("anndata")
-    with _opened_h5(path) as file, warnings.catch_warnings():
+    get: Callable[[Any], Any]
+    with warnings.catch_warnings():
         for about_old_files in (anndata.OldFormatWarning, FutureWarning):
             warnings.simplefilter("ignore", about_old_files)
         if not {"obs", "var"} <= set(file):
@@ -682,13 +733,7 @@ def _read_h5ad(path: Path, layer: str) -> AnnData:
         if chosen is None:
             there = [*(["X"] if x is not None else []), *(["raw"] if raw_x is not None else []), *layers]
             raise InputError(f"{path} has no matrix {layer!r}.{_nearest(layer, there)} It has: {_some(there, 20)}.")
-        X, obs, var = get(chosen), get(obs), get(var)
-        tpm = get(layers["tpm"]) if "tpm" in layers and layer != "raw" else None
-    adata = _assemble(X, obs, var, f"{path} ({layer})")
-    if tpm is not None:
-        tpm_layer = _assemble(tpm, obs, var, f"{path} (layer tpm)")
-        adata.layers["tpm"] = sparse.csr_matrix(tpm_layer.X)
-    return adata
+        return chosen, layers.get("tpm") if layer != "raw" else None, get(obs), get(var), get
 
 
 def _read_10x_mtx(path: Path) -> AnnData:
@@ -1041,15 +1086,22 @@ def _assemble(X: Any, obs: pd.DataFrame, var: pd.DataFrame, where: str) -> AnnDa
     """Put a matrix and its tables together, with the checks that hold for every source."""
     anndata = _require("anndata")
     X = _float32(X, where)
-    if X.shape != (len(obs), len(var)):
-        raise InputError(f"{where}: the matrix is {X.shape[0]} x {X.shape[1]}, its names are {len(obs)} x {len(var)}.")
-    if 0 in X.shape:
-        raise InputError(f"{where}: the matrix is empty ({X.shape[0]} samples x {X.shape[1]} features).")
-    obs, var = _named(obs, "sample", where), _named(var, "feature", where)
+    obs, var = _named_tables(X.shape, obs, var, where)
     _check_finite(X, where, obs.index, var.index)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*names are not unique")  # refused or resolved by _unique_names
         return anndata.AnnData(X, obs=obs, var=var)
+
+
+def _named_tables(
+    shape: tuple[int, int], obs: pd.DataFrame, var: pd.DataFrame, where: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tables of a matrix of this shape, with text names."""
+    if shape != (len(obs), len(var)):
+        raise InputError(f"{where}: the matrix is {shape[0]} x {shape[1]}, its names are {len(obs)} x {len(var)}.")
+    if 0 in shape:
+        raise InputError(f"{where}: the matrix is empty ({shape[0]} samples x {shape[1]} features).")
+    return _named(obs, "sample", where), _named(var, "feature", where)
 
 
 def _float32(X: Any, where: str) -> Matrix:
@@ -1119,22 +1171,73 @@ def _unique_names(
     return names
 
 
-def _first(X: Any, is_bad: Callable[[np.ndarray], np.ndarray]) -> tuple[int, int, float, int] | None:
-    """Find the first value that is bad: its row, its column, itself, and how many there are; None where none is."""
-    values = X.data if sparse.issparse(X) else X.reshape(-1)
-    bad = np.flatnonzero(is_bad(values))
-    if not bad.size:
-        return None
-    if sparse.issparse(X):
-        row, column = np.searchsorted(X.indptr, bad[0], side="right") - 1, X.indices[bad[0]]
-    else:
-        row, column = divmod(bad[0], X.shape[1])
-    return int(row), int(column), float(values[bad[0]]), len(bad)
+_FAULTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "not finite": lambda values: ~np.isfinite(values),
+    "negative": lambda values: values < 0,
+    "not whole": lambda values: np.abs(values - np.rint(values)) > 1e-3,
+}
 
 
-def _check_finite(X: Matrix, where: str, names: Sequence[str], features: Sequence[str] | None = None) -> None:
+@dataclass
+class Survey:
+    """What checks and normalisation need to know of a matrix.
+
+    Attributes
+    ----------
+    nnz, largest
+        Values that are stored, and the largest of them.
+    whole
+        Whether no value is negative and all are whole numbers, exactly.
+    totals, detected
+        (n,) sum of every row, and number of its stored values.
+    faults
+        Of values that are "not finite", "negative" or "not whole" (by more than 0.001): row and column of the first,
+        its value, and how many there are.
+    """
+
+    nnz: int
+    largest: float
+    whole: bool
+    totals: np.ndarray
+    detected: np.ndarray
+    faults: dict[str, tuple[int, int, float, int]]
+
+
+def survey(blocks: Iterable[tuple[slice, Any]]) -> Survey:
+    """Read all blocks once."""
+    nnz, largest, whole = 0, -np.inf, True
+    faults: dict[str, tuple[int, int, float, int]] = {}
+    totals, detected = [np.empty(0)], [np.empty(0, dtype=np.int64)]
+    for place, X in blocks:
+        is_sparse = sparse.issparse(X)
+        values = X.data if is_sparse else X.reshape(-1)
+        with np.errstate(invalid="ignore"):  # infinite less infinite
+            for what, is_bad in _FAULTS.items():
+                bad = np.flatnonzero(is_bad(values))
+                if not bad.size:
+                    continue
+                if is_sparse:
+                    row, column = np.searchsorted(X.indptr, bad[0], side="right") - 1, X.indices[bad[0]]
+                else:
+                    row, column = divmod(bad[0], X.shape[1])
+                found = place.start + int(row), int(column), float(values[bad[0]]), 0
+                faults[what] = (*(faults.get(what, found))[:3], faults.get(what, found)[3] + len(bad))
+            if whole and values.size:
+                whole = bool(values.min() >= 0 and (values == np.floor(values)).all())
+        nnz += values.size
+        largest = max(largest, float(values.max(initial=-np.inf)))
+        totals.append(np.asarray(X.sum(axis=1, dtype=np.float64)).ravel())
+        detected.append(np.diff(X.indptr) if is_sparse else np.count_nonzero(X, axis=1))
+    return Survey(nnz, largest, whole, np.concatenate(totals), np.concatenate(detected), faults)
+
+
+def _surveyed(X: Matrix | Survey) -> Survey:
+    return X if isinstance(X, Survey) else survey([(slice(0, X.shape[0]), X)])
+
+
+def _check_finite(X: Matrix | Survey, where: str, names: Sequence[str], features: Sequence[str] | None = None) -> None:
     """Refuse NaN and infinite values."""
-    if found := _first(X, lambda values: ~np.isfinite(values)):
+    if found := _surveyed(X).faults.get("not finite"):
         row, column, value, count = found
         feature = repr(features[column]) if features is not None else f"{column} (from 0)"
         raise InputError(
@@ -1143,9 +1246,9 @@ def _check_finite(X: Matrix, where: str, names: Sequence[str], features: Sequenc
         )
 
 
-def _check_not_negative(X: sparse.csr_matrix, names: Sequence[str], where: str, way_out: str) -> None:
+def _check_not_negative(X: Matrix | Survey, names: Sequence[str], where: str, way_out: str) -> None:
     """Refuse negative values."""
-    if found := _first(X, lambda values: values < 0):
+    if found := _surveyed(X).faults.get("negative"):
         row, column, value, count = found
         raise InputError(
             f"{where}: counts are expected, but {count} values are negative; the first is {value:g} in sample "
@@ -1154,7 +1257,7 @@ def _check_not_negative(X: sparse.csr_matrix, names: Sequence[str], where: str, 
 
 
 def _check_counts(
-    X: sparse.csr_matrix,
+    X: Matrix | Survey,
     names: Sequence[str],
     where: str,
     way_out: str,
@@ -1162,27 +1265,32 @@ def _check_counts(
     logs_allowed: bool = False,
 ) -> None:
     """Refuse what cannot be counts; warn of counts that are not integers."""
-    _check_not_negative(X, names, where, way_out)
-    found = _first(X, lambda values: np.abs(values - np.rint(values)) > 1e-3)
+    seen = _surveyed(X)
+    _check_not_negative(seen, names, where, way_out)
+    found = seen.faults.get("not whole")
     if not found:
         return
     row, column, value, count = found
-    share = count / X.nnz
+    share = count / seen.nnz
     message = (
         f"{where}: counts are expected, but {count} values ({share:.1%} of those that are not 0) are not integers; the "
         f"first is {value:g} in sample {names[row]!r}, column {column} (from 0)"
     )
-    looks_like_logs = X.data.max() < LARGEST_LOG and share > 0.1
+    looks_like_logs = seen.largest < LARGEST_LOG and share > 0.1
     if not fractions_allowed or (looks_like_logs and not logs_allowed):
-        raise InputError(f"{message}, the largest is {X.data.max():g}. {way_out}")
+        raise InputError(f"{message}, the largest is {seen.largest:g}. {way_out}")
     warnings.warn(f"{message}. They are used as they are.", DeepMapperWarning, stacklevel=3)
 
 
-def _log1p_scaled(X: sparse.csr_matrix, target_sum: float, names: Sequence[str]) -> sparse.csr_matrix:
-    """Scale each row to the target sum and take log1p; a row without counts stays zero, with a warning."""
+def _median_total(totals: np.ndarray) -> float:
+    """Median of the totals above 0, so that the 1 of log1p is about one count; 1 where there are none."""
+    return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
+
+
+def _scales(totals: np.ndarray, target_sum: float, names: Sequence[str]) -> np.ndarray:
+    """Factor that brings every row to the target sum, float32; a row without counts stays zero, with a warning."""
     if not (np.isfinite(target_sum) and target_sum > 0):
         raise InputError(f"target_sum is {target_sum}; a total above 0 is expected, for example 10000.")
-    totals = np.asarray(X.sum(axis=1, dtype=np.float64)).ravel()
     empty = np.flatnonzero(totals == 0)
     if empty.size:
         warnings.warn(
@@ -1191,7 +1299,16 @@ def _log1p_scaled(X: sparse.csr_matrix, target_sum: float, names: Sequence[str])
             DeepMapperWarning,
             stacklevel=3,
         )
-    scale = np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0).astype(np.float32)
+    return np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0).astype(np.float32)
+
+
+def _log1p_counts(X: sparse.csr_matrix, target_sum: float, names: Sequence[str]) -> sparse.csr_matrix:
+    """Scale each row to the target sum and take log1p."""
+    return _log1p_scaled(X, _scales(_surveyed(X).totals, target_sum, names))
+
+
+def _log1p_scaled(X: sparse.csr_matrix, scale: np.ndarray) -> sparse.csr_matrix:
+    """Scale each row by its factor and take log1p."""
     scaled = X.copy()
     scaled.data *= np.repeat(scale, np.diff(scaled.indptr))
     np.log1p(scaled.data, out=scaled.data)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO
 
-from .errors import BackboneUnavailable, BioToolUnavailable, InputError, ToolFailed
+from .errors import BackboneUnavailable, BioToolUnavailable, DiskFull, InputError, ToolFailed
+from .files import for_want_of_room, full_message
 
 
 @contextmanager
@@ -23,16 +26,35 @@ def job(snakemake) -> Iterator[None]:
         os.environ[variable] = str(snakemake.threads)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait must not take the cores of other jobs
     screen = sys.stderr
-    with Path(snakemake.log[0]).open("w", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
+    with _log(snakemake) as log, redirect_stdout(log), redirect_stderr(log):
         warnings.simplefilter("default")
         warnings.showwarning = lambda message, category, *_: print(f"{category.__name__}: {message}", file=log)
         try:
             yield
-        except (InputError, BackboneUnavailable, BioToolUnavailable, ToolFailed) as error:
-            for stream in (log, screen):
-                print(f"Error in {snakemake.rule}: {error}", file=stream)
+        except BaseException as error:
+            said = _said_of(error, snakemake)
+            for stream in (screen, log):
+                with suppress(OSError):  # the disk of the log may be the one that is full
+                    print(said, file=stream)
             sys.exit(1)
-        except BaseException:
-            traceback.print_exc(file=log)
-            traceback.print_exc(file=screen)
-            sys.exit(1)
+
+
+@contextmanager
+def _log(snakemake) -> Iterator[TextIO]:
+    """Open the log of a rule, line by line; what a full disk kept out of it is no error of its own."""
+    log = Path(snakemake.log[0]).open("w", buffering=1)  # noqa: SIM115 (closed below)
+    try:
+        yield log
+    finally:
+        with suppress(OSError):
+            log.close()
+
+
+def _said_of(error: BaseException, snakemake) -> str:
+    """One clear message where the cause is known, else the whole traceback."""
+    if isinstance(error, (InputError, BackboneUnavailable, BioToolUnavailable, ToolFailed, DiskFull)):
+        return f"Error in {snakemake.rule}: {error}"
+    places = [Path(snakemake.log[0]).parent, Path(tempfile.gettempdir())]
+    if for_want_of_room(error, places):
+        return f"Error in {snakemake.rule}: {full_message(f'running {snakemake.rule}', places)}"
+    return "".join(traceback.format_exception(error)).rstrip("\n")

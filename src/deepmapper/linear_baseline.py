@@ -6,12 +6,39 @@ For a linear model the arrangement does not matter, the optimum is unique, and i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
+from .blocks import blocks
 from .splits import draw_out_of_bag
+
+# Stored values (zeros counted where the matrix is dense) up to which the matrix is copied, scaled and fitted in memory:
+# 1 GB as CSR. Beyond, it is read block by block at every step.
+IN_MEMORY = 2**27
+# Steps of the fit in blocks, each a reading of the whole matrix.
+STEPS = 100
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit on some rows of a matrix.
+
+    Attributes
+    ----------
+    predict
+        Maps a matrix and rows of it to (n, classes) probabilities.
+    ranking
+        As of `fit`.
+    solver
+        How it was fitted, in a sentence.
+    """
+
+    predict: Callable[..., np.ndarray]
+    ranking: list[tuple]
+    solver: str
 
 
 def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_iter: int = 5000):
@@ -61,6 +88,119 @@ def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_it
     return clf, scaler, [(names[i] if names is not None else int(i), float(importance[i])) for i in order]
 
 
+def fit_rows(
+    X,
+    y: np.ndarray,
+    rows: np.ndarray,
+    feature_names: Sequence[str] | None = None,
+    C: float = 1.0,
+    max_iter: int = 5000,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Fitted:
+    """Fit the same model as `fit` on some rows; on a large matrix in blocks, without a copy of it.
+
+    Parameters
+    ----------
+    X
+        (n_samples, n_features), dense or CSR, possibly memory-mapped.
+    y
+        (n_samples,) class codes, 0 .. C - 1, each of which occurs in `rows`.
+    rows
+        Rows to fit on, rising.
+    feature_names, C, max_iter
+        As in `fit`; in blocks at most `STEPS` steps are taken.
+    tell
+        Receives a line a step where it is done in blocks.
+    """
+    stored = int(np.diff(X.indptr)[rows].sum()) if sp.issparse(X) else len(rows) * X.shape[1]
+    if stored <= IN_MEMORY:
+        clf, scaler, ranking = fit(X[rows], y[rows], feature_names, C, max_iter)
+        return Fitted(
+            lambda X, rows: clf.predict_proba(scaler.transform(X[rows])), ranking, "L-BFGS on the matrix in memory."
+        )
+    return _fit_in_blocks(X, y, rows, feature_names, C, min(max_iter, STEPS), stored, tell)
+
+
+def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int, tell) -> Fitted:
+    """Minimise what scikit-learn minimises, the loss and its slope being added up block by block."""
+    from scipy.optimize import minimize
+    from scipy.special import expit, logsumexp, softmax
+
+    n, p = len(rows), X.shape[1]
+    n_classes = int(y.max()) + 1
+    width = 1 if n_classes == 2 else n_classes  # scores; of two classes that of the second
+    target = np.eye(n_classes)[:, -width:]
+    mean, deviation = _scales(X, rows)
+    penalty = 1 / (C * n)
+
+    def scores(block, weight: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+        scaled = weight / deviation[:, None]
+        return np.asarray(block @ scaled.astype(np.float32), dtype=np.float64) + (intercept - mean @ scaled)
+
+    def parts(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        table = flat.reshape(p + 1, width)
+        return table[:p], table[p]
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        weight, intercept = parts(flat)
+        loss, slope = 0.0, np.zeros((p + 1, width))
+        for place, block in blocks(X, rows):
+            score, truth = scores(block, weight, intercept), target[y[rows[place]]]
+            if width == 1:
+                loss += float((np.logaddexp(0, score) - truth * score).sum())
+                error = expit(score) - truth
+            else:
+                loss += float((logsumexp(score, axis=1) - (truth * score).sum(1)).sum())
+                error = softmax(score, axis=1) - truth
+            slope[:p] += np.asarray(block.T @ error.astype(np.float32), dtype=np.float64)
+            slope[p] += error.sum(0)
+        slope[:p] = (slope[:p] - np.outer(mean, slope[p])) / deviation[:, None]
+        slope /= n
+        slope[:p] += penalty * weight
+        return loss / n + penalty / 2 * float((weight**2).sum()), slope.ravel()
+
+    taken = 0
+
+    def step(*_) -> None:
+        nonlocal taken
+        taken += 1
+        tell(f"logistic regression in blocks: step {taken} of at most {steps}")
+
+    options = {"maxiter": steps, "maxls": 50, "gtol": 1e-4, "ftol": 64 * np.finfo(float).eps}  # scikit-learn's
+    start = np.zeros((p + 1) * width)
+    done = minimize(objective, start, method="L-BFGS-B", jac=True, callback=step, options=options)
+    weight, intercept = (part.copy() for part in parts(done.x))
+
+    def predict(X, rows: np.ndarray) -> np.ndarray:
+        score = np.concatenate([scores(block, weight, intercept) for _, block in blocks(X, rows)])
+        if width == 1:
+            return np.hstack([expit(-score), expit(score)])
+        return softmax(score, axis=1)
+
+    importance = np.abs(weight).max(1)
+    order = np.argsort(-importance, kind="stable")
+    names = range(p) if feature_names is None else feature_names
+    ended = "to the same tolerance" if done.status == 0 else "and ended there, before the tolerance was met"
+    solver = (
+        f"L-BFGS in blocks, since {stored} stored values are more than {IN_MEMORY}: the matrix is read anew for every "
+        f"one of {done.nit} steps (at most {steps}), {ended}."
+    )
+    return Fitted(predict, [(names[int(i)], float(importance[i])) for i in order], solver)
+
+
+def _scales(X, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What features are centred to (0 where sparse) and divided by, as scikit-learn's StandardScaler has it."""
+    total, square = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    for _, block in blocks(X, rows):
+        wide = block.astype(np.float64)
+        total += np.asarray(wide.sum(0)).ravel()
+        square += np.asarray((wide.multiply(wide) if sp.issparse(wide) else wide**2).sum(0)).ravel()
+    mean = total / len(rows)
+    variance = np.maximum(square / len(rows) - mean**2, 0)
+    constant = variance <= 1e-12 * np.maximum(mean**2, 1e-12)
+    return np.zeros_like(mean) if sp.issparse(X) else mean, np.where(constant, 1.0, np.sqrt(variance))
+
+
 def out_of_bag(
     X,
     y: np.ndarray,
@@ -93,8 +233,7 @@ def out_of_bag(
     total, times = np.zeros((len(y), int(y.max()) + 1)), np.zeros(len(y))
     for seed in seeds:
         kept, left_out = draw_out_of_bag(y, share, seed, groups)
-        clf, scaler, _ = fit(X[kept], y[kept], C=C, max_iter=max_iter)
-        total[left_out] += clf.predict_proba(scaler.transform(X[left_out]))
+        total[left_out] += fit_rows(X, y, kept, C=C, max_iter=max_iter).predict(X, left_out)
         times[left_out] += 1
     return np.divide(total, times[:, None], out=np.full_like(total, np.nan), where=times[:, None] > 0)
 

@@ -6,6 +6,8 @@ A pass depends on the features, the settings, its seed and this package's source
 from __future__ import annotations
 
 import json
+import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -162,6 +164,62 @@ class PassResult:
     def config(self) -> DeepMapperConfig:
         """The settings as the dataclass they came from."""
         return config_from_dict(self.settings)
+
+
+class PassFile:
+    """A pass left in its file, with the attributes of a `PassResult`: what bounds the memory of many passes.
+
+    Numbers and texts are read at once. Every array is mapped into memory anew whenever it is asked for, so that a part
+    of it costs what the part costs, and nothing is held.
+
+    Raises
+    ------
+    InputError
+        If the file is not a whole pass.
+    """
+
+    def __init__(self, path: str | Path):
+        self._path = path
+        self._places: dict[str, tuple[int, tuple[int, ...], np.dtype]] = {}
+        try:
+            with zipfile.ZipFile(path) as archive, Path(path).open("rb") as file:
+                for member in archive.infolist():
+                    name = member.filename.removesuffix(".npy")
+                    file.seek(member.header_offset + 26)
+                    file.seek(sum(struct.unpack("<HH", file.read(4))), 1)  # names between the header and the array
+                    if np.lib.format.read_magic(file) != (1, 0) or member.compress_type != zipfile.ZIP_STORED:
+                        raise ValueError(f"{name} is not stored as it was written")
+                    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                    self._places[name] = file.tell(), shape, dtype
+            about = json.loads(str(np.array(self._array("about"))))
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error) as error:
+            raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
+        vars(self).update(about, classes=tuple(about["classes"]))
+
+    def __getattr__(self, name: str) -> Any:
+        """Map an array."""
+        if name.startswith("_") or name not in self._places:
+            raise AttributeError(f"{self._path} holds no {name}")
+        return self._array(name)
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The network's state, by name."""
+        names = [name for name in self._places if name.startswith("weights/")]
+        return {name.removeprefix("weights/"): self._array(name) for name in names}
+
+    @property
+    def config(self) -> DeepMapperConfig:
+        """The settings as the dataclass they came from."""
+        return config_from_dict(vars(self)["settings"])
+
+    def _array(self, name: str) -> np.ndarray:
+        start, shape, dtype = self._places[name]
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        return np.memmap(self._path, dtype, "r", start, shape)
 
 
 def config_from_dict(settings: dict) -> DeepMapperConfig:
@@ -334,7 +392,7 @@ def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[in
     return list(range(n_features)) if config.index_features else permutation(seed, n_features)
 
 
-def restore_model(result: PassResult, n_features: int):
+def restore_model(result: PassResult | PassFile, n_features: int):
     """Rebuild the network of a pass with its weights, in evaluation mode, on the device at hand."""
     import torch
 

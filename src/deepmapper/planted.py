@@ -23,6 +23,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from .errors import InputError
+from .io import normalize_matrix
 
 LINEAGES = ("A", "B", "C")
 _BLOCK = 512  # genes drawn at a time: the rates of all of them are never held together
@@ -143,11 +144,8 @@ class Planted:
         return table.assign(**{label: table["category"].isin(found) for label, found in TRUTH.items()})
 
     def log_normalised(self) -> sp.csr_matrix:
-        """Log1p of counts per 10,000, CSR float32."""
-        scaled = self.counts.copy()
-        total = np.maximum(np.asarray(scaled.sum(1)).ravel(), 1)
-        scaled.data = np.log1p(scaled.data * np.repeat(1e4 / total, np.diff(scaled.indptr))).astype(np.float32)
-        return scaled
+        """Log1p of counts scaled to the median depth, as the workflow's default does, CSR float32."""
+        return normalize_matrix(self.counts, "log1p_median")
 
     def to_anndata(self):
         """Counts, labels and truth as an AnnData."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
+from .blocks import Changed, in_memory
 from .confounders import (
     CELL_CYCLE,
     COMPUTED,
@@ -17,7 +18,7 @@ from .confounders import (
     make_design,
 )
 from .errors import InputError
-from .io import encode_labels, normalize_matrix
+from .io import encode_labels, normalised, survey
 from .splits import check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
 
@@ -34,7 +35,7 @@ def prepare_features(
     exclude: list[str] | tuple = (),
     missing: str = "refuse",
     group_column: str = "",
-    normalization: str = "log1p_cp10k",
+    normalization: str = "log1p_median",
     split_scheme: str = "auto",
     test_size: float = 0.25,
     split_seed: int = 0,
@@ -45,7 +46,9 @@ def prepare_features(
     Parameters
     ----------
     adata
-        AnnData as `results/expression.h5ad` holds it: raw values in `X`, `layers["tpm"]` for "log1p_tpm".
+        AnnData as `results/expression.h5ad` holds it: raw values in `X`, `layers["tpm"]` for "log1p_tpm". Or a
+        `matrix_files.Expression`, whose matrices stay in their file: then the features are normalised when the store is
+        written.
     label_column
         Column of `obs` that tells the states.
     exclude
@@ -55,7 +58,7 @@ def prepare_features(
     group_column
         Column of `obs` whose groups stay on one side of every split; "" for none.
     normalization
-        "none", "log1p_cp10k", "log1p_cpm" or "log1p_tpm".
+        "none", "log1p_median", "log1p_cp10k", "log1p_cpm" or "log1p_tpm".
     split_scheme
         "fixed" sets a test split aside, "repeated" none; "auto" none where samples are few (`splits.few_samples`).
     test_size, split_seed
@@ -74,11 +77,6 @@ def prepare_features(
     codes, classes = encode_labels(labels, names=list(adata.obs_names), exclude=tuple(exclude), missing=missing)
     kept = np.flatnonzero(codes >= 0)
     names = np.array(adata.obs_names, dtype=object)[kept].tolist()
-    counts = adata.X[kept]
-    tpm = adata.layers["tpm"][kept] if "tpm" in adata.layers else None
-    X = normalize_matrix(counts, normalization, layer_tpm=tpm, names=names)
-    if X.nnz > _DENSE_FROM * np.prod(X.shape):
-        X = X.toarray()
     y = codes[kept]
     groups = None
     if group_column:
@@ -96,8 +94,13 @@ def prepare_features(
         check_class_sizes(y[development], 3, beside_test, classes)
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
+    tpm = adata.layers.get("tpm")
+    made, seen = normalised(adata.X, normalization, tpm, names=names, rows=kept, typical=development)
+    made = replace(made, dense=bool(made.nnz > _DENSE_FROM * np.prod(made.shape)))
+    X = made.whole() if in_memory(adata.X) else made
+    counts = seen if normalization != "log1p_tpm" else survey(Changed(adata.X, kept, lambda block, _: block).blocks())
     adjusted, looked_at = _confounders(
-        adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization
+        adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization != "none" or seen.whole
     )
     inside = None if groups is None else groups[development]
     told = judge_confounders(
@@ -133,11 +136,10 @@ def prepare_features(
     )
 
 
-def _confounders(obs, counts, X, names, asked: Mapping, normalization: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Collect what is adjusted for, and that with depth and detected features, where they can be computed."""
+def _confounders(obs, counts, X, names, asked: Mapping, counted: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Collect what is adjusted for, and that with depth and detected features, where there are counts to sum."""
     sets = {score: asked.get(key) or CELL_CYCLE[score] for score, key in _PHASES.items()}
     computed = [name for name in COMPUTED if asked.get(name)]
-    counted = _are_counts(counts, normalization)
     if "depth" in computed and not counted:
         raise InputError(
             "confounders.depth: the matrix holds values that are not counts (features.normalization is none): expected "
@@ -155,12 +157,6 @@ def _confounders(obs, counts, X, names, asked: Mapping, normalization: str) -> t
     adjusted = pd.concat([given, made], axis=1)
     beside = [name for name in ("depth", "detected") if counted and name not in adjusted]
     return adjusted, pd.concat([adjusted, confounder_columns(obs[[]], beside, **options)], axis=1)
-
-
-def _are_counts(X, normalization: str) -> bool:
-    """Whether values can be summed to a depth: those to be normalised are counts, others if they are whole."""
-    values = X.data if sp.issparse(X) else np.asarray(X)
-    return normalization != "none" or bool((values >= 0).all() and (values == np.floor(values)).all())
 
 
 def _column(obs: pd.DataFrame, name: str, key: str) -> pd.Series:

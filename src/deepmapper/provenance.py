@@ -52,7 +52,7 @@ def _code_and_imports(package: Path, name: str) -> tuple[str, tuple[str, ...]]:
     imported: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 1:
-            imported |= {node.module} if node.module else {alias.name for alias in node.names}
+            imported |= {node.module} if node.module else {alias.name for alias in node.names} - {"__version__"}
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             first = body[0]

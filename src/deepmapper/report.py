@@ -190,11 +190,13 @@ def _predicted(models: Sequence[Model], baseline: Mapping) -> list[str]:
             members = count(panel["n_features"], "significant feature")
             line += f"; a small model on its {members} alone {_interval(panel)}"
         lines.append(f"<p>{line}.</p>")
-    return [
-        *lines,
-        f"<p>Beside them: logistic regression on all features {_interval(baseline)}, always the largest class "
-        f"{baseline['majority_accuracy']:.3f}.</p>",
-    ]
+    beside = (
+        f"Beside them: logistic regression on all features {_interval(baseline)}, always the largest class "
+        f"{baseline['majority_accuracy']:.3f}."
+    )
+    if "in blocks" in baseline.get("solver", ""):
+        beside += f" Logistic regression was fitted by {baseline['solver']}"
+    return [*lines, f"<p>{beside}</p>"]
 
 
 def _interval(numbers: Mapping) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 
@@ -15,8 +15,10 @@ import scipy.sparse as sp
 from . import accumulate
 from .config import DeepMapperConfig
 from .errors import DeepMapperWarning, InputError
-from .passes import COMPLETENESS_BOUND, PassResult, train_pass
+from .passes import COMPLETENESS_BOUND, PassFile, PassResult, train_pass
 from .store import check_finite
+
+_AT_ONCE = 2**24  # importances held together, of all passes
 
 
 @dataclass
@@ -161,14 +163,18 @@ def run(
 
 
 def accumulate_passes(
-    results: Iterable[PassResult], top_k: int, min_accuracy: float, feature_names: Sequence[str] | None = None
+    results: Iterable[PassResult | PassFile],
+    top_k: int,
+    min_accuracy: float,
+    feature_names: Sequence[str] | None = None,
 ) -> Findings:
     """Turn passes into findings: gate each on its accuracy, then aggregate the accepted ones.
 
     Parameters
     ----------
     results
-        Passes over the same features and classes; their weights are not needed.
+        Passes over the same features and classes, in memory or left in their files (`passes.PassFile`); their weights
+        are not needed. What is held at once depends on the features, not on the number of passes.
     top_k
         Head of each pass's ranking that counts as selected.
     min_accuracy
@@ -181,7 +187,6 @@ def accumulate_passes(
         raise InputError("there is no pass to accumulate: expected at least one")
     accepted = [accumulate.accept_pass(r.accuracy, min_accuracy) for r in results]
     kept = [r for r, good in zip(results, accepted, strict=True) if good]
-    importances = [r.importance.tolist() for r in kept]
     n_features = len(results[0].importance)
     findings = Findings(
         n_features=n_features,
@@ -201,11 +206,9 @@ def accumulate_passes(
         notes=_pass_notes(results, accepted, min_accuracy),
     )
     if kept:
-        findings.median_importance = accumulate.median_importance(importances)
-        findings.mean_rank = accumulate.mean_rank([accumulate.ranks_from_importances(i) for i in importances])
-        top_sets = [accumulate.top_k_set(i, top_k) for i in importances]
-        findings.selection_frequency = accumulate.selection_frequency(top_sets, n_features)
-        findings.importance_quartiles = np.quantile(importances, [0.25, 0.75], axis=0).tolist()
+        findings.mean_rank, findings.selection_frequency = _ranked(kept, top_k, n_features)
+        low, middle, high = _quartiles(kept, n_features)
+        findings.median_importance, findings.importance_quartiles = middle.tolist(), [low.tolist(), high.tolist()]
         findings.class_importance, findings.class_direction = _by_class(kept)
     return findings
 
@@ -300,7 +303,7 @@ def as_groups(groups, n_samples: int) -> np.ndarray | None:
     return np.unique([str(group) for group in groups], return_inverse=True)[1].astype(np.int64)
 
 
-def _pass_notes(results: list[PassResult], accepted: list[bool], min_accuracy: float) -> list[str]:
+def _pass_notes(results: list[PassResult | PassFile], accepted: list[bool], min_accuracy: float) -> list[str]:
     notes = []
     rejected = [r for r, good in zip(results, accepted, strict=True) if not good]
     if rejected:
@@ -340,19 +343,56 @@ def _pass_notes(results: list[PassResult], accepted: list[bool], min_accuracy: f
     return notes
 
 
-def _by_class(kept: list[PassResult]) -> tuple[list[list[float]], list[list[int]]]:
-    """Median importance and agreed direction of every feature in every class."""
-    importance, direction = [], []
-    for code in range(len(kept[0].classes)):
-        sizes = np.stack([r.class_importance[code] for r in kept])
-        seen = ~np.isnan(sizes[:, 0])
-        if not seen.any():
-            importance.append([float("nan")] * sizes.shape[1])
-            direction.append([0] * sizes.shape[1])
-            continue
-        importance.append(np.median(sizes[seen], axis=0).tolist())
-        lean = np.sign(np.stack([r.class_slope[code] for r in kept])[seen]).mean(0)
-        direction.append(
-            np.where(np.abs(lean) >= 0.6, np.sign(lean), 0).astype(int).tolist()
-        )  # 80 % one way, 20 % the other
-    return importance, direction
+def _ranked(kept: Sequence[PassResult | PassFile], top_k: int, n_features: int) -> tuple[list[float], list[float]]:
+    """Mean rank and selection frequency of every feature, a pass at a time; as `accumulate` defines them."""
+    total, selected = np.zeros(n_features, dtype=np.int64), np.zeros(n_features, dtype=np.int64)
+    places = np.arange(1, n_features + 1)
+    for result in kept:
+        importance = result.importance
+        if np.isnan(importance).any():
+            raise ValueError("an importance is NaN and has no rank")
+        order = np.argsort(-importance, kind="stable")
+        total[order] += places
+        selected[order[:top_k]] += 1
+    return (total / len(kept)).tolist(), (selected / len(kept)).tolist()
+
+
+def _quartiles(kept: Sequence[PassResult | PassFile], n_features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lower quartile, median and upper quartile of the importance, some features at a time."""
+    low, middle, high = np.empty((3, n_features))
+    for block in _blocks_of(n_features, len(kept)):
+        values = _gathered(kept, lambda result, block=block: result.importance[block]).astype(np.float64)
+        low[block], high[block] = np.quantile(values, [0.25, 0.75], axis=0)
+        middle[block] = np.median(values, axis=0)
+    return low, middle, high
+
+
+def _by_class(kept: Sequence[PassResult | PassFile]) -> tuple[list[list[float]], list[list[int]]]:
+    """Median importance and agreed direction of every feature in every class, some features at a time."""
+    n_classes, n_features = kept[0].class_importance.shape
+    importance, direction = np.full((n_classes, n_features), np.nan), np.zeros((n_classes, n_features), dtype=int)
+    for code in range(n_classes):
+        seen = [result for result in kept if not np.isnan(result.class_importance[code, 0])]
+        for block in _blocks_of(n_features, len(seen)) if seen else ():
+            place = code, block
+            sizes = _gathered(seen, lambda result, place=place: result.class_importance[place])
+            importance[code, block] = np.median(sizes, axis=0)
+            lean = np.sign(_gathered(seen, lambda result, place=place: result.class_slope[place])).mean(0)
+            # 80 % one way, 20 % the other
+            direction[code, block] = np.where(np.abs(lean) >= 0.6, np.sign(lean), 0)
+    return importance.tolist(), direction.tolist()
+
+
+def _gathered(kept: Sequence[PassResult | PassFile], part: Callable) -> np.ndarray:
+    """(passes, width) of a part of each; one file is mapped at a time."""
+    first = part(kept[0])
+    values = np.empty((len(kept), len(first)), dtype=first.dtype)
+    for row, result in zip(values, kept, strict=True):
+        row[:] = part(result)
+    return values
+
+
+def _blocks_of(n_features: int, n_passes: int) -> Iterator[slice]:
+    width = max(1, _AT_ONCE // n_passes)
+    for start in range(0, n_features, width):
+        yield slice(start, min(start + width, n_features))

@@ -8,14 +8,16 @@ confounders ``design``, ``strata`` and, for people, `confounders.tsv` and `confo
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from .blocks import Changed, blocks
 from .errors import InputError
 from .files import digest, whole_file, whole_folder
 
@@ -35,7 +37,8 @@ class Features:
     Attributes
     ----------
     X
-        (n, p) float32, CSR or dense; memory-mapped when read from a store.
+        (n, p) float32, CSR or dense; memory-mapped when read from a store. Before it is written, also a source of
+        `blocks`.
     y
         (n,) int64 class codes, 0 .. len(classes) - 1.
     classes
@@ -65,7 +68,7 @@ class Features:
         read from a store.
     """
 
-    X: sp.csr_matrix | np.ndarray
+    X: Any
     y: np.ndarray
     classes: tuple[str, ...]
     names: tuple[str, ...]
@@ -136,16 +139,10 @@ def with_chords(features: Features, values: np.ndarray, names: Sequence[str]) ->
 
 
 def write_features(folder: str | Path, features: Features) -> None:
-    """Write a store; the folder appears whole or not at all, an existing one is replaced."""
+    """Write a store, its matrix block by block; the folder appears whole or not at all, an existing one is replaced."""
     folder, X = Path(folder), features.X
     with whole_folder(folder) as tmp:
-        if isinstance(X, np.ndarray):
-            np.save(tmp / "matrix.dense.npy", np.asarray(X, dtype=np.float32))
-        else:
-            index = np.int32 if X.nnz < 2**31 else np.int64  # one type for both, or scipy copies
-            np.save(tmp / "matrix.data.npy", X.data.astype(np.float32, copy=False))
-            np.save(tmp / "matrix.indices.npy", X.indices.astype(index, copy=False))
-            np.save(tmp / "matrix.indptr.npy", X.indptr.astype(index, copy=False))
+        _write_matrix(tmp, X)
         np.save(tmp / "labels.npy", features.y.astype(np.int64))
         np.save(tmp / "split.npy", features.split.astype(np.uint8))
         if features.groups is not None:
@@ -171,6 +168,39 @@ def write_features(folder: str | Path, features: Features) -> None:
         read = [about["shape"], about["classes"], len(features.chords)]
         about["digest"] = digest(json.dumps(read), sorted(tmp.glob("*.npy")))
         (tmp / "features.json").write_text(json.dumps(about, indent=0) + "\n")
+
+
+def _write_matrix(folder: Path, X) -> None:
+    if isinstance(X, np.ndarray) or (isinstance(X, Changed) and X.dense):
+        with _growing(folder / "matrix.dense.npy", np.float32, X.shape) as file:
+            for _, block in blocks(X):
+                file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+        return
+    index = np.int32 if X.nnz < 2**31 else np.int64  # one type for both, or scipy copies
+    ends, n_values = [np.zeros(1, dtype=index)], 0
+    with (
+        _growing(folder / "matrix.data.npy", np.float32, (X.nnz,)) as data,
+        _growing(folder / "matrix.indices.npy", index, (X.nnz,)) as indices,
+    ):
+        for _, block in blocks(X):
+            data.write(block.data.astype(np.float32, copy=False).data)
+            indices.write(block.indices.astype(index, copy=False).data)
+            ends.append(n_values + block.indptr[1:].astype(index))
+            n_values += block.nnz
+    np.save(folder / "matrix.indptr.npy", np.concatenate(ends))
+
+
+@contextmanager
+def _growing(path: Path, dtype, shape: tuple[int, ...]) -> Iterator[IO[bytes]]:
+    """Open a .npy file to which the values of an array are written one after the other."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        start = file.tell()
+        yield file
+        found, expected = file.tell() - start, int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if found != expected:
+        raise RuntimeError(f"{path}: {found} bytes of values were written, {expected} were announced")
 
 
 def open_features(folder: str | Path) -> Features:

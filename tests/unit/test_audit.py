@@ -207,3 +207,13 @@ def test_the_audit_is_put_beside_the_ranking_by_name():
 def test_the_threshold_is_the_one_that_is_stated():
     assert audit.LEAST_SHARE == 0.1
     assert "below 0.1" in result_tables._FEATURES["pca_50"]
+
+
+def test_of_many_samples_some_are_drawn_and_said(monkeypatch):
+    X, rows = sp.csr_matrix(np.ones((40, 5), dtype=np.float32)), np.arange(10, 40)
+    assert audit.drawn_rows(X, rows) == (rows, "")
+    monkeypatch.setattr(audit, "MOST_VALUES", 50)
+    drawn, said = audit.drawn_rows(X, rows)
+    assert len(drawn) == 10 and set(drawn) <= set(rows) and (np.diff(drawn) > 0).all()
+    assert said == "made on 10 of 30 samples, drawn at random: all hold 150 values"
+    np.testing.assert_array_equal(audit.drawn_rows(X.toarray(), rows)[0], drawn)

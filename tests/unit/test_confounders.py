@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmapper import runner, verdict
+from deepmapper._auc import auc, weighted_auc
 from deepmapper.confounders import (
     CELL_CYCLE,
     Design,
@@ -237,3 +238,12 @@ def test_a_label_that_depends_on_depth_alone_is_no_signal(quick):
     findings = runner.accumulate_passes(real, 5, 0.0)
     assert verdict.of_many(findings, held).signal is False
     assert verdict.of_many(findings, free).signal is True
+
+
+def test_the_area_of_rows_that_count_several_times():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        score, positive, rows = rng.integers(0, 9, 50) / 7, rng.random(50) < 0.3, rng.integers(0, 50, 50)
+        expected = auc(score[rows], positive[rows])
+        assert weighted_auc(score, positive)(np.bincount(rows, minlength=50)) == expected
+    assert np.isnan(weighted_auc(score, positive)(positive.astype(int)))

@@ -36,6 +36,7 @@ FEATURE_COLUMNS = [
     "direction[a]",
     "importance[b]",
     "direction[b]",
+    "is_denovo",
 ]
 PASS_COLUMNS = [
     *("seed", "control", "accepted", "reason", "accuracy", "balanced_accuracy", "majority_accuracy"),
@@ -74,6 +75,12 @@ def test_the_table_of_features_by_hand(accumulated):
     assert table["mean_rank"].tolist() == pytest.approx([4 / 3, 2, 8 / 3, 4])
     assert table["direction[a]"].tolist() == ["up"] * 4
     assert table["direction[b]"].tolist() == ["down"] * 4
+    assert table["is_denovo"].tolist() == [False] * 4
+
+
+def test_assembled_transcripts_are_told_by_their_tag(passes):
+    named = accumulate_passes(passes, 2, 0.5, ["DENOVO_g0", "g1_DENOVO_", "g2", "g3"])
+    assert tables.feature_table(named)["is_denovo"].tolist() == [True, False, False, False]
 
 
 def test_every_frequency_carries_its_wilson_interval_over_accepted_passes(accumulated):

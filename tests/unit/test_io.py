@@ -733,7 +733,7 @@ def test_highly_variable_subset_refused():
 # --- normalisation ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("method", "target"), [("log1p_cp10k", 1e4), ("log1p_cpm", 1e6)])
+@pytest.mark.parametrize(("method", "target"), [("log1p_median", None), ("log1p_cp10k", 1e4), ("log1p_cpm", 1e6)])
 def test_normalization_is_that_of_scanpy(method, target):
     import scanpy
 
@@ -747,6 +747,16 @@ def test_normalization_is_that_of_scanpy(method, target):
     scanpy.pp.normalize_total(adata, target_sum=target)
     scanpy.pp.log1p(adata)
     np.testing.assert_allclose(X.toarray(), adata.X.toarray(), rtol=1e-5, atol=0)
+
+
+def test_the_median_is_that_of_samples_with_counts():
+    counts = sparse.csr_matrix(np.array([[0, 0], [0, 0], [0, 0], [1, 3], [8, 0]], dtype=np.float32))
+    with pytest.warns(DeepMapperWarning, match="3 of 5 samples have no counts"):
+        X = io.normalize_matrix(counts, "log1p_median")
+    np.testing.assert_allclose(X.toarray()[3:], np.log1p([[1.5, 4.5], [6, 0]]), rtol=1e-6)
+    assert not X[:3].nnz
+    X = io.normalize_matrix(counts[3:], "log1p_median", typical=np.array([0]))
+    np.testing.assert_allclose(X.toarray(), np.log1p([[1, 3], [4, 0]]), rtol=1e-6)
 
 
 def test_normalization_adds_up_entries_that_occur_twice():

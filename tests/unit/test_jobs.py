@@ -111,3 +111,13 @@ def test_the_real_process_of_a_pass_has_its_threads_and_no_more(tmp_path, thread
     assert found["policy"] == "PASSIVE"
     working = [spent for spent in found["seconds"] if spent > 0.05 * sum(found["seconds"])]
     assert 1 <= len(working) <= 1 + (threads - 1) * len(found["pools"])
+
+
+def test_full_disk_is_one_message_though_the_log_has_no_room_either(rule, capsys):
+    rule.log = ["/dev/full"]
+    with pytest.raises(SystemExit) as left, job(rule):
+        print("epoch 1")
+    assert left.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Error in train_pass: the disk is full: no room left while running train_pass.")
+    assert "Traceback" not in said

@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
+from deepmapper import blocks, linear_baseline
 from deepmapper.errors import InputError
 from deepmapper.linear_baseline import fit, out_of_bag, top_genes
 from deepmapper.splits import draw_out_of_bag
@@ -114,3 +115,28 @@ def test_out_of_bag_leaves_whole_groups_out(planted):
     groups = np.arange(120) // 40
     found = out_of_bag(planted.sparse, planted.y, 0.25, range(12), groups)
     assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("kind", [sp.csr_matrix, np.asarray])
+def test_in_blocks_the_fit_is_the_one_in_memory(monkeypatch, n_classes, kind):
+    rng = np.random.default_rng(0)
+    dense = (rng.poisson(1, (120, 15)) * rng.random((120, 15))).astype(np.float32)
+    y = np.arange(120) % n_classes
+    dense[:, 0] += y
+    dense[:, 1] = 0  # constant
+    X, rows, names = kind(dense), np.arange(10, 110), list("abcdefghijklmno")
+    whole = linear_baseline.fit_rows(X, y, rows, names)
+    monkeypatch.setattr(linear_baseline, "IN_MEMORY", 10)
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 100)
+    said = []
+    parts = linear_baseline.fit_rows(X, y, rows, names, tell=said.append)
+    assert whole.solver == "L-BFGS on the matrix in memory."
+    assert parts.solver.startswith("L-BFGS in blocks") and "to the same tolerance" in parts.solver
+    assert said[0] == "logistic regression in blocks: step 1 of at most 100"
+    everything = np.arange(120)
+    np.testing.assert_allclose(parts.predict(X, everything), whole.predict(X, everything), atol=5e-3)
+    ours, theirs = dict(parts.ranking), dict(whole.ranking)
+    np.testing.assert_allclose([ours[name] for name in names], [theirs[name] for name in names], atol=5e-3)
+    short = linear_baseline.fit_rows(X, y, rows, names, max_iter=2)
+    assert "ended there, before the tolerance was met" in short.solver

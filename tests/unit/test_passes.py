@@ -398,3 +398,27 @@ def test_a_class_too_small_to_divide_is_refused_by_name(planted, quick, early_st
         InputError, match=rf"too few samples in class 'rare' \({needed - 1}\): expected at least {needed}"
     ):
         train_pass(planted.X, y, (*planted.classes, "rare"), config, 1)
+
+
+def test_a_pass_left_in_its_file_is_the_pass(tmp_path, trained):
+    result, path = trained, tmp_path / "pass.npz"
+    result.save(path)
+    left = passes.PassFile(path)
+    for name, value in vars(result).items():
+        if name == "weights":
+            assert list(left.weights) == list(value)
+            for key in value:
+                np.testing.assert_array_equal(left.weights[key], value[key])
+        elif isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(left, name), value)
+            assert getattr(left, name).dtype == value.dtype
+        else:
+            np.testing.assert_equal(getattr(left, name), value)
+    assert left.config == result.config
+    with pytest.raises(AttributeError, match="holds no shape"):
+        _ = left.shape
+    whole = path.read_bytes()
+    for broken in (whole[: len(whole) // 2], b"no archive"):
+        path.write_bytes(broken)
+        with pytest.raises(InputError, match="is not a whole pass"):
+            passes.PassFile(path)

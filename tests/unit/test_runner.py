@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from scipy.stats import rankdata
 
-from deepmapper import runner
-from deepmapper.config import AugmentConfig, DeepMapperConfig
+from deepmapper import accumulate, findings, passes, runner
+from deepmapper.config import AugmentConfig, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.passes import PassResult
 from deepmapper.runner import Findings, accumulate_passes, as_labels, as_matrix, run
@@ -368,3 +369,31 @@ def test_two_samples_a_class_train_and_attribute(planted, quick, kind):
     findings = run(planted.X[rows], planted.y[rows], quick(kind, epochs=3))
     assert np.isfinite(findings.median_importance).all()
     assert np.isfinite(findings.accuracies).all()
+
+
+@pytest.mark.parametrize("n_passes", [4, 5])
+def test_passes_left_in_their_files_give_the_same_findings_in_blocks(tmp_path, monkeypatch, n_passes):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 23)).astype(np.float32), np.arange(60) % 3
+    X[:, 0] += y
+    config = DeepMapperConfig(n_passes=1, epochs=1, top_k=4, backbone=BackboneSpec(kind="linear"))
+    made = [passes.train_pass(X, y, ("a", "b", "c"), config, seed) for seed in range(n_passes)]
+    for result in made:
+        result.save(tmp_path / f"{result.seed}.npz")
+    names = [f"g{i}" for i in range(23)]
+    whole = runner.accumulate_passes(made, 4, 0.0, names)
+    importances = [result.importance.tolist() for result in made]
+    assert whole.median_importance == accumulate.median_importance(importances)
+    assert whole.mean_rank == accumulate.mean_rank([accumulate.ranks_from_importances(one) for one in importances])
+    tops = [accumulate.top_k_set(one, 4) for one in importances]
+    assert whole.selection_frequency == accumulate.selection_frequency(tops, 23)
+    agreement = findings.agreement_table(made, 4)
+    expected = np.corrcoef(rankdata(importances, axis=1))[np.triu_indices(n_passes, 1)]
+    np.testing.assert_allclose(agreement["spearman"], expected, rtol=1e-12)
+    shared = [len(set(tops[a]) & set(tops[b])) / 4 for a, b in zip(*np.triu_indices(n_passes, 1), strict=True)]
+    np.testing.assert_allclose(agreement["top_k_overlap"], shared)
+    for module in (runner, findings):
+        monkeypatch.setattr(module, "_AT_ONCE", 40)
+    left = [passes.PassFile(tmp_path / f"{seed}.npz") for seed in range(n_passes)]
+    assert runner.accumulate_passes(left, 4, 0.0, names) == whole
+    pd.testing.assert_frame_equal(findings.agreement_table(left, 4), agreement)

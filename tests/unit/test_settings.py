@@ -146,8 +146,8 @@ BAD = {
     ),
     "not in the list": (
         "features: {normalization: log1p_cp10}",
-        '`features.normalization`: found "log1p_cp10" (text); expected one of none, log1p_cp10k, log1p_cpm, log1p_tpm; '
-        "did you mean `log1p_cp10k`?",
+        '`features.normalization`: found "log1p_cp10" (text); expected one of none, log1p_median, log1p_cp10k, '
+        "log1p_cpm, log1p_tpm; did you mean `log1p_cp10k`?",
     ),
     "quoted true": (
         "training: {early_stop: 'no'}",
@@ -415,7 +415,7 @@ def test_defaults_are_filled():
         "duplicate_names": "refuse",
     }
     assert settings["labels"] == {"column": "state", "table": "", "exclude": [], "missing": "refuse", "group": ""}
-    assert settings["features"] == {"level": "transcript", "normalization": "log1p_cp10k"}
+    assert settings["features"] == {"level": "transcript", "normalization": "log1p_median"}
     assert settings["split"] == {"scheme": "auto", "test_size": 0.25, "seed": 0}
     assert settings["passes"] == {
         "n_passes": 30,

@@ -127,7 +127,7 @@ def test_a_failure_in_the_middle_leaves_the_old_store_whole(features, tmp_path, 
         save(path, values)
 
     monkeypatch.setattr(store.np, "save", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="the disk is full"):
         write_features(tmp_path / "features", replace(features, y=features.y * 0))
     monkeypatch.undo()
     np.testing.assert_array_equal(open_features(tmp_path / "features").y, features.y)

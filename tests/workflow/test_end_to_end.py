@@ -86,6 +86,7 @@ RULES = {
     "write_tables": [f"/{model}" for model in MODELS],
     "write_shared_tables": [""],
     "write_summary": [""],
+    "record_run": [""],
 }
 PAGES = ("features", "passes", "audit")  # tables of a model as pages
 SHARED_PAGES = ("models", "chords")
@@ -98,6 +99,7 @@ def read(path) -> pd.DataFrame:
 
 def test_all_promised_files_and_no_others(finished):
     expected = {"expression.h5ad", "findings/models.tsv", "findings/models.svg", "findings/summary.html"}
+    expected |= {"run.json"}
     expected |= {f"findings/linear_baseline/{name}" for name in ("metrics.json", "features.tsv")}
     expected |= {f"findings/linear_baseline/{name}.tsv" for name in ("per_class", "confusion", "calibration")}
     for model in MODELS:
@@ -309,5 +311,5 @@ def test_named_targets_stop_where_they_say(work_directory):
     assert everything == {
         **findings,
         **dict.fromkeys(("plot_findings", "audit_findings", "write_tables"), 2),
-        **dict.fromkeys(("plot_models", "plot_chords", "write_shared_tables", "write_summary"), 1),
+        **dict.fromkeys(("plot_models", "plot_chords", "write_shared_tables", "write_summary", "record_run"), 1),
     }

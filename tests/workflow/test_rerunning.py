@@ -6,7 +6,8 @@ pytestmark = pytest.mark.workflow
 
 TRAIN_ALL = {"train_pass": 6, "train_permuted_pass": 3}
 TRAIN_ONE = {"train_pass": 2, "train_permuted_pass": 1}
-TELL = dict.fromkeys(("compare_models", "plot_models", "write_shared_tables", "write_summary"), 1)
+RECORD = {"record_run": 1}
+TELL = dict.fromkeys(("compare_models", "plot_models", "record_run", "write_shared_tables", "write_summary"), 1)
 PREPARE = {"prepare_features": 1, "audit_filtering": 1}
 CHORDS = dict.fromkeys(("screen_chords", "prove_chords", "plot_chords"), 1)
 BASELINE = {"fit_linear_baseline": 1}
@@ -71,7 +72,7 @@ CASES = {
     "2 more passes": (lambda d: changed(d, "passes", n_passes=4), {"train_pass": 6, **judge(3)}),
     "1 more control pass": (lambda d: changed(d, "passes", n_permuted=2), {"train_permuted_pass": 3, **tell(3)}),
     "top_k": (lambda d: changed(d, "passes", top_k=5), {**tell(3), "judge_convergence": 3, "select_stable": 3}),
-    "features in figures": (lambda d: changed(d, "findings", top=10), {"plot_findings": 3}),
+    "features in figures": (lambda d: changed(d, "findings", top=10), {"plot_findings": 3, **RECORD}),
     "learning rate of one model": (lambda d: changed(d, "models", mlp={"lr": 0.02}), {**TRAIN_ONE, **judge(1)}),
     "a model more": (
         lambda d: changed(d, "models", wide={"kind": "mlp", "extra": {"hidden": 32}}),

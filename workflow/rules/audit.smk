@@ -16,11 +16,11 @@ rule audit_filtering:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(60),
     params:
         estimated=STARTS_FROM_READS,
-        source=source_hash("audit"),
+        source=source_hash("audit", "matrix_files"),
     message:
         "Choosing features as filters would"
     script:

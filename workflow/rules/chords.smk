@@ -52,7 +52,7 @@ rule prove_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(60),
     params:
         resamples=SETTINGS["findings"]["bootstrap"],
@@ -79,7 +79,7 @@ rule append_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(30),
     params:
         source=source_hash("chord_findings"),
@@ -87,13 +87,3 @@ rule append_chords:
         "Putting the values of the chords beside the features"
     script:
         "../../scripts/append_chords.py"
-
-
-READING_CHORDS = [name for name in MODELS if SETTINGS["models"][name]["chord_pixels"]]
-
-
-def features_of(wildcards):
-    """What the passes of a model read: the features, with the chords where the model asks for them."""
-    if wildcards.model in READING_CHORDS:
-        return rules.append_chords.output[0]
-    return rules.prepare_features.output[0]

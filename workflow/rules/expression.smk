@@ -21,7 +21,7 @@ rule prepare_features:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(30),
     params:
         label_column=SETTINGS["labels"]["column"],
@@ -33,7 +33,7 @@ rule prepare_features:
         test_size=SETTINGS["split"]["test_size"],
         split_seed=SETTINGS["split"]["seed"],
         confounders=SETTINGS["confounders"],
-        source=source_hash("prepare"),
+        source=source_hash("prepare", "matrix_files"),
     message:
         "Normalising, coding labels and setting the test split aside"
     script:

@@ -16,7 +16,7 @@ rule judge_convergence:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
+        mem_mb=grow(1000, per_mb=4),
         runtime=grow(30),
     params:
         top_k=SETTINGS["passes"]["top_k"],
@@ -50,7 +50,7 @@ rule calibrate_features:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=4),
         runtime=grow(60),
     params:
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
@@ -80,7 +80,7 @@ rule select_stable:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
+        mem_mb=grow(1000, per_mb=4),
         runtime=grow(30),
     params:
         top_k=SETTINGS["passes"]["top_k"],
@@ -131,7 +131,7 @@ rule accumulate_passes:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=4),
         runtime=grow(60),
     params:
         top_k=SETTINGS["passes"]["top_k"],
@@ -159,7 +159,7 @@ rule audit_findings:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(10),
     params:
         top=SETTINGS["passes"]["top_k"],
@@ -213,7 +213,7 @@ rule fit_panel:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(30),
     params:
         resamples=SETTINGS["findings"]["bootstrap"],
@@ -244,7 +244,7 @@ rule evaluate_ensemble:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(2000, per_mb=25),
         runtime=grow(60),
     params:
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
@@ -275,7 +275,7 @@ rule fit_linear_baseline:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(60),
     params:
         C=SETTINGS["baseline"]["C"],
@@ -344,13 +344,13 @@ rule annotate_expression:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=25),
         runtime=grow(60),
     params:
         settings=lambda wildcards: deepmapper_settings.model_settings(
             SETTINGS, wildcards.model
         ),
-        source=source_hash("findings"),
+        source=source_hash("findings", "matrix_files"),
     message:
         "Writing the findings of {wildcards.model} into the matrix"
     script:

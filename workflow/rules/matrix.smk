@@ -1,6 +1,7 @@
 # A matrix that exists.
 
 TABLES = []
+PROGRAMS = {}
 DATA = SETTINGS["matrix"]["path"] or ", ".join(
     population["path"] for population in SETTINGS["matrix"]["populations"]
 )
@@ -23,11 +24,11 @@ rule import_matrix:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(4000),
+        mem_mb=grow(1000, per_mb=20),
         runtime=grow(30),
     params:
         matrix=SETTINGS["matrix"],
-        source=source_hash("io"),
+        source=source_hash("matrix_files"),
     message:
         "Reading the matrix"
     script:

@@ -4,55 +4,6 @@
 # are more files; those that exist stay. Where their number grows by itself, the agreement of those that are finished decides
 # how many there are, for every model alone.
 
-import json
-import math
-
-from deepmapper import batching, growth
-
-PASS_FOLDERS = {
-    "train_pass": "",
-    "train_permuted_pass": "permuted/",
-    "train_shadow_pass": "shadow/",
-    "train_half_pass": "half/",
-}
-# The same however many seeds a job trains, so that another number of them makes nothing again.
-PASS_PARAMS = {
-    "train_pass": {"kind": "plain", "source": source_hash("passes", "settings")},
-    "train_permuted_pass": {
-        "kind": "permuted",
-        "source": source_hash("controls", "settings"),
-    },
-    "train_shadow_pass": {
-        "kind": "shadow",
-        "source": source_hash("shadows", "settings"),
-    },
-    "train_half_pass": {
-        "kind": "half",
-        "source": source_hash("stability", "settings"),
-    },
-}
-
-
-def settings_of(wildcards):
-    """All that determines a pass of a model, its seed and its features apart."""
-    return deepmapper_settings.model_settings(SETTINGS, wildcards.model)
-
-
-def pass_resources(rule_name, n_seeds=1):
-    """What a job of so many passes asks for. Results do not depend on any of it."""
-    asked = SETTINGS["resources"]
-    # twice the features
-    size = 2 if rule_name == "train_shadow_pass" else 1
-    return {
-        "mem_mb": grow(size * asked["pass_mem_mb"]),
-        "runtime": grow(size * n_seeds * asked["pass_runtime"]),
-        # whole numbers: Snakemake rounds
-        "checkpoint_seconds": math.ceil(60 * asked["checkpoint_minutes"]),
-        "passes_per_gpu": asked["passes_per_gpu"],
-        "scratch": f"{RESULTS}/scratch/passes",
-        **({"gpu": asked["gpu"]} if asked["gpu"] else {}),
-    }
-
 
 rule train_pass:
     input:
@@ -149,51 +100,6 @@ rule train_half_pass:
         "../../scripts/train_pass.py"
 
 
-if SEEDS is None:
-    PASS_STAGES = batching.stages(
-        _PASSES["seed"], *(_PASSES["auto"][key] for key in ("start", "step", "cap"))
-    )
-else:
-    PASS_STAGES = [SEEDS]
-
-
-def alone():
-    """Whether the command line wants passes trained alone: it names one or its rule, or trains all again.
-
-    A job of several seeds keeps what is there already, so it is none for those that are to be trained again.
-    """
-    asked = workflow.dag_settings
-    named = {*asked.targets, *asked.forcerun, *asked.until, *asked.omit_from}
-    # their names as they are in this workflow, which may be a module of another
-    training = [getattr(rules, name).rule.name for name in PASS_FOLDERS]
-    return asked.forceall or batching.names_a_pass(named, f"{RESULTS}/passes", training)
-
-
-def features_of_several(wildcards):
-    """What passes of a model read; a file that does not exist where passes are to be trained alone.
-
-    What the command line says is not known before the rules are used, and a rule without its input is passed over.
-    """
-    if is_main_process() and alone():
-        return f"{RESULTS}/features/passes are trained alone"
-    return features_of(wildcards)
-
-
-def batches_of_seeds():
-    """Rule and seeds of every job that trains several seeds."""
-    stages = {
-        "train_pass": PASS_STAGES,
-        "train_permuted_pass": [CONTROL_SEEDS],
-        "train_shadow_pass": [SHADOW_SEEDS],
-        "train_half_pass": [HALF_SEEDS],
-    }
-    for rule_name in PASS_FOLDERS:
-        for seeds in batching.batches(
-            stages[rule_name], SETTINGS["resources"]["seeds_per_job"]
-        ):
-            yield rule_name, seeds
-
-
 # One job for several seeds, by the script of the single one. Passes that are there stay (`update`), as far as they still
 # hold; those that a failed job had finished are found among the scratch files.
 for _single, _seeds in batches_of_seeds():
@@ -234,26 +140,6 @@ for _single, _seeds in batches_of_seeds():
     ).rule.run_func_src
 
 
-def seeds_of(model):
-    """The seeds of a model's passes; growing, as far as finished passes tell."""
-    if SEEDS is not None:
-        return SEEDS
-
-    def judged_at(n_passes):
-        file = checkpoints.judge_growth.get(model=model, n_passes=n_passes).output[0]
-        return json.loads(Path(file).read_text())
-
-    n_passes = growth.grown(judged_at, **_PASSES["auto"])
-    return list(range(_PASSES["seed"], _PASSES["seed"] + n_passes))
-
-
-def passes_of(wildcards):
-    """All passes of a model."""
-    return expand(
-        rules.train_pass.output, model=wildcards.model, seed=seeds_of(wildcards.model)
-    )
-
-
 if SEEDS is None:
 
     # What is judged does not hang on the level or the cap: another one asks the same files.
@@ -274,7 +160,7 @@ if SEEDS is None:
             "../../envs/python.yaml"
         threads: 1
         resources:
-            mem_mb=grow(2000),
+            mem_mb=grow(1000, per_mb=4),
             runtime=grow(30),
         params:
             top_k=_PASSES["top_k"],

@@ -147,7 +147,7 @@ rule trim_reads:
         "../../envs/alignment.yaml"
     threads: SETTINGS["resources"]["alignment_threads"]
     resources:
-        mem_mb=grow(2000),
+        mem_mb=grow(3000),
         runtime=grow(120),
     params:
         sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),

@@ -233,3 +233,44 @@ rule write_summary:
         "Writing the summary"
     script:
         "../../scripts/write_summary.py"
+
+
+# Nothing depends on it. `resources` change no result, so another one does not make this again.
+rule record_run:
+    input:
+        expand(rules.judge_convergence.output.about, model=MODELS),
+    output:
+        f"{RESULTS}/run.json",
+    log:
+        f"{RESULTS}/logs/record_run.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/record_run.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(30),
+    params:
+        # one by one, so that Snakemake names those that changed, not all
+        **{
+            name: value
+            for name, value in SETTINGS.items()
+            if name not in ("resources", "results")
+        },
+        seeds={
+            "permuted": CONTROL_SEEDS,
+            "shadow": SHADOW_SEEDS,
+            "half": HALF_SEEDS,
+        },
+        files=deepmapper_settings.named_files(SETTINGS),
+        programs=sorted({name for names in PROGRAMS.values() for name in names}),
+        deployment=sorted(
+            method.name.lower()
+            for method in workflow.deployment_settings.deployment_method
+        ),
+        source=source_hash("run_record"),
+    message:
+        "Recording how the results were made"
+    script:
+        "../../scripts/record_run.py"

@@ -1,0 +1,195 @@
+"""Matrices that are read and written a block of rows at a time give what they give when they are read whole."""
+
+from pathlib import Path
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from deepmapper import blocks, io
+from deepmapper.errors import InputError
+from deepmapper.matrix_files import import_matrix, open_expression, write_expression
+from deepmapper.prepare import prepare_features
+from deepmapper.store import open_features, write_features
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of a few rows, so that small matrices have many."""
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 64)
+
+
+@pytest.fixture
+def adata():
+    """70 samples × 40 features of counts, four in five of them zero."""
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(5, (70, 40)) * (rng.random((70, 40)) < 0.2)
+    counts[:, 0] += 1
+    counts[33] *= 9
+    obs = pd.DataFrame({"type": np.array(["a", "b", "c"])[np.arange(70) % 3]}, index=[f"cell{i}" for i in range(70)])
+    made = anndata.AnnData(
+        sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(40)])
+    )
+    made.layers["tpm"] = sp.csr_matrix(counts * 2.5, dtype=np.float32)
+    return made
+
+
+def dense(adata):
+    adata.X = adata.X.toarray().astype(np.float64)
+    return adata
+
+
+def by_columns(adata):
+    adata.X = adata.X.tocsc()
+    return adata
+
+
+def with_stored_zeros(adata):
+    X = adata.X.copy()
+    X.data[::7] = 0
+    adata.X = X
+    return adata
+
+
+@pytest.mark.parametrize("kind", [lambda adata: adata, dense, by_columns, with_stored_zeros])
+def test_an_h5ad_is_imported_as_it_is_read_whole(tmp_path, adata, kind):
+    kind(adata).write_h5ad(tmp_path / "in.h5ad")
+    said = []
+    import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad", tell=said.append)
+    whole, made = io.read_matrix(tmp_path / "in.h5ad"), anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert isinstance(made.X, sp.csr_matrix) and made.X.dtype == np.float32
+    for ours, expected in ((made.X, whole.X), (made.layers["tpm"], whole.layers["tpm"])):
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(ours, part), getattr(expected, part))
+    pd.testing.assert_frame_equal(made.obs, whole.obs)
+    pd.testing.assert_frame_equal(made.var, whole.var)
+    assert said[-1] == f"70 samples × 40 features, {whole.X.nnz} values that are not zero"
+    if kind is not by_columns:
+        assert sum("samples read" in line for line in said) >= 10
+
+
+def test_layers_labels_and_doubled_names(tmp_path, adata):
+    adata.layers["raw_counts"] = adata.X * 2
+    adata.var_names = ["g0", *adata.var_names[1:-1], "g0"]
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    table = pd.DataFrame({"name": adata.obs_names[::-1], "dose": np.arange(70)})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    options = {"layer": "raw_counts", "labels_table": tmp_path / "labels.csv", "duplicate_names": "make_unique"}
+    with pytest.warns(UserWarning, match="made unique"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad", **options)
+    made = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert made.obs["dose"].tolist() == list(range(69, -1, -1))
+    assert (adata.layers["raw_counts"] != made.X).nnz == 0 and made.var_names[-1] == "g0-1"
+    with pytest.raises(InputError, match="has no matrix 'raw_count'"):
+        import_matrix(tmp_path / "x.h5ad", tmp_path / "in.h5ad", layer="raw_count")
+
+
+def test_what_is_not_finite_is_refused_and_leaves_no_file(tmp_path, adata):
+    adata.X[40, 0], adata.X[60, 0] = np.nan, np.inf
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    with pytest.raises(InputError, match="2 values are NaN or infinite; the first is nan in sample 'cell40', feature"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.h5ad"]
+
+
+def test_a_damaged_matrix_is_refused(tmp_path, adata):
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    with h5py.File(tmp_path / "in.h5ad", "r+") as file:
+        file["X/indices"][5] = 99
+    with pytest.raises(InputError, match="the sparse matrix is damaged"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad")
+    with h5py.File(tmp_path / "in.h5ad", "r+") as file:
+        file["X/indptr"][5] = 9999
+    with pytest.raises(InputError, match="the sparse matrix is damaged"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad")
+
+
+@pytest.mark.parametrize("kind", [lambda adata: adata, dense])
+@pytest.mark.parametrize("normalization", ["none", "log1p_cp10k", "log1p_tpm"])
+def test_a_store_made_from_the_file_is_the_one_made_in_memory(tmp_path, adata, kind, normalization):
+    kind(adata)
+    if kind is dense:
+        adata.X += 1  # most values are not zero: the store is dense, too
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    import_matrix(tmp_path / "expression.h5ad", tmp_path / "in.h5ad")
+    asked = {"depth": True, "detected": True, "cell_cycle": True}
+    genes = {"s_genes": ["g1", "g2", "g3"], "g2m_genes": ["g4", "g5"]}
+    options = {"label_column": "type", "exclude": ["b"], "normalization": normalization, "confounders": asked | genes}
+    whole = prepare_features(anndata.read_h5ad(tmp_path / "expression.h5ad"), **options)
+    part = prepare_features(open_expression(tmp_path / "expression.h5ad"), **options)
+    assert not isinstance(part.X, np.ndarray | sp.spmatrix)
+    for name, features in (("whole", whole), ("part", part)):
+        write_features(tmp_path / name, features)
+    files = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert files == sorted(path.name for path in (tmp_path / "part").iterdir())
+    for name in files:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "part" / name).read_bytes(), name
+    # and as numpy itself would have written it
+    X = open_features(tmp_path / "part").X
+    arrays = {"dense": X} if isinstance(X, np.ndarray) else {"data": X.data, "indices": X.indices, "indptr": X.indptr}
+    for name, array in arrays.items():
+        np.save(tmp_path / "one.npy", array)
+        assert (tmp_path / "one.npy").read_bytes() == (tmp_path / "part" / f"matrix.{name}.npy").read_bytes()
+
+
+def test_counts_that_are_none_are_told_from_the_file(tmp_path, adata):
+    adata.X[50, 0] = -2
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    import_matrix(tmp_path / "expression.h5ad", tmp_path / "in.h5ad")
+    for source in (anndata.read_h5ad(tmp_path / "expression.h5ad"), open_expression(tmp_path / "expression.h5ad")):
+        with pytest.raises(InputError, match="1 values are negative; the first is -2 in sample 'cell50', column 0"):
+            prepare_features(source, label_column="type")
+
+
+def test_pages_of_a_mapped_matrix_are_given_back(tmp_path):
+    X = np.ones((20000, 1000), dtype=np.float32)  # 80 MB
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert blocks.Reader(sp.csr_matrix(X[:4]))(np.array([3, 1])).sum() == 2000  # nothing to give back
+
+    def resident():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssFile"))
+
+    before, read = resident(), blocks.Reader(mapped)
+    for rows in np.arange(20000).reshape(-1, 100):
+        assert read(rows).sum() == 100_000
+    assert resident() - before < 45
+    float(mapped.sum())
+    assert resident() - before > 70
+    blocks.release(mapped)
+    assert resident() - before < 10
+
+
+def test_rows_in_blocks(tmp_path, adata):
+    write_features(tmp_path / "store", prepare_features(adata, label_column="type"))
+    mapped, rows = open_features(tmp_path / "store").X, np.arange(3, 70, 4)
+    for X in (mapped, mapped.toarray()):
+        for chosen in (None, rows):
+            places, parts = zip(*blocks.blocks(X, chosen), strict=True)
+            assert len(parts) > 1 and places[0].start == 0
+            assert all(a.stop == b.start for a, b in zip(places, places[1:], strict=False))
+            parts = [part.toarray() if sp.issparse(part) else part for part in parts]
+            np.testing.assert_array_equal(
+                np.concatenate(parts), mapped.toarray()[slice(None) if chosen is None else rows]
+            )
+
+
+def test_some_samples_are_written_with_what_was_found(tmp_path, adata):
+    adata.uns["quantification"] = {"salmon": "1.10"}
+    adata.write_h5ad(tmp_path / "expression.h5ad")
+    expression, rows = open_expression(tmp_path / "expression.h5ad"), np.arange(5, 60, 3)
+    tables = anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns))[rows].copy()
+    tables.obsm["X_deepmapper"] = np.ones((len(rows), 2))
+    sources = {"X": expression.X, "layers/tpm": expression.layers["tpm"]}
+    chosen = {name: blocks.Changed(source, rows, lambda block, _: block) for name, source in sources.items()}
+    n_values = write_expression(tmp_path / "out.h5ad", tables, chosen)
+    made = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert n_values == made.X.nnz == adata.X[rows].nnz
+    for ours, theirs in ((made.X, adata.X[rows]), (made.layers["tpm"], adata.layers["tpm"][rows])):
+        assert (ours != theirs).nnz == 0
+    assert made.obs_names.tolist() == adata.obs_names[rows].tolist() and made.uns["quantification"]["salmon"] == "1.10"
+    assert made.obsm["X_deepmapper"].shape == (len(rows), 2)

@@ -1,0 +1,75 @@
+"""How a run was made is written beside its results; what no finding needs can go, and nothing runs again for it."""
+
+import fcntl
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+CLEAN = Path(__file__).resolve().parents[2] / "scripts/clean.sh"
+
+
+def clean(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["bash", CLEAN, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_record_of_a_run(finished):
+    record = json.loads((finished.results / "run.json").read_text())
+    assert record["seeds"] == {
+        "passes": {"cnn_small": [0, 1], "mlp": [0, 1], "linear": [0, 1]},
+        "permuted": [0],
+        "shadow": [],
+        "half": [],
+    }
+    assert record["settings"]["training"]["weight_decay"] == 0.01  # a default, filled in
+    assert record["settings"]["labels"]["column"] == "state"
+    assert record["files"]["matrix.path"]["bytes"] == (finished.folder / "matrix.h5ad").stat().st_size
+    assert record["snakemake"] and record["libraries"]["torch"]
+    assert record["deepmapper"]["git"] is None  # a copy, no checkout
+
+
+def test_intermediate_files_go_and_nothing_runs_again(finished, tmp_path):
+    directory = finished.branch(tmp_path / "work")
+    half = directory.results / "passes/linear/.7.elsewhere-1.part.npz"
+    half.touch()
+    listed = clean(directory.folder, "--dry-run")
+    assert listed.returncode == 0
+    assert "results/features" in listed.stdout and half.name in listed.stdout
+    assert half.exists()
+    assert clean(directory.folder).returncode == 0
+    assert not half.exists()
+    assert not (directory.results / "features").exists()
+    assert (directory.results / "passes/linear/0.npz").exists()
+    assert directory.would_run() == {}
+    # what is needed again is made again
+    directory.configure(passes={**directory.settings["passes"], "n_permuted": 2})
+    jobs = directory.would_run("results/passes/linear/permuted/1.npz")
+    assert jobs == {"prepare_features": 1, "train_permuted_pass": 1}
+
+
+def test_passes_go_when_asked(finished, tmp_path):
+    directory = finished.branch(tmp_path / "work")
+    assert clean(directory.folder, "--passes").returncode == 0
+    assert not (directory.results / "passes").exists()
+    assert (directory.results / "findings/linear/features.tsv").exists()
+    assert directory.would_run() == {}
+
+
+def test_a_living_run_and_other_folders_are_left_alone(tmp_path):
+    refused = clean(tmp_path)
+    assert refused.returncode == 2
+    assert "is no folder of results" in refused.stderr
+    for name in ("results/logs", "results/benchmarks", "results/features", ".snakemake"):
+        (tmp_path / name).mkdir(parents=True)
+    with (tmp_path / ".snakemake/running").open("a") as running:
+        fcntl.flock(running, fcntl.LOCK_SH)
+        refused = clean(tmp_path)
+    assert refused.returncode == 2
+    assert "a run is going on" in refused.stderr
+    assert (tmp_path / "results/features").exists()
+    assert clean(tmp_path).returncode == 0
+    assert not (tmp_path / "results/features").exists()
+    assert "nothing to delete" in clean(tmp_path).stdout
