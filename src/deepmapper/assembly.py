@@ -25,7 +25,7 @@ from typing import IO
 
 from .errors import InputError, ToolFailed
 from .fasta import read_fasta, write_fasta
-from .files import whole_folder
+from .files import for_want_of_room, whole_folder
 from .reads import gzip_writer, read_fastq
 from .tools import Argument, run_tool
 
@@ -234,8 +234,9 @@ def _trinity(reads: dict[str, Path], work: Path, settings: _Settings, log: IO[st
     folder = work / "trinity"
     try:
         _run_trinity(command, reads, folder, settings, log)
-    except ToolFailed:
-        if _nothing_to_assemble(folder):
+    except ToolFailed as error:
+        # a full disk may leave the same traces as reads of which nothing can be made
+        if not for_want_of_room(error, [folder]) and _nothing_to_assemble(folder):
             return []
         raise
     listed = folder / "recursive_trinity.cmds"

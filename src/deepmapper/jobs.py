@@ -52,9 +52,12 @@ def _log(snakemake) -> Iterator[TextIO]:
 
 def _said_of(error: BaseException, snakemake) -> str:
     """One clear message where the cause is known, else the whole traceback."""
+    places = [Path(snakemake.log[0]).parent, Path(tempfile.gettempdir())]
+    if not isinstance(error, DiskFull) and for_want_of_room(error, places):
+        # what was half-written is deleted by now, and its room free again
+        said = full_message(f"running {snakemake.rule}, whose temporary files are deleted now", places)
+        cause = f"\n{error}" if isinstance(error, ToolFailed) else ""
+        return f"Error in {snakemake.rule}: {said}{cause}"
     if isinstance(error, (InputError, BackboneUnavailable, BioToolUnavailable, ToolFailed, DiskFull)):
         return f"Error in {snakemake.rule}: {error}"
-    places = [Path(snakemake.log[0]).parent, Path(tempfile.gettempdir())]
-    if for_want_of_room(error, places):
-        return f"Error in {snakemake.rule}: {full_message(f'running {snakemake.rule}', places)}"
     return "".join(traceback.format_exception(error)).rstrip("\n")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.errors import DeepMapperWarning, InputError, ToolFailed
 from deepmapper.jobs import job
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -119,5 +119,15 @@ def test_full_disk_is_one_message_though_the_log_has_no_room_either(rule, capsys
         print("epoch 1")
     assert left.value.code == 1
     said = capsys.readouterr().err
-    assert said.startswith("Error in train_pass: the disk is full: no room left while running train_pass.")
+    assert said.startswith("Error in train_pass: the disk is full: no room left while running train_pass, ")
     assert "Traceback" not in said
+
+
+def test_program_that_found_no_room_is_said_to_have_found_none(rule, capsys):
+    with pytest.raises(SystemExit), job(rule):
+        raise ToolFailed(
+            "Trinity failed (exit status 1).\n  Its last lines:\n    cat: write error: No space left on device"
+        )
+    said = capsys.readouterr().err
+    assert said.startswith("Error in train_pass: the disk is full: no room left while running train_pass, ")
+    assert "\nTrinity failed (exit status 1).\n" in said
