@@ -1,6 +1,6 @@
 """What a pass costs against the number of cells and of features, at a fixed number of epochs.
 
-    python benchmarks/scaling.py                       # the table, and benchmarks/scaling.svg
+    python benchmarks/scaling.py                       # the table, and docs/scaling.svg
     python benchmarks/scaling.py --store results/features --epochs 1       # one pass on a store that exists
 
 Studies are those of `synthetic.py`, a twentieth of the values not zero; `--cells` go with the middle number of features
@@ -29,7 +29,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--store", type=Path, help="a feature store to train one pass on")
     parser.add_argument("--folder", type=Path, help="where there is room; the system's folder for temporary files")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".svg"))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/scaling.svg")
     options = parser.parse_args()
     print("    cells  features   CPU s   of it training   clock s   anonymous MB   mapped MB   accuracy   markers")
     if options.store:
@@ -53,8 +53,9 @@ def main():
     }
     for name, points in series.items():
         if len(points) > 1:
-            over, last = exponents(points)
-            print(f"exponent in {name}: {over:.2f} over all, {last:.2f} between the two largest")
+            for key, what in (("cpu", "whole pass"), ("training", "training")):
+                over, last = exponents(points, key)
+                print(f"exponent in {name}, {what}: {over:.2f} over all, {last:.2f} between the two largest")
     draw(series, middle, options)
 
 
@@ -80,10 +81,10 @@ def measured(store, epochs):
     return json.loads(child("--pass", store, epochs).splitlines()[-1])
 
 
-def exponents(points):
+def exponents(points, key):
     import numpy as np
 
-    x, y = np.log([size for size, _ in points]), np.log([one["cpu"] for _, one in points])
+    x, y = np.log([size for size, _ in points]), np.log([one[key] for _, one in points])
     return np.polyfit(x, y, 1)[0], (y[-1] - y[-2]) / (x[-1] - x[-2])
 
 

@@ -108,7 +108,7 @@ def prove_chords(
         )
     extra = np.zeros((len(y), 0)) if confounders is None else np.asarray(confounders)
     groups = None if groups is None else np.asarray(groups)
-    drawn = list(resamples(len(test), None if groups is None else groups[test], draws, [seed, _BOOTSTRAP]))
+    of_test = None if groups is None else groups[test]
     folds = assign_folds(y[development], None if groups is None else groups[development], seed + _FOLDS)
     proofs = []
     for chord in chords:
@@ -120,6 +120,7 @@ def prove_chords(
         full = fit(np.hstack([members, products]))
         best = _best_single(members[development], y[development], len(chord.features), focus)
         single = fit(np.hstack([members[:, [best]], extra]))
+        drawn = resamples(len(test), of_test, draws, [seed, _BOOTSTRAP])  # the same for all, held one at a time
         proofs.append(_judged(chord, y[test], full, additive, single, chord.features[best], classes, drawn))
     return tuple(proofs)
 

@@ -14,6 +14,7 @@ from .errors import DeepMapperWarning, InputError
 from .passes import PassFile, PassResult, image_maker, restore_model, softmax, train_pass
 from .splits import set_test_aside
 
+_AT_ONCE = 2**29  # numbers of embeddings held together, 2 GB; more are computed twice, in blocks of samples
 _BOOTSTRAP = 101  # second word of the seed of the resamples, apart from those of other draws
 
 
@@ -249,7 +250,8 @@ def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray
     """One embedding from all passes: the principal axes of their averaged kernel.
 
     Every pass's embedding is centred and scaled to unit total variance, so that each counts the same; the principal
-    components of all of them side by side are those of the average of their linear kernels.
+    components of all of them side by side are those of the average of their linear kernels. Where they would take more
+    than 2 GB, their covariance is added up over blocks of samples, which are then embedded once more to be projected.
 
     Returns
     -------
@@ -260,6 +262,9 @@ def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray
 
     if not results:
         return np.zeros((len(rows), 0), dtype=np.float32)
+    width = sum(embed(result, X, rows[:1]).shape[1] for result in results)
+    if len(rows) * width > _AT_ONCE:
+        return _embed_in_blocks(results, X, rows, n_components, max(1, _AT_ONCE // 8 // width))
     parts = []
     for result in results:
         part = embed(result, X, rows).astype(np.float64)
@@ -271,6 +276,34 @@ def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray
     return PCA(
         n_components, svd_solver="covariance_eigh" if stacked.shape[1] <= 4096 else "randomized", random_state=0
     ).fit_transform(stacked)
+
+
+def _embed_in_blocks(results, X, rows: np.ndarray, n_components: int, size: int) -> np.ndarray:
+    """As `embed_ensemble`, `size` samples at a time, twice."""
+    from scipy.linalg import eigh
+
+    def stacked(start: int) -> list[np.ndarray]:
+        return [embed(result, X, rows[start : start + size]).astype(np.float64) for result in results]
+
+    total, products = np.zeros(()), np.zeros(())
+    for start in range(0, len(rows), size):
+        parts = stacked(start)
+        values = np.hstack(parts)
+        total, products = total + values.sum(0), products + values.T @ values
+    mean = total / len(rows)
+    covariance = products / len(rows) - np.outer(mean, mean)
+    variance = np.diagonal(covariance).clip(0)
+    ends = np.cumsum([0, *(part.shape[1] for part in parts)])
+    spread = [np.sqrt(variance[a:b].sum()) or 1.0 for a, b in zip(ends, ends[1:], strict=False)]
+    scale = np.repeat(spread, np.diff(ends))
+    covariance /= np.outer(scale, scale)
+    n_components, d = min(n_components, len(rows), len(scale)), len(scale)
+    axes = eigh(covariance, subset_by_index=[d - n_components, d - 1])[1][:, ::-1]
+    axes *= np.sign(axes[np.abs(axes).argmax(0), np.arange(n_components)])  # as scikit-learn turns them
+    found = np.empty((len(rows), n_components), dtype=np.float32)
+    for start in range(0, len(rows), size):
+        found[start : start + size] = (np.hstack(stacked(start)) - mean) / scale @ axes
+    return found
 
 
 def map_embedding(embedding: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:

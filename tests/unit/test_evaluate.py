@@ -471,3 +471,13 @@ def test_groups_that_are_right_together_count_as_one():
     assert effective_share(apart, groups) == 1
     assert effective_share(np.ones(200, dtype=bool), groups) * 200 == pytest.approx(10)
     assert effective_share(np.ones(5, dtype=bool), np.zeros(5)) == pytest.approx(1 / 5)
+
+
+def test_in_blocks_the_embedding_is_the_same(planted, quick, monkeypatch):
+    results = [train_pass(planted.X, planted.y, planted.classes, quick("mlp"), seed) for seed in range(2)]
+    rows = np.arange(0, len(planted.y), 2)
+    whole = evaluation.embed_ensemble(results, planted.X, rows, 5)
+    monkeypatch.setattr(evaluation, "_AT_ONCE", 8 * 256 * 17)
+    parts = evaluation.embed_ensemble(results, planted.X, rows, 5)
+    assert parts.dtype == np.float32 and parts.shape == whole.shape
+    np.testing.assert_allclose(parts, whole, atol=2e-4)
