@@ -7,7 +7,7 @@
 #   --passes    the trained passes too: findings stay, but another ranking of them needs them all trained again
 #
 # Goes: trimmed and captured reads (alignments among them), the pool, indexes, the features that passes read, what killed
-# runs left half-written, and Snakemake's scratch files. Stays: tables, contigs, counts, findings, reports, logs, run.json.
+# runs left half-written, checkpoints of passes, and Snakemake's scratch files. Stays: tables, contigs, counts, findings, reports, logs, run.json.
 # Afterwards `snakemake` has nothing to do. When something before the findings changes, it makes again, without asking,
 # what it then needs: see what with `snakemake -n`.
 set -euo pipefail
@@ -35,7 +35,7 @@ if [ -e .snakemake/running ] && ! flock --exclusive --nonblock .snakemake/runnin
 fi
 
 found=()
-for path in "$results"/reads/{trimmed,unaligned,pool,hybrid,reference/hisat2} "$results"/{features,chords/appended} \
+for path in "$results"/reads/{trimmed,unaligned,pool,hybrid,reference/hisat2} "$results"/{features,chords/appended,scratch} \
   .snakemake/{scripts,shadow}; do
   if [ -e "$path" ]; then found+=("$path"); fi
 done
