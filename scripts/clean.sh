@@ -6,10 +6,10 @@
 #   --dry-run   list what would go, with its size, and delete nothing
 #   --passes    the trained passes too: findings stay, but another ranking of them needs them all trained again
 #
-# Goes: trimmed and captured reads (alignments among them), the pool, indexes, the features that passes read, what killed
-# runs left half-written, checkpoints of passes, and Snakemake's scratch files. Stays: tables, contigs, counts, findings, reports, logs, run.json.
-# Afterwards `snakemake` has nothing to do. When something before the findings changes, it makes again, without asking,
-# what it then needs: see what with `snakemake -n`.
+# Goes: trimmed and captured reads (alignments among them), the pool, indexes, the features that passes read, checkpoints of
+# passes, what killed runs left half-written, and Snakemake's scratch files. Stays: tables, contigs, counts, findings,
+# reports, logs, run.json. Afterwards `snakemake` has nothing to do. When something before the findings changes, it makes
+# again, without asking, what it then needs: see what with `snakemake -n`.
 set -euo pipefail
 
 dry=no passes=no results=results
