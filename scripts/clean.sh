@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --dry-run | -n) dry=yes ;;
     --passes) passes=yes ;;
-    -h | --help) sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//' && exit ;;
+    -h | --help) sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//' && exit ;;
     -*) die "unknown argument: $1" ;;
     *) results=${1%/} ;;
   esac
