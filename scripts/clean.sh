@@ -6,10 +6,10 @@
 #   --dry-run   list what would go, with its size, and delete nothing
 #   --passes    the trained passes too: findings stay, but another ranking of them needs them all trained again
 #
-# Goes: trimmed and captured reads (alignments among them), the pool, indexes, the features that passes read, what killed
-# runs left half-written, and Snakemake's scratch files. Stays: tables, contigs, counts, findings, reports, logs, run.json.
-# Afterwards `snakemake` has nothing to do. When something before the findings changes, it makes again, without asking,
-# what it then needs: see what with `snakemake -n`.
+# Goes: trimmed and captured reads (alignments among them), the pool, indexes, the features that passes read, checkpoints of
+# passes, what killed runs left half-written, and Snakemake's scratch files. Stays: tables, contigs, counts, findings,
+# reports, logs, run.json. Afterwards `snakemake` has nothing to do. When something before the findings changes, it makes
+# again, without asking, what it then needs: see what with `snakemake -n`.
 set -euo pipefail
 
 dry=no passes=no results=results
@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --dry-run | -n) dry=yes ;;
     --passes) passes=yes ;;
-    -h | --help) sed -n '2,14p' "$0" | sed 's/^# \{0,1\}//' && exit ;;
+    -h | --help) sed -n '2,12p' "$0" | sed 's/^# \{0,1\}//' && exit ;;
     -*) die "unknown argument: $1" ;;
     *) results=${1%/} ;;
   esac
@@ -35,7 +35,7 @@ if [ -e .snakemake/running ] && ! flock --exclusive --nonblock .snakemake/runnin
 fi
 
 found=()
-for path in "$results"/reads/{trimmed,unaligned,pool,hybrid,reference/hisat2} "$results"/{features,chords/appended} \
+for path in "$results"/reads/{trimmed,unaligned,pool,hybrid,reference/hisat2} "$results"/{features,chords/appended,scratch} \
   .snakemake/{scripts,shadow}; do
   if [ -e "$path" ]; then found+=("$path"); fi
 done
