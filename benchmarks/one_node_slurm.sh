@@ -77,6 +77,10 @@ stop() {
     return
   fi
   scancel --user=root || true
+  # the daemons must live until the jobs are gone
+  for _ in $(seq 30); do
+    [ -n "$(squeue --noheader 2>/dev/null)" ] && sleep 1 || break
+  done
   for name in slurmd slurmctld munged; do
     if [ -s "$folder/$name.pid" ]; then kill "$(cat "$folder/$name.pid")" || true; fi
   done
