@@ -5,7 +5,8 @@
 #
 # As root, on Debian, in an environment with snakemake, snakemake-executor-plugin-slurm and the programs for reads on PATH.
 # Works in /tmp/deepmapper-slurm-demo, emptied first. Starts a Slurm of one node (benchmarks/one_node_slurm.sh) and stops it.
-# --passes N: N passes of the models, 2 control passes, 3 with shadows and 1 pair of halves, for a quicker look.
+# --passes N: N passes of the models, 2 control passes, 3 with shadows and 1 pair of halves, one seed a job and so in job
+# arrays, for a quicker look.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -15,14 +16,14 @@ while [ $# -gt 0 ]; do
   case $1 in
     matrix | reads) demos+=("$1") ;;
     --passes) passes=$2 && shift ;;
-    *) sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//' && exit 2 ;;
+    *) sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//' && exit 2 ;;
   esac
   shift
 done
 [ ${#demos[@]} -gt 0 ] || demos=(matrix reads)
 cores=$(nproc)
 few=()
-[ -z "$passes" ] || few=(--config "passes={n_passes: $passes, n_permuted: 2, n_shadow: 3}" "stability={n_pairs: 1}")
+[ -z "$passes" ] || few=(--config "passes={n_passes: $passes, n_permuted: 2, n_shadow: 3}" "stability={n_pairs: 1}" "resources={seeds_per_job: 1}")
 
 # run DEMO PLACE ARGUMENT...: the demo in a folder of its own.
 run() {
