@@ -214,7 +214,7 @@ def test_the_planted_pair_is_found_alone_and_proved(small):
 
 def test_the_planted_programs_make_one_chord_of_two_sides(small):
     planted, X = small
-    screen = screened(planted, X, "programs")
+    screen = screened(planted, X, "programs", permutations=39)
     truth = set(planted.genes("program_1", "program_2"))
     assert all(set(pair.positions) <= truth for pair in screen.found)
     (chord,) = chords.group_chords(X, screen)
