@@ -13,7 +13,7 @@ conf=/etc/slurm/slurm.conf
 mark="# made by one_node_slurm.sh"
 
 start() {
-  local cpus=${1:-$(nproc)} memory host
+  local cpus=${1:-$(env -u OMP_NUM_THREADS nproc)} memory host
   host=$(hostname -s)
   memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
   if ! command -v slurmctld slurmd munged sbatch >/dev/null; then

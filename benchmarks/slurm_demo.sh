@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ ${#demos[@]} -gt 0 ] || demos=(matrix reads)
-cores=$(nproc)
+cores=$(env -u OMP_NUM_THREADS nproc) # nproc takes that variable for the number
 few=()
 [ -z "$passes" ] || few=(--config "passes={n_passes: $passes, n_permuted: 2, n_shadow: 3}" "stability={n_pairs: 1}" "resources={seeds_per_job: 1}")
 

@@ -156,7 +156,7 @@ def test_run_in_which_no_pass_is_good_enough_ends_well(finished, tmp_path):
     directory = finished.branch(tmp_path / "work")
     shutil.rmtree(directory.results / "findings")
     model = "hasty"  # one step from nothing: it cannot name every cell
-    hasty = {"kind": "linear", "epochs": 1, "lr": 1e-6, "early_stop": False}
+    hasty = {"kind": "mlp", "epochs": 1, "lr": 1e-6, "early_stop": False}
     directory.configure(passes={**directory.settings["passes"], "min_accuracy": 1.0}, models={model: hasty})
     directory.run()
     folder = directory.results / f"findings/{model}"
