@@ -155,7 +155,9 @@ def run_tool(
 def version(name: str, *arguments: str) -> str:
     """First line of what a program says of its version."""
     require(name)
-    done = subprocess.run([name, *(arguments or ("--version",))], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [name, *(arguments or ("--version",))], capture_output=True, text=True, errors="replace", check=False
+    )
     return ((done.stdout or done.stderr).strip().splitlines() or ["unknown"])[0]
 
 
