@@ -204,6 +204,14 @@ def test_version_is_the_first_line(monkeypatch, tmp_path):
     assert version("salmon") == "salmon 1.10.1"
 
 
+def test_a_version_in_another_encoding_is_read(tmp_path, monkeypatch):
+    program = tmp_path / "old"
+    program.write_text("#!/bin/sh\nprintf 'old 1.2 \\253Latin\\273\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert version("old").startswith("old 1.2 ")
+
+
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
@@ -299,11 +307,3 @@ def test_faulty_fasta_is_refused_by_name(tmp_path, content, message):
 def test_missing_fasta(tmp_path):
     with pytest.raises(InputError, match="cannot be read .No such file"):
         list(read_fasta(tmp_path / "none.fa"))
-
-
-def test_a_version_in_another_encoding_is_read(tmp_path, monkeypatch):
-    program = tmp_path / "old"
-    program.write_text("#!/bin/sh\nprintf 'old 1.2 \\253Latin\\273\\n'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert tools.version("old").startswith("old 1.2 ")
