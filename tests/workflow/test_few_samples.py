@@ -36,6 +36,7 @@ def few(work_directory, matrix):
         passes={"n_passes": 12, "n_permuted": 2, "n_shadow": 0, "top_k": 6},
         training={"epochs": 30, "lr": 0.01, "batch_size": 16, "ig_steps": 8},
         models={model: {} for model in MODELS},
+        resources={"seeds_per_job": 12},
     )
     matrix(bulk_counts()).write_h5ad(directory.folder / "matrix.h5ad")
     directory.run()

@@ -77,7 +77,8 @@ def embedded_run(work_directory):
 
     settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     directory.settings.clear()
-    directory.configure(**{**settings, "passes": {"n_passes": 8, "n_permuted": 3, "n_shadow": 0, "top_k": 12}})
+    few = {"passes": {"n_passes": 8, "n_permuted": 3, "n_shadow": 0, "top_k": 12}, "stability": {"n_pairs": 1}}
+    directory.configure(**{**settings, **few})
     directory.run("all")
     return directory
 
