@@ -262,7 +262,7 @@ def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray
 
     if not results:
         return np.zeros((len(rows), 0), dtype=np.float32)
-    width = sum(embed(result, X, rows[:1]).shape[1] for result in results)
+    width = len(results) * embed(results[0], X, rows[:1]).shape[1]  # passes of one model are of one shape
     if len(rows) * width > _AT_ONCE:
         return _embed_in_blocks(results, X, rows, n_components, max(1, _AT_ONCE // 8 // width))
     parts = []
