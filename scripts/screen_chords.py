@@ -4,14 +4,17 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     from deepmapper.chord_findings import screen_features, write_chords
+    from deepmapper.devices import for_screen
     from deepmapper.findings import write_json, write_table
     from deepmapper.store import open_features
 
+    options, resources = snakemake.params.options, snakemake.resources
     found = screen_features(
         open_features(snakemake.input.features),
-        snakemake.params.options,
+        options,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        device=for_screen(options["device"], resources.get("gpu", 0), resources.passes_per_gpu, print),
     )
     print(found.about["statement"])
     for name in ("pairs", "triplets", "features"):

@@ -16,7 +16,7 @@ import pandas as pd
 
 from . import accumulate, chords
 from .chords import Chord, Screen
-from .errors import CannotScreen, InputError
+from .errors import CannotScreen
 from .passes import PassResult
 from .splits import FEW, FEW_A_CLASS, few_samples
 from .store import Features, whole_file, with_chords
@@ -50,7 +50,9 @@ class ChordScreen:
     tables: dict[str, pd.DataFrame]
 
 
-def screen_features(features: Features, options: Mapping, *, seed: int = 0, threads: int | None = None) -> ChordScreen:
+def screen_features(
+    features: Features, options: Mapping, *, seed: int = 0, threads: int | None = None, device: str = "numpy"
+) -> ChordScreen:
     """Screen the development part for pairs and triplets, and group them into chords.
 
     Parameters
@@ -63,6 +65,8 @@ def screen_features(features: Features, options: Mapping, *, seed: int = 0, thre
         Seed of folds and permutations.
     threads
         Threads of the matrix products.
+    device
+        What multiplies, as `devices.for_screen` gives it.
 
     Returns
     -------
@@ -78,7 +82,6 @@ def screen_features(features: Features, options: Mapping, *, seed: int = 0, thre
             f"{len(y)} samples in {len(features.classes)} classes are too few, expected at least {FEW} in all and "
             f"{FEW_A_CLASS} a class on average",
         )
-    device = _device(options["device"])
     try:
         screen = chords.screen_pairs(
             features.X,
@@ -227,19 +230,6 @@ def read_chords(path: str | Path) -> tuple[Chord, ...]:
 
 def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _device(asked: str) -> str:
-    """What multiplies: numpy, or a GPU where there is one and none of it is forbidden."""
-    if asked == "cpu":
-        return "numpy"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if asked == "gpu":
-        raise InputError("chords.device: torch sees no CUDA GPU here, expected one for `gpu`. Take `auto` or `cpu`.")
-    return "numpy"
 
 
 def _not_screened(features: Features, why: str) -> ChordScreen:

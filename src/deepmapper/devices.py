@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 _held: list[TextIO] = []  # open files hold their locks until the process ends
 
 
-def for_job(gpu: int, shared_by: int, tell: Callable[[str], None] = lambda line: None) -> torch.device:
+def for_job(
+    gpu: int,
+    shared_by: int,
+    tell: Callable[[str], None] = lambda line: None,
+    setting: str = "resources.gpu: 1",
+    instead: str = "resources.gpu: 0",
+) -> torch.device:
     """Give the device of a job: the CPU where it asked for no GPU, else one that no other job has.
 
     Parameters
@@ -29,6 +35,8 @@ def for_job(gpu: int, shared_by: int, tell: Callable[[str], None] = lambda line:
         Jobs that may have the same GPU at a time.
     tell
         Receives a line when the job has to wait for a GPU.
+    setting, instead
+        For the message: what asked for a GPU, and what asks for none.
 
     Raises
     ------
@@ -49,9 +57,37 @@ def for_job(gpu: int, shared_by: int, tell: Callable[[str], None] = lambda line:
         return torch.device("mps")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     raise InputError(
-        f"resources.gpu is {gpu}, and torch sees no GPU here: torch {torch.__version__} is a {build()} and "
-        f"CUDA_VISIBLE_DEVICES is {'not set' if visible is None else repr(visible)}. " + _remedy()
+        f"{setting}, and torch sees no GPU here: torch {torch.__version__} is a {build()} and CUDA_VISIBLE_DEVICES is "
+        f"{'not set' if visible is None else repr(visible)}. {_remedy()}, or set {instead}."
     )
+
+
+def for_screen(asked: str, gpu: int, shared_by: int, tell: Callable[[str], None] = lambda line: None) -> str:
+    """Give what multiplies in the screen: numpy, or a GPU where the job asked for one, taken as passes take theirs.
+
+    Parameters
+    ----------
+    asked
+        `chords.device`.
+    gpu, shared_by, tell
+        As of `for_job`.
+
+    Raises
+    ------
+    InputError
+        If a GPU was asked for and torch sees none, or, with "gpu", none that the screen can use.
+    """
+    if not gpu:
+        return "numpy"
+    why = ("chords.device: gpu", "chords.device: cpu") if asked == "gpu" else ()
+    where = for_job(gpu, shared_by, tell, *why)
+    if where.type == "cuda":
+        tell(f"the screen multiplies on {where} ({name(where)})")
+        return str(where)
+    if asked == "gpu":
+        raise InputError(f"chords.device: expected a CUDA GPU for `gpu`, torch has {where.type} alone. Take `cpu`.")
+    tell(f"the screen multiplies on the CPU: it knows CUDA alone, torch has {where.type}")
+    return "numpy"
 
 
 def claim(
@@ -129,11 +165,8 @@ def _remedy() -> str:
     import torch
 
     if not (torch.version.cuda or torch.version.hip):
-        return "Install a build for its GPU (docs/cluster.md: GPUs), or set resources.gpu to 0."
-    return (
-        "Give the job a node with a GPU and a driver that answers (nvidia-smi; docs/cluster.md: GPUs), or set "
-        "resources.gpu to 0."
-    )
+        return "Install a build for its GPU (docs/cluster.md: GPUs)"
+    return "Give the job a node with a GPU and a driver that answers (nvidia-smi; docs/cluster.md: GPUs)"
 
 
 def _take(path: Path) -> TextIO | None:

@@ -76,9 +76,9 @@ def test_a_job_that_asks_for_a_gpu_and_has_none_is_refused(monkeypatch, cuda, bu
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(InputError, match="resources.gpu is 1, and torch sees no GPU here") as told:
+    with pytest.raises(InputError, match="resources.gpu: 1, and torch sees no GPU here") as told:
         devices.for_job(1, 1)
-    for part in (build, torch.__version__, "CUDA_VISIBLE_DEVICES is ''", remedy, "set resources.gpu to 0"):
+    for part in (build, torch.__version__, "CUDA_VISIBLE_DEVICES is ''", remedy, "set resources.gpu: 0."):
         assert part in str(told.value)
 
 
@@ -96,3 +96,30 @@ def test_a_device_that_was_chosen_is_the_one_that_is_used(monkeypatch):
     assert training.device().type == "cuda"
     training.choose("cpu")
     assert training.device() == torch.device("cpu")
+
+
+def test_the_screen_takes_a_gpu_as_passes_do(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices.for_screen("auto", 0, 1) == "numpy"  # one that was not asked for is left alone
+    asked, said = [], []
+
+    def for_job(*how):
+        asked.append(how)
+        return torch.device("cuda", 1)
+
+    monkeypatch.setattr(devices, "for_job", for_job)
+    monkeypatch.setattr(devices, "name", lambda where: "a card")
+    assert devices.for_screen("auto", 1, 3, said.append) == "cuda:1"
+    assert asked == [(1, 3, said.append)] and said == ["the screen multiplies on cuda:1 (a card)"]
+
+
+def test_a_screen_that_asks_for_a_gpu_and_has_none_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(InputError, match="chords.device: gpu, and torch sees no GPU here.*or set chords.device: cpu"):
+        devices.for_screen("gpu", 1, 1)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    said = []
+    assert devices.for_screen("auto", 1, 1, said.append) == "numpy" and "it knows CUDA alone" in said[0]
+    with pytest.raises(InputError, match="expected a CUDA GPU"):
+        devices.for_screen("gpu", 1, 1)

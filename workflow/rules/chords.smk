@@ -1,5 +1,11 @@
 # Gene chords: features that tell a class only together. One screen a run, whatever the models.
 
+# A GPU is asked for, and taken, as by passes.
+SCREEN_ON_GPU = SETTINGS["chords"]["enabled"] and (
+    SETTINGS["chords"]["device"] == "gpu"
+    or (SETTINGS["chords"]["device"] == "auto" and SETTINGS["resources"]["gpu"])
+)
+
 
 # Reads the development part alone.
 rule screen_chords:
@@ -25,6 +31,8 @@ rule screen_chords:
             + max(SETTINGS["chords"]["memory_mb"] - 512, 0)
         ),
         runtime=grow(SETTINGS["resources"]["screen_runtime"]),
+        passes_per_gpu=SETTINGS["resources"]["passes_per_gpu"],
+        **({"gpu": 1} if SCREEN_ON_GPU else {}),
     params:
         options=SETTINGS["chords"],
         seed=SETTINGS["split"]["seed"],
