@@ -1,5 +1,6 @@
 """Several seeds in one job: the same bytes, seed by seed, whatever is missing, changed or killed."""
 
+import ast
 import os
 import signal
 import subprocess
@@ -62,6 +63,19 @@ def test_every_kind_of_pass_is_the_same_alone(ranked, tmp_path):
         (directory.folder / target).unlink()
     assert directory.run(*targets).jobs == {f"train_{kind}_pass": 1 for kind in kinds}
     assert directory.outputs() == before
+
+
+def test_what_is_set_for_single_passes_holds_for_jobs_of_several(together, tmp_path):
+    directory = together.branch(tmp_path / "work")
+    (directory.results / "passes/linear/1.npz").unlink()
+    asked = ("train_pass:mem_mb=1234", "train_pass:runtime=7")
+    said = directory.run("passes", "--set-resources", asked[0], "train_pass:runtime=7*attempt", fails=True).said
+    assert "train_pass:runtime=7*attempt: expected the minutes of one pass" in said
+    directory.run("passes", "--set-resources", *asked, "--set-threads", "train_pass=2")
+    head, row = (directory.results / "benchmarks/passes/linear/0_2.tsv").read_text().splitlines()
+    job = dict(zip(head.split("\t"), row.split("\t"), strict=True))
+    resources = ast.literal_eval(job["resources"])
+    assert (resources["mem_mb"], resources["runtime"], job["threads"]) == (1234, 21, "2")
 
 
 def test_what_is_missing_is_trained_and_what_is_there_is_kept(together, tmp_path):

@@ -26,13 +26,13 @@ rule screen_chords:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["screen_threads"]
     resources:
+        **({"gpu": 1} if SCREEN_ON_GPU else {}),
         mem_mb=grow(
             SETTINGS["resources"]["screen_mem_mb"]
             + max(SETTINGS["chords"]["memory_mb"] - 512, 0)
         ),
         runtime=grow(SETTINGS["resources"]["screen_runtime"]),
         passes_per_gpu=SETTINGS["resources"]["passes_per_gpu"],
-        **({"gpu": 1} if SCREEN_ON_GPU else {}),
     params:
         options=SETTINGS["chords"],
         seed=SETTINGS["split"]["seed"],

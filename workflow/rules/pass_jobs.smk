@@ -50,6 +50,27 @@ def pass_resources(rule_name, n_seeds=1):
     }
 
 
+def take_over(single, several, n_seeds):
+    """Let `--set-resources` and `--set-threads` for the rule of single passes hold for a job of several, with its time."""
+    asked, threads = (
+        getattr(workflow.resource_settings, f"overwrite_{kind}")
+        for kind in ("resources", "threads")
+    )
+    own = asked.get(several.name, {})
+    for name, resource in asked.get(single.name, {}).items():
+        if name == "runtime":
+            if resource.is_evaluable():
+                raise WorkflowError(
+                    f"--set-resources {single.name}:runtime={resource.raw}: expected the minutes of one pass, a number, "
+                    "since jobs train several seeds here (resources.seeds_per_job)."
+                )
+            resource = n_seeds * resource.value
+        if name not in own:
+            several.resources[name] = resource
+    if single.name in threads and several.name not in threads:
+        several.resources["_cores"] = threads[single.name]
+
+
 def features_of(wildcards):
     """What the passes of a model read: the features, with the chords where the model asks for them."""
     if wildcards.model in READING_CHORDS:

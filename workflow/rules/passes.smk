@@ -138,6 +138,7 @@ for _single, _seeds in batches_of_seeds():
     getattr(rules, _name).rule.run_func_src = getattr(
         rules, _single
     ).rule.run_func_src
+    take_over(getattr(rules, _single).rule, getattr(rules, _name).rule, len(_seeds))
 
 
 if SEEDS is None:
