@@ -7,12 +7,13 @@ its SAM records; HISAT2's own ``--un-conc`` takes discordant pairs as well, most
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,7 @@ from .files import whole_file, whole_folder
 from .reads import SortedLines, count_fragments, link_units, sorted_lines, write_fastq
 from .tools import Argument, require, run_tool
 
+_BLOCK = 1 << 20
 _INDEX_PARTS = 8
 _UNMAPPED, _MATE_UNMAPPED, _PROPER, _FIRST, _SECOND, _NOT_PRIMARY = 4, 8, 2, 64, 128, 256 | 2048
 _PAIRED = 1
@@ -74,7 +76,7 @@ def trim_reads(
     InputError
         For faulty reads (see `deepmapper.reads.count_fragments`), or if trimming leaves none.
     ToolFailed
-        If fastp fails, or did not read every fragment.
+        If fastp fails, or did not read, or write, every fragment.
     """
     require("fastp")
     fragments = count_fragments(units, sample)
@@ -96,12 +98,17 @@ def trim_reads(
             run_tool(command, folder=work, log=log)
             summary = json.loads((reports / f"{title}.json").read_text())["summary"]
             seen += summary["before_filtering"]["total_reads"] // len(mates)
-            left += summary["after_filtering"]["total_reads"] // len(mates)
+            passed = summary["after_filtering"]["total_reads"] // len(mates)
+            left += passed
             if kept:
                 for mate in mates:
+                    part = Path(work, f"{mate}.fastq.gz")
+                    # on a full disk fastp leaves short files and ends as if nothing were wrong
+                    if (written := _reads_in(part)) != passed:
+                        raise ToolFailed(f"fastp wrote {written} of {passed} reads of sample {sample}. Run it again.")
                     # gzip files may be joined end to end
                     target = kept / (f"{mate}.fastq.gz" if len(mates) == 2 else "single.fastq.gz")
-                    with Path(work, f"{mate}.fastq.gz").open("rb") as source, target.open("ab") as file:
+                    with part.open("rb") as source, target.open("ab") as file:
                         shutil.copyfileobj(source, file)
         if seen != fragments:
             raise ToolFailed(f"fastp read {seen} fragments of sample {sample}, expected {fragments}. Run it again.")
@@ -117,6 +124,15 @@ def trimmed_pairs(folder: Path) -> list[list[str]]:
     """Give the units, ``[[fq1, fq2]]``, in a folder of trimmed reads."""
     single = folder / "single.fastq.gz"
     return [[str(single), ""]] if single.exists() else [[str(folder / f"{mate}.fastq.gz") for mate in (1, 2)]]
+
+
+def _reads_in(path: Path) -> int:
+    """Count the reads of a gzipped FASTQ file, up to where it is cut short."""
+    lines = 0
+    with suppress(EOFError), gzip.open(path) as file:
+        while block := file.read(_BLOCK):
+            lines += block.count(b"\n")
+    return lines // 4
 
 
 def build_hisat2_index(genome: Path, folder: Path, *, threads: int = 1, log: IO[str] | None = None) -> None:

@@ -15,7 +15,11 @@ from pathlib import Path
 from .errors import DiskFull, InputError
 
 TOO_LITTLE = 64 * 1024  # bytes; who fails with less room than this failed for want of it
-_SAID = ("no space left on device", "disk quota exceeded", "errno = 28", "errno = 122")
+# the last is what hisat2-build says, which then deletes its files
+_SAID = (
+    *("no space left on device", "disk quota exceeded", "errno = 28", "errno = 122"),
+    "please check if the disk is full",
+)
 
 
 @contextmanager
@@ -146,17 +150,20 @@ def _room_for(path: Path, tmp: Path) -> Iterator[None]:
         yield
     except Exception as error:
         places = [path.parent, Path(tempfile.gettempdir())]
+        if isinstance(error, DiskFull) and str(tmp) in str(error):
+            raise DiskFull(str(error).replace(str(tmp), str(path))) from error
         if isinstance(error, DiskFull) or not for_want_of_room(error, places):
             raise
-        doing = f"writing {path} ({_amount(_bytes_of(tmp))} were written)"
-        raise DiskFull(full_message(doing, places)) from error
+        size = _bytes_of(tmp)
+        written = f"{_amount(size)} were written" if size else "nothing of it is left"
+        raise DiskFull(full_message(f"writing {path} ({written})", places)) from error
 
 
 def _bytes_of(path: Path) -> int:
     total = 0
     for file in [path, *path.rglob("*")]:
         with suppress(OSError):
-            total += file.stat().st_size if file.is_file() else 0
+            total += file.stat().st_size if file.is_file() and not file.is_symlink() else 0
     return total
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from .errors import BioToolUnavailable, ToolFailed
+from .files import TOO_LITTLE, room
 
 # Where each program comes from: its package on bioconda and in Debian.
 PACKAGES = {
@@ -112,7 +113,8 @@ def run_tool(
     BioToolUnavailable
         If a program is missing.
     ToolFailed
-        If one fails or takes too long, with its last lines.
+        If one fails or takes too long, with its last lines; or if the disk is full at its end, which not every program
+        notices.
     """
     require(*(str(command[0]) for command in commands))
     lines = [[str(argument) for argument in command] for command in commands]
@@ -149,6 +151,9 @@ def run_tool(
     if stopped:
         raise SystemExit(128 + stopped[0])
     _blame(running, lines, last_lines, refused)
+    if room(folder or ".")[0] < TOO_LITTLE:
+        names = " | ".join(Path(line[0]).name for line in lines)
+        raise ToolFailed(f"{names} ended without an error, but the disk is full: what it wrote may be cut short.")
     return "\n".join(last_lines)
 
 

@@ -551,6 +551,17 @@ def test_adapters_are_trimmed_and_units_joined(tmp_path):
 
 
 @pytest.mark.tools
+@pytest.mark.parametrize("cut", [": > 2.fastq.gz", "truncate --size=-9 2.fastq.gz"])
+def test_reads_that_fastp_did_not_write_are_missed(tmp_path, pairs, monkeypatch, cut):
+    script = f'fastp=$(PATH=${{PATH#*:}} command -v fastp); $fastp "$@"; {cut}'
+    monkeypatch.setenv("PATH", f"{fake(tmp_path / 'bin', 'fastp', script)}:{os.environ['PATH']}")
+    options = {"report": tmp_path / "report", "trimmed": tmp_path / "out", "sample": "s1", "log": io.StringIO()}
+    with pytest.raises(ToolFailed, match=rf"fastp wrote \d+ of {len(pairs)} reads of sample s1"):
+        trim_reads([files(tmp_path, pairs)], **options)
+    assert not (tmp_path / "out").exists() and not (tmp_path / "report").exists()
+
+
+@pytest.mark.tools
 def test_single_reads_are_trimmed(tmp_path):
     path = write(tmp_path / "r.fastq", [(f"r{i}", one) for i, (one, _) in enumerate(draw(NOVEL, 300, 1))])
     assert trim_reads(

@@ -14,6 +14,7 @@ from deepmapper.files import for_want_of_room, room, whole_file, whole_folder
 
 NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
 HDF5 = RuntimeError("Can't close dataset (file write failed: errno = 28, error message = 'No space left on device')")
+INDEXER = ToolFailed("hisat2-build failed.\n  Its last lines:\n    Please check if the disk is full.")
 PROGRAM = ToolFailed("samtools failed (exit status 1).\n  Its last lines:\n    write failed: No space left on device")
 
 
@@ -36,7 +37,7 @@ def test_what_fails_leaves_the_old_file_and_its_own_error(tmp_path, error):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("error", [NO_ROOM, HDF5, PROGRAM, OSError(errno.EDQUOT, "Disk quota exceeded")])
+@pytest.mark.parametrize("error", [NO_ROOM, HDF5, PROGRAM, INDEXER, OSError(errno.EDQUOT, "Disk quota exceeded")])
 @pytest.mark.parametrize("kind", [whole_file, whole_folder])
 def test_full_disk_is_one_message(tmp_path, error, kind):
     with pytest.raises(DiskFull) as raised, kind(tmp_path / "features") as path:
@@ -48,6 +49,16 @@ def test_full_disk_is_one_message(tmp_path, error, kind):
     assert "give the same command again" in said
     assert raised.value.__cause__ is error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_program_deleted_or_linked_counts_as_nothing_written(tmp_path):
+    (tmp_path / "genome.fa").write_bytes(b"x" * 12_000)
+    with (
+        pytest.raises(DiskFull, match="nothing of it is left"),
+        whole_folder(tmp_path / "i") as tmp,
+    ):
+        (tmp / "genome.fa").symlink_to(tmp_path / "genome.fa")
+        raise INDEXER
 
 
 @pytest.mark.parametrize("kind", [whole_file, whole_folder])
@@ -78,7 +89,7 @@ def test_full_disk_while_a_folder_is_begun(tmp_path, monkeypatch):
 
 def test_file_in_a_folder_is_named_once(tmp_path):
     with (
-        pytest.raises(DiskFull, match="while writing .*inner") as raised,
+        pytest.raises(DiskFull, match="while writing .*/outer/inner ") as raised,
         whole_folder(tmp_path / "outer") as outer,
         whole_file(outer / "inner"),
     ):

@@ -307,3 +307,10 @@ def test_faulty_fasta_is_refused_by_name(tmp_path, content, message):
 def test_missing_fasta(tmp_path):
     with pytest.raises(InputError, match="cannot be read .No such file"):
         list(read_fasta(tmp_path / "none.fa"))
+
+
+def test_program_that_does_not_notice_a_full_disk_is_not_believed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tools, "room", lambda folder: (0, 1) if folder == tmp_path else (1 << 30, 1 << 30))
+    run_tool(python("pass"), log=io.StringIO())
+    with pytest.raises(ToolFailed, match="ended without an error, but the disk is full"):
+        run_tool(python("pass"), folder=tmp_path, log=io.StringIO())

@@ -74,6 +74,25 @@ def test_every_stage_says_so_and_the_same_command_goes_on(work_directory, matrix
     assert unfinished(directory) == []
 
 
+@pytest.mark.tools
+def test_programs_for_reads_say_so_and_the_same_command_goes_on(small_run, disk):
+    directory = small_run[0].branch(disk.folder / "work")
+    before = directory.outputs()
+    for asked in (
+        {"quantify_sample": "results/reads/quantification/ctrl_1", "index_salmon": "results/reads/hybrid/salmon"},
+        {"align_reads": "results/reads/unaligned/ctrl_1"},
+    ):
+        for rule, missing in asked.items():
+            shutil.rmtree(directory.folder / missing)
+            fails(directory, disk, NEXT_TO_NOTHING, (missing,), rule, missing)
+        disk.give_room()
+        assert directory.run(*asked.values(), cores=1).jobs == dict.fromkeys(asked, 1)
+    after = directory.outputs()
+    assert after.keys() == before.keys()
+    assert [name for name in after if "unaligned" in name and after[name] != before[name]] == []
+    assert unfinished(directory) == []
+
+
 def fails(directory, disk, free: int, asked, rule: str, missing: str) -> None:
     """Give the command with so little room that this rule cannot write."""
     disk.leave(free)

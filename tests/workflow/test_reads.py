@@ -16,56 +16,6 @@ ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = ROOT / "resources/demo/reads"
 
 
-def reads_settings(study, **sections) -> dict:
-    """Return the configuration of a study, without a matrix; `study` is what make_study returns."""
-    return {
-        "matrix": {},
-        "sample_sheet": str(study.sheet),
-        "reference": {
-            "genome": str(study.genome),
-            "transcripts": str(study.transcripts),
-            "annotation": str(study.annotation),
-        },
-        "labels": {"column": "condition"},
-        "features": {"normalization": "log1p_tpm"},
-        "reads": {"trim": False},
-        **sections,
-    }
-
-
-@pytest.fixture(scope="session")
-def small_study():
-    """Give a function that makes a small study in a folder: 4 samples, 3 novel transcripts, 1 near-copy."""
-    from deepmapper.simulate import make_study
-
-    def make(folder: Path, **options):
-        few = {"n_genes": 12, "n_novel": 3, "n_differing": 2, "n_near_copies": 1, "samples_per_condition": 2}
-        return make_study(folder / "study", **{**few, "fragments_per_sample": 1500, **options})
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def reads_directory(work_directory, small_study):
-    """Give a function that makes a work directory with a small study in it."""
-
-    def make(study_options=None, **sections):
-        directory = work_directory()
-        study = small_study(directory.folder, **(study_options or {}))
-        directory.configure(**reads_settings(study, **sections))
-        return directory, study
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def small_run(reads_directory):
-    """The small study up to its table, on one core. Not to be changed: `branch` it."""
-    directory, study = reads_directory()
-    directory.run("expression", cores=1)
-    return directory, study
-
-
 @pytest.fixture(scope="session")
 def embedded_run(work_directory):
     """Run the embedded study to the end, as the demo does, with fewer passes."""
