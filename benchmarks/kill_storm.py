@@ -4,9 +4,9 @@
     python benchmarks/kill_storm.py --kills 20 --slurm    jobs of a cluster (bash benchmarks/one_node_slurm.sh start)
 
 At random: one worker, Snakemake alone (its workers live on), or both with ``kill -9``; on a cluster a job by
-``scancel``, the processes of a job, or Snakemake. Each time the same command is given again. In the end the findings
-must equal those of an undisturbed run byte for byte, no pass that was finished and recorded may have been trained
-again, and nothing half-written may lie in the results.
+``scancel``, the processes of a job, or Snakemake, whose jobs are then cancelled, as docs/cluster.md says. Each time the
+same command is given again. In the end the findings must equal those of an undisturbed run byte for byte, no pass that
+was finished and recorded may have been trained again, and nothing half-written may lie in the results.
 """
 
 from __future__ import annotations
@@ -58,12 +58,18 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path("storm"), help="where to work, emptied first (default: storm)"
     )
+    parser.add_argument("--seeds-per-job", type=int, default=1, help="passes of a job (default: 1)")
+    parser.add_argument(
+        "--calm", type=Path, help="folder `calm` of an earlier call with as many seeds a job, not run again"
+    )
     options = parser.parse_args()
+    SETTINGS["resources"] = {"seeds_per_job": options.seeds_per_job}
     shutil.rmtree(options.folder, ignore_errors=True)
     rng, again, runs = random.Random(options.seed), 0, 0
     kills: Counter[str] = Counter()
-    calm = prepare(options.folder.resolve() / "calm")
-    finish(calm, ["--cores", str(options.cores)])
+    calm = options.calm or prepare(options.folder.resolve() / "calm")
+    if not options.calm:
+        finish(calm, ["--cores", str(options.cores)])
     arguments = ["--cores", str(options.cores)]
     if options.slurm:
         arguments = ["--workflow-profile", str(ROOT / "workflow/profiles/slurm"), *IMPATIENT]
@@ -81,6 +87,8 @@ def main() -> None:
                 kept = recorded_passes(folder) | kept
                 print(f"{kills.total():3d} kills, last: {victim}; {len(kept)} passes finished", flush=True)
             status = running.wait()
+            if options.slurm and status == -signal.SIGKILL:
+                subprocess.run(["bash", ROOT / "scripts/cancel_left.sh"], cwd=folder, check=True)
             now = recorded_passes(folder)
             again += sum(now.get(path) != written for path, written in kept.items())
             kept = now
