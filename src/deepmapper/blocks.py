@@ -7,8 +7,10 @@ A source is a numpy array or a scipy CSR matrix (both may be memory-mapped), or 
 from __future__ import annotations
 
 import mmap
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ VALUES_AT_ONCE = 2**24
 # Values read here and there after which pages are given back. The system maps a run of 16 pages around each that is
 # touched, so that a few rows here and there bring ten times as much as was asked for.
 _KEPT = 2**20
+_ENTRY = np.dtype([("row", np.int32), ("column", np.int32), ("value", np.float32)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +91,55 @@ def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
         release(X)
 
 
-def spans_of(indptr: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Cut the rows of a CSR matrix into runs of at most `VALUES_AT_ONCE` values, but at least one row."""
+def turned(source: Any, counts: np.ndarray, folder: str | Path) -> Iterator[tuple[slice, sp.csr_matrix]]:
+    """Yield some columns of a source at a time, as the rows of its transpose; neither lies in memory in full.
+
+    Values are laid down in a file, those of each run of columns together, and every run is then put in order alone.
+
+    Parameters
+    ----------
+    source
+        What is read, once, a block of rows at a time: CSR float32, every place once.
+    counts
+        (columns,) values of each column.
+    folder
+        Where the file lies, 12 bytes a value. It has no name there, and is gone at the end, however that comes.
+    """
+    ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    at_once = max(1, VALUES_AT_ONCE // 4)  # entries are copied more often than values are elsewhere
+    runs = list(spans_of(ends, at_once))
+    run_of = np.repeat(np.arange(len(runs)), [stop - start for start, stop in runs]).astype(np.uint16)
+    free = ends[[start for start, _ in runs]]
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for place, block in blocks(source):
+            rows = np.repeat(np.arange(place.start, place.stop, dtype=np.int32), np.diff(block.indptr))
+            for start in range(0, block.nnz, at_once):
+                some = slice(start, start + at_once)
+                home = run_of[block.indices[some]]
+                order = np.argsort(home, kind="stable")
+                entries = np.empty(len(order), dtype=_ENTRY)
+                for name, values in zip(_ENTRY.names or (), (rows, block.indices, block.data), strict=True):
+                    entries[name] = values[some][order]
+                sizes = np.bincount(home, minlength=len(runs))
+                last = np.cumsum(sizes)
+                for run in np.flatnonzero(sizes):
+                    file.seek(int(free[run]) * _ENTRY.itemsize)
+                    file.write(entries[last[run] - sizes[run] : last[run]].view(np.uint8).data)
+                free += sizes
+        for start, stop in runs:
+            file.seek(int(ends[start]) * _ENTRY.itemsize)
+            entries = np.frombuffer(file.read(int(ends[stop] - ends[start]) * _ENTRY.itemsize), dtype=_ENTRY)
+            order = np.argsort(entries["column"], kind="stable")
+            parts = entries["value"][order], entries["row"][order], ends[start : stop + 1] - ends[start]
+            yield slice(start, stop), sp.csr_matrix(parts, shape=(stop - start, source.shape[0]))
+
+
+def spans_of(indptr: np.ndarray, most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Cut the rows of a CSR matrix into runs of at most so many values (`VALUES_AT_ONCE`), but at least one row."""
     n, start = len(indptr) - 1, 0
+    most = VALUES_AT_ONCE if most is None else most
     while start < n:
-        stop = int(np.searchsorted(indptr, indptr[start] + VALUES_AT_ONCE, side="right")) - 1
+        stop = int(np.searchsorted(indptr, indptr[start] + most, side="right")) - 1
         stop = min(max(stop, start + 1), n)
         yield start, stop
         start = stop
