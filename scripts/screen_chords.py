@@ -3,6 +3,8 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
+    from pathlib import Path
+
     from deepmapper.chord_findings import screen_features, write_chords
     from deepmapper.findings import write_json, write_table
     from deepmapper.store import open_features
@@ -12,6 +14,8 @@ with job(snakemake):
         snakemake.params.options,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        folder=Path(snakemake.output.screen).parent,
+        tell=lambda line: print(line, flush=True),
     )
     print(found.about["statement"])
     for name in ("pairs", "triplets", "features"):

@@ -134,6 +134,65 @@ def turned(source: Any, counts: np.ndarray, folder: str | Path) -> Iterator[tupl
             yield slice(start, stop), sp.csr_matrix(parts, shape=(stop - start, source.shape[0]))
 
 
+def by_columns(X, rows: np.ndarray, megabytes: float, folder: str | Path) -> Any:
+    """Some rows of a matrix, to be read by columns.
+
+    Parameters
+    ----------
+    X
+        An array or a CSR matrix of float32, possibly memory-mapped, every place once.
+    rows
+        Which rows, rising.
+    megabytes
+        Where they would take more than this, they lie in a mapped file without a name.
+    folder
+        Where that file lies: 8 bytes a stored value, and 12 more while it is written.
+
+    Returns
+    -------
+    numpy.ndarray or scipy.sparse.csc_matrix
+        An array only if `X` is one and the rows fit.
+    """
+    if sp.issparse(X):
+        n_values = int(np.diff(X.indptr)[rows].sum())
+        if n_values * 8 <= megabytes * 2**20:
+            return sp.vstack([block for _, block in blocks(X, rows)], format="csr").tocsc()
+    elif len(rows) * X.shape[1] * 4 <= megabytes * 2**20:
+        return np.concatenate([block for _, block in blocks(X, rows)])
+    counts = np.zeros(X.shape[1], dtype=np.int64)
+    for _, block in blocks(X, rows):
+        counts += block.getnnz(0) if sp.issparse(block) else np.count_nonzero(block, axis=0)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    index = np.int32 if ends[-1] < 2**31 else np.int64  # one type for both, or scipy copies
+    taken = Changed(X, rows, lambda block, _: sp.csr_matrix(block))
+    with tempfile.TemporaryFile(dir=folder) as values, tempfile.TemporaryFile(dir=folder) as places:
+        for _, block in turned(taken, counts, folder):
+            values.write(block.data.data)
+            places.write(block.indices.astype(index, copy=False).data)
+        values.flush()
+        places.flush()
+        parts = [
+            np.memmap(file, dtype, mode="r", shape=(int(ends[-1]),))  # type: ignore[call-overload]
+            for file, dtype in ((values, np.float32), (places, index))
+        ]
+    return sp.csc_matrix((*parts, ends.astype(index)), shape=(len(rows), X.shape[1]), copy=False)
+
+
+def thinned(X, columns: np.ndarray):
+    """Leave the values of other columns out of a CSR matrix, block by block; an array stays as it is."""
+    if not sp.issparse(X):
+        return X
+    kept = np.zeros(X.shape[1], dtype=np.bool_)
+    kept[columns] = True
+
+    def only(block: sp.csr_matrix) -> sp.csr_matrix:
+        stays = kept[block.indices]
+        ends = np.concatenate([[0], np.cumsum(stays)])[block.indptr]
+        return sp.csr_matrix((block.data[stays], block.indices[stays], ends), shape=block.shape)
+
+    return Changed(X, None, lambda block, _: only(block)).whole()
+
+
 def spans_of(indptr: np.ndarray, most: int | None = None) -> Iterator[tuple[int, int]]:
     """Cut the rows of a CSR matrix into runs of at most so many values (`VALUES_AT_ONCE`), but at least one row."""
     n, start = len(indptr) - 1, 0

@@ -55,6 +55,7 @@ rule prove_chords:
         mem_mb=grow(1000, per_mb=25),
         runtime=grow(60),
     params:
+        most_samples=SETTINGS["chords"]["most_samples"],
         resamples=SETTINGS["findings"]["bootstrap"],
         seed=SETTINGS["split"]["seed"],
         source=source_hash("chord_findings", "findings"),
