@@ -61,10 +61,48 @@ class Changed:
 
     def whole(self) -> np.ndarray | sp.csr_matrix:
         """Read all of it into memory."""
-        parts = [block for _, block in self.blocks()]
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts) if self.dense else sp.vstack(parts, format="csr")
+        return _joined(self.blocks())
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """A matrix with further columns behind its own, while it is read.
+
+    Attributes
+    ----------
+    X
+        An array or a CSR matrix, possibly mapped.
+    values
+        (n, k) float32.
+    """
+
+    X: Any
+    values: np.ndarray
+
+    @property
+    def dense(self) -> bool:
+        """Whether blocks are given out as arrays."""
+        return isinstance(self.X, np.ndarray)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.X.shape[0], self.X.shape[1] + self.values.shape[1]
+
+    @property
+    def nnz(self) -> int:
+        """Values that are not zero."""
+        return self.X.nnz + int(np.count_nonzero(self.values))
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield the positions of some rows, and these rows."""
+        for place, block in blocks(self.X):
+            more = self.values[place]
+            yield place, np.hstack([block, more]) if self.dense else sp.hstack([block, sp.csr_matrix(more)], "csr")
+
+    def whole(self) -> np.ndarray | sp.csr_matrix:
+        """Read all of it into memory."""
+        return _joined(self.blocks())
 
 
 def in_memory(X) -> bool:
@@ -156,9 +194,9 @@ def by_columns(X, rows: np.ndarray, megabytes: float, folder: str | Path) -> Any
     if sp.issparse(X):
         n_values = int(np.diff(X.indptr)[rows].sum())
         if n_values * 8 <= megabytes * 2**20:
-            return sp.vstack([block for _, block in blocks(X, rows)], format="csr").tocsc()
+            return _joined(blocks(X, rows)).tocsc()
     elif len(rows) * X.shape[1] * 4 <= megabytes * 2**20:
-        return np.concatenate([block for _, block in blocks(X, rows)])
+        return _joined(blocks(X, rows))
     counts = np.zeros(X.shape[1], dtype=np.int64)
     for _, block in blocks(X, rows):
         counts += block.getnnz(0) if sp.issparse(block) else np.count_nonzero(block, axis=0)
@@ -237,6 +275,13 @@ def release(X) -> None:
             array = array.base
         if isinstance(array, mmap.mmap):
             array.madvise(mmap.MADV_DONTNEED)
+
+
+def _joined(source: Iterator[tuple[slice, Any]]) -> Any:
+    parts = [block for _, block in source]
+    if len(parts) == 1:
+        return parts[0]
+    return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
 
 
 def _chosen(source: Iterator[tuple[slice, Any]], rows: np.ndarray) -> Iterator[tuple[slice, Any]]:

@@ -218,7 +218,10 @@ def score_table(features: Features, found: Sequence[Chord]) -> pd.DataFrame:
 
 
 def append_chords(features: Features, found: Sequence[Chord]) -> Features:
-    """Put the values of chords behind the features, as pixels that a network can find among thousands of others."""
+    """Put the values of chords behind the features, as pixels that a network can find among thousands of others.
+
+    The matrix is a source of `blocks`, which need not be in memory to be written.
+    """
     values = chords.chord_features(_of_members(features.X, found), found) * np.float32(PIXEL_DEVIATION)
     return with_chords(features, values, [chord.name for chord in found])
 

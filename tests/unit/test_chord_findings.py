@@ -217,6 +217,7 @@ def test_the_annotated_matrix_holds_the_chords(features, screened, tmp_path):
 def reading(features, screened, quick):
     """Three passes of the default network that reads the chord, and what they read."""
     both = append_chords(features, screened.chords)
+    both = replace(both, X=both.X.whole())
     config = quick("cnn_small", epochs=12, lr=0.001, attribution_samples=16, ig_steps=8, buffer=30)
     passes = [
         train_pass(both.X, both.y, both.classes, config, seed, rows=both.development, n_chords=1) for seed in range(2)
