@@ -211,7 +211,14 @@ def scan_pairs(
 
 
 def scan_triplets(
-    columns: Columns, residuals: np.ndarray, weight: np.ndarray, keep: int, *, device: str = "numpy", workers: int = 1
+    columns: Columns,
+    residuals: np.ndarray,
+    weight: np.ndarray,
+    keep: int,
+    *,
+    device: str = "numpy",
+    workers: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Tally:
     """Score every triplet of the features; the rest as in `scan_pairs`. Time grows with the third power."""
     p = columns.shape[1]
@@ -224,6 +231,8 @@ def scan_triplets(
 
     for first, scored in enumerate(_shared_out(score, range(p - 2), workers)):
         _note(tally, scored, (first + 1, first + 1), keep, first)
+        if (first + 1) * 10 // p > first * 10 // p:
+            tell(f"triplets of {first + 1} of {p} features")
     _cut(tally, keep)
     return tally
 

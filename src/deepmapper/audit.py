@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from .blocks import blocks
+from .blocks import Changed, blocks
 from .io import LARGEST_LOG
 
 # Stored values up to which components are of all samples: 1 GB as CSR, of which the methods of others make several
@@ -141,7 +141,7 @@ def audit_features(
         notes["pca_50"] = f"{n} samples of {p} features span no more than {N_COMPONENTS} components: all is kept"
     else:
         drawn, said = drawn_rows(X, rows)
-        share, notes["pca_50"] = _tried(_share_in_components, X[drawn])
+        share, notes["pca_50"] = _tried(_share_in_components, Changed(X, drawn, lambda block, _: block).whole())
         notes["pca_50"] += f"; {said}" if said else ""
     columns["pca_50"] = np.full(p, np.nan) if share is None else share
     return pd.DataFrame(columns), notes
@@ -338,7 +338,7 @@ def _share_in_components(X) -> tuple[np.ndarray, str]:
     import anndata
     import scanpy
 
-    adata = anndata.AnnData(X.astype(np.float32))
+    adata = anndata.AnnData(X.astype(np.float32, copy=False))
     scanpy.pp.pca(adata, n_comps=N_COMPONENTS, random_state=0)
     variance = _variance(X)
     within = adata.varm["PCs"].astype(np.float64) ** 2 @ adata.uns["pca"]["variance"].astype(np.float64)

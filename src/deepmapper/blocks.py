@@ -216,19 +216,18 @@ def by_columns(X, rows: np.ndarray, megabytes: float, folder: str | Path) -> Any
     return sp.csc_matrix((*parts, ends.astype(index)), shape=(len(rows), X.shape[1]), copy=False)
 
 
-def thinned(X, columns: np.ndarray):
-    """Leave the values of other columns out of a CSR matrix, block by block; an array stays as it is."""
-    if not sp.issparse(X):
-        return X
+def thinned(X, columns: np.ndarray, rows: np.ndarray | None = None) -> sp.csr_matrix:
+    """Give rows (None for all) of a matrix without the values of all other columns, block by block."""
     kept = np.zeros(X.shape[1], dtype=np.bool_)
     kept[columns] = True
 
-    def only(block: sp.csr_matrix) -> sp.csr_matrix:
+    def only(block) -> sp.csr_matrix:
+        block = sp.csr_matrix(block)
         stays = kept[block.indices]
         ends = np.concatenate([[0], np.cumsum(stays)])[block.indptr]
         return sp.csr_matrix((block.data[stays], block.indices[stays], ends), shape=block.shape)
 
-    return Changed(X, None, lambda block, _: only(block)).whole()
+    return Changed(X, rows, lambda block, _: only(block)).whole()
 
 
 def spans_of(indptr: np.ndarray, most: int | None = None) -> Iterator[tuple[int, int]]:

@@ -123,6 +123,7 @@ def screen_features(
             keep=options["keep"],
             threads=threads,
             device=device,
+            tell=tell,
         )
     found = chords.group_chords(X, screen, triplets)
     tables = {
@@ -167,7 +168,7 @@ def prove(
         learnt_from = drawn_samples(features, most_samples, seed)
         rows = np.sort(np.concatenate([learnt_from, features.test]))
         proofs = chords.prove_chords(
-            _of_members(features.X, found)[rows],
+            _of_members(features.X, found, rows),
             features.y[rows],
             found,
             development=np.searchsorted(rows, learnt_from),
@@ -274,9 +275,12 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _of_members(X, found: Sequence[Chord]):
-    """Leave all but the members of chords out of a matrix, which may be mapped and larger than memory."""
-    return thinned(X, np.array(sorted({position for chord in found for position in chord.positions}), dtype=np.int64))
+def _of_members(X, found: Sequence[Chord], rows: np.ndarray | None = None):
+    """Give rows of a matrix, which may be mapped and larger than memory, without all but the members of chords."""
+    if isinstance(X, np.ndarray) and (rows is None or len(rows) == len(X)):
+        return X  # of which columns are read as they are asked for
+    members = sorted({position for chord in found for position in chord.positions})
+    return thinned(X, np.array(members, dtype=np.int64), rows)
 
 
 def _device(asked: str) -> str:

@@ -185,6 +185,7 @@ def screen_triplets(
     keep: int = 1000,
     threads: int | None = None,
     device: str = "numpy",
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Screen:
     """Screen all triplets among the most variable features and the members of the strongest pairs.
 
@@ -197,7 +198,7 @@ def screen_triplets(
     most_variable
         How many features of the largest dispersion for their mean, chosen without the labels. Time grows with the third
         power of their number.
-    keep, threads, device
+    keep, threads, device, tell
         As in `screen_pairs`.
 
     Returns
@@ -219,6 +220,7 @@ def screen_triplets(
                 keep,
                 device=device,
                 workers=_workers(threads, device),
+                tell=_told(tell, f"class {screen.classes[c.code]}"),
             )
             for c in screen.contrasts
         ]

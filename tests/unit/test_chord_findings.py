@@ -317,6 +317,9 @@ def test_members_alone_are_read_for_values(features, screened):
     members = list(screened.chords[0].positions)
     assert X.shape == features.X.shape and X.nnz == features.X[:, members].nnz
     assert (X[:, members] != features.X[:, members]).nnz == 0
+    some = chord_findings._of_members(features.X.toarray(), screened.chords, features.test)
+    assert (some != X[features.test]).nnz == 0
+    assert score_table(features, ()).empty and append_chords(features, ()).X.whole().shape == features.X.shape
 
 
 def test_a_gpu_is_taken_where_there_is_one(features, screened, monkeypatch):

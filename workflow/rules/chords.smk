@@ -80,7 +80,7 @@ rule append_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25),
+        mem_mb=grow(1000, per_mb=25, most=3000),
         runtime=grow(30),
     params:
         source=source_hash("chord_findings"),
