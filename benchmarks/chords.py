@@ -149,6 +149,8 @@ def null_labels(null, planted, seed):
 
 def networks(options):
     """Accuracy on the cells held out, of single passes and of their average, with and without chords to read."""
+    from dataclasses import replace
+
     import torch
     from common import configuration
 
@@ -172,7 +174,8 @@ def networks(options):
             screen = screen_pairs(
                 X, y, rows=plain.development, permutations=options.permutations, seed=seed, threads=options.threads
             )
-            for features in (plain, append_chords(plain, group_chords(X, screen))):
+            both = append_chords(plain, group_chords(X, screen))
+            for features in (plain, replace(both, X=both.X.whole())):
                 for name in options.models:
                     said = []
                     for turn in range(options.passes):

@@ -3,25 +3,23 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    from deepmapper.audit import audit_features, drawn_rows
+    from deepmapper.audit import audit_features
     from deepmapper.blocks import Changed
     from deepmapper.findings import write_json, write_table
     from deepmapper.matrix_files import open_expression
     from deepmapper.store import open_features
 
     features = open_features(snakemake.input.features)
-    rows, said = drawn_rows(features.X, features.development)
     expression = open_expression(snakemake.input.expression)
-    there = expression.obs_names.get_indexer([features.samples[row] for row in rows])
+    there = expression.obs_names.get_indexer([features.samples[row] for row in features.development])
     table, notes = audit_features(
-        features.X[rows],
+        features.X,
         features.names,
+        rows=features.development,
         logarithms=features.about["normalization"] != "none",
-        counts=Changed(expression.X, there, lambda block, _: block).whole(),
+        counts=Changed(expression.X, there, lambda block, _: block),
         estimated=snakemake.params.estimated,
     )
-    if said:
-        notes = {column: f"{note}; {said}" for column, note in notes.items()}
     for column, note in notes.items():
         print(f"{column}: {note}")
     write_table(table, snakemake.output.table)

@@ -8,7 +8,13 @@ with job(snakemake):
     from deepmapper.store import open_features
 
     features, chords = open_features(snakemake.input.features), read_chords(snakemake.input.chords)
-    table, about = prove(features, chords, draws=snakemake.params.resamples, seed=snakemake.params.seed)
+    table, about = prove(
+        features,
+        chords,
+        most_samples=snakemake.params.most_samples,
+        draws=snakemake.params.resamples,
+        seed=snakemake.params.seed,
+    )
     print(about["statement"])
     write_table(table, snakemake.output.table)
     write_json(about, snakemake.output.proof)

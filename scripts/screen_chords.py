@@ -3,6 +3,8 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
+    from pathlib import Path
+
     from deepmapper.chord_findings import screen_features, write_chords
     from deepmapper.devices import for_screen
     from deepmapper.findings import write_json, write_table
@@ -15,6 +17,8 @@ with job(snakemake):
         seed=snakemake.params.seed,
         threads=snakemake.threads,
         device=for_screen(options["device"], resources.get("gpu", 0), resources.passes_per_gpu, print),
+        folder=Path(snakemake.output.screen).parent,
+        tell=lambda line: print(line, flush=True),
     )
     print(found.about["statement"])
     for name in ("pairs", "triplets", "features"):

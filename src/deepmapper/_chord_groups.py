@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from ._chord_types import Chord, Pair, Screen
 from ._contrasts import Contrast
-from ._screen import score_products, spans
+from ._screen import of_rows, score_products, spans
 
 _BLOCK = 512
 
@@ -47,7 +47,7 @@ def group_chords(X, screen: Screen, triplets: Screen | None = None, *, most_memb
     drafts.sort(key=lambda draft: (-abs(draft[1][0].z), draft[1][0].positions))
     if not drafts:
         return ()
-    X = X[screen.rows]
+    X = of_rows(X, screen.rows)
     taken: set[int] = {feature for sides, _ in drafts for side in sides for feature in side}
     chords = []
     for number, (sides, products) in enumerate(drafts, start=1):
@@ -201,7 +201,7 @@ def bend(score: np.ndarray) -> np.ndarray:
 
 
 def _columns(X, contrast: Contrast, features, clip: float) -> np.ndarray:
-    return contrast.columns(X[:, np.asarray(features)], clip).block(0, len(features))
+    return contrast.columns(X, clip, np.asarray(features)).block(0, len(features))
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

@@ -41,9 +41,9 @@ class Contrast:
     residuals: np.ndarray
     weight: np.ndarray
 
-    def columns(self, X, clip: float) -> Columns:
-        """Standardise the features of `X`, (n, p) of all samples, for this contrast."""
-        return make_columns(X, self.rows, self.strata, self.design, clip)
+    def columns(self, X, clip: float, features: np.ndarray | None = None) -> Columns:
+        """Standardise features of `X`, (n, p) of all samples, for this contrast; None for all."""
+        return make_columns(X, self.rows, self.strata, self.design, clip, features)
 
 
 def make_contrasts(

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from .blocks import release
+
 _FOLDS, _ASSIGN = 5, 103  # second word of the seed of the folds, apart from those of other draws
 _SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)
 _CURVED_UP_TO = 4  # classes up to which products of their linear predictors are tried as well as squares
 _PER_BIN, _MOST_BINS, _MOST_LEAVES = 40, 20, 128
+_AT_ONCE = 1024  # features looked at together, of a matrix that may be mapped
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,12 @@ class MainEffects:
 
 
 def fit_main_effects(
-    X, y: np.ndarray, design: np.ndarray | None = None, groups: np.ndarray | None = None, seed: int = 0
+    X,
+    y: np.ndarray,
+    design: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    seed: int = 0,
+    features: np.ndarray | None = None,
 ) -> MainEffects:
     """Fit multinomial ridge regressions on the best single features, and predict out of fold.
 
@@ -49,7 +57,7 @@ def fit_main_effects(
     Parameters
     ----------
     X
-        (n, p) float32, CSR or dense.
+        (n, p) float32, CSC or dense.
     y
         (n,) class codes, 0 .. K - 1.
     design
@@ -58,8 +66,11 @@ def fit_main_effects(
         (n,) codes; samples of a group stay in one fold. Where classes have too few groups, samples are dealt singly.
     seed
         Seed of the folds.
+    features
+        Columns to choose from; None for all.
     """
     n, K = len(y), int(y.max()) + 1
+    features = np.arange(X.shape[1]) if features is None else features
     folds = assign_folds(y, groups, seed)
     shares = np.bincount(y, minlength=K) / n
     best_probability = np.tile(shares, (n, 1))
@@ -67,21 +78,23 @@ def fit_main_effects(
     best_size = 0
     fixed = np.zeros((n, 0)) if design is None else np.hstack([design, design**2])
     if fixed.shape[1]:
-        found = _out_of_fold(lambda _: fixed, y, folds, 0.3)
+        found = _out_of_fold(fixed, y, folds, 0.3)
         loss = _log_loss(found, y)
         if loss < best:
             best_probability, best = found, loss
-    order = {fold: _by_f_statistic(X, y, folds != fold, max(_SIZES)) for fold in np.unique(folds)}
-    dense = {fold: _standardised(X, columns, folds != fold) for fold, columns in order.items()}
-    sizes = [size for size in _SIZES if size <= X.shape[1]] or [X.shape[1]]
-    for size in sizes:
-        for penalty in _PENALTIES:
-            found = _out_of_fold(lambda fold, m=size: np.hstack([dense[fold][:, :m], fixed]), y, folds, penalty)
-            loss = _log_loss(found, y)
-            if loss < best:
-                best_probability, best, best_size = found, loss, size
+    sizes = [size for size in _SIZES if size <= len(features)] or [len(features)]
+    probability = {(size, penalty): np.zeros((n, K)) for size in sizes for penalty in _PENALTIES}
+    for fold in np.unique(folds):  # one at a time: its features are dense
+        train = folds != fold
+        dense = _standardised(X, features[_by_f_statistic(X, y, train, max(_SIZES), features)], train)
+        for (size, penalty), found in probability.items():
+            _predict(np.hstack([dense[:, :size], fixed]), y, train, penalty, found)
+    for (size, _), found in probability.items():
+        loss = _log_loss(found, y)
+        if loss < best:
+            best_probability, best, best_size = found, loss, size
     if best < base:
-        bent = _out_of_fold(lambda _: _curves(best_probability), y, folds, 1.0)
+        bent = _out_of_fold(_curves(best_probability), y, folds, 1.0)
         loss = _log_loss(bent, y)
         if loss < best:
             best_probability, best = bent, loss
@@ -177,13 +190,19 @@ def assign_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndar
     return fold
 
 
-def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int, features: np.ndarray) -> np.ndarray:
     """Return the positions of the features that differ most between classes among `rows`, by falling F."""
     indicator = (y[:, None] == np.arange(int(y.max()) + 1)) & rows[:, None]
     sizes = indicator.sum(0)
-    sums = np.asarray(X.T @ indicator.astype(np.float32), dtype=np.float64)
-    squared = X.power(2) if sp.issparse(X) else np.square(X)
-    total = np.asarray(squared.T @ rows.astype(np.float32), dtype=np.float64).ravel()
+    sums, total = np.zeros((len(features), len(sizes))), np.zeros(len(features))
+    step = _AT_ONCE if sp.issparse(X) else len(features)
+    for start in range(0, len(features), step):
+        some = slice(start, start + step)
+        values = X[:, features[some]]
+        squared = values.power(2) if sp.issparse(X) else np.square(values)
+        sums[some] = values.T @ indicator.astype(np.float32)
+        total[some] = squared.T @ rows.astype(np.float32)
+        release(X)
     mean = sums.sum(1) / sizes.sum()
     between = (sums**2 / np.maximum(sizes, 1)).sum(1) - sizes.sum() * mean**2
     within = total - (sums**2 / np.maximum(sizes, 1)).sum(1)
@@ -198,16 +217,20 @@ def _standardised(X, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return (values - mean) / np.where(scale > 0, scale, 1)
 
 
-def _out_of_fold(features_of, y: np.ndarray, folds: np.ndarray, C: float) -> np.ndarray:
-    from sklearn.linear_model import LogisticRegression
-
+def _out_of_fold(values: np.ndarray, y: np.ndarray, folds: np.ndarray, C: float) -> np.ndarray:
     probability = np.zeros((len(y), int(y.max()) + 1))
     for fold in np.unique(folds):
-        values, train = features_of(fold), folds != fold
-        model = LogisticRegression(C=C / np.sqrt(max(train.sum(), 1)) * 30, max_iter=200, tol=1e-3)
-        model.fit(values[train], y[train])
-        probability[np.ix_(~train, model.classes_)] = model.predict_proba(values[~train])
+        _predict(values, y, folds != fold, C, probability)
     return probability
+
+
+def _predict(values: np.ndarray, y: np.ndarray, train: np.ndarray, C: float, probability: np.ndarray) -> None:
+    """Fit on the training part, and write the probabilities of all others into `probability`."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=C / np.sqrt(max(train.sum(), 1)) * 30, max_iter=200, tol=1e-3)
+    model.fit(values[train], y[train])
+    probability[np.ix_(~train, model.classes_)] = model.predict_proba(values[~train])
 
 
 def _curves(probability: np.ndarray) -> np.ndarray:

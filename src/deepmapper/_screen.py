@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import ndtri
+
+from .blocks import release
 
 BIN = 0.02  # width of the bins in which sizes of z are counted; the last holds all from 20
 _BINS = 1001
@@ -27,6 +30,8 @@ _EXPECTED = (
 _AT_ONCE = 2**22  # values of single products held together
 _LEAST = 1e-4  # share of the variance of an ordinary product below which a product says nothing
 _PRUNE = 4  # found pairs are cut back to those kept when they grow beyond so many times as many
+_HELD = 6  # arrays of the size of a block that scoring holds at once
+_NARROWEST = 32  # features of a block, however many samples
 
 
 @dataclass
@@ -68,7 +73,11 @@ class Columns:
     Attributes
     ----------
     X
-        (n, p) CSC or dense float32, the rows that are screened alone.
+        CSC (possibly mapped) or dense, float32: all rows and columns.
+    rows
+        (n,) the rows that are screened; None for all.
+    features
+        (p,) the columns that are.
     basis
         (n, q) orthonormal float32: what every feature is made free of.
     clip
@@ -78,19 +87,26 @@ class Columns:
     """
 
     X: sp.csc_matrix | np.ndarray
+    rows: np.ndarray | None
+    features: np.ndarray
     basis: np.ndarray
     clip: float
     cached: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples and features that are screened."""
+        return len(self.basis), len(self.features)
 
     def block(self, start: int, stop: int) -> np.ndarray:
         """Give features start .. stop - 1: (n, stop - start) float32, column-major."""
         if self.cached is not None:
             return self.cached[:, start:stop]
-        values = self.X[:, start:stop]
-        if isinstance(values, np.ndarray):
-            values = np.array(values, dtype=np.float32, order="F")
-        else:
+        values: Any = self.X[:, self.features[start:stop]]
+        if sp.issparse(values):
             values = values.toarray(order="F")
+            release(self.X)
+        values = np.array(values if self.rows is None else values[self.rows], dtype=np.float32, order="F")
         values -= self.basis @ (self.basis.T @ values)
         scale = np.sqrt(np.einsum("ij,ij->j", values, values) / len(values))
         values /= np.where(scale > 1e-6, scale, np.inf).astype(np.float32)
@@ -98,23 +114,46 @@ class Columns:
 
     def hold(self, block: int, megabytes: float) -> Columns:
         """Return the same with all blocks held, where they fit into `megabytes`."""
-        n, p = self.X.shape
+        n, p = self.shape
         if n * p * 4 / 2**20 > megabytes:
             return self
         held = np.empty((n, p), dtype=np.float32, order="F")
         for start, stop in spans(p, block):
             held[:, start:stop] = self.block(start, stop)
-        return Columns(self.X, self.basis, self.clip, held)
+        return replace(self, cached=held)
 
 
-def make_columns(X, rows: np.ndarray, strata: np.ndarray, design: np.ndarray | None, clip: float) -> Columns:
-    """Make columns of `rows` of `X`, free of the strata's means and of `design`, (n, q) or None."""
+def make_columns(
+    X,
+    rows: np.ndarray,
+    strata: np.ndarray,
+    design: np.ndarray | None,
+    clip: float,
+    features: np.ndarray | None = None,
+) -> Columns:
+    """Make columns of `rows` and `features` of `X` (None: all), free of the strata's means and of `design`, (n, q)."""
     indicator = (strata[:, None] == np.unique(strata)).astype(np.float64)
     full = indicator if design is None else np.hstack([indicator, design])
     left, sizes, _ = np.linalg.svd(full, full_matrices=False)
     basis = left[:, sizes > 1e-6 * sizes[0]].astype(np.float32)
-    X = X[rows]
-    return Columns(X.tocsc() if sp.issparse(X) else X, basis, clip)
+    return Columns(
+        X.tocsc() if sp.issparse(X) else X,
+        None if len(rows) == X.shape[0] else rows,
+        np.arange(X.shape[1]) if features is None else features,
+        basis,
+        clip,
+    )
+
+
+def widest(n: int, block: int, megabytes: float, workers: int) -> int:
+    """Features of a block, at most `block`, with which all workers score within `megabytes`."""
+    return max(min(block, _NARROWEST), min(block, int(megabytes * 2**20 / (n * 4 * _HELD * workers))))
+
+
+def of_rows(X, rows: np.ndarray):
+    """Give rows of a matrix to be read by columns; the matrix itself where these are all."""
+    X = X if len(rows) == X.shape[0] else X[rows]
+    return X.tocsc() if sp.issparse(X) else X
 
 
 def spans(p: int, block: int) -> Iterator[tuple[int, int]]:
@@ -132,6 +171,7 @@ def scan_pairs(
     *,
     device: str = "numpy",
     workers: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Tally:
     """Score every pair of features for every residual.
 
@@ -151,8 +191,10 @@ def scan_pairs(
         "numpy", or a device of torch that multiplies the blocks: "cuda". What is large is looked at by numpy.
     workers
         Threads among which the blocks are shared out. Each block is one thread's, so the result does not hang on them.
+    tell
+        Receives progress, a line for every tenth.
     """
-    p = columns.X.shape[1]
+    p = columns.shape[1]
     tally = _empty_tally(len(residuals), p, 2, p * (p - 1) // 2)
 
     def score(place: tuple[int, int]):
@@ -160,17 +202,26 @@ def scan_pairs(
         return _score_block(left, right, residuals, weight, tally.floor, place[0] == place[1], device)
 
     places = [(a, c) for a in range(0, p, block) for c in range(a, p, block)]
-    for place, scored in zip(places, _shared_out(score, places, workers), strict=True):
+    for done, (place, scored) in enumerate(zip(places, _shared_out(score, places, workers), strict=True), start=1):
         _note(tally, scored, place, keep)
+        if done * 10 // len(places) > (done - 1) * 10 // len(places):
+            tell(f"{done} of {len(places)} blocks of pairs")
     _cut(tally, keep)
     return tally
 
 
 def scan_triplets(
-    columns: Columns, residuals: np.ndarray, weight: np.ndarray, keep: int, *, device: str = "numpy", workers: int = 1
+    columns: Columns,
+    residuals: np.ndarray,
+    weight: np.ndarray,
+    keep: int,
+    *,
+    device: str = "numpy",
+    workers: int = 1,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Tally:
     """Score every triplet of the features; the rest as in `scan_pairs`. Time grows with the third power."""
-    p = columns.X.shape[1]
+    p = columns.shape[1]
     everything = columns.block(0, p)
     tally = _empty_tally(len(residuals), p, 3, p * (p - 1) * (p - 2) // 6)
 
@@ -180,6 +231,8 @@ def scan_triplets(
 
     for first, scored in enumerate(_shared_out(score, range(p - 2), workers)):
         _note(tally, scored, (first + 1, first + 1), keep, first)
+        if (first + 1) * 10 // p > first * 10 // p:
+            tell(f"triplets of {first + 1} of {p} features")
     _cut(tally, keep)
     return tally
 

@@ -1,25 +1,30 @@
 """What filtering would have lost: features that the usual choices discard before anyone looks.
 
 Two choices are held against the findings, made on the same samples, the development part: the most variable features in
-three flavours, and the first principal components.
+three flavours, from statistics that are added up over blocks of samples, and the first principal components.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from .blocks import Changed, blocks
 from .io import LARGEST_LOG
 
-# Stored values up to which all samples are audited: 1 GB as CSR, of which the methods of others make several copies.
-# Beyond, the choices are made on so many samples, drawn with this seed, as fit into it.
+# Stored values up to which components are of all samples: 1 GB as CSR, of which the methods of others make several
+# copies. Beyond, they are of so many samples, drawn with this seed, as fit into it.
 MOST_VALUES, SEED = 2**27, 123
 N_TOP = 2000
 N_COMPONENTS = 50
+N_BINS = 20  # of mean, for flavour seurat
+SPAN = 0.3  # of the samples' features, for the loess of flavour seurat_v3
 LEAST_SHARE = 0.1  # of a feature's variance within the components, below which the feature counts as lost
 
 # Column of the audit -> the choice in words.
@@ -32,21 +37,66 @@ CHOICES = {
 COLUMNS = ["choice", "of", "n", "n_lost", "share_lost", "lost", "note"]
 
 
+@dataclass
+class _Sums:
+    """Sums over n samples of every feature, and of its squares."""
+
+    n: int
+    total: np.ndarray
+    square: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.total / self.n
+
+    @property
+    def variance(self) -> np.ndarray:
+        """With n - 1; 0 where it is no more than rounding."""
+        mean = self.mean
+        variance = self.square / self.n - mean**2
+        return np.where(variance > 1e-12 * mean**2, variance, 0.0) * (self.n / max(self.n - 1, 1))
+
+
+@dataclass
+class _Seen:
+    """What one reading of a matrix tells.
+
+    Attributes
+    ----------
+    lowest, highest
+        Of all values, zeros counted in.
+    broken
+        A value that is no whole number, or None.
+    detected
+        (p,) whether any sample holds the feature.
+    sums
+        Of the values after each change that was asked for.
+    """
+
+    lowest: float
+    highest: float
+    broken: float | None
+    detected: np.ndarray
+    sums: list[_Sums]
+
+
 def audit_features(
-    X, names: Sequence[str], *, logarithms: bool, counts=None, estimated: bool = False
+    X, names: Sequence[str], *, logarithms: bool, rows: np.ndarray | None = None, counts=None, estimated: bool = False
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Say of every feature whether the usual choices would have kept it.
 
     Parameters
     ----------
     X
-        (n, p) CSR or dense, the values that were analysed, of the development part.
+        (n, p) CSR or dense, possibly mapped: the values that were analysed.
     names
         Names of the features.
     logarithms
         Whether `X` is known to hold natural logarithms of 1 + scaled counts.
+    rows
+        Rows to look at, rising: the development part. None for all.
     counts
-        (n, p) raw values of the same samples, for flavour "seurat_v3"; None where there are none.
+        Raw values of the same rows, a source of `blocks`, for flavour "seurat_v3"; None where there are none.
     estimated
         Whether `counts` are estimated fragments, which are rounded, rather than counted molecules.
 
@@ -60,33 +110,45 @@ def audit_features(
     Notes
     -----
     Flavours are those of ``scanpy.pp.highly_variable_genes``: Satija et al. 2015 (seurat), Stuart et al. 2019
-    (seurat_v3), Zheng et al. 2017 (cell_ranger). Components are of the centred values, not scaled.
+    (seurat_v3), Zheng et al. 2017 (cell_ranger). `X` is read once for them and `counts` twice. Components are of the
+    centred values, not scaled.
     """
-    n, p = X.shape
+    rows = np.arange(X.shape[0]) if rows is None else rows
+    n, p = len(rows), X.shape[1]
     columns: dict[str, object] = {"feature": list(names)}
     notes = {}
-    for flavour in ("seurat", "seurat_v3", "cell_ranger"):
+    values = _look(X, rows, _as_it_is, np.expm1)
+    unfit = _no_logs(values, logarithms)
+    chosen: dict[str, tuple[str, Callable, tuple]] = {
+        "seurat": (unfit, _seurat, (values.sums[1], values.detected)),
+        "seurat_v3": ("needs counts; there are none", _seurat_v3, ()),
+        "cell_ranger": (unfit, _cell_ranger, (values.sums[0], values.detected)),
+    }
+    if counts is not None and p > N_TOP:
+        of_counts = _look(counts, None, np.rint)
+        chosen["seurat_v3"] = (_no_counts(of_counts, estimated), _seurat_v3, (of_counts, counts))
+    for flavour, (unfit, choose, given) in chosen.items():
         column = f"hvg_{flavour}"
-        of_counts = flavour == "seurat_v3"
-        unfit = _no_counts(counts, estimated) if of_counts else _no_logs(X, logarithms)
         if p <= N_TOP:
             kept, notes[column] = np.ones(p, dtype=bool), f"{p} features are no more than {N_TOP}: all are kept"
         elif unfit:
             kept, notes[column] = None, unfit
         else:
-            kept, notes[column] = _tried(_highly_variable, counts if of_counts else X, flavour)
+            kept, notes[column] = _tried(choose, *given)
         columns[column] = pd.array([pd.NA] * p if kept is None else kept, dtype="boolean")
     if min(n - 1, p) <= N_COMPONENTS:
-        share: np.ndarray | None = np.where(_variance(X) > 0, 1.0, np.nan)
+        share: np.ndarray | None = np.where(values.sums[0].variance > 0, 1.0, np.nan)
         notes["pca_50"] = f"{n} samples of {p} features span no more than {N_COMPONENTS} components: all is kept"
     else:
-        share, notes["pca_50"] = _tried(_share_in_components, X)
+        drawn, said = drawn_rows(X, rows)
+        share, notes["pca_50"] = _tried(_share_in_components, Changed(X, drawn, lambda block, _: block).whole())
+        notes["pca_50"] += f"; {said}" if said else ""
     columns["pca_50"] = np.full(p, np.nan) if share is None else share
     return pd.DataFrame(columns), notes
 
 
 def drawn_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
-    """Choose the rows to audit: all, or as many as `MOST_VALUES` allow, drawn; and say so in a sentence, or nothing."""
+    """Choose rows for components: all, or as many as `MOST_VALUES` allow, drawn; and say which, if not all."""
     stored = int(np.diff(X.indptr)[rows].sum()) if sp.issparse(X) else len(rows) * X.shape[1]
     if stored <= MOST_VALUES:
         return rows, ""
@@ -172,32 +234,111 @@ def _lost(audited: pd.DataFrame, column: str) -> set[str] | None:
     return set(audited.loc[gone, "feature"])
 
 
-def _highly_variable(X, flavour: str) -> tuple[np.ndarray, str]:
-    import anndata
-    import scanpy
+def _as_it_is(values: np.ndarray) -> np.ndarray:
+    return values
 
-    varying = _variance(X) > 0
-    if (
-        varying.sum() <= N_TOP
-    ):  # also for the sake of the loess of seurat_v3, which ends the process where it has no data
+
+def _look(source: Any, rows: np.ndarray | None, *changes: Callable[[np.ndarray], np.ndarray]) -> _Seen:
+    """Read a source of blocks once; sums are of the values after each change, which leaves zeros as they are."""
+    p = source.shape[1]
+    seen = _Seen(0.0, 0.0, None, np.zeros(p, dtype=bool), [_Sums(0, np.zeros(p), np.zeros(p)) for _ in changes])
+    for _, block in blocks(source, rows):
+        block = sp.csr_matrix(block, dtype=np.float32)
+        seen.lowest = min(seen.lowest, float(block.data.min(initial=0.0)))
+        seen.highest = max(seen.highest, float(block.data.max(initial=0.0)))
+        broken = block.data[block.data != np.rint(block.data)]
+        if len(broken) and seen.broken is None:
+            seen.broken = float(broken[0])
+        seen.detected[block.indices[block.data != 0]] = True
+        for change, sums in zip(changes, seen.sums, strict=True):
+            with np.errstate(over="ignore"):  # of what is no logarithm, and is refused as such
+                values = change(block.data).astype(np.float64)
+                sums.n += block.shape[0]
+                sums.total += np.bincount(block.indices, values, minlength=p)
+                sums.square += np.bincount(block.indices, values**2, minlength=p)
+    return seen
+
+
+def _chosen(varying: np.ndarray, detected: np.ndarray, choose: Callable[[], np.ndarray]) -> tuple[np.ndarray, str]:
+    """Keep the highest of what `choose` gives for the features detected; of few that vary all."""
+    # also for the sake of the loess of seurat_v3, which ends the process where it has no data
+    if varying.sum() <= N_TOP:
         return varying, f"{varying.sum()} of {len(varying)} features vary, no more than {N_TOP}: all of these are kept"
-    detected = np.asarray((X != 0).sum(0)).ravel() > 0  # what no sample holds has no bin of its own to vary in
-    adata = anndata.AnnData(X[:, detected].astype(np.float32))
-    if flavour == "seurat_v3":
-        adata.X = adata.X.rint() if sp.issparse(adata.X) else np.rint(adata.X)
-    else:
-        adata.uns["log1p"] = {"base": None}
-    table = scanpy.pp.highly_variable_genes(adata, n_top_genes=N_TOP, flavor=flavour, inplace=False)
-    kept = np.zeros(X.shape[1], dtype=bool)
-    kept[detected] = table["highly_variable"].to_numpy(dtype=bool)
+    kept = np.zeros(len(varying), dtype=bool)
+    kept[detected] = choose()  # what no sample holds has no bin of its own to vary in
     return kept, f"{kept.sum()} of {len(kept)} features are kept"
+
+
+def _seurat(sums: _Sums, detected: np.ndarray) -> tuple[np.ndarray, str]:
+    """As scanpy's flavour: the logarithm of variance over mean, standardised among features of like mean."""
+
+    def choose() -> np.ndarray:
+        mean, variance = sums.mean[detected], sums.variance[detected]
+        with np.errstate(divide="ignore"):
+            dispersion = np.log(variance / mean)
+        dispersion[variance == 0] = np.nan
+        table = pd.DataFrame({"dispersion": dispersion})
+        grouped = table.groupby(pd.cut(np.log1p(mean), bins=N_BINS), observed=True)["dispersion"]
+        middle, spread = grouped.transform("mean"), grouped.transform("std")
+        alone = spread.isna()  # in its bin
+        return _highest((dispersion - middle.where(~alone, 0)) / spread.where(~alone, middle))
+
+    return _chosen(sums.variance > 0, detected, choose)
+
+
+def _cell_ranger(sums: _Sums, detected: np.ndarray) -> tuple[np.ndarray, str]:
+    """As scanpy's flavour: variance over mean, by the median and its deviation among features of like mean."""
+
+    def choose() -> np.ndarray:
+        from scipy.special import ndtri
+
+        mean = sums.mean[detected]
+        dispersion = pd.Series(sums.variance[detected] / mean)
+        ends = np.r_[-np.inf, np.percentile(mean, np.arange(10, 105, 5)), np.inf]
+        bins = pd.cut(mean, bins=ends)
+        away = dispersion - dispersion.groupby(bins, observed=True).transform("median")
+        return _highest(away / (away.abs().groupby(bins, observed=True).transform("median") / ndtri(0.75)))
+
+    return _chosen(sums.variance > 0, detected, choose)
+
+
+def _highest(values: pd.Series) -> np.ndarray:
+    """Mark the `N_TOP` highest, and what is as high as the last of them; NaN is lowest."""
+    known = np.sort(values[values.notna()])
+    return np.nan_to_num(values.to_numpy(), nan=-np.inf) >= known[-min(N_TOP, len(known))]
+
+
+def _seurat_v3(seen: _Seen, counts: Any) -> tuple[np.ndarray, str]:
+    """As scanpy's flavour: variance of counts standardised by what a loess expects of their mean, and clipped."""
+    sums, detected = seen.sums[0], seen.detected
+
+    def choose() -> np.ndarray:
+        from skmisc.loess import loess
+
+        n, mean, variance = sums.n, sums.mean, sums.variance
+        varying = detected & (variance > 0)
+        model = loess(np.log10(mean[varying]), np.log10(variance[varying]), span=SPAN, degree=2)
+        model.fit()
+        expected = np.ones(len(mean))
+        expected[varying] = 10**model.outputs.fitted_values
+        most = np.sqrt(expected) * np.sqrt(n) + mean
+        total, square = np.zeros(len(mean)), np.zeros(len(mean))
+        for _, block in blocks(counts):
+            block = sp.csr_matrix(block, dtype=np.float32)
+            values = np.minimum(np.rint(block.data).astype(np.float64), most[block.indices])
+            total += np.bincount(block.indices, values, minlength=len(mean))
+            square += np.bincount(block.indices, values**2, minlength=len(mean))
+        standard = (n * mean**2 + square - 2 * total * mean) / ((n - 1) * expected)
+        return np.argsort(np.argsort(-standard[detected])) < N_TOP
+
+    return _chosen(sums.variance > 0, detected, choose)
 
 
 def _share_in_components(X) -> tuple[np.ndarray, str]:
     import anndata
     import scanpy
 
-    adata = anndata.AnnData(X.astype(np.float32))
+    adata = anndata.AnnData(X.astype(np.float32, copy=False))
     scanpy.pp.pca(adata, n_comps=N_COMPONENTS, random_state=0)
     variance = _variance(X)
     within = adata.varm["PCs"].astype(np.float64) ** 2 @ adata.uns["pca"]["variance"].astype(np.float64)
@@ -217,27 +358,22 @@ def _tried(choose: Callable[..., tuple[np.ndarray, str]], *arguments) -> tuple[n
         return None, f"the method failed on these data: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _no_logs(X, logarithms: bool) -> str:
-    """Say why `X` cannot be taken for logarithms; nothing where it can."""
-    values = X.data if sp.issparse(X) else X
-    lowest, highest = min(0.0, values.min(initial=0.0)), values.max(initial=0.0)
-    if lowest < 0:
-        return f"needs logarithms of counts; the values go down to {lowest:.3g}, so they were centred or scaled before"
-    if not logarithms and highest >= LARGEST_LOG:
-        return f"needs logarithms of counts; the values go up to {highest:.3g} and were not normalised"
+def _no_logs(seen: _Seen, logarithms: bool) -> str:
+    """Say why values cannot be taken for logarithms; nothing where they can."""
+    if seen.lowest < 0:
+        lowest = f"{seen.lowest:.3g}"
+        return f"needs logarithms of counts; the values go down to {lowest}, so they were centred or scaled before"
+    if not logarithms and seen.highest >= LARGEST_LOG:
+        return f"needs logarithms of counts; the values go up to {seen.highest:.3g} and were not normalised"
     return ""
 
 
-def _no_counts(counts, estimated: bool) -> str:
-    """Say why there are no counts; nothing where there are."""
-    if counts is None:
-        return "needs counts; there are none"
-    values = counts.data if sp.issparse(counts) else counts
-    if values.min(initial=0.0) < 0:
-        return f"needs counts; the values go down to {values.min():.3g}"
-    broken = values[values != np.rint(values)]
-    if len(broken) and not estimated:
-        return f"needs counts; the values that were read hold {broken.ravel()[0]:.4g}, which is none"
+def _no_counts(seen: _Seen, estimated: bool) -> str:
+    """Say why values are no counts; nothing where they are."""
+    if seen.lowest < 0:
+        return f"needs counts; the values go down to {seen.lowest:.3g}"
+    if seen.broken is not None and not estimated:
+        return f"needs counts; the values that were read hold {seen.broken:.4g}, which is none"
     return ""
 
 

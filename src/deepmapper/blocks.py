@@ -7,8 +7,10 @@ A source is a numpy array or a scipy CSR matrix (both may be memory-mapped), or 
 from __future__ import annotations
 
 import mmap
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ VALUES_AT_ONCE = 2**24
 # Values read here and there after which pages are given back. The system maps a run of 16 pages around each that is
 # touched, so that a few rows here and there bring ten times as much as was asked for.
 _KEPT = 2**20
+_ENTRY = np.dtype([("row", np.int32), ("column", np.int32), ("value", np.float32)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +61,48 @@ class Changed:
 
     def whole(self) -> np.ndarray | sp.csr_matrix:
         """Read all of it into memory."""
-        parts = [block for _, block in self.blocks()]
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts) if self.dense else sp.vstack(parts, format="csr")
+        return _joined(self.blocks())
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """A matrix with further columns behind its own, while it is read.
+
+    Attributes
+    ----------
+    X
+        An array or a CSR matrix, possibly mapped.
+    values
+        (n, k) float32.
+    """
+
+    X: Any
+    values: np.ndarray
+
+    @property
+    def dense(self) -> bool:
+        """Whether blocks are given out as arrays."""
+        return isinstance(self.X, np.ndarray)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.X.shape[0], self.X.shape[1] + self.values.shape[1]
+
+    @property
+    def nnz(self) -> int:
+        """Values that are not zero."""
+        return self.X.nnz + int(np.count_nonzero(self.values))
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield the positions of some rows, and these rows."""
+        for place, block in blocks(self.X):
+            more = self.values[place]
+            yield place, np.hstack([block, more]) if self.dense else sp.hstack([block, sp.csr_matrix(more)], "csr")
+
+    def whole(self) -> np.ndarray | sp.csr_matrix:
+        """Read all of it into memory."""
+        return _joined(self.blocks())
 
 
 def in_memory(X) -> bool:
@@ -88,11 +129,113 @@ def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
         release(X)
 
 
-def spans_of(indptr: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Cut the rows of a CSR matrix into runs of at most `VALUES_AT_ONCE` values, but at least one row."""
+def turned(source: Any, counts: np.ndarray, folder: str | Path) -> Iterator[tuple[slice, sp.csr_matrix]]:
+    """Yield some columns of a source at a time, as the rows of its transpose; neither lies in memory in full.
+
+    Values are laid down in a file, those of each run of columns together, and every run is then put in order alone.
+
+    Parameters
+    ----------
+    source
+        What is read, once, a block of rows at a time: CSR float32, every place once.
+    counts
+        (columns,) values of each column.
+    folder
+        Where the file lies, 12 bytes a value. It has no name there, and is gone at the end, however that comes.
+    """
+    ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    at_once = max(1, VALUES_AT_ONCE // 4)  # entries are copied more often than values are elsewhere
+    runs = list(spans_of(ends, at_once))
+    run_of = np.repeat(np.arange(len(runs)), [stop - start for start, stop in runs]).astype(np.uint16)
+    free = ends[[start for start, _ in runs]]
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for place, block in blocks(source):
+            rows = np.repeat(np.arange(place.start, place.stop, dtype=np.int32), np.diff(block.indptr))
+            for start in range(0, block.nnz, at_once):
+                some = slice(start, start + at_once)
+                home = run_of[block.indices[some]]
+                order = np.argsort(home, kind="stable")
+                entries = np.empty(len(order), dtype=_ENTRY)
+                for name, values in zip(_ENTRY.names or (), (rows, block.indices, block.data), strict=True):
+                    entries[name] = values[some][order]
+                sizes = np.bincount(home, minlength=len(runs))
+                last = np.cumsum(sizes)
+                for run in np.flatnonzero(sizes):
+                    file.seek(int(free[run]) * _ENTRY.itemsize)
+                    file.write(entries[last[run] - sizes[run] : last[run]].view(np.uint8).data)
+                free += sizes
+        for start, stop in runs:
+            file.seek(int(ends[start]) * _ENTRY.itemsize)
+            entries = np.frombuffer(file.read(int(ends[stop] - ends[start]) * _ENTRY.itemsize), dtype=_ENTRY)
+            order = np.argsort(entries["column"], kind="stable")
+            parts = entries["value"][order], entries["row"][order], ends[start : stop + 1] - ends[start]
+            yield slice(start, stop), sp.csr_matrix(parts, shape=(stop - start, source.shape[0]))
+
+
+def by_columns(X, rows: np.ndarray, megabytes: float, folder: str | Path) -> Any:
+    """Some rows of a matrix, to be read by columns.
+
+    Parameters
+    ----------
+    X
+        An array or a CSR matrix of float32, possibly memory-mapped, every place once.
+    rows
+        Which rows, rising.
+    megabytes
+        Where they would take more than this, they lie in a mapped file without a name.
+    folder
+        Where that file lies: 8 bytes a stored value, and 12 more while it is written.
+
+    Returns
+    -------
+    numpy.ndarray or scipy.sparse.csc_matrix
+        An array only if `X` is one and the rows fit.
+    """
+    if sp.issparse(X):
+        n_values = int(np.diff(X.indptr)[rows].sum())
+        if n_values * 8 <= megabytes * 2**20:
+            return _joined(blocks(X, rows)).tocsc()
+    elif len(rows) * X.shape[1] * 4 <= megabytes * 2**20:
+        return _joined(blocks(X, rows))
+    counts = np.zeros(X.shape[1], dtype=np.int64)
+    for _, block in blocks(X, rows):
+        counts += block.getnnz(0) if sp.issparse(block) else np.count_nonzero(block, axis=0)
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    index = np.int32 if ends[-1] < 2**31 else np.int64  # one type for both, or scipy copies
+    taken = Changed(X, rows, lambda block, _: sp.csr_matrix(block))
+    with tempfile.TemporaryFile(dir=folder) as values, tempfile.TemporaryFile(dir=folder) as places:
+        for _, block in turned(taken, counts, folder):
+            values.write(block.data.data)
+            places.write(block.indices.astype(index, copy=False).data)
+        values.flush()
+        places.flush()
+        parts = [
+            np.memmap(file, dtype, mode="r", shape=(int(ends[-1]),))  # type: ignore[call-overload]
+            for file, dtype in ((values, np.float32), (places, index))
+        ]
+    return sp.csc_matrix((*parts, ends.astype(index)), shape=(len(rows), X.shape[1]), copy=False)
+
+
+def thinned(X, columns: np.ndarray, rows: np.ndarray | None = None) -> sp.csr_matrix:
+    """Give rows (None for all) of a matrix without the values of all other columns, block by block."""
+    kept = np.zeros(X.shape[1], dtype=np.bool_)
+    kept[columns] = True
+
+    def only(block) -> sp.csr_matrix:
+        block = sp.csr_matrix(block)
+        stays = kept[block.indices]
+        ends = np.concatenate([[0], np.cumsum(stays)])[block.indptr]
+        return sp.csr_matrix((block.data[stays], block.indices[stays], ends), shape=block.shape)
+
+    return Changed(X, rows, lambda block, _: only(block)).whole()
+
+
+def spans_of(indptr: np.ndarray, most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Cut the rows of a CSR matrix into runs of at most so many values (`VALUES_AT_ONCE`), but at least one row."""
     n, start = len(indptr) - 1, 0
+    most = VALUES_AT_ONCE if most is None else most
     while start < n:
-        stop = int(np.searchsorted(indptr, indptr[start] + VALUES_AT_ONCE, side="right")) - 1
+        stop = int(np.searchsorted(indptr, indptr[start] + most, side="right")) - 1
         stop = min(max(stop, start + 1), n)
         yield start, stop
         start = stop
@@ -131,6 +274,13 @@ def release(X) -> None:
             array = array.base
         if isinstance(array, mmap.mmap):
             array.madvise(mmap.MADV_DONTNEED)
+
+
+def _joined(source: Iterator[tuple[slice, Any]]) -> Any:
+    parts = [block for _, block in source]
+    if len(parts) == 1:
+        return parts[0]
+    return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.concatenate(parts)
 
 
 def _chosen(source: Iterator[tuple[slice, Any]], rows: np.ndarray) -> Iterator[tuple[slice, Any]]:

@@ -7,7 +7,8 @@ which their values follow for any sample; the proof reads these and the test spl
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from . import accumulate, chords
+from .blocks import by_columns, thinned
 from .chords import Chord, Screen
 from .errors import CannotScreen
 from .passes import PassResult
@@ -27,6 +29,7 @@ PROOF = (
 )
 # Of a chord's pixel; features have about 1 or less, and thousands of them drown a single one of their size.
 PIXEL_DEVIATION = 10.0
+_DRAW = 107  # second word of the seed of the samples that are screened, apart from those of other draws
 _LITTLE = 0.05  # of what could be said of a class: what features say one by one leaves so little open
 _NO_PAIRS = ("rank", "feature_a", "feature_b", "class", "z", "p_family", "q", "significant")
 
@@ -51,9 +54,16 @@ class ChordScreen:
 
 
 def screen_features(
-    features: Features, options: Mapping, *, seed: int = 0, threads: int | None = None, device: str = "numpy"
+    features: Features,
+    options: Mapping,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    device: str = "numpy",
+    folder: str | Path | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> ChordScreen:
-    """Screen the development part for pairs and triplets, and group them into chords.
+    """Screen the development part, or samples drawn from it, for pairs and triplets, and group them into chords.
 
     Parameters
     ----------
@@ -67,6 +77,11 @@ def screen_features(
         Threads of the matrix products.
     device
         What multiplies, as `devices.for_screen` gives it.
+    folder
+        Where the values lie by columns meanwhile, in a file without a name, if they take more than `memory_mb`; None
+        for the system's folder for temporary files.
+    tell
+        Receives progress.
 
     Returns
     -------
@@ -82,18 +97,21 @@ def screen_features(
             f"{len(y)} samples in {len(features.classes)} classes are too few, expected at least {FEW} in all and "
             f"{FEW_A_CLASS} a class on average",
         )
+    rows = drawn_samples(features, options["most_samples"], seed)
+    tell(f"{len(rows)} of {len(y)} samples of the development part are screened")
+    X = by_columns(features.X, rows, options["memory_mb"], folder or tempfile.gettempdir())
     try:
         screen = chords.screen_pairs(
-            features.X,
-            features.y,
-            rows=features.development,
+            X,
+            features.y[rows],
             names=features.names,
             classes=features.classes,
-            confounders=features.design,
-            groups=features.groups,
+            confounders=None if features.design is None else features.design[rows],
+            groups=None if features.groups is None else features.groups[rows],
             seed=seed,
             threads=threads,
             device=device,
+            tell=tell,
             **{key: options[key] for key in ("min_detected", "permutations", "level", "rate", "keep", "memory_mb")},
         )
     except CannotScreen as error:
@@ -101,14 +119,15 @@ def screen_features(
     triplets = None
     if options["triplets"]:
         triplets = chords.screen_triplets(
-            features.X,
+            X,
             screen,
             most_variable=options["most_variable"],
             keep=options["keep"],
             threads=threads,
             device=device,
+            tell=tell,
         )
-    found = chords.group_chords(features.X, screen, triplets)
+    found = chords.group_chords(X, screen, triplets)
     tables = {
         "pairs": chords.pair_table(screen),
         "triplets": _no_products("c") if triplets is None else chords.pair_table(triplets),
@@ -118,24 +137,47 @@ def screen_features(
     return ChordScreen(found, _about(features, screen, triplets, found), tables)
 
 
-def prove(features: Features, found: Sequence[Chord], *, draws: int = 1000, seed: int = 0) -> tuple[pd.DataFrame, dict]:
+def drawn_samples(features: Features, most: int, seed: int) -> np.ndarray:
+    """Draw the samples of the development part that are screened: all, or `most` of them.
+
+    Half of the places are dealt evenly to the classes, so that a rare one keeps its samples; the others follow the
+    classes' sizes.
+    """
+    rows = features.development
+    if len(rows) <= most:
+        return rows
+    y = features.y[rows]
+    sizes = np.bincount(y, minlength=len(features.classes))
+    dealt = np.minimum(sizes, most // (2 * len(sizes)))
+    dealt += ((sizes - dealt) * ((most - dealt.sum()) / (sizes - dealt).sum())).astype(np.int64)
+    rng = np.random.default_rng([seed, _DRAW])
+    drawn = [rng.choice(rows[y == code], size, replace=False) for code, size in enumerate(dealt)]
+    return np.sort(np.concatenate(drawn))
+
+
+def prove(
+    features: Features, found: Sequence[Chord], *, most_samples: int = 20_000, draws: int = 1000, seed: int = 0
+) -> tuple[pd.DataFrame, dict]:
     """Judge chords on the test split: the table of chords with the columns of the proof, and what can be said of it.
 
-    Without a test split the columns are empty: nothing is proved, and the statement says so.
+    The models that are compared learn from the samples that were screened: `most_samples` as there. Without a test
+    split the columns are empty: nothing is proved, and the statement says so.
     """
     table = chords.chord_table(found)
     by_class = [f"{what}[{name}]" for name in features.classes for what in ("auc", "synergy")]
     judged, told = len(found) > 0 and len(features.test) > 0, {}
     if judged:
+        learnt_from = drawn_samples(features, most_samples, seed)
+        rows = np.sort(np.concatenate([learnt_from, features.test]))
         proofs = chords.prove_chords(
-            features.X,
-            features.y,
+            _of_members(features.X, found, rows),
+            features.y[rows],
             found,
-            development=features.development,
-            test=features.test,
+            development=np.searchsorted(rows, learnt_from),
+            test=np.searchsorted(rows, features.test),
             classes=features.classes,
-            confounders=features.design,
-            groups=features.groups,
+            confounders=None if features.design is None else features.design[rows],
+            groups=None if features.groups is None else features.groups[rows],
             draws=draws,
             seed=seed,
         )
@@ -163,7 +205,7 @@ def prove(features: Features, found: Sequence[Chord], *, draws: int = 1000, seed
 
 def score_table(features: Features, found: Sequence[Chord]) -> pd.DataFrame:
     """Value of every chord in every sample, one row each."""
-    values = chords.chord_features(features.X, found)
+    values = chords.chord_features(_of_members(features.X, found), found)
     n = len(features.y)
     split = np.full(n, "development", dtype=object)
     split[features.test] = "test"
@@ -179,8 +221,11 @@ def score_table(features: Features, found: Sequence[Chord]) -> pd.DataFrame:
 
 
 def append_chords(features: Features, found: Sequence[Chord]) -> Features:
-    """Put the values of chords behind the features, as pixels that a network can find among thousands of others."""
-    values = chords.chord_features(features.X, found) * np.float32(PIXEL_DEVIATION)
+    """Put the values of chords behind the features, as pixels that a network can find among thousands of others.
+
+    The matrix is a source of `blocks`, which need not be in memory to be written.
+    """
+    values = chords.chord_features(_of_members(features.X, found), found) * np.float32(PIXEL_DEVIATION)
     return with_chords(features, values, [chord.name for chord in found])
 
 
@@ -232,11 +277,20 @@ def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+def _of_members(X, found: Sequence[Chord], rows: np.ndarray | None = None):
+    """Give rows of a matrix, which may be mapped and larger than memory, without all but the members of chords."""
+    if isinstance(X, np.ndarray) and (rows is None or len(rows) == len(X)):
+        return X  # of which columns are read as they are asked for
+    members = sorted({position for chord in found for position in chord.positions})
+    return thinned(X, np.array(members, dtype=np.int64), rows)
+
+
 def _not_screened(features: Features, why: str) -> ChordScreen:
     about = {
         "ran": False,
         "statement": f"No screen for chords: {why}.",
         "n_samples": len(features.development),
+        "n_development": len(features.development),
         "n_pairs": 0,
         "n_triplets": 0,
         "n_chords": 0,
@@ -271,9 +325,11 @@ def _about(features: Features, screen: Screen, triplets: Screen | None, found: S
     counted = _counted(len(screen.found), "significant pair")
     if triplets is not None:
         counted += f" and {_counted(len(triplets.found), 'significant triplet')}"
+    n, of = len(screen.rows), len(features.development)
+    drawn = f", drawn from the {of} of the development part" if n < of else ""
     statement = (
         f"{_counted(len(found), 'chord').capitalize()}: {counted} among {len(screen.features)} features of "
-        f"{len(features.development)} samples, at a rate of {screen.level:g} of {what}"
+        f"{n} samples{drawn}, at a rate of {screen.level:g} of {what}"
         + (f", adjusted for {', '.join(features.design_names)}." if features.design_names else ".")
     )
     settled = [name for name, share in screen.left_open if share < _LITTLE]
@@ -287,7 +343,8 @@ def _about(features: Features, screen: Screen, triplets: Screen | None, found: S
         "level": screen.level,
         "rate": screen.rate,
         "permutations": len(screen.null_largest),
-        "n_samples": len(features.development),
+        "n_samples": n,
+        "n_development": of,
         "n_features": len(screen.features),
         "confounders": list(features.design_names),
         "left_open": dict(screen.left_open),

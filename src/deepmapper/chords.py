@@ -9,7 +9,7 @@ largest score over all pairs and classes under it sets the family-wise threshold
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -22,7 +22,8 @@ from ._chord_models import chord_features, prove_chords
 from ._chord_types import Chord, ChordProof, Pair, Screen, Triplet
 from ._contrasts import Contrast, check_exchangeable, make_contrasts
 from ._main_effects import fit_main_effects
-from ._screen import BIN, Tally, scan_pairs, scan_triplets, score_places
+from ._screen import BIN, Tally, of_rows, scan_pairs, scan_triplets, score_places, spans, widest
+from .blocks import release
 from .errors import CannotScreen, DeepMapperWarning, InputError
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
 
 RATES = ("family", "discovery")
 _EXTRA_FROM_PAIRS = 50  # strongest pairs whose members are candidates for triplets, significant or not
+_AT_ONCE = 1024  # features looked at together, of a matrix that may be mapped
 
 
 def screen_pairs(
@@ -65,17 +67,18 @@ def screen_pairs(
     seed: int = 0,
     threads: int | None = None,
     device: str = "numpy",
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Screen:
     """Screen all pairs of features for products that tell a class beyond main effects.
 
     Parameters
     ----------
     X
-        (n, p) float32, CSR or dense, normalised.
+        (n, p) float32, normalised: dense, CSR or CSC (which may be mapped, as `blocks.by_columns` gives it).
     y
         (n,) class codes, 0 .. K - 1.
     rows
-        Rows to screen: the development part. None takes all.
+        Rows to screen, rising: the development part. None takes all.
     names, classes
         Names of features and classes; None takes their positions.
     confounders
@@ -93,8 +96,8 @@ def screen_pairs(
     clip
         Limit of standardised values.
     block, memory_mb
-        Features at a time, and memory up to which the standardised matrix is held; else blocks are made again when
-        needed. Neither changes the result beyond rounding.
+        Features at a time, fewer where scoring would take more than `memory_mb`; and memory up to which the
+        standardised matrix is held, else blocks are made again when needed. Neither changes the result beyond rounding.
     seed
         Seed of folds and permutations.
     threads
@@ -102,6 +105,8 @@ def screen_pairs(
         libraries how many work on a block.
     device
         What multiplies: "numpy", or a device of torch such as "cuda". Neither changes the result beyond rounding.
+    tell
+        Receives progress, a line for every tenth of each class.
 
     Raises
     ------
@@ -119,7 +124,7 @@ def screen_pairs(
     rows = np.arange(X.shape[0]) if rows is None else np.asarray(rows)
     names, classes = _names(names, X.shape[1], "f"), _names(classes, int(y.max()) + 1, "")
     _check(X, y, rows, names, classes, groups, permutations, level, rate)
-    X, y = X[rows], np.asarray(y)[rows]
+    X, y = of_rows(X, rows), np.asarray(y)[rows]
     groups = None if groups is None else np.asarray(groups)[rows]
     design = None if confounders is None else np.asarray(confounders)[rows]
     check_exchangeable(y, groups, level)
@@ -130,21 +135,27 @@ def screen_pairs(
             f"{len(features)} of {X.shape[1]} features are detected in at least {min_detected:.0%} of {len(rows)} "
             f"samples: expected two or more to pair. Lower min_detected."
         )
-    X = X[:, features]
+    used = features
+    if not sp.issparse(X):  # in memory as it is; the columns of a sparse one are taken when they are asked for
+        X, used = X[:, features], np.arange(len(features))
     with _limited(threads):
-        effects = fit_main_effects(X, y, design, groups, seed)
+        effects = fit_main_effects(X, y, design, groups, seed, used)
         contrasts = make_contrasts(
             y, effects.probability, design=design, groups=groups, permutations=permutations, seed=seed
         )
+        workers = _workers(threads, device)
+        block = widest(len(rows), block, memory_mb, workers)
+        told = f"{len(rows)} samples × {len(features)} features in blocks of {block}, class"
         tallies = [
             scan_pairs(
-                c.columns(X, clip).hold(block, memory_mb),
+                c.columns(X, clip, used).hold(block, memory_mb),
                 c.residuals,
                 c.weight,
                 block,
                 keep,
                 device=device,
-                workers=_workers(threads, device),
+                workers=workers,
+                tell=_told(tell, f"{told} {classes[c.code]}"),
             )
             for c in contrasts
         ]
@@ -163,7 +174,7 @@ def screen_pairs(
             clip=clip,
             left_open=_left_open(y, contrasts, classes),
         )
-        return _conclude(blank, X, tallies, Pair, keep)
+        return _conclude(blank, X, used, tallies, Pair, keep, memory_mb)
 
 
 def screen_triplets(
@@ -174,6 +185,7 @@ def screen_triplets(
     keep: int = 1000,
     threads: int | None = None,
     device: str = "numpy",
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Screen:
     """Screen all triplets among the most variable features and the members of the strongest pairs.
 
@@ -186,7 +198,7 @@ def screen_triplets(
     most_variable
         How many features of the largest dispersion for their mean, chosen without the labels. Time grows with the third
         power of their number.
-    keep, threads, device
+    keep, threads, device, tell
         As in `screen_pairs`.
 
     Returns
@@ -194,11 +206,11 @@ def screen_triplets(
     Screen
         Of `Triplet`; error rates are over the triplets alone.
     """
-    X = X[screen.rows]
+    X = of_rows(X, screen.rows)
     paired = [i for pair in (*screen.found, *screen.candidates[:_EXTRA_FROM_PAIRS]) for i in pair.positions]
-    variable = screen.features[_by_dispersion(X[:, screen.features])[:most_variable]]
+    variable = screen.features[_by_dispersion(X, screen.features)[:most_variable]]
     features = np.union1d(variable, np.array(paired[: 2 * most_variable], dtype=np.int64))
-    X = X[:, features]
+    X, used = X[:, features], np.arange(len(features))
     with _limited(threads):
         tallies = [
             scan_triplets(
@@ -208,10 +220,11 @@ def screen_triplets(
                 keep,
                 device=device,
                 workers=_workers(threads, device),
+                tell=_told(tell, f"class {screen.classes[c.code]}"),
             )
             for c in screen.contrasts
         ]
-        return _conclude(replace(screen, features=features), X, tallies, Triplet, keep)
+        return _conclude(replace(screen, features=features), X, used, tallies, Triplet, keep, np.inf)
 
 
 def pair_table(screen: Screen) -> pd.DataFrame:
@@ -277,8 +290,13 @@ def chord_table(chords: Sequence[Chord], proofs: Sequence[ChordProof] = ()) -> p
     return pd.DataFrame.from_records(records, columns=None if records else empty)
 
 
-def _conclude(screen: Screen, X, tallies: list[Tally], kind: type[Pair], keep: int) -> Screen:
-    """Join the classes: threshold, p and q over all of them, and every kept product with its z for each class."""
+def _conclude(
+    screen: Screen, X, used: np.ndarray, tallies: list[Tally], kind: type[Pair], keep: int, megabytes: float
+) -> Screen:
+    """Join the classes: threshold, p and q over all of them, and every kept product with its z for each class.
+
+    The features that were screened are the columns `used` of `X`; so many megabytes of them are dense at a time.
+    """
     p = len(screen.names)
     none = np.zeros(1 + len(screen.null_largest))
     largest = np.max([none, *(tally.largest for tally in tallies)], axis=0)
@@ -301,7 +319,11 @@ def _conclude(screen: Screen, X, tallies: list[Tally], kind: type[Pair], keep: i
     places = np.unique(np.vstack([tally.places for tally in tallies]), axis=0) if tallies else np.zeros((0, 2))
     if not len(places):
         return common
-    by_class = np.array([_scores_of(contrast, X, places, screen.clip) for contrast in screen.contrasts])
+    at_once = int(min(len(places), max(1, megabytes * 2**20 / 4 / X.shape[0] / places.shape[1])))
+    parts = [places[start:stop] for start, stop in spans(len(places), at_once)]
+    by_class = np.array(
+        [np.concatenate([_scores_of(c, X, used, part, screen.clip) for part in parts]) for c in screen.contrasts]
+    )
     strongest = np.abs(by_class).argmax(0)
     z = by_class[strongest, np.arange(len(places))]
     order = np.lexsort((*places.T[::-1], -np.abs(z)))[:keep]
@@ -365,18 +387,23 @@ def _expected_false(tallies: list[Tally], size: np.ndarray, permutations: int) -
     return share[np.minimum((size / BIN).astype(int), len(share) - 1)]
 
 
-def _scores_of(contrast: Contrast, X, places: np.ndarray, clip: float) -> np.ndarray:
-    """Z of the listed products for one class."""
-    used, place = np.unique(places, return_inverse=True)
-    columns = contrast.columns(X[:, used], clip)
-    values = columns.block(0, len(used))
+def _scores_of(contrast: Contrast, X, used: np.ndarray, places: np.ndarray, clip: float) -> np.ndarray:
+    """Z of the listed products of the columns `used`, for one class."""
+    listed, place = np.unique(places, return_inverse=True)
+    values = contrast.columns(X, clip, used[listed]).block(0, len(listed))
     return score_places(values, place.reshape(places.shape), contrast.residuals[0], contrast.weight)
 
 
-def _by_dispersion(X) -> np.ndarray:
+def _by_dispersion(X, features: np.ndarray) -> np.ndarray:
     """Order features by how far the logarithm of their variance lies above the median of those of similar mean."""
-    mean = np.asarray(X.mean(0)).ravel()
-    square = np.asarray((X.multiply(X) if sp.issparse(X) else np.square(X)).mean(0)).ravel()
+    means = []
+    for start, stop in spans(len(features), _AT_ONCE if sp.issparse(X) else len(features)):
+        values = X[:, features[start:stop]]
+        values = values.tocsr() if sp.issparse(values) else values
+        square = values.multiply(values) if sp.issparse(values) else np.square(values)
+        means.append([np.asarray(part.mean(0)).ravel() for part in (values, square)])
+        release(X)
+    mean, square = np.concatenate(means, axis=1)
     spread = np.log(np.maximum(square - mean**2, 1e-12))
     rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
     bins = rank * min(20, max(1, len(mean) // 20)) // len(mean)
@@ -395,6 +422,10 @@ def _limited(threads: int | None) -> AbstractContextManager:
 
 def _workers(threads: int | None, device: str) -> int:
     return threads if threads is not None and device == "numpy" else 1
+
+
+def _told(tell: Callable[[str], None], what: str) -> Callable[[str], None]:
+    return lambda line: tell(f"{what}: {line}")
 
 
 def _names(names: Sequence[str] | None, count: int, prefix: str) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
@@ -38,12 +39,15 @@ if TYPE_CHECKING:
 
 Matrix: TypeAlias = "np.ndarray | sparse.csr_matrix"
 
-FORMATS = ("auto", "h5ad", "10x_mtx", "10x_h5", "csv", "tsv")
+FORMATS = ("auto", "h5ad", "zarr", "10x_mtx", "10x_h5", "csv", "tsv")
 NORMALIZATIONS = ("none", "log1p_median", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
 
-SUFFIXES = {".h5ad": "h5ad", ".h5": "10x_h5", ".csv": "csv", ".tsv": "tsv", ".txt": "tsv"}
+SUFFIXES = {".h5ad": "h5ad", ".zarr": "zarr", ".h5": "10x_h5", ".csv": "csv", ".tsv": "tsv", ".txt": "tsv"}
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 SEPARATOR_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
+
+# Files of which a zarr folder has one: of version 3 and of version 2.
+ZARR_MARKS = ("zarr.json", ".zgroup")
 
 # What an empty cell of a labels table may say, and what makes a number of it (so that 007 stays text).
 MISSING = ("", "NA", "N/A", "NaN", "nan")
@@ -152,7 +156,7 @@ def load_h5ad(
 
     """
     path = _existing(path)
-    adata = _read_h5ad(path, layer="X")
+    adata = _read_anndata(path, "h5ad", layer="X")
     if label_key not in adata.obs:
         raise InputError(
             f"{path}: obs has no column {label_key!r}.{_nearest(label_key, adata.obs.columns)} "
@@ -380,13 +384,13 @@ def read_matrix(
     Parameters
     ----------
     path
-        An ``.h5ad``, a 10x ``.h5``, a 10x folder (``matrix.mtx``, barcodes, features or genes; gzipped or not; it may
-        lie deeper), or a ``.csv``/``.tsv`` (also gzipped) with samples in rows, features in columns, the names of the
-        samples first. None where ``populations`` are given.
+        An ``.h5ad``, a ``.zarr`` folder of AnnData, a 10x ``.h5``, a 10x folder (``matrix.mtx``, barcodes, features or
+        genes; gzipped or not; it may lie deeper), or a ``.csv``/``.tsv`` (also gzipped) with samples in rows, features
+        in columns, the names of the samples first. None where ``populations`` are given.
     format
         One of ``FORMATS``; "auto" goes by the name.
     layer
-        What to read of an h5ad: "X", "raw" (``adata.raw``) or the name of a layer.
+        What to read of an h5ad or zarr: "X", "raw" (``adata.raw``) or the name of a layer.
     labels_table
         A csv or tsv whose first column holds the names of the samples; its other columns join ``obs``. Rows for
         samples that are not in the matrix are ignored with a warning. "", NA, N/A, NaN and nan are missing values.
@@ -402,8 +406,8 @@ def read_matrix(
     Returns
     -------
     AnnData
-        ``X`` CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` where the h5ad has it; no other
-        part of an h5ad is kept. ``var["gene_ids"]`` holds the ids of a 10x file.
+        ``X`` CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` where the h5ad or zarr has it; no
+        other part of these is kept. ``var["gene_ids"]`` holds the ids of a 10x file.
 
     Raises
     ------
@@ -660,12 +664,14 @@ def _read_one(path: Path, format: str, layer: str, transpose: bool = False) -> A
     """Read one matrix of any format."""
     if format == "auto":
         format = _format_of(path)
-    if format == "h5ad":
+    if format in OPENED_BY:
         if transpose:
-            raise InputError(f"{path}: transpose is for csv and tsv tables, this is an h5ad.")
-        return _read_h5ad(path, layer)
+            raise InputError(f"{path}: transpose is for csv and tsv tables, this is {format}.")
+        return _read_anndata(path, format, layer)
     if layer != "X":
-        raise InputError(f"{path}: the layer {layer!r} is asked for, but only an h5ad has layers; leave layer at 'X'.")
+        raise InputError(
+            f"{path}: the layer {layer!r} is asked for, but only h5ad and zarr have layers; leave layer at 'X'."
+        )
     if format in SEPARATORS:
         return _read_table(path, format, transpose)
     if transpose:
@@ -676,7 +682,8 @@ def _read_one(path: Path, format: str, layer: str, transpose: bool = False) -> A
 def _format_of(path: Path) -> str:
     """Return the format that a name stands for."""
     if path.is_dir():
-        return "10x_mtx"
+        is_zarr = path.suffix == ".zarr" or any((path / name).is_file() for name in ZARR_MARKS)
+        return "zarr" if is_zarr else "10x_mtx"
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix == ".mtx":
         raise InputError(f"{path}: give the folder which holds this file together with its barcodes and features.")
@@ -688,9 +695,9 @@ def _format_of(path: Path) -> str:
     return SUFFIXES[suffix]
 
 
-def _read_h5ad(path: Path, layer: str) -> AnnData:
-    """Read one matrix of an h5ad with its obs and var, and its TPM layer; nothing else is loaded."""
-    with _opened_h5(path) as file:
+def _read_anndata(path: Path, format: str, layer: str) -> AnnData:
+    """Read one matrix of an h5ad or zarr with its obs and var, and its TPM layer; nothing else is loaded."""
+    with OPENED_BY[format](path) as file:
         chosen, tpm, obs, var, get = _elements(file, path, layer)
         X, tpm = get(chosen), None if tpm is None else get(tpm)
     adata = _assemble(X, obs, var, f"{path} ({layer})")
@@ -703,7 +710,7 @@ def _read_h5ad(path: Path, layer: str) -> AnnData:
 def _elements(
     file: Any, path: Path, layer: str
 ) -> tuple[Any, Any, pd.DataFrame, pd.DataFrame, Callable[[Any], Matrix]]:
-    """Find the matrix that is asked for in an open h5ad, and its TPM layer; read obs and var.
+    """Find the matrix that is asked for in an open h5ad or zarr, and its TPM layer; read obs and var.
 
     The last value reads a matrix. Of a file from before anndata 0.7 all is read, and it gives back what it is given.
     """
@@ -714,10 +721,12 @@ def _elements(
             warnings.simplefilter("ignore", about_old_files)
         if not {"obs", "var"} <= set(file):
             hint = " It looks like 10x output: set format to 10x_h5." if _is_10x(file) else ""
+            if path.is_dir():
+                hint = " If an AnnData lies deeper (of a SpatialData in tables, of a MuData in mod), give that folder."
             raise InputError(f"{path} is no AnnData file: it holds {_some(file)}, but no obs and var.{hint}")
         if "encoding-type" not in file["obs"].attrs:
             # Written before anndata 0.7; only anndata's own reader knows those files.
-            whole = anndata.read_h5ad(path)
+            whole = (anndata.read_zarr if path.is_dir() else anndata.read_h5ad)(path)
             raw_x, raw_var = (whole.raw.X, whole.raw.var) if whole.raw is not None else (None, None)
             layers, x, obs, var, get = dict(whole.layers), whole.X, whole.obs, whole.var, lambda element: element
         else:
@@ -733,7 +742,35 @@ def _elements(
         if chosen is None:
             there = [*(["X"] if x is not None else []), *(["raw"] if raw_x is not None else []), *layers]
             raise InputError(f"{path} has no matrix {layer!r}.{_nearest(layer, there)} It has: {_some(there, 20)}.")
-        return chosen, layers.get("tpm") if layer != "raw" else None, get(obs), get(var), get
+        tpm = layers.get("tpm") if layer != "raw" else None
+        for name, element in ((layer, chosen), ("tpm", tpm)):
+            _check_pieces(element, f"{path} ({name})")
+        return chosen, tpm, get(obs), get(var), get
+
+
+def _check_pieces(element: Any, where: str) -> None:
+    """Refuse a matrix in a zarr folder of which pieces are missing: zarr itself reads zeros in their place.
+
+    Of a dense matrix pieces of zeros may have been left out by the writer, so it is warned of.
+    """
+    is_group = hasattr(element, "keys")
+    for name, array in [(key, element[key]) for key in element] if is_group else [("", element)]:
+        if not hasattr(array, "nchunks_initialized") or not array.size:
+            continue
+        n, there = array.nchunks, min(array.nchunks, array.nchunks_initialized)
+        if there == n or (is_group and not element["data"].size):
+            continue
+        found = (
+            f"{where}: {n - there} of {n} pieces of {f'its array {name!r}' if is_group else 'the matrix'} are missing"
+        )
+        if is_group or not there:
+            raise InputError(f"{found}. The folder was not copied completely: copy it again.")
+        warnings.warn(
+            f"{found}, and are taken for zeros: right if whoever wrote it left out pieces of zeros, wrong if the "
+            "folder was not copied completely.",
+            DeepMapperWarning,
+            stacklevel=4,
+        )
 
 
 def _read_10x_mtx(path: Path) -> AnnData:
@@ -1053,7 +1090,7 @@ def _lines(path: Path) -> list[str]:
 
 @contextmanager
 def _opened_h5(path: Path) -> Iterator[Any]:
-    """Open an HDF5 file for reading; whatever fails in the body is reported as the fault of the file."""
+    """Open an HDF5 file for reading, with `_faults_of`."""
     h5py = _require("h5py")
     if path.is_dir():
         raise InputError(f"{path} is a folder; an HDF5 file is expected.")
@@ -1062,9 +1099,34 @@ def _opened_h5(path: Path) -> Iterator[Any]:
             start = handle.read(40)
         hint = " It is compressed with gzip: unpack it first." if start[:2] == b"\x1f\x8b" else ""
         raise InputError(f"{path} is no HDF5 file: it begins with {start!r}.{hint}")
+    with _faults_of(path), h5py.File(path, "r") as file:
+        yield file
+
+
+@contextmanager
+def _opened_zarr(path: Path) -> Iterator[Any]:
+    """Open a zarr folder of version 2 or 3 for reading, with `_faults_of`."""
+    zarr = _require("zarr")
+    if not path.is_dir():
+        raise InputError(f"{path} is a file; a zarr folder is expected. If it is an archive, unpack it first.")
+    if not any((path / name).is_file() for name in ZARR_MARKS):
+        found = _some(sorted(file.name for file in path.iterdir())) or "nothing"
+        raise InputError(f"{path} is no zarr folder: it holds {found}, but neither {' nor '.join(ZARR_MARKS)}.")
+    # What lies there counts, not what the folder's table of contents tells of, which zarr 2 does not read by itself.
+    options = {"use_consolidated": False} if int(version("zarr").partition(".")[0]) > 2 else {}
+    with _faults_of(path):
+        yield zarr.open_group(str(path), mode="r", **options)
+
+
+# Containers of AnnData, and what opens each.
+OPENED_BY: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {"h5ad": _opened_h5, "zarr": _opened_zarr}
+
+
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
+    """Report whatever fails in the body as the fault of the file that it reads."""
     try:
-        with h5py.File(path, "r") as file:
-            yield file
+        yield
     except (InputError, ImportError, MemoryError):
         raise
     except Exception as error:

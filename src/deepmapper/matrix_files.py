@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .blocks import blocks, even_spans, spans_of
+from .blocks import blocks, even_spans, spans_of, turned
 from .errors import InputError
 from .files import whole_file
 from .io import (
+    OPENED_BY,
     Matrix,
     _check_finite,
     _elements,
@@ -40,7 +42,7 @@ _PIECE = 2**16  # values that are packed together
 
 @dataclass(frozen=True)
 class Stored:
-    """A matrix in an HDF5 file, CSR or dense, as AnnData lays it down: a source of `blocks`.
+    """A matrix in an h5ad or zarr, CSR or dense, as AnnData lays it down: a source of `blocks`.
 
     Attributes
     ----------
@@ -54,12 +56,37 @@ class Stored:
     key: str
     shape: tuple[int, int]
 
-    def blocks(self) -> Iterator[tuple[slice, Matrix]]:
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
         """Yield the positions of some rows, and these rows: CSR or an array, float32, without stored zeros."""
         where = f"{self.path} ({self.key})"
-        with _opened_h5(self.path) as file:
+        with _opened(self.path) as file:
             for place, block in _read(file[self.key], self.shape, where):
                 yield place, _float32(block, where)
+
+
+@dataclass(frozen=True)
+class ByColumns:
+    """A matrix in an h5ad or zarr that lies by columns (CSC): a source of `blocks`, read twice.
+
+    Attributes
+    ----------
+    path, key, shape
+        As of `Stored`.
+    folder
+        Where a file without a name is kept meanwhile, 12 bytes a value.
+    """
+
+    path: Path
+    key: str
+    shape: tuple[int, int]
+    folder: Path
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield as `Stored` does."""
+        n, p = self.shape
+        columns = Stored(self.path, self.key, (p, n))  # whose arrays are those of the transpose by rows
+        counts = sum((np.bincount(block.indices, minlength=n) for _, block in columns.blocks()), np.zeros(n))
+        yield from turned(columns, counts, self.folder)
 
 
 @dataclass(frozen=True)
@@ -156,9 +183,9 @@ def import_matrix(
 ) -> None:
     """Read a matrix in any supported format, check it and write `expression.h5ad`.
 
-    An h5ad whose matrix lies by rows (CSR or dense) is read and written in blocks, whatever its size. All else is held
-    in memory meanwhile: tables, 10x output, populations, and an h5ad whose matrix lies by columns (CSC) or that is
-    older than anndata 0.7.
+    An h5ad or zarr is read and written in blocks, whatever its size; of one that lies by columns (CSC) the values lie
+    beside `out` meanwhile, 12 bytes each. All else is held in memory: tables, 10x output, populations, and what was
+    written before anndata 0.7.
 
     Parameters
     ----------
@@ -176,9 +203,10 @@ def import_matrix(
     """
     populations = list(populations)
     found = None
-    if path and not populations and not transpose and format in ("auto", "h5ad"):
+    if path and not populations and not transpose:
         path = _existing(path)
-        found = _open_by_rows(path, layer) if format == "h5ad" or _format_of(path) == "h5ad" else None
+        format = _format_of(path) if format == "auto" else format
+        found = _open_stored(path, format, layer, Path(out).parent) if format in OPENED_BY else None
     if found is None:
         adata = read_matrix(path, format, layer, labels_table, populations, duplicate_names, transpose)
         tell(f"{adata.n_obs} samples × {adata.n_vars} features, {adata.X.nnz} values that are not zero")
@@ -200,21 +228,26 @@ def import_matrix(
     tell(f"{adata.n_obs} samples × {adata.n_vars} features, {n_values} values that are not zero")
 
 
-def _open_by_rows(path: Path, layer: str) -> Expression | None:
-    """Find the matrix that is asked for, and its TPM layer; None where they cannot be read by rows."""
-    with _opened_h5(path) as file:
+def _opened(path: Path) -> AbstractContextManager[Any]:
+    return OPENED_BY["zarr" if path.is_dir() else "h5ad"](path)
+
+
+def _open_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
+    """Find the matrix that is asked for, and its TPM layer; None where they cannot be read in blocks."""
+    with OPENED_BY[format](path) as file:
         chosen, tpm, obs, var, _ = _elements(file, path, layer)
-        found = {}
+        found: dict[str, Any] = {}
         for name, element in (("X", chosen), ("tpm", tpm)):
             if element is None:
                 continue
             kind = getattr(element, "attrs", {}).get("encoding-type")
-            if kind not in ("csr_matrix", "array"):
+            if kind not in ("csr_matrix", "csc_matrix", "array"):
                 return None
             shape = element.shape if kind == "array" else element.attrs["shape"]
             if len(shape) != 2:
                 return None  # is refused, with what it is, where it is read whole
-            found[name] = Stored(path, element.name, (int(shape[0]), int(shape[1])))
+            where = path, element.name.strip("/"), (int(shape[0]), int(shape[1]))
+            found[name] = ByColumns(*where, folder) if kind == "csc_matrix" else Stored(*where)
     return Expression(found.pop("X"), obs, var, found)
 
 
@@ -241,7 +274,7 @@ def _append(tmp: Path, key: str, source: Any, adata: AnnData, tell: Callable[[st
     """Write a matrix as CSR float32 into an h5ad, block by block; give the number of its values."""
     import h5py
 
-    told = f"{source.path} ({source.key})" if isinstance(source, Stored) else key
+    told = f"{source.path} ({source.key})" if isinstance(source, Stored | ByColumns) else key
 
     def written(group: Any) -> Iterator[tuple[slice, Matrix]]:
         from scipy import sparse

@@ -528,7 +528,7 @@ def _chord_faults(settings: dict) -> Iterator[tuple[tuple[str, ...], str]]:
 def _holds_no_labels(matrix: dict) -> bool:
     """Whether the format, given or told by the name, has numbers alone; a folder's name tells nothing."""
     name = matrix["path"].lower().removesuffix(".gz")
-    return matrix["format"] not in ("auto", "h5ad") or (
+    return matrix["format"] not in ("auto", "h5ad", "zarr") or (
         matrix["format"] == "auto" and name.endswith((".csv", ".tsv", ".txt", ".h5"))
     )
 

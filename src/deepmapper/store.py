@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from .blocks import Changed, blocks
+from .blocks import Beside, Changed, blocks
 from .errors import InputError
 from .files import digest, whole_file, whole_folder
 
@@ -128,14 +128,8 @@ def check_finite(X, samples=None, names=None) -> None:
 
 
 def with_chords(features: Features, values: np.ndarray, names: Sequence[str]) -> Features:
-    """Append the values of chords, (n, chords) for all samples, as columns beyond the features."""
-    values = np.asarray(values, dtype=np.float32)
-    X = features.X
-    if isinstance(X, np.ndarray):
-        X = np.hstack([X, values])
-    elif len(names):
-        X = sp.hstack([X, sp.csr_matrix(values)], format="csr", dtype=np.float32)
-    return replace(features, X=X, chords=tuple(names))
+    """Put the values of chords, (n, chords) for all samples, behind the features; `X` is then a source of `blocks`."""
+    return replace(features, X=Beside(features.X, np.asarray(values, dtype=np.float32)), chords=tuple(names))
 
 
 def write_features(folder: str | Path, features: Features) -> None:
@@ -171,7 +165,7 @@ def write_features(folder: str | Path, features: Features) -> None:
 
 
 def _write_matrix(folder: Path, X) -> None:
-    if isinstance(X, np.ndarray) or (isinstance(X, Changed) and X.dense):
+    if isinstance(X, np.ndarray) or (isinstance(X, Changed | Beside) and X.dense):
         with _growing(folder / "matrix.dense.npy", np.float32, X.shape) as file:
             for _, block in blocks(X):
                 file.write(np.ascontiguousarray(block, dtype=np.float32).data)

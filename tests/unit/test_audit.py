@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from deepmapper import audit, result_tables
+from deepmapper import audit, blocks, result_tables
 from deepmapper.audit import CHOICES, add_audit, audit_features, audit_findings, chord_members
 from deepmapper.findings import read_table, write_table
 
@@ -56,6 +56,32 @@ def test_the_flavours_are_those_of_scanpy(cells, audited):
         assert (audited[0][f"hvg_{flavour}"][:2395].to_numpy(dtype=bool) == expected).all()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_in_blocks_and_of_some_rows_they_are_those_of_scanpy_too(monkeypatch, seed):
+    import anndata
+    import scanpy
+
+    rng = np.random.default_rng(seed)
+    n, p = 500, 4000
+    rate = rng.gamma(0.3, 1.0, (1, p)) * rng.gamma(2.0, 0.5, (n, 1)) * rng.gamma(rng.uniform(0.2, 5, p), 1.0, (n, p))
+    counts = rng.poisson(rate).astype(np.float32)
+    logs = sp.csr_matrix(np.log1p(1e4 * counts / np.maximum(counts.sum(1, keepdims=True), 1)).astype(np.float32))
+    counts, rows = sp.csr_matrix(counts), np.arange(seed, n, 2)
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 10_000)
+    taken = blocks.Changed(counts, rows, lambda block, _: block)
+    names = [f"g{i}" for i in range(p)]
+    table, notes = audit_features(logs, names, rows=rows, logarithms=True, counts=taken)
+    detected = np.asarray(counts[rows].sum(0)).ravel() > 0
+    assert 2500 < detected.sum() < p
+    for flavour, matrix in (("seurat", logs), ("seurat_v3", counts), ("cell_ranger", logs)):
+        adata = anndata.AnnData(matrix[rows][:, detected].copy())
+        adata.uns["log1p"] = {"base": None}
+        chosen = scanpy.pp.highly_variable_genes(adata, n_top_genes=2000, flavor=flavour, inplace=False)
+        found = table[f"hvg_{flavour}"].to_numpy(dtype=bool)
+        np.testing.assert_array_equal(found[detected], chosen["highly_variable"].to_numpy(), notes[f"hvg_{flavour}"])
+        assert not found[~detected].any()
+
+
 def test_components_hold_what_varies_together_and_not_what_varies_alone(audited):
     share = audited[0]["pca_50"]
     assert share[:140].min() > 0.4
@@ -99,17 +125,13 @@ def test_few_samples_have_no_more_components_than_are_kept(cells):
 
 
 def test_a_flavour_that_fails_leaves_its_column_empty_and_says_why(cells, monkeypatch):
-    import scanpy
+    import skmisc.loess
+
+    def refuse(*given, **options):
+        raise ValueError("svddc failed in l2fit.\nTry a larger span.")
 
     counts, logs, names = cells
-    original = scanpy.pp.highly_variable_genes
-
-    def refuse(adata, *, flavor, **options):
-        if flavor == "seurat_v3":
-            raise ValueError("svddc failed in l2fit.\nTry a larger span.")
-        return original(adata, flavor=flavor, **options)
-
-    monkeypatch.setattr(scanpy.pp, "highly_variable_genes", refuse)
+    monkeypatch.setattr(skmisc.loess, "loess", refuse)
     table, notes = audit_features(logs, names, logarithms=True, counts=counts)
     assert table["hvg_seurat_v3"].isna().all()
     assert notes["hvg_seurat_v3"] == (
@@ -217,3 +239,12 @@ def test_of_many_samples_some_are_drawn_and_said(monkeypatch):
     assert len(drawn) == 10 and set(drawn) <= set(rows) and (np.diff(drawn) > 0).all()
     assert said == "made on 10 of 30 samples, drawn at random: all hold 150 values"
     np.testing.assert_array_equal(audit.drawn_rows(X.toarray(), rows)[0], drawn)
+
+
+def test_components_alone_are_of_drawn_samples(cells, audited, monkeypatch):
+    counts, logs, names = cells
+    monkeypatch.setattr(audit, "MOST_VALUES", logs.nnz // 2)
+    table, notes = audit_features(logs, names, logarithms=True, counts=counts)
+    assert table[["feature", *FLAVOURS]].equals(audited[0][["feature", *FLAVOURS]])
+    assert {column for column in CHOICES if notes[column] != audited[1][column]} == {"pca_50"}
+    assert notes["pca_50"].endswith("; made on 150 of 300 samples, drawn at random: all hold 457758 values")

@@ -1,5 +1,6 @@
 """One screen a run: what it reads, hands on, proves and says, and what it does where it cannot run."""
 
+import mmap
 from dataclasses import replace
 
 import anndata
@@ -10,6 +11,7 @@ import pytest
 from deepmapper import chord_findings, chords, evaluate, findings
 from deepmapper.chord_findings import (
     append_chords,
+    drawn_samples,
     prove,
     rank_chords,
     read_chords,
@@ -26,6 +28,7 @@ from deepmapper.store import DEVELOPMENT, TEST, Features
 OPTIONS = {
     **{"enabled": True, "permutations": 19, "level": 0.05, "rate": "family", "min_detected": 0.05},
     **{"triplets": False, "most_variable": 30, "keep": 100, "memory_mb": 64, "device": "cpu"},
+    "most_samples": 20_000,
 }
 
 
@@ -213,6 +216,7 @@ def test_the_annotated_matrix_holds_the_chords(features, screened, tmp_path):
 def reading(features, screened, quick):
     """Three passes of the default network that reads the chord, and what they read."""
     both = append_chords(features, screened.chords)
+    both = replace(both, X=both.X.whole())
     config = quick("cnn_small", epochs=12, lr=0.001, attribution_samples=16, ig_steps=8, buffer=30)
     passes = [
         train_pass(both.X, both.y, both.classes, config, seed, rows=both.development, n_chords=1) for seed in range(2)
@@ -244,6 +248,81 @@ def test_the_importance_of_a_chord_goes_to_the_chord(reading, features):
 
 def test_a_device_of_torch_screens_the_same(features, screened):
     assert screen_features(features, OPTIONS, device="cpu").about == screened.about
+
+
+def of_classes(*sizes):
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    split = np.zeros(len(y), dtype=np.uint8)
+    return Features(np.zeros((len(y), 1)), y, tuple("abc"[: len(sizes)]), ("f",), (), split)
+
+
+def test_of_many_samples_so_many_are_drawn_and_a_rare_class_keeps_its_own():
+    features = of_classes(9000, 900, 100)
+    assert np.array_equal(drawn_samples(features, 10_000, 0), features.development)
+    rows = drawn_samples(features, 1200, 0)
+    sizes = np.bincount(features.y[rows])
+    # 200 places each, 100 of them not used by the rarest; the other 700 in the shares of those left, 8800 and 700
+    assert sizes.tolist() == [200 + 648, 200 + 51, 100]
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(drawn_samples(features, 1200, 0), rows)
+    assert not np.array_equal(drawn_samples(features, 1200, 1), rows)
+
+
+def test_a_screen_of_drawn_samples_reads_no_others_and_says_so(features):
+    options = {**OPTIONS, "most_samples": 300}
+    found = screen_features(features, options)
+    rows = drawn_samples(features, 300, 0)
+    assert len(rows) == found.about["n_samples"] == 300 and found.about["n_development"] == 450
+    assert "of 300 samples, drawn from the 450 of the development part, at a rate" in found.about["statement"]
+    others = np.setdiff1d(features.development, rows)
+    X, y = features.X.tolil(), features.y.copy()
+    X[others], y[others] = 1, 0
+    changed = replace(features, X=X.tocsr(), y=y, split=features.split.copy())
+    changed.split[others] = 9  # in neither part
+    again = screen_features(changed, options)
+    assert again.chords == found.chords and found.chords
+    table, _ = prove(features, found.chords, most_samples=300, draws=20)
+    other = prove(changed, found.chords, draws=20)[0]
+    pd.testing.assert_frame_equal(table, other)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "dense"])
+def test_values_on_disk_give_the_same_screen(features, tmp_path, monkeypatch, kind):
+    from deepmapper import blocks
+
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 2**12)
+    features = replace(features, X=features.X if kind == "sparse" else features.X.toarray())
+    rows, y = features.development, features.y[features.development]
+    on_disk = blocks.by_columns(features.X, rows, 0, tmp_path)
+    base = on_disk.indices
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base, mmap.mmap) and on_disk.format == "csc"
+    assert list(tmp_path.iterdir()) == []
+    held = blocks.by_columns(features.X, rows, 100, tmp_path)
+    assert np.array_equal(on_disk.toarray(), held if kind == "dense" else held.toarray())
+    one, other = (chords.screen_pairs(X, y, permutations=19, names=features.names) for X in (on_disk, held))
+    assert one.candidates == other.candidates and one.threshold == other.threshold and one.found
+    np.testing.assert_array_equal(one.best, other.best)
+    assert chords.group_chords(on_disk, one) == chords.group_chords(held, other)
+    # and with little memory in blocks of 32 features, which changes no more than rounding does
+    said = []
+    small = screen_features(features, {**OPTIONS, "memory_mb": 0.01}, folder=tmp_path, tell=said.append)
+    whole = screen_features(features, OPTIONS)
+    assert [chord.features for chord in small.chords] == [chord.features for chord in whole.chords]
+    np.testing.assert_allclose(small.tables["pairs"]["z"], whole.tables["pairs"]["z"], rtol=2e-3)
+    assert said[0] == "450 of 450 samples of the development part are screened"
+    assert said[-1] == "450 samples × 206 features in blocks of 32, class 1: 28 of 28 blocks of pairs"
+
+
+def test_members_alone_are_read_for_values(features, screened):
+    X = chord_findings._of_members(features.X, screened.chords)
+    members = list(screened.chords[0].positions)
+    assert X.shape == features.X.shape and X.nnz == features.X[:, members].nnz
+    assert (X[:, members] != features.X[:, members]).nnz == 0
+    some = chord_findings._of_members(features.X.toarray(), screened.chords, features.test)
+    assert (some != X[features.test]).nnz == 0
+    assert score_table(features, ()).empty and append_chords(features, ()).X.whole().shape == features.X.shape
 
 
 def test_every_network_finds_the_chord_among_the_features(reading, quick):

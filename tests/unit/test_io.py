@@ -456,7 +456,7 @@ def test_path_and_format_refused(tmp_path):
     write_10x(tmp_path / "x")
     with pytest.raises(InputError, match="give the folder which holds this file"):
         io.read_matrix(tmp_path / "x" / "matrix.mtx.gz")
-    with pytest.raises(InputError, match="only an h5ad has layers"):
+    with pytest.raises(InputError, match="only h5ad and zarr have layers"):
         io.read_matrix(tmp_path / "x", layer="counts")
     with pytest.raises(InputError, match="transpose is for csv and tsv"):
         io.read_matrix(tmp_path / "x", transpose=True)

@@ -452,6 +452,7 @@ def test_defaults_are_filled():
         "most_variable": 150,
         "keep": 1000,
         "memory_mb": 512,
+        "most_samples": 20_000,
         "device": "auto",
     }
     assert settings["training"]["chord_pixels"] is False

@@ -44,13 +44,28 @@ def populations_of_10x(directory, adata):
     directory.configure(matrix={"populations": populations}, labels={})
 
 
+def zarr_folder_by_columns(directory, adata):
+    adata.X = adata.X.tocsc()
+    adata.write_zarr(directory.folder / "study.zarr")
+    directory.configure(matrix={"path": "study.zarr"})
+
+
 def groups_of_cells(directory, adata):
     adata.obs["donor"] = [f"donor{i % 10}" for i in range(90)]
     adata.write_h5ad(directory.folder / "matrix.h5ad")
     directory.configure(labels={"column": "state", "group": "donor"})
 
 
-DOORS = {door.__name__: door for door in (csv_with_label_table, folder_of_10x, populations_of_10x, groups_of_cells)}
+DOORS = {
+    door.__name__: door
+    for door in (
+        csv_with_label_table,
+        folder_of_10x,
+        populations_of_10x,
+        zarr_folder_by_columns,
+        groups_of_cells,
+    )
+}
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,7 @@ rule prove_chords:
         mem_mb=grow(1000, per_mb=25),
         runtime=grow(60),
     params:
+        most_samples=SETTINGS["chords"]["most_samples"],
         resamples=SETTINGS["findings"]["bootstrap"],
         seed=SETTINGS["split"]["seed"],
         source=source_hash("chord_findings", "findings"),
@@ -87,7 +88,7 @@ rule append_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25),
+        mem_mb=grow(1000, per_mb=25, most=3000),
         runtime=grow(30),
     params:
         source=source_hash("chord_findings"),

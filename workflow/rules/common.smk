@@ -153,12 +153,12 @@ wildcard_constraints:
     n_passes=r"\d+",
 
 
-def grow(amount, per_mb=0):
-    """A resource that grows with every attempt, and by so much for every MB of input."""
+def grow(amount, per_mb=0, most=float("inf")):
+    """A resource that grows with every attempt, and by so much for every MB of input, but by no more than `most`."""
     if not per_mb:
         return lambda wildcards, attempt: amount * attempt
     return lambda wildcards, input, attempt: (
-        int(amount + per_mb * megabytes(input)) * attempt
+        int(amount + min(per_mb * megabytes(input), most)) * attempt
     )
 
 

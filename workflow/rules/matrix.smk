@@ -5,6 +5,10 @@ PROGRAMS = {}
 DATA = SETTINGS["matrix"]["path"] or ", ".join(
     population["path"] for population in SETTINGS["matrix"]["populations"]
 )
+# whatever the size; all other formats are held in memory
+IN_BLOCKS = SETTINGS["matrix"]["format"] in ("h5ad", "zarr") or SETTINGS["matrix"][
+    "path"
+].endswith((".h5ad", ".zarr"))
 
 
 rule import_matrix:
@@ -24,7 +28,7 @@ rule import_matrix:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=20),
+        mem_mb=grow(1000, per_mb=20, most=3000 if IN_BLOCKS else float("inf")),
         runtime=grow(30),
     params:
         matrix=SETTINGS["matrix"],
