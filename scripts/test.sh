@@ -39,10 +39,13 @@ check "snakefmt" snakefmt --check Snakefile workflow
 check "config table" python scripts/config_table.py --check
 check "snakemake lint" snakemake --lint
 check "mypy" mypy
+# A process for each core, at most four; the tests of a file stay together, since they share what is slow to make.
+workers=$(env -u OMP_NUM_THREADS nproc)
+tests=(python -m pytest --numprocesses $((workers < 4 ? workers : 4)) --dist loadfile --no-loadscope-reorder)
 if [ "${DEEPMAPPER_SKIP_TOOLS:-}" = 1 ]; then
-  check "pytest (no tools)" python -m pytest -m "not tools" "$@"
+  check "pytest (no tools)" "${tests[@]}" -m "not tools" "$@"
 else
-  check "pytest" python -m pytest "$@"
+  check "pytest" "${tests[@]}" "$@"
 fi
 
 printf '\n[test] summary\n'
