@@ -66,7 +66,7 @@ TABLES = [
     f"{READS}/qc/multiqc_report.html",
     *([f"{RESULTS}/genes.h5ad"] if HAS_GENES else []),
 ]
-DATA = f"{len(SAMPLES)} samples, from their reads"
+DATA = "their reads"
 
 if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
     raise WorkflowError(
