@@ -2,6 +2,7 @@
 
     python benchmarks/backbones.py    # the demo's matrix; writes docs/backbones.tsv, .svg and the table in .md
     python benchmarks/backbones.py --kinds resnet18 resnet18_s --passes 2    # measures these anew, keeps the others
+    python benchmarks/backbones.py --kinds timm:resnet10t    # needs timm; not among those that are measured unasked
 
 A quarter of the cells is held out (split seed 0); on the rest every kind trains its passes with the workflow's
 defaults, each kind in a process of its own. Agreement is between the mean importances of the first and of the second
@@ -30,6 +31,7 @@ KINDS = {
     "resnet18_s": {"width": 16},
     "resnet34_s": {"width": 16},
     "resnet50_s": {"width": 16},
+    "timm:resnet10t": {},
 }
 COLUMNS = {
     "kind": "network",
@@ -50,7 +52,9 @@ def main():
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_matrix(parser)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=[kind for kind in KINDS if not kind.startswith("timm:")]
+    )
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, default=ROOT / "docs/backbones", help="path without its ending")
@@ -91,7 +95,7 @@ def measure(options):
     X, y, classes, _ = read(options)
     rest, test = split_off_test(y, 0.25, 0)
     kind = options.child
-    config = configuration(kind, extra=KINDS[kind])
+    config = configuration("network", kind=kind, extra=KINDS[kind])
     importances, probabilities, seconds = [], [], 0.0
     for seed in range(options.passes):
         start = time.process_time()

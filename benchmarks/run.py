@@ -2,6 +2,7 @@
 
     python benchmarks/run.py                                          # the demo's matrix and a planted study
     python benchmarks/run.py --matrix pbmc3k.h5ad --label cell_type --exclude unlabelled
+    python benchmarks/run.py --cells 1000 --features 2000            # a smaller planted study
     python benchmarks/run.py --quick --without-published              # seconds: that it runs
 
 Each method is a process of its own on one thread, on the same values:
@@ -35,6 +36,8 @@ def main():
     parser.add_argument("--label", default="bulk_labels")
     parser.add_argument("--exclude", nargs="*", default=[])
     parser.add_argument("--epochs", type=int, default=20, help="at most")
+    parser.add_argument("--cells", type=int, default=4000, help="of the planted study")
+    parser.add_argument("--features", type=int, default=10_000, help="of the planted study")
     parser.add_argument("--quick", action="store_true", help="small studies, two epochs")
     parser.add_argument("--without-published", action="store_true")
     parser.add_argument("--peer", help="a Python that has pydeepmapper 1.0.2; else an environment is made for it")
@@ -72,7 +75,7 @@ def studies(options, folder):
 
     options.matrix, options.normalization = options.matrix or DEMO, "log1p_cp10k"
     X, y, *_ = read(options)
-    cells, features = (400, 1000) if options.quick else (4000, 10_000)
+    cells, features = (400, 1000) if options.quick else (options.cells, options.features)
     planted = normalize_matrix(sp.vstack(list(synthetic.blocks(cells, features)), format="csr"), "log1p_cp10k")
     given = {"planted": (planted, synthetic.labels(cells)), options.matrix.stem: (sp.csr_matrix(X), y)}
     paths = {}

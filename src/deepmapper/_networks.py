@@ -24,6 +24,8 @@ _EFFECTIVE = 500
 _LEAST_EVIDENCE, _LEAST_RATIO = 0.05, 0.03
 # Share of pixels in use above which it does not pay to leave the others aside.
 _NEARLY_ALL = 0.8
+# Units from which on it pays to turn a batch of sparse images for the slopes of a layer's weights.
+_WIDE = 32
 # (batch, channels, side, side); of networks with `takes_sparse` also (batch, side * side), the values that are not zero
 Pixels: TypeAlias = Tensor | sp.csr_matrix
 
@@ -35,14 +37,21 @@ class _SparseProduct(torch.autograd.Function):
     def forward(ctx, weight: Tensor, images: sp.csr_matrix | sp.coo_matrix) -> Tensor:
         ctx.images = images
         if isinstance(images, sp.csr_matrix) and weight.is_contiguous():  # three times as quick as scipy's product
-            values, columns, ends = (torch.from_numpy(part) for part in (images.data, images.indices, images.indptr))
-            weight = weight.detach()
-            return nn.functional.embedding_bag(columns, weight, ends[:-1], mode="sum", per_sample_weights=values)
+            return _sums(images, weight.detach())
         return torch.from_numpy(images @ weight.detach().numpy())
 
     @staticmethod
     def backward(ctx, slope: Tensor) -> tuple[Tensor, None]:
+        if isinstance(ctx.images, sp.csr_matrix) and slope.shape[1] >= _WIDE:
+            # turned, every pixel's slope is added up in one place and written once
+            return _sums(ctx.images.tocsc(), slope.contiguous()), None
         return torch.from_numpy(ctx.images.T @ slope.numpy()), None
+
+
+def _sums(entries: sp.csr_matrix | sp.csc_matrix, rows: Tensor) -> Tensor:
+    """For every row of a CSR matrix, or every column of a CSC matrix, its values times the `rows` they point to."""
+    values, which, ends = (torch.from_numpy(part) for part in (entries.data, entries.indices, entries.indptr))
+    return nn.functional.embedding_bag(which, rows, ends[:-1], mode="sum", per_sample_weights=values)
 
 
 class PixelLayer(nn.Module):
@@ -212,21 +221,24 @@ class CnnSmall(Network):
 
     def first(self, images: Pixels) -> Tensor:
         """Both products, (batch, hidden + grid * grid * width): all that is linear in the pixels."""
-        if isinstance(images, Tensor):
-            scaled = images * self.gates
-            return torch.cat([self.whole(scaled.flatten(1)), self.patches(self._cut(scaled)).flatten(1)], dim=1)
-        values = images.data * self.gates.numpy().ravel()[images.indices]
-        scaled = sp.csr_matrix((values, images.indices, images.indptr), shape=images.shape)
-        places = self.patches(self._cut_sparse(scaled)).reshape(images.shape[0], -1)
-        return torch.cat([self.whole(scaled), places], dim=1)
+        return torch.cat([part.flatten(1) for part in self._views(images)], dim=1)
 
     def rest(self, seen: Tensor) -> Tensor:
         """From what `first` gives to the scores."""
-        return self.head(self._after(seen))
+        return self.head(self._after(*seen.split([self.hidden, seen.shape[1] - self.hidden], dim=1)))
 
     def embed(self, images: Pixels) -> Tensor:
         """Map images to what convolutions and fully connected layer say, side by side."""
-        return self._after(self.first(images))
+        return self._after(*self._views(images))
+
+    def _views(self, images: Pixels) -> tuple[Tensor, Tensor]:
+        """Give what the fully connected layer and what the patches make of the scaled pixels, before their ReLU."""
+        if isinstance(images, Tensor):
+            scaled = images * self.gates
+            return self.whole(scaled.flatten(1)), self.patches(self._cut(scaled))
+        values = images.data * self.gates.numpy().ravel()[images.indices]
+        scaled = sp.csr_matrix((values, images.indices, images.indptr), shape=images.shape)
+        return self.whole(scaled), self.patches(self._cut_sparse(scaled))
 
     def prime(self, spread: Tensor, ratio: Tensor, evidence: Tensor) -> None:
         """Set the gates from the training samples.
@@ -269,8 +281,8 @@ class CnnSmall(Network):
         used = torch.nonzero(self.gates.flatten()).flatten()
         return self.whole.only(used) if len(used) < _NEARLY_ALL * self.gates.numel() else nullcontext()
 
-    def _after(self, seen: Tensor) -> Tensor:
-        whole, places = seen[:, : self.hidden], seen[:, self.hidden :].reshape(len(seen), self.grid, self.grid, -1)
+    def _after(self, whole: Tensor, places: Tensor) -> Tensor:
+        places = places.reshape(len(whole), self.grid, self.grid, -1)
         for convolution in self.local:
             places = convolution(_quartered(places.relu()))
         return self.dropout(torch.cat([places.relu().flatten(1), whole.relu()], dim=1))
@@ -292,7 +304,8 @@ class CnnSmall(Network):
 def _quartered(places: Tensor) -> Tensor:
     """Lay every 2 × 2 places of (batch, height, width, channels) behind one another; an odd last one is met by 0."""
     height, width = places.shape[1:3]
-    places = nn.functional.pad(places, (0, 0, 0, width % 2, 0, height % 2))
+    if width % 2 or height % 2:  # where both are even, padding would still copy
+        places = nn.functional.pad(places, (0, 0, 0, width % 2, 0, height % 2))
     return places.unflatten(2, (-1, 2)).unflatten(1, (-1, 2)).transpose(2, 3).flatten(3)
 
 

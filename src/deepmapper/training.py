@@ -64,14 +64,18 @@ def seeded(seed: int) -> Iterator[None]:
     """Make all that torch draws follow `seed`, with deterministic kernels; the caller's generator is left as it was."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.get_deterministic_debug_mode()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         # the same as use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler: two seconds
         torch.set_deterministic_debug_mode("warn")
+        # every new tensor would be filled with NaN before it is written
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         try:
             yield
         finally:
             torch.set_deterministic_debug_mode(before)
+            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def fit(

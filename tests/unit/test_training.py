@@ -173,6 +173,13 @@ def test_seeded_leaves_the_callers_torch_as_it_was():
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_seeded_does_not_have_new_tensors_filled():
+    before = torch.utils.deterministic.fill_uninitialized_memory
+    with training.seeded(1):
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+    assert torch.utils.deterministic.fill_uninitialized_memory == before
+
+
 @pytest.mark.parametrize("only_warn", [True, False])
 def test_seeded_gives_back_how_strict_the_caller_was(only_warn):
     torch.use_deterministic_algorithms(True, warn_only=only_warn)
