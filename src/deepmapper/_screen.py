@@ -138,7 +138,7 @@ def make_columns(
     basis = left[:, sizes > 1e-6 * sizes[0]].astype(np.float32)
     return Columns(
         X.tocsc() if sp.issparse(X) else X,
-        None if len(rows) == X.shape[0] else rows,
+        None if np.array_equal(rows, np.arange(X.shape[0])) else rows,
         np.arange(X.shape[1]) if features is None else features,
         basis,
         clip,
@@ -152,7 +152,7 @@ def widest(n: int, block: int, megabytes: float, workers: int) -> int:
 
 def of_rows(X, rows: np.ndarray):
     """Give rows of a matrix to be read by columns; the matrix itself where these are all."""
-    X = X if len(rows) == X.shape[0] else X[rows]
+    X = X if np.array_equal(rows, np.arange(X.shape[0])) else X[rows]
     return X.tocsc() if sp.issparse(X) else X
 
 

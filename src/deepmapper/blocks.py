@@ -119,11 +119,13 @@ def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
         yield from X.blocks() if rows is None else _chosen(X.blocks(), rows)
         return
     n = X.shape[0] if rows is None else len(rows)
+    # Of rows that lie far apart fewer are read at once: whatever lies between them is mapped along with them.
+    most = max(1, int(VALUES_AT_ONCE * (n / max(X.shape[0], 1))))
     if sp.issparse(X):
         sizes = np.diff(X.indptr) if rows is None else np.diff(X.indptr)[rows]
-        spans = spans_of(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]))
+        spans = spans_of(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), most)
     else:
-        spans = even_spans(n, X.shape[1])
+        spans = even_spans(n, X.shape[1], most)
     for start, stop in spans:
         yield slice(start, stop), X[start:stop] if rows is None else X[rows[start:stop]]
         release(X)
@@ -241,9 +243,9 @@ def spans_of(indptr: np.ndarray, most: int | None = None) -> Iterator[tuple[int,
         start = stop
 
 
-def even_spans(n: int, p: int) -> Iterator[tuple[int, int]]:
-    """Cut n rows of p values into runs of at most `VALUES_AT_ONCE` values, but at least one row."""
-    step = max(1, VALUES_AT_ONCE // max(p, 1))
+def even_spans(n: int, p: int, most: int | None = None) -> Iterator[tuple[int, int]]:
+    """Cut n rows of p values as `spans_of` does."""
+    step = max(1, (VALUES_AT_ONCE if most is None else most) // max(p, 1))
     for start in range(0, n, step):
         yield start, min(start + step, n)
 

@@ -150,6 +150,8 @@ def drawn_samples(features: Features, most: int, seed: int) -> np.ndarray:
     sizes = np.bincount(y, minlength=len(features.classes))
     dealt = np.minimum(sizes, most // (2 * len(sizes)))
     dealt += ((sizes - dealt) * ((most - dealt.sum()) / (sizes - dealt).sum())).astype(np.int64)
+    largest = int(np.argmax(sizes - dealt))
+    dealt[largest] = min(sizes[largest], dealt[largest] + most - dealt.sum())  # what rounding left over
     rng = np.random.default_rng([seed, _DRAW])
     drawn = [rng.choice(rows[y == code], size, replace=False) for code, size in enumerate(dealt)]
     return np.sort(np.concatenate(drawn))

@@ -78,7 +78,7 @@ def screen_pairs(
     y
         (n,) class codes, 0 .. K - 1.
     rows
-        Rows to screen, rising: the development part. None takes all.
+        Rows to screen: the development part. None takes all.
     names, classes
         Names of features and classes; None takes their positions.
     confounders

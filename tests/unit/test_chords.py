@@ -143,6 +143,17 @@ def test_sparse_dense_and_block_size_give_the_same(small):
     same(first, screened(planted, X, "programs", block=64, memory_mb=0))
 
 
+def test_rows_in_another_order_are_the_same_rows(small):
+    planted, X = small
+    y, _ = planted.codes("pair")
+    backwards = np.arange(len(y))[::-1]
+    found, again = (
+        chords.screen_pairs(X[rows], y[rows], rows=order, permutations=19)
+        for rows, order in ((backwards, None), (np.arange(len(y)), backwards))
+    )
+    assert found.found == again.found and found.found
+
+
 def test_the_number_of_threads_changes_nothing(small):
     planted, X = small
     first, again = (screened(planted, X, "programs", block=64, threads=threads) for threads in (1, 3))
