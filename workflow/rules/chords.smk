@@ -60,7 +60,7 @@ rule prove_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25),
+        mem_mb=grow(1000, per_mb=25, most=7000),
         runtime=grow(60),
     params:
         most_samples=SETTINGS["chords"]["most_samples"],
