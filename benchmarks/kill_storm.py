@@ -77,7 +77,7 @@ def main() -> None:
     while kills.total() < options.kills:
         runs += 1
         folder = prepare(options.folder.resolve() / f"storm_{runs}")
-        kept: dict[Path, int] = {}
+        kept: dict[Path, str] = {}
         while True:
             running, struck = start(folder, arguments), 0
             # what a cluster loses is submitted again, so one command may be struck more than once
@@ -90,7 +90,7 @@ def main() -> None:
             if options.slurm and status == -signal.SIGKILL:
                 subprocess.run(["bash", ROOT / "scripts/cancel_left.sh"], cwd=folder, check=True)
             now = recorded_passes(folder)
-            again += sum(now.get(path) != written for path, written in kept.items())
+            again += sum(born(path) != written for path, written in kept.items())
             kept = now
             if not struck and status == 0:
                 break
@@ -182,8 +182,12 @@ def victims(folder: Path, kind: str) -> list[str]:
     return found
 
 
-def recorded_passes(folder: Path) -> dict[Path, int]:
-    """Passes that are there and not marked as in flight, with the time at which each was written."""
+def recorded_passes(folder: Path) -> dict[Path, str]:
+    """Passes that are there and not marked as in flight, with the time at which each file came into being.
+
+    The time of its last change says less: a job of several seeds touches those that it keeps, and the plugin for Slurm
+    the first one of an array whenever another of its elements ends.
+    """
     marks = folder / ".snakemake/incomplete"
     unfinished = {path.name for path in marks.glob("*")} if marks.exists() else set()
     found = {}
@@ -191,8 +195,13 @@ def recorded_passes(folder: Path) -> dict[Path, int]:
         name = b64encode(str(path.relative_to(folder)).encode(), b"_-").decode()
         recorded = (folder / ".snakemake/metadata" / name).exists()
         if recorded and name not in unfinished:
-            found[path] = path.stat().st_mtime_ns
+            found[path] = born(path)
     return found
+
+
+def born(path: Path) -> str:
+    """When a file came into being, in seconds; empty where it is gone."""
+    return subprocess.run(["stat", "--format=%W", path], capture_output=True, text=True, check=False).stdout
 
 
 def differences(calm: Path, stormy: Path) -> list[str]:

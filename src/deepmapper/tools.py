@@ -6,6 +6,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -150,10 +151,14 @@ def run_tool(
                     process.wait()
     if stopped:
         raise SystemExit(128 + stopped[0])
-    _blame(running, lines, last_lines, refused)
-    if room(folder or ".")[0] < TOO_LITTLE:
+    # judged now: whoever handles the error may have deleted what was half-written, and so made room
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if room(folder or ".")[0] < TOO_LITTLE else None
+    _blame(running, lines, last_lines, refused, full)
+    if full:
         names = " | ".join(Path(line[0]).name for line in lines)
-        raise ToolFailed(f"{names} ended without an error, but the disk is full: what it wrote may be cut short.")
+        raise ToolFailed(
+            f"{names} ended without an error, but the disk is full: what it wrote may be cut short."
+        ) from full
     return "\n".join(last_lines)
 
 
@@ -205,7 +210,13 @@ def _kill(running: list[subprocess.Popen]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _blame(running: list[subprocess.Popen], lines: list[list[str]], last_lines: Iterable[str], refused: str) -> None:
+def _blame(
+    running: list[subprocess.Popen],
+    lines: list[list[str]],
+    last_lines: Iterable[str],
+    refused: str,
+    cause: OSError | None,
+) -> None:
     """Name every program that failed; one that lost its reader (SIGPIPE) is none of them."""
     failed = [
         (process.returncode, line)
@@ -220,7 +231,7 @@ def _blame(running: list[subprocess.Popen], lines: list[list[str]], last_lines: 
         f"{endings}.{' ' if refused else ''}{refused}\n  Its last lines:\n{said}\n"
         f"  The command: {' | '.join(shlex.join(line) for line in lines)}",
         status=failed[-1][0],
-    )
+    ) from cause
 
 
 def _ending(status: int) -> str:

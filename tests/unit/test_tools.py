@@ -13,7 +13,7 @@ import pytest
 from deepmapper import tools
 from deepmapper.errors import BioToolUnavailable, InputError, ToolFailed
 from deepmapper.fasta import is_gzip, read_fasta, write_fasta
-from deepmapper.files import whole_file, whole_folder
+from deepmapper.files import for_want_of_room, whole_file, whole_folder
 from deepmapper.tools import missing_tools, require, run_tool, version
 
 
@@ -247,7 +247,7 @@ def test_folder_appears_whole_or_not_at_all(tmp_path):
 def test_kill_leaves_nothing_under_the_final_name(tmp_path):
     code = f"""
     import os
-    from deepmapper.files import whole_file, whole_folder
+    from deepmapper.files import for_want_of_room, whole_file, whole_folder
     with whole_folder("{tmp_path}/folder") as folder, whole_file("{tmp_path}/file") as file:
         (folder / "half").touch()
         file.write_text("half")
@@ -309,8 +309,13 @@ def test_missing_fasta(tmp_path):
         list(read_fasta(tmp_path / "none.fa"))
 
 
-def test_program_that_does_not_notice_a_full_disk_is_not_believed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("status", "said"), [(0, "ended without an error, but the disk is full"), (3, "failed .exit status 3.")]
+)
+def test_full_disk_at_the_end_of_a_program_is_why_it_failed(tmp_path, monkeypatch, status, said):
+    """Also where it did not notice, and where nobody can see it any more once its folder is deleted."""
     monkeypatch.setattr(tools, "room", lambda folder: (0, 1) if folder == tmp_path else (1 << 30, 1 << 30))
     run_tool(python("pass"), log=io.StringIO())
-    with pytest.raises(ToolFailed, match="ended without an error, but the disk is full"):
-        run_tool(python("pass"), folder=tmp_path, log=io.StringIO())
+    with pytest.raises(ToolFailed, match=said) as raised:
+        run_tool(python(f"raise SystemExit({status})"), folder=tmp_path, log=io.StringIO())
+    assert for_want_of_room(raised.value, [])

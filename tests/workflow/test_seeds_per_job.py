@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -141,3 +142,12 @@ def test_finished_passes_of_a_killed_job_are_kept(together, work_directory, kill
     assert "seed 0 is finished already" in log_of(directory, "0_2")
     assert directory.outputs().items() <= together.outputs().items()
     assert not (directory.results / "scratch").exists()
+
+
+@pytest.mark.skipif(shutil.which("sinfo") is None, reason="needs the commands of Slurm")
+def test_arrays_that_would_never_be_submitted_are_refused(work_directory):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    cluster = ("--executor", "slurm", "--slurm-array-jobs", "train_pass, train_half_pass", "--jobs", "1")
+    said = work_directory().run("passes", *cluster, fails=True).said  # two passes
+    assert "--jobs 1 is less than the 2 jobs of train_pass" in said and "Give --jobs 2 or more" in said
+    assert "Traceback" not in said

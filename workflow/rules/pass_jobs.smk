@@ -128,16 +128,43 @@ def features_of_several(wildcards):
     return features_of(wildcards)
 
 
+# By rule, in the stages in which they are asked for.
+PASS_SEEDS = {
+    "train_pass": PASS_STAGES,
+    "train_permuted_pass": [CONTROL_SEEDS],
+    "train_shadow_pass": [SHADOW_SEEDS],
+    "train_half_pass": [HALF_SEEDS],
+}
+
+
 def batches_of_seeds():
     """Rule and seeds of every job that trains several seeds."""
-    stages = {
-        "train_pass": PASS_STAGES,
-        "train_permuted_pass": [CONTROL_SEEDS],
-        "train_shadow_pass": [SHADOW_SEEDS],
-        "train_half_pass": [HALF_SEEDS],
-    }
     for rule_name in PASS_FOLDERS:
         for seeds in batching.batches(
-            stages[rule_name], SETTINGS["resources"]["seeds_per_job"]
+            PASS_SEEDS[rule_name], SETTINGS["resources"]["seeds_per_job"]
         ):
             yield rule_name, seeds
+
+
+def check_arrays():
+    """Refuse arrays for which the plugin for Slurm (up to 2.8.0 at least) would wait without end and without a word.
+
+    It submits jobs of a rule only once all that are ready have come in, and Snakemake hands over no more than `--jobs`.
+    """
+    named = getattr(workflow.executor_settings, "array_jobs", None) or ""
+    jobs = workflow.resource_settings.nodes
+    arrays = {name.strip() for name in named.split(",")}
+    for rule_name, seeds in PASS_SEEDS.items():
+        n = len(MODELS) * max(map(len, seeds))
+        in_array = arrays & {getattr(rules, rule_name).rule.name, "all"}
+        if (
+            in_array
+            and SETTINGS["resources"]["seeds_per_job"] == 1
+            and jobs
+            and jobs < n
+        ):
+            raise WorkflowError(
+                f"--jobs {jobs} is less than the {n} jobs of {rule_name}, which go to Slurm as an array (slurm-array-jobs): the "
+                f"plugin would wait for ever. Give --jobs {n} or more, take the rule out of slurm-array-jobs, or set "
+                f"resources.seeds_per_job."
+            )
