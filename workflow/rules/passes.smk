@@ -100,11 +100,6 @@ rule train_half_pass:
         "../../scripts/train_pass.py"
 
 
-# What the executor was told is not known before.
-onstart:
-    check_arrays()
-
-
 # One job for several seeds, by the script of the single one. Passes that are there stay (`update`), as far as they still
 # hold; those that a failed job had finished are found among the scratch files.
 for _single, _seeds in batches_of_seeds():

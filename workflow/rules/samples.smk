@@ -86,8 +86,8 @@ def reads_of(wildcards):
     return SAMPLES[wildcards.sample].files
 
 
-# Where jobs run on this machine in this environment, a missing program is named before the first job.
-onstart:
+def check_programs():
+    """Name a missing program before the first job, where jobs run on this machine in this environment."""
     if workflow.local_exec and not workflow.deployment_settings.deployment_method:
         planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
         tools.require(
