@@ -4,13 +4,14 @@
     python benchmarks/calibration.py --preset half --seeds 3         # 1,200 × 2,000
     python benchmarks/calibration.py --adjust depth                  # depth held, in the null and by the peers
     python benchmarks/calibration.py --labels module --shuffle       # labels shuffled: what is found is false
+    python benchmarks/calibration.py --labels mixed --passes 0       # the ranking by evidence alone, in seconds a seed
 
 For every seed data are planted anew, a quarter of the cells is set aside, stratified, and judges the panel. On the rest
-the model trains with the workflow's defaults: passes, and passes with shadow features. Beside it, on the same cells:
-every gene by itself with Benjamini-Hochberg, by the rank-sum test (least p over the classes, times their number) and by
-analysis of variance, and logistic regression with an L1 penalty. `--adjust` names depth, cycle (score and two axes of
-the planted cycle genes) or both: shadows are then dealt within strata of how probable they make the classes, and they
-enter the analysis of variance.
+the model trains with the workflow's defaults: passes, and passes with shadow features; the ranking by evidence is made
+of the same cells. Beside them, on the same cells: every gene by itself with Benjamini-Hochberg, by the rank-sum test
+(least p over the classes, times their number) and by analysis of variance, and logistic regression with an L1 penalty.
+`--adjust` names depth, cycle (score and two axes of the planted cycle genes) or both: shadows are then dealt within
+strata of how probable they make the classes, and they enter the analysis of variance.
 
 Cycle genes differ between the states of the module: they count as false where the cycle is adjusted for, and else as
 neither true nor false. A line is printed as soon as a seed is done and kept in `--out`; seeds found there are not run
@@ -32,7 +33,7 @@ from scipy.stats import f, false_discovery_control, mannwhitneyu
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import average_precision_score
 
-from deepmapper import calibration, confounders, planted
+from deepmapper import calibration, confounders, evidence, planted
 from deepmapper.panel import fit_panel
 from deepmapper.passes import train_pass
 from deepmapper.shadows import train_shadow_pass
@@ -56,7 +57,7 @@ def main():
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--labels", nargs="+", default=["module", "mixed"], choices=list(CATEGORIES))
     parser.add_argument("--model", default="cnn_small")
-    parser.add_argument("--passes", type=int, default=30)
+    parser.add_argument("--passes", type=int, default=30, help="0 for none, nor any with shadows")
     parser.add_argument("--shadow-passes", type=int, default=12)
     parser.add_argument("--adjust", nargs="*", default=[], choices=["depth", "cycle"])
     parser.add_argument("--shuffle", action="store_true", help="shuffle the labels first")
@@ -82,6 +83,28 @@ def main():
     show(pd.DataFrame(kept))
 
 
+def by_networks(options, data, X, y, classes, development, test, strata, mean, tested, truth):
+    """What passes find, with passes that read shadows, and what a panel of it reaches."""
+    config = configuration(options.model)
+    start = time.perf_counter()
+    passes = [train_pass(X, y, classes, config, s, rows=development) for s in range(options.passes)]
+    beside = [
+        train_shadow_pass(X, y, classes, config, s, rows=development, strata=strata)
+        for s in range(options.shadow_passes)
+    ]
+    found = calibration.calibrate(passes, beside, mean, tested, LEVEL)
+    seconds = time.perf_counter() - start
+    order = np.argsort(-found.z, kind="stable")[: found.significant.sum()]
+    panel = fit_panel(X, y, classes, data.names, order, development, test, n_resamples=200)[0]
+    return {
+        "seconds": round(seconds),
+        "accuracy": round(float(np.mean([result.accuracy for result in passes])), 3),
+        **truth.judge("", found.significant, found.z),
+        **truth.ranked("importance", np.mean([result.importance for result in passes], axis=0)),
+        "panel": panel["accuracy"],
+    }
+
+
 def known(path):
     return path is not None and path.exists()
 
@@ -95,31 +118,25 @@ def measure(options, seed, label):
         y = y.copy()
         y[development] = np.random.default_rng([seed, 1]).permutation(y[development])
     design, strata = held(data, X, y, development, options.adjust)
-    config = configuration(options.model)
-    start = time.perf_counter()
-    passes = [train_pass(X, y, classes, config, s, rows=development) for s in range(options.passes)]
-    beside = [
-        train_shadow_pass(X, y, classes, config, s, rows=development, strata=strata)
-        for s in range(options.shadow_passes)
-    ]
     mean, detected = calibration.feature_levels(X, development, X.shape[1])
     tested = detected >= calibration.least_detected(0.05, y[development])
-    found = calibration.calibrate(passes, beside, mean, tested, LEVEL)
-    seconds = time.perf_counter() - start
     truth = Truth(data, label, "cycle" in options.adjust, options.shuffle)
-    order = np.argsort(-found.z, kind="stable")
-    panel = fit_panel(X, y, classes, data.names, order[: found.significant.sum()], development, test, n_resamples=200)[
-        0
-    ]
-    figures = {
-        "seed": seed,
-        "label": label,
-        "seconds": round(seconds),
-        "accuracy": round(float(np.mean([result.accuracy for result in passes])), 3),
-        **truth.judge("", found.significant, found.z),
-        **truth.ranked("importance", np.mean([result.importance for result in passes], axis=0)),
-        "panel": panel["accuracy"],
-    }
+    figures = {"seed": seed, "label": label}
+    if options.passes:
+        figures |= by_networks(options, data, X, y, classes, development, test, strata, mean, tested, truth)
+    start = time.perf_counter()
+    weighed, _ = evidence.weigh_features(
+        data.counts[development],
+        y[development],
+        data.names,
+        classes,
+        tested=tested,
+        depth=np.asarray(data.counts.sum(1)).ravel()[development],
+        design=None if design is None else design.values[development],
+        strata=None if strata is None else strata[development],
+    )
+    figures["evidence_seconds"] = round(time.perf_counter() - start, 1)
+    figures |= truth.ranked("evidence", weighed["evidence"].fillna(-np.inf).clip(lower=-1e9).to_numpy())
     for name, p in (
         ("wilcoxon", rank_sum(X[development], y[development])),
         ("anova", variance(X[development], y[development], None if design is None else design.values[development])),
@@ -127,9 +144,10 @@ def measure(options, seed, label):
         q = np.ones(len(p))
         q[tested] = false_discovery_control(p[tested])
         figures |= truth.judge(name, q <= LEVEL, np.where(tested, -np.log(p), 0))
-    model, weight = lasso(X, y, development)
-    figures |= truth.judge("l1", weight > 0, weight)
-    figures["l1_accuracy"] = float((model(test) == y[test]).mean())
+    if options.passes:
+        model, weight = lasso(X, y, development)
+        figures |= truth.judge("l1", weight > 0, weight)
+        figures["l1_accuracy"] = float((model(test) == y[test]).mean())
     return figures
 
 
@@ -155,10 +173,10 @@ class Truth:
         return {f"{name}_{key}".lstrip("_"): value for key, value in numbers.items()} | self.ranked(name, size)
 
     def ranked(self, name, size):
-        """Area under the precision-recall curve of every category, against all genes that do not inform."""
+        """Area under the precision-recall curve of every category, against all genes that count as false."""
         numbers = {"cycle_top50": int(self.cycle[np.argsort(-size, kind="stable")[:50]].sum())}
         for category, members in self.members.items():
-            rows = members | ~self.true
+            rows = members | self.false
             numbers[f"auprc_{category}"] = float(average_precision_score(members[rows], size[rows]))
         return {f"{name}_{key}".lstrip("_"): value for key, value in numbers.items()}
 

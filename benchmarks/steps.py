@@ -4,6 +4,7 @@
     python benchmarks/steps.py import study.h5ad expression.h5ad       # also a .zarr
     python benchmarks/steps.py prepare expression.h5ad features
     python benchmarks/steps.py audit features expression.h5ad
+    python benchmarks/steps.py evidence features expression.h5ad       # --most-samples
     python benchmarks/steps.py screen features --min-detected 0.0525   # --most-samples, --memory-mb, --no-triplets
     python benchmarks/steps.py evaluate features --passes 30           # one pass of one epoch, judged so many times
     python benchmarks/steps.py store features --cells 1000000          # a store without the way to it
@@ -73,6 +74,18 @@ def audit(options):
     print(notes)
 
 
+def evidence(options):
+    from deepmapper.evidence import weigh_run
+    from deepmapper.matrix_files import open_expression
+    from deepmapper.store import open_features
+
+    features, expression = open_features(options.path), open_expression(options.out)
+    asked = {"enabled": True, "draws": 4, "most_samples": options.most_samples}
+    with Step("evidence"):
+        _, about = weigh_run(features, expression, asked, min_detected=options.min_detected, tell=print)
+    print(about["statement"])
+
+
 def screen(options):
     from deepmapper import settings
     from deepmapper.chord_findings import prove, score_table, screen_features
@@ -126,14 +139,22 @@ def evaluate(options):
         evaluate.map_embedding(embedding)
 
 
-STEPS = {"import": bring_in, "prepare": prepare, "store": store, "audit": audit, "screen": screen, "evaluate": evaluate}
+STEPS = {
+    "import": bring_in,
+    "prepare": prepare,
+    "store": store,
+    "audit": audit,
+    "evidence": evidence,
+    "screen": screen,
+    "evaluate": evaluate,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=STEPS)
     parser.add_argument("path", type=Path)
-    parser.add_argument("out", type=Path, nargs="?", help="what is written; for the audit the expression")
+    parser.add_argument("out", type=Path, nargs="?", help="what is written; for audit and evidence the expression")
     parser.add_argument("--min-detected", type=float, default=0.05)
     parser.add_argument("--most-samples", type=int, default=20_000)
     parser.add_argument("--memory-mb", type=int, default=512)

@@ -6,7 +6,7 @@ with job(snakemake):
     import json
     from pathlib import Path
 
-    from deepmapper import audit, findings, runner, verdict
+    from deepmapper import audit, evidence, findings, runner, verdict
     from deepmapper.passes import PassFile
     from deepmapper.splits import few_samples
     from deepmapper.store import open_features
@@ -32,7 +32,14 @@ with job(snakemake):
     summary["convergence"] = json.loads(Path(snakemake.input.convergence).read_text())["statement"]
     for name in ("significance", "stability"):
         summary[name] = json.loads(Path(snakemake.input[name]).read_text())["statement"]
-    said = [summary["statement"], summary["convergence"], summary["significance"], summary["stability"]]
+    summary["evidence"] = json.loads(Path(snakemake.input.weighed).read_text())["statement"]
+    said = [
+        summary["statement"],
+        summary["convergence"],
+        summary["significance"],
+        summary["stability"],
+        summary["evidence"],
+    ]
     for line in (features.about["why"], *found.notes, *said):
         print(line)
     table = findings.add_chords(
@@ -42,6 +49,7 @@ with job(snakemake):
     )
     for added in (snakemake.input.significant, snakemake.input.stable):
         table = findings.add_significance(table, findings.read_table(added))
+    table = evidence.add_evidence(table, findings.read_table(snakemake.input.evidence))
     table = audit.add_audit(table, findings.read_table(snakemake.input.audit))
     findings.write_table(table, snakemake.output.features)
     findings.write_table(findings.pass_table(passes, controls, min_accuracy), snakemake.output.passes)

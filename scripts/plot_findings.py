@@ -26,6 +26,7 @@ with job(snakemake):
         title=f"{name}: importance and significance",
     )
     plots.importance_null(read_table(given.null), drawn.importance_null, title=f"{name}: features against shadows")
+    plots.evidence(features, drawn.evidence, summary=summary, title=f"{name}: two rankings")
     plots.audit(read_table(given.audit), drawn.audit, title=f"{name}: what filtering would have lost")
     plots.importance_heatmap(
         features, drawn.importance_heatmap, top, summary["classes"], summary, f"{name}: importance in each class"

@@ -210,6 +210,74 @@ def importance_null(null: pd.DataFrame, path, title="Features against shadows") 
     return Path(path)
 
 
+def evidence(
+    features: pd.DataFrame,
+    path,
+    top: int = 15,
+    summary: Mapping | None = None,
+    title="Two rankings",
+) -> Path:
+    """Draw every feature by its place in the ranking of the networks and by its place by evidence.
+
+    Parameters
+    ----------
+    features
+        ``features.tsv`` with ``rank`` and ``evidence_rank``.
+    path, summary, title
+        As in `ranking`.
+    top
+        Number of features named, the first by evidence.
+
+    Returns
+    -------
+    Path
+        The file written; it says so where there is no evidence to set beside the networks.
+
+    Raises
+    ------
+    InputError
+        If a column is missing.
+    """
+    wanted = ("rank", "feature", "median_importance", "evidence_rank")
+    table, summary = parts.checked(features, wanted, "features.tsv"), summary or {}
+    if _nothing_ranked(table, summary):
+        return _nothing_to_rank(path, title, summary)
+    n_all, table = len(table), table[table["evidence_rank"].notna()].sort_values("evidence_rank", kind="stable")
+    if table.empty:
+        return parts.say(
+            path,
+            title,
+            "There is no second ranking",
+            summary.get("evidence") or "evidence.json says why there is none.",
+        )
+    ranks = table[["rank", "evidence_rank"]].to_numpy(dtype=float)
+    most = ranks.max()
+    x, y = -np.log10(ranks).T
+    sure = parts.flags(table["significant"]).to_numpy() if "significant" in table else np.zeros(len(table), dtype=bool)
+    wide = 3.6
+    with parts.sheet(path) as figure:
+        ax = figure.add_axes((0, 0, wide, wide))
+        for rows, colour, marker, size in ((~sure, GREY, "o", 7), (sure, BLUE, "D", 14)):
+            ax.scatter(x[rows], y[rows], s=size, c=colour, marker=marker, linewidths=0,
+                       alpha=0.6 if marker == "o" else 0.9, rasterized=bool(rows.sum() > MOST_VECTOR_POINTS),
+                       clip_on=False, zorder=3)  # fmt: skip
+        end = max(np.log10(most), 0.5)
+        powers = np.arange(int(end) + 1)
+        for limits, ticks in ((ax.set_xlim, ax.set_xticks), (ax.set_ylim, ax.set_yticks)):
+            limits(-1.04 * end, 0.04 * end)
+            ticks(-powers, [f"{10**power:,}" for power in powers])
+        ax.grid()
+        ax.set_xlabel("rank by the networks")
+        ax.set_ylabel("rank by evidence")
+        _labels_beside(ax, x[:top], y[:top], parts.names(table["feature"].head(top)), wide, wide)
+        if sure.any():
+            marks = [("D", BLUE, "significant in the networks"), ("o", GREY, "not significant")]
+            parts.key(figure, -0.1, -0.5, marks, columns=2)
+        note = f"{len(table)} of {parts.count(n_all, 'feature', 'features')} compared; the best are at the upper right"
+        parts.head(figure, ax, wide + 1.4, title, note, _no_signal(summary))
+    return Path(path)
+
+
 def importance_heatmap(
     features: pd.DataFrame,
     path,

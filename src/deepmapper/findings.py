@@ -383,7 +383,10 @@ def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.Dat
     if len(table):
         by_feature = table.set_index("feature").loc[list(features.names)]
         always = ["rank", "selection_frequency", "median_importance", "mean_rank"]
-        for column in [*always, *(name for name in ("z", "p", "q", "significant", "stability") if name in by_feature)]:
+        for column in [
+            *always,
+            *(name for name in ("z", "p", "q", "significant", "stability", "evidence") if name in by_feature),
+        ]:
             adata.var[f"deepmapper_{column}"] = by_feature[column].to_numpy()
         if "chord" in by_feature:
             adata.var["deepmapper_chord"] = by_feature["chord"].fillna("").astype(str).to_numpy()
@@ -416,7 +419,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """Read what `write_table` wrote; names stay text, also those that look like numbers or like "NA"."""
     text = dict.fromkeys(("feature", "cell", "label", "prediction", "class", "true_class", "model", "reason"), str)
     text |= dict.fromkeys(("feature_a", "feature_b", "feature_c", "partner", "chord", "best_member", "joined"), str)
-    text |= dict.fromkeys(("side_1", "side_2", "side_3", "choice", "of", "lost", "note"), str)
+    text |= dict.fromkeys(("evidence_between", "side_1", "side_2", "side_3", "choice", "of", "lost", "note"), str)
     return pd.read_csv(
         path, sep="\t", dtype=text, keep_default_na=False, na_values={column: [""] for column in _columns(path)}
     )

@@ -17,7 +17,7 @@ both made for colour-blind readers; no statement hangs on colour alone.
 from ._plot_audit import audit
 from ._plot_chords import chord_networks, chord_scores
 from ._plot_evaluation import calibration, confusion, embedding, model_comparison, per_class
-from ._plot_features import importance_heatmap, importance_null, importance_significance, ranking
+from ._plot_features import evidence, importance_heatmap, importance_null, importance_significance, ranking
 from ._plot_passes import accuracy_references, agreement, convergence, learning_curves
 from ._plot_values import confusion_matrix, method_comparison, per_class_metrics, top_genes
 
@@ -32,6 +32,7 @@ __all__ = [
     "confusion_matrix",
     "convergence",
     "embedding",
+    "evidence",
     "importance_heatmap",
     "importance_null",
     "importance_significance",

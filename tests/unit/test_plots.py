@@ -42,6 +42,7 @@ def feature_table(n=765, classes=BLOOD, names=None, n_passes=30, seed=0):
         "selection_frequency_low": low, "selection_frequency_high": high, "median_importance": 0.02 * strength,
         "importance_q25": 0.015 * strength, "importance_q75": 0.028 * strength, "mean_rank": np.arange(n) + 1.0,
     })  # fmt: skip
+    table["evidence_rank"] = np.random.default_rng(1).permutation(n) + 1.0
     columns = {}
     for c in classes:
         columns[f"importance[{c}]"] = 0.02 * strength * rng.gamma(0.5, 1.0, n)
@@ -293,6 +294,12 @@ def drawings():
         "convergence-typical": lambda p: (lambda c: plots.convergence(c[0], p, c[1]))(convergence_of()),
         "convergence-few": lambda p: (lambda c: plots.convergence(c[0], p, c[1]))(convergence_of(5, known=False)),
         "convergence-none": lambda p: plots.convergence(convergence_of()[0].head(0), p, convergence_of()[1]),
+        "evidence-typical": lambda p: plots.evidence(feature_table(), p),
+        "evidence-significant": lambda p: plots.evidence(
+            feature_table(names=[f"ENSG{i:011d}" for i in range(765)]).assign(significant=np.arange(765) < 40), p
+        ),
+        "evidence-two": lambda p: plots.evidence(feature_table(2), p),
+        "evidence-none": lambda p: plots.evidence(feature_table().assign(evidence_rank=np.nan), p),
         "audit-typical": lambda p: plots.audit(audit_table(), p),
         "audit-features-only": lambda p: plots.audit(audit_table(members=0, failed=False), p),
         "audit-none": lambda p: plots.audit(audit_table(0, 0), p),
@@ -506,6 +513,17 @@ def test_without_an_accepted_pass_the_figure_says_so(name, tmp_path):
     text = " ".join(words(tmp_path / "a.svg"))
     assert "No pass was accepted: nothing to rank" in text
     assert "30 passes were trained" in text
+
+
+def test_two_rankings_name_the_first_by_evidence_and_say_so_where_there_is_one_alone(tmp_path):
+    table = feature_table(40)
+    DRAWINGS["evidence-none"](tmp_path / "none.svg")
+    assert "There is no second ranking" in " ".join(words(tmp_path / "none.svg"))
+    plots.evidence(table, tmp_path / "a.svg", top=3)
+    text = " ".join(words(tmp_path / "a.svg"))
+    first = table.sort_values("evidence_rank")["feature"].to_list()
+    assert all(name in text for name in first[:3]) and first[3] not in text.split()
+    assert "40 of 40 features compared" in text
 
 
 @pytest.mark.parametrize("name", ["confusion-none", "per_class-none", "calibration-none"])
@@ -738,6 +756,7 @@ def test_marks_on_the_map_part_ways():
         (plots.importance_heatmap, feature_table(6), ["importance[CD34+]"]),
         (plots.importance_significance, features_with_q(6, 2), ["median_importance", "q"]),
         (plots.audit, audit_table(), ["n_lost"]),
+        (plots.evidence, feature_table(6), ["evidence_rank", "median_importance"]),
         (plots.per_class, per_class_table(), ["f1", "precision", "recall_low", "support"]),
         (plots.learning_curves, history_table(3, 1), ["val_loss", "val_accuracy"]),
         (plots.accuracy_references, passes_table(), ["accuracy", "permuted_accuracy", "n_oob"]),
@@ -759,6 +778,7 @@ def test_missing_values(draw, table, columns, missing, tmp_path):
 def test_tables_read_back_from_their_files(tmp_path):
     tables = {
         "ranking": feature_table(9), "importance_heatmap": feature_table(9), "learning_curves": history_table(2, 1),
+        "evidence": feature_table(9),
         "accuracy_references": passes_table(4), "agreement": agreement_table(4), "calibration": calibration_table(),
         "confusion": confusion_table(), "per_class": per_class_table(), "model_comparison": models_table(),
     }  # fmt: skip

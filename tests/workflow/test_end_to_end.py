@@ -17,6 +17,7 @@ FIGURES = [
     "importance_significance",
     "importance_null",
     "importance_heatmap",
+    "evidence",
     "audit",
     "accuracy_references",
     "learning_curves",
@@ -36,6 +37,7 @@ COLUMNS = {
         *(f"{what}[{name}]" for name in CLASSES for what in ("importance", "direction")),
         *["is_denovo", "chord", "z_chord", "synergy"],
         *["importance_low", "importance_high", "rank_low", "rank_high", "stability"],
+        *["evidence", "evidence_rank", "evidence_between", "evidence_t", "evidence_backing"],
         *["hvg_seurat", "hvg_seurat_v3", "hvg_cell_ranger", "pca_50"],
     ],
     "passes.tsv": [
@@ -82,6 +84,7 @@ RULES = {
     "plot_models": [""],
     "plot_chords": [""],
     "audit_filtering": [""],
+    "weigh_evidence": [""],
     "audit_findings": [f"/{model}" for model in MODELS],
     "write_tables": [f"/{model}" for model in MODELS],
     "write_shared_tables": [""],
@@ -113,7 +116,7 @@ def test_all_promised_files_and_no_others(finished):
         expected |= {f"findings/{model}/{name}.html" for name in PAGES} | {f"findings/{model}/audit.tsv"}
     expected |= {f"findings/{name}.html" for name in SHARED_PAGES}
     expected |= {f"findings/{name}.svg" for name in CHORD_FIGURES}
-    expected |= {f"findings/audit_features.{suffix}" for suffix in ("tsv", "json")}
+    expected |= {f"findings/{name}.{suffix}" for name in ("audit_features", "evidence") for suffix in ("tsv", "json")}
     expected |= {f"chords/{name}.tsv" for name in ("pairs", "triplets", "features", "chords", "scores")}
     expected |= {"chords/chords.json", "chords/screen.json", "findings/chords.tsv", "findings/chords.json"}
     written = {name for name in finished.outputs() if not name.startswith("features/")}
@@ -303,7 +306,7 @@ def test_named_targets_stop_where_they_say(work_directory):
         **training,
         **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression", "judge_convergence"), 2),
         **dict.fromkeys(("calibrate_features", "select_stable", "fit_panel"), 2),
-        **dict.fromkeys(("screen_chords", "prove_chords", "audit_filtering"), 1),
+        **dict.fromkeys(("screen_chords", "prove_chords", "audit_filtering", "weigh_evidence"), 1),
         **dict.fromkeys(("fit_linear_baseline", "compare_models", "findings"), 1),
     }
     everything = directory.would_run()

@@ -8,7 +8,8 @@ TRAIN_ALL = {"train_pass": 6, "train_permuted_pass": 3}
 TRAIN_ONE = {"train_pass": 2, "train_permuted_pass": 1}
 RECORD = {"record_run": 1}
 TELL = dict.fromkeys(("compare_models", "plot_models", "record_run", "write_shared_tables", "write_summary"), 1)
-PREPARE = {"prepare_features": 1, "audit_filtering": 1}
+EVIDENCE = {"weigh_evidence": 1}
+PREPARE = {"prepare_features": 1, "audit_filtering": 1, **EVIDENCE}
 CHORDS = dict.fromkeys(("screen_chords", "prove_chords", "plot_chords"), 1)
 BASELINE = {"fit_linear_baseline": 1}
 
@@ -78,6 +79,7 @@ CASES = {
         lambda d: changed(d, "models", wide={"kind": "mlp", "extra": {"hidden": 32}}),
         {**TRAIN_ONE, **judge(1), "select_stable": 1},
     ),
+    "more shadows beside the evidence": (lambda d: d.configure(evidence={"draws": 5}), {**EVIDENCE, **tell(3)}),
     "a model less": (lambda d: d.configure(models={"cnn_small": {}, "linear": {}}), TELL),
     "another split": (
         lambda d: d.configure(split={"seed": 1}),
@@ -86,11 +88,11 @@ CASES = {
     "comments in the package": (comments_in_the_package, {}),
     "code of the training": (
         lambda d: edited(d, "training", "if len(starts) > 1 and", "if len(starts) > 2 and"),
-        {**CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
+        {**CHORDS, **EVIDENCE, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
     "code of the tables": (
         lambda d: edited(d, "findings", 'DIRECTIONS = {1: "up"', 'DIRECTIONS = {1: "higher"'),
-        {"prove_chords": 1, "plot_chords": 1, **BASELINE, **judge(3), "select_stable": 3},
+        {"prove_chords": 1, "plot_chords": 1, **EVIDENCE, **BASELINE, **judge(3), "select_stable": 3},
     ),
     "code of the plots": (
         lambda d: edited(d, "_plot_parts", "BAR = 1.6", "BAR = 1.7"),

@@ -107,6 +107,8 @@ rule accumulate_passes:
         stable=rules.select_stable.output.table,
         stability=rules.select_stable.output.about,
         audit=rules.audit_filtering.output.table,
+        evidence=rules.weigh_evidence.output.table,
+        weighed=rules.weigh_evidence.output.about,
     output:
         features=report(
             f"{RESULTS}/findings/{{model}}/features.tsv",
@@ -136,7 +138,7 @@ rule accumulate_passes:
     params:
         top_k=SETTINGS["passes"]["top_k"],
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
-        source=source_hash("findings", "audit"),
+        source=source_hash("findings", "audit", "evidence"),
     message:
         "Accumulating the passes of {wildcards.model}"
     script:

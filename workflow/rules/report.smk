@@ -5,6 +5,7 @@ FIGURES = {
     "importance_significance": "3 Features",
     "importance_null": "3 Features",
     "importance_heatmap": "3 Features",
+    "evidence": "3 Features",
     "audit": "3 Features",
     "accuracy_references": "2 Passes",
     "learning_curves": "2 Passes",

@@ -1,0 +1,21 @@
+"""Rule weigh_evidence: between which classes each feature differs, and whether those it moves with differ likewise."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.evidence import weigh_run
+    from deepmapper.findings import write_json, write_table
+    from deepmapper.matrix_files import open_expression
+    from deepmapper.store import open_features
+
+    table, about = weigh_run(
+        open_features(snakemake.input.features),
+        open_expression(snakemake.input.expression),
+        snakemake.params.options,
+        min_detected=snakemake.params.min_detected,
+        seed=snakemake.params.seed,
+        tell=lambda line: print(line, flush=True),
+    )
+    print(about["statement"])
+    write_table(table, snakemake.output.table)
+    write_json(about, snakemake.output.about)
