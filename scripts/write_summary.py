@@ -51,6 +51,7 @@ with job(snakemake):
         screen=read(given.screen),
         proof=read(given.proof),
         chords=read_table(given.chords),
+        evidence_panel=read(given.evidence_panel),
         chart=Path(given.chart).read_text(),
     )
     with whole_file(snakemake.output[0]) as path:

@@ -79,12 +79,30 @@ class Values:
         """Yield features: their places among those compared, and (n, width) float32."""
         for place, block in self.counts():
             if self.depth is not None:
-                expected = np.outer(self.depth, block.sum(0, dtype=np.float64) / self.depth.sum()).astype(np.float32)
-                spread = np.sqrt(expected + self.dispersion * expected**2)
-                block = np.clip((block - expected) / np.maximum(spread, 1e-6), -_CLIP, _CLIP)
+                share = block.sum(0, dtype=np.float64) / self.depth.sum()
+                block = pearson_residuals(block, self.depth, share, self.dispersion)
             if self.basis is not None:
                 block = block - self.basis @ (self.basis.T @ block)
             yield place, block
+
+
+@dataclass(frozen=True)
+class Read:
+    """What of a run is compared: the development part, or samples drawn from it.
+
+    Attributes
+    ----------
+    rows
+        (n,) rows of the features.
+    X
+        (n, p) counts, or values.
+    depth
+        As of `Values`.
+    """
+
+    rows: np.ndarray
+    X: Any
+    depth: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -138,33 +156,49 @@ def weigh_run(
     """
     if not options["enabled"]:
         return no_evidence(features.names, "the configuration asks for none (evidence.enabled)")
-    stored = features.X.nnz / features.X.shape[0] if sp.issparse(features.X) else features.X.shape[1]
-    rows = drawn_samples(features, min(options["most_samples"], int(MOST_VALUES / max(stored, 1))), seed)
+    read = read_run(features, expression, options["most_samples"], seed)
     n_all = len(features.development)
-    tell(f"{len(rows)} of {n_all} samples of the development part are compared")
-    depth = None
+    tell(f"{len(read.rows)} of {n_all} samples of the development part are compared")
+    table, about = weigh_part(features, read, np.arange(len(read.rows)), options["draws"], min_detected, tell)
+    return table, about | {"n_development": n_all}
+
+
+def read_run(features: Features, expression, most: int, seed: int) -> Read:
+    """Read the development part, or at most so many samples drawn from it: counts, or values that are none."""
+    stored = features.X.nnz / features.X.shape[0] if sp.issparse(features.X) else features.X.shape[1]
+    rows = drawn_samples(features, min(most, int(MOST_VALUES / max(stored, 1))), seed)
     if features.about["normalization"] == "none":
-        X = features.X[rows]
-    else:
-        there = expression.obs_names.get_indexer([features.samples[row] for row in rows])
-        X = Changed(expression.X, there, lambda block, _: block).whole()
-        depth = np.asarray(X.sum(1, dtype=np.float64)).ravel()
+        return Read(rows, features.X[rows], None)
+    there = expression.obs_names.get_indexer([features.samples[row] for row in rows])
+    X = Changed(expression.X, there, lambda block, _: block).whole()
+    return Read(rows, X, np.asarray(X.sum(1, dtype=np.float64)).ravel())
+
+
+def weigh_part(
+    features: Features,
+    read: Read,
+    part: np.ndarray,
+    draws: int,
+    min_detected: float,
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[pd.DataFrame, dict]:
+    """Weigh the features on some of the samples that were read: as `weigh_features`."""
+    rows, X = read.rows[part], read.X[part]
     y = features.y[rows]
     _, detected = feature_levels(X, np.arange(len(rows)), features.n_features)
-    table, about = weigh_features(
+    return weigh_features(
         X,
         y,
         features.names,
         features.classes,
         tested=detected >= least_detected(min_detected, y),
-        depth=depth,
+        depth=None if read.depth is None else read.depth[part],
         design=None if features.design is None else features.design[rows],
         groups=None if features.groups is None else features.groups[rows],
         strata=None if features.strata is None else features.strata[rows],
-        draws=options["draws"],
+        draws=draws,
         tell=tell,
     )
-    return table, about | {"n_development": n_all}
 
 
 def weigh_features(
@@ -265,6 +299,25 @@ def weigh_features(
         "adjusted": design is not None,
     }
     return table, about
+
+
+def pearson_residuals(counts: np.ndarray, depth: np.ndarray, share: np.ndarray, dispersion: float) -> np.ndarray:
+    """Counts less what depth expects of them, in deviations of a negative binomial law; at most 10, float32.
+
+    Parameters
+    ----------
+    counts
+        (n, p) dense.
+    depth
+        (n,) counts of each sample, of all features.
+    share
+        (p,) of all counts that are the feature's.
+    dispersion
+        The variance at a mean of m is ``m + dispersion * m**2``.
+    """
+    expected = np.outer(depth, share).astype(np.float32)
+    spread = np.sqrt(expected + np.float32(dispersion) * expected**2)
+    return np.clip((counts - expected) / np.maximum(spread, 1e-6), -_CLIP, _CLIP)
 
 
 def no_evidence(names: Sequence[str], why: str) -> tuple[pd.DataFrame, dict]:

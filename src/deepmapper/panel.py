@@ -113,11 +113,27 @@ def fit_panel(
     return {"statement": statement, **about}, table
 
 
+def draw_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw up to five folds, stratified, groups kept whole: rows to learn from, which hold every class, and the others.
+
+    None where the classes or groups are too few for that.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    sizes = np.bincount(y)
+    least, state = int(sizes[sizes > 0].min()), int(np.random.default_rng([seed, _PANEL]).integers(2**31))
+    if groups is None:
+        folds = StratifiedKFold(max(2, min(_FOLDS, least)), shuffle=True, random_state=state).split(y, y)
+    else:
+        n_folds = max(2, min(_FOLDS, least, len(np.unique(groups))))
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=state).split(y, y, groups)
+    return [(train, held) for train, held in folds if len(np.unique(y[train])) == (sizes > 0).sum()]
+
+
 def _fit(X, y, chosen, products, development, groups, seed):
     """The classifier, the mean and scale of its columns on the development part, and their values in all samples."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegressionCV
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     members = X[:, chosen]
     values = np.hstack([members.toarray() if sp.issparse(members) else members, products]).astype(np.float64)
@@ -125,15 +141,7 @@ def _fit(X, y, chosen, products, development, groups, seed):
     scale[scale == 0] = 1
     inside = (values[development] - mean) / scale
     labels = y[development]
-    sizes = np.bincount(labels)
-    least, state = int(sizes[sizes > 0].min()), int(np.random.default_rng([seed, _PANEL]).integers(2**31))
-    if groups is None:
-        folds = StratifiedKFold(max(2, min(_FOLDS, least)), shuffle=True, random_state=state).split(inside, labels)
-    else:
-        n_folds = max(2, min(_FOLDS, least, len(np.unique(groups[development]))))
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=state)
-        folds = splitter.split(inside, labels, groups[development])
-    whole = [(train, held) for train, held in folds if len(np.unique(labels[train])) == (sizes > 0).sum()]
+    whole = draw_folds(labels, None if groups is None else groups[development], seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of penalties that are not chosen
         warnings.simplefilter("ignore", FutureWarning)

@@ -85,6 +85,7 @@ def summary_page(
     screen: Mapping,
     proof: Mapping,
     chords: pd.DataFrame,
+    evidence_panel: Mapping,
     chart: str = "",
     top: int = 10,
 ) -> str:
@@ -105,6 +106,8 @@ def summary_page(
         confounders.json.
     screen, proof, chords
         chords/screen.json, findings/chords.json and findings/chords.tsv.
+    evidence_panel
+        findings/evidence_panel.json.
     chart
         An SVG of the models side by side.
     top
@@ -116,7 +119,7 @@ def summary_page(
         "How many features?": [_found(model) for model in models],
         "How many chords?": [_sentence(screen["statement"], proof["statement"] if len(chords) else "")],
         "How stable?": [_stable(model) for model in models],
-        "How well do they predict?": _predicted(models, baseline),
+        "How well do they predict?": _predicted(models, baseline, evidence_panel),
         "What do confounders alone predict?": [_sentence(confounders["statement"])],
         "What would filtering have lost?": [_would_lose(model) for model in models],
         "What to distrust?": _doubts(models, baseline, confounders, proof, chords),
@@ -178,7 +181,7 @@ def _stable(model: Model) -> str:
     return f"<p>{model.name}: {escape(model.convergence['statement'])}</p>"
 
 
-def _predicted(models: Sequence[Model], baseline: Mapping) -> list[str]:
+def _predicted(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[str]:
     lines = []
     for model in models:
         numbers, panel = model.metrics, model.panel
@@ -196,6 +199,9 @@ def _predicted(models: Sequence[Model], baseline: Mapping) -> list[str]:
     )
     if "in blocks" in baseline.get("solver", ""):
         beside += f" Logistic regression was fitted by {baseline['solver']}"
+    if evidence_panel["accuracy"] is not None:
+        members = count(evidence_panel["n_features"], "feature")
+        beside += f" A small model on the first {members} by evidence alone: {_interval(evidence_panel)}."
     return [*lines, f"<p>{beside}</p>"]
 
 

@@ -43,6 +43,7 @@ CHORDS = pd.DataFrame({
 def summary_of(models, table, baseline, **given):
     """The page with nothing adjusted for and no chord, unless said otherwise."""
     usual = {"confounders": CONFOUNDERS, "screen": SCREEN, "proof": NO_PROOF, "chords": CHORDS.head(0)}
+    usual["evidence_panel"] = {"accuracy": None}
     data = given.pop("data", None) or {**DATA, "sizes": {"a": 60, "b": 40}}
     return summary_page(data=data, models=models, table=table, baseline=baseline, **{**usual, **given})
 
@@ -336,6 +337,9 @@ def test_the_small_model_stands_beside_the_passes(page):
     panel = {"n_features": 2, "accuracy": 0.88, "accuracy_low": 0.8, "accuracy_high": 0.93}
     text = said(page(of_model={"panel": panel}))
     assert "a small model on its 2 significant features alone 0.880 (0.800–0.930)" in text
+    assert "by evidence" not in text
+    text = said(page(evidence_panel={**panel, "n_features": 40}))
+    assert "A small model on the first 40 features by evidence alone: 0.880 (0.800–0.930)." in text
 
 
 def test_a_confounder_that_tells_the_classes_is_a_doubt_unless_adjusted_for(page):

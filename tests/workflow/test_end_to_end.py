@@ -85,6 +85,7 @@ RULES = {
     "plot_chords": [""],
     "audit_filtering": [""],
     "weigh_evidence": [""],
+    "fit_evidence_panel": [""],
     "audit_findings": [f"/{model}" for model in MODELS],
     "write_tables": [f"/{model}" for model in MODELS],
     "write_shared_tables": [""],
@@ -116,7 +117,8 @@ def test_all_promised_files_and_no_others(finished):
         expected |= {f"findings/{model}/{name}.html" for name in PAGES} | {f"findings/{model}/audit.tsv"}
     expected |= {f"findings/{name}.html" for name in SHARED_PAGES}
     expected |= {f"findings/{name}.svg" for name in CHORD_FIGURES}
-    expected |= {f"findings/{name}.{suffix}" for name in ("audit_features", "evidence") for suffix in ("tsv", "json")}
+    of_all = ("audit_features", "evidence", "evidence_panel")
+    expected |= {f"findings/{name}.{suffix}" for name in of_all for suffix in ("tsv", "json")}
     expected |= {f"chords/{name}.tsv" for name in ("pairs", "triplets", "features", "chords", "scores")}
     expected |= {"chords/chords.json", "chords/screen.json", "findings/chords.tsv", "findings/chords.json"}
     written = {name for name in finished.outputs() if not name.startswith("features/")}
@@ -306,7 +308,9 @@ def test_named_targets_stop_where_they_say(work_directory):
         **training,
         **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression", "judge_convergence"), 2),
         **dict.fromkeys(("calibrate_features", "select_stable", "fit_panel"), 2),
-        **dict.fromkeys(("screen_chords", "prove_chords", "audit_filtering", "weigh_evidence"), 1),
+        **dict.fromkeys(
+            ("screen_chords", "prove_chords", "audit_filtering", "weigh_evidence", "fit_evidence_panel"), 1
+        ),
         **dict.fromkeys(("fit_linear_baseline", "compare_models", "findings"), 1),
     }
     everything = directory.would_run()

@@ -27,3 +27,35 @@ rule weigh_evidence:
         "Comparing every feature between the classes"
     script:
         "../../scripts/weigh_evidence.py"
+
+
+# How few features tell the classes. The test split is read here, by a panel that is settled.
+rule fit_evidence_panel:
+    input:
+        features=rules.prepare_features.output[0],
+        expression=EXPRESSION,
+        table=rules.weigh_evidence.output.table,
+        about=rules.weigh_evidence.output.about,
+    output:
+        about=f"{RESULTS}/findings/evidence_panel.json",
+        table=f"{RESULTS}/findings/evidence_panel.tsv",
+    log:
+        f"{RESULTS}/logs/fit_evidence_panel.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fit_evidence_panel.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000, per_mb=25, most=7000),
+        runtime=grow(60),
+    params:
+        options=SETTINGS["evidence"],
+        min_detected=SETTINGS["calibration"]["min_detected"],
+        resamples=SETTINGS["findings"]["bootstrap"],
+        seed=SETTINGS["split"]["seed"],
+        source=source_hash("evidence_panel", "matrix_files", "findings"),
+    message:
+        "A panel of the first features by evidence"
+    script:
+        "../../scripts/fit_evidence_panel.py"

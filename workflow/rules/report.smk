@@ -204,6 +204,7 @@ rule write_summary:
         screen=rules.screen_chords.output.screen,
         proof=rules.prove_chords.output.proof,
         chords=rules.prove_chords.output.table,
+        evidence_panel=rules.fit_evidence_panel.output.about,
     output:
         report(
             f"{RESULTS}/findings/summary.html",

@@ -1,0 +1,28 @@
+"""Rule fit_evidence_panel: as many of the first features by evidence as tell the classes best, on the test split."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    import json
+    from pathlib import Path
+
+    from deepmapper.evidence_panel import fit_evidence_panel
+    from deepmapper.findings import read_table, write_json, write_table
+    from deepmapper.matrix_files import open_expression
+    from deepmapper.store import open_features
+
+    given, params = snakemake.input, snakemake.params
+    about, members = fit_evidence_panel(
+        open_features(given.features),
+        open_expression(given.expression),
+        read_table(given.table),
+        json.loads(Path(given.about).read_text()),
+        params.options,
+        min_detected=params.min_detected,
+        n_resamples=params.resamples,
+        seed=params.seed,
+        tell=lambda line: print(line, flush=True),
+    )
+    print(about["statement"])
+    write_json(about, snakemake.output.about)
+    write_table(members, snakemake.output.table)
