@@ -6,7 +6,7 @@
     python benchmarks/calibration.py --labels module --shuffle       # labels shuffled: what is found is false
     python benchmarks/calibration.py --labels mixed --passes 0       # the ranking by evidence alone, in seconds a seed
 
-For every seed data are planted anew, a quarter of the cells is set aside, stratified, and judges the panel. On the rest
+For every seed data are planted anew, a quarter of the cells is set aside, stratified, and judges the panels. On the rest
 the model trains with the workflow's defaults: passes, and passes with shadow features; the ranking by evidence is made
 of the same cells. Beside them, on the same cells: every gene by itself with Benjamini-Hochberg, by the rank-sum test
 (least p over the classes, times their number) and by analysis of variance, and logistic regression with an L1 penalty.
@@ -22,6 +22,7 @@ import argparse
 import json
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,11 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import average_precision_score
 
 from deepmapper import calibration, confounders, evidence, planted
+from deepmapper.evidence_panel import fit_evidence_panel
+from deepmapper.matrix_files import Expression
 from deepmapper.panel import fit_panel
 from deepmapper.passes import train_pass
+from deepmapper.prepare import prepare_features
 from deepmapper.shadows import train_shadow_pass
 from deepmapper.splits import split_off_test
 
@@ -125,17 +129,15 @@ def measure(options, seed, label):
     if options.passes:
         figures |= by_networks(options, data, X, y, classes, development, test, strata, mean, tested, truth)
     start = time.perf_counter()
-    weighed, _ = evidence.weigh_features(
-        data.counts[development],
-        y[development],
-        data.names,
-        classes,
-        tested=tested,
-        depth=np.asarray(data.counts.sum(1)).ravel()[development],
-        design=None if design is None else design.values[development],
-        strata=None if strata is None else strata[development],
-    )
+    obs = pd.DataFrame({"state": np.array(classes)[y]}, index=[f"cell{i}" for i in range(len(y))])
+    expression = Expression(data.counts, obs, pd.DataFrame(index=list(data.names)))
+    features = prepare_features(expression, label_column="state", split_scheme="fixed", split_seed=seed)
+    features = replace(features, design=None if design is None else design.values, strata=strata)
+    asked = {"enabled": True, "draws": 4, "most_samples": 20_000}
+    weighed, about = evidence.weigh_run(features, expression, asked)
     figures["evidence_seconds"] = round(time.perf_counter() - start, 1)
+    told, _ = fit_evidence_panel(features, expression, weighed, about, asked, n_resamples=200)
+    figures |= {"evidence_panel": told["accuracy"], "evidence_panel_size": told["n_features"]}
     figures |= truth.ranked("evidence", weighed["evidence"].fillna(-np.inf).clip(lower=-1e9).to_numpy())
     for name, p in (
         ("wilcoxon", rank_sum(X[development], y[development])),

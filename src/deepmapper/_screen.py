@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -197,9 +198,15 @@ def scan_pairs(
     p = columns.shape[1]
     tally = _empty_tally(len(residuals), p, 2, p * (p - 1) // 2)
 
+    @lru_cache(workers + 1)  # blocks are paired in order: one side stays the same for a while
+    def prepared(start: int):
+        values = columns.block(start, min(start + block, p))
+        return values, _weighted_squares(values, weight)
+
     def score(place: tuple[int, int]):
-        left, right = (columns.block(start, min(start + block, p)) for start in place)
-        return _score_block(left, right, residuals, weight, tally.floor, place[0] == place[1], device)
+        left, squares = prepared(place[0])
+        right = left if place[0] == place[1] else columns.block(place[1], min(place[1] + block, p))
+        return _score_block(left, squares, right, residuals, weight, tally.floor, place[0] == place[1], device)
 
     places = [(a, c) for a in range(0, p, block) for c in range(a, p, block)]
     for done, (place, scored) in enumerate(zip(places, _shared_out(score, places, workers), strict=True), start=1):
@@ -227,7 +234,9 @@ def scan_triplets(
 
     def score(first: int):
         rest = everything[:, first + 1 :]
-        return _score_block(rest * everything[:, [first]], rest, residuals, weight, tally.floor, True, device)
+        left = rest * everything[:, [first]]
+        squares = _weighted_squares(left, weight)
+        return _score_block(left, squares, rest, residuals, weight, tally.floor, True, device)
 
     for first, scored in enumerate(_shared_out(score, range(p - 2), workers)):
         _note(tally, scored, (first + 1, first + 1), keep, first)
@@ -252,43 +261,76 @@ def _shared_out(work: Callable, items: Sequence, workers: int) -> Iterator:
             yield waiting.popleft().result()
 
 
-def _score_block(left, right, residuals, weight, floor: float, within: bool, device: str):
+@dataclass
+class _Block:
+    """Products of two blocks of features, scored.
+
+    Attributes
+    ----------
+    square
+        (a, b) z squared of the labels as they are; 0 where a product says nothing, or is another's mirror image.
+    places, z
+        (2, m) where its size is beyond the floor, and (m,) z there, refined.
+    null
+        For each draw under the null the sizes beyond the floor, refined.
+    tests
+        Products scored.
+    """
+
+    square: np.ndarray
+    places: np.ndarray
+    z: np.ndarray
+    null: list[np.ndarray]
+    tests: int
+
+
+def _weighted_squares(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    squares = np.square(values)
+    squares *= weight[:, None]
+    return squares
+
+
+def _score_block(left, squares, right, residuals, weight, floor: float, within: bool, device: str) -> _Block:
     """Score the products of two blocks for every residual; `within` one block, those above the diagonal alone.
 
-    Returns
-    -------
-    tuple
-        Z for the labels as they are, (a, b); places where its size is beyond `floor`, (2, m); and for each other
-        residual the sizes beyond `floor`. Those beyond are refined, the others no larger than they should be.
+    `squares` are those of `left`, times the weight. What is beyond the floor is refined, the others no larger than they should be.
     """
     scored = (_scored_by_numpy if device == "numpy" else _scored_by_torch)(
-        left, right, residuals, weight, floor, within, device
+        left, squares, right, residuals, weight, floor, within, device
     )
-    z, places = next(scored)
-    z[places] = _refined(left, right, places, residuals[0], weight)
-    still = np.abs(z[places]) > floor
+    square, tests, places = next(scored)
+    z = _refined(left, right, places, residuals[0], weight)
+    square[places] = np.square(z)
+    still = np.abs(z) > floor
     null = [
         np.abs(_refined(left, right, large, residual, weight))
-        for (_, large), residual in zip(scored, residuals[1:], strict=True)
+        for large, residual in zip(scored, residuals[1:], strict=True)
     ]
-    return z, np.array(places)[:, still], [sizes[sizes > floor] for sizes in null]
+    return _Block(square, np.array(places)[:, still], z[still], [sizes[sizes > floor] for sizes in null], tests)
 
 
-def _scored_by_numpy(left, right, residuals, weight, floor: float, within: bool, device: str):
-    """Give z, not refined, of the labels as they are, and where it is beyond `floor`; of other residuals the places."""
-    deviation = (np.square(left) * weight[:, None]).T @ np.square(right)
-    silent = deviation <= _LEAST * float(weight.sum())
-    if within:
-        silent |= np.tri(*silent.shape, dtype=np.bool_)
-    np.sqrt(deviation, out=deviation)
-    deviation[silent] = np.inf
-    z = (left * residuals[0][:, None]).T @ right
-    z /= deviation
-    yield z, _places(np.abs(z) > floor)
-    deviation *= np.float32(max(floor, 1e-6))
+def _scored_by_numpy(left, squares, right, residuals, weight, floor: float, within: bool, device: str):
+    """Give z squared, not refined, of the labels as they are, how many products were scored, and where z is beyond
+    `floor`; then of each other residual the places.
+
+    Everything is done in place, and z never taken: these passes over the block cost as much as the products.
+    """
+    variance = squares.T @ np.square(right)
+    least, tests = _LEAST * float(weight.sum()), variance.size
+    if within or variance.min(initial=np.inf) <= least:
+        silent = variance <= least
+        if within:
+            silent |= np.tri(*silent.shape, dtype=np.bool_)
+        variance[silent] = np.inf
+        tests -= int(np.count_nonzero(silent))
+    square = (left * residuals[0][:, None]).T @ right
+    np.square(square, out=square)
+    square /= variance
+    yield square, tests, _places(square > floor**2)
+    variance *= np.float32(max(floor, 1e-6) ** 2)
     for residual in residuals[1:]:
         score = (left * residual[:, None]).T @ right
-        yield None, _places(np.abs(score, out=score) > deviation)
+        yield _places(np.square(score, out=score) > variance)
 
 
 def _places(large: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -296,22 +338,22 @@ def _places(large: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.divmod(np.flatnonzero(large), large.shape[1])
 
 
-def _scored_by_torch(left, right, residuals, weight, floor: float, within: bool, device: str):
+def _scored_by_torch(left, squares, right, residuals, weight, floor: float, within: bool, device: str):
     """Do as `_scored_by_numpy`, on a device of torch."""
     import torch
 
-    left, right, residuals, weight = (
-        torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (left, right, residuals, weight)
+    left, squares, right, residuals = (
+        torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (left, squares, right, residuals)
     )
-    inverse = (left.square() * weight[:, None]).T @ right.square()
+    inverse = squares.T @ right.square()
     silent = inverse <= _LEAST * float(weight.sum())
-    inverse = inverse.rsqrt_().masked_fill_(silent, 0)
+    inverse = inverse.reciprocal_().masked_fill_(silent, 0)
     if within:
         inverse = inverse.triu_(1)
     for i, residual in enumerate(residuals):
-        z = ((left * residual[:, None]).T @ right).mul_(inverse)
-        places = tuple(place.cpu().numpy() for place in torch.nonzero(z.abs() > floor, as_tuple=True))
-        yield (z.cpu().numpy() if i == 0 else None), places
+        square = ((left * residual[:, None]).T @ right).square_().mul_(inverse)
+        places = tuple(place.cpu().numpy() for place in torch.nonzero(square > floor**2, as_tuple=True))
+        yield (square.cpu().numpy(), int(torch.count_nonzero(inverse)), places) if i == 0 else places
 
 
 def score_products(left: np.ndarray, right: np.ndarray, residuals: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -366,32 +408,26 @@ def _empty_tally(n_residuals: int, p: int, width: int, tests: int) -> Tally:
     )
 
 
-def _note(tally: Tally, scored, start: tuple[int, int], keep: int, first: int | None = None) -> None:
-    """Take in what `_score_block` found of the blocks that begin at `start`, for triplets with feature `first`."""
-    z, places, null = scored
-    for i, sizes in enumerate(null, start=1):
+def _note(tally: Tally, found: _Block, start: tuple[int, int], keep: int, first: int | None = None) -> None:
+    """Take in what was found of the blocks that begin at `start`, for triplets with feature `first`."""
+    for i, sizes in enumerate(found.null, start=1):
         tally.largest[i] = max(tally.largest[i], float(sizes.max(initial=0)))
         tally.null += _counted(sizes)
-    tally.tests += int(np.count_nonzero(z))
-    _note_observed(tally, z, places, start, keep, first)
-
-
-def _note_observed(tally: Tally, z, places: np.ndarray, start: tuple[int, int], keep: int, first=None) -> None:
-    size = np.abs(z)
-    by_row, by_column = size.max(1, initial=0), size.max(0, initial=0)
-    for values, table, (mine, other) in ((by_row, size, start), (by_column, size.T, start[::-1])):
+    tally.tests += found.tests
+    square = found.square
+    by_row, by_column = np.sqrt(square.max(1, initial=0)), np.sqrt(square.max(0, initial=0))
+    for values, table, (mine, other) in ((by_row, square, start), (by_column, square.T, start[::-1])):
         better = np.flatnonzero(values > tally.best[mine : mine + len(values)])
         tally.best[mine + better] = values[better]
         tally.partner[mine + better] = table[better].argmax(1) + other
     if first is not None and by_row.max(initial=0) > tally.best[first]:
         tally.best[first], tally.partner[first] = by_row.max(), start[0] + int(by_row.argmax())
-    found = z[tuple(places)]
-    tally.largest[0] = max(tally.largest[0], float(np.abs(found).max(initial=0)))
-    tally.observed += _counted(np.abs(found))
-    named = (places + np.array(start)[:, None]).T
+    tally.largest[0] = max(tally.largest[0], float(np.abs(found.z).max(initial=0)))
+    tally.observed += _counted(np.abs(found.z))
+    named = (found.places + np.array(start)[:, None]).T
     if first is not None:
         named = np.column_stack([np.full(len(named), first), named])
-    tally.places, tally.z = np.vstack([tally.places, named]), np.concatenate([tally.z, found])
+    tally.places, tally.z = np.vstack([tally.places, named]), np.concatenate([tally.z, found.z])
     if len(tally.z) > _PRUNE * keep:
         _cut(tally, keep)
 
