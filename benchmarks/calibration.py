@@ -6,12 +6,12 @@
     python benchmarks/calibration.py --labels module --shuffle       # labels shuffled: what is found is false
     python benchmarks/calibration.py --labels mixed --passes 0       # the ranking by evidence alone, in seconds a seed
 
-For every seed data are planted anew, a quarter of the cells is set aside, stratified, and judges the panels. On the rest
-the model trains with the workflow's defaults: passes, and passes with shadow features; the ranking by evidence is made
-of the same cells. Beside them, on the same cells: every gene by itself with Benjamini-Hochberg, by the rank-sum test
-(least p over the classes, times their number) and by analysis of variance, and logistic regression with an L1 penalty.
-`--adjust` names depth, cycle (score and two axes of the planted cycle genes) or both: shadows are then dealt within
-strata of how probable they make the classes, and they enter the analysis of variance.
+For every seed data are planted anew, a quarter of the cells is set aside, stratified, and judges the panels. On the
+rest the model trains with the workflow's defaults: passes, and passes with shadow features; the ranking by evidence and
+its panel are made of the same cells. Beside them, on the same cells: every gene by itself with Benjamini-Hochberg, by
+the rank-sum test (least p over the classes, times their number) and by analysis of variance, and logistic regression
+with an L1 penalty. `--adjust` names depth, cycle (score and two axes of the planted cycle genes) or both: shadows are
+then dealt within strata of how probable they make the classes, and they enter the analysis of variance.
 
 Cycle genes differ between the states of the module: they count as false where the cycle is adjusted for, and else as
 neither true nor false. A line is printed as soon as a seed is done and kept in `--out`; seeds found there are not run

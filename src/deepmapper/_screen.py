@@ -293,7 +293,8 @@ def _weighted_squares(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
 def _score_block(left, squares, right, residuals, weight, floor: float, within: bool, device: str) -> _Block:
     """Score the products of two blocks for every residual; `within` one block, those above the diagonal alone.
 
-    `squares` are those of `left`, times the weight. What is beyond the floor is refined, the others no larger than they should be.
+    `squares` are those of `left`, times the weight. What is beyond the floor is refined, the others no larger than they
+    should be.
     """
     scored = (_scored_by_numpy if device == "numpy" else _scored_by_torch)(
         left, squares, right, residuals, weight, floor, within, device
@@ -310,10 +311,9 @@ def _score_block(left, squares, right, residuals, weight, floor: float, within: 
 
 
 def _scored_by_numpy(left, squares, right, residuals, weight, floor: float, within: bool, device: str):
-    """Give z squared, not refined, of the labels as they are, how many products were scored, and where z is beyond
-    `floor`; then of each other residual the places.
+    """Give z squared of the labels as they are, the number of tests, where z is beyond `floor`; then of others where.
 
-    Everything is done in place, and z never taken: these passes over the block cost as much as the products.
+    Nothing is refined. All is done in place and no root is taken, since passes over the block cost as much as products.
     """
     variance = squares.T @ np.square(right)
     least, tests = _LEAST * float(weight.sum()), variance.size

@@ -430,8 +430,10 @@ def _programmes(values: Values, y: np.ndarray, found: Compared) -> np.ndarray:
     scores = np.zeros((len(y), len(found.t)))
     voices = _voices(found.t)
     for place, block in values.blocks():
-        block = (block - found.mean[y][:, place]) * _inverse(found.deviation[place])
-        scores += block @ voices[:, place].T
+        block = (block - found.mean[:, place].astype(np.float32)[y]) * _inverse(found.deviation[place]).astype(
+            np.float32
+        )
+        scores += block @ voices[:, place].T.astype(np.float32)
     return scores
 
 
