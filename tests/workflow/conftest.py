@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("alpha", "beta", "gamma")
@@ -71,7 +72,9 @@ class WorkDirectory:
     def configure(self, **sections) -> None:
         """Replace whole sections of the configuration and write it."""
         self.settings.update(sections)
-        (self.folder / "config/config.yaml").write_text(yaml.safe_dump(self.settings, sort_keys=False))
+        file, text = self.folder / "config/config.yaml", yaml.safe_dump(self.settings, sort_keys=False)
+        if not file.exists() or file.read_text() != text:  # another process may be reading that of a shared run
+            file.write_text(text)
 
     def start(self, *arguments: str, cores: int = 2, log: Path | None = None) -> subprocess.Popen:
         """Start Snakemake in a process group of its own, in which Ctrl-C works."""
@@ -205,12 +208,25 @@ def side_by_side(request):
 
 
 @pytest.fixture(scope="session")
-def finished(work_directory) -> WorkDirectory:
-    """Run everything, once: three models, two passes and one control pass each. Not to be changed: `branch` it."""
-    directory = work_directory(
-        passes={**SETTINGS["passes"], "n_permuted": 1}, models={"cnn_small": {}, "mlp": {}, "linear": {}}
-    )
-    directory.run()
+def finished(copy_pipeline, tmp_path_factory) -> WorkDirectory:
+    """Run everything, once: three models, two passes and one control pass each. Not to be changed: `branch` it.
+
+    Processes that share the tests out among them (pytest-xdist) share this run, too.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, whole = shared / "finished", shared / "finished.whole"
+    settings = copy.deepcopy(SETTINGS) | {"models": {"cnn_small": {}, "mlp": {}, "linear": {}}}
+    settings["passes"]["n_permuted"] = 1
+    with FileLock(shared / "finished.lock"):
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+            copy_pipeline(folder / "deepmapper")
+        directory = WorkDirectory(folder / "work", folder / "deepmapper", settings)
+        if not whole.exists():
+            planted_matrix().write_h5ad(directory.folder / "matrix.h5ad")
+            directory.run()
+            whole.touch()
     return directory
 
 

@@ -253,8 +253,8 @@ def test_summary_names_the_data_the_verdicts_and_the_numbers(finished):
     assert "alpha_1" in page
 
 
-def test_nothing_is_left_to_do_and_nothing_half_written(finished):
-    assert finished.would_run() == {}
+def test_nothing_is_left_to_do_and_nothing_half_written(finished, tmp_path):
+    assert finished.branch(tmp_path / "work").would_run() == {}
     assert not [path for path in finished.folder.rglob("*") if ".part" in path.name]
 
 
@@ -266,7 +266,7 @@ def test_every_link_of_the_first_page_leads_to_a_file(finished):
 
 
 def test_report_holds_every_figure_with_its_caption(finished, tmp_path):
-    finished.run("--report", tmp_path / "report.html")
+    finished.branch(tmp_path / "work").run("--report", tmp_path / "report.html")
     report = (tmp_path / "report.html").read_text()
     shown = embedded(report, "results")
     figures = {f"results/findings/{model}/plots/{name}.svg" for model in MODELS for name in FIGURES}
