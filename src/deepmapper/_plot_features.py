@@ -226,7 +226,8 @@ def evidence(
     path, summary, title
         As in `ranking`.
     top
-        Number of features named, the first by evidence.
+        Number of features named: the first by evidence, and of those, where some are significant, the others, since
+        these are what the second ranking adds.
 
     Returns
     -------
@@ -269,11 +270,14 @@ def evidence(
         ax.grid()
         ax.set_xlabel("rank by the networks")
         ax.set_ylabel("rank by evidence")
-        _labels_beside(ax, x[:top], y[:top], parts.names(table["feature"].head(top)), wide, wide)
+        named = np.flatnonzero(~sure if sure.any() else sure | True)[:top]
+        _labels_beside(ax, x[named], y[named], parts.names(table["feature"].iloc[named]), wide, wide)
         if sure.any():
             marks = [("D", BLUE, "significant in the networks"), ("o", GREY, "not significant")]
             parts.key(figure, -0.1, -0.5, marks, columns=2)
         note = f"{len(table)} of {parts.count(n_all, 'feature', 'features')} compared; the best are at the upper right"
+        if sure.any() and len(named):
+            note += ";\nnamed: the first by evidence that are not significant in the networks"
         parts.head(figure, ax, wide + 1.4, title, note, _no_signal(summary))
     return Path(path)
 

@@ -297,7 +297,8 @@ def _where(models: Sequence[Model], chords: pd.DataFrame) -> str:
         folder = model.summary["model"]
         files = {
             "features.html": "all features", "plots/ranking.svg": "ranking",
-            "plots/importance_significance.svg": "significance", "plots/importance_heatmap.svg": "by class",
+            "plots/importance_significance.svg": "significance", "plots/evidence.svg": "two rankings",
+            "plots/importance_heatmap.svg": "by class",
             "plots/convergence.svg": "stability", "plots/confusion.svg": "confusion", "audit.html": "audit",
             "passes.html": "passes",
         }  # fmt: skip

@@ -523,7 +523,11 @@ def test_two_rankings_name_the_first_by_evidence_and_say_so_where_there_is_one_a
     text = " ".join(words(tmp_path / "a.svg"))
     first = table.sort_values("evidence_rank")["feature"].to_list()
     assert all(name in text for name in first[:3]) and first[3] not in text.split()
-    assert "40 of 40 features compared" in text
+    assert "40 of 40 features compared" in text and "that are not significant" not in text
+    plots.evidence(table.assign(significant=table["feature"].isin(first[:2])), tmp_path / "b.svg", top=3)
+    text = " ".join(words(tmp_path / "b.svg"))
+    assert "that are not significant in the networks" in text
+    assert all(name in text.split() for name in first[2:5]) and not {*first[:2], first[5]} & set(text.split())
 
 
 @pytest.mark.parametrize("name", ["confusion-none", "per_class-none", "calibration-none"])
