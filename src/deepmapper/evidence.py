@@ -249,12 +249,11 @@ def weigh_features(
     """
     n, p = X.shape
     kept = np.arange(p) if tested is None else np.flatnonzero(tested)
-    present = np.unique(y)
-    if len(kept) < _LEAST or np.bincount(y)[present].min() < 2 or len(present) < 2:
-        why = (
-            f"fewer than {_LEAST} features are" if len(kept) < _LEAST else "a class has a single sample, so nothing is"
-        )
-        return no_evidence(names, f"{why} compared")
+    present = np.flatnonzero(np.bincount(y) > 1)  # one sample has no variance
+    if len(kept) < _LEAST:
+        return no_evidence(names, f"fewer than {_LEAST} features are seen often enough to be compared")
+    if len(present) < 2:
+        return no_evidence(names, "fewer than two classes have more than one sample")
     X = X.tocsc() if sp.issparse(X) else X
     values = Values(X, kept, None if depth is None else np.asarray(depth, dtype=np.float64), basis=_basis(design))
     if depth is not None:

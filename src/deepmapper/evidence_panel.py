@@ -96,19 +96,21 @@ def _try_sizes(features, expression, sizes, options, min_detected, seed, tell) -
     """Mean accuracy, over folds, of panels of every size; each at the penalty that suits it best."""
     read = read_run(features, expression, min(options["most_samples"], MOST_FOLDED), seed)
     y, groups = features.y[read.rows], None if features.groups is None else features.groups[read.rows]
-    folds = draw_folds(y, groups, seed)
-    right = np.zeros((len(folds), len(sizes), len(_PENALTIES)))
-    for number, (known, held) in enumerate(folds):
+    folds, right = draw_folds(y, groups, seed), []
+    for number, (known, held) in enumerate(folds, start=1):
         table, about = weigh_part(features, read, known, options["draws"], min_detected)
         order = table[table["evidence_rank"].notna()].sort_values("evidence_rank", kind="stable").index.to_numpy()
+        if not len(order):
+            tell(f"fold {number} of {len(folds)}: {about['statement']}")
+            continue
         inside, outside = _of_fold(read, known, held, order[: sizes[-1]], about.get("dispersion"))
-        for i, size in enumerate(sizes):
-            right[number, i] = _accuracies(inside[:, :size], y[known], outside[:, :size], y[held])
-        said = ", ".join(f"{size}: {a:.3f}" for size, a in zip(sizes, right[number].max(1), strict=True))
-        tell(f"fold {number + 1} of {len(folds)}, accuracy by number of features: {said}")
-    if not folds:
+        right.append([_accuracies(inside[:, :size], y[known], outside[:, :size], y[held]) for size in sizes])
+        said = ", ".join(f"{size}: {max(accuracies):.3f}" for size, accuracies in zip(sizes, right[-1], strict=True))
+        tell(f"fold {number} of {len(folds)}, accuracy by number of features: {said}")
+    if not right:
         return pd.DataFrame({"n_features": [], "accuracy": [], "deviation": []})
-    best = right[:, np.arange(len(sizes)), right.mean(0).argmax(1)]
+    every = np.array(right)  # folds, sizes, penalties
+    best = every[:, np.arange(len(sizes)), every.mean(0).argmax(1)]
     return pd.DataFrame({"n_features": sizes, "accuracy": best.mean(0), "deviation": best.std(0)})
 
 

@@ -102,3 +102,20 @@ def test_a_class_too_small_for_folds_is_said(small, monkeypatch):
     monkeypatch.setattr(evidence_panel, "draw_folds", lambda *given: [])
     about, _ = panel(*small)
     assert about["statement"] == "No panel by evidence: a class has too few samples for folds."
+
+
+def test_a_fold_that_leaves_a_class_a_single_sample_is_left_out(small, monkeypatch):
+    real, lines = evidence_panel.draw_folds, []
+
+    def lopsided(y, groups, seed):
+        folds = real(y, groups, seed)
+        known, held = folds[0]
+        folds[0] = known[(y[known] == 0) | (known == known[y[known] == 1][0])], held
+        return folds
+
+    monkeypatch.setattr(evidence_panel, "draw_folds", lopsided)
+    about, _ = panel(*small, tell=lines.append)
+    assert lines[0].startswith(
+        "fold 1 of 5: No evidence beside the networks: fewer than two classes have more than one"
+    )
+    assert about["accuracy"] > about["majority_accuracy"]
