@@ -397,6 +397,10 @@ def test_a_file_that_may_not_be_read(here, monkeypatch):
         (b"PK\x03\x04..", "a_1.fq is a zip file, expected FASTQ, plain or gzipped. Convert it."),
         (b"\n@r1\n", "a_1.fq starts with '', expected FASTQ, whose records start with '@'."),
     ],
+    ids=[
+        *("empty", "empty gzip", "cut gzip", "damaged gzip", "fasta", "gzipped fasta", "bam", "bzip2", "zip"),
+        "blank line",
+    ],
 )
 def test_files_that_are_no_fastq(here, content, message):
     (here / "a_1.fq").write_bytes(content)

@@ -295,6 +295,7 @@ def test_empty_fasta_has_no_records(tmp_path):
         (gzip.compress(b">x\n" + os.urandom(40_000).hex().encode())[:9000], "cut short or damaged"),
         (b"\xff\xfe\x00", "is no text"),
     ],
+    ids=["fastq", "digit", "empty record", "no name", "cut gzip", "binary"],
 )
 def test_faulty_fasta_is_refused_by_name(tmp_path, content, message):
     path = tmp_path / "bad.fa"
