@@ -68,7 +68,7 @@ def audit(options):
 
     features, expression = open_features(options.path), open_expression(options.out)
     there = expression.obs_names.get_indexer([features.samples[row] for row in features.development])
-    counts = Changed(expression.X, there, lambda block, _: block)
+    counts = Changed(expression.X, there)
     with Step("audit"):
         _, notes = audit_features(features.X, features.names, rows=features.development, logarithms=True, counts=counts)
     print(notes)

@@ -6,7 +6,7 @@ with job(snakemake):
     import json
     from pathlib import Path
 
-    from deepmapper import audit, evidence, findings, runner, verdict
+    from deepmapper import audit, findings, runner, verdict
     from deepmapper.passes import PassFile
     from deepmapper.splits import few_samples
     from deepmapper.store import open_features
@@ -47,9 +47,8 @@ with job(snakemake):
         findings.read_table(snakemake.input.chord_features),
         findings.read_table(snakemake.input.chords),
     )
-    for added in (snakemake.input.significant, snakemake.input.stable):
+    for added in (snakemake.input.significant, snakemake.input.stable, snakemake.input.evidence):
         table = findings.add_significance(table, findings.read_table(added))
-    table = evidence.add_evidence(table, findings.read_table(snakemake.input.evidence))
     table = audit.add_audit(table, findings.read_table(snakemake.input.audit))
     findings.write_table(table, snakemake.output.features)
     findings.write_table(findings.pass_table(passes, controls, min_accuracy), snakemake.output.passes)

@@ -33,5 +33,5 @@ with job(snakemake):
         about,
     )
     matrices = {"X": expression.X} | {f"layers/{name}": layer for name, layer in expression.layers.items()}
-    chosen = {name: Changed(matrix, rows, lambda block, _: block) for name, matrix in matrices.items()}
+    chosen = {name: Changed(matrix, rows) for name, matrix in matrices.items()}
     write_expression(snakemake.output[0], adata, chosen, tell=print)

@@ -17,7 +17,7 @@ with job(snakemake):
         features.names,
         rows=features.development,
         logarithms=features.about["normalization"] != "none",
-        counts=Changed(expression.X, there, lambda block, _: block),
+        counts=Changed(expression.X, there),
         estimated=snakemake.params.estimated,
     )
     for column, note in notes.items():

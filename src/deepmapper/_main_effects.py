@@ -11,13 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from .blocks import release
+from .blocks import column_blocks
 
 _FOLDS, _ASSIGN = 5, 103  # second word of the seed of the folds, apart from those of other draws
 _SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)
 _CURVED_UP_TO = 4  # classes up to which products of their linear predictors are tried as well as squares
 _PER_BIN, _MOST_BINS, _MOST_LEAVES = 40, 20, 128
-_AT_ONCE = 1024  # features looked at together, of a matrix that may be mapped
 
 
 @dataclass(frozen=True)
@@ -195,14 +194,10 @@ def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int, features: np
     indicator = (y[:, None] == np.arange(int(y.max()) + 1)) & rows[:, None]
     sizes = indicator.sum(0)
     sums, total = np.zeros((len(features), len(sizes))), np.zeros(len(features))
-    step = _AT_ONCE if sp.issparse(X) else len(features)
-    for start in range(0, len(features), step):
-        some = slice(start, start + step)
-        values = X[:, features[some]]
+    for some, values in column_blocks(X, features):
         squared = values.power(2) if sp.issparse(X) else np.square(values)
         sums[some] = values.T @ indicator.astype(np.float32)
         total[some] = squared.T @ rows.astype(np.float32)
-        release(X)
     mean = sums.sum(1) / sizes.sum()
     between = (sums**2 / np.maximum(sizes, 1)).sum(1) - sizes.sum() * mean**2
     within = total - (sums**2 / np.maximum(sizes, 1)).sum(1)

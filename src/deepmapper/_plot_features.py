@@ -145,10 +145,7 @@ def importance_significance(
     wide, tall = 4.4, 3.4
     with parts.sheet(path) as figure:
         ax = figure.add_axes((0, 0, wide, tall))
-        for rows, colour, marker, size in ((~sure, GREY, "o", 7), (sure, BLUE, "D", 14)):
-            ax.scatter(x[rows], height[rows], s=size, c=colour, marker=marker, linewidths=0,
-                       alpha=0.6 if marker == "o" else 0.9, rasterized=bool(rows.sum() > MOST_VECTOR_POINTS),
-                       clip_on=False, zorder=3)  # fmt: skip
+        _cloud(ax, x, height, sure)
         span = max(np.ptp(x), 1.0)
         ax.set_xlim(x.min() - 0.04 * span, x.max() + 0.04 * span)
         highest = max(height.max(), -np.log10(level) if level else 0.0, 0.1)
@@ -258,10 +255,7 @@ def evidence(
     wide = 3.6
     with parts.sheet(path) as figure:
         ax = figure.add_axes((0, 0, wide, wide))
-        for rows, colour, marker, size in ((~sure, GREY, "o", 7), (sure, BLUE, "D", 14)):
-            ax.scatter(x[rows], y[rows], s=size, c=colour, marker=marker, linewidths=0,
-                       alpha=0.6 if marker == "o" else 0.9, rasterized=bool(rows.sum() > MOST_VECTOR_POINTS),
-                       clip_on=False, zorder=3)  # fmt: skip
+        _cloud(ax, x, y, sure)
         end = max(np.log10(most), 0.5)
         powers = np.arange(int(end) + 1)
         for limits, ticks in ((ax.set_xlim, ax.set_xticks), (ax.set_ylim, ax.set_yticks)):
@@ -371,6 +365,14 @@ def _rank_axis(ax, ranks: np.ndarray) -> None:
     ticks = [10**power for power in range(6) if 10**power <= max(1.2 * most, 12)]
     ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     ax.minorticks_off()
+
+
+def _cloud(ax, x: np.ndarray, y: np.ndarray, sure: np.ndarray) -> None:
+    """Draw a point a feature; those that are significant stand out by colour and shape."""
+    for rows, colour, marker, size in ((~sure, GREY, "o", 7), (sure, BLUE, "D", 14)):
+        ax.scatter(x[rows], y[rows], s=size, c=colour, marker=marker, linewidths=0,
+                   alpha=0.6 if marker == "o" else 0.9, rasterized=bool(rows.sum() > MOST_VECTOR_POINTS),
+                   clip_on=False, zorder=3)  # fmt: skip
 
 
 def _labels_beside(ax, x, y, names: Sequence[str], wide: float, tall: float) -> None:

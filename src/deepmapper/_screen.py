@@ -135,15 +135,19 @@ def make_columns(
     """Make columns of `rows` and `features` of `X` (None: all), free of the strata's means and of `design`, (n, q)."""
     indicator = (strata[:, None] == np.unique(strata)).astype(np.float64)
     full = indicator if design is None else np.hstack([indicator, design])
-    left, sizes, _ = np.linalg.svd(full, full_matrices=False)
-    basis = left[:, sizes > 1e-6 * sizes[0]].astype(np.float32)
     return Columns(
         X.tocsc() if sp.issparse(X) else X,
         None if np.array_equal(rows, np.arange(X.shape[0])) else rows,
         np.arange(X.shape[1]) if features is None else features,
-        basis,
+        orthonormal(full),
         clip,
     )
+
+
+def orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Give orthonormal columns that span the same, float32."""
+    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
+    return left[:, sizes > 1e-6 * sizes[0]].astype(np.float32)
 
 
 def widest(n: int, block: int, megabytes: float, workers: int) -> int:
@@ -198,7 +202,7 @@ def scan_pairs(
     p = columns.shape[1]
     tally = _empty_tally(len(residuals), p, 2, p * (p - 1) // 2)
 
-    @lru_cache(workers + 1)  # blocks are paired in order: one side stays the same for a while
+    @lru_cache(workers)  # blocks are paired in order: one side stays the same for a while
     def prepared(start: int):
         values = columns.block(start, min(start + block, p))
         return values, _weighted_squares(values, weight)

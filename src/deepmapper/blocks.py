@@ -18,6 +18,7 @@ import scipy.sparse as sp
 
 # Values read at a time, zeros counted where the matrix is dense: 128 MB as values with their columns.
 VALUES_AT_ONCE = 2**24
+COLUMNS_AT_ONCE = 1024
 # Values read here and there after which pages are given back. The system maps a run of 16 pages around each that is
 # touched, so that a few rows here and there bring ten times as much as was asked for.
 _KEPT = 2**20
@@ -35,7 +36,8 @@ class Changed:
     rows
         Which of its rows, rising; None for all.
     change
-        Makes of a block and the positions of its rows (among `rows`) what is given out: CSR float32.
+        Makes of a block and the positions of its rows (among `rows`) what is given out: CSR float32. The block itself
+        where not said.
     nnz
         Values that are not zero, of all rows; -1 when not counted.
     dense
@@ -44,7 +46,7 @@ class Changed:
 
     source: Any
     rows: np.ndarray | None
-    change: Callable[[Any, slice], sp.csr_matrix]
+    change: Callable[[Any, slice], Any] = lambda block, _: block
     nnz: int = -1
     dense: bool = False
 
@@ -216,6 +218,15 @@ def by_columns(X, rows: np.ndarray, megabytes: float, folder: str | Path) -> Any
             for file, dtype in ((values, np.float32), (places, index))
         ]
     return sp.csc_matrix((*parts, ends.astype(index)), shape=(len(rows), X.shape[1]), copy=False)
+
+
+def column_blocks(X, columns: np.ndarray) -> Iterator[tuple[slice, Any]]:
+    """Yield some columns of a CSC matrix at a time, which may be mapped, with their positions; of an array all."""
+    step = COLUMNS_AT_ONCE if sp.issparse(X) else max(len(columns), 1)
+    for start in range(0, len(columns), step):
+        some = slice(start, min(start + step, len(columns)))
+        yield some, X[:, columns[some]]
+        release(X)
 
 
 def thinned(X, columns: np.ndarray, rows: np.ndarray | None = None) -> sp.csr_matrix:

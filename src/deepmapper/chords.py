@@ -23,7 +23,7 @@ from ._chord_types import Chord, ChordProof, Pair, Screen, Triplet
 from ._contrasts import Contrast, check_exchangeable, make_contrasts
 from ._main_effects import fit_main_effects
 from ._screen import BIN, Tally, of_rows, scan_pairs, scan_triplets, score_places, spans, widest
-from .blocks import release
+from .blocks import column_blocks
 from .errors import CannotScreen, DeepMapperWarning, InputError
 
 __all__ = [
@@ -44,7 +44,6 @@ __all__ = [
 
 RATES = ("family", "discovery")
 _EXTRA_FROM_PAIRS = 50  # strongest pairs whose members are candidates for triplets, significant or not
-_AT_ONCE = 1024  # features looked at together, of a matrix that may be mapped
 
 
 def screen_pairs(
@@ -397,12 +396,10 @@ def _scores_of(contrast: Contrast, X, used: np.ndarray, places: np.ndarray, clip
 def _by_dispersion(X, features: np.ndarray) -> np.ndarray:
     """Order features by how far the logarithm of their variance lies above the median of those of similar mean."""
     means = []
-    for start, stop in spans(len(features), _AT_ONCE if sp.issparse(X) else len(features)):
-        values = X[:, features[start:stop]]
+    for _, values in column_blocks(X, features):
         values = values.tocsr() if sp.issparse(values) else values
         square = values.multiply(values) if sp.issparse(values) else np.square(values)
         means.append([np.asarray(part.mean(0)).ravel() for part in (values, square)])
-        release(X)
     mean, square = np.concatenate(means, axis=1)
     spread = np.log(np.maximum(square - mean**2, 1e-12))
     rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")

@@ -21,15 +21,15 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from ._screen import orthonormal
 from .audit import MOST_VALUES
-from .blocks import Changed
+from .blocks import Changed, even_spans
 from .calibration import feature_levels, least_detected
 from .chord_findings import drawn_samples
 from .shadows import draw_source
 from .store import Features
 
 MOST_IN_PAIRS = 12  # classes; of more, each is compared with all others together
-COLUMNS = ["feature", "evidence", "evidence_rank", "evidence_between", "evidence_t", "evidence_backing"]
 
 _BLOCK = 2**22  # values held at once as an array
 _CLIP = 10.0  # Pearson residuals beyond this are set to it: a few cells must not make a feature
@@ -69,11 +69,9 @@ class Values:
 
     def counts(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield features as they are: their places, and (n, width) float32."""
-        width = max(1, _BLOCK // self.X.shape[0])
-        for start in range(0, len(self.features), width):
-            place = slice(start, min(start + width, len(self.features)))
-            block = self.X[:, self.features[place]]
-            yield place, np.asarray(block.toarray() if sp.issparse(block) else block, dtype=np.float32)
+        for start, stop in even_spans(len(self.features), self.X.shape[0], _BLOCK):
+            block = self.X[:, self.features[start:stop]]
+            yield slice(start, stop), np.asarray(block.toarray() if sp.issparse(block) else block, dtype=np.float32)
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield features: their places among those compared, and (n, width) float32."""
@@ -170,7 +168,7 @@ def read_run(features: Features, expression, most: int, seed: int) -> Read:
     if features.about["normalization"] == "none":
         return Read(rows, features.X[rows], None)
     there = expression.obs_names.get_indexer([features.samples[row] for row in rows])
-    X = Changed(expression.X, there, lambda block, _: block).whole()
+    X = Changed(expression.X, there).whole()
     return Read(rows, X, np.asarray(X.sum(1, dtype=np.float64)).ravel())
 
 
@@ -255,10 +253,11 @@ def weigh_features(
     if len(present) < 2:
         return no_evidence(names, "fewer than two classes have more than one sample")
     X = X.tocsc() if sp.issparse(X) else X
-    values = Values(X, kept, None if depth is None else np.asarray(depth, dtype=np.float64), basis=_basis(design))
+    basis = None if design is None else orthonormal(np.column_stack([np.ones(n), design]))
+    values = Values(X, kept, None if depth is None else np.asarray(depth, dtype=np.float64), basis=basis)
     if depth is not None:
         values = replace(values, dispersion=_dispersion(values))
-    sides = _comparisons(len(classes), present)
+    sides = _comparisons(present)
     sources = [np.arange(n), *(draw_source(y, groups, strata, draw) for draw in range(draws))]
     tell(f"{len(kept)} of {p} features in {len(sides)} comparison(s) of classes, beside {draws} draws of shadows")
     compared = _compare(values, y, len(classes), sides, sources)
@@ -324,12 +323,6 @@ def no_evidence(names: Sequence[str], why: str) -> tuple[pd.DataFrame, dict]:
     return _table(names), {"statement": f"No evidence beside the networks: {why}."}
 
 
-def add_evidence(table: pd.DataFrame, weighed: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns of `weigh_features` to a table with one row a feature, column ``feature``."""
-    of_feature = weighed.set_index("feature").reindex(table["feature"])
-    return table.assign(**{column: of_feature[column].to_numpy() for column in COLUMNS[1:]})
-
-
 def _table(names: Sequence[str]) -> pd.DataFrame:
     columns: dict[str, Any] = {"feature": list(names), "evidence": np.nan}
     columns |= {"evidence_rank": pd.array([pd.NA] * len(names), dtype="Int64"), "evidence_between": ""}
@@ -340,19 +333,11 @@ def _side(codes: tuple[int, ...], classes: Sequence[str]) -> str:
     return classes[codes[0]] if len(codes) == 1 else "the others"
 
 
-def _comparisons(n_classes: int, present: np.ndarray) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _comparisons(present: np.ndarray) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Every two classes that there are; of many each against the others."""
     if len(present) <= MOST_IN_PAIRS:
         return [((int(a),), (int(b),)) for a, b in combinations(present, 2)]
     return [((int(a),), tuple(int(b) for b in present if b != a)) for a in present]
-
-
-def _basis(design: np.ndarray | None) -> np.ndarray | None:
-    """Orthonormal columns that span the confounders and a constant."""
-    if design is None:
-        return None
-    left, sizes, _ = np.linalg.svd(np.column_stack([np.ones(len(design)), design]), full_matrices=False)
-    return left[:, sizes > 1e-6 * sizes[0]].astype(np.float32)
 
 
 def _dispersion(values: Values) -> float:

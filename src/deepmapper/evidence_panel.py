@@ -51,9 +51,9 @@ def fit_evidence_panel(
         As `panel.fit_panel`: what panel.json holds, here with `curve` (for every number of features tried the mean
         accuracy of the folds and its deviation), and a table of the members.
     """
-    ranked = weighed[weighed["evidence_rank"].notna()].sort_values("evidence_rank", kind="stable")
+    ranked = _ranked(weighed)
     y, rows = features.y, features.development
-    if ranked.empty:
+    if not len(ranked):
         return _none(features, "no feature has evidence")
     if not len(features.test):
         return _none(features, "there is no test split that could judge it")
@@ -62,7 +62,7 @@ def fit_evidence_panel(
     if curve.empty:
         return _none(features, "a class has too few samples for folds")
     size = int(curve.loc[curve["accuracy"].idxmax(), "n_features"])
-    chosen = ranked.index[:size].to_numpy()
+    chosen = ranked[:size]
     values = _values(features, expression, chosen, about.get("dispersion"))
     told, members = fit_panel(
         values,
@@ -95,11 +95,13 @@ def _none(features: Features, why: str) -> tuple[dict, pd.DataFrame]:
 def _try_sizes(features, expression, sizes, options, min_detected, seed, tell) -> pd.DataFrame:
     """Mean accuracy, over folds, of panels of every size; each at the penalty that suits it best."""
     read = read_run(features, expression, min(options["most_samples"], MOST_FOLDED), seed)
+    if len(read.rows) < len(features.development):
+        tell(f"numbers of features are tried on {len(read.rows)} of {len(features.development)} samples, drawn")
     y, groups = features.y[read.rows], None if features.groups is None else features.groups[read.rows]
     folds, right = draw_folds(y, groups, seed), []
     for number, (known, held) in enumerate(folds, start=1):
         table, about = weigh_part(features, read, known, options["draws"], min_detected)
-        order = table[table["evidence_rank"].notna()].sort_values("evidence_rank", kind="stable").index.to_numpy()
+        order = _ranked(table)
         if not len(order):
             tell(f"fold {number} of {len(folds)}: {about['statement']}")
             continue
@@ -130,14 +132,10 @@ def _accuracies(inside: np.ndarray, y: np.ndarray, outside: np.ndarray, judged: 
 
 def _of_fold(read: Read, known, held, columns, dispersion) -> tuple[np.ndarray, np.ndarray]:
     """Values of some features in both parts of a fold, by what the first tells of depth and dispersion."""
-    inside, outside = (_dense(read.X[part][:, columns]) for part in (known, held))
-    if read.depth is None:
-        return inside, outside
-    share = inside.sum(0, dtype=np.float64) / read.depth[known].sum()
-    return (
-        pearson_residuals(inside, read.depth[known], share, dispersion),
-        pearson_residuals(outside, read.depth[held], share, dispersion),
-    )
+    values = _dense(read.X[:, columns])
+    if read.depth is not None:
+        values = _residuals(values, read.depth, known, dispersion)
+    return values[known], values[held]
 
 
 def _values(features: Features, expression, columns: np.ndarray, dispersion: float | None) -> np.ndarray:
@@ -151,9 +149,19 @@ def _values(features: Features, expression, columns: np.ndarray, dispersion: flo
         depth[place] = np.asarray(block.sum(1, dtype=np.float64)).ravel()
         return block[:, columns]
 
-    counts, known = _dense(Changed(expression.X, there, taken).whole()), features.development
+    counts = _dense(Changed(expression.X, there, taken).whole())
+    return _residuals(counts, depth, features.development, dispersion)
+
+
+def _residuals(counts: np.ndarray, depth: np.ndarray, known: np.ndarray, dispersion: float) -> np.ndarray:
+    """Pearson residuals of all samples, by the features' shares of the counts of those that are known."""
     share = counts[known].sum(0, dtype=np.float64) / depth[known].sum()
     return pearson_residuals(counts, depth, share, dispersion)
+
+
+def _ranked(weighed: pd.DataFrame) -> np.ndarray:
+    """Positions of the features that have evidence, the first first."""
+    return weighed["evidence_rank"].dropna().sort_values(kind="stable").index.to_numpy()
 
 
 def _dense(values) -> np.ndarray:

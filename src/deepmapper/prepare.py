@@ -98,7 +98,7 @@ def prepare_features(
     made, seen = normalised(adata.X, normalization, tpm, names=names, rows=kept, typical=development)
     made = replace(made, dense=bool(made.nnz > _DENSE_FROM * np.prod(made.shape)))
     X = made.whole() if in_memory(adata.X) else made
-    counts = seen if normalization != "log1p_tpm" else survey(Changed(adata.X, kept, lambda block, _: block).blocks())
+    counts = seen if normalization != "log1p_tpm" else survey(Changed(adata.X, kept).blocks())
     adjusted, looked_at = _confounders(
         adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization != "none" or seen.whole
     )

@@ -8,11 +8,12 @@ from scipy.stats import ttest_ind
 from sklearn.metrics import average_precision_score
 
 from deepmapper import evidence, planted
-from deepmapper.evidence import COLUMNS, add_evidence, weigh_features, weigh_run
-from deepmapper.findings import read_table, write_table
+from deepmapper.evidence import weigh_features, weigh_run
+from deepmapper.findings import add_significance, read_table, write_table
 from deepmapper.matrix_files import Expression
 from deepmapper.prepare import prepare_features
 
+COLUMNS = ["feature", "evidence", "evidence_rank", "evidence_between", "evidence_t", "evidence_backing"]
 OPTIONS = {"enabled": True, "draws": 4, "most_samples": 20_000}
 
 
@@ -57,8 +58,9 @@ def test_a_marker_is_between_its_lineage_and_another(cells):
     first = table.loc[marker].sort_values("evidence_rank").head(5)
     # the lineage's classes are those in which a marker is higher
     y, _ = cells.codes("mixed")
+    values = cells.log_normalised()
     for place, row in first.iterrows():
-        mean = [cells.log_normalised()[y == c][:, place].mean() for c in range(len(classes))]
+        mean = [values[y == c][:, place].mean() for c in range(len(classes))]
         higher, lower = row["evidence_between"].split(" > ")
         assert mean[classes.index(higher)] > mean[classes.index(lower)]
 
@@ -244,7 +246,7 @@ def test_columns_join_a_ranking_by_name_and_survive_the_file(cells, tmp_path):
     write_table(table, tmp_path / "evidence.tsv")
     read = read_table(tmp_path / "evidence.tsv")
     ranking = pd.DataFrame({"rank": [1, 2, 3], "feature": [cells.names[i] for i in (9, 5, 1)]})
-    joined = add_evidence(ranking, read)
+    joined = add_significance(ranking, read)
     assert joined["evidence_rank"].isna().tolist() == [False, True, False]
     assert joined["evidence_between"][0] == table["evidence_between"][9]
-    assert list(add_evidence(ranking.head(0), read).columns) == [*ranking.columns, *COLUMNS[1:]]
+    assert list(add_significance(ranking.head(0), read).columns) == [*ranking.columns, *COLUMNS[1:]]

@@ -138,7 +138,7 @@ rule accumulate_passes:
     params:
         top_k=SETTINGS["passes"]["top_k"],
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
-        source=source_hash("findings", "audit", "evidence"),
+        source=source_hash("findings", "audit"),
     message:
         "Accumulating the passes of {wildcards.model}"
     script:
