@@ -1,63 +1,55 @@
-"""What the pages share: looks for screen, dark rooms and paper, links that hold, numbers in words."""
+"""What the pages share: templates that escape whatever is put into them, and numbers in words."""
 
 from __future__ import annotations
 
 import math
-from html import escape
+from functools import cache
+from pathlib import Path
 
-# Sizes in rem, so that the reader's own text size counts; colours told apart without colour vision.
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --dim: #55606e; --line: #dfe4ea; --paper: #fff; --shade: #f5f7fa;
-  --blue: #0067a3; --yes: #eef5fa; --no: #fdf1e8; --open: #fdf6e5; --edge-no: #c04f00; --edge-open: #b97a00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ee; --dim: #a5b0bd; --line: #333c48; --paper: #14181d;
-  --shade: #1d232b; --blue: #6db6ea; --yes: #152a3a; --no: #3a2115; --open: #352a10; --edge-no: #f08c4f;
-  --edge-open: #e0ac3d; } }
-* { box-sizing: border-box; }
-body { font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  padding: 0 1.5rem; }
-h1 { font-size: 1.6rem; margin: 0 0 0.2rem; } h2 { font-size: 1.15rem; margin: 2rem 0 0.5rem; }
-h3 { font-size: 1rem; margin: 1rem 0 0.3rem; }
-a { color: var(--blue); } a:focus-visible, button:focus-visible, input:focus-visible, select:focus-visible,
-summary:focus-visible, .wide:focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; max-width: 100%; }
-th, td { padding: 0.3rem 0.7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { font-weight: 600; color: var(--dim); } th:first-child, td:first-child, .text { text-align: left; }
-.small { color: var(--dim); font-size: 0.9rem; }
-@media print { body { margin: 0; max-width: none; font-size: 10pt; } .wide { overflow: visible; }
-  .controls, .pages { display: none; } h2, h3 { break-after: avoid; } tr { break-inside: avoid; } }
-"""
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-# A page that was put into a report has left its folder: what it names is in the report's menu, not beside it.
-LEFT_ITS_FOLDER = """
-if (location.protocol === "data:" || location.protocol === "blob:" || location.pathname.includes("/data/raw/")) {
-  for (const link of document.querySelectorAll("a.file")) {
-    const name = document.createElement("span");
-    name.textContent = link.textContent;
-    name.title = link.getAttribute("href") + " in the folder of results";
-    link.replaceWith(name);
-  }
-  for (const line of document.querySelectorAll("[data-moved]")) line.textContent = line.dataset.moved;
-}
-"""
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(title: str, style: str, body: list[str], script: str) -> str:
-    """Put a page together that needs nothing from elsewhere."""
-    return "\n".join(
-        [
-            "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>",
-            f"<title>{escape(title)}</title><meta name='viewport' content='width=device-width, initial-scale=1'>",
-            f"<style>{STYLE}{style}</style></head><body>",
-            *body,
-            f"<script>{LEFT_ITS_FOLDER}{script}</script>",
-            "</body></html>\n",
-        ]
+def render(template: str, **values) -> str:
+    """Write a page.
+
+    Names of features, samples, classes and files come from the data: every value is escaped, and can neither act in the
+    page nor change what it is made of.
+
+    Parameters
+    ----------
+    template
+        File name of the template.
+    values
+        What the template names. Only a value of type ``markupsafe.Markup`` is put in as it is.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        If the template names what is not given.
+    ValueError
+        If a number that is put in as JSON is not finite.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-
-
-def link(path: str, text: str) -> str:
-    """Link to a file beside the page."""
-    return f"<a class='file' href='{escape(path)}'>{escape(text)}</a>"
+    environment.globals.update(count=count, zip=zip)
+    # columns in the order of the table, and names as they are
+    environment.policies["json.dumps_kwargs"] = {
+        "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False
+    }  # fmt: skip
+    return environment
 
 
 def number(value, digits: int = 3) -> str:

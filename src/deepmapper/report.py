@@ -4,40 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import pandas as pd
+from markupsafe import Markup
 
-from ._page import between, count, link, number, page
+from ._page import between, count, number, render
 
-_STYLE = """
-body { max-width: 78rem; }
-.answers { display: grid; grid-template-columns: minmax(9rem, 13rem) 1fr; margin: 1.2rem 0; }
-.answers dt, .answers dd { padding: 0.65rem 0; border-top: 1px solid var(--line); margin: 0; }
-.answers dt { font-weight: 600; padding-right: 1rem; } .answers dd > p { margin: 0 0 0.4rem; max-width: 62rem; }
-.answers ul + p { margin-top: 0.4rem; } .answers dd > :last-child { margin-bottom: 0; }
-.answers ul { margin: 0; padding-left: 1.2rem; max-width: 62rem; }
-.yes, .no, .open { border-left: 4px solid var(--blue); background: var(--yes); padding: 0.4rem 0.9rem; }
-.no { border-color: var(--edge-no); background: var(--no); }
-.open { border-color: var(--edge-open); background: var(--open); }
-.lists { display: flex; flex-wrap: wrap; gap: 0.5rem 2.5rem; } .lists > div { max-width: 100%; }
-.chords td:nth-child(3) { white-space: normal; min-width: 15rem; text-align: left; }
-.lists td, .lists th { font-size: 0.92rem; padding: 0.22rem 0.6rem; }
-svg { max-width: 100%; height: auto; background: #fff; }
-@media (max-width: 48rem) { .answers { grid-template-columns: 1fr; } .answers dd { border: 0; padding-top: 0; } }
-"""
-
-_HOW = {
-    "fixed": "Accuracies on the test split, the softmax averaged over passes; intervals are 95 % bootstrap intervals "
-    "over the test samples.",
-    "repeated": "Accuracies on all samples, each counted once: the softmax averaged over the passes that did not train "
-    "on it; intervals are 95 % Wilson intervals over the samples, or over their groups where these were kept together. "
-    "One pass: the mean over what each pass left out.",
-}
 _VERDICTS = {True: "yes", False: "no", None: "open"}
 _TELLS = 0.7  # AUC from which on a confounder that was not adjusted for is a reason for doubt
 _FEW = 10  # samples of a class that were judged, below which intervals are wide
 _SOME_CLASSES = 8  # whose sizes are listed
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A statement: its text, the model that it is about, and words before the text that stand out."""
+
+    text: str
+    model: str = ""
+    strong: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +51,8 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Its name, as HTML."""
-        return f"<b>{escape(self.summary['model'])}</b>"
+        """Its name."""
+        return self.summary["model"]
 
     @property
     def tested(self) -> bool:
@@ -113,86 +98,66 @@ def summary_page(
     top
         Features and chords listed.
     """
-    answers = {
-        "What was analysed?": _analysed(data, models, baseline),
-        "Is there signal?": [_verdict(model) for model in models],
-        "How many features?": [_found(model) for model in models],
-        "How many chords?": [_sentence(screen["statement"], proof["statement"] if len(chords) else "")],
-        "How stable?": [_stable(model) for model in models],
-        "How well do they predict?": _predicted(models, baseline, evidence_panel),
-        "What do confounders alone predict?": [_sentence(confounders["statement"])],
-        "What would filtering have lost?": [_would_lose(model) for model in models],
-        "What to distrust?": _doubts(models, baseline, confounders, proof, chords),
-        "Where to look next?": [_where(models, chords)],
-    }
-    body = [
-        "<h1>DeepMapper: summary</h1>",
-        "<dl class='answers'>",
-        *(f"<dt>{escape(question)}</dt><dd>{''.join(lines)}</dd>" for question, lines in answers.items()),
-        "</dl>",
-        "<h2>The first features</h2><div class='lists'>",
-        *(_features(model, top) for model in models),
-        f"</div><p class='small'>{_reading(models)}</p>",
-        *_chords(chords, top),
-        "<h2>The models side by side</h2>",
-        f"<div class='wide' tabindex='0' role='region' aria-label='models'>{_rows(_model_rows(table))}</div>",
-        f"<p class='small'>{_HOW[baseline['scheme']]} ECE: expected calibration error. Always naming the largest class "
-        f"reaches {baseline['majority_accuracy']:.3f}.</p>",
-        _inline(chart),
-    ]
-    return page("DeepMapper: summary", _STYLE, body, "")
+    return render(
+        "summary.html.j2",
+        title="DeepMapper: summary",
+        verdicts=_VERDICTS,
+        data=data,
+        models=models,
+        baseline=baseline,
+        confounders=confounders,
+        analysed=_analysed(data, models, baseline),
+        found=[_found(model) for model in models],
+        about_chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
+        stable=[_Line(model.convergence["statement"], model.name) for model in models],
+        predicted=_predicted(models, baseline, evidence_panel),
+        would_lose={model.name: _would_lose(model) for model in models},
+        doubts=_doubts(models, baseline, confounders, proof, chords),
+        where=_where(models, chords),
+        first_features=[_features(model, top) for model in models],
+        first_chords=_chords(chords, top),
+        side_by_side=_side_by_side(table),
+        chart=Markup(_inline(chart)),
+    )
 
 
-def _analysed(data: Mapping, models: Sequence[Model], baseline: Mapping) -> list[str]:
+def _analysed(data: Mapping, models: Sequence[Model], baseline: Mapping) -> dict[str, str]:
     sizes = data["sizes"]
-    listed = ", ".join(f"{escape(str(name))} {n:,}" for name, n in list(sizes.items())[:_SOME_CLASSES])
+    listed = ", ".join(f"{name} {n:,}" for name, n in list(sizes.items())[:_SOME_CLASSES])
     more = f", and {len(sizes) - _SOME_CLASSES} more" if len(sizes) > _SOME_CLASSES else ""
-    group = f", whole groups of <b>{escape(data['group'])}</b> kept on one side of every split" if data["group"] else ""
     judged = (
         f"{baseline['n_test']} samples judged by passes that did not train on them"
         if baseline["scheme"] == "repeated"
         else f"judged on {baseline['n_test']} samples that no pass has seen"
     )
-    return [
-        f"<p>{sum(sizes.values()):,} samples × {models[0].summary['n_features']:,} features of {escape(data['from'])}, "
-        f"{len(sizes)} classes of <b>{escape(data['label'])}</b> ({listed}{more}), "
-        f"normalisation {escape(data['normalization'])}; {judged}{group}.</p>",
-        f"<p class='small'>{escape(baseline['why'])}</p>",
-    ]
+    size = f"{sum(sizes.values()):,} samples × {models[0].summary['n_features']:,} features"
+    return {"size": size, "classes": listed + more, "judged": judged}
 
 
-def _verdict(model: Model) -> str:
-    return f"<p class='{_VERDICTS[model.summary['signal']]}'>{model.name} {escape(model.summary['statement'])}</p>"
-
-
-def _found(model: Model) -> str:
+def _found(model: Model) -> _Line:
     if model.features.empty:
-        return f"<p>{model.name}: none, since no pass was accepted.</p>"
-    told, halves = model.significance, model.stability
-    line = escape(told["statement"])
+        return _Line("none, since no pass was accepted.", model.name)
+    told = model.significance
+    line, strong = f"{told['statement']} {model.stability['statement']}", ""
     if model.tested:
         found, level = int(_flags(model.features["significant"]).sum()), told["level"]
         false = f", of which at most {found * level:.1f} are expected to be false (q ≤ {level:g})" if found else ""
-        line = f"<b>{found or 'none'} significant</b>{false}. {line}"
-    return f"<p>{model.name}: {line} {escape(halves['statement'])}</p>"
+        line, strong = f"{false}. {line}", f"{found or 'none'} significant"
+    return _Line(line, model.name, strong)
 
 
-def _stable(model: Model) -> str:
-    return f"<p>{model.name}: {escape(model.convergence['statement'])}</p>"
-
-
-def _predicted(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[str]:
+def _predicted(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[_Line]:
     lines = []
     for model in models:
         numbers, panel = model.metrics, model.panel
         if numbers["accuracy"] is None:
-            lines.append(f"<p>{model.name}: no pass was accepted, nothing was predicted.</p>")
+            lines.append(_Line("no pass was accepted, nothing was predicted.", model.name))
             continue
-        line = f"{model.name}: accuracy {_interval(numbers)}"
+        line = f"accuracy {_interval(numbers)}"
         if panel["accuracy"] is not None:
             members = count(panel["n_features"], "significant feature")
             line += f"; a small model on its {members} alone {_interval(panel)}"
-        lines.append(f"<p>{line}.</p>")
+        lines.append(_Line(f"{line}.", model.name))
     beside = (
         f"Beside them: logistic regression on all features {_interval(baseline)}, always the largest class "
         f"{baseline['majority_accuracy']:.3f}."
@@ -202,14 +167,14 @@ def _predicted(models: Sequence[Model], baseline: Mapping, evidence_panel: Mappi
     if evidence_panel["accuracy"] is not None:
         members = count(evidence_panel["n_features"], "feature")
         beside += f" A small model on the first {members} by evidence alone: {_interval(evidence_panel)}."
-    return [*lines, f"<p>{beside}</p>"]
+    return [*lines, _Line(beside)]
 
 
 def _interval(numbers: Mapping) -> str:
     return between(numbers["accuracy"], numbers["accuracy_low"], numbers["accuracy_high"])
 
 
-def _would_lose(model: Model) -> str:
+def _would_lose(model: Model) -> list[str]:
     """Choices that lose something, with names; then those that lose nothing and those that could not be made."""
     lost, harmless, unknown = [], [], []
     for choice, rows in model.audit[model.audit["n"] > 0].groupby("choice", sort=False):
@@ -225,10 +190,7 @@ def _would_lose(model: Model) -> str:
             harmless.append(choice)
     if harmless:
         harmless = [f"nothing by {', '.join(harmless)}"]
-    listed = "".join(f"<li>{escape(one)}</li>" for one in (*lost, *harmless, *unknown))
-    if not listed:
-        return f"<p>{model.name}: nothing was found that could be lost.</p>"
-    return f"<p>{model.name} would have lost</p><ul>{listed}</ul>"
+    return [*lost, *harmless, *unknown]
 
 
 def _first(lost) -> str:
@@ -239,108 +201,100 @@ def _first(lost) -> str:
 
 def _doubts(
     models: Sequence[Model], baseline: Mapping, confounders: Mapping, proof: Mapping, chords: pd.DataFrame
-) -> list[str]:
-    doubts = [doubt for model in models for doubt in _doubts_of(model, baseline)]
+) -> list[_Line]:
+    doubts = [_Line(doubt, model.name) for model in models for doubt in _doubts_of(model, baseline)]
     for record in confounders["alone"]:
         auc = record["macro_auc"]
         if not record["adjusted"] and auc is not None and auc >= _TELLS:
             doubts.append(
-                f"{escape(str(record['confounder']))} alone tells the classes (AUC "
-                f"{between(auc, record['macro_auc_low'], record['macro_auc_high'], 2)}) and was not adjusted for: what "
-                f"follows from it counts as found (confounders)."
+                _Line(
+                    f"{record['confounder']} alone tells the classes (AUC "
+                    f"{between(auc, record['macro_auc_low'], record['macro_auc_high'], 2)}) and was not adjusted for: "
+                    f"what follows from it counts as found (confounders)."
+                )
             )
     if len(chords) and not proof["proved"]:
-        doubts.append("No chord was judged on samples that the screen had not seen.")
+        doubts.append(_Line("No chord was judged on samples that the screen had not seen."))
     small = baseline["n_test"] / len(baseline["classes"])
     if small < _FEW:
         where = "Judged are" if baseline["scheme"] == "repeated" else "The test split holds"
-        doubts.append(f"{where} {small:.0f} samples a class on average: the intervals are wide.")
+        doubts.append(_Line(f"{where} {small:.0f} samples a class on average: the intervals are wide."))
     if not doubts:
-        doubts.append("Nothing that the run itself can see: every setting acted and every reference was passed.")
-    return ["<ul>", *(f"<li>{doubt}</li>" for doubt in doubts), "</ul>"]
+        doubts.append(_Line("Nothing that the run itself can see: every setting acted and every reference was passed."))
+    return doubts
 
 
 def _doubts_of(model: Model, baseline: Mapping) -> Iterator[str]:
     summary, numbers = model.summary, model.metrics
     if summary["signal"] is False:
-        yield f"{model.name}: no signal; its ranking is not to be read."
-    yield from (f"{model.name}: {escape(note)}" for note in summary["notes"])
+        yield "no signal; its ranking is not to be read."
+    yield from map(str, summary["notes"])
     if not summary["n_controls"]:
-        yield f"{model.name}: no control pass was trained on permuted labels (passes: n_permuted)."
+        yield "no control pass was trained on permuted labels (passes: n_permuted)."
     if model.reads_chords:
         yield (
-            f"{model.name}: its passes read chords as pixels, and the screen for chords has seen the samples that "
-            f"judge single passes: out-of-bag accuracies are too kind, those on the test split are not."
+            "its passes read chords as pixels, and the screen for chords has seen the samples that judge single "
+            "passes: out-of-bag accuracies are too kind, those on the test split are not."
         )
     if numbers["not_judged"]:
         missed = numbers["not_judged"]
         listed = ", ".join(map(str, missed[:10])) + (", ..." if len(missed) > 10 else "")
         yield (
-            f"{model.name}: {len(missed)} sample(s) were out of bag in no pass and are not judged: {escape(listed)}. "
+            f"{len(missed)} sample(s) were out of bag in no pass and are not judged: {listed}. "
             f"More passes would judge them."
         )
     overlap = summary["mean_top_k_overlap"]
     if model.convergence["reached"] is False:
-        yield f"{model.name}: the ranking is not yet stable at {model.convergence['level']:g}; more passes would help."
+        yield f"the ranking is not yet stable at {model.convergence['level']:g}; more passes would help."
     elif overlap is not None and overlap < 0.5:
-        yield f"{model.name}: two passes share only {overlap:.0%} of their top {summary['top_k']} on average."
+        yield f"two passes share only {overlap:.0%} of their top {summary['top_k']} on average."
     if numbers["accuracy"] is not None and numbers["accuracy"] < baseline["accuracy_low"]:
         yield (
-            f"{model.name}: logistic regression is more accurate ({baseline['accuracy']:.3f} against "
-            f"{numbers['accuracy']:.3f}); its ranking is in linear_baseline/features.tsv."
+            f"logistic regression is more accurate ({baseline['accuracy']:.3f} against {numbers['accuracy']:.3f}); "
+            f"its ranking is in linear_baseline/features.tsv."
         )
 
 
-def _where(models: Sequence[Model], chords: pd.DataFrame) -> str:
-    lines = []
-    for model in models:
-        folder = model.summary["model"]
-        files = {
-            "features.html": "all features", "plots/ranking.svg": "ranking",
-            "plots/importance_significance.svg": "significance", "plots/evidence.svg": "two rankings",
-            "plots/importance_heatmap.svg": "by class",
-            "plots/convergence.svg": "stability", "plots/confusion.svg": "confusion", "audit.html": "audit",
-            "passes.html": "passes",
-        }  # fmt: skip
-        lines.append(f"{model.name}: " + ", ".join(link(f"{folder}/{path}", text) for path, text in files.items()))
-    shared = {
+def _where(models: Sequence[Model], chords: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Files to look at next, their names by their paths from the page: of every model, and of all models."""
+    of_model = {
+        "features.html": "all features", "plots/ranking.svg": "ranking",
+        "plots/importance_significance.svg": "significance", "plots/evidence.svg": "two rankings",
+        "plots/importance_heatmap.svg": "by class",
+        "plots/convergence.svg": "stability", "plots/confusion.svg": "confusion", "audit.html": "audit",
+        "passes.html": "passes",
+    }  # fmt: skip
+    of_chords = {
         "chords.html": "chords",
         "chord_networks.svg": "their networks",
         "chord_scores.svg": "their scores",
     }
-    shared = {"models.html": "models", **(shared if len(chords) else {})}
-    lines.append("<b>all models</b>: " + ", ".join(link(path, text) for path, text in shared.items()))
-    items = "".join(f"<li>{line}</li>" for line in lines)
-    return f"<ul>{items}</ul><p class='small' data-moved='In this report the same stands in the menu.'></p>"
+    files = {model.name: {f"{model.name}/{path}": text for path, text in of_model.items()} for model in models}
+    return {**files, "all models": {"models.html": "models", **(of_chords if len(chords) else {})}}
 
 
-def _features(model: Model, top: int) -> str:
-    title = f"<div><h3>{escape(model.summary['model'])}</h3>"
+def _features(model: Model, top: int) -> dict[str, list[str]]:
+    """The first features, the cells of each column by its heading."""
     if model.features.empty:
-        return title + "<p>No pass was accepted: there is no ranking.</p></div>"
+        return {}
     head = model.features.head(top)
     often = zip(
         head["selection_frequency"], head["selection_frequency_low"], head["selection_frequency_high"], strict=True
     )
-    rows = {"feature": head["feature"]}
+    columns = {"feature": _texts(head["feature"])}
     if model.tested:
-        rows["z"] = [number(value, 1) for value in head["z"]]
-        rows["q"] = [
+        columns["z"] = [number(value, 1) for value in head["z"]]
+        columns["q"] = [
             f"{value:.2g}" + ("" if sure else " (n.s.)")
             for value, sure in zip(head["q"], _flags(head["significant"]), strict=True)
         ]
     else:
-        rows["importance"] = [f"{value:.3g}" for value in head["median_importance"]]
-    rows["frequency"] = [between(*one, digits=2) for one in often]
-    rows["most for"] = [_most_for(row, model.summary["classes"]) for _, row in head.iterrows()]
-    if "chord" in head and head["chord"].fillna("").astype(str).str.len().any():
-        rows["chord"] = head["chord"].fillna("")
-    warning = {
-        True: "",
-        False: "<p class='no'>No signal: this list is not to be read.</p>",
-        None: "<p class='open'>It cannot be told whether there is signal: this list is a lead, not a finding.</p>",
-    }[model.summary["signal"]]
-    return f"{title}{warning}<div class='wide'>{_rows(pd.DataFrame(rows))}</div></div>"
+        columns["importance"] = [f"{value:.3g}" for value in head["median_importance"]]
+    columns["frequency"] = [between(*one, digits=2) for one in often]
+    columns["most for"] = [_most_for(row, model.summary["classes"]) for _, row in head.iterrows()]
+    if "chord" in head and any(chords := _texts(head["chord"])):
+        columns["chord"] = chords
+    return columns
 
 
 def _most_for(row: Mapping, classes: Sequence[str]) -> str:
@@ -354,40 +308,22 @@ def _most_for(row: Mapping, classes: Sequence[str]) -> str:
     return f"{name}{arrow}"
 
 
-def _reading(models: Sequence[Model]) -> str:
-    frequency = (
-        f"Frequency: share of the accepted passes whose top {models[0].summary['top_k']} held the feature, with its "
-        f"95 % Wilson interval over passes. Passes share their samples: the interval says how much more passes could "
-        f"change, not what new samples would. ↑ a higher value speaks for the class, ↓ against it."
-    )
-    tested = "z and q: importance held against that of features that tell nothing; n.s.: not significant. "
-    return (tested if any(model.tested for model in models) else "") + frequency
-
-
-def _chords(chords: pd.DataFrame, top: int) -> list[str]:
+def _chords(chords: pd.DataFrame, top: int) -> dict[str, list[str]]:
+    """The first chords, the cells of each column by its heading."""
     if chords.empty:
-        return []
+        return {}
     head = chords.head(top)
     sides = [[_members(row.get(f"side_{k}")) for k in (1, 2, 3)] for _, row in head.iterrows()]
-    rows = {
-        "chord": head["chord"],
-        "tells": head["class"],
+    return {
+        "chord": _texts(head["chord"]),
+        "tells": _texts(head["class"]),
         "members": [" × ".join(side for side in members if side) for members in sides],
         "z": [number(value, 1) for value in head["z"]],
-        "AUC": _column(head, "auc_chord"),
+        "AUC": _column(head, "auc_chord", 2),
         "best member": [number(value, 2) for value in head["auc_best_member"]],
         "additive": [number(value, 2) for value in head["auc_additive"]],
-        "synergy": _column(head, "synergy"),
+        "synergy": _column(head, "synergy", 2),
     }
-    return [
-        "<h2>The first chords</h2>",
-        "<div class='lists chords'><div class='wide' tabindex='0' role='region' aria-label='chords'>",
-        _rows(pd.DataFrame(rows)),
-        "</div></div><p class='small'>Members by side; the product of the sides tells the class. AUC of the chord, of "
-        "its best single member and of the same members without products, on the test split; synergy is the "
-        "difference to the better of the two, with its 95 % bootstrap interval. A chord whose interval reaches 0 adds "
-        "nothing that is proved.</p>",
-    ]
 
 
 def _members(side) -> str:
@@ -395,43 +331,34 @@ def _members(side) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _column(table: pd.DataFrame, name: str) -> list[str]:
+def _column(table: pd.DataFrame, name: str, digits: int = 3) -> list[str]:
+    """Numbers with their intervals."""
     three = (table[name], table[f"{name}_low"], table[f"{name}_high"])
-    return [between(*one, digits=2) for one in zip(*three, strict=True)]
+    return [between(*one, digits=digits) for one in zip(*three, strict=True)]
 
 
-def _model_rows(models: pd.DataFrame) -> pd.DataFrame:
-    def measured(metric: str) -> list[str]:
-        return [
-            between(value, low, high)
-            for value, low, high in zip(models[metric], models[f"{metric}_low"], models[f"{metric}_high"], strict=True)
-        ]
-
-    return pd.DataFrame(
-        {
-            "model": models["model"],
-            "passes": models["n_passes"],
-            "one pass": [number(value) for value in models["per_pass_accuracy_mean"]],
-            "accuracy": measured("accuracy"),
-            "balanced accuracy": measured("balanced_accuracy"),
-            "macro F1": measured("macro_f1"),
-            "ECE": [number(value) for value in models["ece"]],
-        }
-    )
+def _side_by_side(models: pd.DataFrame) -> dict[str, list[str]]:
+    """The models, the cells of each column by its heading."""
+    return {
+        "model": _texts(models["model"]),
+        "passes": _texts(models["n_passes"]),
+        "one pass": [number(value) for value in models["per_pass_accuracy_mean"]],
+        "accuracy": _column(models, "accuracy"),
+        "balanced accuracy": _column(models, "balanced_accuracy"),
+        "macro F1": _column(models, "macro_f1"),
+        "ECE": [number(value) for value in models["ece"]],
+    }
 
 
-def _sentence(*parts: str) -> str:
-    return f"<p>{escape(' '.join(part for part in parts if part))}</p>"
+def _texts(values: pd.Series) -> list[str]:
+    """Values as text; nothing where there is none."""
+    return ["" if pd.isna(value) else str(value) for value in values]
 
 
 def _flags(values: pd.Series) -> pd.Series:
     return values.astype(str).str.lower() == "true"
 
 
-def _rows(rows: pd.DataFrame) -> str:
-    return rows.to_html(index=False, border=0, escape=True, na_rep="")
-
-
 def _inline(chart: str) -> str:
-    """Strip what an SVG file has before its first element."""
+    """Strip what an SVG file has before its first element. Its text is escaped by matplotlib, which wrote it."""
     return chart[chart.index("<svg") :] if "<svg" in chart else ""

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import cache
+from html.parser import HTMLParser
 
 import hypothesis
 import numpy as np
@@ -121,3 +122,42 @@ def hand_made():
         return PassResult(**{**values, **changed})
 
     return make
+
+
+class Elements(HTMLParser):
+    """What a browser makes of a page: how many elements there are of each kind, attributes, links and text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.counts, self.attributes, self.links, self.text = {}, set(), [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.attributes |= {name for name, _ in attrs}
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def elements():
+    """Give the parser of pages."""
+    return Elements
+
+
+@pytest.fixture(
+    params=[
+        "</script><script>document.title='PWNED'</script>",
+        "\"'><img src=x onerror=\"document.title='PWNED'\">",
+        "{{7*7}}{% raw %}",
+        "javascript:document.title='PWNED'",
+        "<!--<script>",
+        "</title></style><b onclick=alert(1)>&lt;",
+    ],
+    ids=["script", "attribute", "template", "scheme", "comment", "element"],
+)
+def hostile(request):
+    """Give a name that does harm in a page that does not escape it."""
+    return request.param

@@ -1,14 +1,16 @@
 """The summary page: a bad model cannot look like a finding, and nothing on it can break it."""
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from deepmapper import findings as tables
-from deepmapper import verdict
+from deepmapper import plots, verdict
 from deepmapper.evaluate import judge_ensemble
 from deepmapper.report import Model, summary_page
 from deepmapper.runner import accumulate_passes
@@ -97,6 +99,7 @@ def page(hand_made):
         tested=None,
         significance=None,
         of_model=None,
+        model="cnn_small",
         **given,
     ):
         importances = importances or [[3, 2, 1, 0]] * 3
@@ -109,7 +112,7 @@ def page(hand_made):
         told = verdict.of_many(found, control_passes)
         told = told if signal == "told" else replace(told, signal=signal)
         agreement = tables.agreement_table(kept, 2)
-        summary = tables.summarise("cnn_small", found, told, len(control_passes), agreement, 2)
+        summary = tables.summarise(model, found, told, len(control_passes), agreement, 2)
         truth = np.arange(n_test) % 2
 
         def numbers_of(share, n_passes):
@@ -119,12 +122,12 @@ def page(hand_made):
             return tables.metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0)[0]
 
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
-        models = tables.model_table([summary], [numbers], baseline, {"cnn_small": "cnn_small"})
+        models = tables.model_table([summary], [numbers], baseline, {model: "cnn_small"})
         ranking = tables.feature_table(found).assign(**(tested or {}))
         judged = {**JUDGED, "significance": significance or UNTESTED, **(of_model or {})}
-        model = Model(summary, numbers, ranking, AUDIT, **judged)
+        known = Model(summary, numbers, ranking, AUDIT, **judged)
         data = {**DATA, "sizes": dict(zip(classes, (60, 40), strict=True)), **(data or {})}
-        return summary_of([model], models, baseline, data=data, chart=chart, **given)
+        return summary_of([known], models, baseline, data=data, chart=chart, **given)
 
     return write
 
@@ -222,6 +225,67 @@ def test_names_cannot_break_the_page(page):
     assert "<script>alert" not in text
     assert read.open == []
     assert evil in read.cells
+
+
+def test_no_name_acts_in_the_page(page, hostile, elements):
+    """As a feature, class, sample, file, column, confounder, chord and filter, and in what is said of them."""
+
+    def written(word):
+        evidence = {"confounder": word, "adjusted": False, "macro_auc": 0.91, "macro_auc_low": 0.85}
+        statement = {"statement": word}
+        return page(
+            names=[word, "g1", "g2", "g3"],
+            classes=(word, "b"),
+            data={"from": word, "label": word, "group": word, "normalization": word},
+            note=word,
+            not_judged=(word,),
+            chords=CHORDS.assign(chord=word, side_1=word, **{"class": word}),
+            proof={"proved": False, **statement},
+            screen=statement,
+            confounders={"adjusted": [word], "alone": [{**evidence, "macro_auc_high": 0.95}], **statement},
+            significance={"level": 0.1, **statement},
+            tested=TESTED,
+            of_model={
+                "stability": statement,
+                "convergence": {"reached": None, "level": 0.8, **statement},
+            },
+        )
+
+    read, harmless = elements(written(hostile)), elements(written("k"))
+    assert read.counts == harmless.counts
+    assert read.counts["script"] == 1
+    assert read.attributes == harmless.attributes
+    assert read.links == harmless.links
+    cells = Page(written(hostile)).cells
+    assert cells.count(hostile) == 3  # the feature, the chord and its class
+    assert f"{hostile} ↑" in cells
+    assert f"({hostile} 60, b 40)" in read.text
+
+
+def test_no_name_of_a_model_acts_in_the_page(page, hostile, elements):
+    def written(word):
+        return page(model=word)
+
+    read, harmless = elements(written(hostile)), elements(written("k"))
+    assert read.counts == harmless.counts
+    assert read.attributes == harmless.attributes
+    assert len(read.links) == len(harmless.links)
+    assert not [link for link in read.links if re.search(r"[:<>\"']", link)]
+    assert f"{quote(hostile)}/features.html" in read.links
+
+
+def test_no_name_acts_in_the_chart(hostile, elements, tmp_path):
+    columns = [f"{m}{e}" for m in ("accuracy", "balanced_accuracy", "macro_f1") for e in ("", "_low", "_high")]
+    rest = ["per_pass_accuracy_mean", "ece", "majority_accuracy", "control_accuracy_mean", "signal", "n_passes"]
+    models = pd.DataFrame([dict.fromkeys([*columns, *rest], 0.5) | {"model": one, "kind": "mlp"} for one in "kl"])
+    counts = []
+    for word in (hostile, "k"):
+        plots.model_comparison(models.replace({"model": {"k": word}}), tmp_path / "models.svg")
+        counts.append(elements((tmp_path / "models.svg").read_text()))
+    read, harmless = counts
+    assert "script" not in read.counts
+    assert set(read.counts) == set(harmless.counts)
+    assert read.attributes == harmless.attributes
 
 
 def test_the_chart_is_put_in_without_what_stands_before_it(page):

@@ -74,6 +74,26 @@ def test_every_table_of_a_run_has_its_page(name):
     assert "<h1>cnn: " in text
 
 
+@pytest.mark.parametrize("name", sorted(result_tables._KINDS))
+def test_no_name_acts_in_the_page_of_a_table(name, hostile, elements):
+    """As a cell, as a column of a class, as a model and as a file."""
+    plain = "k"
+
+    def written(word):
+        table = pd.DataFrame({"feature": [word, plain], f"importance[{word}]": [1.0, np.nan], word: [word, None]})
+        return result_page(name, table, f"results/{word}.tsv", word)
+
+    page, harmless = elements(written(hostile)), elements(written(plain))
+    assert page.counts == harmless.counts
+    assert page.counts["script"] == 2
+    assert page.attributes == harmless.attributes
+    assert page.links == []
+    assert page.text.count(f"results/{hostile}.tsv") == 1
+    data = embedded(written(hostile))
+    assert {hostile, f"importance[{hostile}]"} <= set(data["columns"])
+    assert data["rows"][0].count(hostile) == 2
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no browser to look at the page")
 @pytest.mark.parametrize(
     ("act", "first_column"),
