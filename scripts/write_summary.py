@@ -4,6 +4,7 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     import json
+    from html import unescape
     from pathlib import Path
 
     import numpy as np
@@ -43,7 +44,7 @@ with job(snakemake):
         )
     ]
     page = summary_page(
-        data={**snakemake.params.data, "sizes": sizes},
+        data={**{name: unescape(text) for name, text in snakemake.params.data.items()}, "sizes": sizes},
         models=models,
         table=read_table(given.models),
         baseline=read(given.baseline),

@@ -58,6 +58,7 @@ from deepmapper.errors import InputError
 from deepmapper.files import TOO_LITTLE, full_message, room
 from deepmapper.locks import clear_stale_locks
 from deepmapper.provenance import source_hash
+from deepmapper.snakemake_report import check_paths, escaped
 
 
 def read_settings():
@@ -67,6 +68,8 @@ def read_settings():
     )
     try:
         checked = deepmapper_settings.validate_config(config, schema)
+        named = deepmapper_settings.named_files(checked)
+        check_paths({"results": checked["results"], **named})
         check_files(checked)
         check_networks(checked)
     except InputError as error:

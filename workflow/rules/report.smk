@@ -224,12 +224,14 @@ rule write_summary:
         runtime=grow(10),
     params:
         source=source_hash("report", "findings"),
-        data={
-            "from": DATA,
-            "label": SETTINGS["labels"]["column"],
-            "group": SETTINGS["labels"]["group"],
-            "normalization": SETTINGS["features"]["normalization"],
-        },
+        data=escaped(
+            {
+                "from": DATA,
+                "label": SETTINGS["labels"]["column"],
+                "group": SETTINGS["labels"]["group"],
+                "normalization": SETTINGS["features"]["normalization"],
+            }
+        ),
         reading_chords=READING_CHORDS,
     message:
         "Writing the summary"

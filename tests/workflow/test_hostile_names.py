@@ -1,0 +1,114 @@
+"""Names that are HTML: they come from the data of others, and none may act in a page or in the report of Snakemake."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+EVIL = "x</script><script>document.title='PWNED'</script>"
+IMAGE = "\"'><img src=x onerror=\"document.title='PWNED'\">"
+
+
+class Tags(HTMLParser):
+    """Elements of a page, as (name, attributes)."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+def embedded(page: str, name: str):
+    """Give the value of a variable of the report's page."""
+    value = re.search(rf'^ +var {name} = (?=["{{])', page, re.MULTILINE)
+    return json.JSONDecoder().raw_decode(page, value.end())[0]
+
+
+@pytest.fixture(scope="module")
+def hostile(work_directory, matrix):
+    """Run everything on a matrix of which every name is hostile, up to Snakemake's report."""
+    directory = work_directory(
+        labels={"column": EVIL, "table": "labels.tsv", "group": IMAGE},
+        passes={"n_passes": 2, "n_permuted": 0, "n_shadow": 0, "top_k": 6},
+    )
+    adata = matrix()
+    adata.var_names = [f"{(EVIL, IMAGE, '{{7*7}}')[i % 3]}{i}" for i in range(adata.n_vars)]
+    adata.obs_names = [f"{(EVIL, IMAGE)[i % 2]}{i}" for i in range(adata.n_obs)]
+    labels = adata.obs["state"].astype(str).map({"alpha": EVIL, "beta": IMAGE, "gamma": "{{7*7}}"})
+    del adata.obs["state"]
+    adata.write_h5ad(directory.folder / "matrix.h5ad")
+    table = pd.DataFrame({EVIL: labels.to_numpy(), IMAGE: np.arange(adata.n_obs) % 15}, index=adata.obs_names)
+    table.to_csv(directory.folder / "labels.tsv", sep="\t", index_label="cell")
+    directory.run()
+    directory.run("--report", "report.html")
+    return directory
+
+
+def test_no_name_acts_in_a_page_of_the_package(hostile):
+    pages = sorted((hostile.results / "findings").rglob("*.html"))
+    assert [page.name for page in pages] == [
+        "chords.html", "audit.html", "features.html", "passes.html", "models.html", "summary.html"
+    ]  # fmt: skip
+    for page in pages:
+        found = Tags(page.read_text()).found
+        names = [name for name, _ in found]
+        assert "img" not in names
+        assert names.count("script") == (1 if page.name == "summary.html" else 2)
+        assert not [attribute for _, given in found for attribute in given if attribute.startswith("on")]
+        assert not [given["href"] for _, given in found if ":" in given.get("href", "")]
+    assert EVIL.replace("<", "&lt;").replace(">", "&gt;").replace("'", "&#39;") in pages[-1].read_text()
+
+
+def test_no_name_acts_in_a_figure(hostile):
+    figures = sorted((hostile.results / "findings").rglob("*.svg"))
+    assert len(figures) > 10
+    for figure in figures:
+        found = Tags(figure.read_text()).found
+        assert not {name for name, _ in found} & {"script", "img", "foreignobject"}
+        assert not [attribute for _, given in found for attribute in given if attribute.startswith("on")]
+
+
+def test_no_name_acts_in_the_report_of_snakemake(hostile):
+    page = (hostile.folder / "report.html").read_text()
+    assert "<script>document.title" not in page
+    described = embedded(page, "workflow_desc")
+    assert not {name for name, _ in Tags(described).found} & {"script", "img"}
+    assert "x&lt;/script&gt;" in described
+    shown = embedded(page, "results")["results/findings/summary.html"]
+    assert "x&lt;/script&gt;" in shown["job_properties"]["params"]
+    data = shown["data_uri"].partition("base64,")[2]
+    assert base64.b64decode(data) == (hostile.results / "findings/summary.html").read_bytes()
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser to look at the page")
+def test_a_browser_runs_none_of_them(hostile, tmp_path):
+    pages = [hostile.folder / "report.html", *(hostile.results / "findings").rglob("*.html")]
+    for page in pages:
+        done = subprocess.run(
+            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+             "--virtual-time-budget=2000", "--dump-dom", page.as_uri()],
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        title = re.search(r"<title>(.*?)</title>", done.stdout)
+        assert title is not None, done.stderr
+        assert title[1] != "PWNED", page
+
+
+@pytest.mark.parametrize("key", ["results", "matrix"])
+def test_paths_that_would_end_a_script_of_the_report_are_refused(work_directory, key):
+    directory = work_directory()
+    bad = "a<" + EVIL[2:]
+    directory.configure(**({"results": bad} if key == "results" else {"matrix": {"path": bad}}))
+    said = " ".join(directory.run("--dry-run", fails=True).said.split())
+    assert "these would end it" in said
+    assert f"{'results' if key == 'results' else 'matrix.path'}: " in said
