@@ -9,7 +9,9 @@ with job(snakemake):
     from deepmapper import audit, findings, runner, verdict
     from deepmapper.passes import PassFile
     from deepmapper.splits import few_samples
+    from deepmapper.stage_schemas import CHORD_FEATURES
     from deepmapper.store import open_features
+    from deepmapper.tables import read_table, write_json, write_table
 
     top_k, min_accuracy = snakemake.params.top_k, snakemake.params.min_accuracy
     features = open_features(snakemake.input.features)
@@ -44,14 +46,14 @@ with job(snakemake):
         print(line)
     table = findings.add_chords(
         findings.feature_table(found),
-        findings.read_table(snakemake.input.chord_features),
-        findings.read_table(snakemake.input.chords),
+        read_table(snakemake.input.chord_features, CHORD_FEATURES),
+        read_table(snakemake.input.chords),
     )
     for added in (snakemake.input.significant, snakemake.input.stable, snakemake.input.evidence):
-        table = findings.add_significance(table, findings.read_table(added))
-    table = audit.add_audit(table, findings.read_table(snakemake.input.audit))
-    findings.write_table(table, snakemake.output.features)
-    findings.write_table(findings.pass_table(passes, controls, min_accuracy), snakemake.output.passes)
-    findings.write_table(findings.history_table([*passes, *controls]), snakemake.output.history)
-    findings.write_table(agreement, snakemake.output.agreement)
-    findings.write_json(summary, snakemake.output.summary)
+        table = findings.add_significance(table, read_table(added))
+    table = audit.add_audit(table, read_table(snakemake.input.audit))
+    write_table(table, snakemake.output.features)
+    write_table(findings.pass_table(passes, controls, min_accuracy), snakemake.output.passes)
+    write_table(findings.history_table([*passes, *controls]), snakemake.output.history)
+    write_table(agreement, snakemake.output.agreement)
+    write_json(summary, snakemake.output.summary)

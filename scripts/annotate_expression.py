@@ -13,6 +13,7 @@ with job(snakemake):
     from deepmapper.blocks import Changed
     from deepmapper.matrix_files import open_expression, write_expression
     from deepmapper.store import open_features
+    from deepmapper.tables import read_table
 
     features = open_features(snakemake.input.features)
     expression = open_expression(snakemake.input.expression)
@@ -27,8 +28,8 @@ with job(snakemake):
     adata = findings.annotate(
         anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns)),
         features,
-        findings.read_table(snakemake.input.table),
-        findings.read_table(snakemake.input.predictions),
+        read_table(snakemake.input.table),
+        read_table(snakemake.input.predictions),
         dict(np.load(snakemake.input.embedding, allow_pickle=False)),
         about,
     )

@@ -5,9 +5,9 @@ from deepmapper.jobs import job
 with job(snakemake):
     from deepmapper.audit import audit_features
     from deepmapper.blocks import Changed
-    from deepmapper.findings import write_json, write_table
     from deepmapper.matrix_files import open_expression
     from deepmapper.store import open_features
+    from deepmapper.tables import write_json, write_table
 
     features = open_features(snakemake.input.features)
     expression = open_expression(snakemake.input.expression)

@@ -7,7 +7,7 @@ with job(snakemake):
     from pathlib import Path
 
     from deepmapper.audit import audit_findings, chord_members
-    from deepmapper.findings import read_table, write_table
+    from deepmapper.tables import read_table, write_table
 
     lost = audit_findings(
         read_table(snakemake.input.ranking),

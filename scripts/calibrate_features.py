@@ -7,9 +7,9 @@ with job(snakemake):
 
     from deepmapper import accumulate, calibration
     from deepmapper.controls import count_labelings
-    from deepmapper.findings import write_json, write_table
     from deepmapper.passes import PassFile
     from deepmapper.store import open_features
+    from deepmapper.tables import write_json, write_table
 
     given, options = snakemake.input, snakemake.params
     features = open_features(given.features)

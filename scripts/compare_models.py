@@ -7,6 +7,7 @@ with job(snakemake):
     from pathlib import Path
 
     from deepmapper import findings
+    from deepmapper.tables import write_table
 
     def read(path):
         return json.loads(Path(path).read_text())
@@ -18,4 +19,4 @@ with job(snakemake):
         snakemake.params.kinds,
     )
     print(table.to_string(index=False))
-    findings.write_table(table, snakemake.output[0])
+    write_table(table, snakemake.output[0])

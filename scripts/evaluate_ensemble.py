@@ -13,6 +13,7 @@ with job(snakemake):
     from deepmapper.confounders import accuracy_alone
     from deepmapper.passes import PassFile
     from deepmapper.store import open_features, whole_file
+    from deepmapper.tables import write_json, write_table
 
     torch.set_num_threads(snakemake.threads)
     training.choose("cpu")  # this job asks for no GPU
@@ -47,10 +48,10 @@ with job(snakemake):
     embedding = evaluate.embed_ensemble(passes, features.X, np.arange(len(features.y)))
     print(features.about["why"])
     print(f"accuracy {numbers['accuracy']} from {judged.n_passes} passes, {numbers['n_test']} samples judged")
-    findings.write_json(numbers, snakemake.output.metrics)
+    write_json(numbers, snakemake.output.metrics)
     for name, table in tables.items():
-        findings.write_table(table, snakemake.output[name])
-    findings.write_table(predictions, snakemake.output.predictions)
+        write_table(table, snakemake.output[name])
+    write_table(predictions, snakemake.output.predictions)
     coordinates, basis = evaluate.map_embedding(embedding)
     with whole_file(snakemake.output.embedding) as path:
         np.savez(path, embedding=embedding, map=coordinates, basis=np.array(basis))

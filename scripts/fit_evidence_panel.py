@@ -7,9 +7,9 @@ with job(snakemake):
     from pathlib import Path
 
     from deepmapper.evidence_panel import fit_evidence_panel
-    from deepmapper.findings import read_table, write_json, write_table
     from deepmapper.matrix_files import open_expression
     from deepmapper.store import open_features
+    from deepmapper.tables import read_table, write_json, write_table
 
     given, params = snakemake.input, snakemake.params
     about, members = fit_evidence_panel(

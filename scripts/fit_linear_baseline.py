@@ -10,6 +10,8 @@ with job(snakemake):
 
     from deepmapper import evaluate, findings, linear_baseline
     from deepmapper.store import open_features
+    from deepmapper.table_schemas import BASELINE_FEATURES
+    from deepmapper.tables import write_json, write_table
 
     features = open_features(snakemake.input.features)
     development, test, why = features.development, features.test, features.about["why"]
@@ -31,7 +33,7 @@ with job(snakemake):
     print(f"accuracy {numbers['accuracy']:.3f}, {numbers['n_test']} samples judged")
     table = pd.DataFrame(fitted.ranking, columns=["feature", "importance"])
     table.insert(0, "rank", range(1, len(table) + 1))
-    findings.write_table(table, snakemake.output.ranking)
-    findings.write_json(numbers, snakemake.output.metrics)
+    write_table(table, snakemake.output.ranking, BASELINE_FEATURES)
+    write_json(numbers, snakemake.output.metrics)
     for name, table in tables.items():
-        findings.write_table(table, snakemake.output[name])
+        write_table(table, snakemake.output[name])

@@ -5,9 +5,9 @@ from deepmapper.jobs import job
 with job(snakemake):
     import numpy as np
 
-    from deepmapper.findings import read_table, write_json, write_table
     from deepmapper.panel import fit_panel
     from deepmapper.store import open_features
+    from deepmapper.tables import read_table, write_json, write_table
 
     features, table = open_features(snakemake.input.features), read_table(snakemake.input.table)
     place = {name: i for i, name in enumerate(features.names)}

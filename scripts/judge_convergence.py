@@ -3,7 +3,8 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    from deepmapper import convergence, findings, growth
+    from deepmapper import convergence, growth
+    from deepmapper.tables import write_json, write_table
 
     level, cap = snakemake.params.level, snakemake.params.cap
     heads = convergence.read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
@@ -12,5 +13,5 @@ with job(snakemake):
         grew = growth.account(judged.about, cap, level)
         judged.about.update(growth=grew, statement=f"{grew} {judged.about['statement']}")
     print(judged.about["statement"])
-    findings.write_table(judged.curve, snakemake.output.curve)
-    findings.write_json(judged.about, snakemake.output.about)
+    write_table(judged.curve, snakemake.output.curve)
+    write_json(judged.about, snakemake.output.about)

@@ -3,9 +3,10 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    from deepmapper import convergence, findings
+    from deepmapper import convergence
+    from deepmapper.tables import write_json
 
     heads = convergence.read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
     judged = convergence.agreement(heads)
     print(judged)
-    findings.write_json(judged, snakemake.output[0])
+    write_json(judged, snakemake.output[0])

@@ -7,7 +7,7 @@ with job(snakemake):
     from pathlib import Path
 
     from deepmapper import plots
-    from deepmapper.findings import read_table
+    from deepmapper.tables import read_table
 
     given, drawn = snakemake.input, snakemake.output
     why = json.loads(Path(given.screen).read_text())["statement"]

@@ -9,7 +9,7 @@ with job(snakemake):
     import numpy as np
 
     from deepmapper import plots
-    from deepmapper.findings import read_table
+    from deepmapper.tables import read_table
 
     given, drawn, top = snakemake.input, snakemake.output, snakemake.params.top
     name = snakemake.wildcards.model

@@ -4,6 +4,6 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     from deepmapper import plots
-    from deepmapper.findings import read_table
+    from deepmapper.tables import read_table
 
     plots.model_comparison(read_table(snakemake.input[0]), snakemake.output[0])

@@ -4,8 +4,8 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     from deepmapper.chord_findings import prove, read_chords, score_table
-    from deepmapper.findings import write_json, write_table
     from deepmapper.store import open_features
+    from deepmapper.tables import write_json, write_table
 
     features, chords = open_features(snakemake.input.features), read_chords(snakemake.input.chords)
     table, about = prove(

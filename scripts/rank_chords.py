@@ -4,9 +4,10 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     from deepmapper.chord_findings import rank_chords
-    from deepmapper.findings import write_table
     from deepmapper.passes import PassResult
+    from deepmapper.stage_schemas import MODEL_CHORDS
     from deepmapper.store import open_features
+    from deepmapper.tables import write_table
 
     table = rank_chords(
         [PassResult.load(path, weights=False) for path in snakemake.input.passes],
@@ -15,4 +16,4 @@ with job(snakemake):
         snakemake.params.min_accuracy,
     )
     print(table.to_string(index=False))
-    write_table(table, snakemake.output[0])
+    write_table(table, snakemake.output[0], MODEL_CHORDS)

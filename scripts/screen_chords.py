@@ -7,8 +7,9 @@ with job(snakemake):
 
     from deepmapper.chord_findings import screen_features, write_chords
     from deepmapper.devices import for_screen
-    from deepmapper.findings import write_json, write_table
+    from deepmapper.stage_schemas import CHORD_FEATURES, SCREENED_CHORDS
     from deepmapper.store import open_features
+    from deepmapper.tables import write_json, write_table
 
     options, resources = snakemake.params.options, snakemake.resources
     found = screen_features(
@@ -21,8 +22,9 @@ with job(snakemake):
         tell=lambda line: print(line, flush=True),
     )
     print(found.about["statement"])
-    for name in ("pairs", "triplets", "features"):
+    for name in ("pairs", "triplets"):
         write_table(found.tables[name], snakemake.output[name])
-    write_table(found.tables["chords"], snakemake.output.table)
+    write_table(found.tables["features"], snakemake.output.features, CHORD_FEATURES)
+    write_table(found.tables["chords"], snakemake.output.table, SCREENED_CHORDS)
     write_chords(found.chords, snakemake.output.chords)
     write_json(found.about, snakemake.output.screen)

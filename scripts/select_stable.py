@@ -6,8 +6,8 @@ with job(snakemake):
     import pandas as pd
 
     from deepmapper import stability
-    from deepmapper.findings import write_json, write_table
     from deepmapper.store import open_features
+    from deepmapper.tables import write_json, write_table
 
     names = open_features(snakemake.input.features).names
     passes = [stability.HalfPass.load(path) for path in snakemake.input.halves]

@@ -37,6 +37,7 @@ check "ruff" ruff check .
 check "ruff format" ruff format --check .
 check "snakefmt" snakefmt --check Snakefile workflow
 check "config table" python scripts/config_table.py --check
+check "column tables" python scripts/column_tables.py --check
 check "snakemake lint" snakemake --lint
 check "mypy" mypy
 # A process for each core, at most four; the tests of a file stay together, since they share what is slow to make.

@@ -4,9 +4,9 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     from deepmapper.evidence import weigh_run
-    from deepmapper.findings import write_json, write_table
     from deepmapper.matrix_files import open_expression
     from deepmapper.store import open_features
+    from deepmapper.tables import write_json, write_table
 
     table, about = weigh_run(
         open_features(snakemake.input.features),

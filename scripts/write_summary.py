@@ -9,9 +9,9 @@ with job(snakemake):
 
     import numpy as np
 
-    from deepmapper.findings import read_table
     from deepmapper.report import Model, summary_page
     from deepmapper.store import open_features, whole_file
+    from deepmapper.tables import read_table
 
     def read(path):
         return json.loads(Path(path).read_text())

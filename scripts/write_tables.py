@@ -5,9 +5,9 @@ from deepmapper.jobs import job
 with job(snakemake):
     from pathlib import Path
 
-    from deepmapper.findings import read_table
     from deepmapper.result_tables import result_page
     from deepmapper.store import whole_file
+    from deepmapper.tables import read_table
 
     model = snakemake.wildcards.get("model", "")
     for name, source in snakemake.input.items():

@@ -176,7 +176,7 @@ def _links(products: pd.DataFrame, letters: str, name: str) -> list[tuple[frozen
     """Significant products as (members, z)."""
     columns = [f"feature_{letter}" for letter in letters]
     table = parts.checked(products, (*columns, "z", "significant"), name)
-    table = table[parts.flags(table["significant"]).to_numpy()] if len(table) else table
+    table = table[table["significant"].to_numpy(dtype=bool)] if len(table) else table
     members = table[columns].astype(str).itertuples(index=False)
     return [(frozenset(row), float(z)) for row, z in zip(members, table["z"], strict=True)]
 

@@ -65,7 +65,7 @@ def ranking(
     if _has(table, "rank_low", "rank_high"):
         panels.append((("rank", "rank_low", "rank_high"), "rank\n(95 % bootstrap interval)", 1.9))
     tested = "significant" in table
-    sure = parts.flags(drawn["significant"]).to_numpy() if tested else np.ones(len(drawn), dtype=bool)
+    sure = drawn["significant"].to_numpy(dtype=bool) if tested else np.ones(len(drawn), dtype=bool)
     y, height, left = np.arange(len(drawn)), ROW * len(drawn) + 0.1, 0.0
     axes: list[Any] = []
     with parts.sheet(path) as figure:
@@ -92,7 +92,7 @@ def ranking(
             axes[0].axvline(chance, color=BLACK, linewidth=0.9, linestyle=(0, (2, 2)))
             notes.append(f"dashed: chance ({summary['top_k']} of {len(table)})")
         if tested:
-            notes.append(f"{parts.flags(table['significant']).sum()} significant (filled)")
+            notes.append(f"{table['significant'].sum()} significant (filled)")
         parts.head(figure, axes[0], left - 0.35, title, "; ".join(notes), _no_signal(summary))
     return Path(path)
 
@@ -141,7 +141,7 @@ def importance_significance(
         )
     table = table[table["q"].notna() & table["z"].notna()]
     x, height = table["z"].to_numpy(dtype=float), -np.log10(table["q"].to_numpy(dtype=float).clip(1e-300, 1.0))
-    sure = parts.flags(table["significant"]).to_numpy()
+    sure = table["significant"].to_numpy(dtype=bool)
     wide, tall = 4.4, 3.4
     with parts.sheet(path) as figure:
         ax = figure.add_axes((0, 0, wide, tall))
@@ -251,7 +251,7 @@ def evidence(
     ranks = table[["rank", "evidence_rank"]].to_numpy(dtype=float)
     most = ranks.max()
     x, y = -np.log10(ranks).T
-    sure = parts.flags(table["significant"]).to_numpy() if "significant" in table else np.zeros(len(table), dtype=bool)
+    sure = table["significant"].to_numpy(dtype=bool) if "significant" in table else np.zeros(len(table), dtype=bool)
     wide = 3.6
     with parts.sheet(path) as figure:
         ax = figure.add_axes((0, 0, wide, wide))

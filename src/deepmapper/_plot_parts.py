@@ -199,11 +199,6 @@ def wilson(shares: pd.Series, trials: pd.Series) -> np.ndarray:
     return np.array(bounds).reshape(-1, 2).T
 
 
-def flags(values: pd.Series) -> pd.Series:
-    """Booleans, from booleans or from the text of a table."""
-    return values.astype(str).str.lower() == "true"
-
-
 def natural(name: str) -> list[tuple[int, str]]:
     """Sort key that puts "cluster 2" before "cluster 10"."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

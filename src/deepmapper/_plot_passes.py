@@ -42,7 +42,7 @@ def learning_curves(history: pd.DataFrame, path, title="Learning curves") -> Pat
     table = parts.checked(history, ("seed", "control", "epoch", *measures), "history.tsv")
     if table.empty:
         return parts.say(path, title, "No training history was recorded", "The model is not trained in epochs.")
-    control, last = parts.flags(table["control"]), table["epoch"].max()
+    control, last = table["control"], table["epoch"].max()
     groups = [(table[control], GREY, 1), (table[~control], BLUE, 2)]
     with parts.sheet(path) as figure:
         panels = [figure.add_axes((3.05 * i, 0, 2.45, 2.3)) for i in range(3)]
@@ -98,7 +98,6 @@ def accuracy_references(
     table = parts.checked(passes, needed, "passes.tsv")
     if table.empty:
         return parts.say(path, title, "No pass was run", "passes.tsv has no row.")
-    table = table.assign(control=parts.flags(table["control"]), accepted=parts.flags(table["accepted"]))
     table = table.sort_values(["control", "seed"], kind="stable").reset_index(drop=True)
     control = table["control"].to_numpy()
     x = np.arange(len(table)) + np.where(control & ~control.all(), 1.0, 0.0)  # an empty column before the controls

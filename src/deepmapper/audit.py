@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from .blocks import Changed, blocks
 from .io import LARGEST_LOG
+from .table_schemas import AUDIT
 
 # Stored values up to which components are of all samples: 1 GB as CSR, of which the methods of others make several
 # copies. Beyond, they are of so many samples, drawn with this seed, as fit into it.
@@ -34,7 +35,6 @@ CHOICES = {
     "hvg_cell_ranger": f"{N_TOP} highly variable features, flavour cell_ranger",
     "pca_50": f"{N_COMPONENTS} principal components",
 }
-COLUMNS = ["choice", "of", "n", "n_lost", "share_lost", "lost", "note"]
 
 
 @dataclass
@@ -194,10 +194,7 @@ def audit_findings(
         ``note`` says why.
     """
     if "significant" in ranking:
-        found, kind = (
-            ranking.loc[ranking["significant"].astype(str).str.lower() == "true", "feature"],
-            "significant features",
-        )
+        found, kind = ranking.loc[ranking["significant"], "feature"], "significant features"
     else:
         found, kind = ranking["feature"].head(top), "first features of the ranking (no error rate)"
     order = dict(zip(ranking["feature"], range(len(ranking)), strict=True))
@@ -219,7 +216,7 @@ def audit_findings(
                     "note": notes[column],
                 }
             )
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"n_lost": "Int64"})
+    return pd.DataFrame(rows, columns=AUDIT.names()).astype({"n_lost": "Int64"})
 
 
 def _lost(audited: pd.DataFrame, column: str) -> set[str] | None:
@@ -230,7 +227,7 @@ def _lost(audited: pd.DataFrame, column: str) -> set[str] | None:
     if column == "pca_50":
         gone = (values < LEAST_SHARE) | values.isna()
     else:
-        gone = values.astype(str).str.lower() == "false"
+        gone = ~values.astype("boolean").fillna(True)
     return set(audited.loc[gone, "feature"])
 
 

@@ -20,6 +20,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from .passes import PassFile, PassResult
+from .table_schemas import CALIBRATION_NULL
 
 _STRATUM = 100  # features of similar mean value that are standardised together
 _MOST_STRATA = 50
@@ -339,7 +340,7 @@ def significance_table(found: Calibration, names: Sequence[str], classes: Sequen
 
 def null_table(found: Calibration | None, n_points: int = 1000) -> pd.DataFrame:
     """Quantiles of `z` of shadows and of tested features, for a plot: columns share, z_shadow, z_feature."""
-    columns = ["share", "z_shadow", "z_feature"]
+    columns = CALIBRATION_NULL.names()
     if found is None or not found.tested.any():
         return pd.DataFrame(columns=columns)
     share = (np.arange(n_points) + 0.5) / n_points

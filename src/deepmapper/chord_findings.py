@@ -21,6 +21,7 @@ from .chords import Chord, Screen
 from .errors import CannotScreen
 from .passes import PassResult
 from .splits import FEW, FEW_A_CLASS, few_samples
+from .stage_schemas import MODEL_CHORDS, PAIRS, TRIPLETS
 from .store import Features, whole_file, with_chords
 
 PROOF = (
@@ -31,7 +32,6 @@ PROOF = (
 PIXEL_DEVIATION = 10.0
 _DRAW = 107  # second word of the seed of the samples that are screened, apart from those of other draws
 _LITTLE = 0.05  # of what could be said of a class: what features say one by one leaves so little open
-_NO_PAIRS = ("rank", "feature_a", "feature_b", "class", "z", "p_family", "q", "significant")
 
 
 @dataclass(frozen=True)
@@ -245,10 +245,7 @@ def rank_chords(results: Sequence[PassResult], names: Sequence[str], top_k: int,
     min_accuracy
         Passes below are left out.
     """
-    columns = (
-        *("chord", "selection_frequency", "selection_frequency_low", "selection_frequency_high"),
-        *("median_importance", "importance_q25", "importance_q75", "mean_rank"),
-    )
+    columns = MODEL_CHORDS.names()
     kept = [r for r in results if accumulate.accept_pass(r.accuracy, min_accuracy)]
     if not kept or not names:
         return pd.DataFrame(columns=columns)
@@ -317,8 +314,7 @@ def _not_screened(features: Features, why: str) -> ChordScreen:
 
 
 def _no_products(last: str) -> pd.DataFrame:
-    columns = list(_NO_PAIRS)
-    return pd.DataFrame(columns=columns if last == "b" else [*columns[:3], "feature_c", *columns[3:]])
+    return pd.DataFrame(columns=(PAIRS if last == "b" else TRIPLETS).names())
 
 
 def _about(features: Features, screen: Screen, triplets: Screen | None, found: Sequence[Chord]) -> dict:

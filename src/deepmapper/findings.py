@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,8 @@ from . import accumulate, evaluate
 from ._contigs import PREFIX
 from .passes import PassFile, PassResult
 from .runner import Findings
-from .store import Features, whole_file
+from .store import Features
+from .table_schemas import AGREEMENT, CALIBRATION, CONFUSION, PER_CLASS
 from .verdict import Verdict
 
 DIRECTIONS = {1: "up", -1: "down", 0: "unclear"}
@@ -141,9 +141,8 @@ def history_table(results: Sequence[PassResult | PassFile]) -> pd.DataFrame:
 
 def agreement_table(results: Sequence[PassResult | PassFile], top_k: int) -> pd.DataFrame:
     """Every pair of passes: share of the top k in common, and Spearman correlation of the importances."""
-    columns = ["seed_a", "seed_b", "top_k_overlap", "spearman"]
     if len(results) < 2:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=AGREEMENT.names())
     from scipy.sparse import csr_matrix
     from scipy.stats import rankdata
 
@@ -334,13 +333,10 @@ def _no_metrics(result: evaluate.EvalResult, samples: Sequence[str]) -> tuple[di
         [*_HEADLINE, "log_loss", "brier", "ece", "per_pass_accuracy_mean"]
     )
     numbers |= {"majority_accuracy": result.majority_accuracy, "per_pass_accuracy": [], "classes": result.classes}
-    scores = [f"{score}{end}" for score in ("precision", "recall", "f1") for end in ("", "_low", "_high")]
     return numbers, {
-        "per_class": pd.DataFrame(columns=["class", *scores, "support"]),
-        "confusion": pd.DataFrame(columns=["true_class", *result.classes]),
-        "calibration": pd.DataFrame(
-            columns=["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"]
-        ),
+        "per_class": pd.DataFrame(columns=PER_CLASS.names()),
+        "confusion": pd.DataFrame(columns=CONFUSION.names(result.classes)),
+        "calibration": pd.DataFrame(columns=CALIBRATION.names()),
     }
 
 
@@ -407,43 +403,6 @@ def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.Dat
         name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in about.items()
     }
     return adata
-
-
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a tab-separated table whole: six significant digits, empty where there is no value."""
-    with whole_file(path) as tmp:
-        table.to_csv(tmp, sep="\t", index=False, float_format="%.6g")
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read what `write_table` wrote; names stay text, also those that look like numbers or like "NA"."""
-    text = dict.fromkeys(("feature", "cell", "label", "prediction", "class", "true_class", "model", "reason"), str)
-    text |= dict.fromkeys(("feature_a", "feature_b", "feature_c", "partner", "chord", "best_member", "joined"), str)
-    text |= dict.fromkeys(("evidence_between", "side_1", "side_2", "side_3", "choice", "of", "lost", "note"), str)
-    return pd.read_csv(
-        path, sep="\t", dtype=text, keep_default_na=False, na_values={column: [""] for column in _columns(path)}
-    )
-
-
-def _columns(path: str | Path) -> list[str]:
-    with Path(path).open() as file:
-        return file.readline().rstrip("\n").split("\t")
-
-
-def write_json(value: dict, path: str | Path) -> None:
-    """Write JSON whole; NaN becomes null, which every reader accepts."""
-
-    def plain(item):
-        if isinstance(item, dict):
-            return {str(key): plain(inner) for key, inner in item.items()}
-        if isinstance(item, (list, tuple)):
-            return [plain(inner) for inner in item]
-        if isinstance(item, np.generic):
-            item = item.item()
-        return None if isinstance(item, float) and not math.isfinite(item) else item
-
-    with whole_file(path) as tmp:
-        tmp.write_text(json.dumps(plain(value), indent=2, ensure_ascii=False) + "\n")
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -140,7 +140,7 @@ def _found(model: Model) -> _Line:
     told = model.significance
     line, strong = f"{told['statement']} {model.stability['statement']}", ""
     if model.tested:
-        found, level = int(_flags(model.features["significant"]).sum()), told["level"]
+        found, level = int(model.features["significant"].sum()), told["level"]
         false = f", of which at most {found * level:.1f} are expected to be false (q ≤ {level:g})" if found else ""
         line, strong = f"{false}. {line}", f"{found or 'none'} significant"
     return _Line(line, model.name, strong)
@@ -286,7 +286,7 @@ def _features(model: Model, top: int) -> dict[str, list[str]]:
         columns["z"] = [number(value, 1) for value in head["z"]]
         columns["q"] = [
             f"{value:.2g}" + ("" if sure else " (n.s.)")
-            for value, sure in zip(head["q"], _flags(head["significant"]), strict=True)
+            for value, sure in zip(head["q"], head["significant"], strict=True)
         ]
     else:
         columns["importance"] = [f"{value:.3g}" for value in head["median_importance"]]
@@ -353,10 +353,6 @@ def _side_by_side(models: pd.DataFrame) -> dict[str, list[str]]:
 def _texts(values: pd.Series) -> list[str]:
     """Values as text; nothing where there is none."""
     return ["" if pd.isna(value) else str(value) for value in values]
-
-
-def _flags(values: pd.Series) -> pd.Series:
-    return values.astype(str).str.lower() == "true"
 
 
 def _inline(chart: str) -> str:

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from deepmapper import audit, blocks, result_tables
+from deepmapper import audit, blocks
 from deepmapper.audit import CHOICES, add_audit, audit_features, audit_findings, chord_members
-from deepmapper.findings import read_table, write_table
+from deepmapper.table_schemas import FEATURES
+from deepmapper.tables import read_table, write_table
 
 FLAVOURS = ["hvg_seurat", "hvg_seurat_v3", "hvg_cell_ranger"]
 
@@ -228,7 +229,7 @@ def test_the_audit_is_put_beside_the_ranking_by_name():
 
 def test_the_threshold_is_the_one_that_is_stated():
     assert audit.LEAST_SHARE == 0.1
-    assert "below 0.1" in result_tables._FEATURES["pca_50"]
+    assert "below 0.1" in FEATURES.descriptions["pca_50"]
 
 
 def test_of_many_samples_some_are_drawn_and_said(monkeypatch):

@@ -23,7 +23,9 @@ from deepmapper.confounders import confounder_columns, make_design
 from deepmapper.passes import train_pass
 from deepmapper.planted import plant
 from deepmapper.splits import split_off_test
+from deepmapper.stage_schemas import CHORDS
 from deepmapper.store import DEVELOPMENT, TEST, Features
+from deepmapper.tables import read_table, write_table
 
 OPTIONS = {
     **{"enabled": True, "permutations": 19, "level": 0.05, "rate": "family", "min_detected": 0.05},
@@ -106,11 +108,7 @@ def test_the_proof_is_of_the_test_split(features, screened):
         "1 of 1 chord tells more than the members one by one on 150"
     )
     assert table["n_test"][0] == 150 and table["synergy_low"][0] > 0.15
-    assert list(table.columns) == [
-        *["chord", "order", "class", "z", "n_members", "n_products", "side_1", "side_2", "side_3", "joined"],
-        *chord_findings.PROOF,
-        *["auc[0]", "synergy[0]", "auc[1]", "synergy[1]"],
-    ]
+    assert list(table.columns) == CHORDS.names(("0", "1"))
 
 
 def test_without_a_test_split_nothing_is_proved(features, screened):
@@ -197,11 +195,11 @@ def test_the_annotated_matrix_holds_the_chords(features, screened, tmp_path):
     table[["selection_frequency", "median_importance", "mean_rank", "importance[0]", "importance[1]"]] = 1.0
     table[["direction[0]", "direction[1]"]] = "up"
     table = findings.add_chords(table, screened.tables["features"], prove(features, ())[0])
-    findings.write_table(table, tmp_path / "features.tsv")
+    write_table(table, tmp_path / "features.tsv")
     rows = pd.DataFrame({"label": features.y.astype(str), "prediction": "0", "confidence": 1.0, "split": "test"})
     place = {"embedding": np.zeros((600, 1)), "map": np.zeros((600, 2)), "basis": np.array("PCA")}
     data = anndata.AnnData(features.X, obs=pd.DataFrame(index=features.samples), var=pd.DataFrame(index=features.names))
-    made = findings.annotate(data, features, findings.read_table(tmp_path / "features.tsv"), rows, place, {})
+    made = findings.annotate(data, features, read_table(tmp_path / "features.tsv"), rows, place, {})
     made.write_h5ad(tmp_path / "annotated.h5ad")
     var = anndata.read_h5ad(tmp_path / "annotated.h5ad").var
     inside = var["deepmapper_chord"] == "chord_1"

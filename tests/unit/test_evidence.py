@@ -9,11 +9,13 @@ from sklearn.metrics import average_precision_score
 
 from deepmapper import evidence, planted
 from deepmapper.evidence import weigh_features, weigh_run
-from deepmapper.findings import add_significance, read_table, write_table
+from deepmapper.findings import add_significance
 from deepmapper.matrix_files import Expression
 from deepmapper.prepare import prepare_features
+from deepmapper.table_schemas import EVIDENCE
+from deepmapper.tables import read_table, write_table
 
-COLUMNS = ["feature", "evidence", "evidence_rank", "evidence_between", "evidence_t", "evidence_backing"]
+COLUMNS = EVIDENCE.names()
 OPTIONS = {"enabled": True, "draws": 4, "most_samples": 20_000}
 
 

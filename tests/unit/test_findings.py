@@ -1,7 +1,6 @@
 """What people read: the columns they are promised, the numbers behind them, and the matrix they open in scanpy."""
 
 import json
-import warnings
 
 import anndata
 import numpy as np
@@ -21,29 +20,10 @@ from deepmapper.evaluate import (
 )
 from deepmapper.runner import accumulate_passes
 from deepmapper.store import Features
+from deepmapper.table_schemas import AGREEMENT, FEATURES, MODELS, PASSES, PREDICTIONS
 
-FEATURE_COLUMNS = [
-    "rank",
-    "feature",
-    "selection_frequency",
-    "selection_frequency_low",
-    "selection_frequency_high",
-    "median_importance",
-    "importance_q25",
-    "importance_q75",
-    "mean_rank",
-    "importance[a]",
-    "direction[a]",
-    "importance[b]",
-    "direction[b]",
-    "is_denovo",
-]
-PASS_COLUMNS = [
-    *("seed", "control", "accepted", "reason", "accuracy", "balanced_accuracy", "majority_accuracy"),
-    *("permuted_accuracy", "permutation_p", "epochs_run", "stop_epoch", "val_loss", "completeness_error"),
-    *("n_train", "n_val", "n_oob"),
-]
-PREDICTION_COLUMNS = ["cell", "split", "label", "prediction", "confidence"]
+_ALL = FEATURES.names(("a", "b"))
+FEATURE_COLUMNS = _ALL[: _ALL.index("is_denovo") + 1]  # the others are joined to them later
 NAMES = ["g0", "g1", "g2", "g3"]
 
 
@@ -114,7 +94,7 @@ def test_without_an_accepted_pass_the_table_is_empty_and_has_its_columns(passes)
 
 def test_every_pass_is_listed_with_the_reason_why_it_does_not_count(passes, hand_made):
     table = tables.pass_table(passes, [hand_made(1000, 0.45, permuted=True)], min_accuracy=0.5)
-    assert table.columns.tolist() == PASS_COLUMNS
+    assert table.columns.tolist() == PASSES.names()
     assert table["seed"].tolist() == [0, 1, 2, 3, 1000]
     assert table["accepted"].tolist() == [True, True, True, False, False]
     assert table["control"].tolist() == [False] * 4 + [True]
@@ -140,7 +120,7 @@ def test_every_epoch_of_every_pass_is_in_the_history(passes, hand_made):
 
 def test_passes_that_say_the_same_agree_completely(hand_made):
     table = tables.agreement_table([hand_made(0), hand_made(1), hand_made(2)], top_k=2)
-    assert table.columns.tolist() == ["seed_a", "seed_b", "top_k_overlap", "spearman"]
+    assert table.columns.tolist() == AGREEMENT.names()
     assert list(zip(table["seed_a"], table["seed_b"], strict=True)) == [(0, 1), (0, 2), (1, 2)]
     assert table["top_k_overlap"].tolist() == [1.0] * 3
     assert table["spearman"].tolist() == pytest.approx([1.0] * 3)
@@ -173,7 +153,7 @@ def test_opposite_and_constant_importances(hand_made):
 @pytest.mark.parametrize("n", [0, 1])
 def test_fewer_than_two_passes_agree_with_nobody(hand_made, n):
     table = tables.agreement_table([hand_made(i) for i in range(n)], 2)
-    assert table.columns.tolist() == ["seed_a", "seed_b", "top_k_overlap", "spearman"]
+    assert table.columns.tolist() == AGREEMENT.names()
     assert len(table) == 0
 
 
@@ -247,7 +227,7 @@ def judged(hand_made):
 def test_predictions_are_of_passes_that_had_not_trained_on_the_sample(judged):
     features, passes, test_probability = judged
     table, probability = tables.prediction_table(features, passes, test_probability)
-    assert table.columns.tolist() == PREDICTION_COLUMNS
+    assert table.columns.tolist() == PREDICTIONS.names()
     assert table["cell"].tolist() == list(features.samples)
     expected = ["out_of_bag", "none", "test", "out_of_bag", "test", "none", "none", "test", "out_of_bag", "test"]
     assert table["split"].tolist() == expected
@@ -323,7 +303,7 @@ def test_metrics_of_no_pass_are_there_and_empty(judged):
     assert empty[0].keys() == full[0].keys()
     assert (empty[0]["n_test"], empty[0]["n_passes"], empty[0]["accuracy"]) == (4, 0, None)
     for name, table in full[1].items():
-        assert set(empty[1][name].columns) == set(table.columns)
+        assert list(empty[1][name].columns) == list(table.columns)
         assert len(empty[1][name]) == 0
 
 
@@ -334,10 +314,7 @@ def test_models_stand_side_by_side_with_logistic_regression_last(passes, judged)
     table = tables.model_table([summary_of(passes)], [numbers], numbers, {"cnn_small": "cnn"})
     assert table["model"].tolist() == ["cnn_small", "linear_baseline"]
     assert table["kind"].tolist() == ["cnn", "logistic regression"]
-    assert {
-        *("n_passes", "per_pass_accuracy_mean", "accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy"),
-        *("macro_f1", "ece", "majority_accuracy", "control_accuracy_mean", "signal", "top_k_overlap"),
-    } <= set(table.columns)
+    assert table.columns.tolist() == MODELS.names()
     assert table["accuracy"].tolist() == [0.75, 0.75]
 
 
@@ -407,39 +384,3 @@ def test_without_an_accepted_pass_there_are_no_statistics_and_the_rest_is_there(
     assert not len(made.varm)
     assert made.obs["deepmapper_prediction"].isna().all()
     assert made.obsm["X_deepmapper_pca"].shape == (10, 2)
-
-
-# ---- files ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_table_comes_back_from_its_file(tmp_path, accumulated):
-    table = tables.feature_table(accumulated)
-    table["feature"] = ["NA", "007", "1e5", "None"]  # names of genes, every one
-    tables.write_table(table, tmp_path / "features.tsv")
-    read = tables.read_table(tmp_path / "features.tsv")
-    assert read["feature"].tolist() == ["NA", "007", "1e5", "None"]
-    pd.testing.assert_frame_equal(read, table, check_dtype=False, rtol=1e-5)
-
-
-def test_a_missing_value_is_an_empty_field(tmp_path):
-    table = pd.DataFrame({"cell": ["c1", "c2"], "prediction": ["NA", None], "confidence": [0.5, np.nan]})
-    tables.write_table(table, tmp_path / "predictions.tsv")
-    assert (tmp_path / "predictions.tsv").read_text() == "cell\tprediction\tconfidence\nc1\tNA\t0.5\nc2\t\t\n"
-    read = tables.read_table(tmp_path / "predictions.tsv")
-    assert read["prediction"][0] == "NA"
-    assert read.isna().sum().tolist() == [0, 1, 1]
-
-
-def test_an_empty_table_keeps_its_header(tmp_path):
-    tables.write_table(pd.DataFrame(columns=FEATURE_COLUMNS), tmp_path / "features.tsv")
-    assert tables.read_table(tmp_path / "features.tsv").columns.tolist() == FEATURE_COLUMNS
-
-
-def test_json_has_no_nan_and_no_numpy(tmp_path):
-    value = {1: np.float32(0.5), "a": [np.nan, np.inf, np.int64(3), (np.True_, None)], "ä": "ö"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        tables.write_json(value, tmp_path / "deep" / "summary.json")
-    text = (tmp_path / "deep" / "summary.json").read_text()
-    assert json.loads(text) == {"1": 0.5, "a": [None, None, 3, [True, None]], "ä": "ö"}
-    assert "ä" in text

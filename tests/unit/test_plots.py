@@ -14,7 +14,17 @@ from deepmapper import _plot_evaluation, _plot_parts, plots
 from deepmapper.accumulate import wilson_interval
 from deepmapper.audit import CHOICES
 from deepmapper.errors import InputError
-from deepmapper.findings import read_table, write_table
+from deepmapper.table_schemas import (
+    AGREEMENT,
+    CALIBRATION,
+    CONFUSION,
+    FEATURES,
+    HISTORY,
+    MODELS,
+    PASSES,
+    PER_CLASS,
+)
+from deepmapper.tables import read_table, write_table
 
 ROOT = Path(__file__).parents[2]
 BLOOD = [
@@ -786,10 +796,16 @@ def test_tables_read_back_from_their_files(tmp_path):
         "accuracy_references": passes_table(4), "agreement": agreement_table(4), "calibration": calibration_table(),
         "confusion": confusion_table(), "per_class": per_class_table(), "model_comparison": models_table(),
     }  # fmt: skip
+    schemas = {
+        "ranking": FEATURES, "importance_heatmap": FEATURES, "learning_curves": HISTORY, "evidence": FEATURES,
+        "accuracy_references": PASSES, "agreement": AGREEMENT, "calibration": CALIBRATION, "confusion": CONFUSION,
+        "per_class": PER_CLASS, "model_comparison": MODELS,
+    }  # fmt: skip
     for name, table in tables.items():
+        file = tmp_path / schemas[name].file
         for rows in (table, table.head(0)):
-            write_table(rows, tmp_path / "table.tsv")
-            getattr(plots, name)(read_table(tmp_path / "table.tsv"), tmp_path / f"{name}.svg")
+            write_table(rows, file)
+            getattr(plots, name)(read_table(file), tmp_path / f"{name}.svg")
             ET.parse(tmp_path / f"{name}.svg")
 
 

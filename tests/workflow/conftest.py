@@ -18,10 +18,15 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from deepmapper.table_schemas import table_at
+from deepmapper.tables import read_table
+
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("alpha", "beta", "gamma")
 # The genes that tell the classes apart, two of each class; all others are noise.
 PLANTED = [f"{name}_{i}" for name in CLASSES for i in (1, 2)]
+# Tables that programs on reads write, or read in a form of their own.
+OF_PROGRAMS = ("ambig_info.tsv", "duplicate_clusters.tsv", "splice_sites.tsv")
 
 SETTINGS = {
     "matrix": {"path": "matrix.h5ad"},
@@ -108,6 +113,22 @@ class WorkDirectory:
         """Copy this directory with all that Snakemake remembers of it."""
         subprocess.run(["cp", "-a", self.folder, folder], check=True)
         return WorkDirectory(folder, pipeline or self.pipeline, copy.deepcopy(self.settings))
+
+    def table_faults(self) -> list[str]:
+        """Where the tables below `results/` differ from their schemas; Salmon's and HISAT2's have none."""
+        faults = []
+        for path in sorted(self.results.rglob("*.tsv*")):
+            name = path.relative_to(self.results).as_posix()
+            if name.startswith(("logs/", "benchmarks/")) or path.name in OF_PROGRAMS:
+                continue
+            table = table_at(name)
+            if table is None:
+                faults.append(f"{name}: has no schema")
+                continue
+            columns = list(read_table(path, table).columns)
+            faults += [f"{name}: column {column} is not in its schema" for column in table.unknown(columns)]
+            faults += [f"{name}: column {column} is missing" for column in table.absent(columns)]
+        return faults
 
     def outputs(self) -> dict[str, bytes]:
         """Every file below `results/` but logs and benchmarks, by its path in there."""

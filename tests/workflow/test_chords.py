@@ -8,6 +8,7 @@ import pytest
 
 from deepmapper.chord_findings import read_chords
 from deepmapper.planted import plant
+from deepmapper.stage_schemas import CHORD_SCORES
 from deepmapper.store import open_features
 
 pytestmark = pytest.mark.workflow
@@ -97,7 +98,8 @@ def test_a_network_that_reads_the_chord_knows_the_label(screened):
 
 def test_scores_of_every_cell_are_there_to_be_drawn(screened):
     scores = read(screened.results / "chords/scores.tsv")
-    assert list(scores.columns) == ["cell", "split", "label", "chord", "score"]
+    assert list(scores.columns) == CHORD_SCORES.names()
+    assert screened.table_faults() == []
     assert scores["split"].value_counts().to_dict() == {"development": 450, "test": 150}
     means = scores[scores["split"] == "test"].groupby("label")["score"].mean()
     assert abs(means["odd"] - means["even"]) > 0.8

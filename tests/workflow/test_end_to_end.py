@@ -8,6 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepmapper.table_schemas import (
+    AGREEMENT,
+    CALIBRATION,
+    CONFUSION,
+    FEATURES,
+    HISTORY,
+    PASSES,
+    PER_CLASS,
+    PREDICTIONS,
+)
+
 pytestmark = pytest.mark.workflow
 
 MODELS = ("cnn_small", "mlp", "linear")
@@ -29,41 +40,11 @@ FIGURES = [
     "embedding",
 ]
 
-SCORES = [f"{score}{end}" for score in ("precision", "recall", "f1") for end in ("", "_low", "_high")]
+# Without passes on shadow features nothing is tested.
+UNTESTED = {"z", "p", "q", "significant", *(f"{what}[{name}]" for what in "zpq" for name in CLASSES)}
 COLUMNS = {
-    "features.tsv": [
-        *["rank", "feature", "selection_frequency", "selection_frequency_low", "selection_frequency_high"],
-        *["median_importance", "importance_q25", "importance_q75", "mean_rank"],
-        *(f"{what}[{name}]" for name in CLASSES for what in ("importance", "direction")),
-        *["is_denovo", "chord", "z_chord", "synergy"],
-        *["importance_low", "importance_high", "rank_low", "rank_high", "stability"],
-        *["evidence", "evidence_rank", "evidence_between", "evidence_t", "evidence_backing"],
-        *["hvg_seurat", "hvg_seurat_v3", "hvg_cell_ranger", "pca_50"],
-    ],
-    "passes.tsv": [
-        "seed",
-        "control",
-        "accepted",
-        "reason",
-        "accuracy",
-        "balanced_accuracy",
-        "majority_accuracy",
-        "permuted_accuracy",
-        "permutation_p",
-        "epochs_run",
-        "stop_epoch",
-        "val_loss",
-        "completeness_error",
-        "n_train",
-        "n_val",
-        "n_oob",
-    ],
-    "history.tsv": ["seed", "control", "epoch", "train_loss", "val_loss", "val_accuracy"],
-    "agreement.tsv": ["seed_a", "seed_b", "top_k_overlap", "spearman"],
-    "per_class.tsv": ["class", *SCORES, "support"],
-    "confusion.tsv": ["true_class", *CLASSES],
-    "calibration.tsv": ["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"],
-    "predictions.tsv": ["cell", "split", "label", "prediction", "confidence"],
+    table.file: [name for name in table.names(CLASSES) if table is not FEATURES or name not in UNTESTED]
+    for table in (FEATURES, PASSES, HISTORY, AGREEMENT, PER_CLASS, CONFUSION, CALIBRATION, PREDICTIONS)
 }
 RULES = {
     "import_matrix": [""],
@@ -123,6 +104,7 @@ def test_all_promised_files_and_no_others(finished):
     expected |= {"chords/chords.json", "chords/screen.json", "findings/chords.tsv", "findings/chords.json"}
     written = {name for name in finished.outputs() if not name.startswith("features/")}
     assert written == expected
+    assert finished.table_faults() == []
     assert (finished.results / "features/features.json").is_file()
 
 

@@ -128,6 +128,10 @@ def test_aligned_and_captured_are_all(embedded_run):
     assert not list(embedded_run.results.rglob("*.sam"))
 
 
+def test_every_table_follows_its_schema(embedded_run):
+    assert embedded_run.table_faults() == []
+
+
 def test_report_holds_the_reads(embedded_run, tmp_path):
     embedded_run.run("--report", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()

@@ -1,0 +1,67 @@
+"""Write the columns of every table into docs/outputs.md from their schemas; `--check` only says if they are stale.
+
+Run by hand: python scripts/column_tables.py [--check]
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "src"))  # works in a fresh clone, before anything is installed
+
+from deepmapper.columns import Table  # noqa: E402
+from deepmapper.table_schemas import TABLES  # noqa: E402
+
+BLOCK = re.compile(r"<!-- columns: (.+?) -->\n(.*?)<!-- /columns -->", re.DOTALL)
+
+
+def block(table: Table) -> str:
+    """Return the markers of one table with its columns between them."""
+    rows = ["| column | type | is |", "|---|---|---|"]
+    for column in table.columns:
+        name = column.of("C" if "[" in column.name else "NAME")
+        cells = (f"`{name}`", column.dtype + (", optional" if column.optional else ""), column.description)
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    text = "\n".join([f"**`{table.path}`**: {table.about[0].lower()}{table.about[1:]}", "", *rows])
+    return f"<!-- columns: {table.path} -->\n{text}\n<!-- /columns -->"
+
+
+def faults(text: str) -> list[str]:
+    """Say which tables lack their place in the text, or have two, and which markers name no table."""
+    known, marked = [table.path for table in TABLES], [match[1] for match in BLOCK.finditer(text)]
+    return [
+        *(f"found {marked.count(path)} places for {path}, expected 1: put <!-- columns: {path} --> and, on the next "
+          f"line, <!-- /columns --> where its columns belong" for path in known if marked.count(path) != 1),
+        *(f"found <!-- columns: {path} -->, which is no table of deepmapper.table_schemas" for path in marked
+          if path not in known),
+    ]  # fmt: skip
+
+
+def main() -> int:
+    """Bring the page up to date, or with `--check` return 1 when it is not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when the columns are stale")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs/outputs.md")
+    args = parser.parse_args()
+    old = args.page.read_text(encoding="utf-8")
+    if found := faults(old):
+        print(*(f"{args.page}: {fault}" for fault in found), sep="\n", file=sys.stderr)
+        return 1
+    schemas = {table.path: table for table in TABLES}
+    new = BLOCK.sub(lambda match: block(schemas[match[1]]), old)
+    if new == old:
+        return 0
+    if args.check:
+        print(f"{args.page}: the columns are stale; run: python scripts/column_tables.py", file=sys.stderr)
+        return 1
+    part = args.page.with_name(args.page.name + ".part")
+    part.write_text(new, encoding="utf-8")
+    part.replace(args.page)
+    print(f"wrote {args.page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
