@@ -22,6 +22,8 @@ import torch
 from common import add_matrix, configuration, read
 
 from deepmapper import backbones, passes, training
+from deepmapper.pass_loss import pass_objective
+from deepmapper.runtime import seeded
 
 
 def main():
@@ -68,7 +70,7 @@ def measure(X, y, epochs):
     classes = tuple(map(str, range(n_classes)))
     train, validation, _ = passes.draw_split(y, config, 0, None, classes)
     speed, memory = rate(), bandwidth()
-    with training.seeded(0):
+    with seeded(0):
         images = passes.image_maker(X, config, 0, torch.device("cpu"))
         model = backbones.build(passes._sized(config, X.shape[1]), n_classes, X.shape[1])
         model.prime(*images.statistics(y, train))
@@ -106,11 +108,12 @@ def timed(model, images, y, train, validation, config):
     from torch.profiler import ProfilerActivity, profile
 
     marks = []
-    with training.seeded(0), model.training_weights():
-        descend = partial(training._descend, model, images, y, train, validation, config, checkpoint=None)
-        descend(tell=lambda line: marks.append(time.process_time()))
+    with seeded(0), model.training_weights():
+        objective = pass_objective(model, images, y, int(y.max()) + 1, train, validation, config)
+        fit = partial(training.fit, model, objective, train, config.training_options())
+        fit(lambda line: marks.append(time.process_time()))
         with profile(activities=[ProfilerActivity.CPU]) as seen:
-            descend(tell=lambda line: None)
+            fit()
     of = {event.key: event.self_cpu_time_total / 1e3 / config.epochs for event in seen.key_averages()}
     first = sorted(of.items(), key=lambda item: -item[1])[:8]
     return marks, dict(first)

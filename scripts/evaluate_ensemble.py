@@ -9,14 +9,14 @@ with job(snakemake):
     import numpy as np
     import torch
 
-    from deepmapper import accumulate, evaluate, findings, training
+    from deepmapper import accumulate, evaluate, findings
     from deepmapper.confounders import accuracy_alone
     from deepmapper.passes import PassFile
     from deepmapper.store import open_features, whole_file
     from deepmapper.tables import write_json, write_table
 
     torch.set_num_threads(snakemake.threads)
-    training.choose("cpu")  # this job asks for no GPU
+    device = "cpu"  # this job asks for no GPU
     features = open_features(snakemake.input.features)
     results = [PassFile(path) for path in snakemake.input.passes]
     passes = [result for result in results if accumulate.accept_pass(result.accuracy, snakemake.params.min_accuracy)]
@@ -30,7 +30,7 @@ with job(snakemake):
             print(evaluate.not_judged_note(missed, len(results)))
     else:
         judged = evaluate.judge_ensemble(
-            (evaluate.predict(result, features.X, features.test) for result in passes),
+            (evaluate.predict(result, features.X, features.test, device) for result in passes),
             features.y[features.test],
             features.y[features.development],
             features.classes,
@@ -45,7 +45,7 @@ with job(snakemake):
         numbers["confounders_accuracy"] = accuracy_alone(
             features.design, features.y, train=features.development, test=features.test, groups=features.groups
         )
-    embedding = evaluate.embed_ensemble(passes, features.X, np.arange(len(features.y)))
+    embedding = evaluate.embed_ensemble(passes, features.X, np.arange(len(features.y)), device=device)
     print(features.about["why"])
     print(f"accuracy {numbers['accuracy']} from {judged.n_passes} passes, {numbers['n_test']} samples judged")
     write_json(numbers, snakemake.output.metrics)

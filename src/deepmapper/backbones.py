@@ -2,32 +2,129 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from .config import BackboneSpec
 from .errors import BackboneUnavailable, InputError
 from .transform import square_dim
 
-_RESNET_S = ("width", "dropout", "pool")
-# kind -> (what makes it, in which module, options that BackboneSpec.extra may hold)
-_KINDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "linear": ("Linear", "_networks", ()),
-    "mlp": ("Mlp", "_networks", ("hidden", "dropout", "num_layers")),
-    "cnn_small": ("CnnSmall", "_networks", ("width", "hidden", "dropout")),
-    "cnn": ("Cnn", "_networks", ("width", "hidden", "dropout")),
-    "resnet18": ("resnet18", "_resnet", ("width", "dropout")),
-    "resnet18_s": ("resnet18_s", "_resnet", _RESNET_S),
-    "resnet34_s": ("resnet34_s", "_resnet", _RESNET_S),
-    "resnet50_s": ("resnet50_s", "_resnet", _RESNET_S),
-    "vit_cct": ("Cct", "_transformer", ("embedding_dim", "num_layers", "num_heads", "mlp_ratio", "dropout")),
-    "conv_vae": ("ConvVae", "_autoencoder", ("latent_dim", "width", "reconstruction", "beta")),
-}
+if TYPE_CHECKING:
+    from ._networks import Network
+
 _TIMM = "timm:"
 # what timm's networks are told by the other fields of the BackboneSpec, or what makes no classifier of them
 _NOT_FOR_TIMM = ("num_classes", "in_chans", "img_size", "pretrained", "features_only", "checkpoint_path")
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network.
+
+    Attributes
+    ----------
+    load
+        Imports the network's module, and torch with it, and returns what makes the network: a function of `side`,
+        `in_chans`, `num_classes` and the options.
+    options
+        Names that `BackboneSpec.extra` may hold.
+    """
+
+    load: Callable[[], Callable[..., Network]]
+    options: tuple[str, ...]
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def register(kind: str, *options: str) -> Callable[[Callable], Callable]:
+    """Register the decorated function as `Kind.load` of a kind, with the options that the network takes.
+
+    The import stands in the function, so that names and options are known without torch, and a reader of imports
+    (`provenance`) sees which module a kind comes from.
+    """
+
+    def add(load: Callable[[], Callable[..., Network]]) -> Callable[[], Callable[..., Network]]:
+        KINDS[kind] = Kind(load, options)
+        return load
+
+    return add
+
+
+@register("linear")
+def _linear():
+    from ._networks import Linear
+
+    return Linear
+
+
+@register("mlp", "hidden", "dropout", "num_layers")
+def _mlp():
+    from ._networks import Mlp
+
+    return Mlp
+
+
+@register("cnn_small", "width", "hidden", "dropout")
+def _cnn_small():
+    from ._networks import CnnSmall
+
+    return CnnSmall
+
+
+@register("cnn", "width", "hidden", "dropout")
+def _cnn():
+    from ._networks import Cnn
+
+    return Cnn
+
+
+@register("resnet18", "width", "dropout")
+def _resnet18():
+    from ._resnet import resnet18
+
+    return resnet18
+
+
+@register("resnet18_s", "width", "dropout", "pool")
+def _resnet18_s():
+    from ._resnet import resnet18_s
+
+    return resnet18_s
+
+
+@register("resnet34_s", "width", "dropout", "pool")
+def _resnet34_s():
+    from ._resnet import resnet34_s
+
+    return resnet34_s
+
+
+@register("resnet50_s", "width", "dropout", "pool")
+def _resnet50_s():
+    from ._resnet import resnet50_s
+
+    return resnet50_s
+
+
+@register("vit_cct", "embedding_dim", "num_layers", "num_heads", "mlp_ratio", "dropout")
+def _vit_cct():
+    from ._transformer import Cct
+
+    return Cct
+
+
+@register("conv_vae", "latent_dim", "width", "reconstruction", "beta")
+def _conv_vae():
+    from ._autoencoder import ConvVae
+
+    return ConvVae
+
+
 def available() -> list[str]:
     """Names that `build` knows; besides these, ``timm:<name>`` stands for every network of timm."""
-    return sorted(_KINDS)
+    return sorted(KINDS)
 
 
 def resolve_side(spec: BackboneSpec, n_features: int, buffer: int = 0) -> int:
@@ -65,7 +162,7 @@ def check(spec: BackboneSpec) -> None:
                 f"fields beside extra, the rest follows from the data"
             )
         return
-    if spec.kind not in _KINDS:
+    if spec.kind not in KINDS:
         raise BackboneUnavailable(
             f"kind={spec.kind!r} is not a known network: expected one of {', '.join(available())}, or timm:<name> for "
             f"a network of timm"
@@ -75,7 +172,7 @@ def check(spec: BackboneSpec) -> None:
             f"kind={spec.kind!r} has no pretrained weights (those of photographs do not carry over to pseudo-images): "
             f"set pretrained to False"
         )
-    options = _KINDS[spec.kind][2]
+    options = KINDS[spec.kind].options
     unknown = sorted(set(spec.extra) - set(options))
     if unknown:
         raise InputError(
@@ -113,13 +210,17 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
     if n_features is None and not spec.img_size:
         raise InputError("the size of the image is unknown: expected n_features, or img_size in the BackboneSpec")
     side = spec.img_size if n_features is None else resolve_side(spec, n_features)
-    try:  # named one by one: the hash of the source follows imports
-        from . import _autoencoder, _networks, _resnet, _timm, _transformer
+    try:
+        make = _timm_create() if spec.kind.startswith(_TIMM) else KINDS[spec.kind].load()
     except ImportError as error:
         raise BackboneUnavailable(f"networks need torch ({error}): pip install torch") from error
     if spec.kind.startswith(_TIMM):
         name, n_pixels = spec.kind.removeprefix(_TIMM), side * side if n_features is None else n_features
-        return _timm.create(name, side, spec.in_chans, num_classes, spec.pretrained, n_pixels, spec.extra)
-    modules = {"_autoencoder": _autoencoder, "_networks": _networks, "_resnet": _resnet, "_transformer": _transformer}
-    name, module, _ = _KINDS[spec.kind]
-    return getattr(modules[module], name)(side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra)
+        return make(name, side, spec.in_chans, num_classes, spec.pretrained, n_pixels, spec.extra)
+    return make(side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra)
+
+
+def _timm_create() -> Callable[..., Network]:
+    from ._timm import create
+
+    return create

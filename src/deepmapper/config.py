@@ -9,15 +9,39 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from .errors import InputError
+from .training_options import PRECISIONS, SCHEDULES, TrainingOptions
 
 GENERAL_METHODS = ("integrated_gradients", "saliency", "input_x_gradient", "occlusion")  # fit every network
 ATTENTION_METHODS = ("attention_rollout", "chefer")  # fit networks that show their attention: these kinds
 ATTENTION_KINDS = ("vit_cct",)
 ATTRIBUTION_METHODS = (*GENERAL_METHODS, *ATTENTION_METHODS)
 BASELINES = ("zero", "mean")
-SCHEDULES = ("constant", "cosine")
 CLASS_WEIGHTS = ("none", "balanced")
-PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class AttributionOptions:
+    """How a trained network is attributed.
+
+    Attributes
+    ----------
+    method
+        One of `ATTRIBUTION_METHODS`.
+    n_samples
+        Samples attributed at most.
+    baseline
+        Reference image: "zero" (nothing expressed) or "mean" (the average training sample).
+    ig_steps
+        Nodes of the quadrature of integrated gradients.
+    batch_size
+        Images evaluated at once.
+    """
+
+    method: str = "integrated_gradients"
+    n_samples: int = 64
+    baseline: str = "zero"
+    ig_steps: int = 32
+    batch_size: int = 16
 
 
 @dataclass
@@ -142,6 +166,21 @@ class DeepMapperConfig:
     def effective_max_tries(self) -> int:
         """Passes that may be trained at most, rejected ones included."""
         return self.max_tries if self.max_tries > 0 else self.n_passes
+
+    def training_options(self) -> TrainingOptions:
+        """Return the fields that the training loop reads; early stopping follows the validation loss."""
+        own = {item.name for item in fields(TrainingOptions)} - {"monitor"}
+        return TrainingOptions(monitor="loss", **{name: getattr(self, name) for name in own})
+
+    def attribution_options(self) -> AttributionOptions:
+        """Return the fields that the attribution reads."""
+        return AttributionOptions(
+            method=self.attribution,
+            n_samples=self.attribution_samples,
+            baseline=self.baseline,
+            ig_steps=self.ig_steps,
+            batch_size=self.ig_internal_batch,
+        )
 
     def check(self) -> None:
         """Refuse values that cannot work.

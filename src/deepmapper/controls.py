@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .passes import PassResult, shuffle_labels, train_pass
 from .splits import few_samples
+
+if TYPE_CHECKING:
+    import torch
 
 LABELINGS, PASSES = 8, 4  # labelings of one control, and passes on each of them: five controls make 40 labelings
 _LISTED = 1000  # up to so many, labelings are listed, so that controls share them out without repeating one
@@ -35,12 +39,13 @@ def train_control(
     n_chords: int = 0,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    device: torch.device | str | None = None,
 ) -> PassResult:
     """Train pass `seed` on permuted labels; on few samples, further passes on further labelings as well.
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell
+    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell, device
         As in `passes.train_pass`.
 
     Returns
@@ -61,6 +66,7 @@ def train_control(
         permute_labels=True,
         checkpoint=checkpoint,
         tell=tell,
+        device=device,
     )
     rows = np.arange(X.shape[0]) if rows is None else rows
     if not few_samples(y[rows]):
@@ -74,7 +80,9 @@ def train_control(
         relabelled = y.copy()
         relabelled[rows] = labels
         for turn in range(PASSES):
-            result = train_pass(X, relabelled, classes, plain, seed + turn, rows=rows, groups=groups, n_chords=n_chords)
+            result = train_pass(
+                X, relabelled, classes, plain, seed + turn, rows=rows, groups=groups, n_chords=n_chords, device=device
+            )
             accuracy[i] += result.accuracy / PASSES
             probability[i] += mean_probability(result, labels) / PASSES
         tell(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from .config import DeepMapperConfig
 from .errors import DeepMapperWarning, InputError
 from .passes import PassFile, PassResult, image_maker, restore_model, softmax, train_pass
 from .splits import set_test_aside
+
+if TYPE_CHECKING:
+    import torch
 
 _AT_ONCE = 2**29  # numbers of embeddings held together, 2 GB; more are computed twice, in blocks of samples
 _BOOTSTRAP = 101  # second word of the seed of the resamples, apart from those of other draws
@@ -230,28 +234,39 @@ def not_judged_note(missed: Sequence, n_passes: int) -> str:
     )
 
 
-def predict(result: PassResult | PassFile, X, rows: np.ndarray) -> np.ndarray:
-    """Probabilities that a trained pass gives to `rows` of `X`: (n, C) float64."""
-    from . import training
+def predict(result: PassResult | PassFile, X, rows: np.ndarray, device: torch.device | str | None = None) -> np.ndarray:
+    """Probabilities that a trained pass gives to `rows` of `X`: (n, C) float64; `device` as in `passes.train_pass`."""
+    from . import inference
+    from .runtime import as_device
 
-    model = restore_model(result, X.shape[1])
-    return softmax(training.predict(model, image_maker(X, result.config, result.seed, training.device()), rows))
-
-
-def embed(result: PassResult | PassFile, X, rows: np.ndarray) -> np.ndarray:
-    """What the last layer of a trained pass reads of `rows` of `X`: (n, d) float32."""
-    from . import training
-
-    model = restore_model(result, X.shape[1])
-    return training.embed(model, image_maker(X, result.config, result.seed, training.device()), rows)
+    device = as_device(device)
+    images = image_maker(X, result.config, result.seed, device)
+    return softmax(inference.predict(restore_model(result, X.shape[1], device), images, rows))
 
 
-def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray, n_components: int = 32) -> np.ndarray:
+def embed(result: PassResult | PassFile, X, rows: np.ndarray, device: torch.device | str | None = None) -> np.ndarray:
+    """What the last layer of a trained pass reads of `rows` of `X`: (n, d) float32; `device` as in `predict`."""
+    from . import inference
+    from .runtime import as_device
+
+    device = as_device(device)
+    images = image_maker(X, result.config, result.seed, device)
+    return inference.embed(restore_model(result, X.shape[1], device), images, rows)
+
+
+def embed_ensemble(
+    results: Sequence[PassResult | PassFile],
+    X,
+    rows: np.ndarray,
+    n_components: int = 32,
+    device: torch.device | str | None = None,
+) -> np.ndarray:
     """One embedding from all passes: the principal axes of their averaged kernel.
 
     Every pass's embedding is centred and scaled to unit total variance, so that each counts the same; the principal
     components of all of them side by side are those of the average of their linear kernels. Where they would take more
     than 2 GB, their covariance is added up over blocks of samples, which are then embedded once more to be projected.
+    `device` is as in `passes.train_pass`.
 
     Returns
     -------
@@ -262,12 +277,12 @@ def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray
 
     if not results:
         return np.zeros((len(rows), 0), dtype=np.float32)
-    width = len(results) * embed(results[0], X, rows[:1]).shape[1]  # passes of one model are of one shape
+    width = len(results) * embed(results[0], X, rows[:1], device).shape[1]  # passes of one model are of one shape
     if len(rows) * width > _AT_ONCE:
-        return _embed_in_blocks(results, X, rows, n_components, max(1, _AT_ONCE // 8 // width))
+        return _embed_in_blocks(results, X, rows, n_components, max(1, _AT_ONCE // 8 // width), device)
     parts = []
     for result in results:
-        part = embed(result, X, rows).astype(np.float64)
+        part = embed(result, X, rows, device).astype(np.float64)
         part -= part.mean(0)
         spread = np.sqrt((part**2).sum() / len(rows))
         parts.append((part / spread if spread > 0 else part).astype(np.float32))
@@ -278,12 +293,12 @@ def embed_ensemble(results: Sequence[PassResult | PassFile], X, rows: np.ndarray
     ).fit_transform(stacked)
 
 
-def _embed_in_blocks(results, X, rows: np.ndarray, n_components: int, size: int) -> np.ndarray:
+def _embed_in_blocks(results, X, rows: np.ndarray, n_components: int, size: int, device=None) -> np.ndarray:
     """As `embed_ensemble`, `size` samples at a time, twice."""
     from scipy.linalg import eigh
 
     def stacked(start: int) -> list[np.ndarray]:
-        return [embed(result, X, rows[start : start + size]).astype(np.float64) for result in results]
+        return [embed(result, X, rows[start : start + size], device).astype(np.float64) for result in results]
 
     total, products = np.zeros(()), np.zeros(())
     for start in range(0, len(rows), size):

@@ -74,12 +74,9 @@ def train_seeds(snakemake) -> None:
     """
     import torch
 
-    from . import training
-
     torch.set_num_threads(snakemake.threads)
     resources = snakemake.resources
     where = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
-    training.choose(where)
     features = open_features(snakemake.input.features)
     given = snakemake.params
     config = to_config(given.settings)
@@ -113,6 +110,7 @@ def train_seeds(snakemake) -> None:
                 n_chords=len(features.chords),
                 checkpoint=checkpoint,
                 tell=print,
+                device=where,
             )
         except InputError as error:
             if not several:

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from . import backbones
 from .checkpoint import Checkpoint
-from .config import BackboneSpec, DeepMapperConfig
+from .config import AttributionOptions, BackboneSpec, DeepMapperConfig
 from .errors import InputError
 from .splits import check_class_sizes, draw_out_of_bag, draw_validation, spares_validation
 from .store import whole_file
@@ -244,6 +244,7 @@ def train_pass(
     permute_labels: bool = False,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    device: torch.device | str | None = None,
 ) -> PassResult:
     """Arrange, split, train, judge and attribute, all by `seed`.
 
@@ -274,6 +275,8 @@ def train_pass(
         Where the training is kept while it runs, and taken up again.
     tell
         Receives progress, a line an epoch.
+    device
+        What to compute on; None for the accelerator that torch sees, else the CPU.
 
     Raises
     ------
@@ -288,7 +291,9 @@ def train_pass(
     """
     import torch
 
-    from . import training
+    from .inference import predict
+    from .pass_loss import train_network
+    from .runtime import as_device, halving, seeded
 
     rows = np.arange(X.shape[0]) if rows is None else rows
     y = y[rows]
@@ -298,20 +303,22 @@ def train_pass(
         strata = None if strata is None else strata[rows]
         y = shuffle_labels(y, groups, np.random.default_rng([seed, _LABELS]), strata)
     train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
-    where = training.device()
+    device, n_classes = as_device(device), len(classes)
 
     def fitted(batch_size: int) -> tuple:
         torch.manual_seed(seed)
-        network = backbones.build(_sized(config, X.shape[1]), len(classes), X.shape[1]).to(where)
+        network = backbones.build(_sized(config, X.shape[1]), n_classes, X.shape[1]).to(device)
         chosen = replace(config, batch_size=batch_size)
-        return network, chosen, training.fit(network, images, y, train, validation, chosen, tell, checkpoint)
+        trained = train_network(network, images, y, n_classes, train, validation, chosen, tell, checkpoint)
+        return network, chosen, trained
 
-    with training.seeded(seed):
-        images = image_maker(X, config, seed, where, rows)
-        model, config, trained = training.halving(fitted, config.batch_size, "training")
-        probability = softmax(training.predict(model, images, out_of_bag))
+    with seeded(seed):
+        images = image_maker(X, config, seed, device, rows)
+        model, config, trained = halving(fitted, config.batch_size, "training")
+        probability = softmax(predict(model, images, out_of_bag))
         judged = _judge(probability, y[out_of_bag], y[train], seed)
-        found = _attribute(model, images, y, train, out_of_bag, config, seed, X.shape[1], len(classes))
+        options = config.attribution_options()
+        found = _attribute(model, images, y, train, out_of_bag, options, seed, X.shape[1], n_classes)
         found |= _parted(found, X.shape[1] - n_chords)
         state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     tell(
@@ -392,17 +399,20 @@ def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[in
     return list(range(n_features)) if config.index_features else permutation(seed, n_features)
 
 
-def restore_model(result: PassResult | PassFile, n_features: int):
-    """Rebuild the network of a pass with its weights, in evaluation mode, on the device at hand."""
+def restore_model(result: PassResult | PassFile, n_features: int, device: torch.device | str | None = None):
+    """Rebuild the network of a pass with its weights, in evaluation mode.
+
+    On `device`; None stands for the accelerator that torch sees, else the CPU.
+    """
     import torch
 
-    from . import training
+    from .runtime import as_device, seeded
 
     config = result.config
-    with training.seeded(result.seed):
+    with seeded(result.seed):
         model = backbones.build(_sized(config, n_features), len(result.classes), n_features)
     model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in result.weights.items()})
-    return model.to(training.device()).eval()
+    return model.to(as_device(device)).eval()
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
@@ -455,15 +465,17 @@ def _judge(probability: np.ndarray, truth: np.ndarray, training_labels: np.ndarr
     }
 
 
-def _attribute(model, images, y, train, out_of_bag, config, seed, n_features, n_classes) -> dict:
-    from . import training
+def _attribute(
+    model, images, y, train, out_of_bag, options: AttributionOptions, seed: int, n_features: int, n_classes: int
+) -> dict:
     from .attribution import attribute
+    from .runtime import halving
 
-    chosen = _spread(out_of_bag, y, config.attribution_samples, np.random.default_rng([seed, _ATTRIBUTED]))
-    baseline = images.mean(train) if config.baseline == "mean" else None
-    found = training.halving(
-        lambda size: attribute(model, images(chosen), y[chosen], config.attribution, baseline, config.ig_steps, size),
-        config.ig_internal_batch,
+    chosen = _spread(out_of_bag, y, options.n_samples, np.random.default_rng([seed, _ATTRIBUTED]))
+    baseline = images.mean(train) if options.baseline == "mean" else None
+    found = halving(
+        lambda size: attribute(model, images(chosen), y[chosen], options.method, baseline, options.ig_steps, size),
+        options.batch_size,
         "attribution",
     )
     size, slope = np.abs(found.contribution[:, images.pixel]), found.slope[:, images.pixel]

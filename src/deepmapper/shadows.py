@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,6 +24,9 @@ from .config import DeepMapperConfig
 from .controls import count_labelings, distinct_rows
 from .passes import PassResult, train_pass
 from .settings import SHADOWS_SHARED
+
+if TYPE_CHECKING:
+    import torch
 
 _SHADOWS = 120  # second word of the seed of the shadows, apart from those of other draws
 
@@ -97,12 +101,13 @@ def train_shadow_pass(
     n_chords: int = 0,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    device: torch.device | str | None = None,
 ) -> PassResult:
     """Train pass `seed` on the true labels, with the shadows of draw ``seed // SHADOWS_SHARED`` beside the features.
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell
+    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell, device
         As in `passes.train_pass`; shadows are dealt within `strata`. An image size that is too small for features and
         shadows is derived anew.
 
@@ -133,6 +138,7 @@ def train_shadow_pass(
         n_chords=n_chords,
         checkpoint=checkpoint,
         tell=tell,
+        device=device,
     )
     return replace(
         result,

@@ -21,6 +21,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +32,9 @@ from .errors import InputError
 from .passes import draw_split, train_pass
 from .splits import few_samples, hold_out
 from .store import whole_file
+
+if TYPE_CHECKING:
+    import torch
 
 _HALVES = 122  # second word of the seed of the halves, apart from those of other draws
 
@@ -106,6 +110,7 @@ def train_half_pass(
     n_chords: int = 0,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    device: torch.device | str | None = None,
 ) -> HalfPass:
     """Train pass `seed` on its half of the samples; it draws validation and out-of-bag samples from that half.
 
@@ -113,7 +118,7 @@ def train_half_pass(
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, n_chords, checkpoint, tell
+    X, y, classes, config, seed, rows, groups, n_chords, checkpoint, tell, device
         As in `passes.train_pass`.
     """
     rows = np.arange(X.shape[0]) if rows is None else rows
@@ -130,7 +135,17 @@ def train_half_pass(
         tell(f"no pass: {refused}")
         return HalfPass(seed, refused, len(half), float("nan"), np.empty(0, dtype=np.float32))
     result = train_pass(
-        X, y, classes, config, seed, rows=half, groups=groups, n_chords=n_chords, checkpoint=checkpoint, tell=tell
+        X,
+        y,
+        classes,
+        config,
+        seed,
+        rows=half,
+        groups=groups,
+        n_chords=n_chords,
+        checkpoint=checkpoint,
+        tell=tell,
+        device=device,
     )
     return HalfPass(seed, "", len(half), result.accuracy, result.importance)
 

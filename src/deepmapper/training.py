@@ -1,30 +1,62 @@
-"""Training one network: AdamW on cross-entropy, with a validation plateau that ends it. Imports torch."""
+"""The training loop: any network, any objective. AdamW, early stopping, checkpoints. Imports torch."""
 
 from __future__ import annotations
 
 import math
-import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.adamw import adamw
 
-from ._images import Images
-from ._networks import Network
-from .augment import make_train_transform
 from .checkpoint import Checkpoint
-from .config import DeepMapperConfig
 from .earlystop import EarlyStopper
-from .errors import DeepMapperWarning, InputError
+from .errors import InputError
+from .optimiser import AdamW, learning_rate_factor
+from .training_options import TrainingOptions
 
-_Result = TypeVar("_Result")
-_chosen: list[torch.device] = []  # by `choose`; empty: whatever there is
+
+class Objective:
+    """What a training lowers, and what it is judged by: a subclass gives `batch_loss`, the rest is optional.
+
+    Whatever is drawn at random comes from torch's generator, which the caller has seeded (`runtime.seeded`); a resumed
+    training draws on where it was interrupted.
+
+    Attributes
+    ----------
+    score_name
+        What the second number of `validate` is, for the line of progress.
+    """
+
+    score_name = "score"
+
+    def batch_loss(self, rows: np.ndarray) -> Tensor:
+        """Return the mean loss of a batch, a tensor without dimensions that gradients flow through.
+
+        Parameters
+        ----------
+        rows
+            (batch,) row numbers, some of those that `fit` was given. What else a batch holds (unlabelled rows, noise,
+            masks) is drawn here.
+        """
+        raise NotImplementedError
+
+    def validate(self) -> tuple[float, float] | None:
+        """Return loss and score on held-out data, or None if there are none; should draw nothing at random.
+
+        Called after every epoch, without gradients, with the model in evaluation mode.
+        """
+        return None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what changes during training beside the model, for example a running threshold, by name."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state_dict` returned; the tensors are on the model's device."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +66,7 @@ class Training:
     Attributes
     ----------
     history
-        (epochs run, 3) training loss, validation loss, validation accuracy; the last two NaN without validation.
+        (epochs run, 3) training loss, validation loss, validation score; the last two NaN without validation.
     stop_epoch
         1-based epoch whose weights the model carries.
     """
@@ -43,259 +75,199 @@ class Training:
     stop_epoch: int
 
 
-def choose(where: torch.device | str) -> None:
-    """Settle the device of all that follows in this process."""
-    _chosen[:] = [torch.device(where)]
-
-
-def device() -> torch.device:
-    """Give the device that was chosen; where none was, the accelerator that torch sees, else the CPU."""
-    if _chosen:
-        return _chosen[0]
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Make all that torch draws follow `seed`, with deterministic kernels; the caller's generator is left as it was."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.get_deterministic_debug_mode()
-    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        # the same as use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler: two seconds
-        torch.set_deterministic_debug_mode("warn")
-        # every new tensor would be filled with NaN before it is written
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        try:
-            yield
-        finally:
-            torch.set_deterministic_debug_mode(before)
-            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
-
-
 def fit(
-    model: Network,
-    images: Images,
-    y: np.ndarray,
-    train: np.ndarray,
-    validation: np.ndarray,
-    config: DeepMapperConfig,
-    tell: Callable[[str], None] = lambda line: None,
+    model: nn.Module,
+    objective: Objective,
+    rows: np.ndarray,
+    options: TrainingOptions,
+    progress: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
 ) -> Training:
     """Train `model` in place and leave it with its best weights, in evaluation mode.
 
+    If the memory of a GPU may be too small, let `runtime.halving` call what builds the model and calls this function.
+
     Parameters
     ----------
     model
-        On its device.
-    images
-        The samples, on the model's device.
-    y
-        Class code of every row.
-    train, validation
-        Row numbers; without validation rows the model trains `config.epochs` and keeps its last weights.
-    config
-        Epochs, batch size, learning rate and its schedule, weight decay, gradient clipping, precision, class weights,
-        weight averaging, early stopping, augmentation.
-    tell
-        Receives one line an epoch.
+        On its device. Several networks trained together are held in one module.
+    objective
+        Loss of a batch, and validation. Without validation the model trains `options.epochs` and keeps its last
+        weights.
+    rows
+        (n,) row numbers; an epoch goes through all of them once, in a fresh order.
+    options
+        Epochs, batch size, optimiser, precision, weight averaging, early stopping.
+    progress
+        Receives one line per epoch.
     checkpoint
-        Where the training is kept while it runs, and taken up again; the result is the same as if it had never ended.
+        Where the training is kept while it runs, and resumed from; the result is bit-identical to that of a training
+        that was never interrupted.
 
     Raises
     ------
     InputError
-        If the loss becomes NaN or infinite, or the network normalises over batches and a batch is one sample.
+        If the loss becomes NaN or infinite, or the network normalises over batches and a batch is one row.
     """
-    if config.batch_size == 1 and any(isinstance(layer, nn.BatchNorm2d) for layer in model.modules()):
+    if options.batch_size == 1 and any(isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d)) for m in model.modules()):
         raise InputError("batch_size=1: this network normalises over its batch, expected 2 or more. Raise batch_size.")
-    if model.prime is not None:
-        model.prime(*images.statistics(y, train))
-    with model.training_weights():
-        return _descend(model, images, y, train, validation, config, tell, checkpoint)
+    run = _Run(model, objective, rows, options, progress, checkpoint)
+    run.resume()
+    return run.train_epochs()
 
 
 @dataclass
-class _Progress:
+class _State:
     """Where a training stands, beside the weights, the optimiser and the early stopping.
 
-    `order` holds the rows of the epoch in its order, None before its first batch; `place` counts the batches behind it
-    and `total` their summed loss.
+    Attributes
+    ----------
+    epoch
+        0-based epoch that is running.
+    order
+        The rows in the order of this epoch; None before its first batch.
+    n_batches, loss_sum
+        Batches of this epoch that are done, and their losses summed over rows.
+    history
+        Training loss, validation loss and validation score of the epochs before.
+    average, best
+        Running average of the weights, and the best weights by validation, by name.
     """
 
     epoch: int = 0
     order: np.ndarray | None = None
-    place: int = 0
-    total: float = 0.0
+    n_batches: int = 0
+    loss_sum: float = 0.0
     history: list[tuple[float, float, float]] = field(default_factory=list)
     average: dict[str, Tensor] | None = None
     best: dict[str, Tensor] | None = None
 
 
-def _descend(model, images, y, train, validation, config: DeepMapperConfig, tell, checkpoint) -> Training:
-    """As `fit`, from the weights that the network has."""
-    where = next(model.parameters()).device
-    optimiser = _AdamW(model, config.lr, config.weight_decay, config.clip_norm)
-    stopper = EarlyStopper(config.patience, config.min_delta, config.min_epochs)
-    noise = make_train_transform(config.augment)
-    # noise leaves no value at zero
-    read = images if config.augment.enabled else _reader(model, images)
-    weight = None
-    if config.class_weights == "balanced":
-        weight = _class_weights(y[train], predict(model, images, train[:1]).shape[1], where)
-    n_steps = config.epochs * len(_starts(len(train), config.batch_size))
-    now = _Progress()
-    kept = None if checkpoint is None else checkpoint.load()
-    if kept is not None and kept[0]["batch_size"] == config.batch_size:
-        now = _taken_up(kept[0], kept[1], model, optimiser, stopper, where)
-        tell(f"goes on from a checkpoint in epoch {now.epoch + 1}, after {now.place} of its batches")
-    stop = False
-    while now.epoch < config.epochs and not stop:
-        model.train()
-        if now.order is None:
-            now.order = _shuffled(train)
-        for batch in _cut(now.order, config.batch_size)[now.place :]:
-            with torch.autocast(where.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-                loss = model.loss(noise(read(batch)), torch.from_numpy(y[batch]).to(where), weight)
+class _Run:
+    """One training run: its parts as given to `fit`, and where it stands."""
+
+    def __init__(self, model, objective: Objective, rows, options: TrainingOptions, progress, checkpoint):
+        self.model, self.objective, self.rows, self.options = model, objective, rows, options
+        self.progress, self.checkpoint = progress, checkpoint
+        self.device = next(model.parameters()).device
+        self.optimiser = AdamW(model, options.lr, options.weight_decay, options.clip_norm)
+        mode = "max" if options.monitor == "score" else "min"
+        self.stopper = EarlyStopper(options.patience, options.min_delta, options.min_epochs, mode)
+        self.n_steps = options.epochs * len(_starts(len(rows), options.batch_size))
+        self.state = _State()
+
+    def resume(self) -> None:
+        """Continue from the checkpoint, if there is one that was made with the same batch size."""
+        stored = None if self.checkpoint is None else self.checkpoint.load()
+        if stored is not None and stored[0]["batch_size"] == self.options.batch_size:
+            self.load_state_dict(*stored)
+            self.progress(
+                f"goes on from a checkpoint in epoch {self.state.epoch + 1}, after {self.state.n_batches} of its "
+                f"batches"
+            )
+
+    def train_epochs(self) -> Training:
+        """Train to the last epoch or the plateau, and leave the model with the weights to keep."""
+        state, stop = self.state, False
+        while state.epoch < self.options.epochs and not stop:
+            loss = self._train_epoch()
+            stop = self._end_epoch(loss)
+        kept = state.best or state.average
+        if kept is not None:
+            self.model.load_state_dict(kept)
+        self.model.eval()
+        stop_epoch = self.stopper.best_epoch + 1 if state.best is not None else len(state.history)
+        return Training(np.array(state.history), stop_epoch)
+
+    def _train_epoch(self) -> float:
+        """Train on the batches of this epoch that are left; return the epoch's mean loss."""
+        state, options = self.state, self.options
+        self.model.train()
+        if state.order is None:
+            state.order = _shuffled(self.rows)
+        for batch in _cut(state.order, options.batch_size)[state.n_batches :]:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=options.precision == "bfloat16"):
+                loss = self.objective.batch_loss(batch)
             loss.backward()
-            optimiser.step(_rate(config.schedule, optimiser.steps / n_steps))
-            now.total += loss.item() * len(batch)
-            now.place += 1
-            if checkpoint is not None and checkpoint.due():
-                checkpoint.save(*_kept(now, model, optimiser, stopper, config.batch_size, where))
-        mean = now.total / len(train)
+            self.optimiser.step(learning_rate_factor(options.schedule, self.optimiser.steps / self.n_steps))
+            state.loss_sum += loss.item() * len(batch)
+            state.n_batches += 1
+            if self.checkpoint is not None and self.checkpoint.due():
+                self.checkpoint.save(*self.state_dict())
+        mean = state.loss_sum / len(self.rows)
         if not math.isfinite(mean):
             raise InputError(
-                f"training diverged: the loss of epoch {now.epoch + 1} is {mean}. Lower lr (now {config.lr:g}), set "
-                f"clip_norm (now {config.clip_norm:g}, for example 1) or check the scale of the values (features: "
+                f"training diverged: the loss of epoch {state.epoch + 1} is {mean}. Lower lr (now {options.lr:g}), set "
+                f"clip_norm (now {options.clip_norm:g}, for example 1) or check the scale of the values (features: "
                 f"normalization)."
             )
-        if config.weight_average:
-            now.average = _averaged(now.average, model, config.weight_average, now.epoch)
-        with _weights(model, now.average):
-            held_loss, held_accuracy = _judge(model, images, y, validation, config.batch_size)
-        now.history.append((mean, held_loss, held_accuracy))
-        tell(_line(now.epoch, config.epochs, *now.history[-1]))
-        if len(validation):
-            stop = stopper.step(now.epoch, held_loss)
-            if stopper.improved:
-                now.best = _copy(now.average or model.state_dict())
-        now.epoch, now.order, now.place, now.total = now.epoch + 1, None, 0, 0.0
-    ends_with = now.best or now.average
-    if ends_with is not None:
-        model.load_state_dict(ends_with)
-    model.eval()
-    return Training(np.array(now.history), stopper.best_epoch + 1 if now.best is not None else len(now.history))
+        return mean
 
+    def _end_epoch(self, loss: float) -> bool:
+        """Average the weights, validate, and return whether to stop; the state moves on to the next epoch."""
+        state, options = self.state, self.options
+        if options.weight_average:
+            state.average = _averaged(state.average, self.model, options.weight_average, state.epoch)
+        self.model.eval()
+        with _weights(self.model, state.average), torch.no_grad():
+            validated = self.objective.validate()
+        held_loss, score = (math.nan, math.nan) if validated is None else validated
+        state.history.append((loss, held_loss, score))
+        self.progress(_line(state.epoch, options.epochs, *state.history[-1], self.objective.score_name))
+        stop = False
+        if validated is not None:
+            stop = self.stopper.step(state.epoch, score if options.monitor == "score" else held_loss)
+            if self.stopper.improved:
+                state.best = _copy(state.average or self.model.state_dict())
+        state.epoch, state.order, state.n_batches, state.loss_sum = state.epoch + 1, None, 0, 0.0
+        return stop
 
-def _kept(now: _Progress, model, optimiser, stopper, batch_size: int, where) -> tuple[dict, dict[str, np.ndarray]]:
-    """Give all that the rest of a training depends on, as builtins and arrays."""
-    about = {"epoch": now.epoch, "place": now.place, "total": now.total, "steps": optimiser.steps}
-    about["batch_size"] = batch_size
-    about |= {"history": now.history, "stopper": asdict(stopper)}
-    tensors = {"random": torch.get_rng_state()}
-    if where.type != "cpu":
-        tensors["random_there"] = getattr(torch, where.type).get_rng_state()
-    for group, state in {"model": model.state_dict(), "average": now.average, "best": now.best}.items():
-        tensors |= {f"{group}/{name}": value for name, value in (state or {}).items()}
-    for group in ("means", "squares", "counts"):
-        tensors |= {f"{group}/{i}": value for i, value in enumerate(getattr(optimiser, group))}
-    assert now.order is not None  # kept within an epoch
-    return about, {"order": now.order} | {name: value.detach().cpu().numpy() for name, value in tensors.items()}
+    def state_dict(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Return all that the rest of the training depends on, within an epoch: as builtins, and as arrays."""
+        state = self.state
+        assert state.order is not None
+        about: dict[str, Any] = {"epoch": state.epoch, "n_batches": state.n_batches, "loss_sum": state.loss_sum}
+        about |= {"batch_size": self.options.batch_size, "history": state.history, "stopper": asdict(self.stopper)}
+        tensors = {"random": torch.get_rng_state()}
+        if self.device.type != "cpu":
+            tensors["device_random"] = getattr(torch, self.device.type).get_rng_state()
+        for part, values in {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "objective": self.objective.state_dict(),
+            "average": state.average,
+            "best": state.best,
+        }.items():
+            tensors |= {f"{part}/{name}": value for name, value in (values or {}).items()}
+        return about, {"order": state.order} | {name: value.detach().cpu().numpy() for name, value in tensors.items()}
 
+    def load_state_dict(self, about: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Restore what `state_dict` returned."""
 
-def _taken_up(about: dict, arrays: dict[str, np.ndarray], model, optimiser, stopper, where) -> _Progress:
-    """Put a training back to where `_kept` saw it."""
+        def part(name: str) -> dict[str, Tensor]:
+            prefix = f"{name}/"
+            return {
+                key.removeprefix(prefix): torch.from_numpy(value).to(self.device)
+                for key, value in arrays.items()
+                if key.startswith(prefix)
+            }
 
-    def group(name: str) -> dict[str, Tensor]:
-        within = f"{name}/"
-        return {n.removeprefix(within): torch.from_numpy(arrays[n]).to(where) for n in arrays if n.startswith(within)}
-
-    model.load_state_dict(group("model"))
-    for name in ("means", "squares", "counts"):
-        for i, value in group(name).items():
-            getattr(optimiser, name)[int(i)].copy_(value)
-    optimiser.steps = about["steps"]
-    vars(stopper).update(about["stopper"])
-    torch.set_rng_state(torch.from_numpy(arrays["random"]))
-    if where.type != "cpu":
-        getattr(torch, where.type).set_rng_state(torch.from_numpy(arrays["random_there"]))
-    return _Progress(
-        epoch=about["epoch"],
-        order=arrays["order"],
-        place=about["place"],
-        total=about["total"],
-        history=[(mean, loss, accuracy) for mean, loss, accuracy in about["history"]],
-        average=group("average") or None,
-        best=group("best") or None,
-    )
-
-
-class _AdamW:
-    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) by torch's fused kernel.
-
-    Called as a function: the first use of an optimiser of `torch.optim` imports torch's compiler, which takes two
-    seconds, and a job trains one pass.
-    """
-
-    def __init__(self, model: nn.Module, lr: float, weight_decay: float, clip_norm: float):
-        self.lr, self.weight_decay, self.clip_norm, self.steps = lr, weight_decay, clip_norm, 0
-        self.weights = [weight for weight in model.parameters() if weight.requires_grad]
-        self.means = [torch.zeros_like(weight) for weight in self.weights]
-        self.squares = [torch.zeros_like(weight) for weight in self.weights]
-        self.counts = [torch.zeros((), device=weight.device) for weight in self.weights]
-
-    @torch.no_grad()
-    def step(self, factor: float) -> None:
-        """Take one step at `factor` of the learning rate along the gradients, and forget them."""
-        self.steps += 1
-        used = [i for i, weight in enumerate(self.weights) if weight.grad is not None]
-        slopes = [weight.grad for weight in self.weights if weight.grad is not None]
-        if self.clip_norm:
-            norm = torch.stack([slope.norm() for slope in slopes]).norm()
-            torch._foreach_mul_(slopes, (self.clip_norm / (norm + 1e-6)).clamp_max(1.0))
-        adamw(
-            [self.weights[i] for i in used],
-            slopes,
-            [self.means[i] for i in used],
-            [self.squares[i] for i in used],
-            [],
-            [self.counts[i] for i in used],
-            fused=True,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=self.lr * factor,
-            weight_decay=self.weight_decay,
-            eps=1e-8,
-            maximize=False,
+        self.model.load_state_dict(part("model"))
+        self.optimiser.load_state_dict(part("optimiser"))
+        self.objective.load_state_dict(part("objective"))
+        vars(self.stopper).update(about["stopper"])
+        torch.set_rng_state(torch.from_numpy(arrays["random"]))
+        if self.device.type != "cpu":
+            getattr(torch, self.device.type).set_rng_state(torch.from_numpy(arrays["device_random"]))
+        self.state = _State(
+            epoch=about["epoch"],
+            order=arrays["order"],
+            n_batches=about["n_batches"],
+            loss_sum=about["loss_sum"],
+            history=[(loss, held_loss, score) for loss, held_loss, score in about["history"]],
+            average=part("average") or None,
+            best=part("best") or None,
         )
-        for weight in self.weights:
-            weight.grad = None
-
-
-def _rate(schedule: str, progress: float) -> float:
-    """Share of the learning rate when `progress` of all steps is done."""
-    return 0.5 + 0.5 * math.cos(math.pi * progress) if schedule == "cosine" else 1.0
-
-
-def _class_weights(y: np.ndarray, n_classes: int, where: torch.device) -> Tensor:
-    """Weights that make every class count the same, 1 on average over the samples; absent classes have none."""
-    counts = np.bincount(y, minlength=n_classes)
-    weight = np.divide(len(y), counts * (counts > 0).sum(), out=np.zeros(n_classes), where=counts > 0)
-    return torch.from_numpy(weight.astype(np.float32)).to(where)
-
-
-def _reader(model: nn.Module, images: Any) -> Callable[[np.ndarray], Any]:
-    """What gives the model its images: the values that are not zero, where it takes them and they are few."""
-    sparse = getattr(model, "takes_sparse", False) and getattr(images, "mostly_zero", False)
-    return images.sparse if sparse else images
 
 
 def _averaged(average: dict[str, Tensor] | None, model: nn.Module, keep: float, epoch: int) -> dict[str, Tensor]:
@@ -328,74 +300,6 @@ def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in state.items()}
 
 
-def predict(
-    model: nn.Module, images: Callable[[np.ndarray], Tensor], rows: np.ndarray, batch_size: int = 256
-) -> np.ndarray:
-    """Scores of `rows` before softmax: (n, classes) float32."""
-    return _in_batches(model, model, images, rows, batch_size)
-
-
-def embed(
-    model: nn.Module, images: Callable[[np.ndarray], Tensor], rows: np.ndarray, batch_size: int = 256
-) -> np.ndarray:
-    """What the last layer reads of `rows`: (n, d) float32."""
-    return _in_batches(model, model.embed, images, rows, batch_size)
-
-
-def _in_batches(model, function, images, rows, batch_size) -> np.ndarray:
-    model.eval()
-    read = _reader(model, images)
-
-    def results(size: int) -> np.ndarray:
-        with torch.no_grad():
-            parts = [function(read(rows[i : i + size])).cpu().numpy() for i in range(0, len(rows), size)]
-        return np.concatenate(parts)
-
-    return halving(results, batch_size, "prediction")
-
-
-def halving(work: Callable[[int], _Result], size: int, what: str) -> _Result:
-    """Give ``work(size)``; where the memory of the GPU does not hold that, with half the size, and half of that.
-
-    Parameters
-    ----------
-    work
-        Starts from the beginning whenever it is called.
-    size
-        Images at once.
-    what
-        What is done, for the warning of each halving.
-
-    Raises
-    ------
-    InputError
-        If the memory does not hold one image.
-
-    Warns
-    -----
-    DeepMapperWarning
-        At each halving.
-    """
-    while True:
-        try:
-            return work(size)
-        except torch.OutOfMemoryError as error:
-            said = str(error).partition("\n")[0]
-        # outside, where the exception no longer holds the tensors
-        if size == 1:
-            raise InputError(
-                f"the memory of the GPU does not hold {what} of one image ({said}). Take a smaller network or image, "
-                f"fewer passes on one GPU (resources.passes_per_gpu), or the CPU (resources.gpu: 0)."
-            )
-        size //= 2
-        torch.cuda.empty_cache()
-        warnings.warn(
-            f"out of memory on the GPU: {what} starts again in batches of {size}, not {2 * size} ({said})",
-            DeepMapperWarning,
-            stacklevel=2,
-        )
-
-
 def batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """Rows in a fresh order, in batches; a last batch of one joins the one before (batch statistics need two)."""
     return _cut(_shuffled(rows), size)
@@ -415,16 +319,8 @@ def _starts(n: int, size: int) -> list[int]:
     return starts[:-1] if len(starts) > 1 and n - starts[-1] == 1 else starts
 
 
-def _judge(model, images, y, rows, batch_size) -> tuple[float, float]:
-    if not len(rows):
-        return math.nan, math.nan
-    scores = predict(model, images, rows, batch_size)
-    loss = nn.functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(y[rows]))
-    return loss.item(), float((scores.argmax(1) == y[rows]).mean())
-
-
-def _line(epoch: int, epochs: int, train_loss: float, val_loss: float, val_accuracy: float) -> str:
+def _line(epoch: int, epochs: int, train_loss: float, held_loss: float, score: float, score_name: str) -> str:
     line = f"epoch {epoch + 1}/{epochs}  training loss {train_loss:.4f}"
-    if not math.isnan(val_loss):
-        line += f"  validation loss {val_loss:.4f}  accuracy {val_accuracy:.3f}"
+    if not math.isnan(held_loss):
+        line += f"  validation loss {held_loss:.4f}  {score_name} {score:.3f}"
     return line

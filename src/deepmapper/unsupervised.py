@@ -66,22 +66,25 @@ def embed_unsupervised(
 
     import torch
 
-    from . import backbones, training
+    from . import backbones
     from ._autoencoder import ConvAutoencoder
+    from .inference import embed
     from .passes import image_maker
+    from .runtime import as_device, seeded
+    from .training import batches
 
-    where = training.device()
+    device = as_device()
     rows = np.arange(X.shape[0])
-    with training.seeded(seed):
-        images = image_maker(X, config, seed, where)
+    with seeded(seed):
+        images = image_maker(X, config, seed, device)
         side = backbones.resolve_side(config.backbone, X.shape[1], config.buffer)
         width = config.backbone.extra.get("width", 32)
-        model = ConvAutoencoder(side, config.backbone.in_chans, latent_dim, width).to(where)
+        model = ConvAutoencoder(side, config.backbone.in_chans, latent_dim, width).to(device)
         optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         for epoch in range(config.epochs):
             model.train()
             total = 0.0
-            for batch in training.batches(rows, config.batch_size):
+            for batch in batches(rows, config.batch_size):
                 _, loss = model.rebuild(images(batch), beta if mode == "vae" else None)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
@@ -93,4 +96,4 @@ def embed_unsupervised(
                 )
             tell(f"epoch {epoch + 1}/{config.epochs}  loss {total / len(rows):.4f}")
         model.eval()
-        return training.embed(model, images, rows)
+        return embed(model, images, rows)

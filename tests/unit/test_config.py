@@ -7,8 +7,9 @@ from importlib import import_module
 
 import pytest
 
-from deepmapper.config import ATTRIBUTION_METHODS, AugmentConfig, BackboneSpec, DeepMapperConfig
+from deepmapper.config import ATTRIBUTION_METHODS, AttributionOptions, AugmentConfig, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import InputError
+from deepmapper.training_options import TrainingOptions
 
 DOCUMENTED_FIELDS = {
     DeepMapperConfig: {
@@ -269,3 +270,18 @@ def test_all_faults_are_told_at_once():
 
 def test_a_whole_number_is_taken_for_a_number():
     DeepMapperConfig(lr=1, min_accuracy=1, min_delta=0).check()
+
+
+def test_every_part_gets_its_options_from_the_configuration():
+    config = DeepMapperConfig(
+        epochs=7, batch_size=8, lr=0.5, weight_decay=0.1, clip_norm=2.0, schedule="cosine", precision="bfloat16",
+        weight_average=0.5, patience=3, min_delta=0.2, min_epochs=4, attribution="occlusion", attribution_samples=5,
+        ig_steps=6, ig_internal_batch=9, baseline="mean",
+    )  # fmt: skip
+    options = config.training_options()
+    for name in set(vars(options)) - {"monitor"}:
+        assert getattr(options, name) == getattr(config, name) != getattr(DeepMapperConfig(), name)
+    assert options.monitor == "loss"
+    assert config.attribution_options() == AttributionOptions("occlusion", 5, "mean", 6, 9)
+    assert DeepMapperConfig().training_options() == TrainingOptions()
+    assert DeepMapperConfig().attribution_options() == AttributionOptions()

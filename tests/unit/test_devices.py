@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import deepmapper
-from deepmapper import devices, training
+from deepmapper import devices
 from deepmapper.errors import InputError
+from deepmapper.runtime import as_device
 
 
 def take(names, shared_by, folder):
@@ -90,12 +91,10 @@ def test_the_line_at_the_start_of_a_pass_says_device_build_and_threads(monkeypat
     assert devices.describe(cpu, 4).endswith(", 4 threads")
 
 
-def test_a_device_that_was_chosen_is_the_one_that_is_used(monkeypatch):
-    monkeypatch.setattr(training, "_chosen", [])
+def test_without_a_device_the_accelerator_is_taken(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert training.device().type == "cuda"
-    training.choose("cpu")
-    assert training.device() == torch.device("cpu")
+    assert as_device().type == "cuda"
+    assert as_device("cpu") == torch.device("cpu")
 
 
 def test_the_screen_takes_a_gpu_as_passes_do(monkeypatch):

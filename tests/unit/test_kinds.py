@@ -3,6 +3,7 @@
 import inspect
 import math
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from deepmapper import _autoencoder, _networks, _resnet, _transformer, backbones
+from deepmapper import _autoencoder, _resnet, _transformer, backbones, provenance
 from deepmapper.backbones import build
 from deepmapper.config import ATTENTION_KINDS, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import InputError
+from deepmapper.inference import predict
 from deepmapper.passes import train_pass
-from deepmapper.training import predict
 
 # small enough for a test, options as many as the kind has
 SMALL = {
@@ -287,14 +288,13 @@ def test_what_cannot_be_built_is_refused(kind, extra, message):
 
 def options_of(kind):
     """Names and defaults that the builder of a kind takes besides the three that all take."""
-    name, module, _ = backbones._KINDS[kind]
-    maker = getattr(globals()[module], name)
-    return {n: p.default for n, p in list(inspect.signature(maker).parameters.items())[3:]}
+    parameters = inspect.signature(backbones.KINDS[kind].load()).parameters
+    return {n: p.default for n, p in list(parameters.items())[3:]}
 
 
 @pytest.mark.parametrize("kind", backbones.available())
 def test_the_registry_names_the_options_that_there_are(kind):
-    assert backbones._KINDS[kind][2] == tuple(options_of(kind))
+    assert backbones.KINDS[kind].options == tuple(options_of(kind))
 
 
 def test_the_kinds_that_show_their_attention_are_those_that_the_configuration_takes_for_it():
@@ -323,10 +323,17 @@ def test_scores_of_many_images_are_those_of_each(planted):
         np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
 
 
-def test_modules_are_named_as_the_registry_says():
-    assert {module for _, module, _ in backbones._KINDS.values()} == {
-        module.__name__.rpartition(".")[2] for module in (_autoencoder, _networks, _resnet, _transformer)
-    }
+def test_an_edit_of_any_network_changes_the_hash_of_what_builds_it(tmp_path):
+    """A pass is trained again when the code of its network changes, though the registry imports networks on demand."""
+    shutil.copytree(provenance.PACKAGE, tmp_path / "edited", ignore=shutil.ignore_patterns("__pycache__"))
+    before = provenance.source_hash("backbones")
+    for kind in backbones.available():
+        source = Path(inspect.getfile(backbones.KINDS[kind].load()))
+        copy = tmp_path / "edited" / source.relative_to(provenance.PACKAGE)
+        copy.write_text(source.read_text() + "\nEDITED = True\n")
+        provenance._code_and_imports.cache_clear()
+        assert provenance.source_hash("backbones", package=tmp_path / "edited") != before, kind
+        copy.write_text(source.read_text())
 
 
 SPARSE = ["linear", "mlp", "cnn_small"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepmapper import attribution, passes, runner, training
+from deepmapper import attribution, inference, passes, runner
 from deepmapper._networks import Network
 from deepmapper.errors import DeepMapperWarning, InputError
 
@@ -58,7 +58,7 @@ def test_findings_say_that_passes_were_trained_in_smaller_batches(hand_made):
 def test_prediction_and_attribution_go_on_with_the_same_result(planted, quick, monkeypatch):
     given = (planted.X, planted.y, planted.classes, quick("linear", epochs=3, ig_internal_batch=64), 5)
     whole = passes.train_pass(*given)
-    reader, attribute = training._reader, attribution.attribute
+    reader, attribute = inference.reader, attribution.attribute
 
     def limited_reader(model, images):
         def read(rows):
@@ -72,7 +72,7 @@ def test_prediction_and_attribution_go_on_with_the_same_result(planted, quick, m
         holds(20, given[-1])
         return attribute(*given)
 
-    monkeypatch.setattr(training, "_reader", limited_reader)
+    monkeypatch.setattr(inference, "reader", limited_reader)
     monkeypatch.setattr(attribution, "attribute", limited_attribute)
     with pytest.warns(DeepMapperWarning) as told:
         found = passes.train_pass(*given)

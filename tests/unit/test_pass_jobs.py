@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepmapper import pass_jobs, passes, training
+from deepmapper import pass_jobs, passes
 from deepmapper.errors import InputError
 from deepmapper.pass_jobs import TRAIN, key_of, pass_key, train_seeds
 from deepmapper.settings import load_schema, model_settings, validate_config
@@ -21,12 +21,6 @@ SCHEMA = "workflow/schemas/config.schema.yaml"
 class Resources(SimpleNamespace):
     def get(self, name, default=None):
         return getattr(self, name, default)
-
-
-@pytest.fixture(autouse=True)
-def as_it_was(monkeypatch):
-    """Leave the device of other tests alone."""
-    monkeypatch.setattr(training, "_chosen", [])
 
 
 @pytest.fixture
@@ -52,10 +46,11 @@ def job(planted, tmp_path, request):
 @pytest.fixture
 def trained(monkeypatch):
     """List the seeds that were trained; those in `fails` cannot be."""
-    seeds = SimpleNamespace(done=[], fails=set())
+    seeds = SimpleNamespace(done=[], fails=set(), devices=[])
 
     def train(*data, seed, **options):
         seeds.done.append(seed)
+        seeds.devices.append(options["device"])
         if seed in seeds.fails:
             raise InputError(f"training of {seed} diverged")
         return passes.train_pass(*data, seed=seed, **options)
@@ -81,6 +76,7 @@ def test_every_seed_is_written_as_it_is_alone_and_nothing_is_left(job, trained, 
         train_seeds(job)
         assert contents(job) == {name: together[name]}
     assert trained.done == [3, 4, 5] * 2
+    assert set(trained.devices) == {torch.device("cpu")}  # the job asks for no GPU
     assert not (tmp_path / "scratch").exists()
     said = capsys.readouterr().out
     assert said.count("device cpu") == 6

@@ -16,7 +16,11 @@ from deepmapper._images import evidence
 from deepmapper.backbones import build
 from deepmapper.config import AugmentConfig, BackboneSpec
 from deepmapper.errors import InputError
+from deepmapper.inference import embed, predict
+from deepmapper.optimiser import AdamW
+from deepmapper.pass_loss import balanced_weights, train_network
 from deepmapper.passes import image_maker
+from deepmapper.runtime import seeded
 
 TRAIN, HELD = np.arange(0, 80), np.arange(80, 120)
 
@@ -28,16 +32,16 @@ def trained(planted, quick):
     def fit(kind="mlp", validation=HELD, seed=0, **overrides):
         config = quick(kind, **overrides)
         images = image_maker(planted.X, config, seed, torch.device("cpu"))
-        with training.seeded(seed):
+        with seeded(seed):
             model = build(BackboneSpec(kind), 3, 30)
-            story = training.fit(model, images, planted.y, TRAIN, validation, config)
+            story = train_network(model, images, planted.y, 3, TRAIN, validation, config)
         return model, images, story
 
     return fit
 
 
 def loss_of(model, images, y, rows):
-    scores = torch.from_numpy(training.predict(model, images, rows))
+    scores = torch.from_numpy(predict(model, images, rows))
     return float(torch.nn.functional.cross_entropy(scores, torch.from_numpy(y[rows])))
 
 
@@ -53,7 +57,7 @@ def test_every_row_is_in_one_batch_and_none_is_alone(n, size):
 
 def test_batches_come_in_a_fresh_order_that_follows_the_seed():
     def epochs(seed):
-        with training.seeded(seed):
+        with seeded(seed):
             return [np.concatenate(list(training.batches(np.arange(50), 8))).tolist() for _ in range(2)]
 
     assert epochs(1) == epochs(1)
@@ -65,14 +69,14 @@ def test_training_learns(trained, planted):
     model, images, story = trained()
     assert story.history.shape == (20, 3)
     assert story.history[-1, 0] < 0.1 * story.history[0, 0]
-    assert (training.predict(model, images, HELD).argmax(1) == planted.y[HELD]).mean() > 0.9
+    assert (predict(model, images, HELD).argmax(1) == planted.y[HELD]).mean() > 0.9
     assert not model.training
 
 
 def test_the_history_holds_what_validation_saw(trained, planted):
     model, images, story = trained(epochs=3)
     assert loss_of(model, images, planted.y, HELD) == pytest.approx(story.history[-1, 1], rel=1e-5)
-    assert story.history[-1, 2] == (training.predict(model, images, HELD).argmax(1) == planted.y[HELD]).mean()
+    assert story.history[-1, 2] == (predict(model, images, HELD).argmax(1) == planted.y[HELD]).mean()
     assert story.history[:, 2].min() >= 0
     assert story.history[:, 2].max() <= 1
 
@@ -120,7 +124,7 @@ def test_noise_is_for_training_only(trained):
     plain, noisy = (trained(epochs=2, augment=augment) for augment in (AugmentConfig(), AugmentConfig(True, 0.5)))
     assert not torch.equal(plain[0].head.weight, noisy[0].head.weight)
     model, images, _ = noisy
-    np.testing.assert_array_equal(training.predict(model, images, HELD), training.predict(model, images, HELD))
+    np.testing.assert_array_equal(predict(model, images, HELD), predict(model, images, HELD))
 
 
 def test_the_noise_has_the_deviation_asked_for():
@@ -134,15 +138,15 @@ def test_the_noise_has_the_deviation_asked_for():
 
 def test_predictions_do_not_depend_on_the_batch(trained):
     model, images, _ = trained("cnn_small", epochs=2)
-    whole = training.predict(model, images, HELD)
-    np.testing.assert_allclose(training.predict(model, images, HELD, batch_size=7), whole, rtol=1e-4, atol=1e-5)
-    assert training.embed(model, images, HELD).shape == (40, model.head.in_features)
+    whole = predict(model, images, HELD)
+    np.testing.assert_allclose(predict(model, images, HELD, batch_size=7), whole, rtol=1e-4, atol=1e-5)
+    assert embed(model, images, HELD).shape == (40, model.head.in_features)
 
 
 def test_one_line_is_told_an_epoch(planted, quick):
     config, lines = quick("linear", epochs=2), []
     images = image_maker(planted.X, config, 0, torch.device("cpu"))
-    training.fit(build(BackboneSpec("linear"), 3, 30), images, planted.y, TRAIN, HELD, config, lines.append)
+    train_network(build(BackboneSpec("linear"), 3, 30), images, planted.y, 3, TRAIN, HELD, config, lines.append)
     assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
     assert "validation loss" in lines[0]
 
@@ -151,7 +155,7 @@ def test_a_loss_that_is_no_number_ends_it_with_a_way_out(planted, quick):
     config = quick("mlp", lr=1e30)
     images = image_maker(planted.X * np.float32(1e15), config, 0, torch.device("cpu"))
     with pytest.raises(InputError, match=r"training diverged: the loss of epoch \d+ is (nan|inf)\. Lower lr"):
-        training.fit(build(BackboneSpec("mlp"), 3, 30), images, planted.y, TRAIN, HELD, config)
+        train_network(build(BackboneSpec("mlp"), 3, 30), images, planted.y, 3, TRAIN, HELD, config)
 
 
 def test_a_network_that_normalises_batches_refuses_batches_of_one(trained):
@@ -164,10 +168,10 @@ def test_seeded_leaves_the_callers_torch_as_it_was():
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    with training.seeded(1):
+    with seeded(1):
         first = torch.rand(3)
         assert torch.are_deterministic_algorithms_enabled()
-    with training.seeded(1):
+    with seeded(1):
         assert torch.equal(torch.rand(3), first)
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
@@ -175,7 +179,7 @@ def test_seeded_leaves_the_callers_torch_as_it_was():
 
 def test_seeded_does_not_have_new_tensors_filled():
     before = torch.utils.deterministic.fill_uninitialized_memory
-    with training.seeded(1):
+    with seeded(1):
         assert not torch.utils.deterministic.fill_uninitialized_memory
     assert torch.utils.deterministic.fill_uninitialized_memory == before
 
@@ -184,7 +188,7 @@ def test_seeded_does_not_have_new_tensors_filled():
 def test_seeded_gives_back_how_strict_the_caller_was(only_warn):
     torch.use_deterministic_algorithms(True, warn_only=only_warn)
     try:
-        with pytest.raises(RuntimeError, match="in the middle"), training.seeded(1):
+        with pytest.raises(RuntimeError, match="in the middle"), seeded(1):
             raise RuntimeError("in the middle")
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled() is only_warn
@@ -197,45 +201,13 @@ def test_the_loss_is_the_mean_over_samples_not_over_batches(planted, quick):
     for size in (16, 5, 100):
         config = quick("linear", epochs=1, lr=1e-12, batch_size=size)
         images = image_maker(planted.X, config, 0, torch.device("cpu"))
-        story = training.fit(build(BackboneSpec("linear"), 3, 30), images, planted.y, TRAIN[:17], HELD, config)
+        story = train_network(build(BackboneSpec("linear"), 3, 30), images, planted.y, 3, TRAIN[:17], HELD, config)
         assert story.history[0, 0] == pytest.approx(math.log(3), rel=1e-5)
 
 
-def test_the_steps_are_those_of_torchs_adamw():
-    """Two layers, one of which has no gradient now and then."""
-    torch.manual_seed(0)
-    ours, theirs = (torch.nn.ModuleList([torch.nn.Linear(5, 3), torch.nn.Linear(5, 2)]) for _ in range(2))
-    theirs.load_state_dict(ours.state_dict())
-    step = training._AdamW(ours, 0.01, 0.3, clip_norm=0.0)
-    reference = torch.optim.AdamW(theirs.parameters(), 0.01, weight_decay=0.3)
-    for turn in range(6):
-        for layers in (ours, theirs):
-            torch.manual_seed(turn)
-            seen = torch.randn(4, 5)
-            loss = layers[0](seen).square().sum() + (layers[1](seen).abs().sum() if turn % 2 else 0)
-            loss.backward()
-        reference.param_groups[0]["lr"] = 0.01 / (1 + turn)
-        reference.step()
-        reference.zero_grad()
-        step.step(1 / (1 + turn))
-    assert all(weight.grad is None for weight in ours.parameters())
-    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(one, other)
-
-
-@pytest.mark.parametrize(("bound", "length"), [(0.0, 50.0), (2.0, 2.0), (100.0, 50.0)])
-def test_no_step_follows_a_longer_gradient_than_clip_norm(bound, length):
-    model = torch.nn.Linear(2, 1)
-    step = training._AdamW(model, 0.01, 0.0, clip_norm=bound)
-    model.weight.grad, model.bias.grad = torch.tensor([[30.0, 40.0]]), torch.zeros(1)
-    step.step(1.0)
-    followed = 10 * step.means[0]  # the running mean after one step is a tenth of the gradient
-    torch.testing.assert_close(followed, torch.tensor([[0.6, 0.8]]) * length, rtol=1e-4, atol=1e-4)
-
-
 def test_the_cosine_ends_at_nothing_after_the_last_epoch(trained, monkeypatch):
-    factors, step = [], training._AdamW.step
-    monkeypatch.setattr(training._AdamW, "step", lambda self, factor: (factors.append(factor), step(self, factor)))
+    factors, step = [], AdamW.step
+    monkeypatch.setattr(AdamW, "step", lambda self, factor: (factors.append(factor), step(self, factor)))
     trained(schedule="cosine", epochs=4)
     n = 4 * 5  # 80 samples in batches of 16
     np.testing.assert_allclose(factors, (1 + np.cos(np.pi * np.arange(n) / n)) / 2)
@@ -245,7 +217,7 @@ def test_the_cosine_ends_at_nothing_after_the_last_epoch(trained, monkeypatch):
 
 
 def test_balanced_classes_count_the_same():
-    weight = training._class_weights(np.array([0, 0, 0, 0, 0, 0, 2, 2]), 4, torch.device("cpu"))
+    weight = balanced_weights(np.array([0, 0, 0, 0, 0, 0, 2, 2]), 4)
     torch.testing.assert_close(weight, torch.tensor([8 / 6 / 2, 0.0, 8 / 2 / 2, 0.0]))
 
 
@@ -256,10 +228,10 @@ def test_class_weights_reach_the_loss(planted, quick):
     for class_weights in ("none", "balanced"):
         config = quick("linear", class_weights=class_weights, epochs=10)
         images = image_maker(planted.X, config, 0, torch.device("cpu"))
-        with training.seeded(0):
+        with seeded(0):
             model = build(BackboneSpec("linear"), 3, 30)
-            training.fit(model, images, planted.y, rows, rows[:0], config)
-        named.append((training.predict(model, images, np.arange(90, 120)).argmax(1) == 2).sum())
+            train_network(model, images, planted.y, 3, rows, rows[:0], config)
+        named.append((predict(model, images, np.arange(90, 120)).argmax(1) == 2).sum())
     assert named[1] > named[0]
 
 
@@ -271,9 +243,9 @@ def test_the_average_of_the_weights_is_what_is_kept(planted, quick):
     """By hand: the weights after every epoch, each average keeping half of the one before, less in the first epochs."""
     config, after = quick("cnn", epochs=4, weight_average=0.5), []
     images = image_maker(planted.X, config, 0, torch.device("cpu"))
-    with training.seeded(0):
+    with seeded(0):
         model = build(BackboneSpec("cnn"), 3, 30)
-        training.fit(model, images, planted.y, TRAIN, HELD, config, lambda _: after.append(copied(model)))
+        train_network(model, images, planted.y, 3, TRAIN, HELD, config, lambda _: after.append(copied(model)))
     expected = after[0]
     for epoch in (1, 2, 3):
         keep = min(0.5, (1 + epoch) / (4 + epoch))
@@ -311,10 +283,10 @@ def test_few_values_train_as_whole_images_do(planted, quick, kind):
     assert images.mostly_zero
     for sparse in (True, False):
         images.__dict__["mostly_zero"] = sparse
-        with training.seeded(0):
+        with seeded(0):
             model = build(BackboneSpec(kind), 3, 30)
-            training.fit(model, images, planted.y, TRAIN, HELD, config)
-        states.append(training.predict(model, images, HELD))
+            train_network(model, images, planted.y, 3, TRAIN, HELD, config)
+        states.append(predict(model, images, HELD))
     np.testing.assert_allclose(*states, rtol=1e-3, atol=1e-4)
 
 
