@@ -337,9 +337,7 @@ def test_the_embedding_is_the_same_every_time_and_from_sparse_data(members, plan
 def test_every_pass_counts_the_same_in_the_embedding(members, planted, monkeypatch):
     """One pass's embedding a thousand times larger is the same embedding: scale is no importance."""
     plain = embed_ensemble(members, planted.X, np.arange(120), 4)
-    monkeypatch.setattr(
-        evaluation, "embed", lambda result, X, rows: embed(result, X, rows) * (1000 if result.seed == 1 else 1)
-    )
+    monkeypatch.setattr(evaluation, "embed", lambda result, *given: embed(result, *given) * 1000 ** (result.seed == 1))
     scaled = embed_ensemble(members, planted.X, np.arange(120), 4)
     np.testing.assert_allclose(np.abs(scaled), np.abs(plain), rtol=1e-2, atol=1e-3)
 
