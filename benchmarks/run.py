@@ -158,7 +158,7 @@ def logistic(X, y, epochs):
     from deepmapper.linear_baseline import fit
     from deepmapper.splits import hold_out
 
-    train, test = hold_out(y, 0.25, [0])
+    train, test = hold_out(y, 0.25, np.random.default_rng(0))
     clf, scaler, ranking = fit(X[train], y[train])
     return float((clf.predict(scaler.transform(X[test])) == np.asarray(y)[test]).mean()), [i for i, _ in ranking]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -35,9 +35,8 @@ def weighted_auc(score: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarra
     return area
 
 
-def resamples(n: int, groups: np.ndarray | None, draws: int, seed: Sequence[int]) -> Iterator[np.ndarray]:
+def resamples(n: int, groups: np.ndarray | None, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Draw rows with replacement, `draws` times; whole groups where `groups`, (n,) codes, are given."""
-    rng = np.random.default_rng(seed)
     rows = None if groups is None else [np.flatnonzero(groups == group) for group in np.unique(groups)]
     for _ in range(draws):
         if rows is None:

@@ -12,10 +12,10 @@ from ._auc import auc, resamples
 from ._chord_groups import bend
 from ._chord_types import Chord, ChordProof
 from ._main_effects import assign_folds
+from .draws import Draw, integer_seed, stream
 from .errors import InputError
 
 _PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
-_BOOTSTRAP, _FOLDS = 105, 106  # second words of the seeds of resamples and folds, apart from those of other draws
 _STRONGEST = {2: 4, 3: 2}  # members of each side whose products are given singly, by number of sides
 
 
@@ -109,7 +109,8 @@ def prove_chords(
     extra = np.zeros((len(y), 0)) if confounders is None else np.asarray(confounders)
     groups = None if groups is None else np.asarray(groups)
     of_test = None if groups is None else groups[test]
-    folds = assign_folds(y[development], None if groups is None else groups[development], seed + _FOLDS)
+    inner = None if groups is None else groups[development]
+    folds = assign_folds(y[development], inner, integer_seed(seed, Draw.CHORD_FOLDS))
     proofs = []
     for chord in chords:
         members = np.hstack([_members(X, chord), extra])
@@ -120,7 +121,8 @@ def prove_chords(
         full = fit(np.hstack([members, products]))
         best = _best_single(members[development], y[development], len(chord.features), focus)
         single = fit(np.hstack([members[:, [best]], extra]))
-        drawn = resamples(len(test), of_test, draws, [seed, _BOOTSTRAP])  # the same for all, held one at a time
+        rng = stream(seed, Draw.CHORD_RESAMPLES)  # anew: the same resamples for every chord, held one at a time
+        drawn = resamples(len(test), of_test, draws, rng)
         proofs.append(_judged(chord, y[test], full, additive, single, chord.features[best], classes, drawn))
     return tuple(proofs)
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ._main_effects import draw_strata
 from ._screen import Columns, make_columns
+from .draws import Draw, stream
 from .errors import CannotScreen
 
-_PERMUTE = 104  # second word of the seed of the permutations, apart from those of other draws
 _LEAST_ROWS = 10  # with fewer samples that could be of either class, nothing is left to explain
 
 
@@ -83,7 +83,7 @@ def make_contrasts(
         if len(rows) < _LEAST_ROWS:
             continue
         strata = np.unique(strata[rows], return_inverse=True)[1]
-        rng = np.random.default_rng([seed, _PERMUTE, code])
+        rng = stream(seed, Draw.CHORD_PERMUTATIONS, code)
         exchanged = np.unique(groups[rows], return_inverse=True)[1] if nested and groups is not None else None
         draws = permuted_residuals(residual[rows], strata, permutations, rng, exchanged)
         made.append(Contrast(code, rows, strata, None if design is None else design[rows], draws, weight[rows]))

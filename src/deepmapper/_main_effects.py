@@ -12,8 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from .blocks import column_blocks
+from .draws import Draw, integer_seed
 
-_FOLDS, _ASSIGN = 5, 103  # second word of the seed of the folds, apart from those of other draws
+_FOLDS = 5
 _SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)
 _CURVED_UP_TO = 4  # classes up to which products of their linear predictors are tried as well as squares
 _PER_BIN, _MOST_BINS, _MOST_LEAVES = 40, 20, 128
@@ -70,7 +71,7 @@ def fit_main_effects(
     """
     n, K = len(y), int(y.max()) + 1
     features = np.arange(X.shape[1]) if features is None else features
-    folds = assign_folds(y, groups, seed)
+    folds = assign_folds(y, groups, integer_seed(seed, Draw.MAIN_EFFECT_FOLDS))
     shares = np.bincount(y, minlength=K) / n
     best_probability = np.tile(shares, (n, 1))
     base = best = _log_loss(best_probability, y)
@@ -171,7 +172,7 @@ def strata_of_vectors(probability: np.ndarray, batch: np.ndarray | None = None) 
     return strata
 
 
-def assign_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+def assign_folds(y: np.ndarray, groups: np.ndarray | None, random_state: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     n_folds = int(min(_FOLDS, np.bincount(y).min()))
@@ -179,11 +180,11 @@ def assign_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndar
     if groups is not None:
         by_class = [len(np.unique(groups[y == code])) for code in range(int(y.max()) + 1)]
         if min(by_class) >= 2:
-            splitter = StratifiedGroupKFold(min(n_folds, min(by_class)), shuffle=True, random_state=seed + _ASSIGN)
+            splitter = StratifiedGroupKFold(min(n_folds, min(by_class)), shuffle=True, random_state=random_state)
             for i, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y, groups)):
                 fold[held] = i
             return fold
-    splitter = StratifiedKFold(max(n_folds, 2), shuffle=True, random_state=seed + _ASSIGN)
+    splitter = StratifiedKFold(max(n_folds, 2), shuffle=True, random_state=random_state)
     for i, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y)):
         fold[held] = i
     return fold

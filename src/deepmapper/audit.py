@@ -16,12 +16,13 @@ import pandas as pd
 import scipy.sparse as sp
 
 from .blocks import Changed, blocks
+from .draws import FixedDraw, fixed_stream
 from .io import LARGEST_LOG
 from .table_schemas import AUDIT
 
 # Stored values up to which components are of all samples: 1 GB as CSR, of which the methods of others make several
-# copies. Beyond, they are of so many samples, drawn with this seed, as fit into it.
-MOST_VALUES, SEED = 2**27, 123
+# copies. Beyond, they are of so many samples, drawn at random, as fit into it.
+MOST_VALUES = 2**27
 N_TOP = 2000
 N_COMPONENTS = 50
 N_BINS = 20  # of mean, for flavour seurat
@@ -153,7 +154,7 @@ def drawn_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
     if stored <= MOST_VALUES:
         return rows, ""
     n = max(1, int(len(rows) * (MOST_VALUES / stored)))
-    drawn = np.sort(np.random.default_rng(SEED).choice(rows, n, replace=False))
+    drawn = np.sort(fixed_stream(FixedDraw.AUDITED_SAMPLES).choice(rows, n, replace=False))
     return drawn, f"made on {n} of {len(rows)} samples, drawn at random: all hold {stored} values"
 
 

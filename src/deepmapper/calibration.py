@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from .draws import Draw, stream
 from .passes import PassFile, PassResult
 from .table_schemas import CALIBRATION_NULL
 
@@ -26,7 +27,6 @@ _STRATUM = 100  # features of similar mean value that are standardised together
 _MOST_STRATA = 50
 _MANY = 10**9  # ways to deal labels out, from which on they limit no p-value
 _BLOCK = 2**24  # numbers held at once while medians of resampled passes are taken
-_BOOTSTRAP = 121  # second word of the seed of the resamples, apart from those of other draws
 
 
 @dataclass(frozen=True)
@@ -450,4 +450,4 @@ def _size(z: np.ndarray) -> np.ndarray:
 
 def _resamples(n_passes: int, n_resamples: int, seed: int) -> np.ndarray:
     """Numbers of passes drawn with replacement, (resamples, passes)."""
-    return np.random.default_rng([seed, _BOOTSTRAP]).integers(0, n_passes, (n_resamples, n_passes))
+    return stream(seed, Draw.PASS_RESAMPLES).integers(0, n_passes, (n_resamples, n_passes))

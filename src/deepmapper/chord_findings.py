@@ -18,6 +18,7 @@ import pandas as pd
 from . import accumulate, chords
 from .blocks import by_columns, thinned
 from .chords import Chord, Screen
+from .draws import Draw, stream
 from .errors import CannotScreen
 from .passes import PassResult
 from .splits import FEW, FEW_A_CLASS, few_samples
@@ -30,7 +31,6 @@ PROOF = (
 )
 # Of a chord's pixel; features have about 1 or less, and thousands of them drown a single one of their size.
 PIXEL_DEVIATION = 10.0
-_DRAW = 107  # second word of the seed of the samples that are screened, apart from those of other draws
 _LITTLE = 0.05  # of what could be said of a class: what features say one by one leaves so little open
 
 
@@ -152,7 +152,7 @@ def drawn_samples(features: Features, most: int, seed: int) -> np.ndarray:
     dealt += ((sizes - dealt) * ((most - dealt.sum()) / (sizes - dealt).sum())).astype(np.int64)
     largest = int(np.argmax(sizes - dealt))
     dealt[largest] = min(sizes[largest], dealt[largest] + most - dealt.sum())  # what rounding left over
-    rng = np.random.default_rng([seed, _DRAW])
+    rng = stream(seed, Draw.SCREENED_SAMPLES)
     drawn = [rng.choice(rows[y == code], size, replace=False) for code, size in enumerate(dealt)]
     return np.sort(np.concatenate(drawn))
 

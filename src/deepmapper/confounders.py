@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from ._auc import auc, resamples, weighted_auc
 from ._main_effects import assign_folds, draw_strata, strata_of_vectors
 from .blocks import blocks
+from .draws import Draw, integer_seed, stream
 from .errors import DeepMapperWarning, InputError
 from .io import Survey
 
@@ -24,7 +25,6 @@ _DRAWS = 200  # resamples behind the intervals of `judge_confounders`
 _LEAST_OF_A_KIND, _MOST_KINDS = 4, 64  # samples of each combination of values on average, and combinations at most
 _ALL = "all together"
 _SAID = {"detected": "the number of detected features alone names", _ALL: "together they name"}
-_CONTROL, _ALONE = 107, 108  # second words of the seeds of control genes and folds, apart from those of other draws
 
 # Genes of the S and G2/M phases: human symbols of today for those of Tirosh et al. 2016, Science 352:189.
 _S = """
@@ -256,7 +256,7 @@ def score_genes(X, names: Sequence[str], genes: Sequence[str], *, seed: int = 0)
     mean = np.round(total / X.shape[0], 9)  # so that sparse and dense have the same ties
     rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
     bins = rank * _BINS // len(mean)
-    rng = np.random.default_rng([seed, _CONTROL])
+    rng = stream(seed, Draw.CONTROL_GENES)
     controls: set[int] = set()
     for code in np.unique(bins[inside]):
         free = np.setdiff1d(np.flatnonzero(bins == code), inside)
@@ -288,12 +288,12 @@ def judge_alone(
     """
     n_classes = int(y.max()) + 1
     counts = np.bincount(y, minlength=n_classes)
-    probability = _propensity(design.values, y, groups, seed + _ALONE)
+    probability = _propensity(design.values, y, groups, seed)
     named = probability.argmax(1)
     area = _macro_auc(probability, y)
     areas = [weighted_auc(probability[:, code], y == code) for code in range(n_classes)]
     drawn = []
-    for rows in resamples(len(y), groups, draws, [seed, _ALONE]):
+    for rows in resamples(len(y), groups, draws, stream(seed, Draw.CONFOUNDER_RESAMPLES)):
         times = np.bincount(rows, minlength=len(y))
         drawn.append(float(np.mean([area(times) for area in areas])))
     drawn = [value for value in drawn if np.isfinite(value)]
@@ -378,7 +378,7 @@ def accuracy_alone(
     """
     if not len(test):
         inner = None if groups is None else groups[train]
-        return float((_propensity(design[train], y[train], inner, _ALONE).argmax(1) == y[train]).mean())
+        return float((_propensity(design[train], y[train], inner, 0).argmax(1) == y[train]).mean())
     values = _with_squares(design)
     return float((_fit(values[train], y[train]).predict(values[test]) == y[test]).mean())
 
@@ -422,7 +422,7 @@ def draw_null_strata(
         strata = np.unique(np.column_stack([whole, kinds]), axis=0, return_inverse=True)[1].ravel()
         how = f"{strata.max() + 1} strata of equal confounders"
     else:
-        probability = _propensity(design, y, groups, seed + _ALONE)
+        probability = _propensity(design, y, groups, seed)
         strata = (
             draw_strata(probability[:, 1], groups)
             if len(probability[0]) == 2
@@ -440,7 +440,7 @@ def _propensity(values: np.ndarray, y: np.ndarray, groups: np.ndarray | None, se
     probability = np.tile(np.bincount(y, minlength=n_classes) / len(y), (len(y), 1))
     if not values.shape[1]:
         return probability
-    values, folds = _with_squares(values), assign_folds(y, groups, seed)
+    values, folds = _with_squares(values), assign_folds(y, groups, integer_seed(seed, Draw.CONFOUNDER_FOLDS))
     for fold in np.unique(folds):
         train = folds != fold
         model = _fit(values[train], y[train])

@@ -15,6 +15,7 @@ import numpy as np
 
 from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
+from .draws import Draw, FixedDraw, fixed_stream, stream
 from .passes import PassResult, shuffle_labels, train_pass
 from .splits import few_samples
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 LABELINGS, PASSES = 8, 4  # labelings of one control, and passes on each of them: five controls make 40 labelings
 _LISTED = 1000  # up to so many, labelings are listed, so that controls share them out without repeating one
-_LABELINGS = 102  # second word of the seed of the labelings, apart from those of other draws
 
 
 def train_control(
@@ -108,10 +108,10 @@ def draw_labelings(y: np.ndarray, groups: np.ndarray | None, seed: int, strata: 
     """
     possible = count_labelings(y, groups, strata)
     if possible <= _LISTED:
-        others = _distinct(y, groups, strata, possible - 1, np.random.default_rng(_LABELINGS))
+        others = _distinct(y, groups, strata, possible - 1, fixed_stream(FixedDraw.LISTED_LABELINGS))
         turns = (seed * LABELINGS + np.arange(min(LABELINGS, len(others)))) % max(len(others), 1)
         return others[turns]
-    return _distinct(y, groups, strata, LABELINGS, np.random.default_rng([seed, _LABELINGS]))
+    return _distinct(y, groups, strata, LABELINGS, stream(seed, Draw.CONTROL_LABELINGS))
 
 
 def count_labelings(y: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> int:

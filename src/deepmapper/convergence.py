@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from .accumulate import accept_pass
+from .draws import FixedDraw, fixed_stream
 from .errors import InputError
 from .growth import down
 
@@ -35,7 +36,6 @@ DRAWS, DRAWS_OF_HALF, HALVINGS = 200, 40, 20
 SIZES, FITTED = 12, 0.25
 # Sizes for which it is expected, and times the accepted passes up to which the line is followed.
 SIZES_BEYOND, REACH = 40, 10
-SEED = 0
 Z = 1.96
 
 OBSERVED, EXPECTED = "observed", "expected"
@@ -253,7 +253,7 @@ def _course(heads: Heads, passes: np.ndarray, draws: int, rng: np.random.Generat
 
 def _curve(heads: Heads) -> pd.DataFrame:
     """What was seen and, of passes enough, what is expected up to `REACH` times as many, with intervals."""
-    n, rng = len(heads), np.random.default_rng(SEED)
+    n, rng = len(heads), fixed_stream(FixedDraw.CONVERGENCE)
     largest = n // 2
     if n < LEAST:
         sizes = _sizes(largest)

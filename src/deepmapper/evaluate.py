@@ -11,6 +11,7 @@ import numpy as np
 
 from . import accumulate
 from .config import DeepMapperConfig
+from .draws import Draw, stream
 from .errors import DeepMapperWarning, InputError
 from .passes import PassFile, PassResult, image_maker, restore_model, softmax, train_pass
 from .splits import set_test_aside
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import torch
 
 _AT_ONCE = 2**29  # numbers of embeddings held together, 2 GB; more are computed twice, in blocks of samples
-_BOOTSTRAP = 101  # second word of the seed of the resamples, apart from those of other draws
 
 
 @dataclass
@@ -416,7 +416,7 @@ def bootstrap_intervals(
     """
     n_classes = probability.shape[1]
     predicted = probability.argmax(1)
-    rng = np.random.default_rng([seed, _BOOTSTRAP])
+    rng = stream(seed, Draw.METRIC_RESAMPLES)
     counts = np.zeros((n_resamples, n_classes, n_classes))
     for code in np.unique(truth):
         row = np.bincount(predicted[truth == code], minlength=n_classes)

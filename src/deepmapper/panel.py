@@ -10,10 +10,10 @@ import pandas as pd
 import scipy.sparse as sp
 
 from . import evaluate
+from .draws import Draw, integer_seed
 
 MOST = 200  # features of a panel; beyond, the first of the ranking
 _FOLDS, _PENALTIES = 5, 10
-_PANEL = 123  # second word of the seed of the folds, apart from those of other draws
 
 
 def fit_panel(
@@ -121,7 +121,7 @@ def draw_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> list[tupl
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     sizes = np.bincount(y)
-    least, state = int(sizes[sizes > 0].min()), int(np.random.default_rng([seed, _PANEL]).integers(2**31))
+    least, state = int(sizes[sizes > 0].min()), integer_seed(seed, Draw.PANEL_FOLDS)
     if groups is None:
         folds = StratifiedKFold(max(2, min(_FOLDS, least)), shuffle=True, random_state=state).split(y, y)
     else:

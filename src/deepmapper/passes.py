@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from . import backbones
 from .checkpoint import Checkpoint
 from .config import AttributionOptions, BackboneSpec, DeepMapperConfig
+from .draws import Draw, stream
 from .errors import InputError
 from .splits import check_class_sizes, draw_out_of_bag, draw_validation, spares_validation
 from .store import whole_file
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 # Above this, the quadrature of integrated gradients is too coarse for the contributions to be what they are called.
 COMPLETENESS_BOUND = 0.05
 _PERMUTATIONS = 999
-# what each draw of a pass is for; the second word of its seed, after those of the splits
-_REFERENCE, _LABELS, _ATTRIBUTED = range(2, 5)
 
 
 @dataclass(frozen=True)
@@ -301,7 +300,7 @@ def train_pass(
     config = replace(config, buffer=max(config.buffer - n_chords, 0))
     if permute_labels:
         strata = None if strata is None else strata[rows]
-        y = shuffle_labels(y, groups, np.random.default_rng([seed, _LABELS]), strata)
+        y = shuffle_labels(y, groups, stream(seed, Draw.PERMUTED_LABELS), strata)
     train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
     device, n_classes = as_device(device), len(classes)
 
@@ -454,7 +453,7 @@ def _judge(probability: np.ndarray, truth: np.ndarray, training_labels: np.ndarr
     """Accuracy on the out-of-bag samples beside what it takes no model to reach."""
     predicted = probability.argmax(1)
     accuracy = float((predicted == truth).mean())
-    rng = np.random.default_rng([seed, _REFERENCE])
+    rng = stream(seed, Draw.PERMUTATION_TEST)
     shuffled = np.array([(predicted == rng.permutation(truth)).mean() for _ in range(_PERMUTATIONS)])
     return {
         "accuracy": accuracy,
@@ -471,7 +470,7 @@ def _attribute(
     from .attribution import attribute
     from .runtime import halving
 
-    chosen = _spread(out_of_bag, y, options.n_samples, np.random.default_rng([seed, _ATTRIBUTED]))
+    chosen = _spread(out_of_bag, y, options.n_samples, stream(seed, Draw.ATTRIBUTED_SAMPLES))
     baseline = images.mean(train) if options.baseline == "mean" else None
     found = halving(
         lambda size: attribute(model, images(chosen), y[chosen], options.method, baseline, options.ig_steps, size),

@@ -22,13 +22,12 @@ from . import backbones
 from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .controls import count_labelings, distinct_rows
+from .draws import Draw, stream
 from .passes import PassResult, train_pass
 from .settings import SHADOWS_SHARED
 
 if TYPE_CHECKING:
     import torch
-
-_SHADOWS = 120  # second word of the seed of the shadows, apart from those of other draws
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def draw_source(
     draw
         Number of the draw; its seed.
     """
-    rng = np.random.default_rng([draw, _SHADOWS])
+    rng = stream(draw, Draw.SHADOWS)
     others = count_labelings(y, groups, strata) > 1
     while True:
         source = _permuted_rows(y, groups, strata, rng)

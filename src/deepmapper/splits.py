@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .draws import Draw, stream
 from .errors import InputError
 
 SCHEMES = ("auto", "fixed", "repeated")
@@ -15,8 +16,6 @@ FEW, FEW_A_CLASS = 50, 8
 # Of few samples, none is spared for validation below this many in a class: two or three would choose the epoch by
 # chance, and would be missed in training.
 _SPARED_FROM = 6
-_TEST = 100  # second word of the seed of the test split, apart from those of a pass
-_OUT_OF_BAG, _VALIDATION = 0, 1  # second words of the seeds of a pass's draws
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def draw_out_of_bag(
 
     As `hold_out`; of few samples whole groups are drawn one by one, so that as few as the share allows are missed.
     """
-    return _draw(y)(y, share, [seed, _OUT_OF_BAG], groups, classes)
+    return _draw(y)(y, share, stream(seed, Draw.OUT_OF_BAG), groups, classes)
 
 
 def draw_validation(
@@ -109,7 +108,7 @@ def draw_validation(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide what pass `seed` kept from its out-of-bag draw: rows to train on and rows to validate."""
     inner = None if groups is None else groups[kept]
-    train, validation = _draw(y)(y[kept], share, [seed, _VALIDATION], inner, classes)
+    train, validation = _draw(y)(y[kept], share, stream(seed, Draw.VALIDATION), inner, classes)
     return kept[train], kept[validation]
 
 
@@ -131,12 +130,12 @@ def _draw(y: np.ndarray):
     return _hold_out_of_few if few_samples(y) else hold_out
 
 
-def _hold_out_of_few(y, share, seed, groups=None, classes=()) -> tuple[np.ndarray, np.ndarray]:
+def _hold_out_of_few(y, share, rng, groups=None, classes=()) -> tuple[np.ndarray, np.ndarray]:
     """Hold out whole groups one by one, of every class as many as its share, where all are of one make."""
     strata = _strata(y, groups)
     if groups is None or strata is None or _smallest(strata) < 2:
-        return hold_out(y, share, seed, groups, classes)
-    held = _hold_out_samples(strata, np.unique(strata), share, np.random.default_rng(seed))
+        return hold_out(y, share, rng, groups, classes)
+    held = _hold_out_samples(strata, np.unique(strata), share, rng)
     mask = np.isin(groups, np.unique(groups)[held])
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
@@ -162,7 +161,11 @@ def _smallest(strata: np.ndarray) -> int:
 
 
 def hold_out(
-    y: np.ndarray, share: float, seed: Sequence[int], groups: np.ndarray | None = None, classes: Sequence[str] = ()
+    y: np.ndarray,
+    share: float,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    classes: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide samples in two, every class on both sides.
 
@@ -172,8 +175,8 @@ def hold_out(
         (n,) class codes.
     share
         Share of every class to hold out; rounded, at least one sample and never all.
-    seed
-        Seed of the draw.
+    rng
+        Stream of the draw, see `draws.stream`.
     groups
         (n,) group codes; samples of one group stay together. The share is then met as well as whole groups allow.
     classes
@@ -189,7 +192,6 @@ def hold_out(
     InputError
         If a class has fewer than two samples, or the groups cannot be divided with every class on both sides.
     """
-    rng = np.random.default_rng(seed)
     codes, counts = np.unique(y, return_counts=True)
     if counts.min() < 2:
         small = ", ".join(_name(c, classes) for c in codes[counts < 2])
@@ -210,7 +212,7 @@ def split_off_test(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the fixed test split, before any pass: rows of the development part and of the test part."""
     check_class_sizes(y, 2, "one to learn from and one to judge on", classes)
-    return hold_out(y, test_size, [seed, _TEST], groups, classes)
+    return hold_out(y, test_size, stream(seed, Draw.TEST_SPLIT), groups, classes)
 
 
 def check_class_sizes(y: np.ndarray, needed: int, purpose: str, classes: Sequence[str] = ()) -> None:

@@ -28,6 +28,7 @@ import numpy as np
 from . import accumulate
 from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
+from .draws import Draw, stream
 from .errors import InputError
 from .passes import draw_split, train_pass
 from .splits import few_samples, hold_out
@@ -35,8 +36,6 @@ from .store import whole_file
 
 if TYPE_CHECKING:
     import torch
-
-_HALVES = 122  # second word of the seed of the halves, apart from those of other draws
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class HalfPass:
 
 def draw_half(y: np.ndarray, groups: np.ndarray | None, seed: int, classes: Sequence[str] = ()) -> np.ndarray:
     """Positions of the half that pass `seed` reads: stratified by class, whole groups; 2k and 2k + 1 make the whole."""
-    return hold_out(y, 0.5, [seed // 2, _HALVES], groups, classes)[seed % 2]
+    return hold_out(y, 0.5, stream(seed // 2, Draw.HALVES), groups, classes)[seed % 2]
 
 
 def train_half_pass(

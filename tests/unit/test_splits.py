@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.random import default_rng
 
+from deepmapper.draws import Draw, stream
 from deepmapper.errors import InputError
 from deepmapper.splits import (
     check_class_sizes,
@@ -34,7 +36,7 @@ def labels(draw, smallest=2):
 
 @given(labels(), shares, seeds)
 def test_every_class_is_held_out_in_its_share_within_one_sample(y, share, seed):
-    kept, held = hold_out(y, share, seed)
+    kept, held = hold_out(y, share, default_rng(seed))
     np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(len(y)))
     assert (np.diff(kept) > 0).all()
     assert (np.diff(held) > 0).all()
@@ -49,14 +51,14 @@ def test_every_class_is_held_out_in_its_share_within_one_sample(y, share, seed):
 @given(labels(), shares, seeds)
 def test_the_draw_is_the_seeds_alone(y, share, seed):
     state = np.random.get_state()[1].copy()
-    one, other = hold_out(y, share, seed), hold_out(y, share, seed)
+    one, other = (hold_out(y, share, default_rng(seed)) for _ in range(2))
     np.testing.assert_array_equal(one[1], other[1])
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
 def test_another_seed_is_another_draw():
     y = np.arange(200) % 2
-    draws = {tuple(hold_out(y, 0.25, [seed])[1]) for seed in range(20)}
+    draws = {tuple(hold_out(y, 0.25, default_rng(seed))[1]) for seed in range(20)}
     assert len(draws) == 20
 
 
@@ -65,7 +67,7 @@ def test_every_sample_is_held_out_as_often_as_any_other():
     y = np.repeat([0, 1], [30, 10])
     times = np.zeros(len(y))
     for seed in range(400):
-        times[hold_out(y, 0.25, [seed])[1]] += 1
+        times[hold_out(y, 0.25, default_rng(seed))[1]] += 1
     expected = np.where(y == 0, 400 * 8 / 30, 400 * 3 / 10)  # 7.5 rounds to 8, 2.5 to 3
     assert (abs(times - expected) < 5 * np.sqrt(400 * 0.25 * 0.75)).all()
 
@@ -88,7 +90,7 @@ def test_groups_stay_whole_and_every_class_is_on_both_sides(drawn, share, seed):
     y, groups = drawn
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the splitter's, on small classes
-        kept, held = hold_out(y, share, seed, groups)
+        kept, held = hold_out(y, share, default_rng(seed), groups)
     assert not set(groups[kept]) & set(groups[held])
     assert set(y[kept]) == set(y[held]) == set(y)
     np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(len(y)))
@@ -99,14 +101,14 @@ def test_groups_stay_whole_and_every_class_is_on_both_sides(drawn, share, seed):
 def test_with_many_groups_the_share_is_met(share, one_class_a_group):
     groups = np.repeat(np.arange(60), 5)
     y = groups % 2 if one_class_a_group else np.arange(300) % 2
-    _, held = hold_out(y, share, [1], groups)
+    _, held = hold_out(y, share, default_rng(1), groups)
     assert len(held) / len(y) == pytest.approx(share, abs=0.04)
 
 
 def test_a_small_share_of_small_classes_is_drawn_by_group():
     """One group a sample: 0.05 would be twenty folds, more than any class has samples."""
     y = np.arange(45) % 3
-    _, held = hold_out(y, 0.05, [1], np.arange(45))
+    _, held = hold_out(y, 0.05, default_rng(1), np.arange(45))
     assert set(y[held]) == {0, 1, 2}
     assert len(held) <= 6
 
@@ -123,7 +125,7 @@ def test_a_small_share_of_small_classes_is_drawn_by_group():
 )
 def test_what_cannot_be_divided_is_refused(y, groups, message):
     with pytest.raises(InputError, match=message):
-        hold_out(np.array(y), 0.25, [0], groups and np.array(groups), ("common", "rare", "third"))
+        hold_out(np.array(y), 0.25, default_rng(0), groups and np.array(groups), ("common", "rare", "third"))
 
 
 def test_four_donors_a_condition_are_enough_for_all_splits():
@@ -133,7 +135,7 @@ def test_four_donors_a_condition_are_enough_for_all_splits():
     for seed in range(10):
         rows, parts = np.arange(80), []
         for share in (0.25, 0.25, 0.15):
-            kept, held = hold_out(y[rows], share, [seed], donors[rows])
+            kept, held = hold_out(y[rows], share, default_rng(seed), donors[rows])
             parts.append(rows[held])
             rows = rows[kept]
         assert [set(y[part]) for part in (*parts, rows)] == [{0, 1}] * 4
@@ -154,7 +156,7 @@ def test_classes_without_names_are_called_by_their_number():
 def test_the_test_split_is_not_that_of_a_pass():
     """The same seed draws other samples for the fixed test split than for a pass's out-of-bag share."""
     y = np.arange(400) % 2
-    assert not np.array_equal(split_off_test(y, 0.25, 3)[1], hold_out(y, 0.25, [3, 0])[1])
+    assert not np.array_equal(split_off_test(y, 0.25, 3)[1], hold_out(y, 0.25, stream(3, Draw.OUT_OF_BAG))[1])
     np.testing.assert_array_equal(split_off_test(y, 0.25, 3)[1], split_off_test(y, 0.25, 3)[1])
 
 
