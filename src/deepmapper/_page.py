@@ -64,8 +64,3 @@ def between(value, low, high, digits: int = 3) -> str:
     if any(end is None or math.isnan(float(end)) for end in (low, high)):
         return number(value, digits)
     return f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
-
-
-def count(n: int, one: str, many: str = "") -> str:
-    """Write a count with its noun."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _plot_parts as parts
 from ._plot_parts import BLACK, BLUE, GREEN, GREY, ORANGE, ROW
+from .words import count, natural_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ def chord_scores(
     values = parts.checked(scores, ("split", "label", "chord", "score"), "scores.tsv")
     tested = bool((values["split"] == "test").any())
     values = values[values["split"] == "test"] if tested else values
-    names = [str(c) for c in classes] if classes else sorted(set(values["label"].astype(str)), key=parts.natural)
+    names = [str(c) for c in classes] if classes else natural_order(set(values["label"].astype(str)))
     drawn = table.head(most)
     columns = min(3, len(drawn))
     wide, height = 2.3, max(0.26 * len(names) + 0.1, 0.6)
@@ -158,7 +159,7 @@ def chord_scores(
         )
         where = "test split, which the screen never saw" if tested else "development part: the screen has seen these"
         note = (
-            f"{parts.count(len(samples), 'sample', 'samples')} of the {where}; "
+            f"{count(len(samples), 'sample', 'samples')} of the {where}; "
             f"blue: the class it tells; dot and bar: median and quartiles"
         )
         warning = "" if tested else "Not a proof: no test split was set aside."

@@ -12,6 +12,7 @@ import numpy as np
 from . import _plot_parts as parts
 from ._plot_parts import BLACK, BLUE, CLASS_COLOURS, CLASS_MARKERS, GREEN, GREY, MOST_VECTOR_POINTS, ROW, VERMILLION
 from .errors import InputError
+from .words import count, natural_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,11 +200,11 @@ def embedding(
     wrong = judged & (guess != label)
     with parts.sheet(path) as figure:
         _draw_embedding(figure, points, label, outlined, judged, wrong, basis)
-        notes = [parts.count(len(points), "sample", "samples")]
+        notes = [count(len(points), "sample", "samples")]
         if outlined.any():
             notes.append(f"{outlined.sum()} in the test split")
         if judged.any():
-            notes.append(f"{wrong.sum()} of {parts.count(judged.sum(), 'prediction', 'predictions')} wrong")
+            notes.append(f"{wrong.sum()} of {count(judged.sum(), 'prediction', 'predictions')} wrong")
         if not shown.all():
             notes.append(f"{(~shown).sum()} without coordinates left out")
         parts.head(figure, figure.axes[0], 8.8 if judged.any() else 4.4, title, "; ".join(notes))
@@ -293,9 +294,7 @@ def draw_confusion(figure, counts, classes, shade, texts, shade_label, most, tit
     ax.set_xlabel("predicted class")
     parts.colour_bar(figure, mesh, ax, extent + 0.2, shade_label)
     total, right = counts.sum(), np.trace(counts)
-    note = (
-        f"accuracy {right / total:.3f} ({right} of {parts.count(total, 'sample', 'samples')})" if total else "no sample"
-    )
+    note = f"accuracy {right / total:.3f} ({right} of {count(total, 'sample', 'samples')})" if total else "no sample"
     parts.head(figure, ax, max(extent, 3.5), title, note)
 
 
@@ -333,7 +332,7 @@ def _draw_embedding(figure, points, label, outlined, judged, wrong, basis) -> No
     """Map by class, with numbers at the class medians and a key; map of right and wrong where there are predictions."""
     side = 4.4
     ax = _empty_map(figure, 0, side, points, basis)
-    classes = sorted({c for c in label if c is not None}, key=parts.natural)
+    classes = natural_order({c for c in label if c is not None})
     looks = {None: ("o", GREY)} | {
         c: (CLASS_MARKERS[i // len(CLASS_COLOURS) % len(CLASS_MARKERS)], CLASS_COLOURS[i % len(CLASS_COLOURS)])
         for i, c in enumerate(classes)

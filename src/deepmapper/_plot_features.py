@@ -12,6 +12,7 @@ import numpy as np
 from . import _plot_parts as parts
 from ._plot_parts import BAR, BLACK, BLUE, GREY, MOST_VECTOR_POINTS, NO_VALUE, ROW
 from .errors import InputError
+from .words import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,9 +85,9 @@ def ranking(
             ax.locator_params(axis="x", nbins=5)
         if len(axes) > 2:
             _rank_axis(axes[2], drawn[["rank", "rank_low", "rank_high"]].to_numpy(dtype=float))
-        notes = [f"top {len(drawn)} of {parts.count(len(table), 'feature', 'features')}"]
+        notes = [f"top {len(drawn)} of {count(len(table), 'feature', 'features')}"]
         if "n_accepted" in summary:
-            notes.append(parts.count(summary["n_accepted"], "accepted pass", "accepted passes"))
+            notes.append(count(summary["n_accepted"], "accepted pass", "accepted passes"))
         if summary.get("top_k"):
             chance = min(1.0, summary["top_k"] / len(table))
             axes[0].axvline(chance, color=BLACK, linewidth=0.9, linestyle=(0, (2, 2)))
@@ -163,7 +164,7 @@ def importance_significance(
         parts.key(figure, -0.1, -0.5, marks, columns=2)
         found = int(sure.sum())
         rate = f" at q \u2264 {level:g}" if level else ""
-        note = f"{found or 'none'} of {parts.count(len(table), 'feature is', 'features are')} significant{rate}"
+        note = f"{found or 'none'} of {count(len(table), 'feature is', 'features are')} significant{rate}"
         parts.head(figure, ax, wide + 1.2, title, note, _no_signal(summary))
     return Path(path)
 
@@ -269,7 +270,7 @@ def evidence(
         if sure.any():
             marks = [("D", BLUE, "significant in the networks"), ("o", GREY, "not significant")]
             parts.key(figure, -0.1, -0.5, marks, columns=2)
-        note = f"{len(table)} of {parts.count(n_all, 'feature', 'features')} compared; the best are at the upper right"
+        note = f"{len(table)} of {count(n_all, 'feature', 'features')} compared; the best are at the upper right"
         if sure.any() and len(named):
             note += ";\nnamed: the first by evidence that are not significant in the networks"
         parts.head(figure, ax, wide + 1.4, title, note, _no_signal(summary))
@@ -394,11 +395,7 @@ def _nothing_ranked(table, summary: Mapping) -> bool:
 
 
 def _nothing_to_rank(path, title, summary: Mapping) -> Path:
-    ran = (
-        f"{parts.count(summary['n_passes_run'], 'pass was', 'passes were')} trained. "
-        if "n_passes_run" in summary
-        else ""
-    )
+    ran = f"{count(summary['n_passes_run'], 'pass was', 'passes were')} trained. " if "n_passes_run" in summary else ""
     return parts.say(
         path,
         title,

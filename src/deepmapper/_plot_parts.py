@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -188,17 +187,8 @@ def names(values) -> list[str]:
     return short if len(set(short)) == len(set(whole)) else whole
 
 
-def count(n, one: str, many: str) -> str:
-    return f"{n} {one if n == 1 else many}"
-
-
 def wilson(shares: pd.Series, trials: pd.Series) -> np.ndarray:
     """Wilson's intervals, shape (2, n): low and high; NaN where a share or its n is missing."""
     pairs = zip(shares.astype(float), trials.astype(float), strict=True)
     bounds = [wilson_interval(s, int(n)) if np.isfinite([s, n]).all() else (np.nan, np.nan) for s, n in pairs]
     return np.array(bounds).reshape(-1, 2).T
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Sort key that puts "cluster 2" before "cluster 10"."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _plot_parts as parts
 from ._plot_parts import BLACK, BLUE, GREY, MOST_VECTOR_POINTS, ORANGE, PURPLE, VERMILLION
+from .words import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ def learning_curves(history: pd.DataFrame, path, title="Learning curves") -> Pat
         keys = [("-", BLUE, "pass"), ("h", BLUE, "end of training"), ("=", BLUE, "median while half of them train")]
         keys = keys[: 3 if n_pass > 1 else 2] + [("-", GREY, "control pass (permuted labels)")] * bool(n_control)
         parts.key(figure, -0.1, -0.5, keys, columns=4)
-        note = f"{parts.count(n_pass, 'pass', 'passes')}, {parts.count(n_control, 'control pass', 'control passes')}"
+        note = f"{count(n_pass, 'pass', 'passes')}, {count(n_control, 'control pass', 'control passes')}"
         parts.head(
             figure, panels[0], 8.55, title, note + "; losses of control passes rise beyond the axis" * (top < highest)
         )
@@ -133,13 +134,13 @@ def accuracy_references(
         ax.grid(axis="y")
         parts.key(figure, width + 0.15, 2.6, keys)
         n_pass, n_accepted = int((~control).sum()), int(kinds["accepted"][0].sum())
-        note = f"{n_accepted} of {parts.count(n_pass, 'pass', 'passes')} accepted"
+        note = f"{n_accepted} of {count(n_pass, 'pass', 'passes')} accepted"
         parts.head(
             figure,
             ax,
             max(width, 5.0),
             title,
-            note + f", {parts.count(control.sum(), 'control pass', 'control passes')}",
+            note + f", {count(control.sum(), 'control pass', 'control passes')}",
         )
     return Path(path)
 
@@ -278,7 +279,7 @@ def _agreement_matrices(figure, table, seeds, measures, title) -> None:
         ax.set_title(f"{label}\n{_middle_and_range(table[measure])}", fontsize=9, loc="left")
     below = (table["spearman"] < 0).any()
     parts.colour_bar(figure, mesh, figure.axes[0], 2 * side + 0.95, "overlap or correlation", below)
-    note = parts.count(len(seeds), "accepted pass", "accepted passes") + f", {parts.count(len(table), 'pair', 'pairs')}"
+    note = count(len(seeds), "accepted pass", "accepted passes") + f", {count(len(table), 'pair', 'pairs')}"
     note += "; negative correlations in orange" if below else ""
     parts.head(figure, figure.axes[0], 2 * side + 0.75, title, note, above=0.5)
 

@@ -24,6 +24,7 @@ from .passes import PassResult
 from .splits import FEW, FEW_A_CLASS, few_samples
 from .stage_schemas import MODEL_CHORDS, PAIRS, TRIPLETS
 from .store import Features, whole_file, with_chords
+from .words import count
 
 PROOF = (
     *("n_test", "auc_chord", "auc_chord_low", "auc_chord_high", "best_member", "auc_best_member", "auc_additive"),
@@ -186,8 +187,9 @@ def prove(
         table = chords.chord_table(found, proofs)
         adding = [proof for proof in proofs if proof.synergy_low > 0]
         told = {"n_adding": len(adding)}
+        of_all = count(len(found), "chord tells", "chords tell", zero="no")
         statement = (
-            f"{len(adding)} of {_counted(len(found), 'chord')} {'tells' if len(found) == 1 else 'tell'} more than the "
+            f"{len(adding)} of {of_all} more than the "
             f"members one by one on {len(features.test)} samples that the screen never saw (the 95 % interval of the "
             f"synergy lies above 0)."
         )
@@ -320,13 +322,13 @@ def _no_products(last: str) -> pd.DataFrame:
 def _about(features: Features, screen: Screen, triplets: Screen | None, found: Sequence[Chord]) -> dict:
     effects = screen.main_effects
     what = "any false product among all" if screen.rate == "family" else "false products among those named"
-    counted = _counted(len(screen.found), "significant pair")
+    counted = count(len(screen.found), "significant pair", zero="no")
     if triplets is not None:
-        counted += f" and {_counted(len(triplets.found), 'significant triplet')}"
+        counted += f" and {count(len(triplets.found), 'significant triplet', zero='no')}"
     n, of = len(screen.rows), len(features.development)
     drawn = f", drawn from the {of} of the development part" if n < of else ""
     statement = (
-        f"{_counted(len(found), 'chord').capitalize()}: {counted} among {len(screen.features)} features of "
+        f"{count(len(found), 'chord', zero='no').capitalize()}: {counted} among {len(screen.features)} features of "
         f"{n} samples{drawn}, at a rate of {screen.level:g} of {what}"
         + (f", adjusted for {', '.join(features.design_names)}." if features.design_names else ".")
     )
@@ -353,10 +355,6 @@ def _about(features: Features, screen: Screen, triplets: Screen | None, found: S
         "pairs": _numbers(screen),
         "triplets": None if triplets is None else _numbers(triplets),
     }
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n or 'no'} {what}{'' if n == 1 else 's'}"
 
 
 def _numbers(screen: Screen) -> dict:

@@ -11,10 +11,8 @@ Matrices are samples (or cells) x features. scanpy, anndata, h5py and pandas are
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import importlib
-import re
 import warnings
 import zlib
 from collections import Counter
@@ -32,6 +30,7 @@ from scipy import sparse
 from .blocks import Changed
 from .errors import DeepMapperWarning, InputError
 from .files import whole_file
+from .words import did_you_mean, natural_order, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,8 +158,8 @@ def load_h5ad(
     adata = _read_anndata(path, "h5ad", layer="X")
     if label_key not in adata.obs:
         raise InputError(
-            f"{path}: obs has no column {label_key!r}.{_nearest(label_key, adata.obs.columns)} "
-            f"Its columns: {_some(adata.obs.columns, 20)}."
+            f"{path}: obs has no column {label_key!r}.{did_you_mean(label_key, adata.obs.columns)} "
+            f"Its columns: {some(adata.obs.columns, 20)}."
         )
     genes = _unique_names(adata.var_names, "gene", path, duplicate_names, adata.var.get("gene_ids"))
     codes, classes = encode_labels(adata.obs[label_key], names=adata.obs_names)
@@ -303,7 +302,7 @@ def intersect_genes(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset, list[str]
     shared = [gene for gene in a.var_names if gene in column_b]
     if not shared:
         raise InputError(
-            f"The two Datasets share no gene: the first names {_some(a.var_names)}, the second {_some(b.var_names)}. "
+            f"The two Datasets share no gene: the first names {some(a.var_names)}, the second {some(b.var_names)}. "
             "Symbols and gene ids do not match each other."
         )
     restricted = [
@@ -419,7 +418,8 @@ def read_matrix(
     if bool(populations) == bool(path):
         raise InputError("Give either the path of one matrix or a list of populations (path, label), and not both.")
     if format not in FORMATS:
-        raise InputError(f"The format {format!r} is unknown.{_nearest(format, FORMATS)} Known: {', '.join(FORMATS)}.")
+        known = ", ".join(FORMATS)
+        raise InputError(f"The format {format!r} is unknown.{did_you_mean(format, FORMATS)} Known: {known}.")
     if populations:
         if format != "auto" or transpose:
             raise InputError("Populations are read by their names: format must be 'auto' and transpose False.")
@@ -510,7 +510,7 @@ def normalised(
     """
     if method not in NORMALIZATIONS:
         raise InputError(
-            f"The normalization {method!r} is unknown.{_nearest(method, NORMALIZATIONS)} "
+            f"The normalization {method!r} is unknown.{did_you_mean(method, NORMALIZATIONS)} "
             f"Known: {', '.join(NORMALIZATIONS)}."
         )
     if method == "log1p_tpm":
@@ -601,7 +601,7 @@ def encode_labels(
     no_label = np.array([text is None for text in texts])[rows]
     if no_label.any() and missing == "refuse":
         where = np.flatnonzero(no_label)
-        shown = _some([names[i] for i in where[:4]] if names is not None else [f"row {i}" for i in where[:4]])
+        shown = some([names[i] for i in where[:4]] if names is not None else [f"row {i}" for i in where[:4]])
         raise InputError(
             f"{len(where)} of {len(rows)} samples have no label ({shown}). "
             "Label them, or drop them with missing='drop'."
@@ -611,20 +611,20 @@ def encode_labels(
     excluded = {_label_text(value) for value in ([exclude] if isinstance(exclude, str) else exclude)}
     for unknown in sorted(str(text) for text in excluded - known):
         raise InputError(
-            f"exclude names {unknown!r}, which no sample has.{_nearest(unknown, known)} "
-            f"The labels: {_some(_natural_order(known), 20)}."
+            f"exclude names {unknown!r}, which no sample has.{did_you_mean(unknown, known)} "
+            f"The labels: {some(natural_order(known), 20)}."
         )
-    classes = _natural_order(known - excluded)
+    classes = natural_order(known - excluded)
     if len(classes) < 2:
         raise InputError(
-            f"{len(classes)} class{' is' if len(classes) == 1 else 'es are'} left ({_some(classes) or 'none'}); "
+            f"{len(classes)} class{' is' if len(classes) == 1 else 'es are'} left ({some(classes) or 'none'}); "
             "at least two are needed to tell anything apart. Is it the right label column?"
         )
     for folded, count in Counter(" ".join(name.casefold().split()) for name in classes).items():
         if count > 1:
             alike = [name for name in classes if " ".join(name.casefold().split()) == folded]
             warnings.warn(
-                f"The labels {_some(alike)} differ only in letter case or blanks and are taken for different classes.",
+                f"The labels {some(alike)} differ only in letter case or blanks and are taken for different classes.",
                 DeepMapperWarning,
                 stacklevel=2,
             )
@@ -644,15 +644,6 @@ def _label_text(value: Any) -> str | None:
         return str(int(value))
     text = str(value)
     return None if text.strip().lower() in ("", "nan", "<na>") else text
-
-
-def _natural_order(names: Iterable[str]) -> list[str]:
-    """Sort numbers by value; otherwise text, with the numbers inside compared by value."""
-    names = sorted(names)
-    try:
-        return sorted(names, key=float)
-    except ValueError:
-        return sorted(names, key=lambda name: [int(s) if i % 2 else s for i, s in enumerate(re.split(r"(\d+)", name))])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -723,7 +714,7 @@ def _elements(
             hint = " It looks like 10x output: set format to 10x_h5." if _is_10x(file) else ""
             if path.is_dir():
                 hint = " If an AnnData lies deeper (of a SpatialData in tables, of a MuData in mod), give that folder."
-            raise InputError(f"{path} is no AnnData file: it holds {_some(file)}, but no obs and var.{hint}")
+            raise InputError(f"{path} is no AnnData file: it holds {some(file)}, but no obs and var.{hint}")
         if "encoding-type" not in file["obs"].attrs:
             # Written before anndata 0.7; only anndata's own reader knows those files.
             whole = (anndata.read_zarr if path.is_dir() else anndata.read_h5ad)(path)
@@ -741,7 +732,7 @@ def _elements(
             chosen = layers.get(layer)
         if chosen is None:
             there = [*(["X"] if x is not None else []), *(["raw"] if raw_x is not None else []), *layers]
-            raise InputError(f"{path} has no matrix {layer!r}.{_nearest(layer, there)} It has: {_some(there, 20)}.")
+            raise InputError(f"{path} has no matrix {layer!r}.{did_you_mean(layer, there)} It has: {some(there, 20)}.")
         tpm = layers.get("tpm") if layer != "raw" else None
         for name, element in ((layer, chosen), ("tpm", tpm)):
             _check_pieces(element, f"{path} ({name})")
@@ -785,7 +776,7 @@ def _read_10x_mtx(path: Path) -> AnnData:
         raise InputError(f"{path}: neither this folder nor one below it holds a matrix.mtx or matrix.mtx.gz.")
     if len(found) > 1:
         raise InputError(
-            f"{path}: {len(found)} matrices lie here ({_some(file.relative_to(path) for file in found)}); "
+            f"{path}: {len(found)} matrices lie here ({some(file.relative_to(path) for file in found)}); "
             "give the folder of the one to read."
         )
     prefix = found[0].name.split("matrix.mtx")[0]
@@ -814,7 +805,7 @@ def _beside(matrix: Path, prefix: str, stems: Sequence[str]) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise InputError(f"{matrix.parent}: beside {matrix.name}, one of {_some(c.name for c in candidates)} is expected.")
+    raise InputError(f"{matrix.parent}: beside {matrix.name}, one of {some(c.name for c in candidates)} is expected.")
 
 
 def _read_10x_h5(path: Path) -> AnnData:
@@ -824,7 +815,7 @@ def _read_10x_h5(path: Path) -> AnnData:
     with _opened_h5(path) as file:
         if not _is_10x(file):
             hint = " It looks like an AnnData file: set format to h5ad." if {"obs", "var"} <= set(file) else ""
-            raise InputError(f"{path} is no 10x matrix: it holds {_some(file)}.{hint}")
+            raise InputError(f"{path} is no 10x matrix: it holds {some(file)}.{hint}")
         if "matrix" in file:
             group, features = file["matrix"], file["matrix/features"]
             ids, symbols = _texts(features["id"][:]), _texts(features["name"][:])
@@ -832,7 +823,7 @@ def _read_10x_h5(path: Path) -> AnnData:
             group = file[next(iter(file))]
             features, ids, symbols = {}, _texts(group["genes"][:]), _texts(group["gene_names"][:])
         else:
-            raise InputError(f"{path} holds the genomes {_some(file)}; write the one to analyse to a file of its own.")
+            raise InputError(f"{path} holds the genomes {some(file)}; write the one to analyse to a file of its own.")
         n_features, n_cells = group["shape"][:]
         # Columns are cells: what 10x stores as CSC of features x cells is CSR of cells x features.
         stored = (group["data"][:], group["indices"][:], group["indptr"][:])
@@ -918,14 +909,14 @@ def _join_labels(adata: AnnData, path: Path, source: str) -> None:
     table.columns = header
     columns = header[1:]
     if "" in columns or len(set(header)) < len(header):
-        raise InputError(f"{path}: every column needs a name of its own; the header is {_some(header, 20)}.")
+        raise InputError(f"{path}: every column needs a name of its own; the header is {some(header, 20)}.")
     if clash := [column for column in columns if column in adata.obs]:
-        raise InputError(f"{path}: the matrix has {_some(clash)} in its obs already; rename the columns of the table.")
+        raise InputError(f"{path}: the matrix has {some(clash)} in its obs already; rename the columns of the table.")
 
     names = table.pop(header[0])
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
-        raise InputError(f"{path}: {len(repeated)} names have more than one row ({_some(repeated)}); keep one each.")
+        raise InputError(f"{path}: {len(repeated)} names have more than one row ({some(repeated)}); keep one each.")
     table.index = pd.Index(names)
     absent = [name for name in adata.obs_names if name not in table.index]
     if absent:
@@ -933,13 +924,13 @@ def _join_labels(adata: AnnData, path: Path, source: str) -> None:
         if any(name in table.index for name in adata.var_names):
             hint = " The table names columns of the matrix: it seems to have features in rows, then set transpose."
         raise InputError(
-            f"{path}: {len(absent)} of the {adata.n_obs} samples of {source} have no row ({_some(absent)}). "
-            f"The first column must hold their names; it holds {_some(table.index)}.{hint}"
+            f"{path}: {len(absent)} of the {adata.n_obs} samples of {source} have no row ({some(absent)}). "
+            f"The first column must hold their names; it holds {some(table.index)}.{hint}"
         )
     extra = list(table.index.difference(adata.obs_names, sort=False))
     if extra:
         warnings.warn(
-            f"{path}: {len(extra)} rows are for samples that {source} does not have ({_some(extra)}); ignored.",
+            f"{path}: {len(extra)} rows are for samples that {source} does not have ({some(extra)}); ignored.",
             DeepMapperWarning,
             stacklevel=3,
         )
@@ -1029,7 +1020,7 @@ def _join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, dupli
     columns = [_columns(part.var_names) for _, part in parts]
     shared = [name for name in first.var_names if all(name in column for column in columns)]
     if not shared:
-        shown = "; ".join(f"{path}: {_some(part.var_names)}" for path, part in parts[:2])
+        shown = "; ".join(f"{path}: {some(part.var_names)}" for path, part in parts[:2])
         raise InputError(f"The {len(parts)} populations share no feature ({shown}). Are they of one reference?")
     n_all = len(set().union(*columns))
     if n_all > len(shared):
@@ -1110,7 +1101,7 @@ def _opened_zarr(path: Path) -> Iterator[Any]:
     if not path.is_dir():
         raise InputError(f"{path} is a file; a zarr folder is expected. If it is an archive, unpack it first.")
     if not any((path / name).is_file() for name in ZARR_MARKS):
-        found = _some(sorted(file.name for file in path.iterdir())) or "nothing"
+        found = some(sorted(file.name for file in path.iterdir())) or "nothing"
         raise InputError(f"{path} is no zarr folder: it holds {found}, but neither {' nor '.join(ZARR_MARKS)}.")
     # What lies there counts, not what the folder's table of contents tells of, which zarr 2 does not read by itself.
     options = {"use_consolidated": False} if int(version("zarr").partition(".")[0]) > 2 else {}
@@ -1356,7 +1347,7 @@ def _scales(totals: np.ndarray, target_sum: float, names: Sequence[str]) -> np.n
     empty = np.flatnonzero(totals == 0)
     if empty.size:
         warnings.warn(
-            f"{empty.size} of {len(totals)} samples have no counts ({_some([names[i] for i in empty[:4]])}); "
+            f"{empty.size} of {len(totals)} samples have no counts ({some([names[i] for i in empty[:4]])}); "
             "their values stay 0.",
             DeepMapperWarning,
             stacklevel=3,
@@ -1380,16 +1371,3 @@ def _log1p_scaled(X: sparse.csr_matrix, scale: np.ndarray) -> sparse.csr_matrix:
 def _columns(names: Iterable[str]) -> dict[str, int]:
     """Return the column number of each name."""
     return {name: i for i, name in enumerate(names)}
-
-
-def _some(values: Iterable[Any], n: int = 3) -> str:
-    """Show the first few values, for a message."""
-    values = [repr(str(value)) for value in values]
-    return ", ".join(values[:n]) + (", ..." if len(values) > n else "")
-
-
-def _nearest(value: object, known: Iterable[Any]) -> str:
-    """Ask for the nearest known value, if there is one near."""
-    by_lower = {str(k).lower(): str(k) for k in known}
-    matches = difflib.get_close_matches(str(value).lower(), by_lower, n=1)
-    return f" Did you mean {by_lower[matches[0]]!r}?" if matches else ""

@@ -42,6 +42,7 @@ from .fasta import open_text, read_fasta, write_fasta
 from .files import whole_folder
 from .paf import Hit, Match, read_paf
 from .tools import require, run_tool
+from .words import some_names
 
 # Measured on pieces of transcripts of 200 to 1000 bases, a tenth of the changes gaps: with these seeds all of them are
 # found up to 8 % divergence and 0.97 of the shortest at 10 %, against 0 with the preset asm20 and 0.78 with map-ont.
@@ -197,16 +198,12 @@ def _read_index(annotation: str | Path, genome: Path | None) -> TranscriptIndex 
         with open_text(genome) as file:
             names = {line[1:].split(maxsplit=1)[0] for line in file if line.startswith(">") and line[1:].strip()}
         if names and not names & index.chromosomes:
+            annotated, there = (some_names(ids, 3, ", ...") for ids in (index.chromosomes, names))
             raise InputError(
-                f"{annotation}: none of its sequences ({_some(index.chromosomes)}) is in {genome} ({_some(names)}), "
+                f"{annotation}: none of its sequences ({annotated}) is in {genome} ({there}), "
                 f"expected an annotation of that genome with the same names."
             )
     return index
-
-
-def _some(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    return ", ".join(ordered[:3]) + (", ..." if len(ordered) > 3 else "")
 
 
 def _read_contigs(path: Path, options: NoveltyOptions) -> list[Contig]:

@@ -20,6 +20,7 @@ from .errors import InputError, ToolFailed
 from .fasta import Record, open_text, read_fasta, write_fasta
 from .files import whole_file
 from .tools import run_tool
+from .words import listed, some_names
 
 __all__ = [
     "Transcript",
@@ -38,7 +39,6 @@ _HEADER_GENE = re.compile(r"(?:^|[\s\[])gene[:=]([^\s\]]+)")
 _HEADER_SYMBOL = re.compile(r"\sgene_symbol:(\S+)")
 _SHORTEST_INTRON = 6  # nt; HISAT2's own script takes shorter gaps for part of the exon
 _SHORTEST_CUT = 11  # nt in the genome; gffread writes no shorter transcript, and none could be counted
-_SHOWN = 5  # names in a message
 
 
 def prepare_genome(out: str | Path, *, genome: str | Path) -> int:
@@ -278,10 +278,9 @@ def _unique(records: Iterable[Record], name_of, path: str | Path) -> Iterator[tu
         first[name] = record.header
         yield name, record.sequence
     if repeated:
-        more = f" and {len(repeated) - _SHOWN} more" if len(repeated) > _SHOWN else ""
         raise InputError(
             f"{path}: {len(repeated)} {'id is' if len(repeated) == 1 else 'ids are'} there more than once: "
-            f"{', '.join(list(repeated.values())[:_SHOWN])}{more}. Expected every id once (the header up to the first "
+            f"{listed(list(repeated.values()))}. Expected every id once (the header up to the first "
             f"space or bar). Remove or rename one of each."
         )
 
@@ -294,8 +293,8 @@ def _within(
     kept = [transcript for transcript in transcripts if transcript.chrom in lengths]
     if not kept:
         raise InputError(
-            f"{annotation}: none of its sequences ({_some(one.chrom for one in transcripts)}) is in {shown} "
-            f"({_some(lengths)}), expected an annotation of that genome with the same names."
+            f"{annotation}: none of its sequences ({some_names(one.chrom for one in transcripts)}) is in {shown} "
+            f"({some_names(lengths)}), expected an annotation of that genome with the same names."
         )
     for transcript in kept:
         if transcript.exons[-1][1] > lengths[transcript.chrom]:
@@ -304,7 +303,7 @@ def _within(
                 f"{transcript.chrom} in {shown} ({lengths[transcript.chrom]}), expected an annotation of that genome."
             )
     if missing := [one.chrom for one in transcripts if one.chrom not in lengths]:
-        what = f"{len(missing)} transcripts are left out, their sequences are not in {shown}: {_some(missing)}"
+        what = f"{len(missing)} transcripts are left out, their sequences are not in {shown}: {some_names(missing)}"
         print(f"{annotation}: {what}", file=log or sys.stderr)
     return kept
 
@@ -317,8 +316,8 @@ def _to_cut(transcripts: list[Transcript], annotation: str | Path, log: IO[str] 
     if repeated := [f"{name} at {' and '.join(sorted(at))}" for name, at in places.items() if len(at) > 1]:
         raise InputError(
             f"{annotation}: {len(repeated)} transcript {'id stands' if len(repeated) == 1 else 'ids stand'} in more "
-            f"than one place: {_some(repeated)}. Expected every id once. Remove or rename one of each, or give a FASTA "
-            f"of transcripts."
+            f"than one place: {some_names(repeated)}. Expected every id once. Remove or rename one of each, or give a "
+            f"FASTA of transcripts."
         )
     kept = [one for one in transcripts if one.exons[-1][1] - one.exons[0][0] >= _SHORTEST_CUT]
     if len(kept) < len(transcripts):
@@ -346,11 +345,6 @@ def _write_exons(out: Path, transcripts: Iterable[Transcript]) -> None:
             for start, end in one.exons:
                 about = f'transcript_id "{one.id}"; gene_id "{one.gene_id or one.id}";'
                 file.write(f"{one.chrom}\t.\texon\t{start + 1}\t{end}\t.\t{one.strand}\t.\t{about}\n")
-
-
-def _some(names: Iterable[str]) -> str:
-    names = sorted(set(names))
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _known_genes(annotation: str | Path, transcripts: str | Path) -> Iterator[tuple[str, str, str]]:

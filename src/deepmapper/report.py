@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from ._page import between, count, number, render
+from ._page import between, number, render
+from .words import count
 
 _VERDICTS = {True: "yes", False: "no", None: "open"}
 _TELLS = 0.7  # AUC from which on a confounder that was not adjusted for is a reason for doubt
@@ -155,7 +156,7 @@ def _predicted(models: Sequence[Model], baseline: Mapping, evidence_panel: Mappi
             continue
         line = f"accuracy {_interval(numbers)}"
         if panel["accuracy"] is not None:
-            members = count(panel["n_features"], "significant feature")
+            members = count(panel["n_features"], "significant feature", separator=",")
             line += f"; a small model on its {members} alone {_interval(panel)}"
         lines.append(_Line(f"{line}.", model.name))
     beside = (
@@ -165,7 +166,7 @@ def _predicted(models: Sequence[Model], baseline: Mapping, evidence_panel: Mappi
     if "in blocks" in baseline.get("solver", ""):
         beside += f" Logistic regression was fitted by {baseline['solver']}"
     if evidence_panel["accuracy"] is not None:
-        members = count(evidence_panel["n_features"], "feature")
+        members = count(evidence_panel["n_features"], "feature", separator=",")
         beside += f" A small model on the first {members} by evidence alone: {_interval(evidence_panel)}."
     return [*lines, _Line(beside)]
 

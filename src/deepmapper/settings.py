@@ -8,7 +8,6 @@ several keys, and hands each pass exactly the settings that determine it.
 from __future__ import annotations
 
 import copy
-import difflib
 import math
 import posixpath
 import re
@@ -18,6 +17,7 @@ from typing import Any
 
 from .config import ATTENTION_KINDS, ATTENTION_METHODS, GENERAL_METHODS, AugmentConfig, BackboneSpec, DeepMapperConfig
 from .errors import InputError
+from .words import nearest
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -305,7 +305,7 @@ def _hint(value: Any, schema: Mapping) -> str:
     """Name the likely slip behind a wrong value; empty when there is none to name."""
     types = _types(schema)
     if (choices := _choices(schema)) and isinstance(value, str):
-        near = difflib.get_close_matches(value.lower(), choices, n=1)
+        near = nearest(value, choices)
         return f"; did you mean `{near[0]}`?" if near else ""
     if isinstance(value, str) and types & {"integer", "number"} and DECIMAL_COMMA.fullmatch(value.strip()):
         return "; write a decimal point"
@@ -345,10 +345,10 @@ def _unknown_key(path: KeyPath, key: str, known: Mapping, homes: dict[str, list[
         places = " or ".join(f"`{section}`" for section in homes[key] if section)
         return line + f"`{key}` belongs " + (f"under {places}" if places else "at the left margin")
     plain = key.lower().replace("-", "_").replace(" ", "_")
-    near = difflib.get_close_matches(plain, known, n=1, cutoff=0.6) or _described(plain, known)
+    near = nearest(plain, known) or _described(plain, known)
     if near:
         return line + f"did you mean `{near[0]}`?"
-    far = difflib.get_close_matches(plain, homes, n=1, cutoff=0.7)
+    far = nearest(plain, homes, cutoff=0.7)
     if far:
         places = " or ".join(f"`{section}.{far[0]}`" if section else f"`{far[0]}`" for section in homes[far[0]])
         return line + f"did you mean {places}?"

@@ -61,7 +61,7 @@ def test_code_that_a_pass_runs_counts(edited, file, old, new):
 
 
 @pytest.mark.parametrize(
-    "file", ["plots.py", "findings.py", "report.py", "evaluate.py", "runner.py", "jobs.py", "io.py"]
+    "file", ["plots.py", "findings.py", "report.py", "evaluate.py", "runner.py", "jobs.py", "io.py", "words.py"]
 )
 def test_code_that_a_pass_does_not_run_does_not_count(edited, file):
     """A changed figure trains nothing again."""
