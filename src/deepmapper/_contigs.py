@@ -6,12 +6,13 @@ Pure functions; the standard library and Biopython.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-PREFIX = "DENOVO_"
+from .denovo import PREFIX
+from .nucleotides import NUCLEOTIDES, reverse_complement
+
 _DIGITS = 12  # of the hash in a name: two of a million sequences share them once in 500 runs
 
 # DUST (Morgulis et al. 2006, J Comput Biol 13:1028): windows of 64 with a score above 2 (their level 20) are simple.
@@ -23,8 +24,7 @@ _DUST_LEVEL = 2.0
 _ADAPTER, _TURNED = "AGATCGGAAGAGC", "GCTCTTCCGATCT"
 _END = 40
 
-_NUCLEOTIDES = frozenset("ACGT")
-_NOT_NUCLEIC = re.compile(r"[^ACGTUNRYSWKMBDHV]")
+_NUCLEOTIDES = frozenset(NUCLEOTIDES)
 
 
 class Orf(NamedTuple):
@@ -33,19 +33,6 @@ class Orf(NamedTuple):
     length: int
     strand: str
     complete: bool
-
-
-def impossible_letter(sequence: str) -> str:
-    """First letter that no nucleotide code has, or nothing. Expects upper case."""
-    found = _NOT_NUCLEIC.search(sequence)
-    return found[0] if found else ""
-
-
-def reverse_complement(sequence: str) -> str:
-    """The other strand, ambiguous letters included."""
-    from Bio.Seq import reverse_complement as other
-
-    return str(other(sequence))
 
 
 def canonical(sequence: str) -> str:
@@ -87,7 +74,7 @@ def gc_share(sequence: str) -> float:
 
 def unknown_share(sequence: str) -> float:
     """Share of letters that are no plain A, C, G or T, for example N."""
-    return 1 - sum(map(sequence.count, "ACGT")) / len(sequence) if sequence else 0.0
+    return 1 - sum(map(sequence.count, NUCLEOTIDES)) / len(sequence) if sequence else 0.0
 
 
 def simple_share(sequence: str) -> float:

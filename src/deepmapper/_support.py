@@ -11,6 +11,7 @@ from typing import IO
 
 from .errors import InputError
 from .fasta import write_fasta
+from .nucleotides import without_mate
 from .tools import run_tool
 
 _LEAST_MATCH = 0.8  # share of a read's bases that equal the contig's
@@ -74,14 +75,10 @@ def _best_contigs(paf: Path) -> Iterator[tuple[str, str]]:
     """(fragment, contig) of each fragment that matches one, from lines of read, its length, contig and matches."""
     with paf.open() as file:
         lines = (line.rstrip("\n").split("\t") for line in file)
-        for fragment, group in groupby(lines, key=lambda fields: _fragment(fields[0])):
+        for fragment, group in groupby(lines, key=lambda fields: without_mate(fields[0])):
             matches: Counter[str] = Counter()
             for _, length, contig, equal in group:
                 if int(equal) >= _LEAST_MATCH * int(length):
                     matches[contig] += int(equal)
             if matches:
                 yield fragment, min(matches, key=lambda contig: (-matches[contig], contig))
-
-
-def _fragment(read: str) -> str:
-    return read[:-2] if read.endswith(("/1", "/2")) else read

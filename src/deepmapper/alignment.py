@@ -19,6 +19,7 @@ from typing import IO
 
 from .errors import InputError, ToolFailed
 from .files import whole_file, whole_folder
+from .nucleotides import without_mate
 from .reads import SortedLines, count_fragments, link_units, sorted_lines, write_fastq
 from .tools import Argument, require, run_tool
 
@@ -325,7 +326,7 @@ def _take(
         if sequence == b"*":
             sequence = quality = b""
         if not flag & _PAIRED:
-            singles.add(b"\t".join((_without_mate(name), sequence, quality)))
+            singles.add(b"\t".join((without_mate(name), sequence, quality)))
         elif flag & _MATE_UNMAPPED:
             if flag & _FIRST:
                 waiting = [name, sequence, quality]
@@ -353,10 +354,6 @@ def _class_of_pair(flag: int) -> str:
     if flag & (_UNMAPPED | _MATE_UNMAPPED):
         return "half_mapped"
     return "concordant" if flag & _PROPER else "discordant"
-
-
-def _without_mate(name: bytes) -> bytes:
-    return name[:-2] if name.endswith((b"/1", b"/2")) else name
 
 
 def _common(one: bytes, two: bytes) -> bytes:

@@ -26,13 +26,13 @@ from typing import IO
 from .errors import InputError, ToolFailed
 from .fasta import read_fasta, write_fasta
 from .files import for_want_of_room, whole_folder
+from .nucleotides import mate_suffix, reverse_complement
 from .reads import gzip_writer, read_fastq
 from .tools import Argument, run_tool
 
 ASSEMBLERS = ("trinity", "rnaspades")
 _STRANDS = {"forward": "FR", "reverse": "RF"}
 _PLAIN = re.compile(r"[\w./+-]+", re.ASCII)
-_COMPLEMENT = bytes.maketrans(b"ACGTNacgtn", b"TGCANtgcan")
 _SIDE_BY_SIDE = Path(__file__).with_name("_side_by_side.py")
 _CLUSTER_CONTIGS = ".contigs.fa"
 _SHORTEST = 25  # bases; the length of Trinity's words
@@ -89,7 +89,7 @@ def pool_unaligned(folders: Sequence[Path], out: Path) -> None:
                 if (folder / "single.fastq.gz").exists():
                     for name, mate, sequence in _named(folder / "single.fastq.gz"):
                         if mate == b"/2":
-                            sequence = sequence.translate(_COMPLEMENT)[::-1]
+                            sequence = reverse_complement(sequence)
                         single.write(b">%b|%b/1\n%b\n" % (folder.name.encode(), name, sequence))
                         singles += 1
                 print(folder.name, pairs, singles, sep="\t", file=table)
@@ -172,7 +172,7 @@ def _named(path: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
     """Yield name, mate ("/1", "/2" or nothing) and sequence; lanes may share names, the pool may not."""
     before, times = b"", 1
     for name, sequence in read_fastq(path):
-        mate = name[-2:] if name.endswith((b"/1", b"/2")) else b""
+        mate = mate_suffix(name)
         name = name.removesuffix(mate)
         times = times + 1 if name == before else 1
         before = name

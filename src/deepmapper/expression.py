@@ -12,7 +12,7 @@ from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from ._contigs import PREFIX
+from .denovo import PREFIX
 from .errors import InputError
 from .files import whole_file
 from .io import MISSING, NUMBER

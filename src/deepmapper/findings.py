@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from . import accumulate, evaluate
-from ._contigs import PREFIX
+from .denovo import is_denovo
 from .passes import PassFile, PassResult
 from .runner import Findings
 from .store import Features
@@ -50,7 +50,7 @@ def feature_table(findings: Findings) -> pd.DataFrame:
         direction = findings.class_direction[code] if findings.class_direction else []
         table[f"importance[{name}]"] = np.array(importance, dtype=float)[order]
         table[f"direction[{name}]"] = [DIRECTIONS[direction[i]] for i in order]
-    table["is_denovo"] = [str(names[i]).startswith(PREFIX) for i in order]
+    table["is_denovo"] = [is_denovo(names[i]) for i in order]
     return pd.DataFrame(table)
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from . import __version__, alignment, assembly, quantification, references
-from ._contigs import PREFIX, canonical, names_of
+from ._contigs import canonical, names_of
+from .denovo import PREFIX, is_denovo
 from .errors import BioToolUnavailable, InputError
 from .fasta import read_fasta, write_fasta
 from .files import whole_file, whole_folder
@@ -64,11 +65,6 @@ _GIGABYTES = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
 # ---------------------------------------------------------------------------------------------------------------------
 # Names and tables
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-def is_denovo(transcript_id: str) -> bool:
-    """Whether a transcript is novel, by its name (``DENOVO_...``)."""
-    return str(transcript_id).startswith(DENOVO_PREFIX)
 
 
 def tag_denovo(transcript_ids: Sequence[str]) -> list[str]:

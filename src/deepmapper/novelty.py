@@ -40,6 +40,7 @@ from .annotation import read_annotation
 from .errors import InputError
 from .fasta import open_text, read_fasta, write_fasta
 from .files import whole_folder
+from .nucleotides import impossible_letter
 from .paf import Hit, Match, read_paf
 from .tools import require, run_tool
 from .words import some_names
@@ -211,7 +212,7 @@ def _read_contigs(path: Path, options: NoveltyOptions) -> list[Contig]:
     records = []
     for record in read_fasta(path, "FASTA file of contigs"):
         sequence = record.sequence.replace("U", "T")
-        if letter := _contigs.impossible_letter(sequence):
+        if letter := impossible_letter(sequence):
             raise InputError(f"{path}: contig {record.name} holds {letter!r}, expected letters of nucleotides alone.")
         records.append((record.name, sequence, _contigs.canonical(sequence)))
     names = _contigs.names_of(canonical for _, _, canonical in records)

@@ -24,7 +24,8 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any
 
-from ._contigs import PREFIX, canonical
+from ._contigs import canonical
+from .denovo import PREFIX, is_denovo
 from .errors import DeepMapperWarning, InputError, ToolFailed
 from .fasta import is_gzip, read_fasta, write_fasta
 from .files import whole_file, whole_folder
@@ -300,11 +301,11 @@ def _check_name(name: str, kind: str, path: Path | None, seen: set[str]) -> None
             f"{path}: {name} occurs a second time, expected each name once among all "
             f"transcripts and decoys. Rename one."
         )
-    if kind == "novel" and not name.startswith(PREFIX):
+    if kind == "novel" and not is_denovo(name):
         raise InputError(
             f"{path}: {name} is the name of a novel transcript, expected it to start with {PREFIX}. Rename it."
         )
-    if kind == "reference" and name.startswith(PREFIX):
+    if kind == "reference" and is_denovo(name):
         raise InputError(f"{path}: {name} is a reference transcript, but {PREFIX} marks novel ones. Rename it.")
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import IO
 
 from .annotation import Transcript, clean_id, read_annotation, strip_version
+from .denovo import PREFIX, is_denovo
 from .errors import InputError, ToolFailed
 from .fasta import Record, open_text, read_fasta, write_fasta
 from .files import whole_file
+from .nucleotides import impossible_letter
 from .tools import run_tool
 from .words import listed, some_names
 
@@ -33,8 +35,6 @@ __all__ = [
     "write_transcript_to_gene",
 ]
 
-_DENOVO = "DENOVO_"
-_NO_NUCLEOTIDE = re.compile("[^ACGTUNRYSWKMBDHV]")
 _HEADER_GENE = re.compile(r"(?:^|[\s\[])gene[:=]([^\s\]]+)")
 _HEADER_SYMBOL = re.compile(r"\sgene_symbol:(\S+)")
 _SHORTEST_INTRON = 6  # nt; HISAT2's own script takes shorter gaps for part of the exon
@@ -236,9 +236,9 @@ def _write_transcripts(
     def cleaned() -> Iterator[tuple[str, str]]:
         records = _nucleotides(source, "FASTA file of transcripts")
         for name, sequence in _unique(records, lambda record: clean_id(record.header, strip_versions), shown):
-            if not name or name.startswith(_DENOVO):
+            if not name or is_denovo(name):
                 raise InputError(
-                    f"{shown}: a transcript is called '{name}', expected an id that does not start with '{_DENOVO}', "
+                    f"{shown}: a transcript is called '{name}', expected an id that does not start with '{PREFIX}', "
                     f"which names novel transcripts. Rename it."
                 )
             digests.append(hashlib.blake2b(sequence.encode(), digest_size=16).digest())
@@ -258,9 +258,9 @@ def _write_transcripts(
 
 def _nucleotides(path: str | Path, what: str) -> Iterator[Record]:
     for record in read_fasta(path, what):
-        if bad := _NO_NUCLEOTIDE.search(record.sequence):
+        if letter := impossible_letter(record.sequence):
             raise InputError(
-                f"{path}: record {record.name} holds the letter {bad[0]!r}, expected nucleotides (a {what}). Proteins "
+                f"{path}: record {record.name} holds the letter {letter!r}, expected nucleotides (a {what}). Proteins "
                 f"or an alignment will not do."
             )
         yield record

@@ -16,11 +16,12 @@ import numpy as np
 
 from .errors import InputError
 from .files import whole_file, whole_folder
+from .nucleotides import NUCLEOTIDES, reverse_complement
 
 CONDITIONS = ("ctrl", "stim")
 READ_LENGTH = {"paired": 75, "single": 100}  # nt
 
-_LETTERS = np.frombuffer(b"ACGT", np.uint8)
+_LETTERS = np.frombuffer(NUCLEOTIDES.encode(), np.uint8)
 _STOPS = ("TAA", "TAG", "TGA")
 _N_CHROMOSOMES = 3
 _FRAGMENT = (200, 30)  # mean and standard deviation, nt
@@ -227,10 +228,6 @@ def _bases(random: np.random.RandomState, length: int, gc: float = 0.42) -> str:
     return random.choice(_LETTERS, length, p=share).tobytes().decode()
 
 
-def _reverse_complement(sequence: str) -> str:
-    return sequence.translate(str.maketrans("ACGT", "TGCA"))[::-1]
-
-
 def _coding(random: np.random.RandomState, length: int) -> str:
     """Return a transcript with an open reading frame over about two thirds of it."""
     codons = round(length * random.uniform(0.55, 0.75) / 3)
@@ -259,7 +256,7 @@ def _make_genome(random: np.random.RandomState, n_genes: int) -> tuple[dict[str,
             n_exons = random.randint(4 if two_isoforms else 2, 7)
             sequence, exons = _with_introns(random, mrna, n_exons)
             if strand == "-":
-                sequence = _reverse_complement(sequence)
+                sequence = reverse_complement(sequence)
                 exons = [(len(sequence) - right, len(sequence) - left) for left, right in reversed(exons)]
             name = f"GENE{i + 1:03d}"
             skipped = random.choice(np.arange(1, n_exons - 1), 2, replace=False) if two_isoforms else [None]
@@ -294,7 +291,7 @@ def _reference_transcripts(genome: dict[str, str], genes: list[_Gene]) -> dict[s
     for gene in genes:
         for name, kept in gene.isoforms.items():
             sequence = "".join(genome[gene.chrom][left:right] for left, right in (gene.exons[e] for e in kept))
-            transcripts[name] = sequence if gene.strand == "+" else _reverse_complement(sequence)
+            transcripts[name] = sequence if gene.strand == "+" else reverse_complement(sequence)
     return transcripts
 
 

@@ -138,10 +138,10 @@ def test_alone_tells_a_confounder_from_noise():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 200)
     telling = judge_alone(Design((y + rng.normal(0, 0.6, 200))[:, None] - 0.5, ("depth",)), y)
-    noise = judge_alone(Design(rng.normal(size=(200, 1)), ("noise",)), y)
+    noises = [judge_alone(Design(rng.normal(size=(200, 1)), ("noise",)), y) for _ in range(9)]
     none = judge_alone(Design(np.zeros((200, 0)), ()), y)
     assert telling.macro_auc_low > 0.7 and telling.accuracy > 0.7 > telling.majority_accuracy
-    assert noise.macro_auc_low < 0.5 < noise.macro_auc_high
+    assert sum(noise.macro_auc_low < 0.5 < noise.macro_auc_high for noise in noises) >= 7
     assert none.macro_auc == 0.5 and none.accuracy == none.majority_accuracy
     assert judge_alone(Design(np.zeros((200, 0)), ()), y) == none
 

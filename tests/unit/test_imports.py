@@ -40,7 +40,8 @@ def test_the_pure_modules_run_without_numpy_and_torch():
         """
 import deepmapper
 from deepmapper import DeepMapperConfig, DeepMapperWarning, InputError
-from deepmapper import accumulate, augment, batching, config, earlystop, errors, growth, jobs, provenance, transform, words
+from deepmapper import accumulate, augment, batching, config, earlystop, errors, growth, jobs, provenance, transform
+from deepmapper import denovo, nucleotides, words
 
 assert transform.square_dim(765) == transform.image_side(765) == 28
 perm = transform.permutation(3, 10)
@@ -73,6 +74,7 @@ except InputError as error:
 else:
     raise AssertionError("epochs=0 was taken")
 
+assert denovo.is_denovo("DENOVO_1") and nucleotides.reverse_complement("AACG") == "CGTT"
 assert words.count(2, "pass", "passes") == "2 passes"
 images = object()
 assert augment.make_train_transform(config.AugmentConfig())(images) is images
