@@ -165,9 +165,9 @@ def test_confounders_reach_the_screen_and_the_proof():
     plain = Features(X, y, ("near", "far"), tuple(planted.names), tuple(planted.obs.index), split)
     design = make_design(columns)
     held = replace(plain, design=design.values, design_names=design.names)
-    loose, tight = (screen_features(one, OPTIONS) for one in (plain, held))
-    assert loose.about["n_pairs"] > 20 > 2 >= tight.about["n_pairs"]
-    assert tight.about["statement"].endswith(", adjusted for depth.")
+    loose, tight = ([screen_features(one, OPTIONS, seed=seed).about for seed in range(3)] for one in (plain, held))
+    assert sum(about["n_pairs"] for about in loose) > 20 > 2 >= sum(about["n_pairs"] for about in tight)
+    assert tight[0]["statement"].endswith(", adjusted for depth.")
 
 
 def test_feature_tables_get_their_chord():

@@ -262,7 +262,7 @@ def test_a_class_that_one_feature_tells_is_not_screened():
     y = np.repeat([0, 1], 50)
     X = rng.normal(size=(100, 8)).astype(np.float32)
     X[:, 0] = 5 * y + rng.normal(0, 0.1, 100)
-    screen = chords.screen_pairs(X, y, classes=["a", "b"], permutations=19)
+    screen = chords.screen_pairs(X, y, classes=["a", "b"], permutations=19, seed=1)  # of others a little is left open
     assert screen.left_open == (("a", 0.0), ("b", 0.0)) and not screen.contrasts
     assert not screen.found and screen.threshold == np.inf and chords.pair_table(screen).empty
     assert chords.screen_triplets(X, screen).candidates == ()

@@ -141,7 +141,8 @@ def test_alone_tells_a_confounder_from_noise():
     noises = [judge_alone(Design(rng.normal(size=(200, 1)), ("noise",)), y) for _ in range(9)]
     none = judge_alone(Design(np.zeros((200, 0)), ()), y)
     assert telling.macro_auc_low > 0.7 and telling.accuracy > 0.7 > telling.majority_accuracy
-    assert sum(noise.macro_auc_low < 0.5 < noise.macro_auc_high for noise in noises) >= 7
+    assert abs(np.median([noise.macro_auc for noise in noises]) - 0.5) < 0.05
+    assert sum(noise.macro_auc_low > 0.5 for noise in noises) <= 1
     assert none.macro_auc == 0.5 and none.accuracy == none.majority_accuracy
     assert judge_alone(Design(np.zeros((200, 0)), ()), y) == none
 
