@@ -8,6 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .words import count
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
