@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 
 from .blocks import Reader
+from .moments import Moments
 
 # Below this share of values that are not zero, products with the values alone are quicker than with whole images.
 _SPARSE = 0.15
@@ -71,7 +72,8 @@ class Images:
         return there < _SPARSE * some.shape[0] * some.shape[1]
 
     def mean(self, numbers: np.ndarray, batch: int = 1024) -> torch.Tensor:
-        """Average image of some rows, (channels, side, side) float32 on `where`; summed in float64."""
+        """Average image of some rows, (channels, side, side) float32 on `where`; batches are added up in float64."""
+        # not `Moments`: within a batch scipy adds float32 up in float32, and attributions rest on these very numbers
         total = np.zeros(self.X.shape[1])
         for start in range(0, len(numbers), batch):
             total += np.asarray(self._values(numbers[start : start + batch]).sum(axis=0, dtype=np.float64)).ravel()
@@ -97,18 +99,13 @@ class Images:
             Rows read at once.
         """
         codes, member = np.unique(y[numbers], return_inverse=True)
-        n, n_classes, p = len(numbers), len(codes), self.X.shape[1]
-        sums, squares = np.zeros((n_classes, p)), np.zeros(p)
+        n, n_classes = len(numbers), len(codes)
+        moments = Moments(self.X.shape[1], keep=("squares",), n_groups=n_classes)
         for start in range(0, n, batch):
-            values = self._values(numbers[start : start + batch]).astype(np.float64)
-            of_class = member[start : start + batch]
-            members = (np.ones(len(of_class)), (of_class, np.arange(len(of_class))))
-            sums += (sp.csr_matrix(members, shape=(n_classes, len(of_class))) @ values).toarray()
-            squares += np.asarray(values.multiply(values).sum(axis=0)).ravel()
-        sizes = np.bincount(member)[:, None]
-        mean = sums.sum(axis=0) / n
-        total = (squares - n * mean**2).clip(0)
-        between = ((sums / sizes - mean) ** 2 * sizes).sum(axis=0)
+            moments.update(self._values(numbers[start : start + batch]), member[start : start + batch])
+        mean = moments.mean
+        total = (moments.square_sum - n * mean**2).clip(0)
+        between = ((moments.group_mean - mean) ** 2 * moments.group_n[:, None]).sum(axis=0)
         spread = np.sqrt(total / n)
         varies = spread > 1e-6
         ratio, known = varies.astype(float), varies.astype(float)

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from .blocks import Changed, blocks
 from .draws import FixedDraw, fixed_stream
 from .io import LARGEST_LOG
+from .moments import Moments, with_values
 from .table_schemas import AUDIT
 
 # Stored values up to which components are of all samples: 1 GB as CSR, of which the methods of others make several
@@ -39,26 +40,6 @@ CHOICES = {
 
 
 @dataclass
-class _Sums:
-    """Sums over n samples of every feature, and of its squares."""
-
-    n: int
-    total: np.ndarray
-    square: np.ndarray
-
-    @property
-    def mean(self) -> np.ndarray:
-        return self.total / self.n
-
-    @property
-    def variance(self) -> np.ndarray:
-        """With n - 1; 0 where it is no more than rounding."""
-        mean = self.mean
-        variance = self.square / self.n - mean**2
-        return np.where(variance > 1e-12 * mean**2, variance, 0.0) * (self.n / max(self.n - 1, 1))
-
-
-@dataclass
 class _Seen:
     """What one reading of a matrix tells.
 
@@ -70,15 +51,15 @@ class _Seen:
         A value that is no whole number, or None.
     detected
         (p,) whether any sample holds the feature.
-    sums
-        Of the values after each change that was asked for.
+    moments
+        Sums and sums of squares of the values after each change that was asked for.
     """
 
     lowest: float
     highest: float
     broken: float | None
     detected: np.ndarray
-    sums: list[_Sums]
+    moments: list[Moments]
 
 
 def audit_features(
@@ -121,9 +102,9 @@ def audit_features(
     values = _look(X, rows, _as_it_is, np.expm1)
     unfit = _no_logs(values, logarithms)
     chosen: dict[str, tuple[str, Callable, tuple]] = {
-        "seurat": (unfit, _seurat, (values.sums[1], values.detected)),
+        "seurat": (unfit, _seurat, (values.moments[1], values.detected)),
         "seurat_v3": ("needs counts; there are none", _seurat_v3, ()),
-        "cell_ranger": (unfit, _cell_ranger, (values.sums[0], values.detected)),
+        "cell_ranger": (unfit, _cell_ranger, (values.moments[0], values.detected)),
     }
     if counts is not None and p > N_TOP:
         of_counts = _look(counts, None, np.rint)
@@ -138,7 +119,7 @@ def audit_features(
             kept, notes[column] = _tried(choose, *given)
         columns[column] = pd.array([pd.NA] * p if kept is None else kept, dtype="boolean")
     if min(n - 1, p) <= N_COMPONENTS:
-        share: np.ndarray | None = np.where(values.sums[0].variance > 0, 1.0, np.nan)
+        share: np.ndarray | None = np.where(_scanpy_variance(values.moments[0]) > 0, 1.0, np.nan)
         notes["pca_50"] = f"{n} samples of {p} features span no more than {N_COMPONENTS} components: all is kept"
     else:
         drawn, said = drawn_rows(X, rows)
@@ -239,7 +220,7 @@ def _as_it_is(values: np.ndarray) -> np.ndarray:
 def _look(source: Any, rows: np.ndarray | None, *changes: Callable[[np.ndarray], np.ndarray]) -> _Seen:
     """Read a source of blocks once; sums are of the values after each change, which leaves zeros as they are."""
     p = source.shape[1]
-    seen = _Seen(0.0, 0.0, None, np.zeros(p, dtype=bool), [_Sums(0, np.zeros(p), np.zeros(p)) for _ in changes])
+    seen = _Seen(0.0, 0.0, None, np.zeros(p, dtype=bool), [Moments(p, keep=("squares",)) for _ in changes])
     for _, block in blocks(source, rows):
         block = sp.csr_matrix(block, dtype=np.float32)
         seen.lowest = min(seen.lowest, float(block.data.min(initial=0.0)))
@@ -248,13 +229,17 @@ def _look(source: Any, rows: np.ndarray | None, *changes: Callable[[np.ndarray],
         if len(broken) and seen.broken is None:
             seen.broken = float(broken[0])
         seen.detected[block.indices[block.data != 0]] = True
-        for change, sums in zip(changes, seen.sums, strict=True):
+        for change, moments in zip(changes, seen.moments, strict=True):
             with np.errstate(over="ignore"):  # of what is no logarithm, and is refused as such
-                values = change(block.data).astype(np.float64)
-                sums.n += block.shape[0]
-                sums.total += np.bincount(block.indices, values, minlength=p)
-                sums.square += np.bincount(block.indices, values**2, minlength=p)
+                moments.update(with_values(block, change(block.data)))
     return seen
+
+
+def _scanpy_variance(moments: Moments) -> np.ndarray:
+    """Variance with n - 1 as scanpy computes it, from sums of squares; 0 where it is no more than rounding."""
+    n, mean = moments.n, moments.mean
+    variance = moments.square_sum / n - mean**2
+    return np.where(variance > 1e-12 * mean**2, variance, 0.0) * (n / max(n - 1, 1))
 
 
 def _chosen(varying: np.ndarray, detected: np.ndarray, choose: Callable[[], np.ndarray]) -> tuple[np.ndarray, str]:
@@ -267,37 +252,37 @@ def _chosen(varying: np.ndarray, detected: np.ndarray, choose: Callable[[], np.n
     return kept, f"{kept.sum()} of {len(kept)} features are kept"
 
 
-def _seurat(sums: _Sums, detected: np.ndarray) -> tuple[np.ndarray, str]:
+def _seurat(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
     """As scanpy's flavour: the logarithm of variance over mean, standardised among features of like mean."""
+    mean, variance = moments.mean, _scanpy_variance(moments)
 
     def choose() -> np.ndarray:
-        mean, variance = sums.mean[detected], sums.variance[detected]
         with np.errstate(divide="ignore"):
-            dispersion = np.log(variance / mean)
-        dispersion[variance == 0] = np.nan
+            dispersion = np.log(variance[detected] / mean[detected])
+        dispersion[variance[detected] == 0] = np.nan
         table = pd.DataFrame({"dispersion": dispersion})
-        grouped = table.groupby(pd.cut(np.log1p(mean), bins=N_BINS), observed=True)["dispersion"]
+        grouped = table.groupby(pd.cut(np.log1p(mean[detected]), bins=N_BINS), observed=True)["dispersion"]
         middle, spread = grouped.transform("mean"), grouped.transform("std")
         alone = spread.isna()  # in its bin
         return _highest((dispersion - middle.where(~alone, 0)) / spread.where(~alone, middle))
 
-    return _chosen(sums.variance > 0, detected, choose)
+    return _chosen(variance > 0, detected, choose)
 
 
-def _cell_ranger(sums: _Sums, detected: np.ndarray) -> tuple[np.ndarray, str]:
+def _cell_ranger(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
     """As scanpy's flavour: variance over mean, by the median and its deviation among features of like mean."""
+    mean, variance = moments.mean, _scanpy_variance(moments)
 
     def choose() -> np.ndarray:
         from scipy.special import ndtri
 
-        mean = sums.mean[detected]
-        dispersion = pd.Series(sums.variance[detected] / mean)
-        ends = np.r_[-np.inf, np.percentile(mean, np.arange(10, 105, 5)), np.inf]
-        bins = pd.cut(mean, bins=ends)
+        dispersion = pd.Series(variance[detected] / mean[detected])
+        ends = np.r_[-np.inf, np.percentile(mean[detected], np.arange(10, 105, 5)), np.inf]
+        bins = pd.cut(mean[detected], bins=ends)
         away = dispersion - dispersion.groupby(bins, observed=True).transform("median")
         return _highest(away / (away.abs().groupby(bins, observed=True).transform("median") / ndtri(0.75)))
 
-    return _chosen(sums.variance > 0, detected, choose)
+    return _chosen(variance > 0, detected, choose)
 
 
 def _highest(values: pd.Series) -> np.ndarray:
@@ -308,28 +293,27 @@ def _highest(values: pd.Series) -> np.ndarray:
 
 def _seurat_v3(seen: _Seen, counts: Any) -> tuple[np.ndarray, str]:
     """As scanpy's flavour: variance of counts standardised by what a loess expects of their mean, and clipped."""
-    sums, detected = seen.sums[0], seen.detected
+    n, mean, variance = seen.moments[0].n, seen.moments[0].mean, _scanpy_variance(seen.moments[0])
+    detected = seen.detected
 
     def choose() -> np.ndarray:
         from skmisc.loess import loess
 
-        n, mean, variance = sums.n, sums.mean, sums.variance
         varying = detected & (variance > 0)
         model = loess(np.log10(mean[varying]), np.log10(variance[varying]), span=SPAN, degree=2)
         model.fit()
         expected = np.ones(len(mean))
         expected[varying] = 10**model.outputs.fitted_values
         most = np.sqrt(expected) * np.sqrt(n) + mean
-        total, square = np.zeros(len(mean)), np.zeros(len(mean))
+        clipped = Moments(len(mean), keep=("squares",))
         for _, block in blocks(counts):
             block = sp.csr_matrix(block, dtype=np.float32)
             values = np.minimum(np.rint(block.data).astype(np.float64), most[block.indices])
-            total += np.bincount(block.indices, values, minlength=len(mean))
-            square += np.bincount(block.indices, values**2, minlength=len(mean))
-        standard = (n * mean**2 + square - 2 * total * mean) / ((n - 1) * expected)
+            clipped.update(with_values(block, values))
+        standard = (n * mean**2 + clipped.square_sum - 2 * clipped.sum * mean) / ((n - 1) * expected)
         return np.argsort(np.argsort(-standard[detected])) < N_TOP
 
-    return _chosen(sums.variance > 0, detected, choose)
+    return _chosen(variance > 0, detected, choose)
 
 
 def _share_in_components(X) -> tuple[np.ndarray, str]:

@@ -395,7 +395,7 @@ def _scores_of(contrast: Contrast, X, used: np.ndarray, places: np.ndarray, clip
 
 def _by_dispersion(X, features: np.ndarray) -> np.ndarray:
     """Order features by how far the logarithm of their variance lies above the median of those of similar mean."""
-    means = []
+    means = []  # blocks are whole columns and means stay float32, so that these are no `Moments`
     for _, values in column_blocks(X, features):
         values = values.tocsr() if sp.issparse(values) else values
         square = values.multiply(values) if sp.issparse(values) else np.square(values)

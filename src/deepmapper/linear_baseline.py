@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .blocks import blocks
+from .moments import Moments
 from .splits import draw_out_of_bag
 
 # Stored values (zeros counted where the matrix is dense) up to which the matrix is copied, scaled and fitted in memory:
@@ -190,13 +191,11 @@ def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int,
 
 def _scales(X, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What features are centred to (0 where sparse) and divided by, as scikit-learn's StandardScaler has it."""
-    total, square = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    moments = Moments(X.shape[1], keep=("squares",))
     for _, block in blocks(X, rows):
-        wide = block.astype(np.float64)
-        total += np.asarray(wide.sum(0)).ravel()
-        square += np.asarray((wide.multiply(wide) if sp.issparse(wide) else wide**2).sum(0)).ravel()
-    mean = total / len(rows)
-    variance = np.maximum(square / len(rows) - mean**2, 0)
+        moments.update(block)
+    mean = moments.mean
+    variance = np.maximum(moments.square_sum / moments.n - mean**2, 0)
     constant = variance <= 1e-12 * np.maximum(mean**2, 1e-12)
     return np.zeros_like(mean) if sp.issparse(X) else mean, np.where(constant, 1.0, np.sqrt(variance))
 
