@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from .draws import Draw, stream
+from .moments import Moments
 from .passes import PassFile, PassResult
 from .table_schemas import CALIBRATION_NULL
 
@@ -210,17 +210,10 @@ def feature_levels(X, rows: np.ndarray, n_features: int, batch: int = 1024) -> t
 
     The share of a feature with a single value is 0, whatever the value.
     """
-    total, there = np.zeros(n_features), np.zeros(n_features)
-    low, high = np.full(n_features, np.inf), np.full(n_features, -np.inf)
+    moments = Moments(n_features, keep=("nonzero", "extremes"))
     for start in range(0, len(rows), batch):
-        values = X[rows[start : start + batch]][:, :n_features]
-        total += np.asarray(values.sum(0, dtype=np.float64)).ravel()
-        there += np.asarray((values != 0).sum(0)).ravel()
-        least, most = values.min(0), values.max(0)
-        if sp.issparse(values):
-            least, most = least.toarray().ravel(), most.toarray().ravel()
-        low, high = np.minimum(low, least), np.maximum(high, most)
-    return total / len(rows), np.where(high > low, there / len(rows), 0.0)
+        moments.update(X[rows[start : start + batch]][:, :n_features])
+    return moments.mean, np.where(moments.maximum > moments.minimum, moments.n_nonzero / moments.n, 0.0)
 
 
 def least_detected(share: float, y: np.ndarray) -> float:
