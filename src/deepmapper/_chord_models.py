@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,6 +15,7 @@ from ._chord_types import Chord, ChordProof
 from ._main_effects import assign_folds
 from .draws import Draw, integer_seed, stream
 from .errors import InputError
+from .logistic import Folds, fit_ridge_logistic
 
 _PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
 _STRONGEST = {2: 4, 3: 2}  # members of each side whose products are given singly, by number of sides
@@ -109,14 +111,16 @@ def prove_chords(
     extra = np.zeros((len(y), 0)) if confounders is None else np.asarray(confounders)
     groups = None if groups is None else np.asarray(groups)
     of_test = None if groups is None else groups[test]
-    inner = None if groups is None else groups[development]
-    folds = assign_folds(y[development], inner, integer_seed(seed, Draw.CHORD_FOLDS))
+    fold = assign_folds(
+        y[development], None if groups is None else groups[development], integer_seed(seed, Draw.CHORD_FOLDS)
+    )
+    folds = [(np.flatnonzero(fold != code), np.flatnonzero(fold == code)) for code in np.unique(fold)]
+    fit = partial(_test_probability, y=y, development=development, test=test, folds=folds)
     proofs = []
     for chord in chords:
         members = np.hstack([_members(X, chord), extra])
         products = _products(X, chord)
         focus = classes.index(chord.class_name)
-        fit = _Fit(y, development, test, folds)
         additive = fit(members)
         full = fit(np.hstack([members, products]))
         best = _best_single(members[development], y[development], len(chord.features), focus)
@@ -127,35 +131,19 @@ def prove_chords(
     return tuple(proofs)
 
 
-class _Fit:
-    """Ridge logistic regression on development rows, penalty by cross-validation; gives test probabilities."""
-
-    def __init__(self, y: np.ndarray, development: np.ndarray, test: np.ndarray, folds: np.ndarray):
-        self.y, self.development, self.test, self.folds = y, development, test, folds
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        inside, y = values[self.development], self.y[self.development]
-        mean, scale = inside.mean(0), inside.std(0)
-        values = (values - mean) / np.where(scale > 0, scale, 1)
-        inside = values[self.development]
-        losses = []
-        for penalty in _PENALTIES:
-            loss = 0.0
-            for fold in np.unique(self.folds):
-                held = self.folds == fold
-                probability = _model(penalty, inside[~held], y[~held], inside[held], self.y.max() + 1)
-                loss -= np.log(np.clip(probability[np.arange(held.sum()), y[held]], 1e-9, None)).sum()
-            losses.append(loss)
-        return _model(_PENALTIES[int(np.argmin(losses))], inside, y, values[self.test], self.y.max() + 1)
-
-
-def _model(C: float, X: np.ndarray, y: np.ndarray, new: np.ndarray, n_classes: int) -> np.ndarray:
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=C, max_iter=500).fit(X, y)
-    probability = np.zeros((len(new), n_classes))
-    probability[:, model.classes_] = model.predict_proba(new)
-    return probability
+def _test_probability(
+    values: np.ndarray, *, y: np.ndarray, development: np.ndarray, test: np.ndarray, folds: Folds
+) -> np.ndarray:
+    """Probabilities of the test rows by a model of the development rows, penalty by cross-validation: (n, classes)."""
+    model = fit_ridge_logistic(
+        values[development],
+        y[development],
+        penalties=_PENALTIES,
+        folds=folds,
+        n_classes=int(y.max()) + 1,
+        max_iter=500,
+    )
+    return model.probabilities(values[test])
 
 
 def _members(X, chord: Chord) -> np.ndarray:

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from .blocks import column_blocks
 from .draws import Draw, integer_seed
+from .logistic import column_scale, fit_ridge_logistic
 
 _FOLDS = 5
 _SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)
@@ -209,8 +210,8 @@ def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int, features: np
 def _standardised(X, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     values = X[:, columns]
     values = values.toarray() if sp.issparse(values) else np.asarray(values)
-    mean, scale = values[rows].mean(0), values[rows].std(0)
-    return (values - mean) / np.where(scale > 0, scale, 1)
+    mean, scale = column_scale(values[rows])
+    return (values - mean) / scale
 
 
 def _out_of_fold(values: np.ndarray, y: np.ndarray, folds: np.ndarray, C: float) -> np.ndarray:
@@ -222,11 +223,17 @@ def _out_of_fold(values: np.ndarray, y: np.ndarray, folds: np.ndarray, C: float)
 
 def _predict(values: np.ndarray, y: np.ndarray, train: np.ndarray, C: float, probability: np.ndarray) -> None:
     """Fit on the training part, and write the probabilities of all others into `probability`."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=C / np.sqrt(max(train.sum(), 1)) * 30, max_iter=200, tol=1e-3)
-    model.fit(values[train], y[train])
-    probability[np.ix_(~train, model.classes_)] = model.predict_proba(values[~train])
+    penalty = C / np.sqrt(max(train.sum(), 1)) * 30
+    model = fit_ridge_logistic(
+        values[train],
+        y[train],
+        penalties=(penalty,),
+        n_classes=probability.shape[1],
+        standardise=False,
+        max_iter=200,
+        tol=1e-3,
+    )
+    probability[~train] = model.probabilities(values[~train])
 
 
 def _curves(probability: np.ndarray) -> np.ndarray:

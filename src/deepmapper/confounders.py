@@ -16,6 +16,7 @@ from .blocks import blocks
 from .draws import Draw, integer_seed, stream
 from .errors import DeepMapperWarning, InputError
 from .io import Survey
+from .logistic import fit_ridge_logistic
 
 # What is computed when asked for by name, where the samples have no such column.
 COMPUTED = ("depth", "detected", "cell_cycle")
@@ -380,7 +381,8 @@ def accuracy_alone(
         inner = None if groups is None else groups[train]
         return float((_propensity(design[train], y[train], inner, 0).argmax(1) == y[train]).mean())
     values = _with_squares(design)
-    return float((_fit(values[train], y[train]).predict(values[test]) == y[test]).mean())
+    model = fit_ridge_logistic(values[train], y[train], standardise=False)
+    return float((model.predict(values[test]) == y[test]).mean())
 
 
 def draw_null_strata(
@@ -443,16 +445,9 @@ def _propensity(values: np.ndarray, y: np.ndarray, groups: np.ndarray | None, se
     values, folds = _with_squares(values), assign_folds(y, groups, integer_seed(seed, Draw.CONFOUNDER_FOLDS))
     for fold in np.unique(folds):
         train = folds != fold
-        model = _fit(values[train], y[train])
-        probability[~train] = 0
-        probability[np.ix_(~train, model.classes_)] = model.predict_proba(values[~train])
+        model = fit_ridge_logistic(values[train], y[train], n_classes=n_classes, standardise=False)
+        probability[~train] = model.probabilities(values[~train])
     return probability
-
-
-def _fit(values: np.ndarray, y: np.ndarray):
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(max_iter=1000).fit(values, y)
 
 
 def _with_squares(values: np.ndarray) -> np.ndarray:

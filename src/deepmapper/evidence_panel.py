@@ -14,6 +14,7 @@ import pandas as pd
 
 from .blocks import Changed
 from .evidence import Read, pearson_residuals, read_run, weigh_part
+from .logistic import column_scale
 from .panel import draw_folds, fit_panel
 from .store import Features
 
@@ -117,12 +118,15 @@ def _try_sizes(features, expression, sizes, options, min_detected, seed, tell) -
 
 
 def _accuracies(inside: np.ndarray, y: np.ndarray, outside: np.ndarray, judged: np.ndarray) -> list[float]:
-    """Accuracy at every penalty, each model begun where the one before ended."""
+    """Accuracy at every penalty, each model begun where the one before ended.
+
+    The penalty is chosen by the mean over folds, together with the number of features, and by accuracy: no search of
+    `fit_ridge_logistic`.
+    """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = inside.mean(0), inside.std(0)
-    scale[scale == 0] = 1
+    mean, scale = column_scale(inside)
     inside, outside = (inside - mean) / scale, (outside - mean) / scale
     model = LogisticRegression(max_iter=500, warm_start=True)
     with warnings.catch_warnings():

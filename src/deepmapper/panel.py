@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,9 +10,11 @@ import scipy.sparse as sp
 
 from . import evaluate
 from .draws import Draw, integer_seed
+from .logistic import fit_ridge_logistic
 
 MOST = 200  # features of a panel; beyond, the first of the ranking
-_FOLDS, _PENALTIES = 5, 10
+_FOLDS = 5
+_PENALTIES = np.logspace(-4, 1, 10)  # inverse strengths (C) of the L2 penalty, to choose from
 
 
 def fit_panel(
@@ -63,8 +64,6 @@ def fit_panel(
     products = np.empty((len(y), 0), dtype=np.float32) if products is None else products
     left_out = max(0, len(chosen) - MOST)
     chosen = np.asarray(chosen[:MOST], dtype=np.int64)
-    named = [classes[1]] if len(classes) == 2 else list(classes)
-    empty = pd.DataFrame(columns=["feature", "what", *(f"coefficient[{name}]" for name in named)])
     about: dict = {
         "n_features": len(chosen),
         "n_left_out": left_out,
@@ -76,41 +75,70 @@ def fit_panel(
         "balanced_accuracy": None,
         "majority_accuracy": None,
     }
+    members = [*(names[i] for i in chosen), *product_names]
     if not len(chosen) + products.shape[1]:
-        return {"statement": "No panel: no feature is significant.", **about}, empty
+        return {"statement": "No panel: no feature is significant.", **about}, _member_table([], 0, classes)
     if not len(test):
-        return {"statement": "No panel: there is no test split that could judge it.", **about}, empty
-    model, mean, scale, values = _fit(X, y, chosen, products, development, groups, seed)
-    probability = np.zeros((len(test), len(classes)))
-    probability[:, model.classes_] = model.predict_proba((values[test] - mean) / scale)
+        nothing = "No panel: there is no test split that could judge it."
+        return {"statement": nothing, **about}, _member_table([], 0, classes)
+    values = _values(X, chosen, products)
+    folds = draw_folds(y[development], None if groups is None else groups[development], seed)
+    model = fit_ridge_logistic(
+        values[development],
+        y[development],
+        penalties=_PENALTIES,
+        folds=folds,
+        warm_start=True,
+        n_classes=len(classes),
+        max_iter=2000,
+    )
+    probability = model.probabilities(values[test])
     judged = evaluate.judge_ensemble([probability], y[test], y[development], classes)
     low, high = evaluate.bootstrap_intervals(y[test], probability, n_resamples, seed)["accuracy"]
-    chords = f" and {products.shape[1]} chords" if products.shape[1] else ""
-    verdict = "better than" if low > judged.majority_accuracy else "not clearly better than"
-    statement = (
-        f"Logistic regression on {len(chosen)} features{chords} names {judged.accuracy:.3f} of {len(test)} test "
-        f"samples right ({low:.3f} to {high:.3f} with 95 % confidence), {verdict} always naming the largest class "
-        f"({judged.majority_accuracy:.3f})."
-    )
-    if left_out:
-        statement += f" Of the significant features the first {MOST} were taken, {left_out} were left out."
-    table = pd.DataFrame(
-        {
-            "feature": [*(names[i] for i in chosen), *product_names],
-            "what": ["feature"] * len(chosen) + ["chord"] * products.shape[1],
-        }
-    )
-    for row, name in enumerate(named):
-        table[f"coefficient[{name}]"] = model.coef_[row]
     about |= {
         "accuracy": judged.accuracy,
         "accuracy_low": float(low),
         "accuracy_high": float(high),
         "balanced_accuracy": judged.balanced_accuracy,
         "majority_accuracy": judged.majority_accuracy,
-        "penalty": float(np.ravel(model.C_)[0]),
+        "penalty": model.penalty,
     }
-    return {"statement": statement, **about}, table
+    return {"statement": _statement(about), **about}, _member_table(members, len(chosen), classes, model.coefficients)
+
+
+def _statement(about: dict) -> str:
+    """State what the fields of panel.json say of a panel that was judged."""
+    chords = f" and {about['n_chords']} chords" if about["n_chords"] else ""
+    better = about["accuracy_low"] > about["majority_accuracy"]
+    verdict = "better than" if better else "not clearly better than"
+    statement = (
+        f"Logistic regression on {about['n_features']} features{chords} names {about['accuracy']:.3f} of "
+        f"{about['n_test']} test samples right ({about['accuracy_low']:.3f} to {about['accuracy_high']:.3f} with 95 % "
+        f"confidence), {verdict} always naming the largest class ({about['majority_accuracy']:.3f})."
+    )
+    if about["n_left_out"]:
+        statement += f" Of the significant features the first {MOST} were taken, {about['n_left_out']} were left out."
+    return statement
+
+
+def _member_table(
+    members: Sequence[str], n_features: int, classes: Sequence[str], coefficients: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Table of the members, features first, and their (classes, members) coefficients; without any, only columns."""
+    named = [classes[1]] if len(classes) == 2 else list(classes)
+    if coefficients is None:
+        return pd.DataFrame(columns=["feature", "what", *(f"coefficient[{name}]" for name in named)])
+    kinds = ["feature"] * n_features + ["chord"] * (len(members) - n_features)
+    table = pd.DataFrame({"feature": list(members), "what": kinds})
+    for row, name in enumerate(named):
+        table[f"coefficient[{name}]"] = coefficients[row]
+    return table
+
+
+def _values(X, chosen: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """Chosen columns and products of all samples, (n, members) float64."""
+    columns = X[:, chosen]
+    return np.hstack([columns.toarray() if sp.issparse(columns) else columns, products]).astype(np.float64)
 
 
 def draw_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -128,24 +156,3 @@ def draw_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> list[tupl
         n_folds = max(2, min(_FOLDS, least, len(np.unique(groups))))
         folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=state).split(y, y, groups)
     return [(train, held) for train, held in folds if len(np.unique(y[train])) == (sizes > 0).sum()]
-
-
-def _fit(X, y, chosen, products, development, groups, seed):
-    """The classifier, the mean and scale of its columns on the development part, and their values in all samples."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegressionCV
-
-    members = X[:, chosen]
-    values = np.hstack([members.toarray() if sp.issparse(members) else members, products]).astype(np.float64)
-    mean, scale = values[development].mean(0), values[development].std(0)
-    scale[scale == 0] = 1
-    inside = (values[development] - mean) / scale
-    labels = y[development]
-    whole = draw_folds(labels, None if groups is None else groups[development], seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of penalties that are not chosen
-        warnings.simplefilter("ignore", FutureWarning)
-        model = LogisticRegressionCV(
-            Cs=np.logspace(-4, 1, _PENALTIES), cv=whole or None, scoring="neg_log_loss", max_iter=2000
-        ).fit(inside, labels)
-    return model, mean, scale, values
