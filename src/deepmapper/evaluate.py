@@ -125,13 +125,7 @@ def evaluate(
     X, _ = as_matrix(X)
     codes, classes = as_labels(y, X.shape[0])
     if class_names is not None:
-        if len(class_names) != len(classes):
-            raise InputError(
-                f"class_names holds {len(class_names)} names, y holds {len(classes)} classes: expected as many"
-            )
-        classes = tuple(str(name) for name in class_names)
-        if len(set(classes)) < len(classes):
-            raise InputError(f"class_names={list(classes)}: expected all different, or the report would lose a class")
+        classes = _named_classes(class_names, len(classes))
     group_codes = as_groups(groups, X.shape[0])
     for note in inert_notes(config, X.shape[1]):
         warnings.warn(note, DeepMapperWarning, stacklevel=2)
@@ -168,6 +162,16 @@ def evaluate(
     return replace(
         judge_ensemble(probabilities, codes[test], codes[development], classes, chosen.why), rows=test.tolist()
     )
+
+
+def _named_classes(class_names: Sequence[str], n_classes: int) -> tuple[str, ...]:
+    """Names that were given for the classes, checked."""
+    if len(class_names) != n_classes:
+        raise InputError(f"class_names holds {len(class_names)} names, y holds {n_classes} classes: expected as many")
+    classes = tuple(str(name) for name in class_names)
+    if len(set(classes)) < len(classes):
+        raise InputError(f"class_names={list(classes)}: expected all different, or the report would lose a class")
+    return classes
 
 
 def out_of_bag_probability(results: Sequence[PassResult | PassFile], n_samples: int, n_classes: int) -> np.ndarray:
@@ -295,6 +299,7 @@ def embed_ensemble(
 
 def _embed_in_blocks(results, X, rows: np.ndarray, n_components: int, size: int, device=None) -> np.ndarray:
     """As `embed_ensemble`, `size` samples at a time, twice."""
+    # no `Moments`: the sums are of products of all columns with one another
     from scipy.linalg import eigh
 
     def stacked(start: int) -> list[np.ndarray]:

@@ -82,6 +82,7 @@ def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_it
 
     matrix, names = as_matrix(X, feature_names)
     as_labels(y, matrix.shape[0])  # refuses what cannot be a label; the classifier keeps the labels as they are given
+    # not `fit_ridge_logistic`: sparse values are not centred, and the classifier and the scaler are given out
     scaler = StandardScaler(with_mean=not sp.issparse(matrix)).fit(matrix)
     clf = LogisticRegression(C=C, max_iter=max_iter).fit(scaler.transform(matrix), np.asarray(y))
     importance = np.abs(clf.coef_).max(0)
@@ -122,31 +123,54 @@ def fit_rows(
     return _fit_in_blocks(X, y, rows, feature_names, C, min(max_iter, STEPS), stored, tell)
 
 
-def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int, tell) -> Fitted:
-    """Minimise what scikit-learn minimises, the loss and its slope being added up block by block."""
-    from scipy.optimize import minimize
-    from scipy.special import expit, logsumexp, softmax
+@dataclass(frozen=True, eq=False)
+class _Objective:
+    """Mean loss of all rows and the penalty, and their slope, added up block by block: what scikit-learn minimises.
 
-    n, p = len(rows), X.shape[1]
-    n_classes = int(y.max()) + 1
-    width = 1 if n_classes == 2 else n_classes  # scores; of two classes that of the second
-    target = np.eye(n_classes)[:, -width:]
-    mean, deviation = _scales(X, rows)
-    penalty = 1 / (C * n)
+    Attributes
+    ----------
+    X, y, rows
+        As of `fit_rows`.
+    target
+        (classes, width) what the scores of each class should be; of two classes only the second has a score.
+    mean, deviation
+        (p,) what features are centred to and divided by.
+    penalty
+        Of half the squared weights.
+    """
 
-    def scores(block, weight: np.ndarray, intercept: np.ndarray) -> np.ndarray:
-        scaled = weight / deviation[:, None]
-        return np.asarray(block @ scaled.astype(np.float32), dtype=np.float64) + (intercept - mean @ scaled)
+    X: np.ndarray | sp.csr_matrix
+    y: np.ndarray
+    rows: np.ndarray
+    target: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+    penalty: float
 
-    def parts(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        table = flat.reshape(p + 1, width)
-        return table[:p], table[p]
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the parameters: the weights of the features, the intercepts in the last row."""
+        return len(self.mean) + 1, self.target.shape[1]
 
-    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weight, intercept = parts(flat)
-        loss, slope = 0.0, np.zeros((p + 1, width))
-        for place, block in blocks(X, rows):
-            score, truth = scores(block, weight, intercept), target[y[rows[place]]]
+    def parts(self, flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (p, width) and intercepts (width,) in a vector of all parameters."""
+        table = flat.reshape(self.shape)
+        return table[:-1], table[-1]
+
+    def scores(self, block, weight: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+        """(n, width) scores of some rows."""
+        scaled = weight / self.deviation[:, None]
+        return np.asarray(block @ scaled.astype(np.float32), dtype=np.float64) + (intercept - self.mean @ scaled)
+
+    def __call__(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and slope at these parameters; one reading of the rows."""
+        from scipy.special import expit, logsumexp, softmax
+
+        weight, intercept = self.parts(flat)
+        n, (p, width) = len(self.rows), weight.shape
+        loss, slope = 0.0, np.zeros(self.shape)
+        for place, block in blocks(self.X, self.rows):
+            score, truth = self.scores(block, weight, intercept), self.target[self.y[self.rows[place]]]
             if width == 1:
                 loss += float((np.logaddexp(0, score) - truth * score).sum())
                 error = expit(score) - truth
@@ -155,11 +179,20 @@ def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int,
                 error = softmax(score, axis=1) - truth
             slope[:p] += np.asarray(block.T @ error.astype(np.float32), dtype=np.float64)
             slope[p] += error.sum(0)
-        slope[:p] = (slope[:p] - np.outer(mean, slope[p])) / deviation[:, None]
+        slope[:p] = (slope[:p] - np.outer(self.mean, slope[p])) / self.deviation[:, None]
         slope /= n
-        slope[:p] += penalty * weight
-        return loss / n + penalty / 2 * float((weight**2).sum()), slope.ravel()
+        slope[:p] += self.penalty * weight
+        return loss / n + self.penalty / 2 * float((weight**2).sum()), slope.ravel()
 
+
+def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int, tell) -> Fitted:
+    """Minimise what scikit-learn minimises, the loss and its slope being added up block by block."""
+    from scipy.optimize import minimize
+    from scipy.special import expit, softmax
+
+    n_classes = int(y.max()) + 1
+    width = 1 if n_classes == 2 else n_classes  # scores; of two classes that of the second
+    objective = _Objective(X, y, rows, np.eye(n_classes)[:, -width:], *_scales(X, rows), penalty=1 / (C * len(rows)))
     taken = 0
 
     def step(*_) -> None:
@@ -168,19 +201,19 @@ def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int,
         tell(f"logistic regression in blocks: step {taken} of at most {steps}")
 
     options = {"maxiter": steps, "maxls": 50, "gtol": 1e-4, "ftol": 64 * np.finfo(float).eps}  # scikit-learn's
-    start = np.zeros((p + 1) * width)
+    start = np.zeros(objective.shape).ravel()
     done = minimize(objective, start, method="L-BFGS-B", jac=True, callback=step, options=options)
-    weight, intercept = (part.copy() for part in parts(done.x))
+    weight, intercept = (part.copy() for part in objective.parts(done.x))
 
     def predict(X, rows: np.ndarray) -> np.ndarray:
-        score = np.concatenate([scores(block, weight, intercept) for _, block in blocks(X, rows)])
+        score = np.concatenate([objective.scores(block, weight, intercept) for _, block in blocks(X, rows)])
         if width == 1:
             return np.hstack([expit(-score), expit(score)])
         return softmax(score, axis=1)
 
     importance = np.abs(weight).max(1)
     order = np.argsort(-importance, kind="stable")
-    names = range(p) if feature_names is None else feature_names
+    names = range(X.shape[1]) if feature_names is None else feature_names
     ended = "to the same tolerance" if done.status == 0 else "and ended there, before the tolerance was met"
     solver = (
         f"L-BFGS in blocks, since {stored} stored values are more than {IN_MEMORY}: the matrix is read anew for every "
