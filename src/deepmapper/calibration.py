@@ -18,13 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from .consensus import (
+    between_classes,
+    comparable_scales,
+    limit_ranks,
+    mean_slopes,
+    mean_slopes_by_draw,
+    root_mean_square,
+)
 from .draws import Draw, stream
 from .moments import Moments
 from .passes import PassFile, PassResult
 from .table_schemas import CALIBRATION_NULL
 
-_STRATUM = 100  # features of similar mean value that are standardised together
-_MOST_STRATA = 50
 _MANY = 10**9  # ways to deal labels out, from which on they limit no p-value
 _BLOCK = 2**24  # numbers held at once while medians of resampled passes are taken
 
@@ -136,20 +142,20 @@ def calibrate(
     the right ones. Shadows are averaged over the passes that read the same draw of them, features over all. Both keep
     p-values on the safe side.
     """
-    found, n_passes = _consensus(passes)
-    beside, draws, n_shadow_passes = _consensus_by_draw(shadow_passes)
+    found, n_passes = mean_slopes(passes)
+    beside, draws, n_shadow_passes = mean_slopes_by_draw(shadow_passes)
     kept = np.flatnonzero(tested)
     n_features, n_classes = len(tested), len(found)
-    ratio, scale = _scales(found[:, kept], beside[:, kept], draws[:, :, kept], np.asarray(mean_value)[kept])
+    ratio, scale = comparable_scales(found[:, kept], beside[:, kept], draws[:, :, kept], np.asarray(mean_value)[kept])
     all_passes = n_passes + n_shadow_passes
     z = (n_passes * ratio * found[:, kept] + n_shadow_passes * beside[:, kept]) / all_passes * scale
     z_beside, null = beside[:, kept] * scale, draws[:, :, kept] * scale
-    overall = _size(z)
+    overall = root_mean_square(z)
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = np.where(overall > 0, z / overall, 0.0) / n_classes * scale
-    null_overall = np.sort(_size(null).ravel())
-    standard = _held_down(overall, _size(z_beside))
-    class_z = np.sign(z) * np.stack([_held_down(np.abs(z[c]), np.abs(z_beside[c])) for c in range(n_classes)])
+    null_overall = np.sort(root_mean_square(null).ravel())
+    standard = limit_ranks(overall, root_mean_square(z_beside))
+    class_z = np.sign(z) * np.stack([limit_ranks(np.abs(z[c]), np.abs(z_beside[c])) for c in range(n_classes)])
     n_labelings = min(n_labelings, _MANY)
     floor = 1 / n_labelings
     p = empirical_p(standard, null_overall, floor)
@@ -245,7 +251,7 @@ def votes(
     rows = iter(parts)
     for side, weight in ((passes, found.weight), (shadow_passes, found.weight_beside)):
         for result in side:
-            next(rows)[:] = (weight * _between_classes(result.class_slope)).sum(0)
+            next(rows)[:] = (weight * between_classes(result.class_slope)).sum(0)
     return parts
 
 
@@ -358,87 +364,6 @@ def summarise(found: Calibration | None) -> dict:
         "least_p": found.least_p,
         "n_labelings": None if found.n_labelings == _MANY else found.n_labelings,
     }
-
-
-def _between_classes(slope: np.ndarray) -> np.ndarray:
-    """(C, p) slopes minus their mean over the classes; classes without a value (NaN) count as the mean."""
-    seen = ~np.isnan(slope).any(axis=1)
-    centred = np.zeros(slope.shape)
-    if seen.any():
-        centred[seen] = slope[seen] - slope[seen].mean(0, dtype=np.float64)
-    return centred
-
-
-def _consensus(passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, int]:
-    """Mean over passes of the slopes between classes, (C, p), and the number of passes."""
-    total, n = np.zeros(()), 0
-    for result in passes:
-        total, n = total + _between_classes(result.class_slope), n + 1
-    return total / n, n
-
-
-def _consensus_by_draw(shadow_passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Consensus of passes with shadows: of the features, (C, p); of the shadows of each draw, (draws, C, p)."""
-    features, n = np.zeros(()), 0
-    totals: dict[int, np.ndarray] = {}
-    times: dict[int, int] = {}
-    for result in shadow_passes:
-        features, n = features + _between_classes(result.class_slope), n + 1
-        draw = result.shadow_draw
-        totals[draw] = totals.get(draw, 0) + _between_classes(result.shadow_class_slope)
-        times[draw] = times.get(draw, 0) + 1
-    return features / n, np.stack([totals[draw] / times[draw] for draw in totals]), n
-
-
-def _scales(
-    found: np.ndarray, beside: np.ndarray, draws: np.ndarray, mean_value: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find what makes slopes comparable, among features of similar mean value and class by class.
-
-    Parameters
-    ----------
-    found
-        (C, p) consensus of the passes without shadows.
-    beside
-        (C, p) that of the same features beside shadows.
-    draws
-        (draws, C, p) that of the shadows.
-    mean_value
-        (p,) what is similar.
-
-    Returns
-    -------
-    tuple
-        (C, p) factors: from slopes without shadows to slopes beside them, and from these to root mean squares of
-        shadows; 0 where there are only zeros.
-    """
-    ratio, scale = np.zeros_like(found), np.zeros_like(found)
-    order = np.argsort(mean_value, kind="stable")
-    for members in np.array_split(order, min(max(1, len(order) // _STRATUM), _MOST_STRATA)):
-        size = np.sqrt((draws[:, :, members] ** 2).mean(axis=(0, 2)))
-        for code in np.flatnonzero(size > 0):
-            ratio[code, members] = _ratio(beside[code, members], found[code, members])
-            scale[code, members] = 1 / size[code]
-    return ratio, scale
-
-
-def _held_down(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Lower the r-th largest of the values to the r-th largest of the limits, where it is above."""
-    held = np.empty(len(values))
-    order = np.argsort(values, kind="stable")
-    held[order] = np.minimum(values[order], np.sort(limits))
-    return held
-
-
-def _ratio(beside: np.ndarray, alone: np.ndarray) -> float:
-    """Ratio of median sizes, over features that are not zero in both; 0 where there are none."""
-    both = (beside != 0) & (alone != 0)
-    return float(np.median(np.abs(beside[both])) / np.median(np.abs(alone[both]))) if both.any() else 0.0
-
-
-def _size(z: np.ndarray) -> np.ndarray:
-    """Root mean square over classes, of (..., C, p)."""
-    return np.sqrt((z**2).mean(axis=-2))
 
 
 def _resamples(n_passes: int, n_resamples: int, seed: int) -> np.ndarray:

@@ -169,12 +169,11 @@ class Moments:
         ValueError
             If they are not.
         """
-        for what, mine, theirs in (
-            ("shape (groups, columns)", self.group_sum.shape, other.group_sum.shape),
-            ("kept statistics", sorted(self._parts), sorted(other._parts)),
-        ):
-            if mine != theirs:
-                raise ValueError(f"cannot merge moments: {what} is {theirs}, expected {mine}")
+        shapes = self.group_sum.shape, other.group_sum.shape
+        kept = sorted(self._parts), sorted(other._parts)
+        for what, (expected, found) in (("shape (groups, columns)", shapes), ("kept statistics", kept)):
+            if found != expected:
+                raise ValueError(f"cannot merge moments: {what} is {found}, expected {expected}")
         if not other.n:
             return
         mine, theirs = self._parts, other._parts

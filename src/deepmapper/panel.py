@@ -14,7 +14,7 @@ from .logistic import fit_ridge_logistic
 
 MOST = 200  # features of a panel; beyond, the first of the ranking
 _FOLDS = 5
-_PENALTIES = np.logspace(-4, 1, 10)  # inverse strengths (C) of the L2 penalty, to choose from
+_PENALTIES = tuple(np.logspace(-4, 1, 10).tolist())  # inverse strengths (C) of the L2 penalty, to choose from
 
 
 def fit_panel(
