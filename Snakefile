@@ -2,4 +2,4 @@ include: "workflow/Snakefile"
 
 
 # An included file does not set the target of a bare `snakemake`; this does.
-workflow.default_target = "all"
+snakemake_internals.set_default_target(workflow, "all")

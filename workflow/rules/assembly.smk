@@ -24,11 +24,11 @@ rule pool_unaligned:
         mem_mb=grow(2000),
         runtime=grow(120),
     params:
-        source=source_hash("assembly"),
+        source=source_of("pool_unaligned"),
     message:
         "Pooling the captured reads of all samples"
     script:
-        "../../scripts/pool_unaligned.py"
+        "../../scripts/rules/reads/pool_unaligned.py"
 
 
 rule assemble_denovo:
@@ -53,11 +53,11 @@ rule assemble_denovo:
         max_memory_gb=ASSEMBLY["max_memory_gb"],
         max_hours=ASSEMBLY["max_hours"],
         strandedness=STRANDEDNESS,
-        source=source_hash("assembly"),
+        source=source_of("assemble_denovo"),
     message:
         "Assembling what did not align ({params.assembler})"
     script:
-        "../../scripts/assemble_denovo.py"
+        "../../scripts/rules/reads/assemble_denovo.py"
 
 
 # With contigs that exist nothing is pooled, and the screen hangs on no sample.
@@ -99,8 +99,8 @@ rule screen_novelty:
             if name != "contaminants"
         },
         stranded=not ASSEMBLY["fasta"] and STRANDEDNESS != "unstranded",
-        source=source_hash("novelty"),
+        source=source_of("screen_novelty"),
     message:
         "Screening the contigs against the reference"
     script:
-        "../../scripts/screen_novelty.py"
+        "../../scripts/rules/reads/screen_novelty.py"

@@ -20,8 +20,8 @@ rule audit_filtering:
         runtime=grow(60),
     params:
         estimated=STARTS_FROM_READS,
-        source=source_hash("audit", "matrix_files"),
+        source=source_of("audit_filtering"),
     message:
         "Choosing features as filters would"
     script:
-        "../../scripts/audit_filtering.py"
+        "../../scripts/rules/features/audit_filtering.py"

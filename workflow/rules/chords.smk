@@ -36,11 +36,11 @@ rule screen_chords:
     params:
         options=SETTINGS["chords"],
         seed=SETTINGS["split"]["seed"],
-        source=source_hash("chord_findings"),
+        source=source_of("screen_chords"),
     message:
         "Screening all pairs of features for chords"
     script:
-        "../../scripts/screen_chords.py"
+        "../../scripts/rules/chords/screen_chords.py"
 
 
 # The test split is read here, by chords that are settled.
@@ -66,11 +66,11 @@ rule prove_chords:
         most_samples=SETTINGS["chords"]["most_samples"],
         resamples=SETTINGS["findings"]["bootstrap"],
         seed=SETTINGS["split"]["seed"],
-        source=source_hash("chord_findings", "findings"),
+        source=source_of("prove_chords"),
     message:
         "Proving the chords on the test split"
     script:
-        "../../scripts/prove_chords.py"
+        "../../scripts/rules/chords/prove_chords.py"
 
 
 # The features with the values of the chords beside them, for networks that read both.
@@ -91,8 +91,8 @@ rule append_chords:
         mem_mb=grow(1000, per_mb=25, most=3000),
         runtime=grow(30),
     params:
-        source=source_hash("chord_findings"),
+        source=source_of("append_chords"),
     message:
         "Putting the values of the chords beside the features"
     script:
-        "../../scripts/append_chords.py"
+        "../../scripts/rules/chords/append_chords.py"

@@ -22,11 +22,11 @@ rule weigh_evidence:
         options=SETTINGS["evidence"],
         min_detected=SETTINGS["calibration"]["min_detected"],
         seed=SETTINGS["split"]["seed"],
-        source=source_hash("evidence", "matrix_files", "findings"),
+        source=source_of("weigh_evidence"),
     message:
         "Comparing every feature between the classes"
     script:
-        "../../scripts/weigh_evidence.py"
+        "../../scripts/rules/evidence/weigh_evidence.py"
 
 
 # How few features tell the classes. The test split is read here, by a panel that is settled.
@@ -54,8 +54,8 @@ rule fit_evidence_panel:
         min_detected=SETTINGS["calibration"]["min_detected"],
         resamples=SETTINGS["findings"]["bootstrap"],
         seed=SETTINGS["split"]["seed"],
-        source=source_hash("evidence_panel", "matrix_files", "findings"),
+        source=source_of("fit_evidence_panel"),
     message:
         "A panel of the first features by evidence"
     script:
-        "../../scripts/fit_evidence_panel.py"
+        "../../scripts/rules/evidence/fit_evidence_panel.py"

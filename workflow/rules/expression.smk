@@ -33,8 +33,8 @@ rule prepare_features:
         test_size=SETTINGS["split"]["test_size"],
         split_seed=SETTINGS["split"]["seed"],
         confounders=SETTINGS["confounders"],
-        source=source_hash("prepare", "matrix_files"),
+        source=source_of("prepare_features"),
     message:
         "Normalising, coding labels and setting the test split aside"
     script:
-        "../../scripts/prepare_features.py"
+        "../../scripts/rules/features/prepare_features.py"

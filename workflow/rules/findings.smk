@@ -23,11 +23,11 @@ rule judge_convergence:
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
         level=SETTINGS["passes"]["auto"]["level"],
         cap=SETTINGS["passes"]["auto"]["cap"] if SEEDS is None else None,
-        source=source_hash("convergence", "growth", "findings"),
+        source=source_of("judge_convergence"),
     message:
         "Agreement between the passes of {wildcards.model}"
     script:
-        "../../scripts/judge_convergence.py"
+        "../../scripts/rules/findings/judge_convergence.py"
 
 
 # Every feature against shadows: a ranking with an error rate.
@@ -58,11 +58,11 @@ rule calibrate_features:
         min_detected=SETTINGS["calibration"]["min_detected"],
         resamples=SETTINGS["calibration"]["bootstrap"],
         seed=SETTINGS["split"]["seed"],
-        source=source_hash("calibration", "controls", "findings"),
+        source=source_of("calibrate_features"),
     message:
         "Error rates of the features of {wildcards.model}"
     script:
-        "../../scripts/calibrate_features.py"
+        "../../scripts/rules/findings/calibrate_features.py"
 
 
 rule select_stable:
@@ -85,11 +85,11 @@ rule select_stable:
     params:
         top_k=SETTINGS["passes"]["top_k"],
         threshold=SETTINGS["stability"]["threshold"],
-        source=source_hash("stability", "findings"),
+        source=source_of("select_stable"),
     message:
         "Stability selection of {wildcards.model}"
     script:
-        "../../scripts/select_stable.py"
+        "../../scripts/rules/findings/select_stable.py"
 
 
 rule accumulate_passes:
@@ -138,11 +138,11 @@ rule accumulate_passes:
     params:
         top_k=SETTINGS["passes"]["top_k"],
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
-        source=source_hash("findings", "audit"),
+        source=source_of("accumulate_passes"),
     message:
         "Accumulating the passes of {wildcards.model}"
     script:
-        "../../scripts/accumulate_passes.py"
+        "../../scripts/rules/findings/accumulate_passes.py"
 
 
 rule audit_findings:
@@ -165,11 +165,11 @@ rule audit_findings:
         runtime=grow(10),
     params:
         top=SETTINGS["passes"]["top_k"],
-        source=source_hash("audit", "findings"),
+        source=source_of("audit_findings"),
     message:
         "What filtering would have lost of the findings of {wildcards.model}"
     script:
-        "../../scripts/audit_findings.py"
+        "../../scripts/rules/findings/audit_findings.py"
 
 
 # Only for models whose passes read chords as pixels.
@@ -192,11 +192,11 @@ rule rank_chords:
     params:
         top_k=SETTINGS["passes"]["top_k"],
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
-        source=source_hash("chord_findings", "findings"),
+        source=source_of("rank_chords"),
     message:
         "Ranking the chords in {wildcards.model}"
     script:
-        "../../scripts/rank_chords.py"
+        "../../scripts/rules/chords/rank_chords.py"
 
 
 # The test split is read here, by a panel that is settled.
@@ -220,11 +220,11 @@ rule fit_panel:
     params:
         resamples=SETTINGS["findings"]["bootstrap"],
         split_seed=SETTINGS["split"]["seed"],
-        source=source_hash("panel", "findings"),
+        source=source_of("fit_panel"),
     message:
         "A panel of the significant features of {wildcards.model}"
     script:
-        "../../scripts/fit_panel.py"
+        "../../scripts/rules/findings/fit_panel.py"
 
 
 rule evaluate_ensemble:
@@ -253,11 +253,11 @@ rule evaluate_ensemble:
         bins=SETTINGS["findings"]["ece_bins"],
         resamples=SETTINGS["findings"]["bootstrap"],
         split_seed=SETTINGS["split"]["seed"],
-        source=source_hash("findings", "confounders"),
+        source=source_of("evaluate_ensemble"),
     message:
         "Judging the ensemble of {wildcards.model}"
     script:
-        "../../scripts/evaluate_ensemble.py"
+        "../../scripts/rules/findings/evaluate_ensemble.py"
 
 
 rule fit_linear_baseline:
@@ -289,11 +289,11 @@ rule fit_linear_baseline:
         bins=SETTINGS["findings"]["ece_bins"],
         resamples=SETTINGS["findings"]["bootstrap"],
         split_seed=SETTINGS["split"]["seed"],
-        source=source_hash("findings", "linear_baseline"),
+        source=source_of("fit_linear_baseline"),
     message:
         "Fitting logistic regression on all features"
     script:
-        "../../scripts/fit_linear_baseline.py"
+        "../../scripts/rules/findings/fit_linear_baseline.py"
 
 
 rule compare_models:
@@ -320,11 +320,11 @@ rule compare_models:
         runtime=grow(10),
     params:
         kinds={name: SETTINGS["models"][name]["kind"] for name in MODELS},
-        source=source_hash("findings"),
+        source=source_of("compare_models"),
     message:
         "Comparing the models"
     script:
-        "../../scripts/compare_models.py"
+        "../../scripts/rules/findings/compare_models.py"
 
 
 rule annotate_expression:
@@ -352,8 +352,8 @@ rule annotate_expression:
         settings=lambda wildcards: deepmapper_settings.model_settings(
             SETTINGS, wildcards.model
         ),
-        source=source_hash("findings", "matrix_files"),
+        source=source_of("annotate_expression"),
     message:
         "Writing the findings of {wildcards.model} into the matrix"
     script:
-        "../../scripts/annotate_expression.py"
+        "../../scripts/rules/findings/annotate_expression.py"

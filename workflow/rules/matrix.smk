@@ -32,8 +32,8 @@ rule import_matrix:
         runtime=grow(30),
     params:
         matrix=SETTINGS["matrix"],
-        source=source_hash("matrix_files"),
+        source=source_of("import_matrix"),
     message:
         "Reading the matrix"
     script:
-        "../../scripts/import_matrix.py"
+        "../../scripts/rules/matrix/import_matrix.py"

@@ -2,31 +2,37 @@
 
 import json
 import math
+from functools import cache
 
 from deepmapper import batching, growth
 
-PASS_FOLDERS = {
-    "train_pass": "",
-    "train_permuted_pass": "permuted/",
-    "train_shadow_pass": "shadow/",
-    "train_half_pass": "half/",
+# By rule: the kind of its passes, where they are kept, and the module that trains them.
+PASS_KINDS = {
+    "train_pass": ("plain", "", "passes"),
+    "train_permuted_pass": ("permuted", "permuted/", "controls"),
+    "train_shadow_pass": ("shadow", "shadow/", "shadows"),
+    "train_half_pass": ("half", "half/", "stability"),
 }
-# The same however many seeds a job trains, so that another number of them makes nothing again.
-PASS_PARAMS = {
-    "train_pass": {"kind": "plain", "source": source_hash("passes", "settings")},
-    "train_permuted_pass": {
-        "kind": "permuted",
-        "source": source_hash("controls", "settings"),
-    },
-    "train_shadow_pass": {
-        "kind": "shadow",
-        "source": source_hash("shadows", "settings"),
-    },
-    "train_half_pass": {
-        "kind": "half",
-        "source": source_hash("stability", "settings"),
-    },
-}
+
+
+def pass_params(rule_name):
+    """What a pass depends on beside its settings, the same however many seeds a job trains."""
+    kind, _, own = PASS_KINDS[rule_name]
+    others = {module for _, _, module in PASS_KINDS.values()} - {"passes", own}
+    return {
+        "kind": kind,
+        "source": source_of("train_pass", unused={"pass_jobs": sorted(others)}),
+    }
+
+
+def pass_file(rule_name, seed="{seed}"):
+    """The file of a pass."""
+    return f"{RESULTS}/passes/{{model}}/{PASS_KINDS[rule_name][1]}{seed}.npz"
+
+
+def pass_log(folder, rule_name, name="{seed}"):
+    """Where the job of a pass, or of several, writes its log or benchmark, without the suffix."""
+    return f"{RESULTS}/{folder}/passes/{{model}}/{PASS_KINDS[rule_name][1]}{name}"
 
 
 def settings_of(wildcards):
@@ -48,27 +54,6 @@ def pass_resources(rule_name, n_seeds=1):
         "scratch": f"{RESULTS}/scratch/passes",
         **({"gpu": asked["gpu"]} if asked["gpu"] else {}),
     }
-
-
-def take_over(single, several, n_seeds):
-    """Let `--set-resources` and `--set-threads` for the rule of single passes hold for a job of several, with its time."""
-    asked, threads = (
-        getattr(workflow.resource_settings, f"overwrite_{kind}")
-        for kind in ("resources", "threads")
-    )
-    own = asked.get(several.name, {})
-    for name, resource in asked.get(single.name, {}).items():
-        if name == "runtime":
-            if resource.is_evaluable():
-                raise WorkflowError(
-                    f"--set-resources {single.name}:runtime={resource.raw}: expected the minutes of one pass, a number, "
-                    "since jobs train several seeds here (resources.seeds_per_job)."
-                )
-            resource = n_seeds * resource.value
-        if name not in own:
-            several.resources[name] = resource
-    if single.name in threads and several.name not in threads:
-        several.resources["_cores"] = threads[single.name]
 
 
 def features_of(wildcards):
@@ -106,26 +91,20 @@ else:
     PASS_STAGES = [SEEDS]
 
 
-def alone():
+@cache
+def trained_alone():
     """Whether the command line wants passes trained alone: it names one or its rule, or trains all again.
 
     A job of several seeds keeps what is there already, so it is none for those that are to be trained again.
     """
-    asked = workflow.dag_settings
-    named = {*asked.targets, *asked.forcerun, *asked.until, *asked.omit_from}
+    if not MAIN_PROCESS:
+        return False
+    named, everything = snakemake_internals.asked_for(workflow)
     # their names as they are in this workflow, which may be a module of another
-    training = [getattr(rules, name).rule.name for name in PASS_FOLDERS]
-    return asked.forceall or batching.names_a_pass(named, f"{RESULTS}/passes", training)
-
-
-def features_of_several(wildcards):
-    """What passes of a model read; a file that does not exist where passes are to be trained alone.
-
-    What the command line says is not known before the rules are used, and a rule without its input is passed over.
-    """
-    if is_main_process() and alone():
-        return f"{RESULTS}/features/passes are trained alone"
-    return features_of(wildcards)
+    training = [
+        snakemake_internals.name_of(getattr(rules, name)) for name in PASS_KINDS
+    ]
+    return everything or batching.names_a_pass(named, f"{RESULTS}/passes", training)
 
 
 # By rule, in the stages in which they are asked for.
@@ -139,7 +118,7 @@ PASS_SEEDS = {
 
 def batches_of_seeds():
     """Rule and seeds of every job that trains several seeds."""
-    for rule_name in PASS_FOLDERS:
+    for rule_name in PASS_KINDS:
         for seeds in batching.batches(
             PASS_SEEDS[rule_name], SETTINGS["resources"]["seeds_per_job"]
         ):
@@ -151,12 +130,14 @@ def check_arrays():
 
     It submits jobs of a rule only once all that are ready have come in, and Snakemake hands over no more than `--jobs`.
     """
-    named = getattr(workflow.executor_settings, "array_jobs", None) or ""
-    jobs = workflow.resource_settings.nodes
-    arrays = {name.strip() for name in named.split(",")}
+    arrays = snakemake_internals.array_rules(workflow)
+    jobs = snakemake_internals.most_jobs(workflow)
     for rule_name, seeds in PASS_SEEDS.items():
         n = len(MODELS) * max(map(len, seeds))
-        in_array = arrays & {getattr(rules, rule_name).rule.name, "all"}
+        in_array = arrays & {
+            snakemake_internals.name_of(getattr(rules, rule_name)),
+            "all",
+        }
         if (
             in_array
             and SETTINGS["resources"]["seeds_per_job"] == 1

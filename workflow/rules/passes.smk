@@ -9,136 +9,107 @@ rule train_pass:
     input:
         features=features_of,
     output:
-        f"{RESULTS}/passes/{{model}}/{{seed}}.npz",
+        pass_file("train_pass"),
     log:
-        f"{RESULTS}/logs/passes/{{model}}/{{seed}}.log",
+        pass_log("logs", "train_pass") + ".log",
     benchmark:
-        f"{RESULTS}/benchmarks/passes/{{model}}/{{seed}}.tsv"
+        pass_log("benchmarks", "train_pass") + ".tsv"
     conda:
         "../../envs/python.yaml"
     threads: SETTINGS["resources"]["threads_per_pass"]
     resources:
         **pass_resources("train_pass"),
     params:
-        **PASS_PARAMS["train_pass"],
+        **pass_params("train_pass"),
         settings=settings_of,
     message:
         "Pass {wildcards.seed} of {wildcards.model}"
     script:
-        "../../scripts/train_pass.py"
+        "../../scripts/rules/passes/train_pass.py"
 
 
 # The same pass on permuted labels: what this model reaches when there is nothing to find.
-rule train_permuted_pass:
-    input:
-        features=features_of,
+use rule train_pass as train_permuted_pass with:
     output:
-        f"{RESULTS}/passes/{{model}}/permuted/{{seed}}.npz",
+        pass_file("train_permuted_pass"),
     log:
-        f"{RESULTS}/logs/passes/{{model}}/permuted/{{seed}}.log",
+        pass_log("logs", "train_permuted_pass") + ".log",
     benchmark:
-        f"{RESULTS}/benchmarks/passes/{{model}}/permuted/{{seed}}.tsv"
-    conda:
-        "../../envs/python.yaml"
-    threads: SETTINGS["resources"]["threads_per_pass"]
+        pass_log("benchmarks", "train_permuted_pass") + ".tsv"
     resources:
         **pass_resources("train_permuted_pass"),
     params:
-        **PASS_PARAMS["train_permuted_pass"],
-        settings=settings_of,
+        **pass_params("train_permuted_pass"),
     message:
         "Control pass {wildcards.seed} of {wildcards.model} (permuted labels)"
-    script:
-        "../../scripts/train_pass.py"
 
 
 # The same pass with a shadow beside every feature: what this model gives to features that tell nothing.
-rule train_shadow_pass:
-    input:
-        features=features_of,
+use rule train_pass as train_shadow_pass with:
     output:
-        f"{RESULTS}/passes/{{model}}/shadow/{{seed}}.npz",
+        pass_file("train_shadow_pass"),
     log:
-        f"{RESULTS}/logs/passes/{{model}}/shadow/{{seed}}.log",
+        pass_log("logs", "train_shadow_pass") + ".log",
     benchmark:
-        f"{RESULTS}/benchmarks/passes/{{model}}/shadow/{{seed}}.tsv"
-    conda:
-        "../../envs/python.yaml"
-    threads: SETTINGS["resources"]["threads_per_pass"]
+        pass_log("benchmarks", "train_shadow_pass") + ".tsv"
     resources:
         **pass_resources("train_shadow_pass"),
     params:
-        **PASS_PARAMS["train_shadow_pass"],
-        settings=settings_of,
+        **pass_params("train_shadow_pass"),
     message:
         "Pass {wildcards.seed} of {wildcards.model} with shadow features"
-    script:
-        "../../scripts/train_pass.py"
 
 
 # The same pass on half of the samples: what it finds again elsewhere.
-rule train_half_pass:
-    input:
-        features=features_of,
+use rule train_pass as train_half_pass with:
     output:
-        f"{RESULTS}/passes/{{model}}/half/{{seed}}.npz",
+        pass_file("train_half_pass"),
     log:
-        f"{RESULTS}/logs/passes/{{model}}/half/{{seed}}.log",
+        pass_log("logs", "train_half_pass") + ".log",
     benchmark:
-        f"{RESULTS}/benchmarks/passes/{{model}}/half/{{seed}}.tsv"
-    conda:
-        "../../envs/python.yaml"
-    threads: SETTINGS["resources"]["threads_per_pass"]
+        pass_log("benchmarks", "train_half_pass") + ".tsv"
     resources:
         **pass_resources("train_half_pass"),
     params:
-        **PASS_PARAMS["train_half_pass"],
-        settings=settings_of,
+        **pass_params("train_half_pass"),
     message:
         "Pass {wildcards.seed} of {wildcards.model} on half of the samples"
-    script:
-        "../../scripts/train_pass.py"
 
 
 # One job for several seeds, by the script of the single one. Passes that are there stay (`update`), as far as they still
 # hold; those that a failed job had finished are found among the scratch files.
 for _single, _seeds in batches_of_seeds():
-    _name = f"{_single.replace('pass', 'passes')}_{_seeds[0]}_{_seeds[-1]}"
-    _files = f"passes/{{model}}/{PASS_FOLDERS[_single]}{_seeds[0]}_{_seeds[-1]}"
+    _batch = f"{_seeds[0]}_{_seeds[-1]}"
+    _several = f"{_single.replace('pass', 'passes')}_{_batch}"
 
     rule:
         name:
-            _name
+            _several
         input:
-            features=features_of_several,
+            features=features_of,
         output:
-            [
-                update(f"{RESULTS}/passes/{{model}}/{PASS_FOLDERS[_single]}{seed}.npz")
-                for seed in _seeds
-            ],
+            [update(pass_file(_single, seed)) for seed in _seeds],
         log:
-            f"{RESULTS}/logs/{_files}.log",
+            pass_log("logs", _single, _batch) + ".log",
         benchmark:
-            f"{RESULTS}/benchmarks/{_files}.tsv"
+            pass_log("benchmarks", _single, _batch) + ".tsv"
         conda:
             "../../envs/python.yaml"
         threads: SETTINGS["resources"]["threads_per_pass"]
         resources:
             **pass_resources(_single, len(_seeds)),
         params:
-            **PASS_PARAMS[_single],
+            **pass_params(_single),
             settings=settings_of,
         message:
             f"Passes {_seeds[0]} to {_seeds[-1]} of {{wildcards.model}} ({_single})"
         script:
-            "../../scripts/train_pass.py"
+            "../../scripts/rules/passes/train_pass.py"
 
-    workflow.ruleorder(_name, _single)
-    # Snakemake takes the text of the lines that name the script for the rule's code; it is the same code.
-    getattr(rules, _name).rule.run_func_src = getattr(
-        rules, _single
-    ).rule.run_func_src
-    take_over(getattr(rules, _single).rule, getattr(rules, _name).rule, len(_seeds))
+    snakemake_internals.prefer(workflow, _several, _single, unless=trained_alone)
+    snakemake_internals.run_as(
+        workflow, getattr(rules, _several), getattr(rules, _single), len(_seeds)
+    )
 
 
 if SEEDS is None:
@@ -166,8 +137,8 @@ if SEEDS is None:
         params:
             top_k=_PASSES["top_k"],
             min_accuracy=_PASSES["min_accuracy"],
-            source=source_hash("convergence"),
+            source=source_of("judge_growth"),
         message:
             "Agreement of the first {wildcards.n_passes} passes of {wildcards.model}"
         script:
-            "../../scripts/judge_growth.py"
+            "../../scripts/rules/passes/judge_growth.py"

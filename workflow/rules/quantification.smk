@@ -26,11 +26,11 @@ rule build_hybrid_reference:
         mem_mb=grow(2000),
         runtime=grow(60),
     params:
-        source=source_hash("quantification"),
+        source=source_of("build_hybrid_reference"),
     message:
         "Joining reference and novel transcripts"
     script:
-        "../../scripts/build_hybrid_reference.py"
+        "../../scripts/rules/reads/build_hybrid_reference.py"
 
 
 rule index_salmon:
@@ -51,11 +51,11 @@ rule index_salmon:
         runtime=grow(240),
     params:
         k=QUANTIFICATION["k"],
-        source=source_hash("quantification"),
+        source=source_of("index_salmon"),
     message:
         "Indexing the hybrid reference for Salmon"
     script:
-        "../../scripts/index_salmon.py"
+        "../../scripts/rules/reads/index_salmon.py"
 
 
 rule quantify_sample:
@@ -79,11 +79,11 @@ rule quantify_sample:
         trimmed=TRIM,
         gc_bias=QUANTIFICATION["gc_bias"],
         seq_bias=QUANTIFICATION["seq_bias"],
-        source=source_hash("quantification"),
+        source=source_of("quantify_sample"),
     message:
         "Counting the transcripts of {wildcards.sample}"
     script:
-        "../../scripts/quantify_sample.py"
+        "../../scripts/rules/reads/quantify_sample.py"
 
 
 rule build_expression:
@@ -110,11 +110,11 @@ rule build_expression:
         samples=[
             {"sample": sample.name, **sample.columns} for sample in SAMPLES.values()
         ],
-        source=source_hash("expression"),
+        source=source_of("build_expression"),
     message:
         "Making the table of samples and transcripts"
     script:
-        "../../scripts/build_expression.py"
+        "../../scripts/rules/matrix/build_expression.py"
 
 
 rule summarise_genes:
@@ -138,8 +138,8 @@ rule summarise_genes:
         runtime=grow(60),
     params:
         counts=QUANTIFICATION["gene_counts"],
-        source=source_hash("expression"),
+        source=source_of("summarise_genes"),
     message:
         "Adding transcripts up to genes"
     script:
-        "../../scripts/summarise_genes.py"
+        "../../scripts/rules/matrix/summarise_genes.py"

@@ -19,11 +19,11 @@ rule prepare_genome:
         mem_mb=grow(4000),
         runtime=grow(60),
     params:
-        source=source_hash("references"),
+        source=source_of("prepare_genome"),
     message:
         "Checking the genome"
     script:
-        "../../scripts/prepare_genome.py"
+        "../../scripts/rules/reads/prepare_genome.py"
 
 
 rule prepare_transcripts:
@@ -43,11 +43,11 @@ rule prepare_transcripts:
         runtime=grow(60),
     params:
         strip_versions=REFERENCE["strip_versions"],
-        source=source_hash("references"),
+        source=source_of("prepare_transcripts"),
     message:
         "Cleaning the names of the reference transcripts"
     script:
-        "../../scripts/prepare_transcripts.py"
+        "../../scripts/rules/reads/prepare_transcripts.py"
 
 
 rule map_transcripts_to_genes:
@@ -72,11 +72,11 @@ rule map_transcripts_to_genes:
         runtime=grow(60),
     params:
         strip_versions=REFERENCE["strip_versions"],
-        source=source_hash("references"),
+        source=source_of("map_transcripts_to_genes"),
     message:
         "Looking up the gene of every transcript"
     script:
-        "../../scripts/map_transcripts_to_genes.py"
+        "../../scripts/rules/reads/map_transcripts_to_genes.py"
 
 
 rule extract_splice_sites:
@@ -103,11 +103,11 @@ rule extract_splice_sites:
         mem_mb=grow(4000),
         runtime=grow(60),
     params:
-        source=source_hash("references"),
+        source=source_of("extract_splice_sites"),
     message:
         "Collecting the known splice sites"
     script:
-        "../../scripts/extract_splice_sites.py"
+        "../../scripts/rules/reads/extract_splice_sites.py"
 
 
 rule build_hisat2_index:
@@ -126,11 +126,11 @@ rule build_hisat2_index:
         mem_mb=grow(8000),
         runtime=grow(240),
     params:
-        source=source_hash("alignment"),
+        source=source_of("build_hisat2_index"),
     message:
         "Indexing the genome for HISAT2"
     script:
-        "../../scripts/build_hisat2_index.py"
+        "../../scripts/rules/reads/build_hisat2_index.py"
 
 
 rule trim_reads:
@@ -151,13 +151,13 @@ rule trim_reads:
         runtime=grow(120),
     params:
         sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),
-        source=source_hash("alignment"),
+        source=source_of("trim_reads"),
     message:
         "Trimming the reads of {wildcards.sample}"
         if TRIM
         else "Quality of the reads of {wildcards.sample}"
     script:
-        "../../scripts/trim_reads.py"
+        "../../scripts/rules/reads/trim_reads.py"
 
 
 rule align_reads:
@@ -183,11 +183,11 @@ rule align_reads:
         index=REFERENCE["hisat2_index"],
         keep_half_mapped=SETTINGS["reads"]["keep_half_mapped"],
         bam=SETTINGS["reads"]["keep_alignments"],
-        source=source_hash("alignment"),
+        source=source_of("align_reads"),
     message:
         "Aligning {wildcards.sample}, capturing what does not align"
     script:
-        "../../scripts/align_reads.py"
+        "../../scripts/rules/reads/align_reads.py"
 
 
 rule tabulate_alignment:
@@ -211,11 +211,11 @@ rule tabulate_alignment:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
-        source=source_hash("alignment"),
+        source=source_of("tabulate_alignment"),
     message:
         "Counting aligned and captured reads"
     script:
-        "../../scripts/tabulate_alignment.py"
+        "../../scripts/rules/reads/tabulate_alignment.py"
 
 
 rule summarise_quality:
@@ -241,8 +241,8 @@ rule summarise_quality:
         mem_mb=grow(4000),
         runtime=grow(60),
     params:
-        source=source_hash("quality"),
+        source=source_of("summarise_quality"),
     message:
         "Gathering quality reports"
     script:
-        "../../scripts/summarise_quality.py"
+        "../../scripts/rules/reads/summarise_quality.py"

@@ -57,11 +57,11 @@ rule plot_findings:
     params:
         top=SETTINGS["findings"]["top"],
         level=SETTINGS["calibration"]["level"],
-        source=source_hash("plots", "findings"),
+        source=source_of("plot_findings"),
     message:
         "Drawing the findings of {wildcards.model}"
     script:
-        "../../scripts/plot_findings.py"
+        "../../scripts/rules/report/plot_findings.py"
 
 
 rule plot_models:
@@ -85,11 +85,11 @@ rule plot_models:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
-        source=source_hash("plots", "findings"),
+        source=source_of("plot_models"),
     message:
         "Drawing the models side by side"
     script:
-        "../../scripts/plot_models.py"
+        "../../scripts/rules/report/plot_models.py"
 
 
 rule plot_chords:
@@ -120,11 +120,11 @@ rule plot_chords:
         mem_mb=grow(2000),
         runtime=grow(10),
     params:
-        source=source_hash("plots", "findings"),
+        source=source_of("plot_chords"),
     message:
         "Drawing the chords"
     script:
-        "../../scripts/plot_chords.py"
+        "../../scripts/rules/report/plot_chords.py"
 
 
 # Tables as pages: sorted by a click, searched as one types.
@@ -158,11 +158,11 @@ rule write_tables:
         mem_mb=grow(2000),
         runtime=grow(10),
     params:
-        source=source_hash("result_tables", "findings"),
+        source=source_of("write_tables"),
     message:
         "Writing the tables of {wildcards.model} as pages"
     script:
-        "../../scripts/write_tables.py"
+        "../../scripts/rules/report/write_tables.py"
 
 
 use rule write_tables as write_shared_tables with:
@@ -223,7 +223,7 @@ rule write_summary:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
-        source=source_hash("report", "findings"),
+        source=source_of("write_summary"),
         data=escaped(
             {
                 "from": DATA,
@@ -236,7 +236,7 @@ rule write_summary:
     message:
         "Writing the summary"
     script:
-        "../../scripts/write_summary.py"
+        "../../scripts/rules/report/write_summary.py"
 
 
 # Nothing depends on it. `resources` change no result, so another one does not make this again.
@@ -269,12 +269,9 @@ rule record_run:
         },
         files=deepmapper_settings.named_files(SETTINGS),
         programs=sorted({name for names in PROGRAMS.values() for name in names}),
-        deployment=sorted(
-            method.name.lower()
-            for method in workflow.deployment_settings.deployment_method
-        ),
-        source=source_hash("run_record"),
+        deployment=snakemake_internals.deployment_methods(workflow),
+        source=source_of("record_run"),
     message:
         "Recording how the results were made"
     script:
-        "../../scripts/record_run.py"
+        "../../scripts/rules/report/record_run.py"

@@ -88,8 +88,8 @@ def reads_of(wildcards):
 
 def check_programs():
     """Name a missing program before the first job, where jobs run on this machine in this environment."""
-    if workflow.local_exec and not workflow.deployment_settings.deployment_method:
-        planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    if snakemake_internals.runs_jobs_here(workflow):
+        planned = snakemake_internals.planned_rules(workflow)
         tools.require(
             *(
                 name
