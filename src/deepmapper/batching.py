@@ -1,9 +1,36 @@
-"""Which seeds one job trains. Standard library only."""
+"""Which passes and which seeds one job trains. Standard library only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+
+class PassKind(NamedTuple):
+    """A kind of pass: its name, its folder below those of a model, the module that trains it."""
+
+    name: str
+    folder: str
+    module: str
+
+
+# by the rule that trains them
+PASS_KINDS = {
+    "train_pass": PassKind("plain", "", "passes"),
+    "train_permuted_pass": PassKind("permuted", "permuted/", "controls"),
+    "train_shadow_pass": PassKind("shadow", "shadow/", "shadows"),
+    "train_half_pass": PassKind("half", "half/", "stability"),
+}
+
+
+def unused_imports(rule_name: str) -> dict[str, list[str]]:
+    """Imports that a rule's passes never run: `pass_jobs` imports what trains every kind, and a job trains one.
+
+    It is what `provenance.source_of` takes as `unused`.
+    """
+    own = {PASS_KINDS["train_pass"].module, PASS_KINDS[rule_name].module}
+    return {"pass_jobs": sorted({kind.module for kind in PASS_KINDS.values()} - own)}
 
 
 def stages(first: int, start: int, step: int, cap: int) -> list[list[int]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from .provenance import PACKAGE, source_hash
+from .provenance import package_source
 from .tools import version as version_of
 
 LIBRARIES = (
@@ -62,7 +62,7 @@ def record_of(
     """
     root = Path(root)
     return {
-        "deepmapper": {"version": version, "source": _source(), "git": git_state(root)},
+        "deepmapper": {"version": version, "source": package_source(), "git": git_state(root)},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "snakemake": _installed("snakemake"),
@@ -97,11 +97,6 @@ def git_state(root: str | Path) -> dict | None:
         "dirty": None if changed is None else bool(changed.strip()),
         "changed": None if changed is None else [line[3:] for line in changed.splitlines()],
     }
-
-
-def _source() -> str:
-    """Hash the code of the whole package."""
-    return source_hash(*(path.stem for path in PACKAGE.glob("*.py")))
 
 
 def _installed(name: str) -> str | None:

@@ -32,7 +32,7 @@ def rules() -> dict[str, tuple[str, str]]:
             name = re.match(r"(?:rule|checkpoint) (\w+):", block)
             if name:
                 environment = re.search(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', block)
-                script = re.search(r'script:\s+"\.\./\.\./scripts/(\w+\.py)"', block)
+                script = re.search(r'script:\s+"\.\./\.\./scripts/([\w/]+\.py)"', block)
                 found[name[1]] = (environment and environment[1], script and script[1])
     return found
 

@@ -5,34 +5,25 @@ import math
 from functools import cache
 
 from deepmapper import batching, growth
-
-# By rule: the kind of its passes, where they are kept, and the module that trains them.
-PASS_KINDS = {
-    "train_pass": ("plain", "", "passes"),
-    "train_permuted_pass": ("permuted", "permuted/", "controls"),
-    "train_shadow_pass": ("shadow", "shadow/", "shadows"),
-    "train_half_pass": ("half", "half/", "stability"),
-}
+from deepmapper.batching import PASS_KINDS
 
 
 def pass_params(rule_name):
     """What a pass depends on beside its settings, the same however many seeds a job trains."""
-    kind, _, own = PASS_KINDS[rule_name]
-    others = {module for _, _, module in PASS_KINDS.values()} - {"passes", own}
     return {
-        "kind": kind,
-        "source": source_of("train_pass", unused={"pass_jobs": sorted(others)}),
+        "kind": PASS_KINDS[rule_name].name,
+        "source": source_of("train_pass", unused=batching.unused_imports(rule_name)),
     }
 
 
 def pass_file(rule_name, seed="{seed}"):
     """The file of a pass."""
-    return f"{RESULTS}/passes/{{model}}/{PASS_KINDS[rule_name][1]}{seed}.npz"
+    return f"{RESULTS}/passes/{{model}}/{PASS_KINDS[rule_name].folder}{seed}.npz"
 
 
 def pass_log(folder, rule_name, name="{seed}"):
     """Where the job of a pass, or of several, writes its log or benchmark, without the suffix."""
-    return f"{RESULTS}/{folder}/passes/{{model}}/{PASS_KINDS[rule_name][1]}{name}"
+    return f"{RESULTS}/{folder}/passes/{{model}}/{PASS_KINDS[rule_name].folder}{name}"
 
 
 def settings_of(wildcards):
