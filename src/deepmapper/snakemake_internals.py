@@ -56,11 +56,6 @@ def is_main_process(workflow: Any) -> bool:
     return workflow.exec_mode.name == "DEFAULT"
 
 
-def is_dry_run(workflow: Any) -> bool:
-    """Whether nothing will run (``--dry-run``)."""
-    return workflow.dryrun
-
-
 def runs_jobs_here(workflow: Any) -> bool:
     """Whether jobs run on this machine, in the environment of this process."""
     return workflow.local_exec and not workflow.deployment_settings.deployment_method

@@ -42,6 +42,7 @@ import deepmapper
 from deepmapper import DeepMapperConfig, DeepMapperWarning, InputError
 from deepmapper import accumulate, augment, batching, config, earlystop, errors, growth, jobs, provenance, transform
 from deepmapper import denovo, nucleotides, words
+from deepmapper import job_resources, repository, snakemake_internals
 
 assert transform.square_dim(765) == transform.image_side(765) == 28
 perm = transform.permutation(3, 10)
@@ -82,7 +83,7 @@ assert augment.make_train_transform(config.AugmentConfig(enabled=True))(images) 
 assert "Gaussian" in augment.describe(config.AugmentConfig(True, 0.5))
 assert augment.describe(config.AugmentConfig()) == "no augmentation"
 assert issubclass(DeepMapperWarning, UserWarning) and issubclass(errors.InputError, ValueError)
-assert len(provenance.source_hash("passes")) == 16
+assert len(provenance.source_of("train_pass")) == 16
 print("ran")
 """,
         HEAVY,

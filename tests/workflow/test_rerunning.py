@@ -31,12 +31,11 @@ def changed(directory, section: str, **options) -> None:
     directory.configure(**{section: {**directory.settings.get(section, {}), **options}})
 
 
-def edited(directory, module: str, old: str, new: str) -> None:
-    """Replace text that occurs once in a module of the package."""
-    path = directory.pipeline / f"src/deepmapper/{module}.py"
-    text = path.read_text()
-    assert text.count(old) == 1, f"{module} holds {old!r} {text.count(old)} times"
-    path.write_text(text.replace(old, new))
+def edited(directory, *names: str, edit=lambda text: text + "\n_EDITED = True\n") -> None:
+    """Change the code of one module of the package: the first of these that is there."""
+    found = [path for name in names for path in sorted((directory.pipeline / "src/deepmapper").rglob(name))]
+    assert found, f"none of {', '.join(names)} is in the package"
+    found[0].write_text(edit(found[0].read_text()))
 
 
 def commented(directory) -> None:
@@ -50,9 +49,14 @@ def defaults_written_out(directory) -> None:
 
 
 def comments_in_the_package(directory) -> None:
-    edited(directory, "training", "import math\n", "import math  # for infinity\n\n\n")
-    edited(directory, "training", '"""How a training went.', '"""How a training went on.')
+    for edit in (
+        lambda text: text.replace("\n\n\n", "\n\n\n\n# a comment\n", 1),
+        lambda text: text.replace('"""', '"""In other words: ', 1),
+    ):
+        edited(directory, *TRAINING, edit=edit)
 
+
+TRAINING = ("training/loop.py", "training.py")  # the loop over the epochs
 
 # What is changed, and the jobs that follow.
 CASES = {
@@ -86,22 +90,29 @@ CASES = {
         {**PREPARE, **CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
     "comments in the package": (comments_in_the_package, {}),
-    "code of the training": (
-        lambda d: edited(d, "training", "if len(starts) > 1 and", "if len(starts) > 2 and"),
-        {**CHORDS, **EVIDENCE, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
-    ),
-    "code of the tables": (
-        lambda d: edited(d, "findings", 'DIRECTIONS = {1: "up"', 'DIRECTIONS = {1: "higher"'),
-        {"prove_chords": 1, "plot_chords": 1, **EVIDENCE, **BASELINE, **judge(3), "select_stable": 3},
-    ),
+    # every pass and what reads one, and nothing that reads none
+    "code of the training": (lambda d: edited(d, *TRAINING), {**TRAIN_ALL, **judge(3)}),
     "code of the plots": (
-        lambda d: edited(d, "_plot_parts", "BAR = 1.6", "BAR = 1.7"),
+        lambda d: edited(d, "plots/style.py", "_plot_parts.py"),
         {"plot_findings": 3, "plot_models": 1, "plot_chords": 1, "write_summary": 1},
     ),
     "code of the readers": (
-        lambda d: edited(d, "io", "LARGEST_LOG = 30.0", "LARGEST_LOG = 31.0"),
+        lambda d: edited(d, "io/normalize.py", "io.py"),
         {"import_matrix": 1, **PREPARE, **CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
+    "a message of the configuration": (lambda d: edited(d, "settings.py"), {}),
+}
+
+# Edits of what is made of passes, and some of the jobs that follow: whatever these are, no pass is among them.
+AFTER_PASSES = {
+    "code of the calibration": (lambda d: edited(d, "calibration.py"), {"calibrate_features": 3, **tell(3)}),
+    "code of the tables": (
+        lambda d: edited(d, "feature_table.py", "findings.py"),
+        {"accumulate_passes": 3, "annotate_expression": 3, "plot_findings": 3, "compare_models": 1},
+    ),
+    "code of the screen": (lambda d: edited(d, "chords/screen.py", "chords.py"), CHORDS),
+    "code of the evidence": (lambda d: edited(d, "evidence/rank.py", "evidence.py"), {**EVIDENCE, **tell(3)}),
+    "code of the alignment": (lambda d: edited(d, "alignment.py"), {}),
 }
 
 
@@ -112,15 +123,22 @@ def dry_runs(finished, copy_pipeline, side_by_side, tmp_path_factory):
     def after(case: str):
         folder = tmp_path_factory.mktemp("rerun")
         directory = finished.branch(folder / "work", copy_pipeline(folder / "deepmapper", finished.pipeline))
-        CASES[case][0](directory)
+        {**CASES, **AFTER_PASSES}[case][0](directory)
         return directory.run("--dry-run")
 
-    return side_by_side(after, CASES)
+    return side_by_side(after, {**CASES, **AFTER_PASSES})
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_change_runs_again_what_it_affects(dry_runs, case):
     assert dry_runs[case].result().jobs == CASES[case][1]
+
+
+@pytest.mark.parametrize("case", AFTER_PASSES)
+def test_edits_of_what_reads_passes_train_none(dry_runs, case):
+    jobs = dry_runs[case].result().jobs
+    assert AFTER_PASSES[case][1].items() <= jobs.items()
+    assert {name for name in jobs if name.startswith(("train_", "import_", "prepare_"))} == set()
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,7 @@ except RuntimeError as error:
     raise WorkflowError(str(error))
 
 # Snakemake keeps its own books in this folder, and answers a full disk with a long traceback.
-if (
-    MAIN_PROCESS
-    and not snakemake_internals.is_dry_run(workflow)
-    and room(".")[0] < TOO_LITTLE
-):
+if MAIN_PROCESS and room(".")[0] < TOO_LITTLE:
     sys.exit(f"Nothing was started: {full_message('starting', ['.'])}")
 
 if MAIN_PROCESS and clear_stale_locks(".snakemake"):
