@@ -61,16 +61,13 @@ def store(options):
 
 
 def audit(options):
-    from deepmapper.audit import audit_features
-    from deepmapper.blocks import Changed
+    from deepmapper.audit import audit_run
     from deepmapper.matrix_files import open_expression
     from deepmapper.store import open_features
 
     features, expression = open_features(options.path), open_expression(options.out)
-    there = expression.obs_names.get_indexer([features.samples[row] for row in features.development])
-    counts = Changed(expression.X, there)
     with Step("audit"):
-        _, notes = audit_features(features.X, features.names, rows=features.development, logarithms=True, counts=counts)
+        _, notes = audit_run(features, expression, estimated=False)
     print(notes)
 
 

@@ -7,13 +7,18 @@ mean rank, Borda's count; the interval of a frequency, Wilson 1927.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist, median
 
 
 def accept_pass(accuracy: float, min_accuracy: float) -> bool:
     """Whether a pass is accumulated: its accuracy is a number and not below `min_accuracy`."""
     return accuracy >= min_accuracy
+
+
+def accepted_passes(results: Iterable, min_accuracy: float) -> list:
+    """Those passes (anything with an `accuracy`) that `accept_pass` accepts, in their order."""
+    return [result for result in results if accept_pass(result.accuracy, min_accuracy)]
 
 
 def ranks_from_importances(importances: Sequence[float]) -> list[int]:

@@ -18,7 +18,9 @@ import scipy.sparse as sp
 from .blocks import Changed, blocks
 from .draws import FixedDraw, fixed_stream
 from .io import LARGEST_LOG
+from .matrix_files import Expression
 from .moments import Moments, with_values
+from .store import Features
 from .table_schemas import AUDIT
 
 # Stored values up to which components are of all samples: 1 GB as CSR, of which the methods of others make several
@@ -129,6 +131,34 @@ def audit_features(
     return pd.DataFrame(columns), notes
 
 
+def audit_run(features: Features, expression: Expression, estimated: bool) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Audit the development part of a run: `audit_features` on its values, and on the counts behind them.
+
+    Parameters
+    ----------
+    features
+        Of the run; its test split is not read.
+    expression
+        The matrix that the features were made of.
+    estimated
+        As in `audit_features`.
+
+    Raises
+    ------
+    InputError
+        If a sample of the features is not in the matrix.
+    """
+    rows = features.development
+    return audit_features(
+        features.X,
+        features.names,
+        rows=rows,
+        logarithms=features.about["normalization"] != "none",
+        counts=Changed(expression.X, expression.rows_of([features.samples[row] for row in rows])),
+        estimated=estimated,
+    )
+
+
 def drawn_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
     """Choose rows for components: all, or as many as `MOST_VALUES` allow, drawn; and say which, if not all."""
     stored = int(np.diff(X.indptr)[rows].sum()) if sp.issparse(X) else len(rows) * X.shape[1]
@@ -137,12 +167,6 @@ def drawn_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
     n = max(1, int(len(rows) * (MOST_VALUES / stored)))
     drawn = np.sort(fixed_stream(FixedDraw.AUDITED_SAMPLES).choice(rows, n, replace=False))
     return drawn, f"made on {n} of {len(rows)} samples, drawn at random: all hold {stored} values"
-
-
-def add_audit(table: pd.DataFrame, audited: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns of `audit_features` to a table with one row a feature, column ``feature``."""
-    of_feature = audited.set_index("feature").reindex(table["feature"])
-    return table.assign(**{column: of_feature[column].to_numpy() for column in CHOICES})
 
 
 def chord_members(chords: pd.DataFrame) -> list[str]:

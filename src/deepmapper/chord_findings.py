@@ -248,7 +248,7 @@ def rank_chords(results: Sequence[PassResult], names: Sequence[str], top_k: int,
         Passes below are left out.
     """
     columns = MODEL_CHORDS.names()
-    kept = [r for r in results if accumulate.accept_pass(r.accuracy, min_accuracy)]
+    kept = accumulate.accepted_passes(results, min_accuracy)
     if not kept or not names:
         return pd.DataFrame(columns=columns)
     both = [np.concatenate([r.importance, r.chord_importance]).tolist() for r in kept]

@@ -17,7 +17,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ import pandas as pd
 from .accumulate import accept_pass
 from .draws import FixedDraw, fixed_stream
 from .errors import InputError
-from .growth import down
+from .growth import account, down
 
 # Accepted passes from which on more is said than what was seen: each half of them is then judged at two sizes.
 LEAST = 8
@@ -102,7 +102,7 @@ class Convergence:
         For JSON: `statement`, one sentence; `level`; `estimate`, the passes from which on the top k is stable at
         `level`, with `low` and `high` (None: beyond `reach` passes, or passes too few to tell); `agreement` expected of
         as many passes again as were accepted, with `agreement_low` and `agreement_high`; `reached`, whether that is
-        `level` (None: passes too few to tell); `top_k`, `n_passes_run`, `n_accepted`.
+        `level` (None: passes too few to tell); `top_k`, `n_passes_run`, `n_accepted`; `growth` where `judge` has a cap.
     """
 
     curve: pd.DataFrame
@@ -138,7 +138,7 @@ def make_heads(importances: np.ndarray, top_k: int) -> Heads:
     return _heads(lambda i: importances[i], n, p, top_k, n)
 
 
-def judge(heads: Heads, level: float) -> Convergence:
+def judge(heads: Heads, level: float, cap: int | None = None) -> Convergence:
     """Measure how well passes agree, and tell from how many on they agree at `level`.
 
     The same passes give the same answer: the random divisions have a seed of their own.
@@ -149,7 +149,20 @@ def judge(heads: Heads, level: float) -> Convergence:
         Of the accepted passes.
     level
         Agreement that counts as stable, in (0, 1).
+    cap
+        Most passes, where their number grows by itself; then `about` also says where it stopped (`growth`), and so does
+        the statement.
     """
+    judged = _judge(heads, level)
+    if cap is None:
+        return judged
+    growth = account(judged.about, cap, level)
+    return replace(
+        judged, about=judged.about | {"growth": growth, "statement": f"{growth} {judged.about['statement']}"}
+    )
+
+
+def _judge(heads: Heads, level: float) -> Convergence:
     curve = _curve(heads)
     about = {"statement": "", "level": level, "reach": REACH * len(heads), **_at_hand(heads, curve)}
     if len(heads) < LEAST:

@@ -136,12 +136,9 @@ def evaluate(
     results: list[PassResult] = []
     members: list[PassResult] = []
     while len(members) < config.n_passes and len(results) < config.effective_max_tries():
-        result = train_pass(
-            X, codes, classes, config, config.seed + len(results), rows=development, groups=group_codes, tell=tell
-        )
-        results.append(result)
-        if accumulate.accept_pass(result.accuracy, config.min_accuracy):
-            members.append(result)
+        seed = config.seed + len(results)
+        results.append(train_pass(X, codes, classes, config, seed, rows=development, groups=group_codes, tell=tell))
+        members = accumulate.accepted_passes(results, config.min_accuracy)
     if repeated:
         judged = judge_out_of_bag(results, codes, classes, group_codes, chosen.why)
         if judged.not_judged:

@@ -167,7 +167,7 @@ def read_run(features: Features, expression, most: int, seed: int) -> Read:
     rows = drawn_samples(features, min(most, int(MOST_VALUES / max(stored, 1))), seed)
     if features.about["normalization"] == "none":
         return Read(rows, features.X[rows], None)
-    there = expression.obs_names.get_indexer([features.samples[row] for row in rows])
+    there = expression.rows_of([features.samples[row] for row in rows])
     X = Changed(expression.X, there).whole()
     return Read(rows, X, np.asarray(X.sum(1, dtype=np.float64)).ravel())
 

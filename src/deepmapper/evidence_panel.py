@@ -146,7 +146,7 @@ def _values(features: Features, expression, columns: np.ndarray, dispersion: flo
     """Values of some features in all samples; what they are held against is of the development part."""
     if dispersion is None:
         return _dense(Changed(features.X, None, lambda block, _: block[:, columns]).whole())
-    there = expression.obs_names.get_indexer(list(features.samples))
+    there = expression.rows_of(features.samples)
     depth = np.empty(len(there))
 
     def taken(block, place: slice):

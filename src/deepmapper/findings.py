@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from . import accumulate, evaluate
+from .blocks import Changed
 from .denovo import is_denovo
+from .matrix_files import Expression, write_expression
 from .passes import PassFile, PassResult
 from .runner import Findings
 from .store import Features
@@ -73,24 +77,35 @@ def add_chords(table: pd.DataFrame, chord_features: pd.DataFrame, chords: pd.Dat
     return table.assign(**{name: values.to_numpy() for name, values in added.items()})
 
 
-def add_significance(table: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
-    """Add columns to a table of features by name and, where there is a z among them, sort by it.
-
-    Significant features come first, then by falling z; ties keep their order, and `rank` counts anew.
+def join_by_feature(table: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns of one table of features to another, by the features' names.
 
     Parameters
     ----------
     table
-        One row a feature, columns `rank` and `feature` among others.
+        One row per feature, column `feature` among others; its rows and their order stay.
     added
-        One row a feature, in any order; column `feature`.
+        One row per feature, in any order, column `feature` among others; features that it lacks get no value.
     """
     columns = added.set_index("feature").reindex(table["feature"])
-    table = pd.concat([table, columns.set_index(table.index)], axis=1)
-    if "z" in columns and len(table):
-        order = np.lexsort((-table["z"].to_numpy(), ~table["significant"].to_numpy(dtype=bool)))
-        table = table.iloc[order].reset_index(drop=True)
-        table["rank"] = np.arange(1, len(table) + 1)
+    return pd.concat([table, columns.set_index(table.index)], axis=1)
+
+
+def rank_by_significance(table: pd.DataFrame) -> pd.DataFrame:
+    """Put significant features first, then sort by falling `z`; ties keep their order, and `rank` counts anew.
+
+    A table without a column `z`, as there is without shadow passes, keeps its order.
+
+    Parameters
+    ----------
+    table
+        One row per feature, columns `rank` and `feature` and, where features were tested, `z` and `significant`.
+    """
+    if "z" not in table or not len(table):
+        return table
+    order = np.lexsort((-table["z"].to_numpy(), ~table["significant"].to_numpy(dtype=bool)))
+    table = table.iloc[order].reset_index(drop=True)
+    table["rank"] = np.arange(1, len(table) + 1)
     return table
 
 
@@ -265,19 +280,36 @@ def prediction_table(
     return table, probability
 
 
+@dataclass(frozen=True)
+class Metrics:
+    """Numbers and tables of a final evaluation.
+
+    Attributes
+    ----------
+    numbers
+        What metrics.json holds.
+    per_class
+        One row per class: precision, recall and F1 with their intervals, and the samples of the class.
+    confusion
+        One row per true class, one column per predicted class: counts.
+    calibration
+        One row per bin of confidence.
+    """
+
+    numbers: dict
+    per_class: pd.DataFrame
+    confusion: pd.DataFrame
+    calibration: pd.DataFrame
+
+
 def metrics(
     result: evaluate.EvalResult, bins: int, n_resamples: int, seed: int, samples: Sequence[str] = ()
-) -> tuple[dict, dict[str, pd.DataFrame]]:
+) -> Metrics:
     """Numbers and tables of a final evaluation, with 95 % intervals.
 
     Those of a class are Wilson's; those of all samples a bootstrap over the test samples, or, judged out of bag,
     Wilson's and what follows from them (`evaluate.wilson_intervals`), groups being counted where they were kept whole.
     `samples`, the names of all samples, lists those that were not judged by name.
-
-    Returns
-    -------
-    tuple
-        A dictionary for metrics.json, and the tables "per_class", "confusion" and "calibration".
     """
     from sklearn.metrics import confusion_matrix, log_loss
 
@@ -313,7 +345,7 @@ def metrics(
     per_class["support"] = counts.sum(1)
     confusion = pd.DataFrame(counts, columns=result.classes)
     confusion.insert(0, "true_class", result.classes)
-    return numbers, {"per_class": per_class, "confusion": confusion, "calibration": pd.DataFrame(bins_table)}
+    return Metrics(numbers, per_class, confusion, pd.DataFrame(bins_table))
 
 
 def _about(result: evaluate.EvalResult, samples: Sequence[str]) -> dict:
@@ -327,17 +359,18 @@ def _about(result: evaluate.EvalResult, samples: Sequence[str]) -> dict:
     }
 
 
-def _no_metrics(result: evaluate.EvalResult, samples: Sequence[str]) -> tuple[dict, dict[str, pd.DataFrame]]:
+def _no_metrics(result: evaluate.EvalResult, samples: Sequence[str]) -> Metrics:
     """The same numbers and tables when no pass was accepted: there, and empty."""
     numbers = _about(result, samples) | dict.fromkeys(
         [*_HEADLINE, "log_loss", "brier", "ece", "per_pass_accuracy_mean"]
     )
     numbers |= {"majority_accuracy": result.majority_accuracy, "per_pass_accuracy": [], "classes": result.classes}
-    return numbers, {
-        "per_class": pd.DataFrame(columns=PER_CLASS.names()),
-        "confusion": pd.DataFrame(columns=CONFUSION.names(result.classes)),
-        "calibration": pd.DataFrame(columns=CALIBRATION.names()),
-    }
+    return Metrics(
+        numbers,
+        per_class=pd.DataFrame(columns=PER_CLASS.names()),
+        confusion=pd.DataFrame(columns=CONFUSION.names(result.classes)),
+        calibration=pd.DataFrame(columns=CALIBRATION.names()),
+    )
 
 
 def model_table(
@@ -403,6 +436,59 @@ def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.Dat
         name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in about.items()
     }
     return adata
+
+
+def write_annotated(
+    path: str | Path,
+    expression: Expression,
+    features: Features,
+    table: pd.DataFrame,
+    predictions: pd.DataFrame,
+    embedding: Mapping[str, np.ndarray],
+    *,
+    version: str,
+    settings: Mapping,
+    summary: Mapping,
+    metrics: Mapping,
+    tell: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Write the expression matrix of the analysed samples with the findings in it (`annotate`), block by block.
+
+    Parameters
+    ----------
+    path
+        The .h5ad to write; it appears whole or not at all.
+    expression
+        The matrix that the features were made of, left in its file.
+    features
+        Of the run; its samples are written, in their order.
+    table, predictions
+        features.tsv and predictions.tsv.
+    embedding
+        What embedding.npz holds: "embedding" (n, d), "map" (n, 2) and "basis".
+    version, settings, summary, metrics
+        Version of the package, settings of the model, summary.json and metrics.json: for `uns["deepmapper"]`.
+    tell
+        Receives progress.
+
+    Raises
+    ------
+    InputError
+        If a sample of the features is not in the matrix.
+    """
+    import anndata
+
+    rows = expression.rows_of(features.samples)
+    adata = annotate(
+        anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns)),
+        features,
+        table,
+        predictions,
+        dict(embedding),
+        {"version": version, "settings": settings, "features": features.about, "summary": summary, "metrics": metrics},
+    )
+    matrices = {"X": expression.X} | {f"layers/{name}": layer for name, layer in expression.layers.items()}
+    write_expression(path, adata, {name: Changed(matrix, rows) for name, matrix in matrices.items()}, tell)
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,6 +120,34 @@ class Expression:
     def var_names(self) -> pd.Index:
         """Names of the features."""
         return self.var.index
+
+    def rows_of(self, samples: Sequence[str]) -> np.ndarray:
+        """Find the rows of samples by their names.
+
+        Parameters
+        ----------
+        samples
+            n names.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,) row of each sample.
+
+        Raises
+        ------
+        InputError
+            If a sample is not among those of the matrix.
+        """
+        rows = self.obs_names.get_indexer(list(samples))
+        missing = np.flatnonzero(rows < 0)
+        if len(missing):
+            raise InputError(
+                f"the expression matrix lacks {len(missing)} of {len(rows)} sample(s) of the features, the first "
+                f"'{samples[missing[0]]}': expected all of them. The two files are of different runs: run the rule "
+                f"prepare_features again."
+            )
+        return rows
 
 
 def open_expression(path: str | Path) -> Expression:

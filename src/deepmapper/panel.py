@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from . import evaluate
 from .draws import Draw, integer_seed
 from .logistic import fit_ridge_logistic
+from .store import Features
 
 MOST = 200  # features of a panel; beyond, the first of the ranking
 _FOLDS = 5
@@ -104,6 +105,47 @@ def fit_panel(
         "penalty": model.penalty,
     }
     return {"statement": _statement(about), **about}, _member_table(members, len(chosen), classes, model.coefficients)
+
+
+def fit_run_panel(
+    features: Features, table: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0
+) -> tuple[dict, pd.DataFrame]:
+    """Fit a panel on the significant features of a run, and on the chords that lie beside them (`fit_panel`).
+
+    Parameters
+    ----------
+    features
+        Of the run, with chords where its model reads them.
+    table
+        features.tsv of the model, best first; without a column `significant` no feature is.
+    n_resamples, seed
+        As in `fit_panel`.
+
+    Returns
+    -------
+    tuple
+        As of `fit_panel`.
+    """
+    position = {name: i for i, name in enumerate(features.names)}
+    significant = table.loc[table["significant"].astype(bool), "feature"] if "significant" in table else []
+    products = None
+    if features.chords:
+        products = features.X[:, features.n_features :]
+        products = products.toarray() if sp.issparse(products) else products
+    return fit_panel(
+        features.X,
+        features.y,
+        features.classes,
+        features.names,
+        np.array([position[name] for name in significant], dtype=np.int64),
+        features.development,
+        features.test,
+        products=products,
+        product_names=features.chords,
+        groups=features.groups,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
 
 
 def _statement(about: dict) -> str:

@@ -136,6 +136,16 @@ def prepare_features(
     )
 
 
+def describe_features(features: Features) -> list[str]:
+    """Say in a few lines what `prepare_features` made: the split, the samples of each class, the confounders."""
+    lines = [features.about["why"]]
+    for code, name in enumerate(features.classes):
+        split = features.split[features.y == code]
+        lines.append(f"{name}: {len(split)} samples, {(split == TEST).sum()} of them in the test split")
+    confounders = features.about["confounders"]
+    return [*lines, f"{confounders['statement']} {confounders.get('null', '')}"]
+
+
 def _confounders(obs, counts, X, names, asked: Mapping, counted: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Collect what is adjusted for, and that with depth and detected features, where there are counts to sum."""
     sets = {score: asked.get(key) or CELL_CYCLE[score] for score, key in _PHASES.items()}

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ._page import between, number, render
+from .report_models import Model
 from .words import count
 
 _VERDICTS = {True: "yes", False: "no", None: "open"}
@@ -24,41 +25,6 @@ class _Line:
     text: str
     model: str = ""
     strong: str = ""
-
-
-@dataclass(frozen=True)
-class Model:
-    """What is known of one model.
-
-    Attributes
-    ----------
-    summary, metrics, features, audit
-        summary.json, metrics.json, features.tsv and audit.tsv.
-    significance, stability, convergence, panel
-        significance.json, stability.json, convergence.json and panel.json.
-    reads_chords
-        Whether its networks read chords as pixels.
-    """
-
-    summary: Mapping
-    metrics: Mapping
-    features: pd.DataFrame
-    audit: pd.DataFrame
-    significance: Mapping
-    stability: Mapping
-    convergence: Mapping
-    panel: Mapping
-    reads_chords: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.summary["model"]
-
-    @property
-    def tested(self) -> bool:
-        """Whether features have q-values."""
-        return "significant" in self.features
 
 
 def summary_page(

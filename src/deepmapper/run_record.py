@@ -7,11 +7,11 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from .provenance import package_source
+from .provenance import ROOT, package_source
 from .tools import version as version_of
 
 LIBRARIES = (
@@ -29,6 +29,42 @@ LIBRARIES = (
     "biopython",
     "pytximport",
 )
+
+
+# Parameters of the rule that are no settings.
+_NO_SETTINGS = ("seeds", "files", "programs", "deployment", "source")
+
+
+def record_run(
+    params: Mapping, n_passes: Sequence[int], *, version: str, resources: Mapping, results: str | Path
+) -> dict:
+    """Gather the record of a run from the parameters of the rule that writes it (`record_of`).
+
+    Parameters
+    ----------
+    params
+        The configuration with every default filled in, section by section, without `resources` and `results`; and
+        `seeds` of control, shadow and half passes, `files`, `programs`, `deployment`.
+    n_passes
+        Passes that each model of `params["models"]` ran, in their order.
+    version
+        Of this package.
+    resources, results
+        These two settings as they were given. They change no result, so they are no parameters: another value must not
+        make the record again.
+    """
+    settings = {name: value for name, value in params.items() if name not in _NO_SETTINGS}
+    first = settings["passes"]["seed"]
+    passes = {model: list(range(first, first + n)) for model, n in zip(settings["models"], n_passes, strict=True)}
+    return record_of(
+        version=version,
+        settings=settings | {"resources": resources, "results": str(results)},
+        seeds={"passes": passes, **params["seeds"]},
+        files=params["files"],
+        programs=params["programs"],
+        root=ROOT,
+        deployment=params["deployment"],
+    )
 
 
 def record_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 
 from .errors import InputError
 
@@ -19,9 +19,14 @@ _ENDS_A_SCRIPT = re.compile(r"<(?:/?script|!--)", re.IGNORECASE)
 def escaped(texts: Mapping[str, str]) -> dict[str, str]:
     """Escape texts that become a parameter of a rule whose output is in the report.
 
-    The script of the rule undoes it with ``html.unescape``. Texts without ``&``, ``<`` and ``>`` stay as they are.
+    The script of the rule undoes it with `unescaped`. Texts without ``&``, ``<`` and ``>`` stay as they are.
     """
     return {name: escape(text, quote=False) for name, text in texts.items()}
+
+
+def unescaped(texts: Mapping[str, str]) -> dict[str, str]:
+    """Undo `escaped`."""
+    return {name: unescape(text) for name, text in texts.items()}
 
 
 def check_paths(paths: Mapping[str, str]) -> None:

@@ -35,6 +35,7 @@ from .splits import few_samples, hold_out
 from .store import whole_file
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
 
@@ -216,6 +217,13 @@ def select(passes: Sequence[HalfPass], q: int, threshold: float, names: Sequence
         ],
     }
     return about, probability
+
+
+def stability_table(probability: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
+    """One row per feature, in their order: its name and its selection probability, as `select` returns it."""
+    import pandas as pd
+
+    return pd.DataFrame({"feature": list(names), "stability": probability})
 
 
 def worst_case_bound(threshold: float, q: float, n_features: int) -> float:

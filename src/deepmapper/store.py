@@ -89,6 +89,11 @@ class Features:
         return self.X.shape[1] - len(self.chords)
 
     @property
+    def class_sizes(self) -> dict[str, int]:
+        """Samples of every class, by its name."""
+        return dict(zip(self.classes, np.bincount(self.y, minlength=len(self.classes)).tolist(), strict=True))
+
+    @property
     def development(self) -> np.ndarray:
         """Rows that passes may see."""
         return np.flatnonzero(self.split == DEVELOPMENT)

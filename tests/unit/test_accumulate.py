@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from deepmapper.accumulate import (
     accept_pass,
+    accepted_passes,
     mean_rank,
     median_importance,
     ranks_from_importances,
@@ -195,3 +197,11 @@ def test_more_passes_narrow_the_interval(n):
         return high - low
 
     assert width(4 * n) < width(n)
+
+
+def test_accepted_passes_keep_their_order():
+    passes = [
+        SimpleNamespace(seed=seed, accuracy=accuracy) for seed, accuracy in enumerate((0.9, 0.4, float("nan"), 0.5))
+    ]
+    assert [result.seed for result in accepted_passes(passes, 0.5)] == [0, 3]
+    assert accepted_passes([], 0.5) == []

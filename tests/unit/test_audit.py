@@ -6,7 +6,10 @@ import pytest
 import scipy.sparse as sp
 
 from deepmapper import audit, blocks
-from deepmapper.audit import CHOICES, add_audit, audit_features, audit_findings, chord_members
+from deepmapper.audit import CHOICES, audit_features, audit_findings, audit_run, chord_members
+from deepmapper.findings import join_by_feature
+from deepmapper.matrix_files import Expression
+from deepmapper.store import Features
 from deepmapper.table_schemas import FEATURES
 from deepmapper.tables import read_table, write_table
 
@@ -221,10 +224,26 @@ def test_members_of_chords_are_read_from_all_sides_each_once():
 
 def test_the_audit_is_put_beside_the_ranking_by_name():
     audited, _ = small_audit(hvg_seurat=[True, False, True, False, True, False])
-    table = add_audit(pd.DataFrame({"feature": ["d", "a", "unknown"], "rank": [1, 2, 3]}), audited)
+    table = join_by_feature(pd.DataFrame({"feature": ["d", "a", "unknown"], "rank": [1, 2, 3]}), audited)
     assert table["hvg_seurat"].tolist()[:2] == [False, True]
     assert table["pca_50"].tolist()[:2] == [0.8, 0.9]
     assert table.loc[2, list(CHOICES)].isna().all()
+
+
+def test_a_run_is_audited_on_its_development_part_and_the_counts_behind_it(cells):
+    """Whatever the order of the samples in the matrix."""
+    counts, logs, names = cells
+    samples = [f"cell{i}" for i in range(300)]
+    split = (np.arange(300) % 5 == 0).astype(np.uint8)
+    features = Features(
+        logs, np.arange(300) % 2, ("a", "b"), tuple(names), tuple(samples), split, about={"normalization": "log1p"}
+    )
+    turned = Expression(counts[::-1], pd.DataFrame(index=samples[::-1]), pd.DataFrame(index=names))
+    table, notes = audit_run(features, turned, estimated=False)
+    rows = features.development
+    expected = audit_features(logs, names, rows=rows, logarithms=True, counts=blocks.Changed(counts, rows))
+    pd.testing.assert_frame_equal(table, expected[0])
+    assert notes == expected[1]
 
 
 def test_the_threshold_is_the_one_that_is_stated():

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from deepmapper import calibration
-from deepmapper.findings import add_significance
+from deepmapper.findings import join_by_feature, rank_by_significance
 
 P = 1000
 
@@ -191,13 +191,14 @@ def test_the_table_puts_significant_features_first_and_counts_ranks_anew():
     found = calibration.calibrate(passes, beside, np.ones(P), np.arange(P) != 3)
     names = [f"g{i}" for i in range(P)]
     given = pd.DataFrame({"rank": np.arange(1, P + 1), "feature": names[::-1], "median_importance": np.arange(P)})
-    table = add_significance(given, calibration.significance_table(found, names, ["a", "b"]))
+    tested = calibration.significance_table(found, names, ["a", "b"])
+    table = rank_by_significance(join_by_feature(given, tested))
     assert set(table["feature"][:9]) == {f"g{i}" for i in range(10)} - {"g3"}
     assert table["rank"].tolist() == list(range(1, P + 1))
     assert (np.diff(table["z"][table["significant"]]) <= 0).all()
     assert table.set_index("feature").loc["g7", "median_importance"] == P - 8
     assert {"z", "p", "q", "significant", "z[a]", "p[a]", "q[a]", "z[b]", "p[b]", "q[b]"} <= set(table)
-    plain = add_significance(given, pd.DataFrame({"feature": names, "rank_low": 1.0}))
+    plain = rank_by_significance(join_by_feature(given, pd.DataFrame({"feature": names, "rank_low": 1.0})))
     assert plain["feature"].tolist() == given["feature"].tolist()
 
 

@@ -160,3 +160,11 @@ def test_half_a_pass_and_no_pass_are_refused(hand_made, tmp_path):
         read_heads([tmp_path / "0.npz"], 2, 0.0)
     with pytest.raises(InputError, match="there is no pass to judge"):
         read_heads([], 2, 0.0)
+
+
+def test_where_the_number_grows_it_is_said_first_where_it_stopped():
+    heads = make_heads(passes_of(30, 1), 10)
+    plain, grown = judge(heads, 0.8).about, judge(heads, 0.8, cap=40).about
+    assert grown["growth"].startswith("Stopped at 30 of at most 40 passes: ")
+    assert grown["statement"] == f"{grown['growth']} {plain['statement']}"
+    assert {**grown, "statement": plain["statement"]} == {**plain, "growth": grown["growth"]}

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from deepmapper import evidence, planted
 from deepmapper.evidence import weigh_features, weigh_run
-from deepmapper.findings import add_significance
+from deepmapper.findings import join_by_feature
 from deepmapper.matrix_files import Expression
 from deepmapper.prepare import prepare_features
 from deepmapper.table_schemas import EVIDENCE
@@ -248,7 +248,7 @@ def test_columns_join_a_ranking_by_name_and_survive_the_file(cells, tmp_path):
     write_table(table, tmp_path / "evidence.tsv")
     read = read_table(tmp_path / "evidence.tsv")
     ranking = pd.DataFrame({"rank": [1, 2, 3], "feature": [cells.names[i] for i in (9, 5, 1)]})
-    joined = add_significance(ranking, read)
+    joined = join_by_feature(ranking, read)
     assert joined["evidence_rank"].isna().tolist() == [False, True, False]
     assert joined["evidence_between"][0] == table["evidence_between"][9]
-    assert list(add_significance(ranking.head(0), read).columns) == [*ranking.columns, *COLUMNS[1:]]
+    assert list(join_by_feature(ranking.head(0), read).columns) == [*ranking.columns, *COLUMNS[1:]]

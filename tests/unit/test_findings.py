@@ -6,6 +6,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from scipy.stats import spearmanr
 
 from deepmapper import findings as tables
@@ -18,6 +19,7 @@ from deepmapper.evaluate import (
     per_class_intervals,
     wilson_intervals,
 )
+from deepmapper.matrix_files import Expression
 from deepmapper.runner import accumulate_passes
 from deepmapper.store import Features
 from deepmapper.table_schemas import AGREEMENT, FEATURES, MODELS, PASSES, PREDICTIONS
@@ -251,7 +253,8 @@ def test_metrics_by_hand(judged):
     features, _, test_probability = judged
     truth = features.y[features.test]  # a, a, b, b; the last is taken for a
     result = judge_ensemble([test_probability], truth, features.y[features.development], features.classes)
-    numbers, made = tables.metrics(result, bins=5, n_resamples=200, seed=0)
+    made = tables.metrics(result, bins=5, n_resamples=200, seed=0)
+    numbers = made.numbers
     assert (numbers["n_test"], numbers["n_passes"], numbers["accuracy"]) == (4, 1, 0.75)
     assert numbers["balanced_accuracy"] == 0.75
     assert numbers["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
@@ -259,40 +262,41 @@ def test_metrics_by_hand(judged):
     assert numbers["brier"] == pytest.approx((2 * np.array([0.1, 0.3, 0.4, 0.8]) ** 2).mean())
     assert numbers["majority_accuracy"] == 0.5
     assert numbers["classes"] == ["a", "b"]
-    assert made["confusion"].values.tolist() == [["a", 2, 0], ["b", 1, 1]]
-    assert made["confusion"].columns.tolist() == ["true_class", "a", "b"]
-    assert made["per_class"]["precision"].tolist() == pytest.approx([2 / 3, 1])
-    assert made["per_class"]["recall"].tolist() == [1, 0.5]
-    assert made["per_class"]["support"].tolist() == [2, 2]
+    assert made.confusion.values.tolist() == [["a", 2, 0], ["b", 1, 1]]
+    assert made.confusion.columns.tolist() == ["true_class", "a", "b"]
+    assert made.per_class["precision"].tolist() == pytest.approx([2 / 3, 1])
+    assert made.per_class["recall"].tolist() == [1, 0.5]
+    assert made.per_class["support"].tolist() == [2, 2]
     calibration = ["bin", "confidence_low", "confidence_high", "n", "mean_confidence", "accuracy"]
-    assert made["calibration"].columns.tolist() == calibration
-    assert made["calibration"]["n"].sum() == 4
+    assert made.calibration.columns.tolist() == calibration
+    assert made.calibration["n"].sum() == 4
     # every score carries its interval
     intervals = bootstrap_intervals(truth, test_probability, 200, 0)
     for name in ("accuracy", "balanced_accuracy", "macro_f1"):
         assert numbers[f"{name}_low"] <= numbers[name] <= numbers[f"{name}_high"]
         assert (numbers[f"{name}_low"], numbers[f"{name}_high"]) == intervals[name]
     for name in ("precision", "recall", "f1"):
-        assert {name, f"{name}_low", f"{name}_high"} <= set(made["per_class"])
-        assert (made["per_class"][f"{name}_low"] <= made["per_class"][name]).all()
-        assert (made["per_class"][f"{name}_high"] >= made["per_class"][name]).all()
+        assert {name, f"{name}_low", f"{name}_high"} <= set(made.per_class)
+        assert (made.per_class[f"{name}_low"] <= made.per_class[name]).all()
+        assert (made.per_class[f"{name}_high"] >= made.per_class[name]).all()
 
 
 def test_metrics_out_of_bag_say_how_few_were_judged(judged):
     features, passes, _ = judged
     y = features.y[features.development]  # a, b, b, b, a, a
     result = judge_out_of_bag(passes, y, features.classes, np.arange(6) // 2, "because")
-    numbers, made = tables.metrics(result, 5, 50, 0, samples=[f"s{i}" for i in range(6)])
+    made = tables.metrics(result, 5, 50, 0, samples=[f"s{i}" for i in range(6)])
+    numbers = made.numbers
     assert (numbers["scheme"], numbers["why"], numbers["n_test"], numbers["n_passes"]) == ("repeated", "because", 3, 2)
     assert numbers["not_judged"] == ["s1", "s3", "s4"]
-    assert made["per_class"]["support"].tolist() == [2, 1]
+    assert made.per_class["support"].tolist() == [2, 1]
     # two of three right, in two groups: one of them right, one half right
     expected = wilson_intervals(np.array(result.y_true), np.array(result.y_proba), np.array(result.groups))
     for name, limits in expected.items():
         assert (numbers[f"{name}_low"], numbers[f"{name}_high"]) == limits
     assert numbers["accuracy_low"] < 0.25
-    of_samples = per_class_intervals(made["confusion"][["a", "b"]].to_numpy())
-    assert (made["per_class"]["recall_low"] <= of_samples["recall"][0]).all()
+    of_samples = per_class_intervals(made.confusion[["a", "b"]].to_numpy())
+    assert (made.per_class["recall_low"] <= of_samples["recall"][0]).all()
 
 
 def test_metrics_of_no_pass_are_there_and_empty(judged):
@@ -300,17 +304,17 @@ def test_metrics_of_no_pass_are_there_and_empty(judged):
     truth, rest = features.y[features.test], features.y[features.development]
     full = tables.metrics(judge_ensemble([test_probability], truth, rest, features.classes), 5, 50, 0)
     empty = tables.metrics(judge_ensemble([], truth, rest, features.classes), 5, 50, 0)
-    assert empty[0].keys() == full[0].keys()
-    assert (empty[0]["n_test"], empty[0]["n_passes"], empty[0]["accuracy"]) == (4, 0, None)
-    for name, table in full[1].items():
-        assert list(empty[1][name].columns) == list(table.columns)
-        assert len(empty[1][name]) == 0
+    assert empty.numbers.keys() == full.numbers.keys()
+    assert (empty.numbers["n_test"], empty.numbers["n_passes"], empty.numbers["accuracy"]) == (4, 0, None)
+    for name in ("per_class", "confusion", "calibration"):
+        assert set(getattr(empty, name).columns) == set(getattr(full, name).columns)
+        assert len(getattr(empty, name)) == 0
 
 
 def test_models_stand_side_by_side_with_logistic_regression_last(passes, judged):
     features, _, probability = judged
     result = judge_ensemble([probability], features.y[features.test], features.y[features.development], ("a", "b"))
-    numbers, _ = tables.metrics(result, 5, 50, 0)
+    numbers = tables.metrics(result, 5, 50, 0).numbers
     table = tables.model_table([summary_of(passes)], [numbers], numbers, {"cnn_small": "cnn"})
     assert table["model"].tolist() == ["cnn_small", "linear_baseline"]
     assert table["kind"].tolist() == ["cnn", "logistic regression"]
@@ -371,6 +375,37 @@ def test_the_annotated_matrix_is_written_and_read_back(annotated, tmp_path):
         pd.testing.assert_frame_equal(read.varm[slot], adata.varm[slot])
     np.testing.assert_array_equal(read.obsm["X_deepmapper"], adata.obsm["X_deepmapper"])
     assert read.uns["deepmapper"]["version"] == "1"
+
+
+def test_the_matrix_is_written_with_the_findings_in_it(annotated, judged, tmp_path):
+    """In blocks, from a file in another order, without the samples that were left out."""
+    expected, features, predictions, embedding, table = annotated
+    samples = ["left out", *features.samples[::-1], "and this"]
+    matrix = sp.csr_matrix(np.arange(48, dtype=np.float32).reshape(12, 4))
+    expression = Expression(
+        matrix, pd.DataFrame({"donor": "d"}, index=samples), pd.DataFrame(index=NAMES), {"tpm": matrix * 2}, {"x": "y"}
+    )
+    tables.write_annotated(
+        tmp_path / "annotated.h5ad",
+        expression,
+        features,
+        table,
+        predictions,
+        {"embedding": embedding, "map": embedding[:, :2], "basis": np.array("UMAP")},
+        version="1",
+        settings={"lr": 0.1},
+        summary={"signal": True},
+        metrics={"accuracy": 0.5},
+    )
+    read = anndata.read_h5ad(tmp_path / "annotated.h5ad")
+    pd.testing.assert_frame_equal(read.obs, expected.obs)
+    pd.testing.assert_frame_equal(read.var, expected.var)
+    np.testing.assert_array_equal(read.X.toarray(), expected.X)
+    np.testing.assert_array_equal(read.layers["tpm"].toarray(), 2 * expected.X)
+    about = read.uns["deepmapper"]
+    assert set(about) == {"version", "settings", "features", "summary", "metrics"}
+    assert json.loads(about["summary"]) == {"signal": True}
+    assert read.uns["x"] == "y"
 
 
 def test_without_an_accepted_pass_there_are_no_statistics_and_the_rest_is_there(judged, passes):

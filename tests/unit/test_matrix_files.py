@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from deepmapper import blocks, io
 from deepmapper.errors import InputError
-from deepmapper.matrix_files import import_matrix, open_expression, write_expression
+from deepmapper.matrix_files import Expression, import_matrix, open_expression, write_expression
 from deepmapper.prepare import prepare_features
 from deepmapper.store import open_features, write_features
 
@@ -305,3 +305,11 @@ def test_columns_are_turned_without_the_whole_in_memory(tmp_path, monkeypatch):
     for part in ("data", "indices", "indptr"):
         np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_are_found_by_their_names_and_one_that_is_not_there_is_refused():
+    """Not taken for the last row, as a position of -1 would be."""
+    expression = Expression(None, pd.DataFrame(index=["b", "a", "c"]), pd.DataFrame())
+    assert expression.rows_of(("a", "c", "b")).tolist() == [1, 2, 0]
+    with pytest.raises(InputError, match="lacks 1 of 2 sample.*the first 'd'.*prepare_features again"):
+        expression.rows_of(["a", "d"])

@@ -1,10 +1,12 @@
 """The panel: what it reads, how it is judged, and when there is none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from deepmapper.panel import MOST, fit_panel
+from deepmapper.panel import MOST, fit_panel, fit_run_panel
+from deepmapper.store import Features
 
 
 @pytest.fixture
@@ -85,3 +87,34 @@ def test_groups_are_kept_whole_and_the_seed_fixes_everything(cells):
     )
     assert one[0] == other[0]
     np.testing.assert_array_equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_run_gives_its_significant_features_in_their_order_and_its_chords(cells, sparse):
+    X, y, names, development, test = cells
+    split = np.zeros(300, dtype=np.uint8)
+    split[test] = 1
+    both = np.hstack([X, X[:, :1] * X[:, 1:2]])
+    features = Features(
+        sp.csr_matrix(both) if sparse else both, y, ("a", "b"), tuple(names), (), split, chords=("chord_1",)
+    )
+    table = pd.DataFrame({"feature": ["g3", "g9", "g0"], "significant": [True, False, True]})
+    about, members = fit_run_panel(features, table, n_resamples=100, seed=2)
+    expected = fit_panel(
+        X, y, ("a", "b"), names, np.array([3, 0]), development, test,
+        products=both[:, -1:], product_names=["chord_1"], n_resamples=100, seed=2,
+    )  # fmt: skip
+    assert about == expected[0]
+    pd.testing.assert_frame_equal(members, expected[1])
+    assert members["feature"].tolist() == ["g3", "g0", "chord_1"]
+
+
+def test_a_run_without_error_rates_has_no_panel(cells):
+    X, y, names, _, test = cells
+    split = np.zeros(300, dtype=np.uint8)
+    split[test] = 1
+    about, members = fit_run_panel(
+        Features(X, y, ("a", "b"), tuple(names), (), split), pd.DataFrame({"feature": names})
+    )
+    assert about["statement"] == "No panel: no feature is significant."
+    assert len(members) == 0

@@ -216,3 +216,12 @@ def test_confounders_that_cannot_be_had_are_refused(adata, confounders, options,
 def test_own_genes_of_the_cell_cycle(adata):
     features = prepared(adata, confounders={"cell_cycle": True, "s_genes": ["g1", "g2"], "g2m_genes": ["g3", "g4"]})
     assert features.design_names == ("s_score", "g2m_score")
+
+
+def test_the_log_says_how_many_samples_each_class_has_and_what_is_adjusted_for(adata):
+    features = prepared(adata, split_scheme="fixed")
+    assert features.class_sizes == {"B": 20, "T2": 20, "T10": 20}
+    lines = prepare.describe_features(features)
+    assert lines[0] == features.about["why"]
+    assert "T2: 20 samples, 5 of them in the test split" in lines
+    assert lines[-1].startswith(features.about["confounders"]["statement"])

@@ -12,7 +12,8 @@ import pytest
 from deepmapper import findings as tables
 from deepmapper import plots, verdict
 from deepmapper.evaluate import judge_ensemble
-from deepmapper.report import Model, summary_page
+from deepmapper.report import summary_page
+from deepmapper.report_models import SUMMARIES, TABLES, Model, read_models
 from deepmapper.runner import accumulate_passes
 
 WHY = {"fixed": "A test split was set aside.", "repeated": "No test split was set aside: 12 samples are too few."}
@@ -119,7 +120,7 @@ def page(hand_made):
             hit = np.arange(n_test) < share * n_test
             probability = np.eye(2)[np.where(hit, truth, 1 - truth)] * 0.8 + 0.1
             judged = judge_ensemble([probability] * n_passes, truth, truth, classes, WHY[scheme])
-            return tables.metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0)[0]
+            return tables.metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0).numbers
 
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
         models = tables.model_table([summary], [numbers], baseline, {model: "cnn_small"})
@@ -442,3 +443,20 @@ def test_links_are_relative_and_of_files_beside_the_page(page):
 def test_the_class_for_which_a_feature_matters_is_named_with_its_direction(page):
     cells = Page(page()).cells
     assert cells[cells.index("g0") + 3] == "a ↑"
+
+
+def test_models_are_read_from_their_files_in_one_order(tmp_path):
+    files = {name: [] for name in (*TABLES, *SUMMARIES)}
+    for model in ("cnn", "mlp"):
+        for name in TABLES:
+            files[name].append(tmp_path / f"{model}_{name}.tsv")
+            tables.write_table(pd.DataFrame({"feature": [f"NA of {model}"]}), files[name][-1])
+        for name in SUMMARIES:
+            files[name].append(str(tmp_path / f"{model}_{name}.json"))
+            tables.write_json({"model": model, "what": name}, files[name][-1])
+    first, second = read_models(reading_chords=["mlp"], **files)
+    assert (first.name, first.reads_chords, second.reads_chords) == ("<b>cnn</b>", False, True)
+    assert second.panel == {"model": "mlp", "what": "panel"}
+    assert second.features["feature"].tolist() == ["NA of mlp"]
+    with pytest.raises(ValueError, match="shorter"):
+        read_models(**files | {"panel": files["panel"][:1]})

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from deepmapper.provenance import PACKAGE
-from deepmapper.run_record import git_state, record_of
+from deepmapper.run_record import git_state, record_of, record_run
 
 
 @pytest.fixture
@@ -67,3 +67,19 @@ def test_record_holds_versions_files_and_settings(tmp_path):
     }
     assert record["seeds"] == {"passes": {"linear": [0, 1]}}
     assert record["deployment"] == ["conda"]
+
+
+def test_the_record_of_a_run_tells_settings_from_what_else_the_rule_is_given():
+    params = {
+        "passes": {"seed": 5, "n_passes": 2},
+        "models": {"linear": {}, "mlp": {}},
+        "seeds": {"permuted": [5]},
+        "files": {},
+        "programs": [],
+        "deployment": [],
+        "source": "0123",
+    }
+    record = record_run(params, [2, 3], version="1", resources={"gpu": True}, results="out")
+    assert set(record["settings"]) == {"passes", "models", "resources", "results"}
+    assert (record["settings"]["resources"], record["settings"]["results"]) == ({"gpu": True}, "out")
+    assert record["seeds"] == {"passes": {"linear": [5, 6], "mlp": [5, 6, 7]}, "permuted": [5]}

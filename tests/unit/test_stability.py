@@ -5,7 +5,7 @@ import pytest
 
 from deepmapper import stability
 from deepmapper.errors import InputError
-from deepmapper.stability import HalfPass, draw_half, select, train_half_pass
+from deepmapper.stability import HalfPass, draw_half, select, stability_table, train_half_pass
 
 
 def halves(importances):
@@ -113,3 +113,9 @@ def test_noise_selects_no_more_than_the_bounds_expect():
         for _ in range(30)
     ]
     assert np.mean(found) <= stability.r_concave_bound(0.6, 10, 200, 10)
+
+
+def test_every_feature_has_a_row_with_its_selection_probability():
+    table = stability_table(np.array([0.5, np.nan]), ("a", "b"))
+    assert table["feature"].tolist() == ["a", "b"]
+    np.testing.assert_array_equal(table["stability"], [0.5, np.nan])

@@ -53,6 +53,7 @@ RULES = {
     "prove_chords": [""],
     "passes": [f"/{model}/{kind}{seed}" for model in MODELS for kind, seed in (("", 0), ("", 1), ("permuted/", 0))],
     "accumulate_passes": [f"/{model}" for model in MODELS],
+    "join_features": [f"/{model}" for model in MODELS],
     "evaluate_ensemble": [f"/{model}" for model in MODELS],
     "annotate_expression": [f"/{model}" for model in MODELS],
     "plot_findings": [f"/{model}" for model in MODELS],
@@ -92,7 +93,7 @@ def test_all_promised_files_and_no_others(finished):
         expected |= {f"findings/{model}/{name}" for name in COLUMNS}
         expected |= {f"findings/{model}/{name}" for name in ("summary.json", "metrics.json")}
         expected |= {f"findings/{model}/{name}" for name in ("annotated.h5ad", "embedding.npz", "calibration_null.tsv")}
-        judged = ("convergence", "significance", "stability", "panel")
+        judged = ("ranking", "convergence", "significance", "stability", "panel")
         expected |= {f"findings/{model}/{name}.{suffix}" for name in judged for suffix in ("tsv", "json")}
         expected |= {f"findings/{model}/plots/{name}.svg" for name in FIGURES}
         expected |= {f"findings/{model}/{name}.html" for name in PAGES} | {f"findings/{model}/audit.tsv"}
@@ -289,7 +290,7 @@ def test_named_targets_stop_where_they_say(work_directory):
         **begin,
         **training,
         **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression", "judge_convergence"), 2),
-        **dict.fromkeys(("calibrate_features", "select_stable", "fit_panel"), 2),
+        **dict.fromkeys(("calibrate_features", "select_stable", "join_features", "fit_panel"), 2),
         **dict.fromkeys(
             ("screen_chords", "prove_chords", "audit_filtering", "weigh_evidence", "fit_evidence_panel"), 1
         ),

@@ -22,8 +22,13 @@ def judge(n_models: int) -> dict[str, int]:
 
 def tell(n_models: int) -> dict[str, int]:
     """Jobs that follow from another ranking, with the predictions as they were."""
-    telling = ("accumulate_passes", "annotate_expression", "audit_findings", "fit_panel", "plot_findings")
-    return {**dict.fromkeys((*telling, "write_tables"), n_models), **TELL}
+    return {**join(n_models), "accumulate_passes": n_models, **TELL}
+
+
+def join(n_models: int) -> dict[str, int]:
+    """Jobs that follow where the ranking is as it was, and something that is joined to it is not."""
+    joining = ("join_features", "annotate_expression", "audit_findings", "fit_panel", "plot_findings", "write_tables")
+    return {**dict.fromkeys(joining, n_models), "write_summary": 1}
 
 
 def changed(directory, section: str, **options) -> None:
@@ -83,7 +88,10 @@ CASES = {
         lambda d: changed(d, "models", wide={"kind": "mlp", "extra": {"hidden": 32}}),
         {**TRAIN_ONE, **judge(1), "select_stable": 1},
     ),
-    "more shadows beside the evidence": (lambda d: d.configure(evidence={"draws": 5}), {**EVIDENCE, **tell(3)}),
+    "more shadows beside the evidence": (
+        lambda d: d.configure(evidence={"draws": 5}),
+        {**EVIDENCE, **join(3), **RECORD},
+    ),
     "a model less": (lambda d: d.configure(models={"cnn_small": {}, "linear": {}}), TELL),
     "another split": (
         lambda d: d.configure(split={"seed": 1}),

@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.workflow
 
 TARGET = "results/findings/linear/features.tsv"
-TELL = dict.fromkeys(("judge_convergence", "calibrate_features", "accumulate_passes"), 1)
+TELL = dict.fromkeys(("judge_convergence", "calibrate_features", "accumulate_passes", "join_features"), 1)
 
 
 def several(directory, n: int, **more):

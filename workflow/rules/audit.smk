@@ -6,8 +6,8 @@ rule audit_filtering:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
     output:
-        table=f"{RESULTS}/findings/audit_features.tsv",
-        notes=f"{RESULTS}/findings/audit_features.json",
+        audit_table=f"{RESULTS}/findings/audit_features.tsv",
+        audit_notes=f"{RESULTS}/findings/audit_features.json",
     log:
         f"{RESULTS}/logs/audit_filtering.log",
     benchmark:

@@ -14,10 +14,10 @@ rule screen_chords:
     output:
         pairs=f"{RESULTS}/chords/pairs.tsv",
         triplets=f"{RESULTS}/chords/triplets.tsv",
-        features=f"{RESULTS}/chords/features.tsv",
-        table=f"{RESULTS}/chords/chords.tsv",
+        chord_features=f"{RESULTS}/chords/features.tsv",
+        chords_table=f"{RESULTS}/chords/chords.tsv",
         chords=f"{RESULTS}/chords/chords.json",
-        screen=f"{RESULTS}/chords/screen.json",
+        screen_summary=f"{RESULTS}/chords/screen.json",
     log:
         f"{RESULTS}/logs/screen_chords.log",
     benchmark:
@@ -49,8 +49,8 @@ rule prove_chords:
         features=rules.prepare_features.output[0],
         chords=rules.screen_chords.output.chords,
     output:
-        table=f"{RESULTS}/findings/chords.tsv",
-        proof=f"{RESULTS}/findings/chords.json",
+        chords_table=f"{RESULTS}/findings/chords.tsv",
+        proof_summary=f"{RESULTS}/findings/chords.json",
         scores=f"{RESULTS}/chords/scores.tsv",
     log:
         f"{RESULTS}/logs/prove_chords.log",

@@ -6,8 +6,8 @@ rule weigh_evidence:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
     output:
-        table=f"{RESULTS}/findings/evidence.tsv",
-        about=f"{RESULTS}/findings/evidence.json",
+        evidence_table=f"{RESULTS}/findings/evidence.tsv",
+        evidence_summary=f"{RESULTS}/findings/evidence.json",
     log:
         f"{RESULTS}/logs/weigh_evidence.log",
     benchmark:
@@ -34,11 +34,11 @@ rule fit_evidence_panel:
     input:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
-        table=rules.weigh_evidence.output.table,
-        about=rules.weigh_evidence.output.about,
+        evidence_table=rules.weigh_evidence.output.evidence_table,
+        evidence_summary=rules.weigh_evidence.output.evidence_summary,
     output:
-        about=f"{RESULTS}/findings/evidence_panel.json",
-        table=f"{RESULTS}/findings/evidence_panel.tsv",
+        panel_table=f"{RESULTS}/findings/evidence_panel.tsv",
+        panel_summary=f"{RESULTS}/findings/evidence_panel.json",
     log:
         f"{RESULTS}/logs/fit_evidence_panel.log",
     benchmark:

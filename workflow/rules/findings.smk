@@ -6,8 +6,8 @@ rule judge_convergence:
     input:
         passes_of,
     output:
-        curve=f"{RESULTS}/findings/{{model}}/convergence.tsv",
-        about=f"{RESULTS}/findings/{{model}}/convergence.json",
+        convergence_table=f"{RESULTS}/findings/{{model}}/convergence.tsv",
+        convergence_summary=f"{RESULTS}/findings/{{model}}/convergence.json",
     log:
         f"{RESULTS}/logs/judge_convergence/{{model}}.log",
     benchmark:
@@ -39,9 +39,9 @@ rule calibrate_features:
             rules.train_shadow_pass.output, seed=SHADOW_SEEDS, allow_missing=True
         ),
     output:
-        table=f"{RESULTS}/findings/{{model}}/significance.tsv",
-        null=f"{RESULTS}/findings/{{model}}/calibration_null.tsv",
-        about=f"{RESULTS}/findings/{{model}}/significance.json",
+        significance_table=f"{RESULTS}/findings/{{model}}/significance.tsv",
+        significance_summary=f"{RESULTS}/findings/{{model}}/significance.json",
+        null_table=f"{RESULTS}/findings/{{model}}/calibration_null.tsv",
     log:
         f"{RESULTS}/logs/calibrate_features/{{model}}.log",
     benchmark:
@@ -70,8 +70,8 @@ rule select_stable:
         features=rules.prepare_features.output[0],
         halves=expand(rules.train_half_pass.output, seed=HALF_SEEDS, allow_missing=True),
     output:
-        table=f"{RESULTS}/findings/{{model}}/stability.tsv",
-        about=f"{RESULTS}/findings/{{model}}/stability.json",
+        stability_table=f"{RESULTS}/findings/{{model}}/stability.tsv",
+        stability_summary=f"{RESULTS}/findings/{{model}}/stability.json",
     log:
         f"{RESULTS}/logs/select_stable/{{model}}.log",
     benchmark:
@@ -92,6 +92,7 @@ rule select_stable:
         "../../scripts/rules/findings/select_stable.py"
 
 
+# The passes of a model, and nothing else: its ranking, and whether there is signal.
 rule accumulate_passes:
     input:
         features=rules.prepare_features.output[0],
@@ -99,23 +100,9 @@ rule accumulate_passes:
         controls=expand(
             rules.train_permuted_pass.output, seed=CONTROL_SEEDS, allow_missing=True
         ),
-        chord_features=rules.screen_chords.output.features,
-        chords=rules.prove_chords.output.table,
-        convergence=rules.judge_convergence.output.about,
-        significance=rules.calibrate_features.output.about,
-        significant=rules.calibrate_features.output.table,
-        stable=rules.select_stable.output.table,
-        stability=rules.select_stable.output.about,
-        audit=rules.audit_filtering.output.table,
-        evidence=rules.weigh_evidence.output.table,
-        weighed=rules.weigh_evidence.output.about,
     output:
-        features=report(
-            f"{RESULTS}/findings/{{model}}/features.tsv",
-            caption="../report/features_table.rst",
-            category="3 Features",
-            labels={"model": "{model}", "what": "table"},
-        ),
+        ranking=f"{RESULTS}/findings/{{model}}/ranking.tsv",
+        summary=f"{RESULTS}/findings/{{model}}/ranking.json",
         passes=report(
             f"{RESULTS}/findings/{{model}}/passes.tsv",
             caption="../report/passes_table.rst",
@@ -124,7 +111,6 @@ rule accumulate_passes:
         ),
         history=f"{RESULTS}/findings/{{model}}/history.tsv",
         agreement=f"{RESULTS}/findings/{{model}}/agreement.tsv",
-        summary=f"{RESULTS}/findings/{{model}}/summary.json",
     log:
         f"{RESULTS}/logs/accumulate_passes/{{model}}.log",
     benchmark:
@@ -145,12 +131,53 @@ rule accumulate_passes:
         "../../scripts/rules/findings/accumulate_passes.py"
 
 
+# The ranking with all else that is known of the features.
+rule join_features:
+    input:
+        ranking=rules.accumulate_passes.output.ranking,
+        ranking_summary=rules.accumulate_passes.output.summary,
+        convergence_summary=rules.judge_convergence.output.convergence_summary,
+        significance_table=rules.calibrate_features.output.significance_table,
+        significance_summary=rules.calibrate_features.output.significance_summary,
+        stability_table=rules.select_stable.output.stability_table,
+        stability_summary=rules.select_stable.output.stability_summary,
+        evidence_table=rules.weigh_evidence.output.evidence_table,
+        evidence_summary=rules.weigh_evidence.output.evidence_summary,
+        audit_table=rules.audit_filtering.output.audit_table,
+        chord_features=rules.screen_chords.output.chord_features,
+        chords=rules.prove_chords.output.chords_table,
+    output:
+        features=report(
+            f"{RESULTS}/findings/{{model}}/features.tsv",
+            caption="../report/features_table.rst",
+            category="3 Features",
+            labels={"model": "{model}", "what": "table"},
+        ),
+        summary=f"{RESULTS}/findings/{{model}}/summary.json",
+    log:
+        f"{RESULTS}/logs/join_features/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/join_features/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000, per_mb=25),
+        runtime=grow(10),
+    params:
+        source=source_of("join_features"),
+    message:
+        "Joining all that is known of the features of {wildcards.model}"
+    script:
+        "../../scripts/rules/findings/join_features.py"
+
+
 rule audit_findings:
     input:
-        ranking=rules.accumulate_passes.output.features,
-        audited=rules.audit_filtering.output.table,
-        notes=rules.audit_filtering.output.notes,
-        chords=rules.prove_chords.output.table,
+        features_table=rules.join_features.output.features,
+        audit_table=rules.audit_filtering.output.audit_table,
+        audit_notes=rules.audit_filtering.output.audit_notes,
+        chords=rules.prove_chords.output.chords_table,
     output:
         f"{RESULTS}/findings/{{model}}/audit.tsv",
     log:
@@ -203,10 +230,10 @@ rule rank_chords:
 rule fit_panel:
     input:
         features=features_of,
-        table=rules.accumulate_passes.output.features,
+        features_table=rules.join_features.output.features,
     output:
-        about=f"{RESULTS}/findings/{{model}}/panel.json",
-        table=f"{RESULTS}/findings/{{model}}/panel.tsv",
+        panel_table=f"{RESULTS}/findings/{{model}}/panel.tsv",
+        panel_summary=f"{RESULTS}/findings/{{model}}/panel.json",
     log:
         f"{RESULTS}/logs/fit_panel/{{model}}.log",
     benchmark:
@@ -331,8 +358,8 @@ rule annotate_expression:
     input:
         expression=EXPRESSION,
         features=rules.prepare_features.output[0],
-        table=rules.accumulate_passes.output.features,
-        summary=rules.accumulate_passes.output.summary,
+        features_table=rules.join_features.output.features,
+        summary=rules.join_features.output.summary,
         predictions=rules.evaluate_ensemble.output.predictions,
         embedding=rules.evaluate_ensemble.output.embedding,
         metrics=rules.evaluate_ensemble.output.metrics,

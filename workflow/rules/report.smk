@@ -20,19 +20,19 @@ FIGURES = {
 
 rule plot_findings:
     input:
-        features=rules.accumulate_passes.output.features,
-        passes=rules.accumulate_passes.output.passes,
-        history=rules.accumulate_passes.output.history,
-        agreement=rules.accumulate_passes.output.agreement,
-        summary=rules.accumulate_passes.output.summary,
-        audit=rules.audit_findings.output[0],
-        curve=rules.judge_convergence.output.curve,
-        converged=rules.judge_convergence.output.about,
-        null=rules.calibrate_features.output.null,
-        per_class=rules.evaluate_ensemble.output.per_class,
-        confusion=rules.evaluate_ensemble.output.confusion,
-        calibration=rules.evaluate_ensemble.output.calibration,
-        predictions=rules.evaluate_ensemble.output.predictions,
+        features_table=rules.join_features.output.features,
+        summary=rules.join_features.output.summary,
+        passes_table=rules.accumulate_passes.output.passes,
+        history_table=rules.accumulate_passes.output.history,
+        agreement_table=rules.accumulate_passes.output.agreement,
+        audit_table=rules.audit_findings.output[0],
+        convergence_table=rules.judge_convergence.output.convergence_table,
+        convergence_summary=rules.judge_convergence.output.convergence_summary,
+        null_table=rules.calibrate_features.output.null_table,
+        per_class_table=rules.evaluate_ensemble.output.per_class,
+        confusion_table=rules.evaluate_ensemble.output.confusion,
+        calibration_table=rules.evaluate_ensemble.output.calibration,
+        predictions_table=rules.evaluate_ensemble.output.predictions,
         embedding=rules.evaluate_ensemble.output.embedding,
     output:
         **{
@@ -94,11 +94,11 @@ rule plot_models:
 
 rule plot_chords:
     input:
-        chords=rules.prove_chords.output.table,
+        chords=rules.prove_chords.output.chords_table,
         scores=rules.prove_chords.output.scores,
         pairs=rules.screen_chords.output.pairs,
         triplets=rules.screen_chords.output.triplets,
-        screen=rules.screen_chords.output.screen,
+        screen_summary=rules.screen_chords.output.screen_summary,
     output:
         **{
             name: report(
@@ -130,7 +130,7 @@ rule plot_chords:
 # Tables as pages: sorted by a click, searched as one types.
 rule write_tables:
     input:
-        features=rules.accumulate_passes.output.features,
+        features=rules.join_features.output.features,
         passes=rules.accumulate_passes.output.passes,
         audit=rules.audit_findings.output[0],
     output:
@@ -168,7 +168,7 @@ rule write_tables:
 use rule write_tables as write_shared_tables with:
     input:
         models=rules.compare_models.output[0],
-        chords=rules.prove_chords.output.table,
+        chords=rules.prove_chords.output.chords_table,
     output:
         **{
             name: report(
@@ -192,19 +192,25 @@ rule write_summary:
         features=rules.prepare_features.output[0],
         models=rules.compare_models.output[0],
         chart=rules.plot_models.output[0],
-        rankings=expand(rules.accumulate_passes.output.features, model=MODELS),
-        summaries=expand(rules.accumulate_passes.output.summary, model=MODELS),
+        features_tables=expand(rules.join_features.output.features, model=MODELS),
+        summaries=expand(rules.join_features.output.summary, model=MODELS),
         metrics=expand(rules.evaluate_ensemble.output.metrics, model=MODELS),
-        audits=expand(rules.audit_findings.output[0], model=MODELS),
-        converged=expand(rules.judge_convergence.output.about, model=MODELS),
-        panels=expand(rules.fit_panel.output.about, model=MODELS),
-        significance=expand(rules.calibrate_features.output.about, model=MODELS),
-        stability=expand(rules.select_stable.output.about, model=MODELS),
+        audit_tables=expand(rules.audit_findings.output[0], model=MODELS),
+        convergence_summaries=expand(
+            rules.judge_convergence.output.convergence_summary, model=MODELS
+        ),
+        significance_summaries=expand(
+            rules.calibrate_features.output.significance_summary, model=MODELS
+        ),
+        stability_summaries=expand(
+            rules.select_stable.output.stability_summary, model=MODELS
+        ),
+        panel_summaries=expand(rules.fit_panel.output.panel_summary, model=MODELS),
         baseline=rules.fit_linear_baseline.output.metrics,
-        screen=rules.screen_chords.output.screen,
-        proof=rules.prove_chords.output.proof,
-        chords=rules.prove_chords.output.table,
-        evidence_panel=rules.fit_evidence_panel.output.about,
+        screen_summary=rules.screen_chords.output.screen_summary,
+        proof_summary=rules.prove_chords.output.proof_summary,
+        chords=rules.prove_chords.output.chords_table,
+        evidence_panel_summary=rules.fit_evidence_panel.output.panel_summary,
     output:
         report(
             f"{RESULTS}/findings/summary.html",
@@ -242,7 +248,7 @@ rule write_summary:
 # Nothing depends on it. `resources` change no result, so another one does not make this again.
 rule record_run:
     input:
-        expand(rules.judge_convergence.output.about, model=MODELS),
+        expand(rules.judge_convergence.output.convergence_summary, model=MODELS),
     output:
         f"{RESULTS}/run.json",
     log:

@@ -16,6 +16,6 @@ with job(snakemake):
         seed=snakemake.params.seed,
     )
     print(about["statement"])
-    write_table(table, snakemake.output.table)
-    write_json(about, snakemake.output.proof)
+    write_table(table, snakemake.output.chords_table)
+    write_json(about, snakemake.output.proof_summary)
     write_table(score_table(features, chords), snakemake.output.scores)

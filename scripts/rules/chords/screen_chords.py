@@ -18,13 +18,13 @@ with job(snakemake):
         seed=snakemake.params.seed,
         threads=snakemake.threads,
         device=for_screen(options["device"], resources.get("gpu", 0), resources.passes_per_gpu, print),
-        folder=Path(snakemake.output.screen).parent,
+        folder=Path(snakemake.output.chords).parent,
         tell=lambda line: print(line, flush=True),
     )
     print(found.about["statement"])
-    for name in ("pairs", "triplets"):
-        write_table(found.tables[name], snakemake.output[name])
-    write_table(found.tables["features"], snakemake.output.features, CHORD_FEATURES)
-    write_table(found.tables["chords"], snakemake.output.table, SCREENED_CHORDS)
+    write_table(found.tables["pairs"], snakemake.output.pairs)
+    write_table(found.tables["triplets"], snakemake.output.triplets)
+    write_table(found.tables["features"], snakemake.output.chord_features, CHORD_FEATURES)
+    write_table(found.tables["chords"], snakemake.output.chords_table, SCREENED_CHORDS)
     write_chords(found.chords, snakemake.output.chords)
-    write_json(found.about, snakemake.output.screen)
+    write_json(found.about, snakemake.output.screen_summary)

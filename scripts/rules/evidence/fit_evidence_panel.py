@@ -3,26 +3,24 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import json
-    from pathlib import Path
 
     from deepmapper.evidence_panel import fit_evidence_panel
     from deepmapper.matrix_files import open_expression
     from deepmapper.store import open_features
-    from deepmapper.tables import read_table, write_json, write_table
+    from deepmapper.tables import read_json, read_table, write_json, write_table
 
     given, params = snakemake.input, snakemake.params
-    about, members = fit_evidence_panel(
+    summary, members = fit_evidence_panel(
         open_features(given.features),
         open_expression(given.expression),
-        read_table(given.table),
-        json.loads(Path(given.about).read_text()),
+        read_table(given.evidence_table),
+        read_json(given.evidence_summary),
         params.options,
         min_detected=params.min_detected,
         n_resamples=params.resamples,
         seed=params.seed,
         tell=lambda line: print(line, flush=True),
     )
-    print(about["statement"])
-    write_json(about, snakemake.output.about)
-    write_table(members, snakemake.output.table)
+    print(summary["statement"])
+    write_json(summary, snakemake.output.panel_summary)
+    write_table(members, snakemake.output.panel_table)

@@ -8,7 +8,7 @@ with job(snakemake):
     from deepmapper.store import open_features
     from deepmapper.tables import write_json, write_table
 
-    table, about = weigh_run(
+    table, summary = weigh_run(
         open_features(snakemake.input.features),
         open_expression(snakemake.input.expression),
         snakemake.params.options,
@@ -16,6 +16,6 @@ with job(snakemake):
         seed=snakemake.params.seed,
         tell=lambda line: print(line, flush=True),
     )
-    print(about["statement"])
-    write_table(table, snakemake.output.table)
-    write_json(about, snakemake.output.about)
+    print(summary["statement"])
+    write_table(table, snakemake.output.evidence_table)
+    write_json(summary, snakemake.output.evidence_summary)

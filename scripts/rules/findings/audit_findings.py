@@ -3,16 +3,14 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import json
-    from pathlib import Path
 
     from deepmapper.audit import audit_findings, chord_members
-    from deepmapper.tables import read_table, write_table
+    from deepmapper.tables import read_json, read_table, write_table
 
     lost = audit_findings(
-        read_table(snakemake.input.ranking),
-        read_table(snakemake.input.audited),
-        json.loads(Path(snakemake.input.notes).read_text()),
+        read_table(snakemake.input.features_table),
+        read_table(snakemake.input.audit_table),
+        read_json(snakemake.input.audit_notes),
         chord_members(read_table(snakemake.input.chords)),
         snakemake.params.top,
     )

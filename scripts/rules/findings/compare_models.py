@@ -3,19 +3,14 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import json
-    from pathlib import Path
 
     from deepmapper import findings
-    from deepmapper.tables import write_table
-
-    def read(path):
-        return json.loads(Path(path).read_text())
+    from deepmapper.tables import read_json, write_table
 
     table = findings.model_table(
-        [read(path) for path in snakemake.input.summaries],
-        [read(path) for path in snakemake.input.metrics],
-        read(snakemake.input.baseline),
+        [read_json(path) for path in snakemake.input.summaries],
+        [read_json(path) for path in snakemake.input.metrics],
+        read_json(snakemake.input.baseline),
         snakemake.params.kinds,
     )
     print(table.to_string(index=False))

@@ -3,15 +3,11 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    from deepmapper import convergence, growth
+    from deepmapper.convergence import judge, read_heads
     from deepmapper.tables import write_json, write_table
 
-    level, cap = snakemake.params.level, snakemake.params.cap
-    heads = convergence.read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
-    judged = convergence.judge(heads, level)
-    if cap is not None:
-        grew = growth.account(judged.about, cap, level)
-        judged.about.update(growth=grew, statement=f"{grew} {judged.about['statement']}")
+    heads = read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
+    judged = judge(heads, snakemake.params.level, snakemake.params.cap)
     print(judged.about["statement"])
-    write_table(judged.curve, snakemake.output.curve)
-    write_json(judged.about, snakemake.output.about)
+    write_table(judged.curve, snakemake.output.convergence_table)
+    write_json(judged.about, snakemake.output.convergence_summary)

@@ -3,16 +3,12 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import json
-    from pathlib import Path
 
-    from deepmapper import plots
-    from deepmapper.tables import read_table
+    from deepmapper.run_figures import CHORD_TABLES, draw_chords
+    from deepmapper.tables import read_json, read_table
 
-    given, drawn = snakemake.input, snakemake.output
-    why = json.loads(Path(given.screen).read_text())["statement"]
-    chords = read_table(given.chords)
-    plots.chord_networks(
-        chords, read_table(given.pairs), drawn.chord_networks, triplets=read_table(given.triplets), why=why
+    draw_chords(
+        {name: read_table(snakemake.input[name]) for name in CHORD_TABLES},
+        dict(snakemake.output.items()),
+        why=read_json(snakemake.input.screen_summary)["statement"],
     )
-    plots.chord_scores(read_table(given.scores), chords, drawn.chord_scores, why=why)

@@ -3,56 +3,35 @@
 from deepmapper.jobs import job
 
 with job(snakemake):
-    import json
-    from html import unescape
     from pathlib import Path
 
-    import numpy as np
-
-    from deepmapper.report import Model, summary_page
+    from deepmapper.report import summary_page
+    from deepmapper.report_models import read_models
+    from deepmapper.snakemake_report import unescaped
     from deepmapper.store import open_features, whole_file
-    from deepmapper.tables import read_table
-
-    def read(path):
-        return json.loads(Path(path).read_text())
+    from deepmapper.tables import read_json, read_table
 
     given = snakemake.input
-    features = open_features(given.features)
-    sizes = dict(zip(features.classes, np.bincount(features.y).tolist(), strict=True))
-    models = [
-        Model(
-            summary=read(summary),
-            metrics=read(metrics),
-            features=read_table(ranking),
-            audit=read_table(audit),
-            significance=read(significance),
-            stability=read(stability),
-            convergence=read(converged),
-            panel=read(panel),
-            reads_chords=read(summary)["model"] in snakemake.params.reading_chords,
-        )
-        for summary, metrics, ranking, audit, significance, stability, converged, panel in zip(
-            given.summaries,
-            given.metrics,
-            given.rankings,
-            given.audits,
-            given.significance,
-            given.stability,
-            given.converged,
-            given.panels,
-            strict=True,
-        )
-    ]
     page = summary_page(
-        data={**{name: unescape(text) for name, text in snakemake.params.data.items()}, "sizes": sizes},
-        models=models,
+        data={**unescaped(snakemake.params.data), "sizes": open_features(given.features).class_sizes},
+        models=read_models(
+            features=given.features_tables,
+            audit=given.audit_tables,
+            summary=given.summaries,
+            metrics=given.metrics,
+            significance=given.significance_summaries,
+            stability=given.stability_summaries,
+            convergence=given.convergence_summaries,
+            panel=given.panel_summaries,
+            reading_chords=snakemake.params.reading_chords,
+        ),
         table=read_table(given.models),
-        baseline=read(given.baseline),
-        confounders=read(Path(given.features) / "confounders.json"),
-        screen=read(given.screen),
-        proof=read(given.proof),
+        baseline=read_json(given.baseline),
+        confounders=read_json(Path(given.features, "confounders.json")),
+        screen=read_json(given.screen_summary),
+        proof=read_json(given.proof_summary),
         chords=read_table(given.chords),
-        evidence_panel=read(given.evidence_panel),
+        evidence_panel=read_json(given.evidence_panel_summary),
         chart=Path(given.chart).read_text(),
     )
     with whole_file(snakemake.output[0]) as path:

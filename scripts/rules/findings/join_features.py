@@ -1,0 +1,24 @@
+"""Rule join_features: the ranking of a model with all else that is known of its features."""
+
+from deepmapper.jobs import job
+
+with job(snakemake):
+    from deepmapper.model_findings import JOINED, join_findings
+    from deepmapper.stage_schemas import CHORD_FEATURES
+    from deepmapper.tables import read_json, read_table, write_json, write_table
+
+    given = snakemake.input
+    joined = join_findings(
+        read_table(given.ranking),
+        read_json(given.ranking_summary),
+        significance=read_table(given.significance_table),
+        stability=read_table(given.stability_table),
+        evidence=read_table(given.evidence_table),
+        audit=read_table(given.audit_table),
+        chord_features=read_table(given.chord_features, CHORD_FEATURES),
+        chords=read_table(given.chords),
+        summaries={name: read_json(given[f"{name}_summary"]) for name in JOINED},
+    )
+    print(*joined.lines, sep="\n")
+    write_table(joined.features, snakemake.output.features)
+    write_json(joined.summary, snakemake.output.summary)
