@@ -207,6 +207,33 @@ def prove(
     }
 
 
+@dataclass(frozen=True)
+class ProvenChords:
+    """The chords of a run, judged on its test split.
+
+    Attributes
+    ----------
+    table
+        One row per chord, with the columns of the proof.
+    summary
+        For findings/chords.json; `summary["statement"]` says it in a sentence.
+    scores
+        One row per chord and sample: the value of the chord (`score_table`).
+    """
+
+    table: pd.DataFrame
+    summary: dict
+    scores: pd.DataFrame
+
+
+def prove_run(
+    features: Features, found: Sequence[Chord], *, most_samples: int = 20_000, draws: int = 1000, seed: int = 0
+) -> ProvenChords:
+    """Judge the chords of a run (`prove`), and compute their values in every sample."""
+    table, summary = prove(features, found, most_samples=most_samples, draws=draws, seed=seed)
+    return ProvenChords(table, summary, score_table(features, found))
+
+
 def score_table(features: Features, found: Sequence[Chord]) -> pd.DataFrame:
     """Value of every chord in every sample, one row each."""
     values = chords.chord_features(_of_members(features.X, found), found)

@@ -98,6 +98,11 @@ FEATURES = Table(
         *_filters(),
     ),
 )
+RANKING = Table(
+    "findings/{model}/ranking.tsv",
+    "One row per feature in the order of the passes alone: by selection frequency, then by median importance.",
+    FEATURES.columns[: 1 + [column.name for column in FEATURES.columns].index("is_denovo")],
+)
 PASSES = Table(
     "findings/{model}/passes.tsv",
     "One row per pass, control passes last.",
@@ -271,7 +276,7 @@ EVIDENCE = Table(
 EVIDENCE_PANEL = Table("findings/evidence_panel.tsv", "One row per member of the panel.", _PANEL)
 # Of tables with the same file name the first is the one meant by that name alone.
 TABLES = (
-    *(FEATURES, PASSES, HISTORY, AGREEMENT, CONVERGENCE, SIGNIFICANCE, CALIBRATION_NULL, STABILITY, PANEL),
+    *(FEATURES, RANKING, PASSES, HISTORY, AGREEMENT, CONVERGENCE, SIGNIFICANCE, CALIBRATION_NULL, STABILITY, PANEL),
     *(PER_CLASS, CONFUSION, CALIBRATION, PREDICTIONS, AUDIT),
     *(MODELS, CHORDS, EVIDENCE, EVIDENCE_PANEL, AUDIT_FEATURES, BASELINE_FEATURES, MODEL_CHORDS),
     *(PAIRS, TRIPLETS, SCREENED_CHORDS, CHORD_FEATURES, CHORD_SCORES, CONFOUNDERS),

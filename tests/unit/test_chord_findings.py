@@ -13,6 +13,7 @@ from deepmapper.chord_findings import (
     append_chords,
     drawn_samples,
     prove,
+    prove_run,
     rank_chords,
     read_chords,
     score_table,
@@ -168,6 +169,15 @@ def test_confounders_reach_the_screen_and_the_proof():
     loose, tight = ([screen_features(one, OPTIONS, seed=seed).about for seed in range(3)] for one in (plain, held))
     assert sum(about["n_pairs"] for about in loose) > 20 > 2 >= sum(about["n_pairs"] for about in tight)
     assert tight[0]["statement"].endswith(", adjusted for depth.")
+
+
+def test_the_proof_of_a_run_holds_the_values_of_the_chords_in_every_sample(features, screened):
+    made = prove_run(features, screened.chords, draws=20)
+    table, summary = prove(features, screened.chords, draws=20)
+    pd.testing.assert_frame_equal(made.table, table)
+    assert made.summary == summary
+    pd.testing.assert_frame_equal(made.scores, score_table(features, screened.chords))
+    assert len(made.scores) == len(screened.chords) * len(features.y)
 
 
 def test_feature_tables_get_their_chord():
