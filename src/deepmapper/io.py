@@ -567,12 +567,13 @@ def encode_labels(
     exclude
         Classes whose samples are to be dropped.
     missing
-        Samples without a label: "refuse" or "drop".
+        Samples without a label: "refuse", "drop" or "keep".
 
     Returns
     -------
     codes : ndarray of int64
-        Class number of every sample, -1 for those to drop.
+        Class number of every sample, -1 for those to drop. With "keep", -1 for those without a label and -2 for those
+        to drop.
     classes : list of str
         Name of every class, in natural order: numbers by value, ``c2`` before ``c10``.
 
@@ -589,8 +590,8 @@ def encode_labels(
     """
     import pandas as pd
 
-    if missing not in ("refuse", "drop"):
-        raise InputError(f"missing is {missing!r}; 'refuse' or 'drop' is expected.")
+    if missing not in ("refuse", "drop", "keep"):
+        raise InputError(f"missing is {missing!r}; 'refuse', 'drop' or 'keep' is expected.")
     if getattr(labels, "ndim", 1) != 1:
         raise InputError(f"The labels have the shape {labels.shape}; one label per sample is expected.")
     rows, values = pd.factorize(pd.Series(labels))
@@ -629,7 +630,10 @@ def encode_labels(
                 stacklevel=2,
             )
     number: dict[str | None, int] = {name: i for i, name in enumerate(classes)}
-    return np.array([number.get(text, -1) for text in texts], dtype=np.int64)[rows], classes
+    codes = np.array([number.get(text, -1) for text in texts], dtype=np.int64)[rows]
+    if missing == "keep":
+        codes[(codes < 0) & ~no_label] = -2  # apart from those without a label
+    return codes, classes
 
 
 def _label_text(value: Any) -> str | None:

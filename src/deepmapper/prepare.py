@@ -73,6 +73,8 @@ def prepare_features(
     InputError
         If a column is missing, a group is missing, or the data cannot be used.
     """
+    if missing not in ("refuse", "drop"):
+        raise InputError(f"labels.missing is {missing!r}: expected 'refuse' or 'drop'")
     labels = _column(adata.obs, label_column, "labels.column")
     codes, classes = encode_labels(labels, names=list(adata.obs_names), exclude=tuple(exclude), missing=missing)
     kept = np.flatnonzero(codes >= 0)

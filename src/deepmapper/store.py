@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from .blocks import Beside, Changed, blocks
 from .errors import InputError
 from .files import digest, whole_file, whole_folder
+from .samples_view import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Features", "check_finite", "open_features", "whole_file", "with_chords", "write_features"]
 
 FORMAT = 3
-DEVELOPMENT, TEST = 0, 1
+DEVELOPMENT, TEST, UNLABELLED = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Features:
         (n, p) float32, CSR or dense; memory-mapped when read from a store. Before it is written, also a source of
         `blocks`.
     y
-        (n,) int64 class codes, 0 .. len(classes) - 1.
+        (n,) int64 class codes, 0 .. len(classes) - 1; -1 for a sample without a label.
     classes
         Name of every class.
     names
@@ -48,7 +49,8 @@ class Features:
     samples
         Name of every sample; empty when unknown.
     split
-        (n,) uint8: 0 development, 1 the fixed test split.
+        (n,) uint8: 0 development, 1 the fixed test split, 2 a sample without a label, which no pass sees and nothing
+        judges.
     groups
         (n,) int64 group codes, or None.
     about
@@ -102,6 +104,29 @@ class Features:
     def test(self) -> np.ndarray:
         """Rows that only the final evaluation may see."""
         return np.flatnonzero(self.split == TEST)
+
+    @property
+    def unlabelled(self) -> np.ndarray:
+        """Rows without a label."""
+        return np.flatnonzero(self.split == UNLABELLED)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """Rows of the development part and of the test split."""
+        return np.flatnonzero(self.split != UNLABELLED)
+
+    @property
+    def development_samples(self) -> Samples:
+        """The samples that passes may see."""
+        return self.select(self.development)
+
+    def names_of(self, rows: np.ndarray) -> list[str]:
+        """Names of some samples; none where they are unknown."""
+        return [self.samples[row] for row in rows] if self.samples else []
+
+    def select(self, rows: np.ndarray) -> Samples:
+        """Take labelled samples by their rows."""
+        return Samples(self.X, self.y, self.classes, rows, self.groups, self.strata, len(self.chords))
 
 
 def check_finite(X, samples=None, names=None) -> None:
