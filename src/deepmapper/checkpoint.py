@@ -6,16 +6,14 @@ an aid: one that cannot be read is put aside, one that cannot be written is done
 
 from __future__ import annotations
 
-import json
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .files import whole_file
+from .records import DamagedRecord, read_record, write_record
 
 
 class Checkpoint:
@@ -47,8 +45,7 @@ class Checkpoint:
     def save(self, about: dict[str, Any], arrays: dict[str, Any]) -> None:
         """Replace what is kept: plain builtins and arrays, whole or not at all."""
         try:
-            with whole_file(self.path) as tmp:
-                np.savez(tmp, about=np.array(json.dumps({**about, "made_by": self.made_by})), **arrays)
+            write_record(self.path, {**about, "made_by": self.made_by}, arrays)
         except OSError as error:
             self.tell(f"no checkpoint written ({error}); the pass goes on without")
         self._last = time.monotonic()
@@ -56,13 +53,11 @@ class Checkpoint:
     def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Give back what `save` wrote, or None where there is nothing that fits."""
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                about = json.loads(str(file["about"]))
-                arrays = {name: file[name] for name in file.files if name != "about"}
+            about, arrays = read_record(self.path, "checkpoint")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            self.tell(f"{self.path} is not a whole checkpoint ({error}); the pass starts from its beginning")
+        except DamagedRecord as error:
+            self.tell(f"{self.path} is not a whole checkpoint ({error.reason}); the pass starts from its beginning")
             return None
         made_by = about.pop("made_by", None)
         if made_by != self.made_by:
