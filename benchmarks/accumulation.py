@@ -12,13 +12,15 @@ import argparse
 import json
 import os
 import tempfile
+import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from memory import Watch
 
 from deepmapper import calibration, findings, runner
-from deepmapper.passes import PassFile, PassResult
+from deepmapper.pass_result import PassFile, PassResult
 
 
 def main():
@@ -28,6 +30,9 @@ def main():
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--distinct", type=int, help="files to write; the others are further names of them")
     parser.add_argument("--resamples", type=int, default=200, help="0 leaves the intervals out")
+    parser.add_argument(
+        "--whole", action="store_true", help="read arrays whole by numpy.load, in place of mapping them"
+    )
     parser.add_argument("--folder", type=Path, help="where there is room; the system's folder for temporary files")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -36,6 +41,16 @@ def main():
         size = sum(path.stat().st_size for path in paths[: options.distinct]) / 2**30
         print(f"{len(paths)} passes, {size:.1f} GB on disk, written in {watch.seconds:.0f} s", flush=True)
         measure(paths, options)
+
+
+class ReadWhole(PassFile):
+    """A pass left in its file, whose arrays are read whole whenever they are asked for."""
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        with np.load(self._record.path, allow_pickle=False) as file:
+            return file[name]
 
 
 def make(folder, options):
@@ -67,7 +82,7 @@ def drawn(seed, n_features, n_classes):
         history=np.zeros((1, 3)),
         importance=importance,
         class_importance=rng.standard_exponential(by_class, dtype=np.float32),
-        class_slope=rng.standard_normal(by_class, dtype=np.float32),
+        class_gradient=rng.standard_normal(by_class, dtype=np.float32),
         train_rows=np.arange(100),
         validation_rows=np.arange(100, 120),
         out_of_bag_rows=np.arange(120, 150),
@@ -77,29 +92,34 @@ def drawn(seed, n_features, n_classes):
     )
 
 
+@contextmanager
+def step(name):
+    """Print the time and memory of a step."""
+    cpu = time.process_time()
+    with Watch() as watch:
+        yield
+    print(f"{name:<14}{watch}, {time.process_time() - cpu:.0f} s of CPU", flush=True)
+
+
 def measure(paths, options):
     names = [f"gene{i}" for i in range(options.features)]
-    with Watch() as watch:
-        passes = [PassFile(path) for path in paths]
-    print(f"opening       {watch}", flush=True)
-    with Watch() as watch:
+    with step("opening"):
+        passes = [(ReadWhole if options.whole else PassFile)(path) for path in paths]
+    with step("ranking"):
         found = runner.accumulate_passes(passes, 100, 0.5, names)
-    print(f"ranking       {watch}", flush=True)
-    with Watch() as watch:
+    if options.whole:
+        return
+    with step("agreement"):
         agreement = findings.agreement_table(passes, 100)
-    print(f"agreement     {watch}", flush=True)
-    with Watch() as watch:
+    with step("tables"):
         table = findings.feature_table(found)
         findings.pass_table(passes, [], 0.5), findings.history_table(passes)
-    print(f"tables        {watch}", flush=True)
     if options.resamples:
-        with Watch() as watch:
+        with step("rank"):
             scores = calibration.importances(passes)
             calibration.rank_intervals(scores, options.resamples)
-        print(f"rank          {watch}", flush=True)
-        with Watch() as watch:
+        with step("importance"):
             calibration.importance_intervals(scores, options.resamples)
-        print(f"importance    {watch}", flush=True)
     first = set(table["feature"].head(20)) == {f"gene{i}" for i in range(20)}
     print(json.dumps({"first_20_found": first, "mean_overlap": round(float(agreement["top_k_overlap"].mean()), 3)}))
 

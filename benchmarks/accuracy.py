@@ -23,6 +23,7 @@ from deepmapper import linear_baseline, planted
 from deepmapper.evaluate import predict
 from deepmapper.passes import train_pass
 from deepmapper.runner import accumulate_passes
+from deepmapper.samples_view import Samples
 from deepmapper.splits import split_off_test
 
 TOP_K = 20
@@ -51,7 +52,7 @@ def main():
         start, single, ensemble, found = time.process_time(), [], [], []
         for seed in range(options.splits):
             rest, test = split_off_test(y, 0.25, seed)
-            passes = [train_pass(X, y, classes, config, i, rows=rest) for i in range(options.passes)]
+            passes = [train_pass(Samples(X, y, classes, rows=rest), config, i) for i in range(options.passes)]
             probabilities = [predict(one, X, test) for one in passes]
             single += [(one.argmax(1) == y[test]).mean() for one in probabilities]
             ensemble.append((np.mean(probabilities, axis=0).argmax(1) == y[test]).mean())

@@ -117,11 +117,12 @@ def ours(values, indices, indptr, shape, y, epochs):
     from common import configuration
 
     from deepmapper.passes import train_pass
+    from deepmapper.samples_view import Samples
 
     X = sp.csr_matrix((values, indices, indptr), shape=tuple(shape))
     config = configuration("cnn_small", epochs=epochs)
     classes = tuple(str(code) for code in np.unique(y))
-    return lambda: train_pass(X, y, classes, config, 0).accuracy
+    return lambda: train_pass(Samples(X, y, classes), config, 0).accuracy
 
 
 if __name__ == "__main__":

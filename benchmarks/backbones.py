@@ -89,6 +89,7 @@ def measure(options):
 
     from deepmapper.evaluate import predict
     from deepmapper.passes import train_pass
+    from deepmapper.samples_view import Samples
     from deepmapper.splits import split_off_test
 
     torch.set_num_threads(options.threads)
@@ -99,7 +100,7 @@ def measure(options):
     importances, probabilities, seconds = [], [], 0.0
     for seed in range(options.passes):
         start = time.process_time()
-        result = train_pass(X, y, classes, config, seed, rows=rest)
+        result = train_pass(Samples(X, y, classes, rows=rest), config, seed)
         seconds += (time.process_time() - start) / options.passes
         importances.append(result.importance)
         probabilities.append(predict(result, X, test))

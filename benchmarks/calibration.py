@@ -40,6 +40,7 @@ from deepmapper.matrix_files import Expression
 from deepmapper.panel import fit_panel
 from deepmapper.passes import train_pass
 from deepmapper.prepare import prepare_features
+from deepmapper.samples_view import Samples
 from deepmapper.shadows import train_shadow_pass
 from deepmapper.splits import split_off_test
 
@@ -91,9 +92,9 @@ def by_networks(options, data, X, y, classes, development, test, strata, mean, t
     """What passes find, with passes that read shadows, and what a panel of it reaches."""
     config = configuration(options.model)
     start = time.perf_counter()
-    passes = [train_pass(X, y, classes, config, s, rows=development) for s in range(options.passes)]
+    passes = [train_pass(Samples(X, y, classes, rows=development), config, s) for s in range(options.passes)]
     beside = [
-        train_shadow_pass(X, y, classes, config, s, rows=development, strata=strata)
+        train_shadow_pass(Samples(X, y, classes, rows=development, strata=strata), config, s)
         for s in range(options.shadow_passes)
     ]
     found = calibration.calibrate(passes, beside, mean, tested, LEVEL)

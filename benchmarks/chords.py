@@ -159,6 +159,7 @@ def networks(options):
     from deepmapper.chords import group_chords, screen_pairs
     from deepmapper.passes import train_pass
     from deepmapper.planted import plant
+    from deepmapper.samples_view import Samples
     from deepmapper.splits import split_off_test
     from deepmapper.store import DEVELOPMENT, TEST, Features
 
@@ -180,13 +181,9 @@ def networks(options):
                     said = []
                     for turn in range(options.passes):
                         result = train_pass(
-                            features.X,
-                            y,
-                            classes,
+                            Samples(features.X, y, classes, rows=features.development, n_chords=len(features.chords)),
                             configuration(name),
                             turn,
-                            rows=features.development,
-                            n_chords=len(features.chords),
                         )
                         said.append(evaluate.predict(result, features.X, features.test))
                     right = [(one.argmax(1) == y[features.test]).mean() for one in [*said, np.mean(said, 0)]]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deepmapper import convergence, growth
-from deepmapper.passes import PassResult
+from deepmapper.pass_result import PassResult
 
 P, K, POOL, DIVISIONS = 2000, 20, 3000, 40
 

@@ -134,11 +134,12 @@ def ours(X, y, epochs):
     from common import configuration
 
     from deepmapper.passes import train_pass
+    from deepmapper.samples_view import Samples
 
     torch.set_num_threads(1)
     config = configuration("cnn_small")
     config.epochs, config.min_epochs = epochs, min(config.min_epochs, epochs)
-    found = train_pass(X, y, tuple(map(str, range(int(y.max()) + 1))), config, 0)
+    found = train_pass(Samples(X, y, tuple(map(str, range(int(y.max()) + 1)))), config, 0)
     return found.accuracy, np.argsort(-found.importance, kind="stable").tolist()
 
 

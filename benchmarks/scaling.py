@@ -131,12 +131,9 @@ def one_pass(store, epochs):
         features = open_features(store)
         marks = [time.process_time()]
         found = train_pass(
-            features.X,
-            features.y,
-            features.classes,
+            features.development_samples,
             configuration("cnn_small", epochs=epochs),
             0,
-            rows=features.development,
             tell=lambda line: marks.append(time.process_time()),
         )
         cpu = time.process_time() - cpu

@@ -113,7 +113,8 @@ def evaluate(options):
     import torch
 
     from deepmapper import evaluate, findings
-    from deepmapper.passes import PassFile, train_pass
+    from deepmapper.pass_result import PassFile
+    from deepmapper.passes import train_pass
     from deepmapper.store import open_features
 
     torch.set_num_threads(1)
@@ -122,7 +123,7 @@ def evaluate(options):
     file = options.path.with_name("pass.npz")
     with Step("a pass of one epoch"):
         config = configuration("cnn_small", epochs=1)
-        train_pass(X, y, features.classes, config, 0, rows=features.development).save(file)
+        train_pass(features.development_samples, config, 0).save(file)
     passes = [PassFile(file)] * options.passes
     with Step("judge"):
         probabilities = (evaluate.predict(one, X, test) for one in passes)

@@ -16,6 +16,7 @@ import torch
 from deepmapper.config import BackboneSpec, DeepMapperConfig
 from deepmapper.passes import train_pass
 from deepmapper.runner import accumulate_passes
+from deepmapper.samples_view import Samples
 from deepmapper.verdict import of_many
 
 SAMPLES, FEATURES, DONORS, PASSES, CONTROLS = 150, 60, 12, 10, (5, 20)
@@ -47,7 +48,7 @@ def verdicts(kind, seed):
     )
 
     def train(seed, permuted):
-        return train_pass(X, y, ("a", "b"), config, seed, groups=groups, permute_labels=permuted)
+        return train_pass(Samples(X, y, ("a", "b"), groups=groups), config, seed, permute_labels=permuted)
 
     found = accumulate_passes([train(i, False) for i in range(PASSES)], 20, 0.0)
     controls = [train(i, True) for i in range(CONTROLS[-1])]

@@ -154,7 +154,7 @@ def audit_run(features: Features, expression: Expression, estimated: bool) -> tu
         features.names,
         rows=rows,
         logarithms=features.about["normalization"] != "none",
-        counts=Changed(expression.X, expression.rows_of([features.samples[row] for row in rows])),
+        counts=Changed(expression.X, expression.rows_of(features.names_of(rows))),
         estimated=estimated,
     )
 

@@ -63,14 +63,15 @@ def fit_run_baseline(
         Receives progress.
     """
     X, y, development, test = features.X, features.y, features.development, features.test
+    samples = features.development_samples
     why = features.about["why"]
     fitted = linear_baseline.fit_rows(X, y, development, features.names, C, max_iter, tell=tell)
     if features.about["scheme"] == "repeated":
-        average = linear_baseline.out_of_bag(X, y, out_of_bag, draws, features.groups, C, max_iter)
-        judged = evaluate.judge_average(average, y, features.classes, features.groups, why)
+        average = linear_baseline.out_of_bag(samples, out_of_bag, draws, C, max_iter)
+        judged = evaluate.judge_average(average, samples.labels, features.classes, samples.group_codes, why)
     else:
         judged = evaluate.judge_ensemble([fitted.predict(X, test)], y[test], y[development], features.classes, why)
-    made = metrics(judged, bins, n_resamples, seed, features.samples)
+    made = metrics(judged, bins, n_resamples, seed, features.names_of(development))
     made.numbers["solver"] = fitted.solver
     ranking = pd.DataFrame(fitted.ranking, columns=["feature", "importance"])
     ranking.insert(0, "rank", range(1, len(ranking) + 1))

@@ -1,7 +1,7 @@
 """A ranking with a controlled error rate: every feature's weight in the networks, held against shadow features.
 
 The statistic is the consensus of the passes: the mean, over passes, of how each class's score moves with the feature
-(`PassResult.class_slope`), between classes. What one pass happened to pick up cancels in it; sizes of contributions,
+(`PassResult.class_gradient`), between classes. What one pass happened to pick up cancels in it; sizes of contributions,
 which have no sign, would add up. Its null are shadows (`shadows.train_shadow_pass`), features of the same distribution
 in networks that learn the same labels. Slopes follow a feature's scale, so they are standardised among features of
 similar mean value. The empirical p-value of a feature is the share of all shadows, standardised alike, that reach it.
@@ -28,7 +28,7 @@ from .consensus import (
 )
 from .draws import Draw, stream
 from .moments import Moments
-from .passes import PassFile, PassResult
+from .pass_result import PassFile, PassResult
 from .table_schemas import CALIBRATION_NULL
 
 _MANY = 10**9  # ways to deal labels out, from which on they limit no p-value
@@ -251,7 +251,7 @@ def votes(
     rows = iter(parts)
     for side, weight in ((passes, found.weight), (shadow_passes, found.weight_beside)):
         for result in side:
-            next(rows)[:] = (weight * between_classes(result.class_slope)).sum(0)
+            next(rows)[:] = (weight * between_classes(result.class_gradient)).sum(0)
     return parts
 
 

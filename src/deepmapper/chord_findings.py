@@ -19,8 +19,8 @@ from . import accumulate, chords
 from .blocks import by_columns, thinned
 from .chords import Chord, Screen
 from .draws import Draw, stream
-from .errors import CannotScreen
-from .passes import PassResult
+from .errors import CannotScreen, InputError
+from .pass_result import PassResult
 from .splits import FEW, FEW_A_CLASS, few_samples
 from .stage_schemas import MODEL_CHORDS, PAIRS, TRIPLETS
 from .store import Features, whole_file, with_chords
@@ -89,7 +89,7 @@ def screen_features(
     ChordScreen
         Without chords, and with the reason, where it is switched off or the samples do not allow it.
     """
-    y = features.y[features.development]
+    y = features.development_samples.labels
     if not options["enabled"]:
         return _not_screened(features, "the configuration asks for none (chords.enabled)")
     if few_samples(y):
@@ -99,16 +99,17 @@ def screen_features(
             f"{FEW_A_CLASS} a class on average",
         )
     rows = drawn_samples(features, options["most_samples"], seed)
+    drawn = features.select(rows)
     tell(f"{len(rows)} of {len(y)} samples of the development part are screened")
     X = by_columns(features.X, rows, options["memory_mb"], folder or tempfile.gettempdir())
     try:
         screen = chords.screen_pairs(
             X,
-            features.y[rows],
+            drawn.labels,
             names=features.names,
             classes=features.classes,
             confounders=None if features.design is None else features.design[rows],
-            groups=None if features.groups is None else features.groups[rows],
+            groups=drawn.group_codes,
             seed=seed,
             threads=threads,
             device=device,
@@ -172,15 +173,16 @@ def prove(
     if judged:
         learnt_from = drawn_samples(features, most_samples, seed)
         rows = np.sort(np.concatenate([learnt_from, features.test]))
+        compared = features.select(rows)
         proofs = chords.prove_chords(
             _of_members(features.X, found, rows),
-            features.y[rows],
+            compared.labels,
             found,
             development=np.searchsorted(rows, learnt_from),
             test=np.searchsorted(rows, features.test),
             classes=features.classes,
             confounders=None if features.design is None else features.design[rows],
-            groups=None if features.groups is None else features.groups[rows],
+            groups=compared.group_codes,
             draws=draws,
             seed=seed,
         )
@@ -235,16 +237,16 @@ def prove_run(
 
 
 def score_table(features: Features, found: Sequence[Chord]) -> pd.DataFrame:
-    """Value of every chord in every sample, one row each."""
-    values = chords.chord_features(_of_members(features.X, found), found)
-    n = len(features.y)
-    split = np.full(n, "development", dtype=object)
-    split[features.test] = "test"
-    cells = np.array(features.samples or range(n), dtype=object)
+    """Value of every chord in every sample that has a label, one row each."""
+    rows = features.labelled
+    values = chords.chord_features(_of_members(features.X, found), found)[rows]
+    n = len(rows)
+    split = np.where(np.isin(rows, features.test), "test", "development").astype(object)
+    cells = np.array(features.samples or range(len(features.y)), dtype=object)[rows]
     parts = {
         "cell": np.tile(cells, len(found)),
         "split": np.tile(split, len(found)),
-        "label": np.tile(np.array(features.classes, dtype=object)[features.y], len(found)),
+        "label": np.tile(np.array(features.classes, dtype=object)[features.y[rows]], len(found)),
         "chord": np.repeat(np.array([chord.name for chord in found], dtype=object), n),
         "score": values.T.ravel(),
     }
@@ -278,11 +280,17 @@ def rank_chords(results: Sequence[PassResult], names: Sequence[str], top_k: int,
     kept = accumulate.accepted_passes(results, min_accuracy)
     if not kept or not names:
         return pd.DataFrame(columns=columns)
-    both = [np.concatenate([r.importance, r.chord_importance]).tolist() for r in kept]
+    of_chords = [r.chords.importance for r in kept if r.chords is not None]
+    if len(of_chords) < len(kept):
+        raise InputError(
+            f"{len(kept) - len(of_chords)} of {len(kept)} passes read no gene chords, {len(names)} were expected: "
+            f"train the passes of this model on the features with chords"
+        )
+    both = [np.concatenate([r.importance, chord]).tolist() for r, chord in zip(kept, of_chords, strict=True)]
     place = slice(len(both[0]) - len(names), None)
     share = accumulate.selection_frequency([accumulate.top_k_set(i, top_k) for i in both], len(both[0]))[place]
     intervals = np.array([accumulate.wilson_interval(one, len(kept)) for one in share])
-    quartiles = np.quantile([r.chord_importance for r in kept], [0.25, 0.5, 0.75], axis=0)
+    quartiles = np.quantile(of_chords, [0.25, 0.5, 0.75], axis=0)
     ranks = accumulate.mean_rank([accumulate.ranks_from_importances(i) for i in both])[place]
     found = (list(names), share, *intervals.T, quartiles[1], quartiles[0], quartiles[2], ranks)
     return pd.DataFrame(dict(zip(columns, found, strict=True)))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .passes import PassFile, PassResult
+from .errors import InputError
+from .pass_result import PassFile, PassResult
 
 _STRATUM = 100  # features of similar mean value that are standardised together
 _MOST_STRATA = 50
@@ -25,7 +26,7 @@ def mean_slopes(passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, in
     """Mean over passes of the slopes between classes, (C, p), and the number of passes."""
     total, n = np.zeros(()), 0
     for result in passes:
-        total, n = total + between_classes(result.class_slope), n + 1
+        total, n = total + between_classes(result.class_gradient), n + 1
     return total / n, n
 
 
@@ -35,9 +36,12 @@ def mean_slopes_by_draw(shadow_passes: Iterable[PassResult | PassFile]) -> tuple
     totals: dict[int, np.ndarray] = {}
     times: dict[int, int] = {}
     for result in shadow_passes:
-        features, n = features + between_classes(result.class_slope), n + 1
-        draw = result.shadow_draw
-        totals[draw] = totals.get(draw, 0) + between_classes(result.shadow_class_slope)
+        features, n = features + between_classes(result.class_gradient), n + 1
+        part = result.shadows
+        if part is None:
+            raise InputError(f"pass {result.seed} read no shadow features: expected passes of `train_shadow_pass`")
+        draw = part.draw
+        totals[draw] = totals.get(draw, 0) + between_classes(part.class_gradient)
         times[draw] = times.get(draw, 0) + 1
     return features / n, np.stack([totals[draw] / times[draw] for draw in totals]), n
 

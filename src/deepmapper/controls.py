@@ -16,7 +16,9 @@ import numpy as np
 from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .draws import Draw, FixedDraw, fixed_stream, stream
-from .passes import PassResult, shuffle_labels, train_pass
+from .pass_result import ControlPart, PassResult, mean_probability
+from .passes import shuffle_labels, train_pass
+from .samples_view import Samples
 from .splits import few_samples
 
 if TYPE_CHECKING:
@@ -27,16 +29,10 @@ _LISTED = 1000  # up to so many, labelings are listed, so that controls share th
 
 
 def train_control(
-    X,
-    y: np.ndarray,
-    classes: tuple[str, ...],
+    samples: Samples,
     config: DeepMapperConfig,
     seed: int,
     *,
-    rows: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
-    n_chords: int = 0,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
     device: torch.device | str | None = None,
@@ -45,60 +41,32 @@ def train_control(
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell, device
+    samples, config, seed, checkpoint, tell, device
         As in `passes.train_pass`.
 
     Returns
     -------
     PassResult
-        With `control_labels` and what follows from them where samples are few (`splits.few_samples`).
+        With `control` where samples are few (`splits.few_samples`).
     """
-    control = train_pass(
-        X,
-        y,
-        classes,
-        config,
-        seed,
-        rows=rows,
-        groups=groups,
-        strata=strata,
-        n_chords=n_chords,
-        permute_labels=True,
-        checkpoint=checkpoint,
-        tell=tell,
-        device=device,
-    )
-    rows = np.arange(X.shape[0]) if rows is None else rows
-    if not few_samples(y[rows]):
+    control = train_pass(samples, config, seed, permute_labels=True, checkpoint=checkpoint, tell=tell, device=device)
+    if not few_samples(samples.labels):
         return control
     # importances of a control are not read: the cheapest attribution will do
     plain = replace(config, attribution="saliency", attribution_samples=1, baseline="zero")
-    within, strata_within = (None if codes is None else codes[rows] for codes in (groups, strata))
-    labelings = draw_labelings(y[rows], within, seed, strata_within)
+    labelings = draw_labelings(samples.labels, samples.group_codes, seed, samples.strata_codes)
     accuracy, probability = np.zeros(len(labelings)), np.zeros(len(labelings))
     for i, labels in enumerate(labelings):
-        relabelled = y.copy()
-        relabelled[rows] = labels
+        relabelled = samples.relabel(labels)
         for turn in range(PASSES):
-            result = train_pass(
-                X, relabelled, classes, plain, seed + turn, rows=rows, groups=groups, n_chords=n_chords, device=device
-            )
+            result = train_pass(relabelled, plain, seed + turn, device=device)
             accuracy[i] += result.accuracy / PASSES
             probability[i] += mean_probability(result, labels) / PASSES
         tell(
             f"control {seed}, labeling {i + 1} of {len(labelings)}: out-of-bag accuracy {accuracy[i]:.3f}, "
             f"probability of the right class {probability[i]:.3f}"
         )
-    return replace(control, control_labels=labelings, control_accuracy=accuracy, control_probability=probability)
-
-
-def mean_probability(result: PassResult, y: np.ndarray) -> float:
-    """Mean probability that a pass gives to the right class of its out-of-bag samples.
-
-    Of two samples right or wrong says little; this tells a pass that knows from one that was lucky.
-    """
-    rows = result.out_of_bag_rows
-    return float(result.out_of_bag_probability[np.arange(len(rows)), y[rows]].mean())
+    return replace(control, control=ControlPart(labelings, accuracy, probability))
 
 
 def draw_labelings(y: np.ndarray, groups: np.ndarray | None, seed: int, strata: np.ndarray | None = None) -> np.ndarray:

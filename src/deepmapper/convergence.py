@@ -13,9 +13,7 @@ samples at hand; what other samples would show is another question.
 
 from __future__ import annotations
 
-import json
 import math
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from .accumulate import accept_pass
 from .draws import FixedDraw, fixed_stream
 from .errors import InputError
 from .growth import account, down
+from .pass_result import read_importance
 
 # Accepted passes from which on more is said than what was seen: each half of them is then judged at two sizes.
 LEAST = 8
@@ -115,7 +114,7 @@ def read_heads(paths: Sequence[str | Path], top_k: int, min_accuracy: float) -> 
     Parameters
     ----------
     paths
-        What `passes.PassResult.save` wrote.
+        What `pass_result.PassResult.save` wrote.
     top_k
         Head of each pass's ranking that counts as selected.
     min_accuracy
@@ -128,8 +127,9 @@ def read_heads(paths: Sequence[str | Path], top_k: int, min_accuracy: float) -> 
     """
     if not paths:
         raise InputError("there is no pass to judge: expected at least one")
-    accepted = [path for path in paths if accept_pass(_read(path)[0], min_accuracy)]
-    return _heads(lambda i: _read(accepted[i])[1], len(accepted), len(_read(paths[0])[1]), top_k, len(paths))
+    accepted = [path for path in paths if accept_pass(read_importance(path)[0], min_accuracy)]
+    n_features = len(read_importance(paths[0])[1])
+    return _heads(lambda i: read_importance(accepted[i])[1], len(accepted), n_features, top_k, len(paths))
 
 
 def make_heads(importances: np.ndarray, top_k: int) -> Heads:
@@ -183,17 +183,6 @@ def agreement(heads: Heads) -> dict:
     Keys: `n_passes_run`, `n_accepted`, `top_k`, `agreement`, `agreement_low`, `agreement_high`.
     """
     return _at_hand(heads, _curve(heads))
-
-
-def _read(path: str | Path) -> tuple[float, np.ndarray]:
-    """Accuracy and importances of a pass; of the rest of the file nothing is read."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return json.loads(str(file["about"]))["accuracy"], file["importance"]
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
 
 
 def _heads(importance_of: Callable[[int], np.ndarray], n: int, n_features: int, top_k: int, n_run: int) -> Heads:

@@ -13,7 +13,9 @@ from . import accumulate
 from .config import DeepMapperConfig
 from .draws import Draw, stream
 from .errors import DeepMapperWarning, InputError
-from .passes import PassFile, PassResult, image_maker, restore_model, softmax, train_pass
+from .pass_result import PassFile, PassResult
+from .passes import image_maker, restore_model, softmax, train_pass
+from .samples_view import Samples
 from .splits import set_test_aside
 
 if TYPE_CHECKING:
@@ -133,11 +135,11 @@ def evaluate(
     repeated = chosen.name == "repeated"
     if repeated and scheme == "auto":
         warnings.warn(chosen.why, DeepMapperWarning, stacklevel=2)
+    samples = Samples(X, codes, classes, development, group_codes)
     results: list[PassResult] = []
     members: list[PassResult] = []
     while len(members) < config.n_passes and len(results) < config.effective_max_tries():
-        seed = config.seed + len(results)
-        results.append(train_pass(X, codes, classes, config, seed, rows=development, groups=group_codes, tell=tell))
+        results.append(train_pass(samples, config, config.seed + len(results), tell=tell))
         members = accumulate.accepted_passes(results, config.min_accuracy)
     if repeated:
         judged = judge_out_of_bag(results, codes, classes, group_codes, chosen.why)

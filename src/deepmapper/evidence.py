@@ -167,7 +167,7 @@ def read_run(features: Features, expression, most: int, seed: int) -> Read:
     rows = drawn_samples(features, min(most, int(MOST_VALUES / max(stored, 1))), seed)
     if features.about["normalization"] == "none":
         return Read(rows, features.X[rows], None)
-    there = expression.rows_of([features.samples[row] for row in rows])
+    there = expression.rows_of(features.names_of(rows))
     X = Changed(expression.X, there).whole()
     return Read(rows, X, np.asarray(X.sum(1, dtype=np.float64)).ravel())
 
@@ -182,18 +182,18 @@ def weigh_part(
 ) -> tuple[pd.DataFrame, dict]:
     """Weigh the features on some of the samples that were read: as `weigh_features`."""
     rows, X = read.rows[part], read.X[part]
-    y = features.y[rows]
+    samples = features.select(rows)
     _, detected = feature_levels(X, np.arange(len(rows)), features.n_features)
     return weigh_features(
         X,
-        y,
+        samples.labels,
         features.names,
         features.classes,
-        tested=detected >= least_detected(min_detected, y),
+        tested=detected >= least_detected(min_detected, samples.labels),
         depth=None if read.depth is None else read.depth[part],
         design=None if features.design is None else features.design[rows],
-        groups=None if features.groups is None else features.groups[rows],
-        strata=None if features.strata is None else features.strata[rows],
+        groups=samples.group_codes,
+        strata=samples.strata_codes,
         draws=draws,
         tell=tell,
     )

@@ -98,8 +98,9 @@ def _try_sizes(features, expression, sizes, options, min_detected, seed, tell) -
     read = read_run(features, expression, min(options["most_samples"], MOST_FOLDED), seed)
     if len(read.rows) < len(features.development):
         tell(f"numbers of features are tried on {len(read.rows)} of {len(features.development)} samples, drawn")
-    y, groups = features.y[read.rows], None if features.groups is None else features.groups[read.rows]
-    folds, right = draw_folds(y, groups, seed), []
+    samples = features.select(read.rows)
+    y = samples.labels
+    folds, right = draw_folds(y, samples.group_codes, seed), []
     for number, (known, held) in enumerate(folds, start=1):
         table, about = weigh_part(features, read, known, options["draws"], min_detected)
         order = _ranked(table)

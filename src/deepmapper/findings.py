@@ -15,7 +15,7 @@ from . import accumulate, evaluate
 from .blocks import Changed
 from .denovo import is_denovo
 from .matrix_files import Expression, write_expression
-from .passes import PassFile, PassResult
+from .pass_result import PassFile, PassResult
 from .runner import Findings
 from .store import Features
 from .table_schemas import AGREEMENT, CALIBRATION, CONFUSION, PER_CLASS
@@ -248,12 +248,13 @@ def prediction_table(
     """What was predicted for every sample by passes that had not trained on it.
 
     Test samples carry the ensemble's prediction; all others the average of the passes that had them out of bag; those
-    that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities).
+    that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities). Samples without a label
+    are left out: the table has a row for every other one, in their order.
 
     Returns
     -------
     tuple
-        The table, and the (n, C) probabilities.
+        The table, and the (n, C) probabilities, NaN for those without a label.
     """
     n_classes = len(features.classes)
     probability = np.full((len(features.y), n_classes), np.nan)
@@ -277,7 +278,7 @@ def prediction_table(
             "confidence": confidence,
         }
     )
-    return table, probability
+    return table.iloc[features.labelled].reset_index(drop=True), probability
 
 
 @dataclass(frozen=True)
@@ -406,9 +407,9 @@ def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.Dat
     `var` gets the statistics (deepmapper_*), `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
     -1 down, 0 unclear) one column a class, `obs` the predictions, `obsm["X_deepmapper"]` the embedding and
     ``["X_deepmapper_umap"]`` (or ``_pca``) its map, `uns["deepmapper"]` the rest. Samples that were left out of the
-    analysis are left out here.
+    analysis, or have no label, are left out here.
     """
-    adata = adata[list(features.samples)].copy()
+    adata = adata[features.names_of(features.labelled)].copy()
     if len(table):
         by_feature = table.set_index("feature").loc[list(features.names)]
         always = ["rank", "selection_frequency", "median_importance", "mean_rank"]
@@ -478,7 +479,7 @@ def write_annotated(
     """
     import anndata
 
-    rows = expression.rows_of(features.samples)
+    rows = expression.rows_of(features.names_of(features.labelled))
     adata = annotate(
         anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns)),
         features,

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from .blocks import blocks
 from .moments import Moments
+from .samples_view import Samples
 from .splits import draw_out_of_bag
 
 # Stored values (zeros counted where the matrix is dense) up to which the matrix is copied, scaled and fitted in memory:
@@ -234,11 +235,9 @@ def _scales(X, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def out_of_bag(
-    X,
-    y: np.ndarray,
+    samples: Samples,
     share: float,
     seeds: Sequence[int],
-    groups: np.ndarray | None = None,
     C: float = 1.0,
     max_iter: int = 5000,
 ) -> np.ndarray:
@@ -246,12 +245,10 @@ def out_of_bag(
 
     Parameters
     ----------
-    X
-        (n_samples, n_features), dense or sparse.
-    y
-        (n_samples,) class codes, 0 .. C - 1.
-    share, groups
-        Out-of-bag share of a pass, and group codes, as the passes have them.
+    samples
+        Those that the passes were given.
+    share
+        Out-of-bag share of a pass.
     seeds
         Seeds of the passes.
     C, max_iter
@@ -260,12 +257,14 @@ def out_of_bag(
     Returns
     -------
     numpy.ndarray
-        (n_samples, classes) probabilities, averaged; NaN for a sample that was out of bag in no draw.
+        (len(samples), classes) probabilities, averaged; NaN for a sample that was out of bag in no draw.
     """
-    total, times = np.zeros((len(y), int(y.max()) + 1)), np.zeros(len(y))
+    X, rows, labels = samples.X, samples.rows, samples.labels
+    total, times = np.zeros((len(labels), int(labels.max()) + 1)), np.zeros(len(labels))
     for seed in seeds:
-        kept, left_out = draw_out_of_bag(y, share, seed, groups)
-        total[left_out] += fit_rows(X, y, kept, C=C, max_iter=max_iter).predict(X, left_out)
+        kept, left_out = draw_out_of_bag(labels, share, seed, samples.group_codes)
+        fitted = fit_rows(X, samples.y, rows[kept], C=C, max_iter=max_iter)
+        total[left_out] += fitted.predict(X, rows[left_out])
         times[left_out] += 1
     return np.divide(total, times[:, None], out=np.full_like(total, np.nan), where=times[:, None] > 0)
 

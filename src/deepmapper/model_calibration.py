@@ -89,14 +89,13 @@ def _calibrated(
     min_detected: float,
 ) -> calibration.Calibration:
     """Calibrate on the development part: its means, and its ways to permute the labels."""
-    rows = features.development
-    mean_value, detected = calibration.feature_levels(features.X, rows, features.n_features)
-    groups, strata = (None if codes is None else codes[rows] for codes in (features.groups, features.strata))
+    samples = features.development_samples
+    mean_value, detected = calibration.feature_levels(samples.X, samples.rows, samples.n_features)
     return calibration.calibrate(
         accepted,
         shadow_passes,
         mean_value,
-        detected >= calibration.least_detected(min_detected, features.y[rows]),
+        detected >= calibration.least_detected(min_detected, samples.labels),
         level,
-        count_labelings(features.y[rows], groups, strata),
+        count_labelings(samples.labels, samples.group_codes, samples.strata_codes),
     )

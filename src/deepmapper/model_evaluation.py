@@ -70,31 +70,29 @@ def evaluate_model(
     """
     import torch
 
-    from . import training
-
     if threads is not None:
         torch.set_num_threads(threads)
-    training.choose("cpu")
-    members = accepted_passes(passes, min_accuracy)
+    members, samples = accepted_passes(passes, min_accuracy), features.development_samples
+    names = features.names_of(samples.rows)
     why, lines = features.about["why"], []
     if features.about["scheme"] == "repeated":
-        judged = evaluate.judge_out_of_bag(passes, features.y, features.classes, features.groups, why)
+        judged = evaluate.judge_out_of_bag(passes, samples.labels, features.classes, samples.group_codes, why)
         predictions, _ = prediction_table(features, passes, np.empty((0, len(features.classes))))
         if judged.not_judged:
-            missed = [features.samples[row] for row in judged.not_judged]
+            missed = [names[row] for row in judged.not_judged]
             lines.append(evaluate.not_judged_note(missed, len(passes)))
     else:
         judged = evaluate.judge_ensemble(
-            (evaluate.predict(result, features.X, features.test) for result in members),
+            (evaluate.predict(result, features.X, features.test, device="cpu") for result in members),
             features.y[features.test],
-            features.y[features.development],
+            samples.labels,
             features.classes,
             why,
         )
         predictions, _ = prediction_table(features, members, np.array(judged.y_proba))
-    made = metrics(judged, bins, n_resamples, seed, features.samples)
+    made = metrics(judged, bins, n_resamples, seed, names)
     made.numbers.update(_of_confounders(features))
-    embedding = evaluate.embed_ensemble(members, features.X, np.arange(len(features.y)))
+    embedding = evaluate.embed_ensemble(members, features.X, features.labelled, device="cpu")
     coordinates, basis = evaluate.map_embedding(embedding)
     lines += [
         why,

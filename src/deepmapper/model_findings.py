@@ -111,12 +111,9 @@ def accumulate_model(
     found = accumulate_passes(passes, top_k, min_accuracy, features.names)
     found.notes = inert_notes(passes[0].config, features.n_features, top_k) + found.notes
     agreement = agreement_table(accepted_passes(passes, min_accuracy), top_k)
-    y = features.y[features.development]
-    groups, strata = (
-        None if codes is None else codes[features.development] for codes in (features.groups, features.strata)
-    )
-    if few_samples(y):
-        signal = of_few(found, passes, controls, y, groups, strata)
+    samples = features.development_samples
+    if few_samples(samples.labels):
+        signal = of_few(found, passes, controls, samples)
     else:
         signal = of_many(found, controls)
     summary = summarise(model, found, signal, len(controls), agreement, top_k)

@@ -19,12 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from . import controls, devices, passes, shadows, stability
 from .checkpoint import Checkpoint
 from .errors import InputError
 from .files import whole_file
+from .records import DamagedRecord, verify_record
 from .settings import to_config
 from .store import open_features
 
@@ -33,8 +32,7 @@ TRAIN: dict[str, Callable[..., Any]] = {
     "plain": passes.train_pass,
     "permuted": controls.train_control,
     "shadow": shadows.train_shadow_pass,
-    # nothing is permuted, so strata are not asked for
-    "half": lambda *data, strata, **options: stability.train_half_pass(*data, **options),
+    "half": stability.train_half_pass,
 }
 
 
@@ -78,6 +76,7 @@ def train_seeds(snakemake) -> None:
     resources = snakemake.resources
     where = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
     features = open_features(snakemake.input.features)
+    samples = features.development_samples
     given = snakemake.params
     config = to_config(given.settings)
     made_by = {"torch": torch.__version__, "device": devices.name(where), "threads": snakemake.threads}
@@ -98,20 +97,7 @@ def train_seeds(snakemake) -> None:
         checkpoint = Checkpoint(scratch / "checkpoint.npz", seconds, made_by, print) if seconds else None
         began = time.monotonic()
         try:
-            found = TRAIN[given.kind](
-                features.X,
-                features.y,
-                features.classes,
-                config,
-                seed=seed,
-                rows=features.development,
-                groups=features.groups,
-                strata=features.strata,
-                n_chords=len(features.chords),
-                checkpoint=checkpoint,
-                tell=print,
-                device=where,
-            )
+            found = TRAIN[given.kind](samples, config, seed=seed, checkpoint=checkpoint, tell=print, device=where)
         except InputError as error:
             if not several:
                 raise
@@ -148,15 +134,9 @@ def _there(path: Path, finished: Path, key: str) -> bool:
 
 def key_of(path: Path) -> str | None:
     """Key that the file of a pass carries; None where it is not whole."""
-    import zipfile
-    import zlib
-
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in file.files:
-                file[name]  # reads it, and checks its sum
-            return json.loads(str(file["about"])).get("key")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return verify_record(path, "pass").get("key")
+    except (DamagedRecord, FileNotFoundError):
         return None
 
 

@@ -5,24 +5,19 @@ A pass depends on the features, the settings, its seed and this package's source
 
 from __future__ import annotations
 
-import json
-import struct
-import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 
 from . import backbones
 from .checkpoint import Checkpoint
 from .config import AttributionOptions, BackboneSpec, DeepMapperConfig
 from .draws import Draw, stream
-from .errors import InputError
+from .pass_result import ChordPart, PassFile, PassResult, pass_settings
+from .samples_view import Samples
 from .splits import check_class_sizes, draw_out_of_bag, draw_validation, spares_validation
-from .store import whole_file
 from .transform import inverse_permutation, permutation
 
 if TYPE_CHECKING:
@@ -30,216 +25,14 @@ if TYPE_CHECKING:
 
     from ._images import Images
 
-# Above this, the quadrature of integrated gradients is too coarse for the contributions to be what they are called.
-COMPLETENESS_BOUND = 0.05
 _PERMUTATIONS = 999
 
 
-@dataclass(frozen=True)
-class PassResult:
-    """Everything one pass found.
-
-    p features, C classes. Rows count within the samples that the pass was given.
-
-    Attributes
-    ----------
-    seed
-        Seed of everything the pass drew.
-    permuted
-        Whether it trained on permuted labels (a control).
-    settings
-        The configuration, as a plain dictionary.
-    classes
-        Names of the classes.
-    accuracy, balanced_accuracy
-        On the out-of-bag samples; balanced is the mean recall of the classes.
-    majority_accuracy
-        What always naming the largest class of the training samples reaches there.
-    permuted_accuracy, permutation_p
-        Mean accuracy of the pass's own predictions against the shuffled out-of-bag labels, and the share of
-        shuffles (999, plus one) that reach `accuracy`.
-    stop_epoch
-        Epoch whose weights were kept.
-    history
-        (epochs, 3) training loss, validation loss, validation accuracy.
-    importance
-        (p,) mean size of the feature's contribution over the attributed samples, classes weighted as they occur.
-    class_importance
-        (C, p) the same over the samples of each class; NaN for a class without attributed samples.
-    class_slope
-        (C, p) mean of how the class's score moves when the feature rises; its sign is the direction.
-    completeness_error
-        Of integrated gradients (see `attribution.PixelAttribution`), else NaN.
-    train_rows, validation_rows, out_of_bag_rows
-        Who trained, validated, judged.
-    out_of_bag_probability
-        (n out-of-bag, C) predicted probabilities.
-    weights
-        The network's state, by name.
-    chord_importance, chord_class_importance, chord_class_slope
-        (chords,) and (C, chords), as of the features, of gene chords that the network read as further pixels.
-    shadow_class_slope, shadow_draw
-        Of a pass with shadow features (`shadows.train_shadow_pass`): (C, p) as `class_slope`, of each feature's shadow,
-        and which draw of the shadows it read. Else empty, and -1.
-    key
-        Of a pass of the workflow: a hash of all that it depends on (`pass_jobs.pass_key`). Else empty.
-    control_labels, control_accuracy, control_probability
-        Of a control on few samples (`controls.train_control`): (labelings, n) further permuted labels of its samples,
-        and for each, as means over passes, the out-of-bag accuracy and the probability of the right class. Else empty.
-    """
-
-    seed: int
-    permuted: bool
-    settings: dict
-    classes: tuple[str, ...]
-    accuracy: float
-    balanced_accuracy: float
-    majority_accuracy: float
-    permuted_accuracy: float
-    permutation_p: float
-    stop_epoch: int
-    completeness_error: float
-    history: np.ndarray
-    importance: np.ndarray
-    class_importance: np.ndarray
-    class_slope: np.ndarray
-    train_rows: np.ndarray
-    validation_rows: np.ndarray
-    out_of_bag_rows: np.ndarray
-    out_of_bag_probability: np.ndarray
-    weights: dict[str, np.ndarray] = field(repr=False)
-    chord_importance: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.float32))
-    chord_class_importance: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
-    chord_class_slope: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
-    shadow_class_slope: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
-    shadow_draw: int = -1
-    key: str = ""
-    control_labels: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
-    control_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
-    control_probability: np.ndarray = field(default_factory=lambda: np.empty(0))
-
-    def save(self, path: str | Path) -> None:
-        """Write all of it to an .npz without pickles; the file appears whole or not at all."""
-        scalars: dict[str, Any] = {}
-        arrays: dict[str, Any] = {}
-        for name, value in vars(self).items():
-            if name == "weights":
-                arrays |= {f"weights/{key}": array for key, array in value.items()}
-            elif isinstance(value, np.ndarray):
-                arrays[name] = value
-            else:
-                scalars[name] = value
-        with whole_file(path) as tmp:
-            np.savez(tmp, about=np.array(json.dumps(scalars)), **arrays)
-
-    @classmethod
-    def load(cls, path: str | Path, weights: bool = True) -> PassResult:
-        """Read what `save` wrote; `weights=False` leaves them out, which is quicker.
-
-        Raises
-        ------
-        InputError
-            If the file is not a whole pass.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                scalars = json.loads(str(file["about"]))
-                arrays = {
-                    name: file[name] for name in file.files if name != "about" and not name.startswith("weights/")
-                }
-                state = {
-                    n.removeprefix("weights/"): file[n] for n in file.files if weights and n.startswith("weights/")
-                }
-            scalars["classes"] = tuple(scalars["classes"])
-            return cls(**scalars, **arrays, weights=state)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
-        except Exception as error:  # zipfile.BadZipFile and zlib.error, without importing both for one line
-            raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
-
-    @property
-    def config(self) -> DeepMapperConfig:
-        """The settings as the dataclass they came from."""
-        return config_from_dict(self.settings)
-
-
-class PassFile:
-    """A pass left in its file, with the attributes of a `PassResult`: what bounds the memory of many passes.
-
-    Numbers and texts are read at once. Every array is mapped into memory anew whenever it is asked for, so that a part
-    of it costs what the part costs, and nothing is held.
-
-    Raises
-    ------
-    InputError
-        If the file is not a whole pass.
-    """
-
-    def __init__(self, path: str | Path):
-        self._path = path
-        self._places: dict[str, tuple[int, tuple[int, ...], np.dtype]] = {}
-        try:
-            with zipfile.ZipFile(path) as archive, Path(path).open("rb") as file:
-                for member in archive.infolist():
-                    name = member.filename.removesuffix(".npy")
-                    file.seek(member.header_offset + 26)
-                    file.seek(sum(struct.unpack("<HH", file.read(4))), 1)  # names between the header and the array
-                    if np.lib.format.read_magic(file) != (1, 0) or member.compress_type != zipfile.ZIP_STORED:
-                        raise ValueError(f"{name} is not stored as it was written")
-                    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-                    self._places[name] = file.tell(), shape, dtype
-            about = json.loads(str(np.array(self._array("about"))))
-        except FileNotFoundError:
-            raise
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, struct.error) as error:
-            raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
-        vars(self).update(about, classes=tuple(about["classes"]))
-
-    def __getattr__(self, name: str) -> Any:
-        """Map an array."""
-        if name.startswith("_") or name not in self._places:
-            raise AttributeError(f"{self._path} holds no {name}")
-        return self._array(name)
-
-    @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """The network's state, by name."""
-        names = [name for name in self._places if name.startswith("weights/")]
-        return {name.removeprefix("weights/"): self._array(name) for name in names}
-
-    @property
-    def config(self) -> DeepMapperConfig:
-        """The settings as the dataclass they came from."""
-        return config_from_dict(vars(self)["settings"])
-
-    def _array(self, name: str) -> np.ndarray:
-        start, shape, dtype = self._places[name]
-        if 0 in shape:
-            return np.empty(shape, dtype)
-        return np.memmap(self._path, dtype, "r", start, shape)
-
-
-def config_from_dict(settings: dict) -> DeepMapperConfig:
-    """Inverse of `dataclasses.asdict` for a `DeepMapperConfig`."""
-    from .config import AugmentConfig
-
-    nested = {"backbone": BackboneSpec(**settings["backbone"]), "augment": AugmentConfig(**settings["augment"])}
-    return DeepMapperConfig(**{**settings, **nested})
-
-
 def train_pass(
-    X: np.ndarray | sp.csr_matrix,
-    y: np.ndarray,
-    classes: tuple[str, ...],
+    samples: Samples,
     config: DeepMapperConfig,
     seed: int,
     *,
-    rows: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
-    n_chords: int = 0,
     permute_labels: bool = False,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
@@ -249,25 +42,13 @@ def train_pass(
 
     Parameters
     ----------
-    X
-        (n, p) float32, dense or CSR; read a batch at a time.
-    y
-        (n,) class codes, 0 .. len(classes) - 1.
-    classes
-        Names of the classes.
+    samples
+        Those that the pass may see (the development part). Chords take the pixels that `config.buffer` reserves, as
+        far as it goes, and their importances are kept apart from those of the features.
     config
         Settings; `n_passes`, `min_accuracy`, `max_tries`, `top_k` and `seed` do not touch a single pass.
     seed
         Of the arrangement, the split, the weights, the batch order and everything else.
-    rows
-        Rows of `X` that the pass may see (the development part); None for all.
-    groups
-        (n,) group codes; whole groups go to training, validation or out-of-bag.
-    strata
-        (n,) codes within which labels are permuted, where confounders are to be held; see `shuffle_labels`.
-    n_chords
-        How many of the last columns of `X` hold values of gene chords. They take the pixels that `config.buffer`
-        reserves, as far as it goes, and their importances are kept apart from those of the features.
     permute_labels
         Shuffle the labels first: a control, whose accuracy is what this network reaches without any signal.
     checkpoint
@@ -294,13 +75,10 @@ def train_pass(
     from .pass_loss import train_network
     from .runtime import as_device, halving, seeded
 
-    rows = np.arange(X.shape[0]) if rows is None else rows
-    y = y[rows]
-    groups = None if groups is None else groups[rows]
+    X, y, classes, groups, n_chords = samples.X, samples.labels, samples.classes, samples.group_codes, samples.n_chords
     config = replace(config, buffer=max(config.buffer - n_chords, 0))
     if permute_labels:
-        strata = None if strata is None else strata[rows]
-        y = shuffle_labels(y, groups, stream(seed, Draw.PERMUTED_LABELS), strata)
+        y = shuffle_labels(y, groups, stream(seed, Draw.PERMUTED_LABELS), samples.strata_codes)
     train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
     device, n_classes = as_device(device), len(classes)
 
@@ -312,13 +90,13 @@ def train_pass(
         return network, chosen, trained
 
     with seeded(seed):
-        images = image_maker(X, config, seed, device, rows)
+        images = image_maker(X, config, seed, device, samples.rows)
         model, config, trained = halving(fitted, config.batch_size, "training")
         probability = softmax(predict(model, images, out_of_bag))
         judged = _judge(probability, y[out_of_bag], y[train], seed)
         options = config.attribution_options()
         found = _attribute(model, images, y, train, out_of_bag, options, seed, X.shape[1], n_classes)
-        found |= _parted(found, X.shape[1] - n_chords)
+        found = _part_chords(found, n_chords)
         state = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     tell(
         f"{'control ' if permute_labels else ''}pass {seed}: out-of-bag accuracy {judged['accuracy']:.3f} "
@@ -340,12 +118,6 @@ def train_pass(
         **judged,
         **found,
     )
-
-
-def pass_settings(config: DeepMapperConfig) -> dict:
-    """The settings as plain builtins, without those that do not touch a single pass."""
-    beyond = {"n_passes", "min_accuracy", "max_tries", "top_k", "seed"}
-    return {name: value for name, value in asdict(config).items() if name not in beyond}
 
 
 def draw_split(
@@ -424,7 +196,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 def _sized(config: DeepMapperConfig, n_features: int) -> BackboneSpec:
     """The backbone with its image size derived, extra pixels included."""
     side = backbones.resolve_side(config.backbone, n_features, config.buffer)
-    return BackboneSpec(**{**vars(config.backbone), "img_size": side})
+    return replace(config.backbone, img_size=side)
 
 
 def shuffle_labels(
@@ -481,28 +253,29 @@ def _attribute(
     # the chosen are spread over the classes; the overall importance weights classes as they occur out of bag
     share = np.bincount(y[out_of_bag], minlength=n_classes) / len(out_of_bag)
     class_size = np.full((n_classes, n_features), np.nan, dtype=np.float32)
-    class_slope = np.full((n_classes, n_features), np.nan, dtype=np.float32)
+    class_gradient = np.full((n_classes, n_features), np.nan, dtype=np.float32)
     overall, weight = np.zeros(n_features), 0.0
     for code in np.unique(y[chosen]):
         of_class = y[chosen] == code
         class_size[code] = size[of_class].mean(0)
-        class_slope[code] = slope[of_class].mean(0)
+        class_gradient[code] = slope[of_class].mean(0)
         overall += share[code] * class_size[code]
         weight += share[code]
     return {
         "importance": (overall / weight).astype(np.float32),
         "class_importance": class_size,
-        "class_slope": class_slope,
+        "class_gradient": class_gradient,
         "completeness_error": found.completeness_error,
     }
 
 
-def _parted(found: dict, n_features: int) -> dict:
+def _part_chords(found: dict, n_chords: int) -> dict:
     """Part the attributions of features from those of the chords behind them."""
-    names = ("importance", "class_importance", "class_slope")
-    return {name: found[name][..., :n_features] for name in names} | {
-        f"chord_{name}": found[name][..., n_features:] for name in names
-    }
+    if not n_chords:
+        return found
+    names = ("importance", "class_importance", "class_gradient")
+    features = {name: found[name][..., :-n_chords] for name in names}
+    return {**found, **features, "chords": ChordPart(**{name: found[name][..., -n_chords:] for name in names})}
 
 
 def _spread(rows: np.ndarray, y: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

@@ -15,7 +15,9 @@ import scipy.sparse as sp
 from . import accumulate
 from .config import DeepMapperConfig
 from .errors import DeepMapperWarning, InputError
-from .passes import COMPLETENESS_BOUND, PassFile, PassResult, train_pass
+from .pass_result import COMPLETENESS_BOUND, PassFile, PassResult
+from .passes import train_pass
+from .samples_view import Samples
 from .store import check_finite
 
 _AT_ONCE = 2**24  # importances held together, of all passes
@@ -144,7 +146,7 @@ def run(
     config.check()
     X, names = as_matrix(X, feature_names)
     codes, classes = as_labels(y, X.shape[0])
-    group_codes = as_groups(groups, X.shape[0])
+    samples = Samples(X, codes, classes, groups=as_groups(groups, X.shape[0]))
     for note in inert_notes(config, X.shape[1]):
         warnings.warn(note, DeepMapperWarning, stacklevel=2)
     results: list[PassResult] = []
@@ -153,7 +155,7 @@ def run(
         if accepted == config.n_passes:
             break
         seed = config.seed + t
-        results.append(train_pass(X, codes, classes, config, seed, groups=group_codes, tell=tell))
+        results.append(train_pass(samples, config, seed, tell=tell))
         accepted += accumulate.accept_pass(results[-1].accuracy, config.min_accuracy)
     findings = accumulate_passes(results, config.top_k, config.min_accuracy, names)
     for note in findings.notes:
@@ -173,8 +175,8 @@ def accumulate_passes(
     Parameters
     ----------
     results
-        Passes over the same features and classes, in memory or left in their files (`passes.PassFile`); their weights
-        are not needed. What is held at once depends on the features, not on the number of passes.
+        Passes over the same features and classes, in memory or left in their files (`pass_result.PassFile`); their
+        weights are not needed. What is held at once depends on the features, not on the number of passes.
     top_k
         Head of each pass's ranking that counts as selected.
     min_accuracy
@@ -377,7 +379,7 @@ def _by_class(kept: Sequence[PassResult | PassFile]) -> tuple[list[list[float]],
             place = code, block
             sizes = _gathered(seen, lambda result, place=place: result.class_importance[place])
             importance[code, block] = np.median(sizes, axis=0)
-            lean = np.sign(_gathered(seen, lambda result, place=place: result.class_slope[place])).mean(0)
+            lean = np.sign(_gathered(seen, lambda result, place=place: result.class_gradient[place])).mean(0)
             # 80 % one way, 20 % the other
             direction[code, block] = np.where(np.abs(lean) >= 0.6, np.sign(lean), 0)
     return importance.tolist(), direction.tolist()

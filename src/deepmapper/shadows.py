@@ -23,7 +23,9 @@ from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .controls import count_labelings, distinct_rows
 from .draws import Draw, stream
-from .passes import PassResult, train_pass
+from .pass_result import PassResult, ShadowPart
+from .passes import train_pass
+from .samples_view import Samples
 from .settings import SHADOWS_SHARED
 
 if TYPE_CHECKING:
@@ -88,16 +90,10 @@ def draw_source(
 
 
 def train_shadow_pass(
-    X,
-    y: np.ndarray,
-    classes: tuple[str, ...],
+    samples: Samples,
     config: DeepMapperConfig,
     seed: int,
     *,
-    rows: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
-    n_chords: int = 0,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
     device: torch.device | str | None = None,
@@ -106,46 +102,30 @@ def train_shadow_pass(
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, strata, n_chords, checkpoint, tell, device
-        As in `passes.train_pass`; shadows are dealt within `strata`. An image size that is too small for features and
-        shadows is derived anew.
+    samples, config, seed, checkpoint, tell, device
+        As in `passes.train_pass`; shadows are dealt within the strata of the samples. An image size that is too small
+        for features and shadows is derived anew.
 
     Returns
     -------
     PassResult
-        With `shadow_class_slope` and `shadow_draw`, without weights; the other attributions are those of the features.
+        With `shadows`, without weights; the other attributions are those of the features.
     """
-    rows = np.arange(X.shape[0]) if rows is None else rows
-    n_features = X.shape[1] - n_chords
+    X, rows, n_features = samples.X, samples.rows, samples.n_features
     draw = seed // SHADOWS_SHARED
-    within, strata_within = (None if codes is None else codes[rows] for codes in (groups, strata))
     source = np.arange(X.shape[0])
-    source[rows] = rows[draw_source(y[rows], within, strata_within, draw)]
+    source[rows] = rows[draw_source(samples.labels, samples.group_codes, samples.strata_codes, draw)]
     beside = Shadowed(X, source, n_features)
     if config.backbone.img_size:
         needed = backbones.resolve_side(replace(config.backbone, img_size=0), beside.shape[1], config.buffer)
         config = replace(config, backbone=replace(config.backbone, img_size=max(needed, config.backbone.img_size)))
-    result = train_pass(
-        beside,
-        y,
-        classes,
-        config,
-        seed,
-        rows=rows,
-        groups=groups,
-        strata=strata,
-        n_chords=n_chords,
-        checkpoint=checkpoint,
-        tell=tell,
-        device=device,
-    )
+    result = train_pass(replace(samples, X=beside), config, seed, checkpoint=checkpoint, tell=tell, device=device)
     return replace(
         result,
         importance=result.importance[:n_features],
         class_importance=result.class_importance[:, :n_features],
-        class_slope=result.class_slope[:, :n_features],
-        shadow_class_slope=result.class_slope[:, n_features:],
-        shadow_draw=draw,
+        class_gradient=result.class_gradient[:, :n_features],
+        shadows=ShadowPart(result.class_gradient[:, n_features:], draw),
         weights={},
     )
 

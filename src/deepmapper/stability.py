@@ -17,10 +17,7 @@ whose bound is the same number.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,67 +27,14 @@ from .checkpoint import Checkpoint
 from .config import DeepMapperConfig
 from .draws import Draw, stream
 from .errors import InputError
+from .pass_result import HalfPass
 from .passes import draw_split, train_pass
+from .samples_view import Samples
 from .splits import few_samples, hold_out
-from .store import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
-
-
-@dataclass(frozen=True)
-class HalfPass:
-    """What stability selection needs of a pass on half of the samples.
-
-    Attributes
-    ----------
-    seed
-        Of the pass; seeds 2k and 2k + 1 read complementary halves.
-    refused
-        Why there is no such pass, in a sentence; empty where there is.
-    n_samples
-        Samples of the half.
-    accuracy
-        On its out-of-bag samples, which lie in the half as well.
-    importance
-        (p,) float32; empty where refused.
-    key
-        As in `passes.PassResult`.
-    """
-
-    seed: int
-    refused: str
-    n_samples: int
-    accuracy: float
-    importance: np.ndarray
-    key: str = ""
-
-    def save(self, path: str | Path) -> None:
-        """Write to an .npz without pickles, whole or not at all."""
-        about = {name: value for name, value in vars(self).items() if name != "importance"}
-        with whole_file(path) as tmp:
-            np.savez(tmp, about=np.array(json.dumps(about)), importance=self.importance)
-
-    @classmethod
-    def load(cls, path: str | Path) -> HalfPass:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        InputError
-            If the file is not whole.
-        """
-        import zipfile
-        import zlib
-
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(**json.loads(str(file["about"])), importance=file["importance"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
-            raise InputError(f"{path} is not a whole pass ({error}): delete it and run its target again") from error
 
 
 def draw_half(y: np.ndarray, groups: np.ndarray | None, seed: int, classes: Sequence[str] = ()) -> np.ndarray:
@@ -99,15 +43,10 @@ def draw_half(y: np.ndarray, groups: np.ndarray | None, seed: int, classes: Sequ
 
 
 def train_half_pass(
-    X,
-    y: np.ndarray,
-    classes: tuple[str, ...],
+    samples: Samples,
     config: DeepMapperConfig,
     seed: int,
     *,
-    rows: np.ndarray | None = None,
-    groups: np.ndarray | None = None,
-    n_chords: int = 0,
     checkpoint: Checkpoint | None = None,
     tell: Callable[[str], None] = lambda line: None,
     device: torch.device | str | None = None,
@@ -118,35 +57,22 @@ def train_half_pass(
 
     Parameters
     ----------
-    X, y, classes, config, seed, rows, groups, n_chords, checkpoint, tell, device
+    samples, config, seed, checkpoint, tell, device
         As in `passes.train_pass`.
     """
-    rows = np.arange(X.shape[0]) if rows is None else rows
-    within = None if groups is None else groups[rows]
-    refused = f"{len(rows)} samples are too few to halve" if few_samples(y[rows]) else ""
-    half = rows[:0]
+    labels, groups, classes = samples.labels, samples.group_codes, samples.classes
+    refused = f"{len(samples)} samples are too few to halve" if few_samples(labels) else ""
+    half = samples.subset(np.arange(0))
     if not refused:
         try:
-            half = rows[draw_half(y[rows], within, seed, classes)]
-            draw_split(y[half], config, seed, None if groups is None else groups[half], classes)
+            half = samples.subset(draw_half(labels, groups, seed, classes))
+            draw_split(half.labels, config, seed, half.group_codes, classes)
         except InputError as error:
             refused = f"the samples cannot be halved and divided again: {error}"
     if refused:
         tell(f"no pass: {refused}")
         return HalfPass(seed, refused, len(half), float("nan"), np.empty(0, dtype=np.float32))
-    result = train_pass(
-        X,
-        y,
-        classes,
-        config,
-        seed,
-        rows=half,
-        groups=groups,
-        n_chords=n_chords,
-        checkpoint=checkpoint,
-        tell=tell,
-        device=device,
-    )
+    result = train_pass(half, config, seed, checkpoint=checkpoint, tell=tell, device=device)
     return HalfPass(seed, "", len(half), result.accuracy, result.importance)
 
 

@@ -93,7 +93,7 @@ class Features:
     @property
     def class_sizes(self) -> dict[str, int]:
         """Samples of every class, by its name."""
-        return dict(zip(self.classes, np.bincount(self.y, minlength=len(self.classes)).tolist(), strict=True))
+        return dict(zip(self.classes, np.bincount(self.y[self.labelled], minlength=len(self.classes)).tolist(), strict=True))
 
     @property
     def development(self) -> np.ndarray:

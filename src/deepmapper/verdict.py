@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import accumulate
-from .controls import count_labelings, distinct_rows, mean_probability
+from .controls import count_labelings, distinct_rows
 from .evaluate import effective_share, judge_out_of_bag
-from .passes import PassResult
+from .pass_result import PassResult, mean_probability
 from .runner import Findings
+from .samples_view import Samples
 
 LEVEL = 0.05  # how often a study of nothing may be called signal
 
@@ -96,9 +97,7 @@ def of_few(
     findings: Findings,
     passes: Sequence[PassResult],
     controls: Sequence[PassResult],
-    y: np.ndarray,
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
+    samples: Samples,
 ) -> Verdict:
     """Hold the passes against passes on other labelings of the same samples, and the samples against chance.
 
@@ -115,17 +114,16 @@ def of_few(
         All of them, rejected ones included.
     controls
         What `controls.train_control` returned.
-    y, groups, strata
-        Class and group codes of the samples that the passes were given, and those within which labels were permuted.
+    samples
+        Those that the passes were given.
     """
-    done = [result for result in controls if len(result.control_accuracy)]
-    labels = np.concatenate([result.control_labels for result in done]) if done else np.empty((0, len(y)))
+    y, groups = samples.labels, samples.group_codes
+    done = [part for part in (result.control for result in controls) if part is not None and len(part.labels)]
+    labels = np.concatenate([part.labels for part in done]) if done else np.empty((0, len(y)))
     first = distinct_rows(labels)
-    reached, probability = (
-        np.array([value for result in done for value in values(result)])[first]
-        for values in (lambda result: result.control_accuracy, lambda result: result.control_probability)
-    )
-    possible, n = count_labelings(y, groups, strata), len(first)
+    reached = np.array([value for part in done for value in part.accuracy])[first]
+    probability = np.array([value for part in done for value in part.probability])[first]
+    possible, n = count_labelings(y, groups, samples.strata_codes), len(first)
     if not findings.n_accepted:
         return Verdict(False, _none_accepted(findings), reached.tolist(), None, n, possible)
     as_good = int((probability >= np.mean([mean_probability(result, y) for result in passes])).sum())

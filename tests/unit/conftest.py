@@ -12,8 +12,9 @@ import scipy.sparse as sp
 import threadpoolctl
 
 from deepmapper.config import BackboneSpec, DeepMapperConfig
-from deepmapper.passes import PassResult
+from deepmapper.pass_result import PassResult
 from deepmapper.runner import run
+from deepmapper.samples_view import Samples
 
 # The same examples every time, and no clock: a busy machine is no failure.
 hypothesis.settings.register_profile("unit", deadline=None, derandomize=True, max_examples=50)
@@ -48,6 +49,11 @@ class Planted:
     up: dict  # class code -> features raised in this class alone
     down: dict  # class code -> features silent in this class alone
     signal: frozenset  # all of them
+
+    @property
+    def samples(self) -> Samples:
+        """All samples of the dense matrix."""
+        return Samples(self.X, self.y, self.classes)
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +118,7 @@ def hand_made():
             "history": np.array([[0.7, 0.8, 0.5], [0.5, 0.6, 0.75], [0.4, 0.65, 0.75]]),
             "importance": importance,
             "class_importance": np.tile(importance, (len(classes), 1)),
-            "class_slope": np.array([np.full(p, 1.0 if i == 0 else -1.0) for i in range(len(classes))]),
+            "class_gradient": np.array([np.full(p, 1.0 if i == 0 else -1.0) for i in range(len(classes))]),
             "train_rows": np.arange(6),
             "validation_rows": np.arange(6, 8),
             "out_of_bag_rows": np.arange(8, 12),

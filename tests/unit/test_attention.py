@@ -209,10 +209,10 @@ def test_a_pass_finds_with_attention_what_matters(planted):
         config = DeepMapperConfig(
             epochs=30, lr=3e-3, batch_size=16, early_stop=False, attribution=method, backbone=backbone
         )
-        found = train_pass(planted.X, planted.y, planted.classes, config, 0)
+        found = train_pass(planted.samples, config, 0)
         of_signal = np.isin(np.argsort(-found.importance), list(planted.signal))
         assert of_signal[:7].sum() >= 4  # of 7; 1.6 by chance
-        assert np.isfinite(found.class_slope).all()
+        assert np.isfinite(found.class_gradient).all()
 
 
 @pytest.mark.parametrize("method", ATTENTION_METHODS)

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 from deepmapper import calibration
 from deepmapper.findings import join_by_feature, rank_by_significance
+from deepmapper.pass_result import ShadowPart
 
 P = 1000
 
@@ -27,9 +28,9 @@ def made(rng, effects, scale, n=12, shadow_n=12, n_classes=2, gain=1.0, noise=0.
     def slope(value, factor):
         return (scale * factor * (value + noise * rng.normal(size=value.shape))).astype(np.float32)
 
-    passes = [SimpleNamespace(class_slope=slope(own, gain)) for _ in range(n)]
+    passes = [SimpleNamespace(class_gradient=slope(own, gain)) for _ in range(n)]
     beside = [
-        SimpleNamespace(class_slope=slope(own, 1), shadow_class_slope=slope(shadows[i // 3], 1), shadow_draw=i // 3)
+        SimpleNamespace(class_gradient=slope(own, 1), shadows=ShadowPart(slope(shadows[i // 3], 1), i // 3))
         for i in range(shadow_n)
     ]
     return passes, beside
@@ -103,8 +104,8 @@ def test_classes_that_a_pass_did_not_attribute_are_left_out_of_it():
     rng = np.random.default_rng(0)
     effects = np.where(np.arange(P) < 30, 12.0, 0.0)
     passes, beside = made(rng, effects, np.ones(P), n_classes=3)
-    passes[0].class_slope[2] = np.nan
-    beside[0].class_slope[2] = beside[0].shadow_class_slope[2] = np.nan
+    passes[0].class_gradient[2] = np.nan
+    beside[0].class_gradient[2] = beside[0].shadows.class_gradient[2] = np.nan
     found = calibration.calibrate(passes, beside, np.ones(P), np.ones(P, dtype=bool))
     assert np.isfinite(found.z).all()
     assert found.significant[:30].mean() > 0.9
@@ -145,8 +146,8 @@ def test_passes_without_shadows_find_no_more_than_stands_out_beside_them():
     effects = np.where(np.arange(P) < 100, 8.0, 0.0)
     passes, beside = made(rng, effects, np.ones(P), n=60, noise=2.0)
     for result in passes:  # another network would make the largest slopes larger still
-        result.class_slope = np.sign(result.class_slope) * np.abs(result.class_slope) ** 2
-    alone = [SimpleNamespace(class_slope=result.class_slope) for result in beside]
+        result.class_gradient = np.sign(result.class_gradient) * np.abs(result.class_gradient) ** 2
+    alone = [SimpleNamespace(class_gradient=result.class_gradient) for result in beside]
     most = calibration.calibrate(alone, beside, np.ones(P), np.ones(P, dtype=bool))
     found = calibration.calibrate(passes, beside, np.ones(P), np.ones(P, dtype=bool))
     assert 80 < found.significant.sum() <= most.significant.sum()

@@ -8,6 +8,7 @@ import pytest
 from deepmapper import controls, passes, shadows, stability
 from deepmapper.checkpoint import Checkpoint
 from deepmapper.config import AugmentConfig
+from deepmapper.samples_view import Samples
 
 HERE = {"torch": "2", "device": "cpu", "threads": 1}
 
@@ -67,7 +68,7 @@ CASES = {
 def test_a_pass_that_was_ended_goes_on_to_the_same_bytes(planted, quick, tmp_path, case):
     kind, after, options = CASES[case]
     config = quick(kind, **{"epochs": 8, "batch_size": 8, **options})
-    given = (planted.sparse, planted.y, planted.classes, config, 5)
+    given = (Samples(planted.sparse, planted.y, planted.classes), config, 5)
     undisturbed = passes.train_pass(*given)
     path = tmp_path / "scratch/checkpoint.npz"
     with pytest.raises(Killed):
@@ -83,7 +84,7 @@ def test_a_pass_that_was_ended_goes_on_to_the_same_bytes(planted, quick, tmp_pat
 
 @pytest.mark.parametrize("train", [controls.train_control, shadows.train_shadow_pass, stability.train_half_pass])
 def test_every_kind_of_pass_goes_on(planted, quick, tmp_path, train):
-    given = (planted.X, planted.y, planted.classes, quick("linear", epochs=4, batch_size=8), 5)
+    given = (planted.samples, quick("linear", epochs=4, batch_size=8), 5)
     path = tmp_path / "checkpoint.npz"
     with pytest.raises(Killed):
         train(*given, checkpoint=Ending(path, 9))
@@ -95,7 +96,7 @@ def test_every_kind_of_pass_goes_on(planted, quick, tmp_path, train):
 
 def test_a_checkpoint_is_written_only_when_it_is_time(planted, quick, tmp_path):
     path = tmp_path / "checkpoint.npz"
-    given = (planted.X, planted.y, planted.classes, quick("linear", epochs=2), 5)
+    given = (planted.samples, quick("linear", epochs=2), 5)
     passes.train_pass(*given, checkpoint=Checkpoint(path, 1e9, HERE))
     assert not path.exists()
 

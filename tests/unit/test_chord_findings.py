@@ -226,9 +226,7 @@ def reading(features, screened, quick):
     both = append_chords(features, screened.chords)
     both = replace(both, X=both.X.whole())
     config = quick("cnn_small", epochs=12, lr=0.001, attribution_samples=16, ig_steps=8, buffer=30)
-    passes = [
-        train_pass(both.X, both.y, both.classes, config, seed, rows=both.development, n_chords=1) for seed in range(2)
-    ]
+    passes = [train_pass(both.development_samples, config, seed) for seed in range(2)]
     return both, passes
 
 
@@ -237,16 +235,17 @@ def test_a_network_that_reads_the_chord_reaches_what_none_does_alone(reading, fe
     reached = [(evaluate.predict(one, both.X, both.test).argmax(1) == both.y[both.test]).mean() for one in passes]
     assert min(reached) > 0.75
     config = quick("cnn_small", epochs=12, lr=0.001, attribution="saliency", attribution_samples=2)
-    alone = train_pass(features.X, features.y, features.classes, config, 0, rows=features.development)
+    alone = train_pass(features.development_samples, config, 0)
     assert (evaluate.predict(alone, features.X, features.test).argmax(1) == features.y[features.test]).mean() < 0.65
 
 
 def test_the_importance_of_a_chord_goes_to_the_chord(reading, features):
     both, passes = reading
     for one in passes:
-        assert one.importance.shape == (300,) and one.class_slope.shape == (2, 300)
-        assert one.chord_importance.shape == (1,) and one.chord_class_importance.shape == (2, 1)
-        assert one.chord_importance[0] > one.importance.max()
+        assert one.importance.shape == (300,) and one.class_gradient.shape == (2, 300)
+        assert one.chords.importance.shape == (1,)
+        assert one.chords.class_importance.shape == one.chords.class_gradient.shape == (2, 1)
+        assert one.chords.importance[0] > one.importance.max()
     table = rank_chords(passes, both.chords, top_k=5, min_accuracy=0.0)
     assert table["chord"].tolist() == ["chord_1"] and table["selection_frequency"][0] == 1
     assert table["mean_rank"][0] == 1 and table["importance_q25"][0] <= table["median_importance"][0]
@@ -337,7 +336,7 @@ def test_every_network_finds_the_chord_among_the_features(reading, quick):
     both, _ = reading
     for kind in ("linear", "mlp"):
         config = quick(kind, epochs=15, lr=0.001, attribution_samples=8, ig_steps=4)
-        one = train_pass(both.X, both.y, both.classes, config, 0, rows=both.development, n_chords=1)
+        one = train_pass(both.development_samples, config, 0)
         assert (evaluate.predict(one, both.X, both.test).argmax(1) == both.y[both.test]).mean() > 0.72
 
 

@@ -23,6 +23,7 @@ from deepmapper.confounders import (
 )
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.passes import shuffle_labels, train_pass
+from deepmapper.samples_view import Samples
 
 
 @pytest.fixture
@@ -229,11 +230,11 @@ def test_a_label_that_depends_on_depth_alone_is_no_signal(quick):
     config = quick("linear", epochs=15, attribution="saliency", attribution_samples=2)
     X = np.log1p(counts)
 
-    def trained(seeds, **options):
-        return [train_pass(X, y, ("a", "b"), config, seed, **options) for seed in seeds]
+    def trained(seeds, codes=None, **options):
+        return [train_pass(Samples(X, y, ("a", "b"), strata=codes), config, seed, **options) for seed in seeds]
 
     real = trained(range(4))
-    held, free = (trained(range(6), permute_labels=True, strata=codes) for codes in (strata, None))
+    held, free = (trained(range(6), codes, permute_labels=True) for codes in (strata, None))
     reached, null, plain = (np.mean([result.accuracy for result in results]) for results in (real, held, free))
     assert reached > 0.65 and abs(reached - null) < 0.04 and plain < 0.58
     findings = runner.accumulate_passes(real, 5, 0.0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from deepmapper import controls
 from deepmapper.controls import count_labelings, distinct_rows, draw_labelings, mean_probability, train_control
 from deepmapper.passes import PassResult, shuffle_labels, train_pass
+from deepmapper.samples_view import Samples
 
 FOUR_AND_FOUR = np.arange(8) % 2
 
@@ -95,27 +96,26 @@ def test_a_control_on_few_samples_takes_many_labelings(planted, quick, few, tmp_
     monkeypatch.setattr(controls, "PASSES", 2)
     config = quick("linear", epochs=5)
     given_classes = planted.classes[:2]
-    control = train_control(planted.X, planted.y, given_classes, config, 3, rows=few)
-    alone = train_pass(planted.X, planted.y, given_classes, config, 3, rows=few, permute_labels=True)
+    control = train_control(Samples(planted.X, planted.y, given_classes, rows=few), config, 3)
+    alone = train_pass(Samples(planted.X, planted.y, given_classes, rows=few), config, 3, permute_labels=True)
     assert control.permuted
     assert control.accuracy == alone.accuracy
     np.testing.assert_array_equal(control.importance, alone.importance)
-    np.testing.assert_array_equal(control.control_labels, draw_labelings(planted.y[few], None, 3))
+    np.testing.assert_array_equal(control.control.labels, draw_labelings(planted.y[few], None, 3))
     # each is what passes on these labels reach
     relabelled = planted.y.copy()
-    relabelled[few] = control.control_labels[2]
-    passes = [train_pass(planted.X, relabelled, given_classes, config, seed, rows=few) for seed in (3, 4)]
-    assert control.control_accuracy[2] == pytest.approx(np.mean([p.accuracy for p in passes]))
-    told = [mean_probability(p, control.control_labels[2]) for p in passes]
-    assert control.control_probability[2] == pytest.approx(np.mean(told))
+    relabelled[few] = control.control.labels[2]
+    passes = [train_pass(Samples(planted.X, relabelled, given_classes, rows=few), config, seed) for seed in (3, 4)]
+    assert control.control.accuracy[2] == pytest.approx(np.mean([p.accuracy for p in passes]))
+    told = [mean_probability(p, control.control.labels[2]) for p in passes]
+    assert control.control.probability[2] == pytest.approx(np.mean(told))
     control.save(tmp_path / "control.npz")
     read = PassResult.load(tmp_path / "control.npz")
-    np.testing.assert_array_equal(read.control_labels, control.control_labels)
-    np.testing.assert_array_equal(read.control_probability, control.control_probability)
+    np.testing.assert_array_equal(read.control.labels, control.control.labels)
+    np.testing.assert_array_equal(read.control.probability, control.control.probability)
 
 
 def test_a_control_on_many_samples_is_one_pass(planted, quick):
-    control = train_control(planted.X, planted.y, planted.classes, quick("linear", epochs=2), 3)
+    control = train_control(planted.samples, quick("linear", epochs=2), 3)
     assert control.permuted
-    assert control.control_labels.shape == (0, 0)
-    assert len(control.control_accuracy) == len(control.control_probability) == 0
+    assert control.control is None

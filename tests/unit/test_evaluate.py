@@ -26,6 +26,7 @@ from deepmapper.evaluate import (
     wilson_intervals,
 )
 from deepmapper.passes import softmax, train_pass
+from deepmapper.samples_view import Samples
 from deepmapper.splits import split_off_test
 
 pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
@@ -92,7 +93,8 @@ def test_no_pass_sees_the_labels_of_the_test_samples(planted, quick, watched):
     development = np.setdiff1d(np.arange(120), test)
     config = quick("linear", epochs=2)
     one, other = (
-        train_pass(planted.X, labels, planted.classes, config, 1, rows=development) for labels in (planted.y, y)
+        train_pass(Samples(planted.X, labels, planted.classes, rows=development), config, 1)
+        for labels in (planted.y, y)
     )
     np.testing.assert_array_equal(one.weights["head.weight"], other.weights["head.weight"])
 
@@ -314,7 +316,7 @@ def test_every_sample_is_in_one_bin_that_holds_its_confidence(drawn, bins):
 
 @pytest.fixture(scope="module")
 def members(planted, quick):
-    return [train_pass(planted.X, planted.y, planted.classes, quick("mlp"), seed) for seed in range(3)]
+    return [train_pass(planted.samples, quick("mlp"), seed) for seed in range(3)]
 
 
 def test_the_embedding_keeps_classes_together(members, planted):
@@ -472,7 +474,7 @@ def test_groups_that_are_right_together_count_as_one():
 
 
 def test_in_blocks_the_embedding_is_the_same(planted, quick, monkeypatch):
-    results = [train_pass(planted.X, planted.y, planted.classes, quick("mlp"), seed) for seed in range(2)]
+    results = [train_pass(planted.samples, quick("mlp"), seed) for seed in range(2)]
     rows = np.arange(0, len(planted.y), 2)
     whole = evaluation.embed_ensemble(results, planted.X, rows, 5)
     monkeypatch.setattr(evaluation, "_AT_ONCE", 8 * 256 * 17)

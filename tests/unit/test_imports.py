@@ -35,6 +35,18 @@ def test_the_blocker_blocks():
     assert "No module named 'numpy' (blocked by the test)" in done.stderr
 
 
+def test_records_of_passes_are_read_without_what_trains_them():
+    done = run_alone(
+        """
+import sys
+from deepmapper import pass_result
+print(sorted({"torch", "deepmapper.passes", "deepmapper.training", "deepmapper.backbones"} & set(sys.modules)))
+""",
+        ("torch",),
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_the_pure_modules_run_without_numpy_and_torch():
     done = run_alone(
         """

@@ -78,11 +78,12 @@ with job(SimpleNamespace(threads=threads, log=[sys.argv[2]], rule="train_pass"))
     import numba, numpy as np
     from deepmapper.config import DeepMapperConfig
     from deepmapper.passes import train_pass
+    from deepmapper.samples_view import Samples
     rng = np.random.default_rng(0)
     y = np.arange(300) % 3
     X = (rng.gamma(1.0, 1.0, (300, 900)) + (np.arange(900) < 30 * y[:, None])).astype(np.float32)
     config = DeepMapperConfig(epochs=3, early_stop=False, attribution_samples=8, ig_steps=8)
-    train_pass(X, y, ("a", "b", "c"), config, 0)
+    train_pass(Samples(X, y, ("a", "b", "c")), config, 0)
     torch.rand(1500, 1500) @ torch.rand(1500, 1500)
     np.random.rand(1500, 1500) @ np.random.rand(1500, 1500)
     import threadpoolctl

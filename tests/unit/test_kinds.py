@@ -17,6 +17,7 @@ from deepmapper.config import ATTENTION_KINDS, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import InputError
 from deepmapper.inference import predict
 from deepmapper.passes import train_pass
+from deepmapper.samples_view import Samples
 
 # small enough for a test, options as many as the kind has
 SMALL = {
@@ -121,12 +122,12 @@ def test_a_pass_trains_and_attributes_the_same_twice(kind, planted):
         config = DeepMapperConfig(
             epochs=2, batch_size=16, early_stop=False, ig_steps=4, backbone=BackboneSpec(kind, extra=SMALL[kind])
         )
-        return train_pass(planted.X, planted.y, planted.classes, config, 1)
+        return train_pass(planted.samples, config, 1)
 
     one, two = once(), once()
     assert np.isfinite(one.importance).all()
     assert one.importance.any()
-    assert np.isfinite(one.class_slope).all()
+    assert np.isfinite(one.class_gradient).all()
     assert np.isfinite(one.history[:, 0]).all()
     assert one.history[1, 0] < one.history[0, 0]
     for name, value in vars(one).items():
@@ -172,7 +173,7 @@ def test_a_class_that_is_a_place_is_learnt(kind):
         attribution="saliency",
         backbone=BackboneSpec(kind, extra=extra),
     )
-    assert train_pass(X, y, ("even", "odd"), config, 0).accuracy > 0.8
+    assert train_pass(Samples(X, y, ("even", "odd")), config, 0).accuracy > 0.8
 
 
 def test_there_are_never_more_than_256_tokens():
@@ -241,9 +242,9 @@ def test_training_teaches_the_autoencoder_to_rebuild(planted):
         epochs=25, lr=5e-3, batch_size=16, early_stop=False, index_features=True, attribution="saliency",
         backbone=BackboneSpec("conv_vae", extra=extra),
     )  # fmt: skip
-    trained = train_pass(planted.X, planted.y, planted.classes, config, 0)
+    trained = train_pass(planted.samples, config, 0)
     config.epochs, config.lr = 1, 1e-12
-    fresh = train_pass(planted.X, planted.y, planted.classes, config, 0)
+    fresh = train_pass(planted.samples, config, 0)
     assert error(trained) < 0.8 * error(fresh)
     assert trained.accuracy > 0.8
 

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from deepmapper import blocks, linear_baseline
 from deepmapper.errors import InputError
 from deepmapper.linear_baseline import fit, out_of_bag, top_genes
+from deepmapper.samples_view import Samples
 from deepmapper.splits import draw_out_of_bag
 
 
@@ -96,7 +97,7 @@ def test_bad_data_are_refused_as_everywhere(planted):
 
 def test_out_of_bag_predictions_are_of_fits_on_the_passes_draws(planted):
     """By hand: the mean over the draws that left a sample out; no sample is predicted by a fit that has seen it."""
-    found = out_of_bag(planted.X, planted.y, 0.25, range(4))
+    found = out_of_bag(planted.samples, 0.25, range(4))
     total, times = np.zeros((120, 3)), np.zeros(120)
     for seed in range(4):
         kept, left = draw_out_of_bag(planted.y, 0.25, seed)
@@ -113,7 +114,7 @@ def test_out_of_bag_predictions_are_of_fits_on_the_passes_draws(planted):
 
 def test_out_of_bag_leaves_whole_groups_out(planted):
     groups = np.arange(120) // 40
-    found = out_of_bag(planted.sparse, planted.y, 0.25, range(12), groups)
+    found = out_of_bag(Samples(planted.sparse, planted.y, planted.classes, groups=groups), 0.25, range(12))
     assert np.isfinite(found).all()
 
 

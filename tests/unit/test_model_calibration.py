@@ -30,12 +30,12 @@ def passes(hand_made):
         return (values + 0.1 * rng.normal(size=values.shape)).astype(np.float32)
 
     alone = [
-        hand_made(seed, accuracy, np.abs(slope[1]), class_slope=slope)
+        hand_made(seed, accuracy, np.abs(slope[1]), class_gradient=slope)
         for seed, accuracy, slope in ((seed, 0.9 if seed < 7 else 0.2, noisy(own)) for seed in range(8))
     ]
     shadows = [
-        hand_made(seed, 0.9, np.abs(own[1]), class_slope=noisy(own), shadow_draw=seed // 3,
-                  shadow_class_slope=noisy(rng.normal(size=(2, P))))
+        hand_made(seed, 0.9, np.abs(own[1]), class_gradient=noisy(own), shadow_draw=seed // 3,
+                  shadow_class_gradient=noisy(rng.normal(size=(2, P))))
         for seed in range(6)
     ]  # fmt: skip
     return alone, shadows

@@ -33,11 +33,10 @@ def small_memory(monkeypatch):
 
 
 def test_training_starts_again_with_half_the_batch_and_the_file_says_so(planted, quick, small_memory):
-    given = (planted.X, planted.y, planted.classes)
-    small = passes.train_pass(*given, quick("linear", epochs=3, batch_size=4), 5)
+    small = passes.train_pass(planted.samples, quick("linear", epochs=3, batch_size=4), 5)
     small_memory(5)
     with pytest.warns(DeepMapperWarning, match="out of memory on the GPU") as told:
-        found = passes.train_pass(*given, quick("linear", epochs=3, batch_size=16), 5)
+        found = passes.train_pass(planted.samples, quick("linear", epochs=3, batch_size=16), 5)
     assert [str(warning.message) for warning in told] == [
         f"out of memory on the GPU: training starts again in batches of {now}, not {2 * now} ({SAID})" for now in (8, 4)
     ]
@@ -56,7 +55,7 @@ def test_findings_say_that_passes_were_trained_in_smaller_batches(hand_made):
 
 
 def test_prediction_and_attribution_go_on_with_the_same_result(planted, quick, monkeypatch):
-    given = (planted.X, planted.y, planted.classes, quick("linear", epochs=3, ig_internal_batch=64), 5)
+    given = (planted.samples, quick("linear", epochs=3, ig_internal_batch=64), 5)
     whole = passes.train_pass(*given)
     reader, attribute = inference.reader, attribution.attribute
 
@@ -88,4 +87,4 @@ def test_where_not_even_one_image_fits_that_is_said(planted, quick, small_memory
     small_memory(0)
     config = quick("linear", epochs=1, batch_size=2)
     with pytest.warns(DeepMapperWarning), pytest.raises(InputError, match="does not hold training of one image"):
-        passes.train_pass(planted.X, planted.y, planted.classes, config, 5)
+        passes.train_pass(planted.samples, config, 5)

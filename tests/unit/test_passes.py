@@ -15,7 +15,9 @@ import deepmapper
 from deepmapper import passes
 from deepmapper.config import AugmentConfig, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import InputError
-from deepmapper.passes import PassResult, config_from_dict, draw_split, image_maker, restore_model, softmax, train_pass
+from deepmapper.pass_result import ChordPart, ControlPart, PassFile, PassResult, ShadowPart, config_from_dict
+from deepmapper.passes import draw_split, image_maker, restore_model, softmax, train_pass
+from deepmapper.samples_view import Samples
 from deepmapper.transform import permutation, to_images
 
 KINDS = ["linear", "mlp", "cnn_small", "cnn"]
@@ -26,6 +28,7 @@ import sys
 import numpy as np, scipy.sparse as sp
 from deepmapper.config import BackboneSpec, DeepMapperConfig
 from deepmapper.passes import train_pass
+from deepmapper.samples_view import Samples
 
 data, folder = np.load(sys.argv[1]), sys.argv[2]
 X, y = data["X"], data["y"]
@@ -34,14 +37,14 @@ for kind in ("linear", "mlp", "cnn_small", "cnn"):
         epochs=4, min_epochs=2, patience=1, batch_size=16, lr=0.01, backbone=BackboneSpec(kind), attribution_samples=12
     )
     for name, matrix in (("dense", X), ("sparse", sp.csr_matrix(X))):
-        train_pass(matrix, y, ("a", "b", "c"), config, seed=5).save(f"{folder}/{kind}-{name}.npz")
+        train_pass(Samples(matrix, y, ("a", "b", "c")), config, seed=5).save(f"{folder}/{kind}-{name}.npz")
 """
 
 
 @pytest.fixture(scope="module")
 def trained(planted, quick):
     """Give a pass that several tests look at."""
-    return train_pass(planted.X, planted.y, planted.classes, quick("mlp", early_stop=True, min_epochs=5, patience=5), 1)
+    return train_pass(planted.samples, quick("mlp", early_stop=True, min_epochs=5, patience=5), 1)
 
 
 def differing(one, other):
@@ -84,7 +87,7 @@ def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind):
     config = quick(kind, epochs=2)
 
     def once(seed):
-        return train_pass(planted.X, planted.y, planted.classes, config, seed)
+        return train_pass(planted.samples, config, seed)
 
     torch.manual_seed(99)  # whatever the caller drew before
     np.random.seed(99)
@@ -97,7 +100,7 @@ def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind):
 def test_first_weights_follow_the_seed(planted, quick):
     """At a learning rate of nothing the weights are those that training started from."""
     config = quick("mlp", epochs=1, lr=1e-12)
-    first = [train_pass(planted.X, planted.y, planted.classes, config, seed).weights["head.weight"] for seed in (1, 2)]
+    first = [train_pass(planted.samples, config, seed).weights["head.weight"] for seed in (1, 2)]
     assert np.abs(first[0] - first[1]).max() > 0.01
 
 
@@ -107,7 +110,7 @@ def test_the_callers_random_numbers_are_left_alone(planted, quick, attribution):
     np.random.seed(3)
     before, legacy = torch.random.get_rng_state(), np.random.get_state()[1].copy()
     config = quick("mlp", epochs=1, attribution=attribution, augment=AugmentConfig(True, 0.1))
-    train_pass(planted.X, planted.y, planted.classes, config, 1)
+    train_pass(planted.samples, config, 1)
     assert torch.equal(torch.random.get_rng_state(), before)
     np.testing.assert_array_equal(np.random.get_state()[1], legacy)
 
@@ -115,7 +118,7 @@ def test_the_callers_random_numbers_are_left_alone(planted, quick, attribution):
 def test_settings_of_the_run_do_not_touch_a_pass(planted, quick):
     """More passes, another top k or gate must leave finished passes as they are."""
     one, other = (
-        train_pass(planted.X, planted.y, planted.classes, quick("linear", epochs=2, **beyond), 4)
+        train_pass(planted.samples, quick("linear", epochs=2, **beyond), 4)
         for beyond in ({}, {"n_passes": 60, "top_k": 3, "min_accuracy": 0.9, "max_tries": 99, "seed": 8})
     )
     assert differing(one, other) == []
@@ -123,8 +126,8 @@ def test_settings_of_the_run_do_not_touch_a_pass(planted, quick):
 
 def test_a_part_of_the_rows_is_as_good_as_a_matrix_of_them(planted, quick):
     rows = np.flatnonzero(np.arange(120) % 4)
-    within = train_pass(planted.X, planted.y, planted.classes, quick("mlp", epochs=2), 1, rows=rows)
-    alone = train_pass(planted.X[rows], planted.y[rows], planted.classes, quick("mlp", epochs=2), 1)
+    within = train_pass(Samples(planted.X, planted.y, planted.classes, rows=rows), quick("mlp", epochs=2), 1)
+    alone = train_pass(Samples(planted.X[rows], planted.y[rows], planted.classes), quick("mlp", epochs=2), 1)
     assert differing(within, alone) == []
 
 
@@ -133,7 +136,8 @@ def test_rows_left_out_do_not_count(planted, quick):
     rows, X = np.arange(90), planted.X.copy()
     X[90:] = np.nan
     clean, poisoned = (
-        train_pass(data, planted.y, planted.classes, quick("mlp", epochs=2), 1, rows=rows) for data in (planted.X, X)
+        train_pass(Samples(data, planted.y, planted.classes, rows=rows), quick("mlp", epochs=2), 1)
+        for data in (planted.X, X)
     )
     assert differing(clean, poisoned) == []
 
@@ -160,7 +164,7 @@ def test_the_out_of_bag_share_is_the_same_with_and_without_validation(planted, q
 def test_groups_stay_on_one_side_in_every_part(planted, quick):
     groups = np.arange(120) // 5
     config = quick("linear", early_stop=True, epochs=2)
-    result = train_pass(planted.X, planted.y, planted.classes, config, 1, groups=groups)
+    result = train_pass(Samples(planted.X, planted.y, planted.classes, groups=groups), config, 1)
     parts = [set(groups[rows]) for rows in (result.train_rows, result.validation_rows, result.out_of_bag_rows)]
     assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
     assert set.union(*parts) == set(range(24))
@@ -195,10 +199,8 @@ def test_perfect_predictions_are_as_unlikely_by_chance_as_999_shuffles_can_say()
 def test_real_signal_is_found_and_a_control_finds_none(planted, quick):
     """Ten controls on permuted labels: a third by chance, give or take the noise of 300 judgements."""
     config = quick("linear", epochs=15)
-    real = [train_pass(planted.X, planted.y, planted.classes, config, seed) for seed in range(3)]
-    controls = [
-        train_pass(planted.X, planted.y, planted.classes, config, seed, permute_labels=True) for seed in range(10)
-    ]
+    real = [train_pass(planted.samples, config, seed) for seed in range(3)]
+    controls = [train_pass(planted.samples, config, seed, permute_labels=True) for seed in range(10)]
     assert min(result.accuracy for result in real) > 0.9
     assert max(result.permutation_p for result in real) <= 0.002
     assert np.mean([result.accuracy for result in controls]) == pytest.approx(1 / 3, abs=0.12)
@@ -225,7 +227,7 @@ def test_permuted_labels_are_the_same_labels(groups):
 def test_importance_is_the_mean_over_classes_as_they_occur(trained, planted):
     share = np.bincount(planted.y[trained.out_of_bag_rows]) / 30
     np.testing.assert_allclose(trained.importance, share @ trained.class_importance, rtol=1e-5)
-    assert trained.class_importance.shape == trained.class_slope.shape == (3, 30)
+    assert trained.class_importance.shape == trained.class_gradient.shape == (3, 30)
     assert (trained.importance >= 0).all()
     assert set(np.argsort(-trained.importance)[:5]) <= planted.signal
 
@@ -243,7 +245,7 @@ def test_importance_is_what_attribution_of_the_stored_model_says(trained, plante
 
 
 def test_a_class_without_attributed_samples_has_no_importance_rather_than_zero(planted, quick):
-    result = train_pass(planted.X, planted.y, planted.classes, quick("linear", epochs=3, attribution_samples=2), 1)
+    result = train_pass(planted.samples, quick("linear", epochs=3, attribution_samples=2), 1)
     missing = np.isnan(result.class_importance).all(axis=1)
     assert missing.sum() == 1
     assert np.isfinite(result.class_importance[~missing]).all()
@@ -260,17 +262,16 @@ def test_attributed_samples_are_spread_over_the_classes():
 def test_the_arrangement_does_not_matter_to_the_linear_model(planted, quick):
     """Its pixels are exchangeable: with the same split and batches, the same importances up to rounding."""
     shuffled, in_order = (
-        train_pass(planted.X, planted.y, planted.classes, quick("linear", index_features=flag), 2)
-        for flag in (False, True)
+        train_pass(planted.samples, quick("linear", index_features=flag), 2) for flag in (False, True)
     )
     np.testing.assert_allclose(shuffled.importance, in_order.importance, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(shuffled.class_slope, in_order.class_slope, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(shuffled.class_gradient, in_order.class_gradient, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["linear", "cnn_small"])
 def test_a_larger_image_with_more_padding_gives_no_importance_to_padding(planted, quick, kind):
     config = quick(kind, img_size=9, buffer=20, epochs=10)
-    result = train_pass(planted.X, planted.y, planted.classes, config, 1)
+    result = train_pass(planted.samples, config, 1)
     assert result.importance.shape == (30,)
     assert set(np.argsort(-result.importance)[:3]) <= planted.signal
 
@@ -298,7 +299,7 @@ def test_images_are_those_of_the_transform(planted, quick, index_features, data)
 def test_contributions_are_measured_from_the_baseline(planted, quick, method, baseline):
     """For the linear model, |coefficient × (x - reference)|; the mean image is that of the training samples."""
     config = quick("linear", index_features=True, attribution=method, baseline=baseline, attribution_samples=999)
-    result = train_pass(planted.X, planted.y, planted.classes, config, 1)
+    result = train_pass(planted.samples, config, 1)
     coefficient = result.weights["head.weight"][:, :30]
     reference = planted.X[result.train_rows].mean(0) if baseline == "mean" else 0
     for code in range(3):
@@ -316,7 +317,7 @@ def test_the_stored_network_gives_the_stored_predictions(trained, planted):
 
 @pytest.mark.parametrize("kind", ["linear", "cnn"])
 def test_a_pass_comes_back_from_its_file(planted, quick, tmp_path, kind):
-    result = train_pass(planted.X, planted.y, planted.classes, quick(kind, epochs=2, attribution="saliency"), 1)
+    result = train_pass(planted.samples, quick(kind, epochs=2, attribution="saliency"), 1)
     result.save(tmp_path / "deep" / "1.npz")
     loaded = PassResult.load(tmp_path / "deep" / "1.npz")
     assert differing(result, loaded) == []
@@ -362,7 +363,7 @@ def test_an_interrupted_save_leaves_the_file_that_was_there(trained, tmp_path, m
         Path(file).write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(passes.np, "savez", interrupted)
+    monkeypatch.setattr(np, "savez", interrupted)
     with pytest.raises(KeyboardInterrupt):
         trained.save(path)
     assert path.read_bytes() == before
@@ -380,7 +381,7 @@ def test_the_settings_of_a_pass_make_its_configuration_again(trained):
 
 def test_progress_is_told(planted, quick):
     lines = []
-    train_pass(planted.X, planted.y, planted.classes, quick("linear", epochs=2), 6, tell=lines.append)
+    train_pass(planted.samples, quick("linear", epochs=2), 6, tell=lines.append)
     assert lines[0].startswith("epoch 1/2")
     assert lines[-1].startswith("pass 6: out-of-bag accuracy ")
 
@@ -397,13 +398,13 @@ def test_a_class_too_small_to_divide_is_refused_by_name(planted, quick, early_st
     with pytest.raises(
         InputError, match=rf"too few samples in class 'rare' \({needed - 1}\): expected at least {needed}"
     ):
-        train_pass(planted.X, y, (*planted.classes, "rare"), config, 1)
+        train_pass(Samples(planted.X, y, (*planted.classes, "rare")), config, 1)
 
 
 def test_a_pass_left_in_its_file_is_the_pass(tmp_path, trained):
     result, path = trained, tmp_path / "pass.npz"
     result.save(path)
-    left = passes.PassFile(path)
+    left = PassFile(path)
     for name, value in vars(result).items():
         if name == "weights":
             assert list(left.weights) == list(value)
@@ -421,4 +422,26 @@ def test_a_pass_left_in_its_file_is_the_pass(tmp_path, trained):
     for broken in (whole[: len(whole) // 2], b"no archive"):
         path.write_bytes(broken)
         with pytest.raises(InputError, match="is not a whole pass"):
-            passes.PassFile(path)
+            PassFile(path)
+
+
+def test_what_only_some_passes_have_comes_back_and_is_none_for_the_others(tmp_path, hand_made):
+    parts = {
+        "chords": ChordPart(np.array([0.5, 0.25]), np.ones((2, 2)), np.full((2, 2), -1.0)),
+        "shadows": ShadowPart(np.full((2, 4), 0.1), 3),
+        "control": ControlPart(np.array([[0, 1, 1, 0]]), np.array([0.5]), np.array([0.4])),
+    }
+    hand_made(1, **parts).save(tmp_path / "1.npz")
+    hand_made(2).save(tmp_path / "2.npz")
+    for read in (PassResult.load, PassFile):
+        found = read(tmp_path / "1.npz")
+        for name, part in parts.items():
+            for key, value in vars(part).items():
+                np.testing.assert_array_equal(getattr(getattr(found, name), key), value)
+        plain = read(tmp_path / "2.npz")
+        assert plain.chords is None and plain.shadows is None and plain.control is None
+    with np.load(tmp_path / "1.npz") as file:  # for whoever opens it without the package, names are flat
+        assert {"chord_importance", "chord_class_gradient", "shadow_class_gradient", "control_labels"} < set(file.files)
+        assert json.loads(str(file["about"]))["shadow_draw"] == 3
+    with np.load(tmp_path / "2.npz") as file:
+        assert not [name for name in file.files if name.startswith(("chord", "shadow", "control"))]

@@ -12,8 +12,9 @@ from scipy.stats import rankdata
 from deepmapper import accumulate, findings, passes, runner
 from deepmapper.config import AugmentConfig, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import DeepMapperWarning, InputError
-from deepmapper.passes import PassResult
+from deepmapper.pass_result import PassFile, PassResult
 from deepmapper.runner import Findings, accumulate_passes, as_labels, as_matrix, run
+from deepmapper.samples_view import Samples
 
 pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
 KINDS = ["linear", "mlp", "cnn_small"]
@@ -162,9 +163,9 @@ def scripted(monkeypatch, hand_made):
     def script(accuracies):
         trained = []
 
-        def train_pass(X, y, classes, config, seed, **_):
+        def train_pass(samples, config, seed, **_):
             trained.append(seed)
-            return hand_made(seed, accuracies[seed], np.arange(X.shape[1]), classes=classes)
+            return hand_made(seed, accuracies[seed], np.arange(samples.n_features), classes=samples.classes)
 
         monkeypatch.setattr(runner, "train_pass", train_pass)
         return trained
@@ -252,7 +253,7 @@ def test_a_real_run_in_which_some_passes_fail(planted, quick):
 def test_directions_need_four_passes_of_five_to_agree(hand_made):
     def leaning(seed, ups):
         slope = np.where(np.arange(4) < ups, 1.0, -1.0)
-        return hand_made(seed, class_slope=np.stack([slope, -slope]))
+        return hand_made(seed, class_gradient=np.stack([slope, -slope]))
 
     # over five passes the features lean up in 5, 4, 3 and 0 of them
     findings = accumulate_passes([leaning(i, ups) for i, ups in enumerate([3, 3, 3, 2, 1])], 2, 0.0)
@@ -261,7 +262,7 @@ def test_directions_need_four_passes_of_five_to_agree(hand_made):
 
 def test_a_class_no_pass_attributed_has_no_importance(hand_made):
     missing = np.stack([np.arange(4.0), np.full(4, np.nan)])
-    half = [hand_made(0, class_importance=missing, class_slope=missing), hand_made(1)]
+    half = [hand_made(0, class_importance=missing, class_gradient=missing), hand_made(1)]
     findings = accumulate_passes(half, 2, 0.0)
     assert findings.class_importance[1] == [3.0, 2.0, 1.0, 0.0]  # of the one pass that saw it
     none = accumulate_passes([half[0]], 2, 0.0)
@@ -377,7 +378,7 @@ def test_passes_left_in_their_files_give_the_same_findings_in_blocks(tmp_path, m
     X, y = rng.standard_normal((60, 23)).astype(np.float32), np.arange(60) % 3
     X[:, 0] += y
     config = DeepMapperConfig(n_passes=1, epochs=1, top_k=4, backbone=BackboneSpec(kind="linear"))
-    made = [passes.train_pass(X, y, ("a", "b", "c"), config, seed) for seed in range(n_passes)]
+    made = [passes.train_pass(Samples(X, y, ("a", "b", "c")), config, seed) for seed in range(n_passes)]
     for result in made:
         result.save(tmp_path / f"{result.seed}.npz")
     names = [f"g{i}" for i in range(23)]
@@ -394,6 +395,6 @@ def test_passes_left_in_their_files_give_the_same_findings_in_blocks(tmp_path, m
     np.testing.assert_allclose(agreement["top_k_overlap"], shared)
     for module in (runner, findings):
         monkeypatch.setattr(module, "_AT_ONCE", 40)
-    left = [passes.PassFile(tmp_path / f"{seed}.npz") for seed in range(n_passes)]
+    left = [PassFile(tmp_path / f"{seed}.npz") for seed in range(n_passes)]
     assert runner.accumulate_passes(left, 4, 0.0, names) == whole
     pd.testing.assert_frame_equal(findings.agreement_table(left, 4), agreement)

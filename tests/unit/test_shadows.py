@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from deepmapper.passes import PassResult, train_pass
+from deepmapper.samples_view import Samples
 from deepmapper.settings import SHADOWS_SHARED
 from deepmapper.shadows import Shadowed, draw_source, train_shadow_pass
 
@@ -52,37 +53,37 @@ def test_a_draw_of_few_samples_is_never_the_true_labelling():
 
 def test_a_pass_with_shadows_weighs_them_below_what_tells_the_classes(planted, quick, tmp_path):
     rows = np.arange(100)
-    result = train_shadow_pass(planted.sparse, planted.y, planted.classes, quick(), 3, rows=rows)
+    result = train_shadow_pass(Samples(planted.sparse, planted.y, planted.classes, rows=rows), quick(), 3)
     assert result.importance.shape == (30,)
-    assert result.shadow_class_slope.shape == result.class_slope.shape == (3, 30)
-    assert result.shadow_draw == 3 // SHADOWS_SHARED
+    assert result.shadows.class_gradient.shape == result.class_gradient.shape == (3, 30)
+    assert result.shadows.draw == 3 // SHADOWS_SHARED
     assert not result.permuted
     assert result.weights == {}
     signal = sorted(planted.signal)
-    assert np.abs(result.class_slope[:, signal]).mean() > 2 * np.abs(result.shadow_class_slope).mean()
+    assert np.abs(result.class_gradient[:, signal]).mean() > 2 * np.abs(result.shadows.class_gradient).mean()
     result.save(tmp_path / "3.npz")
     again = PassResult.load(tmp_path / "3.npz")
-    np.testing.assert_array_equal(again.shadow_class_slope, result.shadow_class_slope)
-    assert again.shadow_draw == result.shadow_draw
+    np.testing.assert_array_equal(again.shadows.class_gradient, result.shadows.class_gradient)
+    assert again.shadows.draw == result.shadows.draw
 
 
 def test_passes_of_one_draw_read_the_same_shadows_others_do_not(planted, quick):
     read = []
 
-    def spied(X, *rest, **named):
-        read.append(X.source)
-        return train_pass(X, *rest, **named)
+    def spied(samples, *rest, **named):
+        read.append(samples.X.source)
+        return train_pass(samples, *rest, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepmapper.shadows.train_pass", spied)
         for seed in (0, SHADOWS_SHARED - 1, SHADOWS_SHARED):
-            train_shadow_pass(planted.X, planted.y, planted.classes, quick(epochs=1), seed)
+            train_shadow_pass(planted.samples, quick(epochs=1), seed)
     np.testing.assert_array_equal(read[0], read[1])
     assert (read[0] != read[2]).any()
 
 
 def test_an_image_that_has_no_room_for_shadows_grows_and_one_that_has_stays(planted, quick):
-    small = train_shadow_pass(planted.X, planted.y, planted.classes, quick(img_size=6, epochs=1), 0)
-    large = train_shadow_pass(planted.X, planted.y, planted.classes, quick(img_size=12, epochs=1), 0)
+    small = train_shadow_pass(planted.samples, quick(img_size=6, epochs=1), 0)
+    large = train_shadow_pass(planted.samples, quick(img_size=12, epochs=1), 0)
     assert small.settings["backbone"]["img_size"] == 8
     assert large.settings["backbone"]["img_size"] == 12

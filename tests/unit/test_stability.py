@@ -5,6 +5,7 @@ import pytest
 
 from deepmapper import stability
 from deepmapper.errors import InputError
+from deepmapper.samples_view import Samples
 from deepmapper.stability import HalfPass, draw_half, select, stability_table, train_half_pass
 
 
@@ -29,7 +30,7 @@ def test_a_pass_reads_its_half_alone_and_comes_back_from_its_file(planted, quick
     elsewhere = planted.X.copy()
     elsewhere[np.setdiff1d(np.arange(120), half)] = 99
     made, again = (
-        train_half_pass(X, planted.y, planted.classes, quick(), 5, rows=rows) for X in (planted.X, elsewhere)
+        train_half_pass(Samples(X, planted.y, planted.classes, rows=rows), quick(), 5) for X in (planted.X, elsewhere)
     )
     np.testing.assert_array_equal(made.importance, again.importance)
     assert (made.n_samples, made.refused, made.seed) == (len(half), "", 5)
@@ -42,7 +43,7 @@ def test_a_pass_reads_its_half_alone_and_comes_back_from_its_file(planted, quick
 
 def test_few_samples_are_not_halved_and_it_is_said(planted, quick):
     rows = np.arange(12)
-    made = [train_half_pass(planted.X, planted.y, planted.classes, quick(), s, rows=rows) for s in (0, 1)]
+    made = [train_half_pass(Samples(planted.X, planted.y, planted.classes, rows=rows), quick(), s) for s in (0, 1)]
     assert made[0].refused == "12 samples are too few to halve"
     about, probability = select(made, 5, 0.75, planted.names)
     assert about["statement"] == "No stability selection: 12 samples are too few to halve."
@@ -51,7 +52,7 @@ def test_few_samples_are_not_halved_and_it_is_said(planted, quick):
 
 def test_groups_that_cannot_be_halved_are_told_apart_from_faults(planted, quick):
     groups = np.where(planted.y == 0, 0, 1 + np.arange(120) % 7)
-    made = train_half_pass(planted.X, planted.y, planted.classes, quick(), 0, groups=groups)
+    made = train_half_pass(Samples(planted.X, planted.y, planted.classes, groups=groups), quick(), 0)
     assert "cannot be halved" in made.refused
 
 

@@ -12,6 +12,7 @@ from deepmapper.backbones import BackboneUnavailable, build, check
 from deepmapper.config import BackboneSpec, DeepMapperConfig
 from deepmapper.errors import InputError
 from deepmapper.passes import restore_model, train_pass
+from deepmapper.samples_view import Samples
 
 
 class Plain(nn.Module):
@@ -166,7 +167,7 @@ def test_a_pass_trains_attributes_and_is_restored(calls, planted):
         early_stop=False,
         backbone=BackboneSpec("timm:plain", extra={"drop_rate": 0.1}),
     )
-    one, two = (train_pass(planted.X, planted.y, planted.classes, config, 0) for _ in range(2))
+    one, two = (train_pass(planted.samples, config, 0) for _ in range(2))
     assert one.importance.tobytes() == two.importance.tobytes()
     assert np.isfinite(one.importance).all()
     assert one.history[-1, 0] < one.history[0, 0]
@@ -273,7 +274,7 @@ def test_networks_of_timm_itself_train_and_attribute(timm, planted, name, extra)
         epochs=2, batch_size=16, early_stop=False, ig_steps=2, attribution_samples=4,
         backbone=spec(name, 32, extra=extra),
     )  # fmt: skip
-    one, two = (train_pass(planted.X[:60], planted.y[:60], planted.classes, config, 0) for _ in range(2))
+    one, two = (train_pass(Samples(planted.X[:60], planted.y[:60], planted.classes), config, 0) for _ in range(2))
     assert np.isfinite(one.importance).all()
     assert one.importance.any()
     assert one.importance.tobytes() == two.importance.tobytes()

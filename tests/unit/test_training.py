@@ -342,10 +342,11 @@ import sys
 import numpy as np
 from deepmapper.config import DeepMapperConfig
 from deepmapper.passes import train_pass
+from deepmapper.samples_view import Samples
 
 X = np.random.default_rng(0).poisson(0.2, (60, 100)).astype(np.float32)
 config = DeepMapperConfig(epochs=2, early_stop=False, clip_norm=1.0, weight_average=0.5)
-train_pass(X, np.arange(60) % 3, ("a", "b", "c"), config, 0)
+train_pass(Samples(X, np.arange(60) % 3, ("a", "b", "c")), config, 0)
 print(sorted({"torch._dynamo", "torch._inductor", "sympy", "captum"} & set(sys.modules)))
 """
     source = str(Path(training.__file__).parents[1])

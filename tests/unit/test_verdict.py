@@ -6,7 +6,9 @@ from scipy import stats
 
 from deepmapper import verdict
 from deepmapper.controls import count_labelings, draw_labelings
+from deepmapper.pass_result import ControlPart
 from deepmapper.runner import accumulate_passes
+from deepmapper.samples_view import Samples
 
 
 @pytest.fixture
@@ -30,13 +32,9 @@ def told(hand_made):
         for seed in range(controls):
             labels = draw_labelings(y, groups, seed)
             sure = np.where(np.arange(seed * len(labels), (seed + 1) * len(labels)) < as_good, 0.99, 0.1)
-            made.append(
-                hand_made(
-                    seed, permuted=True, control_labels=labels, control_accuracy=np.full(len(labels), 0.5),
-                    control_probability=sure,
-                )
-            )  # fmt: skip
-        return verdict.of_few(accumulate_passes(passes, 2, min_accuracy), passes, made, y, groups)
+            made.append(hand_made(seed, permuted=True, control=ControlPart(labels, np.full(len(labels), 0.5), sure)))
+        samples = Samples(np.empty((n, 4)), y, ("a", "b"), groups=groups)
+        return verdict.of_few(accumulate_passes(passes, 2, min_accuracy), passes, made, samples)
 
     return judge
 

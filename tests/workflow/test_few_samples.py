@@ -9,7 +9,7 @@ import pytest
 
 from deepmapper import evaluate, runner
 from deepmapper.errors import DeepMapperWarning
-from deepmapper.passes import PassResult
+from deepmapper.pass_result import PassResult
 from deepmapper.settings import load_schema, model_settings, to_config, validate_config
 from deepmapper.store import open_features
 

@@ -10,7 +10,7 @@ import pytest
 
 from deepmapper.errors import InputError
 from deepmapper.locks import clear_stale_locks
-from deepmapper.passes import PassResult
+from deepmapper.pass_result import PassResult
 
 pytestmark = pytest.mark.workflow
 

@@ -4,7 +4,7 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     from deepmapper.chord_findings import rank_chords
-    from deepmapper.passes import PassResult
+    from deepmapper.pass_result import PassResult
     from deepmapper.stage_schemas import MODEL_CHORDS
     from deepmapper.store import open_features
     from deepmapper.tables import write_table

@@ -4,7 +4,7 @@ from deepmapper.jobs import job
 
 with job(snakemake):
     from deepmapper.model_calibration import calibrate_model
-    from deepmapper.passes import PassFile
+    from deepmapper.pass_result import PassFile
     from deepmapper.store import open_features
     from deepmapper.tables import write_json, write_table
 

@@ -9,7 +9,7 @@ with job(snakemake):
     import numpy as np
 
     from deepmapper.model_evaluation import evaluate_model
-    from deepmapper.passes import PassFile
+    from deepmapper.pass_result import PassFile
     from deepmapper.store import open_features, whole_file
     from deepmapper.tables import write_json, write_table
 
