@@ -3,7 +3,6 @@
 import inspect
 import math
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -324,17 +323,11 @@ def test_scores_of_many_images_are_those_of_each(planted):
         np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
 
 
-def test_an_edit_of_any_network_changes_the_hash_of_what_builds_it(tmp_path):
+def test_a_pass_depends_on_the_code_of_every_network():
     """A pass is trained again when the code of its network changes, though the registry imports networks on demand."""
-    shutil.copytree(provenance.PACKAGE, tmp_path / "edited", ignore=shutil.ignore_patterns("__pycache__"))
-    before = provenance.source_hash("backbones")
+    covered = set(provenance.modules_of("train_pass").values())
     for kind in backbones.available():
-        source = Path(inspect.getfile(backbones.KINDS[kind].load()))
-        copy = tmp_path / "edited" / source.relative_to(provenance.PACKAGE)
-        copy.write_text(source.read_text() + "\nEDITED = True\n")
-        provenance._code_and_imports.cache_clear()
-        assert provenance.source_hash("backbones", package=tmp_path / "edited") != before, kind
-        copy.write_text(source.read_text())
+        assert Path(inspect.getfile(backbones.KINDS[kind].load())) in covered, kind
 
 
 SPARSE = ["linear", "mlp", "cnn_small"]

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from deepmapper.config import DeepMapperConfig
-from deepmapper.findings import join_by_feature, rank_by_significance, read_table, write_json, write_table
+from deepmapper.findings import join_by_feature, rank_by_significance
 from deepmapper.model_findings import JOINED, accumulate_model, join_findings
 from deepmapper.store import Features
+from deepmapper.tables import read_table, write_json, write_table
 
 NAMES = ("g0", "g1", "g2", "g3")
 
