@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from memory import Watch
 
-from deepmapper import calibration, findings, runner
-from deepmapper.pass_result import PassFile, PassResult
+from deepmapper.findings import feature_table, pass_intervals, pass_table, ranking
+from deepmapper.passes.result import PassFile, PassResult
 
 
 def main():
@@ -106,20 +106,20 @@ def measure(paths, options):
     with step("opening"):
         passes = [(ReadWhole if options.whole else PassFile)(path) for path in paths]
     with step("ranking"):
-        found = runner.accumulate_passes(passes, 100, 0.5, names)
+        found = ranking.accumulate_passes(passes, 100, 0.5, names)
     if options.whole:
         return
     with step("agreement"):
-        agreement = findings.agreement_table(passes, 100)
+        agreement = pass_table.agreement_table(passes, 100)
     with step("tables"):
-        table = findings.feature_table(found)
-        findings.pass_table(passes, [], 0.5), findings.history_table(passes)
+        table = feature_table.feature_table(found)
+        pass_table.pass_table(passes, [], 0.5), pass_table.history_table(passes)
     if options.resamples:
         with step("rank"):
-            scores = calibration.importances(passes)
-            calibration.rank_intervals(scores, options.resamples)
+            scores = pass_intervals.importances(passes)
+            pass_intervals.rank_intervals(scores, options.resamples)
         with step("importance"):
-            calibration.importance_intervals(scores, options.resamples)
+            pass_intervals.importance_intervals(scores, options.resamples)
     first = set(table["feature"].head(20)) == {f"gene{i}" for i in range(20)}
     print(json.dumps({"first_20_found": first, "mean_overlap": round(float(agreement["top_k_overlap"].mean()), 3)}))
 

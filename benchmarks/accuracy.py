@@ -19,12 +19,13 @@ import torch
 from common import add_matrix, configuration, read
 from sklearn.linear_model import LogisticRegression
 
-from deepmapper import linear_baseline, planted
-from deepmapper.evaluate import predict
-from deepmapper.passes import train_pass
-from deepmapper.runner import accumulate_passes
-from deepmapper.samples_view import Samples
-from deepmapper.splits import split_off_test
+from deepmapper import linear_baseline
+from deepmapper.features.samples import Samples
+from deepmapper.features.splits import split_off_test
+from deepmapper.findings.ensemble import predict
+from deepmapper.findings.ranking import accumulate_passes
+from deepmapper.passes.train import train_pass
+from deepmapper.simulate import counts
 
 TOP_K = 20
 
@@ -32,7 +33,7 @@ TOP_K = 20
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_matrix(parser)
-    parser.add_argument("--planted", choices=planted.TRUTH, help="a label of planted counts in place of a matrix")
+    parser.add_argument("--planted", choices=counts.TRUTH, help="a label of planted counts in place of a matrix")
     parser.add_argument("--feature", help="whose rank to tell")
     parser.add_argument("--models", nargs="*", default=["cnn_small", "mlp", "linear"])
     parser.add_argument("--passes", type=int, default=10)
@@ -41,7 +42,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    truth = planted.plant("full", seed=0) if options.planted else None
+    truth = counts.plant("full", seed=0) if options.planted else None
     X, y, classes, names = read_planted(truth, options.planted) if truth else read(options)
     if options.feature and options.feature not in names:
         parser.error(f"--feature {options.feature}: the matrix has no such feature")
@@ -88,7 +89,7 @@ def tell_ranking(found, options, truth):
         ranks = [1 + order.index(feature) for order in orders]
         print(f"    rank of {options.feature} by split: {' '.join(map(str, ranks))}")
     if truth:
-        for group in sorted({name.split("_")[0] for name in planted.TRUTH[options.planted]}):
+        for group in sorted({name.split("_")[0] for name in counts.TRUTH[options.planted]}):
             areas = " ".join(f"{area(truth, options.planted, group, order):.3f}" for order in orders)
             print(f"    AUPRC of {group} genes by split: {areas}")
 

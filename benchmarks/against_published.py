@@ -116,8 +116,8 @@ def ours(values, indices, indptr, shape, y, epochs):
     import scipy.sparse as sp
     from common import configuration
 
-    from deepmapper.passes import train_pass
-    from deepmapper.samples_view import Samples
+    from deepmapper.features.samples import Samples
+    from deepmapper.passes.train import train_pass
 
     X = sp.csr_matrix((values, indices, indptr), shape=tuple(shape))
     config = configuration("cnn_small", epochs=epochs)

@@ -87,10 +87,10 @@ def measure(options):
     from common import configuration, read
     from scipy.stats import spearmanr
 
-    from deepmapper.evaluate import predict
-    from deepmapper.passes import train_pass
-    from deepmapper.samples_view import Samples
-    from deepmapper.splits import split_off_test
+    from deepmapper.features.samples import Samples
+    from deepmapper.features.splits import split_off_test
+    from deepmapper.findings.ensemble import predict
+    from deepmapper.passes.train import train_pass
 
     torch.set_num_threads(options.threads)
     X, y, classes, _ = read(options)

@@ -34,15 +34,19 @@ from scipy.stats import f, false_discovery_control, mannwhitneyu
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import average_precision_score
 
-from deepmapper import calibration, confounders, evidence, planted
-from deepmapper.evidence_panel import fit_evidence_panel
-from deepmapper.matrix_files import Expression
-from deepmapper.panel import fit_panel
-from deepmapper.passes import train_pass
-from deepmapper.prepare import prepare_features
-from deepmapper.samples_view import Samples
-from deepmapper.shadows import train_shadow_pass
-from deepmapper.splits import split_off_test
+from deepmapper.evidence import rank
+from deepmapper.evidence.panel import fit_evidence_panel
+from deepmapper.features import confounders, confounding, levels
+from deepmapper.features import design as features_design
+from deepmapper.features.prepare import prepare_features
+from deepmapper.features.samples import Samples
+from deepmapper.features.splits import split_off_test
+from deepmapper.findings import calibration
+from deepmapper.findings.panel import fit_panel
+from deepmapper.io.expression import Expression
+from deepmapper.passes.shadows import train_shadow_pass
+from deepmapper.passes.train import train_pass
+from deepmapper.simulate import counts
 
 CATEGORIES = {
     "module": {"module": ["module"]},
@@ -57,7 +61,7 @@ LEVEL = 0.1
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="full", choices=list(planted.PRESETS))
+    parser.add_argument("--preset", default="full", choices=list(counts.PRESETS))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--labels", nargs="+", default=["module", "mixed"], choices=list(CATEGORIES))
@@ -116,15 +120,15 @@ def known(path):
 
 def measure(options, seed, label):
     """All figures of one seed and label."""
-    data = planted.plant(options.preset, seed)
+    data = counts.plant(options.preset, seed)
     X, (y, classes) = data.log_normalised(), data.codes(label)
     development, test = split_off_test(y, 0.25, seed)
     if options.shuffle:
         y = y.copy()
         y[development] = np.random.default_rng([seed, 1]).permutation(y[development])
     design, strata = held(data, X, y, development, options.adjust)
-    mean, detected = calibration.feature_levels(X, development, X.shape[1])
-    tested = detected >= calibration.least_detected(0.05, y[development])
+    mean, detected = levels.feature_levels(X, development, X.shape[1])
+    tested = detected >= levels.min_detected_samples(0.05, y[development])
     truth = Truth(data, label, "cycle" in options.adjust, options.shuffle)
     figures = {"seed": seed, "label": label}
     if options.passes:
@@ -134,8 +138,8 @@ def measure(options, seed, label):
     expression = Expression(data.counts, obs, pd.DataFrame(index=list(data.names)))
     features = prepare_features(expression, label_column="state", split_scheme="fixed", split_seed=seed)
     features = replace(features, design=None if design is None else design.values, strata=strata)
-    asked = {"enabled": True, "draws": 4, "most_samples": 20_000}
-    weighed, about = evidence.weigh_run(features, expression, asked)
+    asked = {"enabled": True, "draws": 4, "max_samples": 20_000}
+    weighed, about = rank.rank_run(features, expression, asked)
     figures["evidence_seconds"] = round(time.perf_counter() - start, 1)
     told, _ = fit_evidence_panel(features, expression, weighed, about, asked, n_resamples=200)
     figures |= {"evidence_panel": told["accuracy"], "evidence_panel_size": told["n_features"]}
@@ -199,9 +203,9 @@ def held(data, X, y, development, adjust):
             columns[f"cycle{i}"] = centred @ axis
     if not columns:
         return None, None
-    design = confounders.make_design(pd.DataFrame(columns))
+    design = features_design.make_design(pd.DataFrame(columns))
     strata = np.full(len(y), -1)
-    strata[development] = confounders.draw_null_strata(design.values[development], y[development])[0]
+    strata[development] = confounding.draw_null_strata(design.values[development], y[development])[0]
     return design, strata
 
 

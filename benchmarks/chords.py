@@ -43,8 +43,8 @@ def main():
 
 
 def recovery(options):
-    from deepmapper.planted import plant
-    from deepmapper.splits import split_off_test
+    from deepmapper.features.splits import split_off_test
+    from deepmapper.simulate.counts import plant
 
     head = "label seed auprc found true_found first members true_members accuracy additive auc synergy low high seconds"
     print(*head.split(), sep="\t")
@@ -64,7 +64,9 @@ def recovery(options):
 def one_recovery(X, y, classes, planted, label, seed, split, options):
     from sklearn.metrics import average_precision_score
 
-    from deepmapper.chords import group_chords, prove_chords, screen_pairs, screen_triplets
+    from deepmapper.chords.groups import group_chords
+    from deepmapper.chords.proof import prove_chords
+    from deepmapper.chords.screen import screen_pairs, screen_triplets
 
     development, test = split
     kinds = ("program_1", "program_2") if label in ("programs", "mixed") else (label,)
@@ -105,8 +107,9 @@ def one_recovery(X, y, classes, planted, label, seed, split, options):
 def nulls(options):
     """Share of matrices without any chord in which the screen names a pair, with its 95 % Wilson interval."""
     from deepmapper.accumulate import wilson_interval
-    from deepmapper.chords import group_chords, screen_pairs
-    from deepmapper.planted import plant
+    from deepmapper.chords.groups import group_chords
+    from deepmapper.chords.screen import screen_pairs
+    from deepmapper.simulate.counts import plant
 
     print("null seeds family low high median_pairs median_chords any_q0.1".replace(" ", "\t"))
     for null in options.only or NULLS:
@@ -128,7 +131,8 @@ def nulls(options):
 
 
 def null_labels(null, planted, seed):
-    from deepmapper.confounders import confounder_columns, make_design
+    from deepmapper.features.confounders import confounder_columns
+    from deepmapper.features.design import make_design
 
     rng = np.random.default_rng(seed)
     n = len(planted.obs)
@@ -154,14 +158,15 @@ def networks(options):
     import torch
     from common import configuration
 
-    from deepmapper import evaluate
-    from deepmapper.chord_findings import append_chords
-    from deepmapper.chords import group_chords, screen_pairs
-    from deepmapper.passes import train_pass
-    from deepmapper.planted import plant
-    from deepmapper.samples_view import Samples
-    from deepmapper.splits import split_off_test
-    from deepmapper.store import DEVELOPMENT, TEST, Features
+    from deepmapper.chords.groups import group_chords
+    from deepmapper.chords.pixels import append_chords
+    from deepmapper.chords.screen import screen_pairs
+    from deepmapper.features.samples import Samples
+    from deepmapper.features.splits import split_off_test
+    from deepmapper.features.store import DEVELOPMENT, TEST, Features
+    from deepmapper.findings import ensemble
+    from deepmapper.passes.train import train_pass
+    from deepmapper.simulate.counts import plant
 
     torch.set_num_threads(options.threads)
     print("label seed model chords pass ensemble".replace(" ", "\t"))
@@ -185,7 +190,7 @@ def networks(options):
                             configuration(name),
                             turn,
                         )
-                        said.append(evaluate.predict(result, features.X, features.test))
+                        said.append(ensemble.predict(result, features.X, features.test))
                     right = [(one.argmax(1) == y[features.test]).mean() for one in [*said, np.mean(said, 0)]]
                     cells = [label, seed, name, len(features.chords), f"{np.mean(right[:-1]):.3f}", f"{right[-1]:.3f}"]
                     print(*cells, sep="\t", flush=True)
@@ -208,8 +213,9 @@ def measure(options):
 
     from threadpoolctl import threadpool_limits
 
-    from deepmapper import _contrasts, _screen, chords
-    from deepmapper.planted import Design, plant
+    from deepmapper.chords import contrasts, scan
+    from deepmapper.chords import screen as chords_screen
+    from deepmapper.simulate.counts import Design, plant
 
     genes, method = options.genes[0], options.methods[0]
     planted = plant(Design(cells=options.cells, genes=genes, depth=0.6 * genes), 0)
@@ -224,11 +230,11 @@ def measure(options):
             Z = (Z - Z.mean(0)) / Z.std(0)
             np.abs((Z * (y - y.mean()).astype(np.float32)[:, None]).T @ Z).max()
         elif method == "scan":
-            contrast = _contrasts.make_contrasts(y, np.full((len(y), 2), 0.5), permutations=0)[0]
+            contrast = contrasts.make_contrasts(y, np.full((len(y), 2), 0.5), permutations=0)[0]
             columns = contrast.columns(X, 3.0).hold(512, 256)
-            _screen.scan_pairs(columns, contrast.residuals, contrast.weight, 512, 1000, workers=options.threads)
+            scan.scan_pairs(columns, contrast.residuals, contrast.weight, 512, 1000, workers=options.threads)
         else:
-            chords.screen_pairs(
+            chords_screen.screen_pairs(
                 X, y, permutations=options.permutations, min_detected=options.min_detected, threads=options.threads
             )
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu

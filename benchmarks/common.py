@@ -4,7 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmapper import io, settings
+from deepmapper.config import to_config
+from deepmapper.io import dataset, normalize
+from deepmapper.io import labels as io_labels
+from deepmapper.workflow import schema as workflow_schema
+from deepmapper.workflow import sections, settings
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "resources/demo/matrix/pbmc68k_reduced.h5ad"
@@ -20,21 +24,21 @@ def add_matrix(parser):
 
 def read(options):
     """Values, label codes, classes, names of the features; a matrix other than the demo's is taken for counts."""
-    data = io.load_h5ad(options.matrix, options.label, normalize=False)
+    data = dataset.load_h5ad(options.matrix, options.label, normalize=False)
     demo = options.matrix.resolve() == DEMO.resolve()
-    X = data.X if demo else io.normalize_matrix(data.X, options.normalization)
+    X = data.X if demo else normalize.normalize_matrix(data.X, options.normalization)
     labels = np.array(data.label_names, dtype=object)[data.y]
     kept = ~np.isin(labels, options.exclude)
-    codes, classes = io.encode_labels(labels[kept])
+    codes, classes = io_labels.encode_labels(labels[kept])
     return X[kept], codes, classes, data.var_names
 
 
 def configuration(name, passes=1, epochs=None, **training):
     """The workflow's defaults for a kind of network; with `epochs`, exactly so many, validated as always."""
-    schema = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    schema = workflow_schema.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     if epochs:
         training |= {"epochs": epochs, "min_epochs": epochs}
     chosen = {"matrix": {"path": "x.h5ad"}, "labels": {"column": "y"}, "models": {name: training}}
-    config = settings.to_config(settings.model_settings(settings.validate_config(chosen, schema), name))
+    config = to_config(sections.model_settings(settings.validate_config(chosen, schema), name))
     config.n_passes = passes
     return config

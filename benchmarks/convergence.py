@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from deepmapper import convergence, growth
-from deepmapper.pass_result import PassResult
+from deepmapper.findings import convergence, growth
+from deepmapper.passes.result import PassResult
 
 P, K, POOL, DIVISIONS = 2000, 20, 3000, 40
 
@@ -86,7 +86,7 @@ def truth(heads, sizes):
 
 def compare(name, blocks, n, true, level):
     """Print a row: agreement at n, 2 n and 4 n passes, true and as expected from n, and the passes it takes."""
-    told = [convergence.judge(heads, level) for heads in blocks]
+    told = [convergence.assess_convergence(heads, level) for heads in blocks]
     cells = []
     for m in (n, 2 * n, 4 * n):
         at = np.array(
@@ -118,8 +118,8 @@ def stops(name, draw, true, options):
     for _ in range(options.repeats):
         passes = draw(200)
         ended.append(
-            growth.grown(
-                lambda n, passes=passes: convergence.agreement(convergence.make_heads(passes[:n], options.top_k)),
+            growth.n_passes_needed(
+                lambda n, passes=passes: convergence.agreement(convergence.make_top_sets(passes[:n], options.top_k)),
                 start=20,
                 step=10,
                 cap=200,
@@ -151,12 +151,12 @@ def main():
         print("|---" * 14 + "|")
     for name in [options.passes.name] if options.passes else options.families:
         draw, pool = given(options.passes) if options.passes else simulated(FAMILIES[name])
-        true = truth(convergence.make_heads(pool, options.top_k), sizes)
+        true = truth(convergence.make_top_sets(pool, options.top_k), sizes)
         if options.auto:
             stops(name, draw, true, options)
             continue
         for n in options.sizes:
-            blocks = [convergence.make_heads(draw(n), options.top_k) for _ in range(options.repeats)]
+            blocks = [convergence.make_top_sets(draw(n), options.top_k) for _ in range(options.repeats)]
             compare(name, blocks, n, true, options.level)
 
 

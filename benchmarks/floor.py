@@ -21,9 +21,12 @@ import numpy as np
 import torch
 from common import add_matrix, configuration, read
 
-from deepmapper import backbones, passes, training
-from deepmapper.pass_loss import pass_objective
-from deepmapper.runtime import seeded
+from deepmapper.backbones import registry
+from deepmapper.passes import restore
+from deepmapper.passes import train as passes_train
+from deepmapper.passes.loss import pass_objective
+from deepmapper.training import loop
+from deepmapper.training.runtime import seeded
 
 
 def main():
@@ -68,19 +71,19 @@ def measure(X, y, epochs):
     n_classes = int(y.max()) + 1
     config = configuration("cnn_small", epochs=epochs)
     classes = tuple(map(str, range(n_classes)))
-    train, validation, _ = passes.draw_split(y, config, 0, None, classes)
+    train, validation, _ = passes_train.draw_split(y, config, 0, None, classes)
     speed, memory = rate(), bandwidth()
     with seeded(0):
-        images = passes.image_maker(X, config, 0, torch.device("cpu"))
-        model = backbones.build(passes._sized(config, X.shape[1]), n_classes, X.shape[1])
+        images = restore.image_maker(X, config, 0, torch.device("cpu"))
+        model = registry.build(restore.sized(config, X.shape[1]), n_classes, X.shape[1])
         model.prime(*images.statistics(y, train))
     gated = model.gates.flatten() > 0
     weights = sum(weight.numel() for weight in model.parameters())
     used = int(gated.sum()) if gated.sum() < 0.8 * len(gated) else len(gated)
     weights -= (len(gated) - used) * model.hidden
     width = model.patches.weight.shape[1]
-    steps = len(training._starts(len(train), config.batch_size))
-    touched = sum(len(np.unique(X[batch].indices)) for batch in training.batches(train, config.batch_size))
+    steps = len(loop._starts(len(train), config.batch_size))
+    touched = sum(len(np.unique(X[batch].indices)) for batch in loop.batches(train, config.batch_size))
     stored, judged = (int(np.diff(X.indptr)[rows].sum()) for rows in (train, validation))
     grid, small = model.grid, 0
     for _ in range(2):
@@ -110,7 +113,7 @@ def timed(model, images, y, train, validation, config):
     marks = []
     with seeded(0), model.training_weights():
         objective = pass_objective(model, images, y, int(y.max()) + 1, train, validation, config)
-        fit = partial(training.fit, model, objective, train, config.training_options())
+        fit = partial(loop.fit, model, objective, train, config.training_options())
         fit(lambda line: marks.append(time.process_time()))
         with profile(activities=[ProfilerActivity.CPU]) as seen:
             fit()

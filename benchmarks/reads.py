@@ -122,8 +122,8 @@ def recovered(contigs: Path, truth: Path) -> tuple[int, int]:
     tuple of int
         True genes of which a transcript lies in one contig at 90 % of its length or more, and contigs that match none.
     """
-    from deepmapper.fasta import read_fasta
-    from deepmapper.tools import run_tool
+    from deepmapper.core.programs import run_tool
+    from deepmapper.reads.fasta import read_fasta
 
     with tempfile.TemporaryDirectory() as scratch, Path(scratch, "log").open("w") as log:
         paf = Path(scratch, "hits.paf")
@@ -157,9 +157,9 @@ def recovered(contigs: Path, truth: Path) -> tuple[int, int]:
 
 def measure_published(args: argparse.Namespace, scratch: Path) -> None:
     """Run both packages on the same single-end reads, one after the other."""
-    from deepmapper.alignment import build_hisat2_index, index_prefix
-    from deepmapper.fasta import read_fasta, write_fasta
-    from deepmapper.references import prepare_genome, prepare_transcripts
+    from deepmapper.reads.alignment import build_hisat2_index, index_prefix
+    from deepmapper.reads.fasta import read_fasta, write_fasta
+    from deepmapper.reads.references import prepare_genome, prepare_transcripts
 
     prepare_genome(scratch / "genome.fa", genome=STUDY / "genome.fa.gz")
     prepare_transcripts(scratch / "transcripts.fa", transcripts=str(STUDY / "transcripts.fa.gz"))

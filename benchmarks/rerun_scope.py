@@ -16,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))  # works in a fresh clone, before anything is installed
 
-from deepmapper.batching import unused_imports  # noqa: E402
-from deepmapper.provenance import modules_of  # noqa: E402
+from deepmapper.workflow.batching import unused_imports  # noqa: E402
+from deepmapper.workflow.provenance import modules_of  # noqa: E402
 
 HEAD = re.compile(r"^ *(?:rule|checkpoint|use rule (?P<parent>\w+) as) (?P<name>\w+)(?: with)?:", re.MULTILINE)
 

@@ -71,7 +71,7 @@ def studies(options, folder):
     import synthetic
     from common import DEMO, read
 
-    from deepmapper.io import normalize_matrix
+    from deepmapper.io.normalize import normalize_matrix
 
     options.matrix, options.normalization = options.matrix or DEMO, "log1p_cp10k"
     X, y, *_ = read(options)
@@ -133,8 +133,8 @@ def ours(X, y, epochs):
     import torch
     from common import configuration
 
-    from deepmapper.passes import train_pass
-    from deepmapper.samples_view import Samples
+    from deepmapper.features.samples import Samples
+    from deepmapper.passes.train import train_pass
 
     torch.set_num_threads(1)
     config = configuration("cnn_small")
@@ -156,8 +156,8 @@ def published(X, y, epochs):
 def logistic(X, y, epochs):
     import numpy as np
 
+    from deepmapper.features.splits import hold_out
     from deepmapper.linear_baseline import fit
-    from deepmapper.splits import hold_out
 
     train, test = hold_out(y, 0.25, np.random.default_rng(0))
     clf, scaler, ranking = fit(X[train], y[train])

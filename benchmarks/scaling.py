@@ -93,8 +93,8 @@ def make(store, cells, features):
     import numpy as np
     import synthetic
 
-    from deepmapper.io import normalised
-    from deepmapper.store import Features, write_features
+    from deepmapper.features.store import Features, write_features
+    from deepmapper.io.normalize import normalised
 
     class Study:
         shape = (cells, features)
@@ -124,8 +124,8 @@ def one_pass(store, epochs):
         import torch
         from common import configuration
 
-        from deepmapper.passes import train_pass
-        from deepmapper.store import open_features
+        from deepmapper.features.store import open_features
+        from deepmapper.passes.train import train_pass
 
         torch.set_num_threads(1)
         features = open_features(store)
@@ -134,7 +134,7 @@ def one_pass(store, epochs):
             features.development_samples,
             configuration("cnn_small", epochs=epochs),
             0,
-            tell=lambda line: marks.append(time.process_time()),
+            progress=lambda line: marks.append(time.process_time()),
         )
         cpu = time.process_time() - cpu
     planted = {synthetic.marker(code, i) for code in range(synthetic.CLASSES) for i in range(synthetic.MARKERS)}

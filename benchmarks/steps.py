@@ -38,16 +38,16 @@ class Step:
 
 
 def bring_in(options):
-    from deepmapper.matrix_files import import_matrix
+    from deepmapper.io.expression import import_matrix
 
     with Step("import"):
         import_matrix(options.out, options.path)
 
 
 def prepare(options):
-    from deepmapper.matrix_files import open_expression
-    from deepmapper.prepare import prepare_features
-    from deepmapper.store import write_features
+    from deepmapper.features.prepare import prepare_features
+    from deepmapper.features.store import write_features
+    from deepmapper.io.expression import open_expression
 
     with Step("prepare"):
         write_features(options.out, prepare_features(open_expression(options.path), label_column="state"))
@@ -61,9 +61,9 @@ def store(options):
 
 
 def audit(options):
-    from deepmapper.audit import audit_run
-    from deepmapper.matrix_files import open_expression
-    from deepmapper.store import open_features
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.audit import audit_run
+    from deepmapper.io.expression import open_expression
 
     features, expression = open_features(options.path), open_expression(options.out)
     with Step("audit"):
@@ -72,39 +72,41 @@ def audit(options):
 
 
 def evidence(options):
-    from deepmapper.evidence import weigh_run
-    from deepmapper.matrix_files import open_expression
-    from deepmapper.store import open_features
+    from deepmapper.evidence.rank import rank_run
+    from deepmapper.features.store import open_features
+    from deepmapper.io.expression import open_expression
 
     features, expression = open_features(options.path), open_expression(options.out)
-    asked = {"enabled": True, "draws": 4, "most_samples": options.most_samples}
+    asked = {"enabled": True, "draws": 4, "max_samples": options.max_samples}
     with Step("evidence"):
-        _, about = weigh_run(features, expression, asked, min_detected=options.min_detected, tell=print)
+        _, about = rank_run(features, expression, asked, min_detected=options.min_detected, progress=print)
     print(about["statement"])
 
 
 def screen(options):
-    from deepmapper import settings
-    from deepmapper.chord_findings import prove, score_table, screen_features
-    from deepmapper.store import open_features
+    from deepmapper.chords.prove import prove, score_table
+    from deepmapper.chords.run import screen_features
+    from deepmapper.features.store import open_features
+    from deepmapper.workflow import schema as workflow_schema
+    from deepmapper.workflow import settings
 
     features = open_features(options.path)
     chosen = {"matrix": {"path": "x.h5ad"}, "labels": {"column": "y"}, "models": {"linear": {}}}
-    given = {name: getattr(options, name) for name in ("min_detected", "most_samples", "memory_mb", "triplets")}
+    given = {name: getattr(options, name) for name in ("min_detected", "max_samples", "memory_mb", "triplets")}
     chosen["chords"] = {**given, "device": "cpu"}
-    schema = settings.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
+    schema = workflow_schema.load_schema(ROOT / "workflow/schemas/config.schema.yaml")
     chords = settings.validate_config(chosen, schema)["chords"]
     with Step("screen") as watch:
 
-        def tell(line):
+        def progress(line):
             spent = f"{time.process_time():.0f} CPU s, {watch.anonymous:.0f} + {watch.mapped:.0f} MB"
             print(f"  {spent}: {line}", flush=True)
 
-        found = screen_features(features, chords, threads=1, folder=options.path.parent, tell=tell)
+        found = screen_features(features, chords, threads=1, folder=options.path.parent, progress=progress)
     print(found.about["statement"])
     if found.chords:
         with Step("prove"):
-            print(prove(features, found.chords, most_samples=options.most_samples)[1]["statement"])
+            print(prove(features, found.chords, max_samples=options.max_samples)[1]["statement"])
             score_table(features, found.chords)
 
 
@@ -112,10 +114,10 @@ def evaluate(options):
     import numpy as np
     import torch
 
-    from deepmapper import evaluate, findings
-    from deepmapper.pass_result import PassFile
-    from deepmapper.passes import train_pass
-    from deepmapper.store import open_features
+    from deepmapper.features.store import open_features
+    from deepmapper.findings import ensemble, evaluation, metrics, predictions
+    from deepmapper.passes.result import PassFile
+    from deepmapper.passes.train import train_pass
 
     torch.set_num_threads(1)
     features = open_features(options.path)
@@ -126,15 +128,15 @@ def evaluate(options):
         train_pass(features.development_samples, config, 0).save(file)
     passes = [PassFile(file)] * options.passes
     with Step("judge"):
-        probabilities = (evaluate.predict(one, X, test) for one in passes)
-        judged = evaluate.judge_ensemble(probabilities, y[test], y[features.development], features.classes)
+        probabilities = (ensemble.predict(one, X, test) for one in passes)
+        judged = evaluation.evaluate_ensemble(probabilities, y[test], y[features.development], features.classes)
     with Step("metrics and predictions"):
-        findings.metrics(judged, 10, 1000, 0, features.samples)
-        findings.prediction_table(features, passes, np.array(judged.y_proba))
+        metrics.metrics(judged, 10, 1000, 0, features.samples)
+        predictions.prediction_table(features, passes, np.array(judged.y_proba))
     with Step("embedding"):
-        embedding = evaluate.embed_ensemble(passes, X, np.arange(len(y)))
+        embedding = ensemble.embed_ensemble(passes, X, np.arange(len(y)))
     with Step("map of the embedding"):
-        evaluate.map_embedding(embedding)
+        ensemble.map_embedding(embedding)
 
 
 STEPS = {

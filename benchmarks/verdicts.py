@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from deepmapper.config import BackboneSpec, DeepMapperConfig
-from deepmapper.passes import train_pass
-from deepmapper.runner import accumulate_passes
-from deepmapper.samples_view import Samples
-from deepmapper.verdict import of_many
+from deepmapper.features.samples import Samples
+from deepmapper.findings.ranking import accumulate_passes
+from deepmapper.findings.signal_test import compare_with_controls
+from deepmapper.passes.train import train_pass
 
 SAMPLES, FEATURES, DONORS, PASSES, CONTROLS = 150, 60, 12, 10, (5, 20)
 SETTINGS = {"epochs": 8, "lr": 0.02, "batch_size": 32, "early_stop": False, "weight_decay": 0.01, "test_size": 0.2}
@@ -52,7 +52,7 @@ def verdicts(kind, seed):
 
     found = accumulate_passes([train(i, False) for i in range(PASSES)], 20, 0.0)
     controls = [train(i, True) for i in range(CONTROLS[-1])]
-    return [of_many(found, controls[:n]).signal for n in CONTROLS]
+    return [compare_with_controls(found, controls[:n]).signal for n in CONTROLS]
 
 
 def study(kind, seed):

@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))  # works in a fresh clone, before anything is installed
 
-from deepmapper.columns import Table  # noqa: E402
-from deepmapper.table_schemas import TABLES  # noqa: E402
+from deepmapper.core.columns import Table  # noqa: E402
+from deepmapper.core.table_schemas import TABLES  # noqa: E402
 
 BLOCK = re.compile(r"<!-- columns: (.+?) -->\n(.*?)<!-- /columns -->", re.DOTALL)
 

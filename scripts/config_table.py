@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))  # works in a fresh clone, before anything is installed
 
-from deepmapper.settings import expected, load_schema  # noqa: E402
+from deepmapper.workflow.schema import expected, load_schema  # noqa: E402
 
 BEGIN, END = "<!-- parameters -->", "<!-- /parameters -->"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))  # works in a fresh clone, before anything is installed
 
-from deepmapper.simulate import make_study  # noqa: E402
+from deepmapper.simulate.reads import make_study  # noqa: E402
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ check "config table" python scripts/config_table.py --check
 check "column tables" python scripts/column_tables.py --check
 check "snakemake lint" snakemake --lint
 check "mypy" mypy
+check "import order" lint-imports --no-logo --no-cache
 # A process for each core, at most four; the tests of a file stay together, since they share what is slow to make.
 workers=$(env -u OMP_NUM_THREADS nproc)
 tests=(python -m pytest --numprocesses $((workers < 4 ? workers : 4)) --dist loadfile --no-loadscope-reorder)

@@ -1,4 +1,4 @@
-"""From a trained network to the importance of every feature. torch loads on first use.
+"""Importance of every feature in a trained network. Loads torch on first use.
 
 Sources: integrated gradients, Sundararajan et al. 2017 (arXiv:1703.01365), by Gauss-Legendre quadrature; saliency,
 Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel a time; attention

@@ -1,4 +1,4 @@
-"""Augmentation that leaves every feature where it is: noise on the values, or nothing."""
+"""Augmentation that keeps every feature in its place: noise on the values, or none."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""What a run is made of: three plain dataclasses, standard library only.
+"""Settings of a run as three plain dataclasses. Standard library only.
 
 Fields and defaults are those of the published DeepMapper; those from `weight_decay` on are ours.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -12,10 +13,15 @@ from .errors import InputError
 from .training_options import PRECISIONS, SCHEDULES, TrainingOptions
 
 GENERAL_METHODS = ("integrated_gradients", "saliency", "input_x_gradient", "occlusion")  # fit every network
+
 ATTENTION_METHODS = ("attention_rollout", "chefer")  # fit networks that show their attention: these kinds
+
 ATTENTION_KINDS = ("vit_cct",)
+
 ATTRIBUTION_METHODS = (*GENERAL_METHODS, *ATTENTION_METHODS)
+
 BASELINES = ("zero", "mean")
+
 CLASS_WEIGHTS = ("none", "balanced")
 
 
@@ -303,3 +309,26 @@ def _range_faults(c: DeepMapperConfig) -> list[str]:
         need(getattr(c, name) in known, name, "one of " + ", ".join(known))
     need(0 <= c.weight_average < 1, "weight_average", "a share from 0 to less than 1")
     return faults
+
+
+def inert_notes(config: DeepMapperConfig, n_features: int, top_k: int | None = None) -> list[str]:
+    """Settings that cannot act on `n_features` features, one sentence each; `top_k` where not the configuration's."""
+    notes = config.inert_settings()
+    top_k = config.top_k if top_k is None else top_k
+    if top_k >= n_features:
+        notes.append(
+            f"top_k={top_k} takes all {n_features} features: every selection frequency is 1 and says nothing. "
+            f"Set top_k below the number of features; the ranking falls back on median importance."
+        )
+    return notes
+
+
+BACKBONE_KEYS = ("kind", "img_size", "in_chans", "pretrained", "extra")
+
+
+def to_config(model_settings: dict, seed: int = 0) -> DeepMapperConfig:
+    """Return the package's configuration of one model, for the pass with this seed."""
+    options = copy.deepcopy(model_settings)
+    backbone = BackboneSpec(**{key: options.pop(key) for key in BACKBONE_KEYS})
+    augment = AugmentConfig(**options.pop("augment"))
+    return DeepMapperConfig(**options, backbone=backbone, augment=augment, seed=seed)

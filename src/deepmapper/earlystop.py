@@ -1,4 +1,4 @@
-"""When to stop training: at a plateau of a held-out metric. Standard library only.
+"""Early stopping on the plateau of a held-out metric. Standard library only.
 
 The rule of Keras's EarlyStopping with ``restore_best_weights=True``, with a floor before which nothing counts.
 """

@@ -1,4 +1,4 @@
-"""The exceptions and warnings that a user of the package meets.
+"""Exceptions and warnings of the package.
 
 Every message says where (file, row or key), what was found, what was expected and what to do.
 """

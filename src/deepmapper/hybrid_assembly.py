@@ -1,4 +1,4 @@
-"""Transcripts that no annotation lists, from reads to a table: the workflow's steps as functions for a script.
+"""Novel transcripts from reads to a table: the workflow's steps as Python functions.
 
     reads -> align_capture_unaligned -> denovo_assemble -> build_hybrid_reference -> quantify -> build_sc_table
 
@@ -19,15 +19,16 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from . import __version__, alignment, assembly, quantification, references
-from ._contigs import canonical, names_of
-from .denovo import PREFIX, is_denovo
+from . import __version__
+from .core.files import atomic_folder, atomic_write
+from .core.programs import require
 from .errors import BioToolUnavailable, InputError
-from .fasta import read_fasta, write_fasta
-from .files import whole_file, whole_folder
-from .novelty import screen_novelty
-from .reads import gzip_writer, read_fastq
-from .tools import require
+from .reads import alignment, assembly, quantification, references
+from .reads.denovo import PREFIX, is_denovo
+from .reads.fasta import read_fasta, write_fasta
+from .reads.fastq import gzip_writer, read_fastq
+from .reads.novelty import screen_novelty
+from .reads.sequences import canonical, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 DENOVO_PREFIX = PREFIX
+
 # HISAT2's names of the strand, single and paired.
 _STRANDS = {
     "F": "forward",
@@ -57,14 +59,12 @@ _STRANDS = {
     "": "unstranded",
     "unstranded": "unstranded",
 }
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT])B?", re.IGNORECASE)
+
 _GIGABYTES = {"K": 1e-6, "M": 1e-3, "G": 1.0, "T": 1e3}
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Names and tables
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 def tag_denovo(transcript_ids: Sequence[str]) -> list[str]:
@@ -139,11 +139,6 @@ def read_quant(quant_sf: str) -> dict[str, float]:
         ) from error
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Steps that run programs
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def align_capture_unaligned(reads_fastq: str, hisat2_index: str, out_dir: str, strandness: str = "R") -> str:
     """Align single-end reads with HISAT2 and keep those that do not align.
 
@@ -205,7 +200,7 @@ def denovo_assemble(pooled_unaligned_fasta: str, out_dir: str, max_memory: str =
     _require("Trinity")
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    with whole_folder(folder / ".pool") as pool:
+    with atomic_folder(folder / ".pool") as pool:
         _write_pool(pool, Path(pooled_unaligned_fasta))
     try:
         assembly.assemble(folder / ".pool", folder / "contigs.fa", max_memory_gb=_gigabytes(max_memory), threads=cpu)
@@ -348,7 +343,7 @@ def _step(target: Path, made_from: Iterable[str | Path], make: Callable[[], obje
     record.unlink(missing_ok=True)
     print(f"# {target.name}", file=log)
     make()
-    with whole_file(record) as tmp:
+    with atomic_write(record) as tmp:
         tmp.write_text(inputs)
 
 

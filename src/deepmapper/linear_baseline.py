@@ -1,4 +1,4 @@
-"""Penalised logistic regression on all features: deterministic, one fit, converged to the solver's tolerance.
+"""Penalised logistic regression on all features: the linear reference.
 
 For a linear model the arrangement does not matter, the optimum is unique, and integrated gradients equal coefficient ×
 (x − baseline): passes would only repeat it. It is the honest reference for every network here.
@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from .blocks import blocks
-from .moments import Moments
-from .samples_view import Samples
-from .splits import draw_out_of_bag
+from .core.blocks import blocks
+from .core.moments import Moments
+from .features.samples import Samples
+from .features.splits import draw_out_of_bag
 
 # Stored values (zeros counted where the matrix is dense) up to which the matrix is copied, scaled and fitted in memory:
 # 1 GB as CSR. Beyond, it is read block by block at every step.
 IN_MEMORY = 2**27
+
 # Steps of the fit in blocks, each a reading of the whole matrix.
 STEPS = 100
 
@@ -79,7 +80,7 @@ def fit(X, y, feature_names: Sequence[str] | None = None, C: float = 1.0, max_it
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    from .runner import as_labels, as_matrix
+    from .features.inputs import as_labels, as_matrix
 
     matrix, names = as_matrix(X, feature_names)
     as_labels(y, matrix.shape[0])  # refuses what cannot be a label; the classifier keeps the labels as they are given
@@ -98,7 +99,7 @@ def fit_rows(
     feature_names: Sequence[str] | None = None,
     C: float = 1.0,
     max_iter: int = 5000,
-    tell: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> Fitted:
     """Fit the same model as `fit` on some rows; on a large matrix in blocks, without a copy of it.
 
@@ -112,7 +113,7 @@ def fit_rows(
         Rows to fit on, rising.
     feature_names, C, max_iter
         As in `fit`; in blocks at most `STEPS` steps are taken.
-    tell
+    progress
         Receives a line a step where it is done in blocks.
     """
     stored = int(np.diff(X.indptr)[rows].sum()) if sp.issparse(X) else len(rows) * X.shape[1]
@@ -121,7 +122,7 @@ def fit_rows(
         return Fitted(
             lambda X, rows: clf.predict_proba(scaler.transform(X[rows])), ranking, "L-BFGS on the matrix in memory."
         )
-    return _fit_in_blocks(X, y, rows, feature_names, C, min(max_iter, STEPS), stored, tell)
+    return _fit_in_blocks(X, y, rows, feature_names, C, min(max_iter, STEPS), stored, progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +187,7 @@ class _Objective:
         return loss / n + self.penalty / 2 * float((weight**2).sum()), slope.ravel()
 
 
-def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int, tell) -> Fitted:
+def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int, progress) -> Fitted:
     """Minimise what scikit-learn minimises, the loss and its slope being added up block by block."""
     from scipy.optimize import minimize
     from scipy.special import expit, softmax
@@ -199,7 +200,7 @@ def _fit_in_blocks(X, y, rows, feature_names, C: float, steps: int, stored: int,
     def step(*_) -> None:
         nonlocal taken
         taken += 1
-        tell(f"logistic regression in blocks: step {taken} of at most {steps}")
+        progress(f"logistic regression in blocks: step {taken} of at most {steps}")
 
     options = {"maxiter": steps, "maxls": 50, "gtol": 1e-4, "ftol": 64 * np.finfo(float).eps}  # scikit-learn's
     start = np.zeros(objective.shape).ravel()

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from .errors import InputError
 
 SCHEDULES = ("constant", "cosine")
+
 PRECISIONS = ("float32", "bfloat16")
+
 MONITORS = ("loss", "score")
 
 

@@ -1,4 +1,4 @@
-"""An embedding without labels: a convolutional (variational) autoencoder on the pseudo-images.
+"""Unsupervised embedding: a convolutional (variational) autoencoder on the pseudo-images.
 
 Source of the variational form: Kingma & Welling 2014 (arXiv:1312.6114).
 """
@@ -20,7 +20,7 @@ def embed_unsupervised(
     latent_dim: int = 32,
     seed: int = 0,
     mode: str = "vae",
-    tell: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> np.ndarray:
     """Train an autoencoder on the images of all samples and return their codes.
 
@@ -39,7 +39,7 @@ def embed_unsupervised(
         Of the arrangement, the weights, the batch order and the sampled codes.
     mode
         "vae" (sampled code, reconstruction + beta × divergence) or "ae" (plain code, reconstruction only).
-    tell
+    progress
         Receives one line an epoch.
 
     Returns
@@ -52,7 +52,7 @@ def embed_unsupervised(
     InputError
         If the data or an argument cannot be used, or training diverges.
     """
-    from .runner import as_matrix
+    from .features.inputs import as_matrix
 
     if mode not in ("vae", "ae"):
         raise InputError(f"mode={mode!r}: expected 'vae' or 'ae'")
@@ -66,18 +66,18 @@ def embed_unsupervised(
 
     import torch
 
-    from . import backbones
-    from ._autoencoder import ConvAutoencoder
-    from .inference import embed
-    from .passes import image_maker
-    from .runtime import as_device, seeded
-    from .training import batches
+    from .backbones import registry
+    from .backbones.autoencoder import ConvAutoencoder
+    from .passes.restore import image_maker
+    from .training.inference import embed
+    from .training.loop import batches
+    from .training.runtime import as_device, seeded
 
     device = as_device()
     rows = np.arange(X.shape[0])
     with seeded(seed):
         images = image_maker(X, config, seed, device)
-        side = backbones.resolve_side(config.backbone, X.shape[1], config.buffer)
+        side = registry.resolve_side(config.backbone, X.shape[1], config.buffer)
         width = config.backbone.extra.get("width", 32)
         model = ConvAutoencoder(side, config.backbone.in_chans, latent_dim, width).to(device)
         optimiser = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=config.weight_decay)
@@ -94,6 +94,6 @@ def embed_unsupervised(
                 raise InputError(
                     f"training diverged in epoch {epoch + 1}: lower lr (now {config.lr:g}) or scale the values"
                 )
-            tell(f"epoch {epoch + 1}/{config.epochs}  loss {total / len(rows):.4f}")
+            progress(f"epoch {epoch + 1}/{config.epochs}  loss {total / len(rows):.4f}")
         model.eval()
         return embed(model, images, rows)

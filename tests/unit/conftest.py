@@ -12,9 +12,9 @@ import scipy.sparse as sp
 import threadpoolctl
 
 from deepmapper.config import BackboneSpec, DeepMapperConfig
-from deepmapper.pass_result import PassResult
+from deepmapper.features.samples import Samples
+from deepmapper.passes.result import PassResult
 from deepmapper.runner import run
-from deepmapper.samples_view import Samples
 
 # The same examples every time, and no clock: a busy machine is no failure.
 hypothesis.settings.register_profile("unit", deadline=None, derandomize=True, max_examples=50)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepmapper.attribution import AttributionUnavailable, attribute, feature_importances
-from deepmapper.backbones import build
+from deepmapper.backbones.registry import build
 from deepmapper.config import BackboneSpec
 from deepmapper.transform import permutation, to_images
 

@@ -8,11 +8,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from deepmapper import evaluate as evaluation
+from deepmapper import evaluate as evaluate_module
 from deepmapper import runner
-from deepmapper.backbones import BackboneUnavailable
 from deepmapper.config import AugmentConfig, BackboneSpec, DeepMapperConfig
-from deepmapper.errors import InputError
+from deepmapper.errors import BackboneUnavailable, InputError
 from deepmapper.evaluate import evaluate
 from deepmapper.linear_baseline import fit
 from deepmapper.runner import run
@@ -227,7 +226,7 @@ def no_training(monkeypatch):
         raise AssertionError("a pass was trained")
 
     monkeypatch.setattr(runner, "train_pass", train_pass)
-    monkeypatch.setattr(evaluation, "train_pass", train_pass)
+    monkeypatch.setattr(evaluate_module, "train_pass", train_pass)
 
 
 @pytest.mark.parametrize("door", [*DOORS, "embed_unsupervised"])

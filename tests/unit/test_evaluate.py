@@ -6,28 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
-from deepmapper import evaluate as evaluation
+from deepmapper import evaluate as evaluate_module
 from deepmapper.accumulate import wilson_interval
 from deepmapper.errors import DeepMapperWarning, InputError
-from deepmapper.evaluate import (
+from deepmapper.evaluate import evaluate
+from deepmapper.features.samples import Samples
+from deepmapper.features.splits import split_off_test
+from deepmapper.findings import ensemble
+from deepmapper.findings.ensemble import embed, embed_ensemble, map_embedding, predict
+from deepmapper.findings.evaluation import evaluate_ensemble, evaluate_out_of_bag, out_of_bag_probability
+from deepmapper.findings.intervals import (
     bootstrap_intervals,
     calibration_table,
     effective_share,
-    embed,
-    embed_ensemble,
-    evaluate,
-    judge_ensemble,
-    judge_out_of_bag,
-    map_embedding,
-    out_of_bag_probability,
     per_class_intervals,
     per_class_scores,
-    predict,
     wilson_intervals,
 )
-from deepmapper.passes import softmax, train_pass
-from deepmapper.samples_view import Samples
-from deepmapper.splits import split_off_test
+from deepmapper.passes.restore import softmax
+from deepmapper.passes.train import train_pass
 
 pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
 
@@ -41,7 +38,7 @@ def watched(monkeypatch):
         seen.append(train_pass(*args, **kwargs))
         return seen[-1]
 
-    monkeypatch.setattr(evaluation, "train_pass", train)
+    monkeypatch.setattr(evaluate_module, "train_pass", train)
     return seen
 
 
@@ -124,7 +121,7 @@ def test_rejected_passes_are_not_averaged_and_that_is_said(planted, quick, watch
         watched.append(result)
         return result
 
-    monkeypatch.setattr(evaluation, "train_pass", scripted)
+    monkeypatch.setattr(evaluate_module, "train_pass", scripted)
     config = quick("linear", n_passes=2, max_tries=5, epochs=2, min_accuracy=0.5, seed=3)
     with pytest.warns(DeepMapperWarning, match=r"1 of 3 passes were rejected.*min_accuracy=0\.5; 2 were averaged"):
         result = evaluate(planted.X, planted.y, config)
@@ -167,7 +164,7 @@ def test_an_average_can_be_right_where_each_pass_is_wrong():
     for wrong in range(3):
         right = np.where(np.arange(3) == wrong, 0.4, 0.8)
         passes.append(np.where(np.arange(2) == truth[:, None], right[:, None], 1 - right[:, None]))
-    judged = judge_ensemble(passes, truth, np.array([0, 0, 1]), ("a", "b"))
+    judged = evaluate_ensemble(passes, truth, np.array([0, 0, 1]), ("a", "b"))
     assert judged.per_pass_acc == pytest.approx([2 / 3] * 3)
     assert (judged.accuracy, judged.macro_f1, judged.balanced_accuracy) == (1.0, 1.0, 1.0)
     np.testing.assert_allclose(np.array(judged.y_proba).max(1), 2 / 3)
@@ -177,7 +174,7 @@ def test_an_average_can_be_right_where_each_pass_is_wrong():
 def test_scores_of_an_imperfect_ensemble_by_hand():
     """Four of a and two of b, one of each taken for the other."""
     truth, predicted = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 1, 0])
-    judged = judge_ensemble([np.eye(2)[predicted]], truth, truth, ("a", "b"))
+    judged = evaluate_ensemble([np.eye(2)[predicted]], truth, truth, ("a", "b"))
     assert judged.accuracy == pytest.approx(4 / 6)
     assert judged.balanced_accuracy == pytest.approx((3 / 4 + 1 / 2) / 2)
     assert judged.macro_f1 == pytest.approx((3 / 4 + 1 / 2) / 2)  # precision and recall of either class are the same
@@ -185,7 +182,7 @@ def test_scores_of_an_imperfect_ensemble_by_hand():
 
 
 def test_without_passes_there_are_no_predictions():
-    judged = judge_ensemble([], np.array([0, 1]), np.array([0, 1, 1]), ("a", "b"))
+    judged = evaluate_ensemble([], np.array([0, 1]), np.array([0, 1, 1]), ("a", "b"))
     assert (judged.y_pred, judged.y_proba, judged.n_passes) == ([], [], 0)
     assert np.isnan(judged.accuracy)
     assert np.isnan(judged.macro_f1)
@@ -339,7 +336,7 @@ def test_the_embedding_is_the_same_every_time_and_from_sparse_data(members, plan
 def test_every_pass_counts_the_same_in_the_embedding(members, planted, monkeypatch):
     """One pass's embedding a thousand times larger is the same embedding: scale is no importance."""
     plain = embed_ensemble(members, planted.X, np.arange(120), 4)
-    monkeypatch.setattr(evaluation, "embed", lambda result, *given: embed(result, *given) * 1000 ** (result.seed == 1))
+    monkeypatch.setattr(ensemble, "embed", lambda result, *given: embed(result, *given) * 1000 ** (result.seed == 1))
     scaled = embed_ensemble(members, planted.X, np.arange(120), 4)
     np.testing.assert_allclose(np.abs(scaled), np.abs(plain), rtol=1e-2, atol=1e-3)
 
@@ -395,7 +392,7 @@ def test_rejected_passes_judge_too_where_they_are_judged_by_the_same_samples(pla
         watched.append(result)
         return result
 
-    monkeypatch.setattr(evaluation, "train_pass", scripted)
+    monkeypatch.setattr(evaluate_module, "train_pass", scripted)
     config = quick("linear", n_passes=2, max_tries=5, epochs=2, min_accuracy=0.5)
     with pytest.warns(DeepMapperWarning, match="are not judged"):
         result = evaluate(planted.X, planted.y, config, scheme="repeated")
@@ -426,7 +423,7 @@ def test_judged_once_by_hand(hand_made):
         hand_made(0, out_of_bag_rows=np.array([0, 1]), out_of_bag_probability=np.array([[0.9, 0.1], [0.6, 0.4]])),
         hand_made(1, out_of_bag_rows=np.array([1, 3]), out_of_bag_probability=np.array([[0.2, 0.8], [0.7, 0.3]])),
     ]
-    judged = judge_out_of_bag(passes, np.array([0, 1, 0, 1]), ("a", "b"), np.array([5, 6, 7, 8]), "because")
+    judged = evaluate_out_of_bag(passes, np.array([0, 1, 0, 1]), ("a", "b"), np.array([5, 6, 7, 8]), "because")
     assert (judged.rows, judged.not_judged, judged.groups, judged.why) == ([0, 1, 3], [2], [5, 6, 8], "because")
     np.testing.assert_allclose(judged.y_proba, [[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
     assert judged.accuracy == pytest.approx(2 / 3)
@@ -448,7 +445,7 @@ def test_all_right_of_few_is_still_uncertain(n, low):
 def test_wilson_intervals_hold_their_scores(drawn):
     truth, probability = drawn
     found, predicted = wilson_intervals(truth, probability), probability.argmax(1)
-    judged = judge_ensemble([probability], truth, truth, [str(i) for i in range(probability.shape[1])])
+    judged = evaluate_ensemble([probability], truth, truth, [str(i) for i in range(probability.shape[1])])
     for name, (low, high) in found.items():
         assert 0 <= low <= getattr(judged, name) + 1e-12
         assert getattr(judged, name) <= high + 1e-12 <= 1 + 1e-9
@@ -476,8 +473,8 @@ def test_groups_that_are_right_together_count_as_one():
 def test_in_blocks_the_embedding_is_the_same(planted, quick, monkeypatch):
     results = [train_pass(planted.samples, quick("mlp"), seed) for seed in range(2)]
     rows = np.arange(0, len(planted.y), 2)
-    whole = evaluation.embed_ensemble(results, planted.X, rows, 5)
-    monkeypatch.setattr(evaluation, "_AT_ONCE", 8 * 256 * 17)
-    parts = evaluation.embed_ensemble(results, planted.X, rows, 5)
+    whole = ensemble.embed_ensemble(results, planted.X, rows, 5)
+    monkeypatch.setattr(ensemble, "_AT_ONCE", 8 * 256 * 17)
+    parts = ensemble.embed_ensemble(results, planted.X, rows, 5)
     assert parts.dtype == np.float32 and parts.shape == whole.shape
     np.testing.assert_allclose(parts, whole, atol=2e-4)

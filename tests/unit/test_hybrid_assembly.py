@@ -11,23 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmapper import alignment, assembly, hybrid_assembly
-from deepmapper.errors import InputError
-from deepmapper.fasta import read_fasta, write_fasta
+from deepmapper import hybrid_assembly
+from deepmapper.errors import BioToolUnavailable, InputError
 from deepmapper.hybrid_assembly import (
-    BioToolUnavailable,
     align_capture_unaligned,
     build_hybrid_reference,
     build_sc_table,
     denovo_assemble,
     denovo_fraction,
-    is_denovo,
     merge_reference_and_denovo,
     quantify,
     read_quant,
     run_hybrid_assembly,
     tag_denovo,
 )
+from deepmapper.reads import alignment, assembly
+from deepmapper.reads.denovo import is_denovo
+from deepmapper.reads.fasta import read_fasta, write_fasta
 
 names = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12)
 maybe_tagged = st.one_of(names, names.map(lambda name: f"DENOVO_{name}"))

@@ -6,11 +6,12 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
-from deepmapper import blocks, linear_baseline
+from deepmapper import linear_baseline
+from deepmapper.core import blocks
 from deepmapper.errors import InputError
+from deepmapper.features.samples import Samples
+from deepmapper.features.splits import draw_out_of_bag
 from deepmapper.linear_baseline import fit, out_of_bag, top_genes
-from deepmapper.samples_view import Samples
-from deepmapper.splits import draw_out_of_bag
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def test_in_blocks_the_fit_is_the_one_in_memory(monkeypatch, n_classes, kind):
     monkeypatch.setattr(linear_baseline, "IN_MEMORY", 10)
     monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 100)
     said = []
-    parts = linear_baseline.fit_rows(X, y, rows, names, tell=said.append)
+    parts = linear_baseline.fit_rows(X, y, rows, names, progress=said.append)
     assert whole.solver == "L-BFGS on the matrix in memory."
     assert parts.solver.startswith("L-BFGS in blocks") and "to the same tolerance" in parts.solver
     assert said[0] == "logistic regression in blocks: step 1 of at most 100"

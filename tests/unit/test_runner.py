@@ -9,12 +9,16 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import rankdata
 
-from deepmapper import accumulate, findings, passes, runner
+from deepmapper import accumulate, runner
 from deepmapper.config import AugmentConfig, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import DeepMapperWarning, InputError
-from deepmapper.pass_result import PassFile, PassResult
-from deepmapper.runner import Findings, accumulate_passes, as_labels, as_matrix, run
-from deepmapper.samples_view import Samples
+from deepmapper.features.inputs import as_labels, as_matrix
+from deepmapper.features.samples import Samples
+from deepmapper.findings import feature_table, pass_table, ranking
+from deepmapper.findings.ranking import Findings, accumulate_passes
+from deepmapper.passes import train
+from deepmapper.passes.result import PassFile, PassResult
+from deepmapper.runner import run
 
 pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
 KINDS = ["linear", "mlp", "cnn_small"]
@@ -335,7 +339,7 @@ def test_every_method_finds_the_planted_features(planted, quick, method):
 
 def test_groups_are_kept_whole(planted, quick, monkeypatch):
     groups, seen = [f"donor{i // 5}" for i in range(120)], []
-    train_pass = runner.train_pass
+    train_pass = train.train_pass
 
     def watched(*args, **kwargs) -> PassResult:
         seen.append(train_pass(*args, **kwargs))
@@ -378,23 +382,23 @@ def test_passes_left_in_their_files_give_the_same_findings_in_blocks(tmp_path, m
     X, y = rng.standard_normal((60, 23)).astype(np.float32), np.arange(60) % 3
     X[:, 0] += y
     config = DeepMapperConfig(n_passes=1, epochs=1, top_k=4, backbone=BackboneSpec(kind="linear"))
-    made = [passes.train_pass(Samples(X, y, ("a", "b", "c")), config, seed) for seed in range(n_passes)]
+    made = [train.train_pass(Samples(X, y, ("a", "b", "c")), config, seed) for seed in range(n_passes)]
     for result in made:
         result.save(tmp_path / f"{result.seed}.npz")
     names = [f"g{i}" for i in range(23)]
-    whole = runner.accumulate_passes(made, 4, 0.0, names)
+    whole = ranking.accumulate_passes(made, 4, 0.0, names)
     importances = [result.importance.tolist() for result in made]
     assert whole.median_importance == accumulate.median_importance(importances)
     assert whole.mean_rank == accumulate.mean_rank([accumulate.ranks_from_importances(one) for one in importances])
     tops = [accumulate.top_k_set(one, 4) for one in importances]
     assert whole.selection_frequency == accumulate.selection_frequency(tops, 23)
-    agreement = findings.agreement_table(made, 4)
+    agreement = pass_table.agreement_table(made, 4)
     expected = np.corrcoef(rankdata(importances, axis=1))[np.triu_indices(n_passes, 1)]
     np.testing.assert_allclose(agreement["spearman"], expected, rtol=1e-12)
     shared = [len(set(tops[a]) & set(tops[b])) / 4 for a, b in zip(*np.triu_indices(n_passes, 1), strict=True)]
     np.testing.assert_allclose(agreement["top_k_overlap"], shared)
-    for module in (runner, findings):
+    for module in (runner, feature_table):
         monkeypatch.setattr(module, "_AT_ONCE", 40)
     left = [PassFile(tmp_path / f"{seed}.npz") for seed in range(n_passes)]
-    assert runner.accumulate_passes(left, 4, 0.0, names) == whole
-    pd.testing.assert_frame_equal(findings.agreement_table(left, 4), agreement)
+    assert ranking.accumulate_passes(left, 4, 0.0, names) == whole
+    pd.testing.assert_frame_equal(pass_table.agreement_table(left, 4), agreement)

@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from deepmapper.transform import (
-    image_side,
-    inverse_permutation,
-    permutation,
-    pixels_to_features,
-    square_dim,
-    to_images,
-)
+from deepmapper.transform import image_side, inverse_permutation, permutation, pixels_to_features, square_dim, to_images
 
 seeds = st.integers(0, 2**40)
 buffers = st.integers(0, 40)

@@ -53,7 +53,7 @@ def test_a_strong_divergence_draws_the_codes_together(planted):
 @pytest.mark.parametrize("mode", ["vae", "ae"])
 def test_training_lowers_the_loss(planted, mode):
     lines = []
-    codes(planted.X, mode=mode, tell=lines.append)
+    codes(planted.X, mode=mode, progress=lines.append)
     losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
     assert len(losses) == 4
     assert losses[-1] < losses[0]

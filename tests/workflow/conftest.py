@@ -18,8 +18,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from deepmapper.table_schemas import table_at
-from deepmapper.tables import read_table
+from deepmapper.core.table_schemas import table_at
+from deepmapper.core.tables import read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 CLASSES = ("alpha", "beta", "gamma")
@@ -279,7 +279,7 @@ def reads_settings(study, **sections) -> dict:
 @pytest.fixture(scope="session")
 def small_study():
     """Give a function that makes a small study in a folder: 4 samples, 3 novel transcripts, 1 near-copy."""
-    from deepmapper.simulate import make_study
+    from deepmapper.simulate.reads import make_study
 
     def make(folder: Path, **options):
         few = {"n_genes": 12, "n_novel": 3, "n_differing": 2, "n_near_copies": 1, "samples_per_condition": 2}

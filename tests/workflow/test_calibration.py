@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from deepmapper.planted import plant
+from deepmapper.simulate.counts import plant
 
 pytestmark = pytest.mark.workflow
 

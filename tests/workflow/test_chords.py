@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepmapper.chord_findings import read_chords
-from deepmapper.planted import plant
-from deepmapper.stage_schemas import CHORD_SCORES
-from deepmapper.store import open_features
+from deepmapper.chords.files import read_chords
+from deepmapper.core.stage_schemas import CHORD_SCORES
+from deepmapper.features.store import open_features
+from deepmapper.simulate.counts import plant
 
 pytestmark = pytest.mark.workflow
 

@@ -144,7 +144,7 @@ def test_matrix_run_in_the_environment_of_its_rules(work_directory, double):
 
 @pytest.mark.tools
 def test_reads_run_in_the_environments_of_their_rules(work_directory, double):
-    from deepmapper.simulate import make_study
+    from deepmapper.simulate.reads import make_study
 
     directory = work_directory()
     few = {"n_genes": 12, "n_novel": 3, "n_differing": 2, "n_near_copies": 1, "samples_per_condition": 2}

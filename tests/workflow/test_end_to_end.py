@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepmapper.table_schemas import (
+from deepmapper.core.table_schemas import (
     AGREEMENT,
     CALIBRATION,
     CONFUSION,

@@ -8,10 +8,14 @@ import pandas as pd
 import pytest
 
 from deepmapper import evaluate, runner
+from deepmapper.config import to_config
 from deepmapper.errors import DeepMapperWarning
-from deepmapper.pass_result import PassResult
-from deepmapper.settings import load_schema, model_settings, to_config, validate_config
-from deepmapper.store import open_features
+from deepmapper.features.store import open_features
+from deepmapper.findings import ranking
+from deepmapper.passes.result import PassResult
+from deepmapper.workflow.schema import load_schema
+from deepmapper.workflow.sections import model_settings
+from deepmapper.workflow.settings import validate_config
 
 pytestmark = pytest.mark.workflow
 
@@ -105,7 +109,7 @@ def test_library_gives_the_findings_and_metrics_of_the_workflow(few, model):
         judged = evaluate.evaluate(features.X, features.y, config, features.classes)
     torch.set_num_threads(threads)
     passes = [PassResult.load(few.results / f"passes/{model}/{seed}.npz") for seed in range(12)]
-    assert vars(found) == vars(runner.accumulate_passes(passes, 6, 0.0, features.names))
+    assert vars(found) == vars(ranking.accumulate_passes(passes, 6, 0.0, features.names))
     metrics = read(few.results / f"findings/{model}/metrics.json")
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "majority_accuracy", "n_passes", "scheme", "why"):
         assert metrics[name] == getattr(judged, name), name

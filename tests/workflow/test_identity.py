@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 
 from deepmapper import evaluate, runner
-from deepmapper.config import BackboneSpec, DeepMapperConfig
+from deepmapper.config import BackboneSpec, DeepMapperConfig, to_config
 from deepmapper.errors import DeepMapperWarning
-from deepmapper.pass_result import PassResult
-from deepmapper.settings import load_schema, model_settings, to_config, validate_config
-from deepmapper.store import open_features
+from deepmapper.features.store import open_features
+from deepmapper.findings import ranking
+from deepmapper.passes.result import PassResult
+from deepmapper.workflow.schema import load_schema
+from deepmapper.workflow.sections import model_settings
+from deepmapper.workflow.settings import validate_config
 
 pytestmark = pytest.mark.workflow
 
@@ -72,7 +75,7 @@ def test_run_on_the_development_part_gives_the_findings_of_the_workflow(finished
             features.X[development], labels[development], library_config(finished, model), list(features.names)
         )
     passes = [PassResult.load(finished.results / f"passes/{model}/{seed}.npz") for seed in (0, 1)]
-    assert vars(found) == vars(runner.accumulate_passes(passes, 6, 0.0, features.names))
+    assert vars(found) == vars(ranking.accumulate_passes(passes, 6, 0.0, features.names))
 
     table = pd.read_csv(finished.results / f"findings/{model}/features.tsv", sep="\t")
     order = found.order()

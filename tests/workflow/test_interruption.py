@@ -9,8 +9,8 @@ import time
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.locks import clear_stale_locks
-from deepmapper.pass_result import PassResult
+from deepmapper.passes.result import PassResult
+from deepmapper.workflow.locks import clear_stale_locks
 
 pytestmark = pytest.mark.workflow
 

@@ -40,7 +40,7 @@ def truth() -> pd.DataFrame:
 
 def sequences(path) -> dict[str, str]:
     """Read a FASTA by name."""
-    from deepmapper.fasta import read_fasta
+    from deepmapper.reads.fasta import read_fasta
 
     return {record.name: record.sequence for record in read_fasta(path)}
 
@@ -102,7 +102,7 @@ def test_novel_counts_follow_the_truth(embedded_run, recovered):
 
 @pytest.mark.parametrize("model", ["cnn_small", "linear"])
 def test_differing_novel_transcripts_head_the_ranking(embedded_run, recovered, model):
-    from deepmapper.simulate import CONDITIONS
+    from deepmapper.simulate.reads import CONDITIONS
 
     planted = truth()
     sheet = pd.read_csv(ROOT / "config/samples.tsv", sep="\t").set_index("sample")

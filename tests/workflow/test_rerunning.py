@@ -17,10 +17,10 @@ BASELINE = {"fit_linear_baseline": 1}
 def judge(n_models: int) -> dict[str, int]:
     """Jobs between the passes of some models and the summary."""
     judging = ("evaluate_ensemble", "judge_convergence", "calibrate_features")
-    return {**tell(n_models), **dict.fromkeys(judging, n_models)}
+    return {**progress(n_models), **dict.fromkeys(judging, n_models)}
 
 
-def tell(n_models: int) -> dict[str, int]:
+def progress(n_models: int) -> dict[str, int]:
     """Jobs that follow from another ranking, with the predictions as they were."""
     return {**join(n_models), "accumulate_passes": n_models, **TELL}
 
@@ -80,8 +80,8 @@ CASES = {
         {},
     ),
     "2 more passes": (lambda d: changed(d, "passes", n_passes=4), {"train_pass": 6, **judge(3)}),
-    "1 more control pass": (lambda d: changed(d, "passes", n_permuted=2), {"train_permuted_pass": 3, **tell(3)}),
-    "top_k": (lambda d: changed(d, "passes", top_k=5), {**tell(3), "judge_convergence": 3, "select_stable": 3}),
+    "1 more control pass": (lambda d: changed(d, "passes", n_permuted=2), {"train_permuted_pass": 3, **progress(3)}),
+    "top_k": (lambda d: changed(d, "passes", top_k=5), {**progress(3), "judge_convergence": 3, "select_stable": 3}),
     "features in figures": (lambda d: changed(d, "findings", top=10), {"plot_findings": 3, **RECORD}),
     "learning rate of one model": (lambda d: changed(d, "models", mlp={"lr": 0.02}), {**TRAIN_ONE, **judge(1)}),
     "a model more": (
@@ -113,13 +113,13 @@ CASES = {
 
 # Edits of what is made of passes, and some of the jobs that follow: whatever these are, no pass is among them.
 AFTER_PASSES = {
-    "code of the calibration": (lambda d: edited(d, "calibration.py"), {"calibrate_features": 3, **tell(3)}),
+    "code of the calibration": (lambda d: edited(d, "calibration.py"), {"calibrate_features": 3, **progress(3)}),
     "code of the tables": (
         lambda d: edited(d, "feature_table.py", "findings.py"),
         {"accumulate_passes": 3, "annotate_expression": 3, "plot_findings": 3, "compare_models": 1},
     ),
     "code of the screen": (lambda d: edited(d, "chords/screen.py", "chords.py"), CHORDS),
-    "code of the evidence": (lambda d: edited(d, "evidence/rank.py", "evidence.py"), {**EVIDENCE, **tell(3)}),
+    "code of the evidence": (lambda d: edited(d, "evidence/rank.py", "evidence.py"), {**EVIDENCE, **progress(3)}),
     "code of the alignment": (lambda d: edited(d, "alignment.py"), {}),
 }
 

@@ -63,7 +63,7 @@ rule prove_chords:
         mem_mb=grow(1000, per_mb=25, most=7000),
         runtime=grow(60),
     params:
-        most_samples=SETTINGS["chords"]["most_samples"],
+        max_samples=SETTINGS["chords"]["max_samples"],
         resamples=SETTINGS["findings"]["bootstrap"],
         seed=SETTINGS["split"]["seed"],
         source=source_of("prove_chords"),

@@ -12,7 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 def run_module(name):
     """Names of a module of the package that runs by itself, before it is known where the package lies."""
-    return runpy.run_path(workflow.source_path(f"../../src/deepmapper/{name}.py"))
+    return runpy.run_path(workflow.source_path(f"../../src/deepmapper/workflow/{name}.py"))
 
 
 # The repository: this folder, or that of a commit where another workflow takes this one out of git.
@@ -34,15 +34,17 @@ os.environ.update(
     )
 )
 
-from deepmapper import settings as deepmapper_settings
-from deepmapper import snakemake_internals, source_files
+from deepmapper.core.files import MIN_FREE_BYTES, disk_full_message, free_space
 from deepmapper.errors import InputError
-from deepmapper.files import TOO_LITTLE, full_message, room
-from deepmapper.job_resources import grow
-from deepmapper.locks import clear_stale_locks
-from deepmapper.provenance import source_of
-from deepmapper.run_settings import read_settings
-from deepmapper.snakemake_report import escaped
+from deepmapper.passes.shadows import SHADOWS_SHARED
+from deepmapper.workflow import snakemake_internals, source_files
+from deepmapper.workflow.job_resources import grow
+from deepmapper.workflow.locks import clear_stale_locks
+from deepmapper.workflow.provenance import source_of
+from deepmapper.workflow.run_settings import read_settings
+from deepmapper.workflow.sections import model_settings, named_files, starts_from_reads
+from deepmapper.workflow.settings import config_warnings
+from deepmapper.workflow.snakemake_report import escaped
 
 MAIN_PROCESS = snakemake_internals.is_main_process(workflow)
 
@@ -52,8 +54,8 @@ except RuntimeError as error:
     raise WorkflowError(str(error))
 
 # Snakemake keeps its own books in this folder, and answers a full disk with a long traceback.
-if MAIN_PROCESS and room(".")[0] < TOO_LITTLE:
-    sys.exit(f"Nothing was started: {full_message('starting', ['.'])}")
+if MAIN_PROCESS and free_space(".")[0] < MIN_FREE_BYTES:
+    sys.exit(f"Nothing was started: {disk_full_message('starting', ['.'])}")
 
 if MAIN_PROCESS and clear_stale_locks(".snakemake"):
     logger.warning(
@@ -64,7 +66,7 @@ if MAIN_PROCESS and clear_stale_locks(".snakemake"):
 # Snakemake's own writing (locks, books, benchmarks) fails with a traceback where a job's says what to do.
 onerror:
     if any("[Errno 28]" in Path(file).read_text(errors="replace") for file in log):
-        logger.error(f"Note: {full_message('keeping the books of the run', ['.'])}")
+        logger.error(f"Note: {disk_full_message('keeping the books of the run', ['.'])}")
 
 
 # The code of the package, as far as an earlier process has read it (workflow/Snakefile keeps it).
@@ -77,12 +79,12 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 if MAIN_PROCESS:
-    for sentence in [UNTESTED, *deepmapper_settings.config_warnings(SETTINGS)]:
+    for sentence in [UNTESTED, *config_warnings(SETTINGS)]:
         if sentence:
             logger.warning(f"Note: {sentence}")
 
 RESULTS = SETTINGS["results"]
-STARTS_FROM_READS = deepmapper_settings.starts_from_reads(SETTINGS)
+STARTS_FROM_READS = starts_from_reads(SETTINGS)
 MODELS = list(SETTINGS["models"])
 READING_CHORDS = [name for name in MODELS if SETTINGS["models"][name]["chord_pixels"]]
 _PASSES = SETTINGS["passes"]
@@ -95,7 +97,7 @@ SEEDS = (
 CONTROL_SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_permuted"]))
 # passes that share a draw of shadows have consecutive seeds, the first a multiple of their number
 SHADOW_SEEDS = [
-    deepmapper_settings.SHADOWS_SHARED * _PASSES["seed"] + i
+    SHADOWS_SHARED * _PASSES["seed"] + i
     for i in range(_PASSES["n_shadow"])
 ]
 # pairs of complementary halves: 2k and 2k + 1

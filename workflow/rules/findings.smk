@@ -376,7 +376,7 @@ rule annotate_expression:
         mem_mb=grow(1000, per_mb=25, most=3000),
         runtime=grow(60),
     params:
-        settings=lambda wildcards: deepmapper_settings.model_settings(
+        settings=lambda wildcards: model_settings(
             SETTINGS, wildcards.model
         ),
         source=source_of("annotate_expression"),

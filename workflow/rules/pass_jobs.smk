@@ -4,8 +4,9 @@ import json
 import math
 from functools import cache
 
-from deepmapper import batching, growth
-from deepmapper.batching import PASS_KINDS
+from deepmapper.findings import growth
+from deepmapper.workflow import batching
+from deepmapper.workflow.batching import PASS_KINDS
 
 
 def pass_params(rule_name):
@@ -28,7 +29,7 @@ def pass_log(folder, rule_name, name="{seed}"):
 
 def settings_of(wildcards):
     """All that determines a pass of a model, its seed and its features apart."""
-    return deepmapper_settings.model_settings(SETTINGS, wildcards.model)
+    return model_settings(SETTINGS, wildcards.model)
 
 
 def pass_resources(rule_name, n_seeds=1):
@@ -63,7 +64,7 @@ def seeds_of(model):
         file = checkpoints.judge_growth.get(model=model, n_passes=n_passes).output[0]
         return json.loads(Path(file).read_text())
 
-    n_passes = growth.grown(judged_at, **_PASSES["auto"])
+    n_passes = growth.n_passes_needed(judged_at, **_PASSES["auto"])
     return list(range(_PASSES["seed"], _PASSES["seed"] + n_passes))
 
 

@@ -273,7 +273,7 @@ rule record_run:
             "shadow": SHADOW_SEEDS,
             "half": HALF_SEEDS,
         },
-        files=deepmapper_settings.named_files(SETTINGS),
+        files=named_files(SETTINGS),
         programs=sorted({name for names in PROGRAMS.values() for name in names}),
         deployment=snakemake_internals.deployment_methods(workflow),
         source=source_of("record_run"),

@@ -1,10 +1,10 @@
 # The samples of the sheet, the references, and the programs that reads need.
 
-from deepmapper import tools
-from deepmapper.alignment import index_prefix
+from deepmapper.core import programs
 from deepmapper.errors import BioToolUnavailable
-from deepmapper.references import names_genes
-from deepmapper.samples import load_samples
+from deepmapper.reads.alignment import index_prefix
+from deepmapper.reads.references import names_genes
+from deepmapper.reads.samples import load_samples
 
 
 def read_samples():
@@ -90,7 +90,7 @@ def check_programs():
     """Name a missing program before the first job, where jobs run on this machine in this environment."""
     if snakemake_internals.runs_jobs_here(workflow):
         planned = snakemake_internals.planned_rules(workflow)
-        tools.require(
+        programs.require(
             *(
                 name
                 for rule, names in PROGRAMS.items()

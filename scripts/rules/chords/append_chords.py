@@ -1,10 +1,11 @@
 """Rule append_chords: a store of the features with the values of the chords as further columns."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.chord_findings import append_chords, read_chords
-    from deepmapper.store import open_features, write_features
+    from deepmapper.chords.files import read_chords
+    from deepmapper.chords.pixels import append_chords
+    from deepmapper.features.store import open_features, write_features
 
     features = append_chords(open_features(snakemake.input.features), read_chords(snakemake.input.chords))
     print(f"{len(features.chords)} chords beside {features.n_features} features")

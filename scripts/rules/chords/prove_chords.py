@@ -1,16 +1,17 @@
 """Rule prove_chords: how well every chord tells its class in the test split, and its value in every sample."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.chord_findings import prove_run, read_chords
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.chords.files import read_chords
+    from deepmapper.chords.prove import prove_run
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
 
     found = prove_run(
         open_features(snakemake.input.features),
         read_chords(snakemake.input.chords),
-        most_samples=snakemake.params.most_samples,
+        max_samples=snakemake.params.max_samples,
         draws=snakemake.params.resamples,
         seed=snakemake.params.seed,
     )

@@ -1,13 +1,13 @@
 """Rule rank_chords: how much the passes of a model make of the chords that they read as pixels."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.chord_findings import rank_chords
-    from deepmapper.pass_result import PassResult
-    from deepmapper.stage_schemas import MODEL_CHORDS
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_table
+    from deepmapper.core.stage_schemas import MODEL_CHORDS
+    from deepmapper.core.tables import write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.chord_ranking import rank_chords
+    from deepmapper.passes.result import PassResult
 
     table = rank_chords(
         [PassResult.load(path, weights=False) for path in snakemake.input.passes],

@@ -1,15 +1,16 @@
 """Rule screen_chords: all pairs, and triplets, of the development part; significant ones become chords."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from pathlib import Path
 
-    from deepmapper.chord_findings import screen_features, write_chords
-    from deepmapper.devices import for_screen
-    from deepmapper.stage_schemas import CHORD_FEATURES, SCREENED_CHORDS
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.chords.files import write_chords
+    from deepmapper.chords.run import screen_features
+    from deepmapper.core.stage_schemas import CHORD_FEATURES, SCREENED_CHORDS
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.workflow.devices import for_screen
 
     options, resources = snakemake.params.options, snakemake.resources
     found = screen_features(
@@ -19,7 +20,7 @@ with job(snakemake):
         threads=snakemake.threads,
         device=for_screen(options["device"], resources.get("gpu", 0), resources.passes_per_gpu, print),
         folder=Path(snakemake.output.chords).parent,
-        tell=lambda line: print(line, flush=True),
+        progress=lambda line: print(line, flush=True),
     )
     print(found.about["statement"])
     write_table(found.tables["pairs"], snakemake.output.pairs)

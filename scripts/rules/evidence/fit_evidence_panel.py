@@ -1,13 +1,12 @@
 """Rule fit_evidence_panel: as many of the first features by evidence as tell the classes best, on the test split."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-
-    from deepmapper.evidence_panel import fit_evidence_panel
-    from deepmapper.matrix_files import open_expression
-    from deepmapper.store import open_features
-    from deepmapper.tables import read_json, read_table, write_json, write_table
+    from deepmapper.core.tables import read_json, read_table, write_json, write_table
+    from deepmapper.evidence.panel import fit_evidence_panel
+    from deepmapper.features.store import open_features
+    from deepmapper.io.expression import open_expression
 
     given, params = snakemake.input, snakemake.params
     summary, members = fit_evidence_panel(
@@ -19,7 +18,7 @@ with job(snakemake):
         min_detected=params.min_detected,
         n_resamples=params.resamples,
         seed=params.seed,
-        tell=lambda line: print(line, flush=True),
+        progress=lambda line: print(line, flush=True),
     )
     print(summary["statement"])
     write_json(summary, snakemake.output.panel_summary)

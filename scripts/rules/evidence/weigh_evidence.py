@@ -1,12 +1,11 @@
 """Rule weigh_evidence: between which classes each feature differs, and whether those it moves with differ likewise."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.evidence import weigh_run
-    from deepmapper.matrix_files import open_expression
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.io.expression import open_expression
 
     table, summary = weigh_run(
         open_features(snakemake.input.features),
@@ -14,7 +13,7 @@ with job(snakemake):
         snakemake.params.options,
         min_detected=snakemake.params.min_detected,
         seed=snakemake.params.seed,
-        tell=lambda line: print(line, flush=True),
+        progress=lambda line: print(line, flush=True),
     )
     print(summary["statement"])
     write_table(table, snakemake.output.evidence_table)

@@ -1,12 +1,12 @@
 """Rule audit_filtering: which features the usual choices would have kept, judged on the development part."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.audit import audit_run
-    from deepmapper.matrix_files import open_expression
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.audit import audit_run
+    from deepmapper.io.expression import open_expression
 
     table, notes = audit_run(
         open_features(snakemake.input.features),

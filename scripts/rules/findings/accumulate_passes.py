@@ -1,12 +1,12 @@
 """Rule accumulate_passes: from the passes of a model to its ranking and the tables of its passes."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.model_findings import accumulate_model
-    from deepmapper.pass_result import PassFile
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.model import accumulate_model
+    from deepmapper.passes.result import PassFile
 
     found = accumulate_model(
         snakemake.wildcards.model,

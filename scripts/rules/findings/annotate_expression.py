@@ -1,16 +1,15 @@
 """Rule annotate_expression: the matrix with everything found about its features and samples."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-
     import numpy as np
 
     from deepmapper import __version__
-    from deepmapper.findings import write_annotated
-    from deepmapper.matrix_files import open_expression
-    from deepmapper.store import open_features
-    from deepmapper.tables import read_json, read_table
+    from deepmapper.core.tables import read_json, read_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.annotate import write_annotated
+    from deepmapper.io.expression import open_expression
 
     given = snakemake.input
     write_annotated(
@@ -24,5 +23,5 @@ with job(snakemake):
         settings=snakemake.params.settings,
         summary=read_json(given.summary),
         metrics=read_json(given.metrics),
-        tell=print,
+        progress=print,
     )

@@ -1,11 +1,10 @@
 """Rule audit_findings: which findings of a model the usual choices of features would have lost."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-
-    from deepmapper.audit import audit_findings, chord_members
-    from deepmapper.tables import read_json, read_table, write_table
+    from deepmapper.core.tables import read_json, read_table, write_table
+    from deepmapper.findings.audit import audit_findings, chord_members
 
     lost = audit_findings(
         read_table(snakemake.input.features_table),

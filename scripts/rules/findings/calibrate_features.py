@@ -1,12 +1,12 @@
 """Rule calibrate_features: z, p and q of every feature against shadow features, and intervals over the passes."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.model_calibration import calibrate_model
-    from deepmapper.pass_result import PassFile
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.model_calibration import calibrate_model
+    from deepmapper.passes.result import PassFile
 
     found = calibrate_model(
         open_features(snakemake.input.features),

@@ -1,11 +1,9 @@
 """Rule compare_models: one row a model, logistic regression last."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-
-    from deepmapper import findings
-    from deepmapper.tables import read_json, write_table
+    from deepmapper.core.tables import read_json, write_table
 
     table = findings.model_table(
         [read_json(path) for path in snakemake.input.summaries],

@@ -3,15 +3,15 @@
 A test split is read here only. Where none was set aside, the passes' out-of-bag predictions are judged.
 """
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     import numpy as np
 
-    from deepmapper.model_evaluation import evaluate_model
-    from deepmapper.pass_result import PassFile
-    from deepmapper.store import open_features, whole_file
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.model_evaluation import evaluate_model
+    from deepmapper.passes.result import PassFile
 
     found = evaluate_model(
         open_features(snakemake.input.features),

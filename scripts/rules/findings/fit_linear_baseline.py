@@ -3,13 +3,13 @@
 On the test split, or, where none was set aside, on what the draws of the first passes leave out of bag.
 """
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.baseline_findings import fit_run_baseline
-    from deepmapper.store import open_features
-    from deepmapper.table_schemas import BASELINE_FEATURES
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.table_schemas import BASELINE_FEATURES
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.baseline import fit_run_baseline
 
     found = fit_run_baseline(
         open_features(snakemake.input.features),
@@ -20,7 +20,7 @@ with job(snakemake):
         bins=snakemake.params.bins,
         n_resamples=snakemake.params.resamples,
         seed=snakemake.params.split_seed,
-        tell=print,
+        progress=print,
     )
     print(*found.lines, sep="\n")
     write_table(found.ranking, snakemake.output.ranking, BASELINE_FEATURES)

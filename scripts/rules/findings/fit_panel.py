@@ -1,11 +1,11 @@
 """Rule fit_panel: a small model on the significant features, judged on the test split."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.panel import fit_run_panel
-    from deepmapper.store import open_features
-    from deepmapper.tables import read_table, write_json, write_table
+    from deepmapper.core.tables import read_table, write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.panel import fit_run_panel
 
     summary, members = fit_run_panel(
         open_features(snakemake.input.features),

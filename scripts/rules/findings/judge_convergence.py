@@ -1,10 +1,9 @@
 """Rule judge_convergence: whether as many passes again would rank the same features first."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.convergence import judge, read_heads
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.tables import write_json, write_table
 
     heads = read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
     judged = judge(heads, snakemake.params.level, snakemake.params.cap)

@@ -1,11 +1,12 @@
 """Rule select_stable: stability selection on complementary halves of the development part."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.stability import HalfPass, select, stability_table
-    from deepmapper.store import open_features
-    from deepmapper.tables import write_json, write_table
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.stability import select, stability_table
+    from deepmapper.passes.result import HalfPass
 
     names = open_features(snakemake.input.features).names
     passes = [HalfPass.load(path) for path in snakemake.input.halves]

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.expression import build_expression, write_tables
-    from deepmapper.store import whole_file
+    from deepmapper.reads.expression import build_expression, write_tables
 
     adata = build_expression(
         {Path(folder).name: Path(folder) for folder in snakemake.input.quantifications},

@@ -1,9 +1,9 @@
 """Rule import_matrix: read the configured matrix and write expression.h5ad."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.matrix_files import import_matrix
+    from deepmapper.io.expression import import_matrix
 
     matrix = snakemake.params.matrix
     import_matrix(
@@ -15,5 +15,5 @@ with job(snakemake):
         populations=[(population["path"], population["label"]) for population in matrix["populations"]],
         duplicate_names=matrix["duplicate_names"],
         transpose=matrix["transpose"],
-        tell=print,
+        progress=print,
     )

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     import anndata
 
-    from deepmapper.expression import summarise_genes, write_tables
-    from deepmapper.store import whole_file
+    from deepmapper.reads.expression import summarise_genes, write_tables
 
     adata = summarise_genes(
         {Path(folder).name: Path(folder) for folder in snakemake.input.quantifications},

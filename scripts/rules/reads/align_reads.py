@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.alignment import align_reads, index_prefix, trimmed_pairs
-    from deepmapper.samples import Sample
+    from deepmapper.reads.alignment import align_reads, index_prefix, trimmed_pairs
+    from deepmapper.reads.samples import Sample
 
     sample = Sample.from_params(snakemake.params.sample)
     counts = align_reads(

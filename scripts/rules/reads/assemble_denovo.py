@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.assembly import assemble
+    from deepmapper.reads.assembly import assemble
 
     count = assemble(
         Path(snakemake.input[0]),

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.alignment import build_hisat2_index
+    from deepmapper.reads.alignment import build_hisat2_index
 
     build_hisat2_index(Path(snakemake.input[0]), Path(snakemake.output[0]), threads=snakemake.threads, log=sys.stdout)

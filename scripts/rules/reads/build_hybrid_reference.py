@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.quantification import build_hybrid_reference
+    from deepmapper.reads.quantification import build_hybrid_reference
 
     decoys = snakemake.input.get("decoys")
     build_hybrid_reference(

@@ -2,10 +2,10 @@
 
 import sys
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.references import write_splice_sites
+    from deepmapper.reads.references import write_splice_sites
 
     count = write_splice_sites(
         snakemake.output[0],

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.quantification import index_salmon
+    from deepmapper.reads.quantification import index_salmon
 
     index_salmon(
         Path(snakemake.input.fasta),

@@ -2,10 +2,10 @@
 
 import sys
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.references import write_transcript_to_gene
+    from deepmapper.reads.references import write_transcript_to_gene
 
     count = write_transcript_to_gene(
         snakemake.output[0],

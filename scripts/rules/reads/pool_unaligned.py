@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.assembly import pool_unaligned
+    from deepmapper.reads.assembly import pool_unaligned
 
     pool_unaligned([Path(folder) for folder in snakemake.input], Path(snakemake.output[0]))

@@ -2,10 +2,10 @@
 
 import sys
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.references import prepare_transcripts
+    from deepmapper.reads.references import prepare_transcripts
 
     count = prepare_transcripts(
         snakemake.output[0],

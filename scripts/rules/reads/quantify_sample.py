@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.alignment import trimmed_pairs
-    from deepmapper.quantification import quantify_sample
-    from deepmapper.samples import Sample
+    from deepmapper.reads.alignment import trimmed_pairs
+    from deepmapper.reads.quantification import quantify_sample
+    from deepmapper.reads.samples import Sample
 
     sample = Sample.from_params(snakemake.params.sample)
     quantify_sample(

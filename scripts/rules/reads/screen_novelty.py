@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.novelty import NoveltyOptions, screen_novelty
+    from deepmapper.reads.novelty import screen_novelty
+    from deepmapper.reads.novelty_classes import NoveltyOptions
 
     given = {name: Path(path) for name in ("genome", "pool") if (path := snakemake.input.get(name))}
     screen_novelty(

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.quality import summarise_quality
+    from deepmapper.reads.quality import summarise_quality
 
     folders = {
         name: {Path(folder).name: Path(folder) for folder in snakemake.input[name]}

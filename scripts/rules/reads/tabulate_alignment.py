@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.alignment import tabulate_alignment
+    from deepmapper.reads.alignment import tabulate_alignment
 
     tabulate_alignment([Path(folder, "counts.json") for folder in snakemake.input], Path(snakemake.output[0]))

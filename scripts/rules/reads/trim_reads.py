@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.alignment import trim_reads
-    from deepmapper.samples import Sample
+    from deepmapper.reads.alignment import trim_reads
+    from deepmapper.reads.samples import Sample
 
     sample = Sample.from_params(snakemake.params.sample)
     trimmed = snakemake.output.get("trimmed")

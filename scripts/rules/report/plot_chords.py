@@ -1,11 +1,10 @@
 """Rule plot_chords: who belongs to the chords, and their scores in every class."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-
-    from deepmapper.run_figures import CHORD_TABLES, draw_chords
-    from deepmapper.tables import read_json, read_table
+    from deepmapper.core.tables import read_json, read_table
+    from deepmapper.plots.run import CHORD_TABLES, draw_chords
 
     draw_chords(
         {name: read_table(snakemake.input[name]) for name in CHORD_TABLES},

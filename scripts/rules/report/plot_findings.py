@@ -1,13 +1,12 @@
 """Rule plot_findings: every figure of one model."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-
     import numpy as np
 
-    from deepmapper.run_figures import MODEL_TABLES, draw_model
-    from deepmapper.tables import read_json, read_table
+    from deepmapper.core.tables import read_json, read_table
+    from deepmapper.plots.run import MODEL_TABLES, draw_model
 
     given = snakemake.input
     draw_model(

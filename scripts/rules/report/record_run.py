@@ -1,15 +1,14 @@
 """Rule record_run: how the results were made, in one file."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     import json
     from pathlib import Path
 
     from deepmapper import __version__
-    from deepmapper.files import whole_file
-    from deepmapper.run_record import record_run
-    from deepmapper.tables import read_json
+    from deepmapper.core.tables import read_json
+    from deepmapper.workflow.run_record import record_run
 
     record = record_run(
         dict(snakemake.params.items()),

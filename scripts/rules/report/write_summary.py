@@ -1,15 +1,15 @@
 """Rule write_summary: one page that answers in a few lines."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from pathlib import Path
 
-    from deepmapper.report import summary_page
-    from deepmapper.report_models import read_models
-    from deepmapper.snakemake_report import unescaped
-    from deepmapper.store import open_features, whole_file
-    from deepmapper.tables import read_json, read_table
+    from deepmapper.core.tables import read_json, read_table
+    from deepmapper.features.store import open_features
+    from deepmapper.report.models import read_models
+    from deepmapper.report.summary import summary_page
+    from deepmapper.workflow.snakemake_report import unescaped
 
     given = snakemake.input
     page = summary_page(

@@ -1,13 +1,12 @@
 """Rules write_tables and write_shared_tables: tables as pages that can be sorted and searched."""
 
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from pathlib import Path
 
-    from deepmapper.result_tables import result_page
-    from deepmapper.store import whole_file
-    from deepmapper.tables import read_table
+    from deepmapper.core.tables import read_table
+    from deepmapper.report.result_tables import result_page
 
     model = snakemake.wildcards.get("model", "")
     for name, source in snakemake.input.items():

@@ -1,0 +1,87 @@
+"""Bootstrap intervals over passes: of importances and of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.draws import Draw, stream
+from ..passes.result import PassFile, PassResult
+
+_BLOCK = 2**24  # numbers held at once while medians of resampled passes are taken
+
+
+def importances(passes: Sequence[PassResult | PassFile]) -> np.ndarray:
+    """Importances of all passes, (passes, p) float32."""
+    parts = np.empty((len(passes), len(passes[0].importance)), dtype=np.float32)
+    for row, result in zip(parts, passes, strict=True):
+        row[:] = result.importance
+    return parts
+
+
+def importance_intervals(
+    importances: np.ndarray, n_resamples: int = 200, seed: int = 0, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile intervals of the median importance over resampled passes.
+
+    Parameters
+    ----------
+    importances
+        (passes, p).
+    n_resamples, seed, confidence
+        Of the bootstrap.
+
+    Returns
+    -------
+    tuple
+        (p,) lower and (p,) upper limits.
+    """
+    n_passes, n_features = importances.shape
+    chosen = _resamples(n_passes, n_resamples, seed)
+    low, high = np.empty(n_features), np.empty(n_features)
+    tail = (1 - confidence) / 2
+    width = max(1, _BLOCK // chosen.size)
+    for start in range(0, n_features, width):
+        block = slice(start, start + width)
+        medians = np.median(importances[:, block][chosen], axis=1)
+        low[block], high[block] = np.quantile(medians, [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def rank_intervals(
+    scores: np.ndarray, n_resamples: int = 200, seed: int = 0, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile intervals of the rank of the mean score over resampled passes; 1 is the largest.
+
+    Parameters
+    ----------
+    scores
+        (passes, p), for example `votes` or importances.
+    n_resamples, seed, confidence
+        Of the bootstrap.
+
+    Returns
+    -------
+    tuple
+        (p,) lower and (p,) upper limits.
+    """
+    n_passes, n_features = scores.shape
+    chosen = _resamples(n_passes, n_resamples, seed)
+    ranks = np.empty((n_resamples, n_features), dtype=np.int32)
+    places = np.arange(1, n_features + 1, dtype=np.int32)
+    for row, passes in enumerate(chosen):
+        times = np.bincount(passes, minlength=n_passes).astype(scores.dtype)
+        ranks[row, np.argsort(-np.abs(times @ scores), kind="stable")] = places
+    tail = (1 - confidence) / 2
+    low, high = np.empty(n_features), np.empty(n_features)
+    width = max(1, _BLOCK // n_resamples)
+    for start in range(0, n_features, width):
+        block = slice(start, start + width)
+        low[block], high[block] = np.quantile(ranks[:, block], [tail, 1 - tail], axis=0, method="nearest")
+    return low, high
+
+
+def _resamples(n_passes: int, n_resamples: int, seed: int) -> np.ndarray:
+    """Numbers of passes drawn with replacement, (resamples, passes)."""
+    return stream(seed, Draw.PASS_RESAMPLES).integers(0, n_passes, (n_resamples, n_passes))

@@ -1,0 +1,98 @@
+"""Tables of the passes: accuracy, training history and agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from .. import accumulate
+from ..core.table_schemas import AGREEMENT
+from ..passes.result import PassFile, PassResult
+
+_AT_ONCE = 2**24  # ranks held together in float64, of all passes
+
+
+def pass_table(
+    passes: Sequence[PassResult | PassFile], controls: Sequence[PassResult | PassFile], min_accuracy: float
+) -> pd.DataFrame:
+    """One row a pass, controls last: whether it was accumulated and why not, its accuracy beside its references."""
+    rows = []
+    for result in [*passes, *controls]:
+        accepted = not result.permuted and accumulate.accept_pass(result.accuracy, min_accuracy)
+        reason = "" if accepted else "control: trained on permuted labels"
+        if not accepted and not result.permuted:
+            reason = f"accuracy {result.accuracy:.4f} below min_accuracy {min_accuracy:g}"
+        rows.append(
+            {
+                "seed": result.seed,
+                "control": result.permuted,
+                "accepted": accepted,
+                "reason": reason,
+                "accuracy": result.accuracy,
+                "balanced_accuracy": result.balanced_accuracy,
+                "majority_accuracy": result.majority_accuracy,
+                "permuted_accuracy": result.permuted_accuracy,
+                "permutation_p": result.permutation_p,
+                "epochs_run": len(result.history),
+                "stop_epoch": result.stop_epoch,
+                "val_loss": result.history[result.stop_epoch - 1, 1],
+                "completeness_error": result.completeness_error,
+                "n_train": len(result.train_rows),
+                "n_val": len(result.validation_rows),
+                "n_oob": len(result.out_of_bag_rows),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def history_table(results: Sequence[PassResult | PassFile]) -> pd.DataFrame:
+    """One row an epoch of every pass."""
+    parts = []
+    for result in results:
+        part = pd.DataFrame(result.history, columns=["train_loss", "val_loss", "val_accuracy"])
+        part.insert(0, "epoch", np.arange(1, len(part) + 1))
+        part.insert(0, "control", result.permuted)
+        part.insert(0, "seed", result.seed)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def agreement_table(results: Sequence[PassResult | PassFile], top_k: int) -> pd.DataFrame:
+    """Every pair of passes: share of the top k in common, and Spearman correlation of the importances."""
+    if len(results) < 2:
+        return pd.DataFrame(columns=AGREEMENT.names())
+    from scipy.sparse import csr_matrix
+    from scipy.stats import rankdata
+
+    n_features = len(results[0].importance)
+    k = min(top_k, n_features)
+    heads = np.empty((len(results), k), dtype=np.int64)
+    # centred ranks are whole or half numbers, exact in float32 up to 8 million features
+    ranks = np.empty((len(results), n_features), dtype=np.float32 if n_features < 2**22 else np.float64)
+    for row, result in enumerate(results):
+        importance = np.asarray(result.importance)
+        heads[row] = np.argsort(-importance, kind="stable")[:k]
+        ranks[row] = rankdata(importance) - (n_features + 1) / 2
+    chosen = (np.ones(heads.size, dtype=np.float32), heads.ravel(), np.arange(0, heads.size + 1, max(k, 1)))
+    picks = csr_matrix(chosen, shape=(len(results), n_features))
+    overlap = (picks @ picks.T).toarray() / k
+    products = np.zeros((len(results), len(results)))
+    width = max(1, _AT_ONCE // len(results))
+    for start in range(0, n_features, width):
+        part = ranks[:, start : start + width].astype(np.float64)
+        products += part @ part.T
+    norm = np.sqrt(np.diagonal(products))
+    norm = np.where(norm == 0, np.nan, norm)  # constant importances correlate with nothing
+    correlation = products / np.outer(norm, norm)
+    first, second = np.triu_indices(len(results), 1)
+    seeds = np.array([result.seed for result in results])
+    return pd.DataFrame(
+        {
+            "seed_a": seeds[first],
+            "seed_b": seeds[second],
+            "top_k_overlap": overlap[first, second].astype(float),
+            "spearman": correlation[first, second],
+        }
+    )

@@ -1,0 +1,141 @@
+"""The objective of a pass: cross-entropy on the images, with class weights and augmentation. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..augment import make_train_transform
+from ..backbones.images import Images
+from ..backbones.network import Network
+from ..config import DeepMapperConfig
+from ..training.checkpoint import Checkpoint
+from ..training.inference import predict, reader
+from ..training.loop import Objective, Training, fit
+
+
+@dataclass
+class PassObjective(Objective):
+    """The network's own loss (`Network.loss`) on augmented images; validation by cross-entropy and accuracy.
+
+    Attributes
+    ----------
+    model
+        The network.
+    images
+        Gives the images of rows.
+    y
+        (n,) class codes.
+    validation
+        Rows to validate on; empty for no validation.
+    batch_size
+        Rows validated at once.
+    read, augment
+        Give the input of the network for rows in training, and change it at random.
+    class_weight
+        (classes,) float32 weights of the classes in the training loss; None for equal weights.
+    """
+
+    model: Network
+    images: Images
+    y: np.ndarray
+    validation: np.ndarray
+    batch_size: int
+    read: Callable
+    augment: Callable
+    class_weight: Tensor | None
+
+    score_name = "accuracy"
+
+    def batch_loss(self, rows: np.ndarray) -> Tensor:
+        """Return the network's loss on the augmented images of `rows`."""
+        device = next(self.model.parameters()).device
+        targets = torch.from_numpy(self.y[rows]).to(device)
+        return self.model.loss(self.augment(self.read(rows)), targets, self.class_weight)
+
+    def validate(self) -> tuple[float, float] | None:
+        """Return unweighted cross-entropy and accuracy of the validation rows."""
+        if not len(self.validation):
+            return None
+        scores = predict(self.model, self.images, self.validation, self.batch_size)
+        truth = self.y[self.validation]
+        loss = nn.functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(truth))
+        return loss.item(), float((scores.argmax(1) == truth).mean())
+
+
+def pass_objective(
+    model: Network,
+    images: Images,
+    y: np.ndarray,
+    n_classes: int,
+    train: np.ndarray,
+    validation: np.ndarray,
+    config: DeepMapperConfig,
+) -> PassObjective:
+    """Make the objective of a pass from its settings; arguments as in `train_network`."""
+    weight = None
+    if config.class_weights == "balanced":
+        weight = balanced_weights(y[train], n_classes).to(next(model.parameters()).device)
+    # noise leaves no value at zero
+    read = images if config.augment.enabled else reader(model, images)
+    augment = make_train_transform(config.augment)
+    return PassObjective(model, images, y, validation, config.batch_size, read, augment, weight)
+
+
+def train_network(
+    model: Network,
+    images: Images,
+    y: np.ndarray,
+    n_classes: int,
+    train: np.ndarray,
+    validation: np.ndarray,
+    config: DeepMapperConfig,
+    progress: Callable[[str], None] = lambda line: None,
+    checkpoint: Checkpoint | None = None,
+) -> Training:
+    """Train the network of a pass in place and leave it with its best weights, in evaluation mode.
+
+    Parameters
+    ----------
+    model
+        On its device.
+    images
+        The samples, on the model's device.
+    y
+        (n,) class codes, 0 .. n_classes - 1.
+    n_classes
+        Outputs of the network.
+    train, validation
+        Row numbers; without validation rows the network trains `config.epochs` and keeps its last weights.
+    config
+        Gives `training_options`, class weights and augmentation.
+    progress, checkpoint
+        As in `training.fit`.
+
+    Raises
+    ------
+    InputError
+        If training diverges or a batch is too small for the network (see `training.fit`).
+    """
+    if model.prime is not None:
+        model.prime(*images.statistics(y, train))
+    with model.training_weights():
+        objective = pass_objective(model, images, y, n_classes, train, validation, config)
+        return fit(model, objective, train, config.training_options(), progress, checkpoint)
+
+
+def balanced_weights(y: np.ndarray, n_classes: int) -> Tensor:
+    """Weights that make every class count the same, 1 on average over the samples; absent classes have none.
+
+    Returns
+    -------
+    torch.Tensor
+        (n_classes,) float32.
+    """
+    counts = np.bincount(y, minlength=n_classes)
+    weight = np.divide(len(y), counts * (counts > 0).sum(), out=np.zeros(n_classes), where=counts > 0)
+    return torch.from_numpy(weight.astype(np.float32))

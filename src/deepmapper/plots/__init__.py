@@ -1,0 +1,39 @@
+"""The figures: how good, how stable, which features, for which class.
+
+May use: core, accumulate.
+"""
+
+from ..core.faces import load_name
+
+_HOME = {
+    "accuracy_references": "passes",
+    "agreement": "passes",
+    "audit": "filtering",
+    "calibration": "evaluation",
+    "chord_networks": "chords",
+    "chord_scores": "chords",
+    "confusion": "evaluation",
+    "confusion_matrix": "values",
+    "convergence": "passes",
+    "embedding": "evaluation",
+    "evidence": "features",
+    "importance_heatmap": "features",
+    "importance_null": "features",
+    "importance_significance": "features",
+    "learning_curves": "passes",
+    "method_comparison": "values",
+    "model_comparison": "evaluation",
+    "per_class": "evaluation",
+    "per_class_metrics": "values",
+    "ranking": "features",
+    "top_genes": "values",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    return load_name(__name__, _HOME, name)
+
+
+def __dir__():
+    return __all__

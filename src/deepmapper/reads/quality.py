@@ -1,0 +1,71 @@
+"""A MultiQC page on the quality of reads, alignment and quantification.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from ..core.files import atomic_write
+from ..core.programs import run_tool
+
+# Names come from the files as they are laid out here; nothing is fetched from outside.
+_SETTINGS = """\
+title: DeepMapper, from reads to counts
+intro_text: Quality of the reads (fastp), of their alignment (HISAT2) and of counting (Salmon).
+show_analysis_paths: false
+no_version_check: true
+fastp:
+  s_name_filenames: true
+extra_fn_clean_exts:
+  - .fastp
+  - .hisat2
+"""
+
+
+def summarise_quality(
+    out: str | Path,
+    *,
+    fastp: Mapping[str, Path],
+    alignments: Mapping[str, Path],
+    quantifications: Mapping[str, Path],
+    log: IO[str] | None = None,
+) -> None:
+    """Write a MultiQC report.
+
+    Parameters
+    ----------
+    out
+        The page, .html; it appears whole or not at all.
+    fastp, alignments, quantifications
+        Per sample the folder that `trim_reads`, `align_reads` and `quantify_sample` wrote.
+    log
+        Receives what MultiQC says.
+
+    Raises
+    ------
+    BioToolUnavailable
+        If MultiQC is missing.
+    ToolFailed
+        If it fails.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        shown = Path(scratch, "reports")
+        shown.mkdir()
+        for sample, folder in fastp.items():
+            shutil.copy(folder / "fastp.json", shown / f"{sample}.fastp.json")
+        for sample, folder in alignments.items():
+            shutil.copy(folder / "hisat2.txt", shown / f"{sample}.hisat2.txt")
+        for sample, folder in quantifications.items():
+            shutil.copytree(folder, shown / sample)
+        settings = Path(scratch, "multiqc.yaml")
+        settings.write_text(_SETTINGS)
+        page = ["--outdir", scratch, "--filename", "page.html", "--no-data-dir", "--force"]
+        run_tool(["multiqc", *page, "--config", settings, shown], environment={"NO_COLOR": "1"}, log=log)
+        with atomic_write(out) as tmp:
+            shutil.copy(Path(scratch, "page.html"), tmp)

@@ -1,0 +1,358 @@
+"""Reference genome, transcripts and annotation, read in their usual forms and written with matching ids.
+
+Standard library, Biopython and, to cut transcripts out of a genome, gffread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import IO
+
+from ..core.files import atomic_write
+from ..core.programs import run_tool
+from ..core.words import listed, some_names
+from ..errors import InputError, ToolFailed
+from .annotation import Transcript, clean_id, read_annotation, strip_version
+from .denovo import PREFIX, is_denovo
+from .fasta import Record, open_text, read_fasta, write_fasta
+from .nucleotides import impossible_letter
+
+_HEADER_GENE = re.compile(r"(?:^|[\s\[])gene[:=]([^\s\]]+)")
+
+_HEADER_SYMBOL = re.compile(r"\sgene_symbol:(\S+)")
+
+_SHORTEST_INTRON = 6  # nt; HISAT2's own script takes shorter gaps for part of the exon
+
+_SHORTEST_CUT = 11  # nt in the genome; gffread writes no shorter transcript, and none could be counted
+
+
+def prepare_genome(out: str | Path, *, genome: str | Path) -> int:
+    """Write a genome as plain FASTA whose headers are ids alone, the first words of the original ones.
+
+    Returns
+    -------
+    int
+        Number of sequences.
+
+    Raises
+    ------
+    InputError
+        If an id is there twice, or the file is no FASTA of nucleotides.
+    """
+    return write_fasta(out, _unique(_nucleotides(genome, "genome"), lambda record: record.name, genome))
+
+
+def prepare_transcripts(
+    out: str | Path,
+    *,
+    transcripts: str | Path = "",
+    genome: str | Path = "",
+    annotation: str | Path = "",
+    strip_versions: bool = False,
+    log: IO[str] | None = None,
+) -> int:
+    """Write the reference transcripts under clean ids, from a FASTA or cut out of a genome by its annotation.
+
+    Parameters
+    ----------
+    out
+        FASTA whose headers are ids alone (`clean_id`).
+    transcripts
+        FASTA, plain or gzipped; if it is given, `genome` and `annotation` are not used.
+    genome, annotation
+        FASTA, and GTF or GFF3, plain or gzipped; gffread joins the exons.
+    strip_versions
+        See `clean_id`.
+    log
+        Receives counts and gffread's words; None for standard error.
+
+    Returns
+    -------
+    int
+        Number of transcripts. Sequences that stand under two ids are kept and counted in the log.
+
+    Raises
+    ------
+    InputError
+        If an id is there twice or starts with ``DENOVO_``, which names novel transcripts; if a sequence is no
+        nucleotides; if no sequence of the annotation is in the genome; if neither source is given.
+    BioToolUnavailable, ToolFailed
+        If gffread is needed and is missing or fails.
+    """
+    if transcripts:
+        return _write_transcripts(out, transcripts, strip_versions, log)
+    if not (genome and annotation):
+        raise InputError(
+            "neither transcripts nor a genome with its annotation are given, expected a FASTA of transcripts, or both "
+            "a FASTA of the genome and a GTF or GFF3 file."
+        )
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        work = Path(folder)
+        # gffread does not read gzip, writes an index beside the genome, and trips over much that annotations hold
+        # beside exons: it gets plain files, and the exons alone
+        prepare_genome(work / "genome.fa", genome=genome)
+        annotated = _within(read_annotation(annotation), annotation, work / "genome.fa", genome, log)
+        kept = _to_cut(annotated, annotation, log)
+        _write_exons(work / "exons.gtf", kept)
+        run_tool(
+            ["gffread", "-w", "transcripts.fa", "-g", "genome.fa", "exons.gtf"],
+            folder=work,
+            log=log,
+            refused=f"Check that {annotation} is GTF or GFF3 and belongs to {genome}.",
+        )
+        return _write_transcripts(
+            out, work / "transcripts.fa", strip_versions, log, shown=annotation, expected=len(kept)
+        )
+
+
+def names_genes(transcripts: str | Path) -> bool:
+    """Whether the headers of a FASTA name genes, by its first records; false for a file that cannot be read."""
+    with suppress(InputError):
+        return bool(transcripts) and any(_header_gene(record)[0] for record in islice(read_fasta(transcripts), 100))
+    return False
+
+
+def write_transcript_to_gene(
+    out: str | Path,
+    *,
+    transcripts_fasta: str | Path,
+    annotation: str | Path = "",
+    transcripts: str | Path = "",
+    strip_versions: bool = False,
+    log: IO[str] | None = None,
+) -> int:
+    """Write the gene of every reference transcript: transcript_id, gene_id, gene_name (tab-separated, with a header).
+
+    Parameters
+    ----------
+    out
+        The table, in the order of `transcripts_fasta`; transcripts without a known gene are left out and counted in
+        the log. The header alone if there are no others.
+    transcripts_fasta
+        The prepared transcripts, whose ids the table uses.
+    annotation
+        GTF or GFF3 that knows the genes. Ids match as they are, else without the versions of Ensembl and RefSeq.
+    transcripts
+        Without an annotation: FASTA whose headers name the genes (Ensembl, GENCODE, gffread); default
+        `transcripts_fasta` itself.
+    strip_versions
+        Whether the gene ids lose their version too.
+    log
+        None for standard error.
+
+    Returns
+    -------
+    int
+        Number of transcripts in the table.
+    """
+    genes: dict[str, tuple[str, str]] = {}
+    for name, gene_id, gene_name in _known_genes(annotation, transcripts or transcripts_fasta):
+        if gene_id:
+            genes.setdefault(name, (gene_id, gene_name))
+    versionless = {strip_version(name): gene for name, gene in reversed(genes.items())}
+    total = found = 0
+    with atomic_write(out) as tmp, tmp.open("w") as file:
+        file.write("transcript_id\tgene_id\tgene_name\n")
+        for record in read_fasta(transcripts_fasta, "FASTA file of transcripts"):
+            total += 1
+            gene = genes.get(record.name) or versionless.get(strip_version(record.name))
+            if gene:
+                found += 1
+                file.write(f"{record.name}\t{strip_version(gene[0]) if strip_versions else gene[0]}\t{gene[1]}\n")
+    source = annotation or f"the headers of {transcripts or transcripts_fasta}"
+    print(f"{source}: names the gene of {found} transcripts, not of {total - found}", file=log or sys.stderr)
+    return found
+
+
+def write_splice_sites(
+    out: str | Path, *, annotation: str | Path = "", genome: str | Path = "", log: IO[str] | None = None
+) -> int:
+    """Write known splice sites as HISAT2 reads them (``--known-splicesite-infile``).
+
+    Parameters
+    ----------
+    out
+        One intron a row: sequence, last base of the exon before, first base of the exon behind (both 0-based), strand;
+        sorted, each once. An empty file without an annotation.
+    annotation
+        GTF or GFF3.
+    genome
+        FASTA that the annotation must fit; "" checks nothing.
+    log
+        None for standard error.
+
+    Returns
+    -------
+    int
+        Number of splice sites.
+
+    Source
+    ------
+    ``hisat2_extract_splice_sites.py`` of HISAT2, which reads GTF alone.
+    """
+    sites: set[tuple[str, int, int, str]] = set()
+    if annotation:
+        transcripts = read_annotation(annotation)
+        for transcript in _within(transcripts, annotation, genome, genome, log) if genome else transcripts:
+            if transcript.strand == ".":
+                continue  # the strand of an intron is part of a site
+            for (_, left), (right, _) in pairwise(transcript.exons):
+                if right - left >= _SHORTEST_INTRON:
+                    sites.add((transcript.chrom, left - 1, right, transcript.strand))
+    with atomic_write(out) as tmp, tmp.open("w") as file:
+        file.writelines(f"{chrom}\t{left}\t{right}\t{strand}\n" for chrom, left, right, strand in sorted(sites))
+    return len(sites)
+
+
+def _write_transcripts(
+    out: str | Path,
+    source: str | Path,
+    strip_versions: bool,
+    log: IO[str] | None,
+    shown: str | Path = "",
+    expected: int | None = None,
+) -> int:
+    """Write transcripts under clean ids; `shown` is the file to name in messages, `expected` how many there must be."""
+    shown = shown or source
+    digests: list[bytes] = []
+
+    def cleaned() -> Iterator[tuple[str, str]]:
+        records = _nucleotides(source, "FASTA file of transcripts")
+        for name, sequence in _unique(records, lambda record: clean_id(record.header, strip_versions), shown):
+            if not name or is_denovo(name):
+                raise InputError(
+                    f"{shown}: a transcript is called '{name}', expected an id that does not start with '{PREFIX}', "
+                    f"which names novel transcripts. Rename it."
+                )
+            digests.append(hashlib.blake2b(sequence.encode(), digest_size=16).digest())
+            yield name, sequence.replace("U", "T")
+        if not digests:
+            raise InputError(f"{shown}: holds no transcript, expected at least one.")
+        if expected not in (None, len(digests)):
+            raise ToolFailed(f"gffread wrote {len(digests)} of the {expected} transcripts of {shown}, expected all.")
+
+    count = write_fasta(out, cleaned())
+    identical = count - len(set(digests))
+    print(
+        f"{shown}: {count} transcripts, {identical} of them with the sequence of an earlier one", file=log or sys.stderr
+    )
+    return count
+
+
+def _nucleotides(path: str | Path, what: str) -> Iterator[Record]:
+    for record in read_fasta(path, what):
+        if letter := impossible_letter(record.sequence):
+            raise InputError(
+                f"{path}: record {record.name} holds the letter {letter!r}, expected nucleotides (a {what}). Proteins "
+                f"or an alignment will not do."
+            )
+        yield record
+
+
+def _unique(records: Iterable[Record], name_of, path: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield (name, sequence); at the end name all ids that were there more than once."""
+    first: dict[str, str] = {}
+    repeated: dict[str, str] = {}
+    for record in records:
+        name = name_of(record)
+        if name in first:
+            repeated.setdefault(name, f"{name} ('>{first[name][:60]}' and '>{record.header[:60]}')")
+            continue
+        first[name] = record.header
+        yield name, record.sequence
+    if repeated:
+        raise InputError(
+            f"{path}: {len(repeated)} {'id is' if len(repeated) == 1 else 'ids are'} there more than once: "
+            f"{listed(list(repeated.values()))}. Expected every id once (the header up to the first "
+            f"space or bar). Remove or rename one of each."
+        )
+
+
+def _within(
+    transcripts: list[Transcript], annotation: str | Path, genome: str | Path, shown: str | Path, log: IO[str] | None
+) -> list[Transcript]:
+    """Return the transcripts whose sequence the genome has; refuse an annotation of another genome or other names."""
+    lengths = _lengths(genome)
+    kept = [transcript for transcript in transcripts if transcript.chrom in lengths]
+    if not kept:
+        raise InputError(
+            f"{annotation}: none of its sequences ({some_names(one.chrom for one in transcripts)}) is in {shown} "
+            f"({some_names(lengths)}), expected an annotation of that genome with the same names."
+        )
+    for transcript in kept:
+        if transcript.exons[-1][1] > lengths[transcript.chrom]:
+            raise InputError(
+                f"{annotation}: transcript {transcript.id} ends at {transcript.exons[-1][1]}, beyond the end of "
+                f"{transcript.chrom} in {shown} ({lengths[transcript.chrom]}), expected an annotation of that genome."
+            )
+    if missing := [one.chrom for one in transcripts if one.chrom not in lengths]:
+        what = f"{len(missing)} transcripts are left out, their sequences are not in {shown}: {some_names(missing)}"
+        print(f"{annotation}: {what}", file=log or sys.stderr)
+    return kept
+
+
+def _to_cut(transcripts: list[Transcript], annotation: str | Path, log: IO[str] | None) -> list[Transcript]:
+    """Return the transcripts that gffread writes; refuse ids that stand in several places."""
+    places: dict[str, set[str]] = {}
+    for one in transcripts:
+        places.setdefault(one.id, set()).add(f"{one.chrom}:{one.exons[0][0] + 1} ({one.strand})")
+    if repeated := [f"{name} at {' and '.join(sorted(at))}" for name, at in places.items() if len(at) > 1]:
+        raise InputError(
+            f"{annotation}: {len(repeated)} transcript {'id stands' if len(repeated) == 1 else 'ids stand'} in more "
+            f"than one place: {some_names(repeated)}. Expected every id once. Remove or rename one of each, or give a "
+            f"FASTA of transcripts."
+        )
+    kept = [one for one in transcripts if one.exons[-1][1] - one.exons[0][0] >= _SHORTEST_CUT]
+    if len(kept) < len(transcripts):
+        short = f"{len(transcripts) - len(kept)} transcripts of less than {_SHORTEST_CUT} nt are left out"
+        print(f"{annotation}: {short}", file=log or sys.stderr)
+    return kept
+
+
+def _lengths(genome: str | Path) -> dict[str, int]:
+    lengths: dict[str, int] = {}
+    name = ""
+    with open_text(genome) as file:
+        for line in file:
+            if line.startswith(">"):
+                name = (line[1:].split(maxsplit=1) or [""])[0]
+                lengths[name] = 0
+            else:
+                lengths[name] = lengths.get(name, 0) + len(line.strip())
+    return lengths
+
+
+def _write_exons(out: Path, transcripts: Iterable[Transcript]) -> None:
+    with out.open("w") as file:
+        for one in transcripts:
+            for start, end in one.exons:
+                about = f'transcript_id "{one.id}"; gene_id "{one.gene_id or one.id}";'
+                file.write(f"{one.chrom}\t.\texon\t{start + 1}\t{end}\t.\t{one.strand}\t.\t{about}\n")
+
+
+def _known_genes(annotation: str | Path, transcripts: str | Path) -> Iterator[tuple[str, str, str]]:
+    """Yield transcript, gene and gene name."""
+    if annotation:
+        for transcript in read_annotation(annotation):
+            yield transcript.id, transcript.gene_id, transcript.gene_name
+    else:
+        for record in read_fasta(transcripts, "FASTA file of transcripts"):
+            yield (clean_id(record.header), *_header_gene(record))
+
+
+def _header_gene(record: Record) -> tuple[str, str]:
+    """Return gene id and name as the header tells: GENCODE's ``id|gene|...|...|...|name|``, or ``gene:``."""
+    fields = record.name.split("|")
+    if len(fields) >= 6 and fields[1]:
+        return fields[1], fields[5]
+    gene, symbol = _HEADER_GENE.search(record.header), _HEADER_SYMBOL.search(record.header)
+    return (gene[1] if gene else "", symbol[1] if symbol else "")

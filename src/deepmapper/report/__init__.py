@@ -1,0 +1,4 @@
+"""The pages people read: the summary and the sortable tables.
+
+May use: core, accumulate.
+"""

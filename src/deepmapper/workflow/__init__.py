@@ -1,0 +1,4 @@
+"""What the Snakemake workflow needs: checked configuration, jobs, provenance, devices, the record of a run.
+
+May use: everything above the figures and pages.
+"""

@@ -1,0 +1,126 @@
+"""The configuration checked: `config.yaml` with every default filled in.
+
+The schema (`workflow/schemas/config.schema.yaml`, JSON Schema draft 2020-12) is the one place that knows keys, types,
+ranges and defaults. This module turns its verdict into lines that a person can act on, adds the checks that span
+several keys, and hands each pass exactly the settings that determine it.
+"""
+
+from __future__ import annotations
+
+import copy
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+from ..config import BACKBONE_KEYS, to_config
+from ..errors import InputError
+from .cross_checks import cross_faults
+from .schema import KeyPath, drop, found, model_schema, schema_faults, tidied, touches
+from .sections import model_settings
+
+
+def validate_config(config: Any, schema: dict, source: str = "config/config.yaml") -> dict:
+    """Check a configuration and fill in every default.
+
+    An option or a section without a value takes its default. Text that reads as a number (``1e-3`` is text in YAML 1.1)
+    is taken as that number where one is expected, and a number as text where a label is expected. Nothing else is
+    converted. The result can be validated again and stays the same.
+
+    Parameters
+    ----------
+    config
+        What the YAML file holds; left unchanged.
+    schema
+        What `load_schema` returns.
+    source
+        Name of the file, for messages.
+
+    Returns
+    -------
+    dict
+        Plain builtins, keys in the schema's order. Each of ``models`` holds its own options and all of ``training``.
+
+    Raises
+    ------
+    InputError
+        One line for every fault: the key, what was found, what was expected; for an unknown key the nearest known one.
+    """
+    if config is None or config == {}:
+        raise InputError(
+            f"{source} is empty: give at least `matrix.path` (the matrix) or `sample_sheet` (reads), and "
+            f"`labels.column` (the labels)."
+        )
+    if not isinstance(config, Mapping):
+        raise InputError(
+            f"{source}: found {found(config)}; expected sections such as `matrix:`, `labels:` and `models:`."
+        )
+    faults: dict[KeyPath, str] = {}
+    given = tidied(config, schema, (), faults)
+    schema_faults(given, schema, faults)
+    for path in faults:
+        drop(given, path)
+    settings = _filled(given, schema)
+    lines = list(faults.values())
+    for keys, line in cross_faults(settings, schema):
+        if not any(touches(path, key) for path in faults for key in keys):
+            lines.append(line)
+    if lines:
+        count = f"{len(lines)} fault" + "s" * (len(lines) > 1)
+        raise InputError(f"{source} has {count}; nothing was run:\n" + "\n".join(f"  - {line}" for line in lines))
+    return settings
+
+
+def config_warnings(settings: dict) -> list[str]:
+    """Say which settings cannot act or leave a finding without its reference, one sentence each.
+
+    `settings` is what `validate_config` returns.
+    """
+    said = []
+    for name in settings["models"]:
+        inert = to_config(model_settings(settings, name)).inert_settings()
+        said += [f"model `{name}`: {sentence}" for sentence in inert]
+    if settings["passes"]["n_permuted"] == 0:
+        said.append(
+            "`passes.n_permuted` is 0: without control passes on shuffled labels no report can say whether a model "
+            "found more than chance."
+        )
+    if settings["passes"]["n_shadow"] == 0:
+        said.append(
+            "`passes.n_shadow` is 0: without passes with shadow features no feature has an error rate (z, p, q), and "
+            "there is no panel."
+        )
+    return said
+
+
+def _filled(given: dict, schema: dict) -> dict:
+    """Return every key of the schema, with what was given or its default."""
+    settings = _with_defaults(given, schema)
+    settings["results"] = posixpath.normpath(settings["results"])
+    if settings["matrix"]["populations"] and not settings["labels"]["column"]:
+        settings["labels"]["column"] = "population"
+    settings["samples"] = [{key: str(value) for key, value in row.items()} for row in settings["samples"]]
+    settings["labels"]["exclude"] = [str(label) for label in settings["labels"]["exclude"]]
+    for population in settings["matrix"]["populations"]:
+        population["label"] = str(population["label"])
+    settings["models"] = {
+        name: _resolved(name, model, settings["training"], schema) for name, model in settings["models"].items()
+    }
+    return settings
+
+
+def _with_defaults(given: Mapping, schema: Mapping) -> dict:
+    filled = {}
+    for key, below in schema["properties"].items():
+        if "properties" in below:
+            filled[key] = _with_defaults(given.get(key, {}), below)
+        else:
+            filled[key] = copy.deepcopy(given.get(key, below["default"]))
+    return filled
+
+
+def _resolved(name: str, model: dict, training: dict, schema: dict) -> dict:
+    """Return one model's options: its own, else those of `training`, else defaults."""
+    own = {**training, **model, "augment": {**training["augment"], **model.get("augment", {})}}
+    full = _with_defaults(own, model_schema(schema))
+    full["kind"] = full["kind"] or name
+    return {key: full[key] for key in (*BACKBONE_KEYS, *training)}

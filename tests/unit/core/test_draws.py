@@ -1,0 +1,97 @@
+"""Random streams: each has a name, none is another's, and no module makes its own."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import deepmapper
+from deepmapper.core.draws import Draw, FixedDraw, fixed_stream, integer_seed, stream
+
+PACKAGE = Path(deepmapper.__file__).parent
+GENERATORS = {"default_rng", "RandomState", "SeedSequence", "Random", "manual_seed"}
+# Top-level definitions that may make a generator themselves, and why.
+ALLOWED = {
+    "make_study": "its bytes rest on numpy's legacy streams, which are kept for ever",
+    "plant": "makes data; the figures in benchmarks/README.md are of these very data",
+    "load_10x_populations": "the second word is a hash of the population's label",
+    "permutation": "the published mechanism of the arrangement",
+    "_draw_embedding": "the order in which points are drawn, of which no result is made",
+    "seeded": "seeds torch by the pass",
+    "train_pass": "seeds torch by the pass",
+}
+
+
+def first_bits(rng):
+    return int(rng.bit_generator.random_raw())
+
+
+def test_streams_of_all_draws_and_seeds_differ():
+    found = {(seed, draw): first_bits(stream(seed, draw)) for draw in Draw for seed in range(201)}
+    assert len(set(found.values())) == len(Draw) * 201
+    assert len({int(draw) for draw in Draw}) == len(Draw.__members__)
+    assert len({first_bits(fixed_stream(draw)) for draw in FixedDraw}) == len(FixedDraw.__members__)
+
+
+def test_integer_seeds_of_all_draws_and_seeds_differ():
+    """No draw of one seed divides samples as another draw of another seed does."""
+    assert len({integer_seed(seed, draw) for draw in Draw for seed in range(201)}) == len(Draw) * 201
+    assert all(0 <= integer_seed(seed, Draw.PANEL_FOLDS) < 2**31 for seed in range(20))
+
+
+def test_the_words_of_draws_stay():
+    """Another word for a draw is another result for the same seed."""
+    assert {draw.name: int(draw) for draw in Draw} == {
+        "OUT_OF_BAG": 0,
+        "VALIDATION": 1,
+        "PERMUTATION_TEST": 2,
+        "PERMUTED_LABELS": 3,
+        "ATTRIBUTED_SAMPLES": 4,
+        "TEST_SPLIT": 100,
+        "METRIC_RESAMPLES": 101,
+        "CONTROL_LABELINGS": 102,
+        "MAIN_EFFECT_FOLDS": 103,
+        "CHORD_PERMUTATIONS": 104,
+        "CHORD_RESAMPLES": 105,
+        "CHORD_FOLDS": 106,
+        "CONTROL_GENES": 107,
+        "CONFOUNDER_RESAMPLES": 108,
+        "SCREENED_SAMPLES": 109,
+        "CONFOUNDER_FOLDS": 110,
+        "SHADOWS": 120,
+        "PASS_RESAMPLES": 121,
+        "HALVES": 122,
+        "PANEL_FOLDS": 123,
+    }
+    assert {draw.name: int(draw) for draw in FixedDraw} == {
+        "CONVERGENCE": 0,
+        "LISTED_LABELINGS": 102,
+        "AUDITED_SAMPLES": 123,
+    }
+    assert first_bits(stream(7, Draw.SHADOWS)) == first_bits(np.random.default_rng([7, 120]))
+    assert first_bits(stream(7, Draw.CHORD_PERMUTATIONS, 2)) == first_bits(np.random.default_rng([7, 104, 2]))
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(ValueError, match="non-negative"):
+        stream(-1, Draw.OUT_OF_BAG)
+
+
+def test_no_module_makes_a_stream_of_its_own():
+    made = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for top in ast.parse(path.read_text()).body:
+            if path.name == "draws.py" or getattr(top, "name", "") in ALLOWED:
+                continue
+            made += [f"{path.relative_to(PACKAGE)}:{node.lineno}" for node in ast.walk(top) if makes_a_stream(node)]
+    assert not made, f"{', '.join(made)}: expected a member of `draws.Draw` and `draws.stream`"
+
+
+def makes_a_stream(node):
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in GENERATORS or any(
+        keyword.arg in ("random_state", "seed") and isinstance(keyword.value, ast.BinOp) for keyword in node.keywords
+    )

@@ -1,0 +1,100 @@
+"""One format of records: what is written comes back, in memory or mapped, and what is damaged is refused."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from deepmapper.core.records import MappedRecord, read_record, verify_record, write_record
+from deepmapper.errors import InputError
+
+ABOUT = {"seed": 7, "name": "Zelle 1", "nested": {"values": [1, 2.5, None]}, "nan": float("nan")}
+ARRAYS = {
+    "wide": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "by_columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+    "empty": np.empty((0, 5), dtype=np.int64),
+    "number": np.array(3.5),
+    "part/0": np.array([True, False]),
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "folder/7.npz"
+    write_record(path, ABOUT, ARRAYS)
+    return path
+
+
+def same(found, expected):
+    np.testing.assert_array_equal(found, expected)
+    assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
+
+
+def test_what_was_written_is_read(path):
+    about, arrays = read_record(path, "pass")
+    assert repr(about) == repr(ABOUT)
+    assert list(arrays) == list(ARRAYS)
+    for name, expected in ARRAYS.items():
+        same(arrays[name], expected)
+    about, arrays = read_record(path, "pass", lambda name: name == "wide")
+    assert list(arrays) == ["wide"] and about["seed"] == 7
+    assert repr(verify_record(path, "pass")) == repr(ABOUT)
+
+
+def test_arrays_are_mapped_where_they_lie(path):
+    record = MappedRecord(path, "pass")
+    assert repr(record.about) == repr(ABOUT)
+    assert record.names == tuple(ARRAYS) and "wide" in record and "about" not in record
+    for name, expected in ARRAYS.items():
+        same(record.array(name), expected)
+    assert isinstance(record.array("wide"), np.memmap)
+    assert record.array("wide") is not record.array("wide")
+    with pytest.raises(ValueError, match="read-only"):
+        record.array("wide")[0] = 1
+
+
+def test_a_person_opens_it_with_numpy(path):
+    with np.load(path, allow_pickle=False) as file:
+        same(file["wide"], ARRAYS["wide"])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("read", [read_record, verify_record, MappedRecord])
+def test_a_file_that_was_cut_off_is_refused(path, share, read):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=r"7\.npz is not a whole pass \(.*: delete it and run its target again"):
+        read(path, "pass")
+
+
+def test_one_wrong_byte_is_found_by_whoever_reads_all(path):
+    content = bytearray(path.read_bytes())
+    place = content.index(ARRAYS["wide"].tobytes()) + 5
+    content[place] ^= 1
+    path.write_bytes(bytes(content))
+    for read in (read_record, verify_record):
+        with pytest.raises(InputError, match="is not a whole pass"):
+            read(path, "pass")
+    assert "part/0" in read_record(path, "pass", lambda name: name != "wide")[1]
+
+
+def test_another_archive_is_refused(path):
+    np.savez(path, X=np.arange(3))
+    for read in (read_record, verify_record, MappedRecord):
+        with pytest.raises(InputError, match="is not a whole pass"):
+            read(path, "pass")
+    write_record(path, ABOUT, {"objects": np.arange(3)})
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert read_record(path, "pass")[0]["seed"] == 7
+    with pytest.raises(InputError, match=r"objects\.npy is not stored as it was written"):
+        MappedRecord(path, "pass")
+
+
+def test_a_file_that_is_not_there_is_no_damage(tmp_path):
+    for read in (read_record, verify_record, MappedRecord):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "missing.npz", "pass")

@@ -1,0 +1,227 @@
+"""From a matrix with labels to what every pass reads."""
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from deepmapper.errors import InputError
+from deepmapper.features import prepare
+from deepmapper.features.prepare import prepare_features
+from deepmapper.features.splits import Scheme
+
+
+@pytest.fixture
+def adata():
+    """60 samples × 40 features of counts, four in five of them zero; three types, twelve donors."""
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(5, (60, 40)) * (rng.random((60, 40)) < 0.2)
+    counts[:, 0] += 1  # no sample is empty
+    obs = pd.DataFrame(
+        {
+            "type": np.array(["T10", "T2", "B"])[np.arange(60) % 3],
+            "donor": [f"d{i // 5}" for i in range(60)],
+            "dose": np.arange(60) % 2,
+        },
+        index=[f"cell{i}" for i in range(60)],
+    )
+    made = anndata.AnnData(
+        sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(40)])
+    )
+    made.layers["tpm"] = sp.csr_matrix(counts * 2.5, dtype=np.float32)
+    return made
+
+
+def prepared(adata, **settings):
+    return prepare_features(adata, **{"label_column": "type", **settings})
+
+
+def test_labels_names_and_samples(adata):
+    features = prepared(adata)
+    assert features.classes == ("B", "T2", "T10")
+    assert [features.classes[code] for code in features.y] == adata.obs["type"].tolist()
+    assert features.names == tuple(adata.var_names)
+    assert features.samples == tuple(adata.obs_names)
+    told = features.about.pop("confounders")
+    assert features.about == {
+        **{"label_column": "type", "group_column": "", "normalization": "log1p_median", "scheme": "fixed"},
+        "why": "A test split of 15 of 60 samples was set aside before any pass and judges them together.",
+    }
+    assert features.groups is None
+    assert told["adjusted"] == [] and [one["confounder"] for one in told["alone"]] == ["depth", "detected"]
+    assert told["statement"].startswith("Nothing was adjusted for. Depth alone names the class right in 0.")
+    assert features.design is None and features.strata is None and features.confounders is None
+
+
+def test_the_test_split_is_stratified_and_follows_its_seed(adata):
+    one, same, other = (prepared(adata, split_seed=seed) for seed in (1, 1, 2))
+    assert np.bincount(one.y[one.test]).tolist() == [5, 5, 5]
+    np.testing.assert_array_equal(one.split, same.split)
+    assert not np.array_equal(one.split, other.split)
+    assert len(prepared(adata, test_size=0.5).test) == 30
+
+
+def test_of_few_samples_none_is_set_aside(adata):
+    few = prepared(adata[:45].copy())
+    assert len(few.test) == 0
+    np.testing.assert_array_equal(few.development, np.arange(45))
+    assert few.about["scheme"] == "repeated"
+    assert few.about["why"].startswith("No test split was set aside: 45 samples are too few.")
+    assert len(prepared(adata, split_scheme="repeated").test) == 0
+    assert len(prepared(adata[:45].copy(), split_scheme="fixed").test) == 12
+    assert prepared(adata[:6].copy()).about["scheme"] == "repeated"  # two of each class
+    with pytest.raises(InputError, match=r"class 'B' \(1\): expected at least 2"):
+        prepared(adata[:5].copy())
+
+
+def test_the_matrix_is_normalised_sample_by_sample(adata):
+    X = adata.X.toarray()
+    share = X / X.sum(1, keepdims=True)
+    median = np.median(X.sum(1)[prepared(adata).development])
+    np.testing.assert_allclose(prepared(adata).X.toarray(), np.log1p(share * median), rtol=1e-5)
+    per_10k = prepared(adata, normalization="log1p_cp10k").X.toarray()
+    np.testing.assert_allclose(per_10k, np.log1p(share * 1e4), rtol=1e-5)
+    np.testing.assert_array_equal(prepared(adata, normalization="none").X.toarray(), X)
+    np.testing.assert_allclose(prepared(adata, normalization="log1p_tpm").X.toarray(), np.log1p(2.5 * X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("normalization", ["log1p_median", "log1p_cp10k", "log1p_cpm"])
+def test_normalisation_looks_at_no_test_sample(adata, normalization):
+    """Nothing of the test samples can reach a pass through it."""
+    whole = prepared(adata, normalization=normalization)
+    adata.X = sp.diags(np.where(whole.split == 0, 1, 1000)).dot(adata.X).tocsr().astype(np.float32)
+    other = prepared(adata, normalization=normalization)
+    np.testing.assert_array_equal(whole.X[whole.development].toarray(), other.X[whole.development].toarray())
+
+
+def test_sparse_stays_sparse_and_what_is_mostly_full_becomes_dense(adata):
+    assert sp.issparse(prepared(adata).X)
+    adata.X = np.arange(60 * 40, dtype=np.float32).reshape(60, 40)
+    dense = prepared(adata, normalization="none").X
+    assert isinstance(dense, np.ndarray)
+    np.testing.assert_array_equal(dense, adata.X)
+
+
+def test_groups_stay_on_one_side(adata):
+    features = prepared(adata, group_column="donor")
+    donors = adata.obs["donor"].to_numpy()
+    assert not set(donors[features.test]) & set(donors[features.development])
+    assert len(np.unique(features.groups)) == 12
+    assert pd.crosstab(features.groups, donors).gt(0).sum().sum() == 12  # one code a donor
+
+
+def test_excluded_labels_and_unlabelled_samples_leave_the_data(adata):
+    features = prepared(adata, exclude=["B"])
+    assert features.classes == ("T2", "T10")
+    assert len(features.y) == len(features.samples) == features.X.shape[0] == 40
+    adata.obs.loc["cell0", "type"] = None
+    dropped = prepared(adata, missing="drop", group_column="donor")
+    assert dropped.samples[0] == "cell1"
+    assert len(dropped.groups) == len(dropped.y) == 59
+    np.testing.assert_array_equal(dropped.X.toarray(), prepared(adata[1:].copy()).X.toarray())
+
+
+def test_the_callers_matrix_is_left_as_it_was(adata):
+    before = adata.X.copy()
+    prepared(adata)
+    np.testing.assert_array_equal(adata.X.toarray(), before.toarray())
+
+
+def test_labels_that_are_numbers_are_classes(adata):
+    assert prepared(adata, label_column="dose").classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"label_column": "typ"}, r"labels\.column: there is no column 'typ' .*it has type, donor, dose"),
+        ({"group_column": "patient"}, r"labels\.group: there is no column 'patient'"),
+        ({"exclude": ["C"]}, "exclude names 'C', which no sample has"),
+        ({"exclude": ["B", "T2"]}, "1 class is left"),
+        ({"normalization": "zscore"}, "normalization 'zscore' is unknown"),
+        ({"group_column": "type"}, "class 'B', 'T2', 'T10' lies in a single group"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused(adata, settings, message):
+    with pytest.raises(InputError, match=message):
+        prepared(adata, **settings)
+
+
+def test_a_sample_without_a_label_or_a_group_is_refused_by_name(adata):
+    adata.obs.loc["cell7", "donor"] = np.nan
+    with pytest.raises(InputError, match=r"labels\.group: column 'donor' is empty for 1 sample\(s\), the first cell7"):
+        prepared(adata, group_column="donor")
+    adata.obs.loc["cell9", "type"] = np.nan
+    with pytest.raises(InputError, match=r"1 of 60 samples have no label \('cell9'\)"):
+        prepared(adata)
+
+
+def test_a_class_of_one_cell_is_refused_by_name(adata):
+    adata.obs.loc["cell0", "type"] = "lonely"
+    with pytest.raises(InputError, match=r"too few samples in class 'lonely' \(1\): expected at least 2"):
+        prepared(adata)
+
+
+def test_no_layer_of_tpm_no_normalisation_by_it(adata):
+    del adata.layers["tpm"]
+    with pytest.raises(InputError, match="log1p_tpm needs transcripts per million"):
+        prepared(adata, normalization="log1p_tpm")
+
+
+def test_confounders_are_stored_with_strata_of_the_development_part(adata):
+    adata = anndata.concat([adata] * 10, index_unique="-")  # 600 samples
+    asked = {"columns": ["dose", "donor"], "depth": True, "detected": True}
+    features = prepared(adata, confounders=asked)
+    assert list(features.confounders.columns) == ["dose", "donor", "depth", "detected"]
+    assert features.design_names[:2] == ("dose", "donor=d1") and features.design_names[-2:] == ("depth", "detected")
+    assert features.design.shape == (600, len(features.design_names))
+    np.testing.assert_allclose(features.confounders["depth"], np.log1p(np.asarray(adata.X.sum(1)).ravel()), rtol=1e-6)
+    assert (features.strata[features.test] == -1).all() and features.strata[features.development].min() == 0
+    told = features.about["confounders"]
+    assert told["adjusted"] == ["dose", "donor", "depth", "detected"] and "Null passes" in told["null"]
+    assert [one["confounder"] for one in told["alone"]] == [*told["adjusted"], "all together"]
+
+
+def test_labels_of_the_test_split_do_not_shape_the_strata(adata, monkeypatch):
+    adata = anndata.concat([adata] * 10, index_unique="-")
+    features = prepared(adata, confounders={"depth": True})
+    split = (Scheme("fixed", "why"), features.development, features.test)
+    monkeypatch.setattr(prepare, "set_test_aside", lambda *_: split)  # a split follows the labels, or it is stratified
+    names = np.array(features.samples)[features.test]
+    adata.obs.loc[names, "type"] = np.roll(adata.obs.loc[names, "type"].to_numpy(), 1)
+    again = prepared(adata, confounders={"depth": True})
+    assert (again.y != features.y).any()
+    np.testing.assert_array_equal(again.strata, features.strata)
+    assert again.about["confounders"] == features.about["confounders"]
+
+
+@pytest.mark.parametrize(
+    ("confounders", "options", "message"),
+    [
+        ({"columns": ["age"]}, {}, "confounder 'age': expected a column"),
+        ({"depth": True}, {"normalization": "none"}, "confounders.depth: .*not counts .*such as n_counts"),
+        ({"columns": ["depth"], "depth": True}, {}, "names depth, which is to be computed as well"),
+        ({"cell_cycle": True}, {}, "s_score|genes"),
+    ],
+)
+def test_confounders_that_cannot_be_had_are_refused(adata, confounders, options, message):
+    adata.obs["depth"] = 1.0
+    if options:
+        adata.X = adata.X * 0.5
+    with pytest.raises(InputError, match=message):
+        prepared(adata, confounders=confounders, **options)
+
+
+def test_own_genes_of_the_cell_cycle(adata):
+    features = prepared(adata, confounders={"cell_cycle": True, "s_genes": ["g1", "g2"], "g2m_genes": ["g3", "g4"]})
+    assert features.design_names == ("s_score", "g2m_score")
+
+
+def test_the_log_says_how_many_samples_each_class_has_and_what_is_adjusted_for(adata):
+    features = prepared(adata, split_scheme="fixed")
+    assert features.class_sizes == {"B": 20, "T2": 20, "T10": 20}
+    lines = prepare.describe_features(features)
+    assert lines[0] == features.about["why"]
+    assert "T2: 20 samples, 5 of them in the test split" in lines
+    assert lines[-1].startswith(features.about["confounders"]["statement"])

@@ -1,0 +1,316 @@
+"""Matrices that are read and written a block of rows at a time give what they give when they are read whole."""
+
+import shutil
+from pathlib import Path
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from deepmapper.core import blocks
+from deepmapper.errors import InputError
+from deepmapper.features.prepare import prepare_features
+from deepmapper.features.store import open_features, write_features
+from deepmapper.io import read as io_read
+from deepmapper.io.expression import Expression, import_matrix, open_expression, write_expression
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of a few rows, so that small matrices have many."""
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 64)
+
+
+@pytest.fixture
+def adata():
+    """70 samples × 40 features of counts, four in five of them zero."""
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(5, (70, 40)) * (rng.random((70, 40)) < 0.2)
+    counts[:, 0] += 1
+    counts[33] *= 9
+    obs = pd.DataFrame({"type": np.array(["a", "b", "c"])[np.arange(70) % 3]}, index=[f"cell{i}" for i in range(70)])
+    made = anndata.AnnData(
+        sp.csr_matrix(counts, dtype=np.float32), obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(40)])
+    )
+    made.layers["tpm"] = sp.csr_matrix(counts * 2.5, dtype=np.float32)
+    return made
+
+
+def dense(adata):
+    adata.X = adata.X.toarray().astype(np.float64)
+    return adata
+
+
+def by_columns(adata):
+    adata.X = adata.X.tocsc()
+    return adata
+
+
+def with_stored_zeros(adata):
+    X = adata.X.copy()
+    X.data[::7] = 0
+    adata.X = X
+    return adata
+
+
+@pytest.mark.parametrize("kind", [lambda adata: adata, dense, by_columns, with_stored_zeros])
+def test_an_h5ad_is_imported_as_it_is_read_whole(tmp_path, adata, kind):
+    kind(adata).write_h5ad(tmp_path / "in.h5ad")
+    said = []
+    import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad", progress=said.append)
+    whole, made = io_read.read_matrix(tmp_path / "in.h5ad"), anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert isinstance(made.X, sp.csr_matrix) and made.X.dtype == np.float32
+    for ours, expected in ((made.X, whole.X), (made.layers["tpm"], whole.layers["tpm"])):
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(ours, part), getattr(expected, part))
+    pd.testing.assert_frame_equal(made.obs, whole.obs)
+    pd.testing.assert_frame_equal(made.var, whole.var)
+    assert said[-1] == f"70 samples × 40 features, {whole.X.nnz} values that are not zero"
+    assert sum("samples read" in line for line in said) >= 10
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5ad", "out.h5ad"]
+
+
+def test_layers_labels_and_doubled_names(tmp_path, adata):
+    adata.layers["raw_counts"] = adata.X * 2
+    adata.var_names = ["g0", *adata.var_names[1:-1], "g0"]
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    table = pd.DataFrame({"name": adata.obs_names[::-1], "dose": np.arange(70)})
+    table.to_csv(tmp_path / "labels.csv", index=False)
+    options = {"layer": "raw_counts", "labels_table": tmp_path / "labels.csv", "duplicate_names": "make_unique"}
+    with pytest.warns(UserWarning, match="made unique"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad", **options)
+    made = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert made.obs["dose"].tolist() == list(range(69, -1, -1))
+    assert (adata.layers["raw_counts"] != made.X).nnz == 0 and made.var_names[-1] == "g0-1"
+    with pytest.raises(InputError, match="has no matrix 'raw_count'"):
+        import_matrix(tmp_path / "x.h5ad", tmp_path / "in.h5ad", layer="raw_count")
+
+
+def test_what_is_not_finite_is_refused_and_leaves_no_file(tmp_path, adata):
+    adata.X[40, 0], adata.X[60, 0] = np.nan, np.inf
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    with pytest.raises(InputError, match="2 values are NaN or infinite; the first is nan in sample 'cell40', feature"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.h5ad"]
+
+
+def test_a_damaged_matrix_is_refused(tmp_path, adata):
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    with h5py.File(tmp_path / "in.h5ad", "r+") as file:
+        file["X/indices"][5] = 99
+    with pytest.raises(InputError, match="the sparse matrix is damaged"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad")
+    with h5py.File(tmp_path / "in.h5ad", "r+") as file:
+        file["X/indptr"][5] = 9999
+    with pytest.raises(InputError, match="the sparse matrix is damaged"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad")
+
+
+@pytest.mark.parametrize("kind", [lambda adata: adata, dense])
+@pytest.mark.parametrize("normalization", ["none", "log1p_cp10k", "log1p_tpm"])
+def test_a_store_made_from_the_file_is_the_one_made_in_memory(tmp_path, adata, kind, normalization):
+    kind(adata)
+    if kind is dense:
+        adata.X += 1  # most values are not zero: the store is dense, too
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    import_matrix(tmp_path / "expression.h5ad", tmp_path / "in.h5ad")
+    asked = {"depth": True, "detected": True, "cell_cycle": True}
+    genes = {"s_genes": ["g1", "g2", "g3"], "g2m_genes": ["g4", "g5"]}
+    options = {"label_column": "type", "exclude": ["b"], "normalization": normalization, "confounders": asked | genes}
+    whole = prepare_features(anndata.read_h5ad(tmp_path / "expression.h5ad"), **options)
+    part = prepare_features(open_expression(tmp_path / "expression.h5ad"), **options)
+    assert not isinstance(part.X, np.ndarray | sp.spmatrix)
+    for name, features in (("whole", whole), ("part", part)):
+        write_features(tmp_path / name, features)
+    files = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert files == sorted(path.name for path in (tmp_path / "part").iterdir())
+    for name in files:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "part" / name).read_bytes(), name
+    # and as numpy itself would have written it
+    X = open_features(tmp_path / "part").X
+    arrays = {"dense": X} if isinstance(X, np.ndarray) else {"data": X.data, "indices": X.indices, "indptr": X.indptr}
+    for name, array in arrays.items():
+        np.save(tmp_path / "one.npy", array)
+        assert (tmp_path / "one.npy").read_bytes() == (tmp_path / "part" / f"matrix.{name}.npy").read_bytes()
+
+
+def test_counts_that_are_none_are_told_from_the_file(tmp_path, adata):
+    adata.X[50, 0] = -2
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    import_matrix(tmp_path / "expression.h5ad", tmp_path / "in.h5ad")
+    for source in (anndata.read_h5ad(tmp_path / "expression.h5ad"), open_expression(tmp_path / "expression.h5ad")):
+        with pytest.raises(InputError, match="1 values are negative; the first is -2 in sample 'cell50', column 0"):
+            prepare_features(source, label_column="type")
+
+
+def test_pages_of_a_mapped_matrix_are_given_back(tmp_path):
+    X = np.ones((20000, 1000), dtype=np.float32)  # 80 MB
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert blocks.Reader(sp.csr_matrix(X[:4]))(np.array([3, 1])).sum() == 2000  # nothing to give back
+
+    def resident():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssFile"))
+
+    before, read = resident(), blocks.Reader(mapped)
+    for rows in np.arange(20000).reshape(-1, 100):
+        assert read(rows).sum() == 100_000
+    assert resident() - before < 45
+    float(mapped.sum())
+    assert resident() - before > 70
+    blocks.release(mapped)
+    assert resident() - before < 10
+
+
+def test_rows_in_blocks(tmp_path, adata):
+    write_features(tmp_path / "store", prepare_features(adata, label_column="type"))
+    mapped, rows = open_features(tmp_path / "store").X, np.arange(3, 70, 4)
+    for X in (mapped, mapped.toarray()):
+        for chosen in (None, rows):
+            places, parts = zip(*blocks.blocks(X, chosen), strict=True)
+            assert len(parts) > 1 and places[0].start == 0
+            assert all(a.stop == b.start for a, b in zip(places, places[1:], strict=False))
+            if chosen is not None:  # of one row in four a fourth is read at once
+                assert all(part.shape[0] == 1 or part.size <= 64 * 17 / 70 for part in parts)
+            parts = [part.toarray() if sp.issparse(part) else part for part in parts]
+            np.testing.assert_array_equal(
+                np.concatenate(parts), mapped.toarray()[slice(None) if chosen is None else rows]
+            )
+
+
+def test_some_samples_are_written_with_what_was_found(tmp_path, adata):
+    adata.uns["quantification"] = {"salmon": "1.10"}
+    adata.write_h5ad(tmp_path / "expression.h5ad")
+    expression, rows = open_expression(tmp_path / "expression.h5ad"), np.arange(5, 60, 3)
+    tables = anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns))[rows].copy()
+    tables.obsm["X_deepmapper"] = np.ones((len(rows), 2))
+    sources = {"X": expression.X, "layers/tpm": expression.layers["tpm"]}
+    chosen = {name: blocks.MappedRows(source, rows, lambda block, _: block) for name, source in sources.items()}
+    n_values = write_expression(tmp_path / "out.h5ad", tables, chosen)
+    made = anndata.read_h5ad(tmp_path / "out.h5ad")
+    assert n_values == made.X.nnz == adata.X[rows].nnz
+    for ours, theirs in ((made.X, adata.X[rows]), (made.layers["tpm"], adata.layers["tpm"][rows])):
+        assert (ours != theirs).nnz == 0
+    assert made.obs_names.tolist() == adata.obs_names[rows].tolist() and made.uns["quantification"]["salmon"] == "1.10"
+    assert made.obsm["X_deepmapper"].shape == (len(rows), 2)
+
+
+def zarr_of_version(version):
+    def write(adata, path):
+        with anndata.settings.override(zarr_write_format=version):
+            adata.write_zarr(path)
+
+    return write
+
+
+@pytest.mark.parametrize("kind", [lambda adata: adata, dense, by_columns, with_stored_zeros])
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_zarr_is_imported_as_the_h5ad_of_the_same(tmp_path, adata, kind, version):
+    kind(adata).write_h5ad(tmp_path / "in.h5ad")
+    zarr_of_version(version)(adata, tmp_path / "in.zarr")
+    for ending in ("h5ad", "zarr"):
+        import_matrix(tmp_path / f"from_{ending}.h5ad", tmp_path / f"in.{ending}")
+    ours, theirs = (anndata.read_h5ad(tmp_path / f"from_{ending}.h5ad") for ending in ("zarr", "h5ad"))
+    for one, other in ((ours.X, theirs.X), (ours.layers["tpm"], theirs.layers["tpm"])):
+        for part in ("data", "indices", "indptr"):
+            np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
+    pd.testing.assert_frame_equal(ours.obs, theirs.obs)
+    pd.testing.assert_frame_equal(ours.var, theirs.var)
+    np.testing.assert_array_equal(io_read.read_matrix(tmp_path / "in.zarr").X.toarray(), theirs.X.toarray())
+
+
+def test_layers_of_a_zarr_and_a_name_that_tells_nothing(tmp_path, adata):
+    adata.layers["raw_counts"] = adata.X * 2
+    adata.write_zarr(tmp_path / "study")
+    for format in ("auto", "zarr"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "study", format=format, layer="raw_counts")
+        assert (anndata.read_h5ad(tmp_path / "out.h5ad").X != adata.X * 2).nnz == 0
+    with pytest.raises(InputError, match="has no matrix 'raw_count'. Did you mean 'raw_counts'"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "study", layer="raw_count")
+    with pytest.raises(InputError, match="is a folder; an HDF5 file is expected"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "study", format="h5ad")
+
+
+def without_X(path):
+    shutil.rmtree(path / "X")
+
+
+def without_the_tables(path):
+    for name in ("obs", "var"):
+        shutil.rmtree(path / name)
+
+
+def without_marks(path):
+    for name in (".zgroup", "zarr.json"):
+        (path / name).unlink(missing_ok=True)
+
+
+def without_a_piece(path):
+    next(file for file in (path / "X/indices").rglob("[0-9]*") if file.is_file()).unlink()
+
+
+def with_half_a_piece(path):
+    file = next(file for file in (path / "X/indices").rglob("[0-9]*") if file.is_file())
+    file.write_bytes(file.read_bytes()[:20])
+
+
+def as_a_file(path):
+    shutil.rmtree(path)
+    path.write_bytes(b"PK")
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (without_X, "has no matrix 'X'. It has: 'tpm'"),
+        (without_the_tables, "is no AnnData file: it holds .*, but no obs and var. If an AnnData lies deeper"),
+        (without_marks, "is no zarr folder: it holds .*, but neither zarr.json nor .zgroup"),
+        (without_a_piece, "1 of 1 pieces of its array 'indices' are missing. The folder was not copied completely"),
+        (with_half_a_piece, "in.zarr cannot be read: .*damaged, was not copied completely"),
+        (as_a_file, "in.zarr is a file; a zarr folder is expected. If it is an archive, unpack it"),
+    ],
+)
+def test_a_folder_that_is_no_whole_zarr_is_refused(tmp_path, adata, version, spoil, said):
+    zarr_of_version(version)(adata, tmp_path / "in.zarr")
+    spoil(tmp_path / "in.zarr")
+    with pytest.raises(InputError, match=said):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.zarr"]
+
+
+def test_pieces_that_a_dense_zarr_lacks_are_warned_of(tmp_path, adata):
+    dense(adata).write_zarr(tmp_path / "in.zarr", chunks=(10, 40))
+    pieces = [file for file in (tmp_path / "in.zarr/X").rglob("[0-9]*") if file.is_file()]
+    pieces[0].unlink()
+    with pytest.warns(UserWarning, match=r"1 of 7 pieces of the matrix are missing, and are taken for zeros"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
+    for piece in pieces[1:]:
+        piece.unlink()
+    with pytest.raises(InputError, match="7 of 7 pieces"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
+
+
+def test_columns_are_turned_without_the_whole_in_memory(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    X = sp.random(3000, 700, 0.1, format="csr", dtype=np.float32, random_state=rng)
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 2**13)
+    counts = np.bincount(X.indices, minlength=700)
+    places, parts = zip(*blocks.transpose_blocks(X, counts, tmp_path), strict=True)
+    assert max(part.nnz for part in parts) <= 2**11 and places[-1].stop == 700
+    found, expected = sp.vstack(parts, format="csr"), X.T.tocsr()
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_are_found_by_their_names_and_one_that_is_not_there_is_refused():
+    """Not taken for the last row, as a position of -1 would be."""
+    expression = Expression(None, pd.DataFrame(index=["b", "a", "c"]), pd.DataFrame())
+    assert expression.rows_of(("a", "c", "b")).tolist() == [1, 2, 0]
+    with pytest.raises(InputError, match="lacks 1 of 2 sample.*the first 'd'.*prepare_features again"):
+        expression.rows_of(["a", "d"])

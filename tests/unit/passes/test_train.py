@@ -1,0 +1,449 @@
+"""One pass: its draws, its honesty about its own accuracy, its findings, its file."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import deepmapper
+from deepmapper.config import AugmentConfig, BackboneSpec, DeepMapperConfig
+from deepmapper.errors import InputError
+from deepmapper.features import label_permutations
+from deepmapper.features.samples import Samples
+from deepmapper.passes import train as passes_train
+from deepmapper.passes.restore import image_maker, restore_model, softmax
+from deepmapper.passes.result import ChordPart, ControlPart, PassFile, PassResult, ShadowPart, config_from_dict
+from deepmapper.passes.train import draw_split, train_pass
+from deepmapper.transform import permutation, to_images
+
+KINDS = ["linear", "mlp", "cnn_small", "cnn"]
+
+# What each of two processes of their own does: the same passes, from dense and from sparse data.
+TWICE = """
+import sys
+import numpy as np, scipy.sparse as sp
+from deepmapper.config import BackboneSpec, DeepMapperConfig
+from deepmapper.passes import train_pass
+from deepmapper.samples_view import Samples
+
+data, folder = np.load(sys.argv[1]), sys.argv[2]
+X, y = data["X"], data["y"]
+for kind in ("linear", "mlp", "cnn_small", "cnn"):
+    config = DeepMapperConfig(
+        epochs=4, min_epochs=2, patience=1, batch_size=16, lr=0.01, backbone=BackboneSpec(kind), attribution_samples=12
+    )
+    for name, matrix in (("dense", X), ("sparse", sp.csr_matrix(X))):
+        train_pass(Samples(matrix, y, ("a", "b", "c")), config, seed=5).save(f"{folder}/{kind}-{name}.npz")
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(planted, quick):
+    """Give a pass that several tests look at."""
+    return train_pass(planted.samples, quick("mlp", early_stop=True, min_epochs=5, patience=5), 1)
+
+
+def differing(one, other):
+    """Names of the fields in which two passes differ."""
+    names = []
+    for field in fields(PassResult):
+        a, b = getattr(one, field.name), getattr(other, field.name)
+        if field.name == "weights":
+            same = a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
+        else:
+            same = np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else repr(a) == repr(b)
+        if not same:
+            names.append(field.name)
+    return names
+
+
+def test_two_processes_write_the_same_bytes_from_dense_and_from_sparse_data(planted, tmp_path):
+    np.savez(tmp_path / "data.npz", X=planted.X, y=planted.y)
+    source = str(Path(deepmapper.__file__).parents[1])
+    running = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        environment = {**os.environ, "PYTHONPATH": source, "PYTHONHASHSEED": str(len(running) + 1)}
+        command = [sys.executable, "-c", TWICE, str(tmp_path / "data.npz"), str(tmp_path / name)]
+        running.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    for process in running:
+        _, stderr = process.communicate()
+        assert process.returncode == 0, stderr
+    for kind in KINDS:
+        contents = {
+            (tmp_path / name / f"{kind}-{data}.npz").read_bytes()
+            for name in ("first", "second")
+            for data in ("dense", "sparse")
+        }
+        assert len(contents) == 1, kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind):
+    config = quick(kind, epochs=2)
+
+    def once(seed):
+        return train_pass(planted.samples, config, seed)
+
+    torch.manual_seed(99)  # whatever the caller drew before
+    np.random.seed(99)
+    one = once(1)
+    torch.rand(10)
+    assert differing(one, once(1)) == []
+    assert {"importance", "weights", "train_rows", "out_of_bag_rows"} <= set(differing(one, once(2)))
+
+
+def test_first_weights_follow_the_seed(planted, quick):
+    """At a learning rate of nothing the weights are those that training started from."""
+    config = quick("mlp", epochs=1, lr=1e-12)
+    first = [train_pass(planted.samples, config, seed).weights["head.weight"] for seed in (1, 2)]
+    assert np.abs(first[0] - first[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("attribution", ["integrated_gradients", "saliency", "occlusion"])
+def test_the_callers_random_numbers_are_left_alone(planted, quick, attribution):
+    torch.manual_seed(3)
+    np.random.seed(3)
+    before, legacy = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    config = quick("mlp", epochs=1, attribution=attribution, augment=AugmentConfig(True, 0.1))
+    train_pass(planted.samples, config, 1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    np.testing.assert_array_equal(np.random.get_state()[1], legacy)
+
+
+def test_settings_of_the_run_do_not_touch_a_pass(planted, quick):
+    """More passes, another top k or gate must leave finished passes as they are."""
+    one, other = (
+        train_pass(planted.samples, quick("linear", epochs=2, **beyond), 4)
+        for beyond in ({}, {"n_passes": 60, "top_k": 3, "min_accuracy": 0.9, "max_tries": 99, "seed": 8})
+    )
+    assert differing(one, other) == []
+
+
+def test_a_part_of_the_rows_is_as_good_as_a_matrix_of_them(planted, quick):
+    rows = np.flatnonzero(np.arange(120) % 4)
+    within = train_pass(Samples(planted.X, planted.y, planted.classes, rows=rows), quick("mlp", epochs=2), 1)
+    alone = train_pass(Samples(planted.X[rows], planted.y[rows], planted.classes), quick("mlp", epochs=2), 1)
+    assert differing(within, alone) == []
+
+
+def test_rows_left_out_do_not_count(planted, quick):
+    """Poison: what lies in the rows that a pass may not see changes nothing, be it not even a number."""
+    rows, X = np.arange(90), planted.X.copy()
+    X[90:] = np.nan
+    clean, poisoned = (
+        train_pass(Samples(data, planted.y, planted.classes, rows=rows), quick("mlp", epochs=2), 1)
+        for data in (planted.X, X)
+    )
+    assert differing(clean, poisoned) == []
+
+
+def test_training_validation_and_out_of_bag_are_three(trained, planted):
+    parts = (trained.train_rows, trained.validation_rows, trained.out_of_bag_rows)
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(120))
+    assert [len(part) for part in parts] == [75, 15, 30]  # a quarter of 40 each, then 0.15 of 30 rounded up from 4.5
+    assert all(set(planted.y[part]) == {0, 1, 2} for part in parts)
+
+
+def test_without_early_stopping_nothing_is_held_back(planted, quick):
+    train, validation, out_of_bag = draw_split(planted.y, quick("linear", early_stop=False), 1, None, planted.classes)
+    assert [len(train), len(validation), len(out_of_bag)] == [90, 0, 30]
+
+
+def test_the_out_of_bag_share_is_the_same_with_and_without_validation(planted, quick):
+    stopping, not_stopping = (
+        draw_split(planted.y, quick("linear", early_stop=flag), 1, None, planted.classes) for flag in (True, False)
+    )
+    np.testing.assert_array_equal(stopping[2], not_stopping[2])
+
+
+def test_groups_stay_on_one_side_in_every_part(planted, quick):
+    groups = np.arange(120) // 5
+    config = quick("linear", early_stop=True, epochs=2)
+    result = train_pass(Samples(planted.X, planted.y, planted.classes, groups=groups), config, 1)
+    parts = [set(groups[rows]) for rows in (result.train_rows, result.validation_rows, result.out_of_bag_rows)]
+    assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+    assert set.union(*parts) == set(range(24))
+
+
+def test_the_accuracy_is_that_of_the_predictions_it_keeps(trained, planted):
+    truth = planted.y[trained.out_of_bag_rows]
+    predicted = trained.out_of_bag_probability.argmax(1)
+    np.testing.assert_allclose(trained.out_of_bag_probability.sum(1), 1, atol=1e-12)
+    assert trained.accuracy == (predicted == truth).mean()
+    assert trained.balanced_accuracy == pytest.approx(np.mean([(predicted[truth == c] == c).mean() for c in range(3)]))
+
+
+def test_the_references_beside_the_accuracy_by_hand():
+    """Predictions a, a, b, b against a, a, a, b, which is right in 3 of 4."""
+    probability = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
+    judged = passes_train._judge(probability, np.array([0, 0, 0, 1]), np.array([0, 1, 1]), seed=0)
+    assert judged["accuracy"] == 0.75
+    assert judged["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+    assert judged["majority_accuracy"] == 0.25  # b is the largest class of the training labels
+    # of the four places of the b, two give 3 of 4 right and two give 1 of 4
+    assert judged["permuted_accuracy"] == pytest.approx(0.5, abs=0.03)
+    assert judged["permutation_p"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_perfect_predictions_are_as_unlikely_by_chance_as_999_shuffles_can_say():
+    truth = np.repeat([0, 1], 20)
+    judged = passes_train._judge(np.eye(2)[truth], truth, truth, seed=0)
+    assert judged["permutation_p"] == 0.001
+
+
+def test_real_signal_is_found_and_a_control_finds_none(planted, quick):
+    """Ten controls on permuted labels: a third by chance, give or take the noise of 300 judgements."""
+    config = quick("linear", epochs=15)
+    real = [train_pass(planted.samples, config, seed) for seed in range(3)]
+    controls = [train_pass(planted.samples, config, seed, permute_labels=True) for seed in range(10)]
+    assert min(result.accuracy for result in real) > 0.9
+    assert max(result.permutation_p for result in real) <= 0.002
+    assert np.mean([result.accuracy for result in controls]) == pytest.approx(1 / 3, abs=0.12)
+    assert np.median([result.permutation_p for result in controls]) > 0.05
+    assert all(result.permuted for result in controls)
+    assert not any(result.permuted for result in real)
+
+
+@pytest.mark.parametrize("groups", [None, np.repeat(np.arange(10), 6), np.repeat(np.arange(10), 6) + 100])
+def test_permuted_labels_are_the_same_labels(groups):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3 if groups is None or groups[0] < 100 else groups % 2
+    shuffled = label_permutations.shuffle_labels(y, groups, rng)
+    np.testing.assert_array_equal(np.bincount(shuffled), np.bincount(y))
+    assert (shuffled != y).any()
+    for code in [] if groups is None else np.unique(groups):
+        members = groups == code
+        if groups[0] < 100:  # several classes in a group: shuffled within, so that a group's make-up tells nothing
+            np.testing.assert_array_equal(np.bincount(shuffled[members]), np.bincount(y[members]))
+        else:  # one class a group: whole groups change their label
+            assert len(np.unique(shuffled[members])) == 1
+
+
+def test_importance_is_the_mean_over_classes_as_they_occur(trained, planted):
+    share = np.bincount(planted.y[trained.out_of_bag_rows]) / 30
+    np.testing.assert_allclose(trained.importance, share @ trained.class_importance, rtol=1e-5)
+    assert trained.class_importance.shape == trained.class_gradient.shape == (3, 30)
+    assert (trained.importance >= 0).all()
+    assert set(np.argsort(-trained.importance)[:5]) <= planted.signal
+
+
+def test_importance_is_what_attribution_of_the_stored_model_says(trained, planted):
+    """Everything again from the file: the network, the arrangement, the samples."""
+    from deepmapper.attribution import feature_importances
+
+    perm = permutation(1, 30)
+    rows = trained.out_of_bag_rows
+    images = torch.from_numpy(to_images(planted.X[rows], perm=perm)).permute(0, 3, 1, 2)
+    targets = planted.y[rows].copy()
+    again = feature_importances(restore_model(trained, 30), images, targets, "integrated_gradients", perm, 30)
+    np.testing.assert_allclose(again, trained.importance, rtol=1e-4, atol=1e-6)
+
+
+def test_a_class_without_attributed_samples_has_no_importance_rather_than_zero(planted, quick):
+    result = train_pass(planted.samples, quick("linear", epochs=3, attribution_samples=2), 1)
+    missing = np.isnan(result.class_importance).all(axis=1)
+    assert missing.sum() == 1
+    assert np.isfinite(result.class_importance[~missing]).all()
+    assert np.isfinite(result.importance).all()
+
+
+def test_attributed_samples_are_spread_over_the_classes():
+    y = np.repeat([0, 1, 2], [90, 8, 2])
+    chosen = passes_train._spread(np.arange(100), y, 12, np.random.default_rng(0))
+    assert np.bincount(y[chosen]).tolist() == [5, 5, 2]
+    np.testing.assert_array_equal(passes_train._spread(np.arange(5), y, 12, np.random.default_rng(0)), np.arange(5))
+
+
+def test_the_arrangement_does_not_matter_to_the_linear_model(planted, quick):
+    """Its pixels are exchangeable: with the same split and batches, the same importances up to rounding."""
+    shuffled, in_order = (
+        train_pass(planted.samples, quick("linear", index_features=flag), 2) for flag in (False, True)
+    )
+    np.testing.assert_allclose(shuffled.importance, in_order.importance, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(shuffled.class_gradient, in_order.class_gradient, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cnn_small"])
+def test_a_larger_image_with_more_padding_gives_no_importance_to_padding(planted, quick, kind):
+    config = quick(kind, img_size=9, buffer=20, epochs=10)
+    result = train_pass(planted.samples, config, 1)
+    assert result.importance.shape == (30,)
+    assert set(np.argsort(-result.importance)[:3]) <= planted.signal
+
+
+def test_several_channels_are_several_copies(planted, quick):
+    images = image_maker(planted.X, quick("mlp", in_chans=3), 1, torch.device("cpu"))(np.arange(4))
+    assert images.shape == (4, 3, 6, 6)
+    assert torch.equal(images[:, 0], images[:, 2])
+
+
+@pytest.mark.parametrize("index_features", [True, False])
+@pytest.mark.parametrize("data", ["X", "sparse"])
+def test_images_are_those_of_the_transform(planted, quick, index_features, data):
+    config = quick("linear", index_features=index_features, buffer=10)
+    images = image_maker(getattr(planted, data), config, 3, torch.device("cpu"), np.arange(50, 100))(
+        np.array([4, 0, 7])
+    )
+    perm = None if index_features else permutation(3, 30)
+    expected = to_images(planted.X[[54, 50, 57]], 10, perm)[..., 0]
+    np.testing.assert_array_equal(images[:, 0].numpy(), expected)
+
+
+@pytest.mark.parametrize("baseline", ["zero", "mean"])
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_contributions_are_measured_from_the_baseline(planted, quick, method, baseline):
+    """For the linear model, |coefficient × (x - reference)|; the mean image is that of the training samples."""
+    config = quick("linear", index_features=True, attribution=method, baseline=baseline, attribution_samples=999)
+    result = train_pass(planted.samples, config, 1)
+    coefficient = result.weights["head.weight"][:, :30]
+    reference = planted.X[result.train_rows].mean(0) if baseline == "mean" else 0
+    for code in range(3):
+        rows = result.out_of_bag_rows[planted.y[result.out_of_bag_rows] == code]
+        expected = np.abs(coefficient[code] * (planted.X[rows] - reference)).mean(0)
+        np.testing.assert_allclose(result.class_importance[code], expected, rtol=1e-3, atol=3e-5)
+
+
+def test_the_stored_network_gives_the_stored_predictions(trained, planted):
+    from deepmapper.findings.ensemble import predict
+
+    again = predict(trained, planted.X, trained.out_of_bag_rows)
+    np.testing.assert_allclose(again, trained.out_of_bag_probability, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cnn"])
+def test_a_pass_comes_back_from_its_file(planted, quick, tmp_path, kind):
+    result = train_pass(planted.samples, quick(kind, epochs=2, attribution="saliency"), 1)
+    result.save(tmp_path / "deep" / "1.npz")
+    loaded = PassResult.load(tmp_path / "deep" / "1.npz")
+    assert differing(result, loaded) == []
+    assert np.isnan(loaded.completeness_error)
+    np.testing.assert_array_equal(restore_model(loaded, 30).state_dict()["head.weight"], result.weights["head.weight"])
+    assert PassResult.load(tmp_path / "deep" / "1.npz", weights=False).weights == {}
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["1.npz"]
+
+
+def test_the_file_holds_no_pickles_and_opens_without_the_package(trained, tmp_path):
+    trained.save(tmp_path / "1.npz")
+    with np.load(tmp_path / "1.npz", allow_pickle=False) as file:
+        assert json.loads(str(file["about"]))["seed"] == 1
+        assert all(file[name].dtype.kind != "O" for name in file.files)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
+def test_half_a_file_is_not_taken_for_a_pass(trained, tmp_path, share):
+    path = tmp_path / "7.npz"
+    trained.save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=r"7\.npz is not a whole pass .*delete it and run its target again"):
+        PassResult.load(path)
+
+
+def test_another_file_is_not_taken_for_a_pass(tmp_path):
+    np.savez(tmp_path / "other.npz", X=np.arange(3))
+    (tmp_path / "text.npz").write_text("not an archive")
+    for name in ("other", "text"):
+        with pytest.raises(InputError, match=f"{name}.npz is not a whole pass"):
+            PassResult.load(tmp_path / f"{name}.npz")
+    with pytest.raises(FileNotFoundError):
+        PassResult.load(tmp_path / "missing.npz")
+
+
+def test_an_interrupted_save_leaves_the_file_that_was_there(trained, tmp_path, monkeypatch):
+    path = tmp_path / "1.npz"
+    trained.save(path)
+    before = path.read_bytes()
+
+    def interrupted(file, **arrays):
+        Path(file).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained.save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["1.npz"]
+
+
+def test_the_settings_of_a_pass_make_its_configuration_again(trained):
+    config = DeepMapperConfig(
+        lr=0.5, backbone=BackboneSpec("mlp", extra={"hidden": 9}), augment=AugmentConfig(True, 0.2)
+    )
+    assert config_from_dict(json.loads(json.dumps(asdict(config)))) == config
+    assert trained.config.backbone.kind == "mlp"
+    assert trained.config.min_epochs == 5
+
+
+def test_progress_is_told(planted, quick):
+    lines = []
+    train_pass(planted.samples, quick("linear", epochs=2), 6, progress=lines.append)
+    assert lines[0].startswith("epoch 1/2")
+    assert lines[-1].startswith("pass 6: out-of-bag accuracy ")
+
+
+def test_softmax_of_large_scores_does_not_overflow():
+    np.testing.assert_allclose(softmax(np.array([[1000.0, 0.0], [-1e9, -1e9]])), [[1, 0], [0.5, 0.5]])
+
+
+@pytest.mark.parametrize(("early_stop", "needed"), [(True, 3), (False, 2)])
+def test_a_class_too_small_to_divide_is_refused_by_name(planted, quick, early_stop, needed):
+    y = planted.y.copy()
+    y[: needed - 1] = 3
+    config = quick("linear", early_stop=early_stop)
+    with pytest.raises(
+        InputError, match=rf"too few samples in class 'rare' \({needed - 1}\): expected at least {needed}"
+    ):
+        train_pass(Samples(planted.X, y, (*planted.classes, "rare")), config, 1)
+
+
+def test_a_pass_left_in_its_file_is_the_pass(tmp_path, trained):
+    result, path = trained, tmp_path / "pass.npz"
+    result.save(path)
+    left = PassFile(path)
+    for name, value in vars(result).items():
+        if name == "weights":
+            assert list(left.weights) == list(value)
+            for key in value:
+                np.testing.assert_array_equal(left.weights[key], value[key])
+        elif isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(left, name), value)
+            assert getattr(left, name).dtype == value.dtype
+        else:
+            np.testing.assert_equal(getattr(left, name), value)
+    assert left.config == result.config
+    with pytest.raises(AttributeError, match="holds no shape"):
+        _ = left.shape
+    whole = path.read_bytes()
+    for broken in (whole[: len(whole) // 2], b"no archive"):
+        path.write_bytes(broken)
+        with pytest.raises(InputError, match="is not a whole pass"):
+            PassFile(path)
+
+
+def test_what_only_some_passes_have_comes_back_and_is_none_for_the_others(tmp_path, hand_made):
+    parts = {
+        "chords": ChordPart(np.array([0.5, 0.25]), np.ones((2, 2)), np.full((2, 2), -1.0)),
+        "shadows": ShadowPart(np.full((2, 4), 0.1), 3),
+        "control": ControlPart(np.array([[0, 1, 1, 0]]), np.array([0.5]), np.array([0.4])),
+    }
+    hand_made(1, **parts).save(tmp_path / "1.npz")
+    hand_made(2).save(tmp_path / "2.npz")
+    for read in (PassResult.load, PassFile):
+        found = read(tmp_path / "1.npz")
+        for name, part in parts.items():
+            for key, value in vars(part).items():
+                np.testing.assert_array_equal(getattr(getattr(found, name), key), value)
+        plain = read(tmp_path / "2.npz")
+        assert plain.chords is None and plain.shadows is None and plain.control is None
+    with np.load(tmp_path / "1.npz") as file:  # for whoever opens it without the package, names are flat
+        assert {"chord_importance", "chord_class_gradient", "shadow_class_gradient", "control_labels"} < set(file.files)
+        assert json.loads(str(file["about"]))["shadow_draw"] == 3
+    with np.load(tmp_path / "2.npz") as file:
+        assert not [name for name in file.files if name.startswith(("chord", "shadow", "control"))]

@@ -1,0 +1,463 @@
+"""The summary page: a bad model cannot look like a finding, and nothing on it can break it."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepmapper.findings import feature_table, metrics, model_table, pass_table, signal_test
+from deepmapper.findings import summary as findings_summary
+from deepmapper.findings.evaluation import evaluate_ensemble
+from deepmapper.findings.ranking import accumulate_passes
+from deepmapper.plots import evaluation
+from deepmapper.report.models import SUMMARIES, TABLES, Model, read_models
+from deepmapper.report.summary import summary_page
+
+WHY = {"fixed": "A test split was set aside.", "repeated": "No test split was set aside: 12 samples are too few."}
+DATA = {"from": "counts.h5ad", "label": "cell_type", "group": "", "normalization": "log1p_cp10k"}
+CONFOUNDERS = {"adjusted": [], "alone": [], "statement": "Nothing was adjusted for."}
+SCREEN = {"statement": "No screen for chords: the configuration asks for none."}
+UNTESTED = {"level": None, "statement": "No error rate: there are no shadows."}
+FEW_PASSES = {"statement": "3 accepted passes are too few to tell.", "reached": None, "level": 0.8}
+NO_PANEL = {"statement": "No panel: no feature is significant.", "n_features": 0, "accuracy": None}
+JUDGED = {
+    "significance": UNTESTED,
+    "stability": {"statement": "No stability selection."},
+    "convergence": FEW_PASSES,
+    "panel": NO_PANEL,
+}
+NO_PROOF = {"proved": False, "statement": "There is no chord to prove."}
+AUDIT = pd.DataFrame({
+    "choice": ["2000 highly variable features, flavour seurat"] * 2 + ["50 principal components"] * 2,
+    "of": ["significant features", "chord members"] * 2, "n": [4, 2, 4, 2], "n_lost": [3, 0, np.nan, np.nan],
+    "lost": ["g3,g1,g2", np.nan, np.nan, np.nan], "note": ["as scanpy", "as scanpy", "too few samples", "too few"],
+})  # fmt: skip
+CHORDS = pd.DataFrame({
+    "chord": ["chord_1"], "class": ["a"], "z": [12.345], "side_1": ["g0,g1,g2,g3"], "side_2": ["g9"],
+    "side_3": [np.nan],
+    "auc_chord": [0.9], "auc_chord_low": [0.85], "auc_chord_high": [0.94], "auc_best_member": [0.55],
+    "auc_additive": [0.56], "synergy": [0.34], "synergy_low": [0.28], "synergy_high": [0.4],
+})  # fmt: skip
+
+
+def summary_of(models, table, baseline, **given):
+    """The page with nothing adjusted for and no chord, unless said otherwise."""
+    usual = {"confounders": CONFOUNDERS, "screen": SCREEN, "proof": NO_PROOF, "chords": CHORDS.head(0)}
+    usual["evidence_panel"] = {"accuracy": None}
+    data = given.pop("data", None) or {**DATA, "sizes": {"a": 60, "b": 40}}
+    return summary_page(data=data, models=models, table=table, baseline=baseline, **{**usual, **given})
+
+
+class Page(HTMLParser):
+    """Text by element, and whether every element that is opened is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.cells, self.texts, self.links = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in ("meta", "br", "path"):
+            self.open.append(tag)
+        if tag == "td":
+            self.cells.append("")
+        if tag == "a":
+            self.links.append(dict(attrs)["href"])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+        if self.open and self.open[-1] == "td":
+            self.cells[-1] += data
+
+
+@pytest.fixture
+def page(hand_made):
+    """Give a function that writes the page of one model, of the accuracies that a test asks for."""
+
+    def write(
+        accuracy=0.9,
+        *,
+        min_accuracy=0.5,
+        controls=(0.5,),
+        right=0.9,
+        baseline_right=0.8,
+        names=None,
+        importances=None,
+        classes=("a", "b"),
+        data=None,
+        chart="",
+        n_test=100,
+        note=None,
+        signal="told",
+        scheme="fixed",
+        not_judged=(),
+        tested=None,
+        significance=None,
+        of_model=None,
+        model="cnn_small",
+        **given,
+    ):
+        importances = importances or [[3, 2, 1, 0]] * 3
+        names = names or ["g0", "g1", "g2", "g3"]
+        passes = [hand_made(i, accuracy, values, classes=classes) for i, values in enumerate(importances)]
+        found = accumulate_passes(passes, 2, min_accuracy, names)
+        found.notes += [note] if note else []
+        kept = [p for p, good in zip(passes, found.accepted, strict=True) if good]
+        control_passes = [hand_made(1000 + i, value, permuted=True) for i, value in enumerate(controls)]
+        told = signal_test.compare_with_controls(found, control_passes)
+        told = told if signal == "told" else replace(told, signal=signal)
+        agreement = pass_table.agreement_table(kept, 2)
+        summary = findings_summary.summarise(model, found, told, len(control_passes), agreement, 2)
+        truth = np.arange(n_test) % 2
+
+        def numbers_of(share, n_passes):
+            hit = np.arange(n_test) < share * n_test
+            probability = np.eye(2)[np.where(hit, truth, 1 - truth)] * 0.8 + 0.1
+            judged = evaluate_ensemble([probability] * n_passes, truth, truth, classes, WHY[scheme])
+            return metrics.metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0).numbers
+
+        numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
+        models = model_table.model_table([summary], [numbers], baseline, {model: "cnn_small"})
+        ranking = feature_table.feature_table(found).assign(**(tested or {}))
+        judged = {**JUDGED, "significance": significance or UNTESTED, **(of_model or {})}
+        known = Model(summary, numbers, ranking, AUDIT, **judged)
+        data = {**DATA, "sizes": dict(zip(classes, (60, 40), strict=True)), **(data or {})}
+        return summary_of([known], models, baseline, data=data, chart=chart, **given)
+
+    return write
+
+
+def test_the_page_says_what_was_analysed_and_what_was_found(page):
+    text = page()
+    read = Page(text)
+    assert read.open == []
+    said = " ".join(" ".join(read.texts).split())
+    assert "100 samples × 4 features of counts.h5ad, 2 classes of cell_type (a 60, b 40)" in said
+    assert "normalisation log1p_cp10k; judged on 100 samples that no pass has seen." in said
+    assert "Signal: the median out-of-bag accuracy of 3 passes, 0.900" in said
+    assert "Always naming the largest class reaches 0.500" in said
+    assert "<p class='yes'>" in text
+    assert "No signal" not in text
+    assert "Nothing that the run itself can see" in text
+
+
+def test_numbers_carry_their_intervals(page):
+    cells = Page(page()).cells
+    row = cells[cells.index("cnn_small") :][:4]
+    assert row[1] == "3"
+    assert row[3].startswith("0.900 (0.8")
+    assert row[3].endswith(")")
+    assert "linear_baseline" in cells
+    frequency = cells[cells.index("g0") + 2]
+    assert frequency == "1.00 (0.44–1.00)"  # Wilson's interval of three passes of three
+
+
+def test_groups_kept_whole_are_mentioned(page):
+    assert "whole groups of <b>donor</b> kept on one side" in page(data={"group": "donor"})
+    assert "whole groups" not in page()
+
+
+@pytest.mark.parametrize("controls", [(), (0.95,)])
+def test_a_model_without_signal_is_not_dressed_up(page, controls):
+    text = page(0.5 if not controls else 0.9, min_accuracy=0.0, controls=controls)
+    assert "<p class='no'><b>cnn_small</b> No signal" in text
+    assert "no signal; its ranking is not to be read" in text
+    assert "No signal: this list is not to be read." in text
+    assert "<p class='yes'>" not in text
+
+
+def test_what_cannot_be_told_is_neither_signal_nor_none(page):
+    text = page(signal=None)
+    assert "<p class='open'><b>cnn_small</b>" in text
+    assert "It cannot be told whether there is signal: this list is a lead, not a finding." in text
+    assert "<p class='no'>" not in text
+    assert "<p class='yes'>" not in text
+
+
+def test_the_page_says_how_few_samples_were_judged(page):
+    text = page(scheme="repeated", n_test=12, not_judged=(3, 7), right=1.0)
+    said = " ".join(" ".join(Page(text).texts).split())
+    assert "12 samples judged by passes that did not train on them" in said
+    assert WHY["repeated"] in said
+    assert "each counted once" in said
+    assert "test split," not in said
+    assert "1.000 (0.758–1.000)" in said  # Wilson's interval of twelve of twelve, where a bootstrap has no width
+    assert "2 sample(s) were out of bag in no pass and are not judged: 3, 7." in said
+    assert "Judged are 6 samples a class on average" in said
+    assert WHY["fixed"] in page()
+
+
+def test_when_no_pass_was_accepted_there_is_no_list(page):
+    text = page(min_accuracy=0.99)
+    assert "No pass was accepted: there is no ranking." in text
+    assert "No pass of 3 was accepted" in text
+    assert Page(text).open == []
+    assert "g0" not in text
+    assert "nan" not in " ".join(Page(text).texts).lower().split()
+
+
+@pytest.mark.parametrize(
+    ("settings", "doubt"),
+    [
+        ({"controls": ()}, "no control pass was trained on permuted labels"),
+        ({"importances": [[3, 2, 1, 0], [0, 1, 2, 3], [3, 0, 2, 1]]}, "two passes share only 33% of their top 2"),
+        ({"right": 0.6, "baseline_right": 0.95}, "logistic regression is more accurate (0.950 against 0.600)"),
+        ({"n_test": 10}, "The test split holds 5 samples a class on average"),
+        ({"note": "early stopping never acts"}, "early stopping never acts"),
+    ],
+)
+def test_what_is_to_be_doubted_is_said(page, settings, doubt):
+    text = page(**settings)
+    assert doubt in text
+    assert "Nothing that the run itself can see" not in text
+    assert doubt not in page()
+
+
+def test_names_cannot_break_the_page(page):
+    evil = "<script>alert(1)</script>&"
+    text = page(names=[evil, "a<b", '"q"', "g3"], classes=("<i>", "b"), data={"from": evil, "group": evil}, note=evil)
+    read = Page(text)
+    assert "<script>alert" not in text
+    assert read.open == []
+    assert evil in read.cells
+
+
+def test_no_name_acts_in_the_page(page, hostile, elements):
+    """As a feature, class, sample, file, column, confounder, chord and filter, and in what is said of them."""
+
+    def written(word):
+        evidence = {"confounder": word, "adjusted": False, "macro_auc": 0.91, "macro_auc_low": 0.85}
+        statement = {"statement": word}
+        return page(
+            names=[word, "g1", "g2", "g3"],
+            classes=(word, "b"),
+            data={"from": word, "label": word, "group": word, "normalization": word},
+            note=word,
+            not_judged=(word,),
+            chords=CHORDS.assign(chord=word, side_1=word, **{"class": word}),
+            proof={"proved": False, **statement},
+            screen=statement,
+            confounders={"adjusted": [word], "alone": [{**evidence, "macro_auc_high": 0.95}], **statement},
+            significance={"level": 0.1, **statement},
+            tested=TESTED,
+            of_model={
+                "stability": statement,
+                "convergence": {"reached": None, "level": 0.8, **statement},
+            },
+        )
+
+    read, harmless = elements(written(hostile)), elements(written("k"))
+    assert read.counts == harmless.counts
+    assert read.counts["script"] == 1
+    assert read.attributes == harmless.attributes
+    assert read.links == harmless.links
+    cells = Page(written(hostile)).cells
+    assert cells.count(hostile) == 3  # the feature, the chord and its class
+    assert f"{hostile} ↑" in cells
+    assert f"({hostile} 60, b 40)" in read.text
+
+
+def test_no_name_of_a_model_acts_in_the_page(page, hostile, elements):
+    def written(word):
+        return page(model=word)
+
+    read, harmless = elements(written(hostile)), elements(written("k"))
+    assert read.counts == harmless.counts
+    assert read.attributes == harmless.attributes
+    assert len(read.links) == len(harmless.links)
+    assert not [link for link in read.links if re.search(r"[:<>\"']", link)]
+    assert f"{quote(hostile)}/features.html" in read.links
+
+
+def test_no_name_acts_in_the_chart(hostile, elements, tmp_path):
+    columns = [f"{m}{e}" for m in ("accuracy", "balanced_accuracy", "macro_f1") for e in ("", "_low", "_high")]
+    rest = ["per_pass_accuracy_mean", "ece", "majority_accuracy", "control_accuracy_mean", "signal", "n_passes"]
+    models = pd.DataFrame([dict.fromkeys([*columns, *rest], 0.5) | {"model": one, "kind": "mlp"} for one in "kl"])
+    counts = []
+    for word in (hostile, "k"):
+        evaluation.model_comparison(models.replace({"model": {"k": word}}), tmp_path / "models.svg")
+        counts.append(elements((tmp_path / "models.svg").read_text()))
+    read, harmless = counts
+    assert "script" not in read.counts
+    assert set(read.counts) == set(harmless.counts)
+    assert read.attributes == harmless.attributes
+
+
+def test_the_chart_is_put_in_without_what_stands_before_it(page):
+    text = page(chart='<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg id="chart"></svg>')
+    assert '<svg id="chart"></svg>' in text
+    assert "<?xml" not in text
+    assert text.count("<!DOCTYPE") == 1
+
+
+def test_the_page_needs_nothing_from_elsewhere(page):
+    assert not any(word in page() for word in ("http:", "https:", "src=", "@import", "url("))
+
+
+def test_several_models_are_told_apart(page):
+    """One verdict and one list a model."""
+    table = pd.DataFrame({"feature": []})
+    summary = {
+        **{"model": "x", "signal": False, "statement": "No signal.", "classes": ["a"], "n_features": 1, "top_k": 1},
+        **{"notes": [], "n_controls": 1, "mean_top_k_overlap": None},
+    }
+    numbers = {"accuracy": None, "not_judged": []}
+    baseline = {
+        "accuracy": 0.5,
+        "accuracy_low": 0.4,
+        "accuracy_high": 0.6,
+        "n_test": 50,
+        "classes": ["a"],
+        "majority_accuracy": 0.5,
+    }
+    baseline |= {"scheme": "fixed", "why": WHY["fixed"]}
+    columns = [f"{m}{e}" for m in ("accuracy", "balanced_accuracy", "macro_f1") for e in ("", "_low", "_high")]
+    models = pd.DataFrame([dict.fromkeys(["model", "n_passes", "per_pass_accuracy_mean", "ece", *columns])] * 3)
+    both = [Model(one, numbers, table, AUDIT.head(0), **JUDGED) for one in (summary, {**summary, "model": "y"})]
+    text = summary_of(both, models, baseline)
+    assert text.count("<p class='no'>") == 2
+    assert "<h3>x</h3>" in text
+    assert "<h3>y</h3>" in text
+
+
+# What was found, and at which error rate.
+
+
+def said(text):
+    return " ".join(" ".join(Page(text).texts).split())
+
+
+TESTED = {"z": [9.0, 5.0, 1.0, 0.1], "q": [0.004, 0.04, 0.6, 1.0], "significant": [True, True, False, False]}
+
+
+def test_the_ten_questions_are_answered_in_one_order(page):
+    questions = [
+        "What was analysed?", "Is there signal?", "How many features?", "How many chords?", "How stable?",
+        "How well do they predict?", "What do confounders alone predict?", "What would filtering have lost?",
+        "What to distrust?", "Where to look next?",
+    ]  # fmt: skip
+    text = said(page())
+    places = [text.index(question) for question in questions]
+    assert places == sorted(places)
+
+
+def test_features_are_counted_with_their_error_rate(page):
+    calibration = {"level": 0.1, "statement": "2 are significant, held against 40 shadow features."}
+    text = page(tested=TESTED, significance=calibration)
+    assert "cnn_small : 2 significant , of which at most 0.2 are expected to be false (q ≤ 0.1)." in said(text)
+    assert "held against 40 shadow features. No stability selection." in said(text)
+    cells = Page(text).cells
+    assert cells[cells.index("g1") :][:3] == ["g1", "5.0", "0.04"]
+    assert cells[cells.index("g2") :][:3] == ["g2", "1.0", "0.6 (n.s.)"]
+
+
+def test_nothing_significant_is_said_so(page):
+    none = {**TESTED, "significant": [False] * 4}
+    text = said(page(tested=none, significance={"level": 0.1, "statement": "0 of 4 are significant."}))
+    assert "cnn_small : none significant . 0 of 4 are significant." in text
+
+
+def test_without_a_null_there_is_no_error_rate(page):
+    assert "cnn_small : No error rate: there are no shadows." in said(page(controls=()))
+
+
+def test_chords_are_listed_with_their_proof(page):
+    text = page(
+        chords=CHORDS,
+        screen={"statement": "1 chords: 9 significant pairs."},
+        proof={"proved": True, "statement": "1 of 1 chords tell more than their members."},
+    )
+    assert "1 chords: 9 significant pairs. 1 of 1 chords tell more than their members." in said(text)
+    cells = Page(text).cells
+    row = cells[cells.index("chord_1") :][:8]
+    assert row == [
+        "chord_1", "a", "g0, g1, g2 and 1 more × g9", "12.3", "0.90 (0.85–0.94)", "0.55", "0.56", "0.34 (0.28–0.40)"
+    ]  # fmt: skip
+    assert "chord_networks.svg" in Page(text).links
+    assert "chord_networks.svg" not in Page(page()).links
+
+
+def test_chords_without_a_test_split_are_doubted(page):
+    unproved = CHORDS.assign(**dict.fromkeys([c for c in CHORDS if c.startswith(("auc", "synergy"))], np.nan))
+    text = page(chords=unproved, proof={"proved": False, "statement": "Nothing is proved."})
+    assert "No chord was judged on samples that the screen had not seen." in said(text)
+    assert "nan" not in said(text).lower().split()
+
+
+def test_how_stable_comes_from_the_convergence_of_the_passes(page):
+    unstable = {"statement": "The top 2 is stable at 0.8 from about 40 passes.", "reached": False, "level": 0.8}
+    text = said(page(of_model={"convergence": unstable}))
+    assert "The top 2 is stable at 0.8 from about 40 passes." in text
+    assert "the ranking is not yet stable at 0.8" in text
+    assert "not yet stable" not in said(page(of_model={"convergence": {**unstable, "reached": True}}))
+
+
+def test_the_small_model_stands_beside_the_passes(page):
+    panel = {"n_features": 2, "accuracy": 0.88, "accuracy_low": 0.8, "accuracy_high": 0.93}
+    text = said(page(of_model={"panel": panel}))
+    assert "a small model on its 2 significant features alone 0.880 (0.800–0.930)" in text
+    assert "by evidence" not in text
+    text = said(page(evidence_panel={**panel, "n_features": 40}))
+    assert "A small model on the first 40 features by evidence alone: 0.880 (0.800–0.930)." in text
+
+
+def test_a_confounder_that_tells_the_classes_is_a_doubt_unless_adjusted_for(page):
+    record = {
+        "confounder": "depth",
+        "adjusted": False,
+        "macro_auc": 0.91,
+        "macro_auc_low": 0.85,
+        "macro_auc_high": 0.95,
+    }
+    depth = {"adjusted": [], "alone": [record], "statement": "Depth alone names the class right in 0.80."}
+    text = said(page(confounders=depth))
+    assert "Depth alone names the class right in 0.80." in text
+    assert "depth alone tells the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
+    for harmless in ({"adjusted": True}, {"macro_auc": 0.6}, {"macro_auc": None}):
+        assert "depth alone tells" not in said(page(confounders={**depth, "alone": [{**record, **harmless}]}))
+
+
+def test_what_filtering_would_have_lost_is_named(page):
+    text = said(page())
+    assert "flavour seurat: 3 of 4 significant features (g3, g1, g2) and 0 of 2 chord members" in text
+    assert "50 principal components: cannot be said (too few samples)" in text
+
+
+def test_passes_that_read_chords_are_optimistic(page):
+    assert "out-of-bag accuracies are too kind" in said(page(of_model={"reads_chords": True}))
+
+
+def test_links_are_relative_and_of_files_beside_the_page(page):
+    links = Page(page(chords=CHORDS, proof={"proved": True, "statement": ""})).links
+    assert len(links) > 8
+    assert not [link for link in links if link.startswith(("/", "..")) or ":" in link]
+    assert {"cnn_small/features.html", "models.html", "chords.html", "cnn_small/plots/ranking.svg"} <= set(links)
+
+
+def test_the_class_for_which_a_feature_matters_is_named_with_its_direction(page):
+    cells = Page(page()).cells
+    assert cells[cells.index("g0") + 3] == "a ↑"
+
+
+def test_models_are_read_from_their_files_in_one_order(tmp_path):
+    files = {name: [] for name in (*TABLES, *SUMMARIES)}
+    for model in ("cnn", "mlp"):
+        for name in TABLES:
+            files[name].append(tmp_path / f"{model}_{name}.tsv")
+            feature_table.write_table(pd.DataFrame({"feature": [f"NA of {model}"]}), files[name][-1])
+        for name in SUMMARIES:
+            files[name].append(str(tmp_path / f"{model}_{name}.json"))
+            feature_table.write_json({"model": model, "what": name}, files[name][-1])
+    first, second = read_models(reading_chords=["mlp"], **files)
+    assert (first.name, first.reads_chords, second.reads_chords) == ("<b>cnn</b>", False, True)
+    assert second.panel == {"model": "mlp", "what": "panel"}
+    assert second.features["feature"].tolist() == ["NA of mlp"]
+    with pytest.raises(ValueError, match="shorter"):
+        read_models(**files | {"panel": files["panel"][:1]})

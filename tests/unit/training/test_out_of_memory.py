@@ -1,0 +1,93 @@
+"""A GPU whose memory is too small: half as much at once, and it is said; torch's exception is raised by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from deepmapper import attribution
+from deepmapper.backbones.network import Network
+from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.findings import ranking
+from deepmapper.passes import train
+from deepmapper.training import inference
+
+SAID = "CUDA out of memory. Tried to allocate 2.00 GiB."
+
+
+def holds(most: int, size: int) -> None:
+    if size > most:
+        raise torch.OutOfMemoryError(f"{SAID}\nmore")
+
+
+@pytest.fixture
+def small_memory(monkeypatch):
+    """Let training hold so many images at once."""
+
+    def limit(most: int) -> None:
+        loss = Network.loss
+
+        def limited(self, images, targets, weight=None):
+            holds(most, len(targets))
+            return loss(self, images, targets, weight)
+
+        monkeypatch.setattr(Network, "loss", limited)
+
+    return limit
+
+
+def test_training_starts_again_with_half_the_batch_and_the_file_says_so(planted, quick, small_memory):
+    small = train.train_pass(planted.samples, quick("linear", epochs=3, batch_size=4), 5)
+    small_memory(5)
+    with pytest.warns(DeepMapperWarning, match="out of memory on the GPU") as told:
+        found = train.train_pass(planted.samples, quick("linear", epochs=3, batch_size=16), 5)
+    assert [str(warning.message) for warning in told] == [
+        f"out of memory on the GPU: training starts again in batches of {now}, not {2 * now} ({SAID})" for now in (8, 4)
+    ]
+    assert found.settings == small.settings
+    assert found.settings["batch_size"] == 4
+    np.testing.assert_array_equal(found.weights["head.weight"], small.weights["head.weight"])
+    np.testing.assert_array_equal(found.importance, small.importance)
+
+
+def test_findings_say_that_passes_were_trained_in_smaller_batches(hand_made):
+    results = [hand_made(seed, settings={"batch_size": 8 if seed == 2 else 16}) for seed in range(4)]
+    (note,) = [note for note in ranking.accumulate_passes(results, 2, 0).notes if "batches" in note]
+    assert "1 of 4 passes were trained in batches of less than 16 samples" in note
+    assert "seed 2." in note
+    assert ranking.accumulate_passes(results[:2], 2, 0).notes == []
+
+
+def test_prediction_and_attribution_go_on_with_the_same_result(planted, quick, monkeypatch):
+    given = (planted.samples, quick("linear", epochs=3, ig_internal_batch=64), 5)
+    whole = train.train_pass(*given)
+    reader, attribute = inference.reader, attribution.attribute
+
+    def limited_reader(model, images):
+        def read(rows):
+            if not model.training:
+                holds(10, len(rows))
+            return reader(model, images)(rows)
+
+        return read
+
+    def limited_attribute(*given):
+        holds(20, given[-1])
+        return attribute(*given)
+
+    monkeypatch.setattr(inference, "reader", limited_reader)
+    monkeypatch.setattr(attribution, "attribute", limited_attribute)
+    with pytest.warns(DeepMapperWarning) as told:
+        found = train.train_pass(*given)
+    said = {str(warning.message).split(" (")[0] for warning in told}
+    assert "out of memory on the GPU: prediction starts again in batches of 8, not 16" in said
+    assert "out of memory on the GPU: attribution starts again in batches of 16, not 32" in said
+    assert found.settings == whole.settings  # how the same result came about
+    np.testing.assert_allclose(found.out_of_bag_probability, whole.out_of_bag_probability, rtol=1e-5)
+    np.testing.assert_allclose(found.importance, whole.importance, rtol=1e-4, atol=1e-7)
+
+
+def test_where_not_even_one_image_fits_that_is_said(planted, quick, small_memory):
+    small_memory(0)
+    config = quick("linear", epochs=1, batch_size=2)
+    with pytest.warns(DeepMapperWarning), pytest.raises(InputError, match="does not hold training of one image"):
+        train.train_pass(planted.samples, config, 5)
