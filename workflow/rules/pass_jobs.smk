@@ -123,7 +123,7 @@ def check_arrays():
     It submits jobs of a rule only once all that are ready have come in, and Snakemake hands over no more than `--jobs`.
     """
     arrays = snakemake_internals.array_rules(workflow)
-    jobs = snakemake_internals.most_jobs(workflow)
+    jobs = snakemake_internals.max_jobs(workflow)
     for rule_name, seeds in PASS_SEEDS.items():
         n = len(MODELS) * max(map(len, seeds))
         in_array = arrays & {
