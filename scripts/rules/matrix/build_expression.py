@@ -5,6 +5,7 @@ from pathlib import Path
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.files import atomic_write
     from deepmapper.reads.expression import build_expression, write_tables
 
     adata = build_expression(
@@ -16,5 +17,5 @@ with job(snakemake):
     )
     print(f"{adata.n_obs} samples × {adata.n_vars} transcripts, {int(adata.var['is_denovo'].sum())} of them novel")
     write_tables(adata, Path(snakemake.output.counts), Path(snakemake.output.tpm))
-    with whole_file(snakemake.output.matrix) as path:
+    with atomic_write(snakemake.output.matrix) as path:
         adata.write_h5ad(path, compression="gzip")

@@ -7,6 +7,7 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     import anndata
 
+    from deepmapper.core.files import atomic_write
     from deepmapper.reads.expression import summarise_genes, write_tables
 
     adata = summarise_genes(
@@ -17,5 +18,5 @@ with job(snakemake):
     )
     print(f"{adata.n_obs} samples × {adata.n_vars} genes")
     write_tables(adata, Path(snakemake.output.counts), Path(snakemake.output.tpm))
-    with whole_file(snakemake.output.matrix) as path:
+    with atomic_write(snakemake.output.matrix) as path:
         adata.write_h5ad(path, compression="gzip")

@@ -26,6 +26,7 @@ from typing import IO
 from ..core.files import atomic_folder, is_disk_full
 from ..core.programs import Argument, run_tool
 from ..errors import InputError, ToolFailed
+from . import run_parallel
 from .fasta import read_fasta, write_fasta
 from .fastq import gzip_writer, read_fastq
 from .nucleotides import mate_suffix, reverse_complement
@@ -35,8 +36,6 @@ ASSEMBLERS = ("trinity", "rnaspades")
 _STRANDS = {"forward": "FR", "reverse": "RF"}
 
 _PLAIN = re.compile(r"[\w./+-]+", re.ASCII)
-
-_SIDE_BY_SIDE = Path(__file__).with_name("_side_by_side.py")
 
 _CLUSTER_CONTIGS = ".contigs.fa"
 
@@ -255,7 +254,7 @@ def _trinity(reads: dict[str, Path], work: Path, settings: _Settings, log: IO[st
     listed.write_text("".join(f"{_assemble_cluster(command)}\n" for command in clusters))
     print(f"{len(clusters)} clusters of reads to assemble, {settings.threads} at a time.", file=log)
     run_tool(
-        [sys.executable, "-I", _SIDE_BY_SIDE, listed, settings.threads],
+        [sys.executable, "-I", run_parallel.__file__, listed, settings.threads],
         seconds=settings.seconds_left(),
         environment=_ENVIRONMENT,
         folder=work,

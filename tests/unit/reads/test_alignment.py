@@ -497,7 +497,7 @@ def test_kill_in_the_middle_leaves_nothing_that_looks_whole(tmp_path, index, pai
     code = f"""
     import io
     from pathlib import Path
-    from deepmapper.alignment import align_reads
+    from deepmapper.reads.alignment import align_reads
     align_reads([{unit!r}], index={index!r}, folder=Path({str(tmp_path / "out")!r}), sample="s1", log=io.StringIO())
     """
     environment = {

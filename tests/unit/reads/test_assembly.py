@@ -315,7 +315,7 @@ def test_what_a_killed_run_left_goes_with_the_next_one(tmp_path, monkeypatch, po
     code = f"""
     import io
     from pathlib import Path
-    from deepmapper.assembly import assemble
+    from deepmapper.reads.assembly import assemble
     assemble(Path({str(pool)!r}), Path({str(tmp_path / "out" / "contigs.fa")!r}), log=io.StringIO())
     """
     fake(tmp_path / "bin", monkeypatch, "Trinity", "kill -9 $PPID")
