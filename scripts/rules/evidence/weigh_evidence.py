@@ -4,10 +4,11 @@ from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.core.tables import write_json, write_table
+    from deepmapper.evidence.rank import rank_run
     from deepmapper.features.store import open_features
     from deepmapper.io.expression import open_expression
 
-    table, summary = weigh_run(
+    table, summary = rank_run(
         open_features(snakemake.input.features),
         open_expression(snakemake.input.expression),
         snakemake.params.options,

@@ -43,7 +43,7 @@ class ChordScreen:
         "pairs", "triplets", "chords" and "features"; those of products empty where nothing was screened.
     """
 
-    chords_screen: tuple[Chord, ...]
+    chords: tuple[Chord, ...]
     about: dict
     tables: dict[str, pd.DataFrame]
 
