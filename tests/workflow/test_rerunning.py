@@ -112,14 +112,15 @@ CASES = {
 }
 
 # Edits of what is made of passes, and some of the jobs that follow: whatever these are, no pass is among them.
+RANKING = {name: n for name, n in progress(3).items() if name not in RECORD}
 AFTER_PASSES = {
-    "code of the calibration": (lambda d: edited(d, "calibration.py"), {"calibrate_features": 3, **progress(3)}),
+    "code of the calibration": (lambda d: edited(d, "calibration.py"), {"calibrate_features": 3, **RANKING}),
     "code of the tables": (
         lambda d: edited(d, "feature_table.py", "findings.py"),
         {"accumulate_passes": 3, "annotate_expression": 3, "plot_findings": 3, "compare_models": 1},
     ),
     "code of the screen": (lambda d: edited(d, "chords/screen.py", "chords.py"), CHORDS),
-    "code of the evidence": (lambda d: edited(d, "evidence/rank.py", "evidence.py"), {**EVIDENCE, **progress(3)}),
+    "code of the evidence": (lambda d: edited(d, "evidence/rank.py", "evidence.py"), {**EVIDENCE, **RANKING}),
     "code of the alignment": (lambda d: edited(d, "alignment.py"), {}),
 }
 
