@@ -4,8 +4,9 @@ from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.core.tables import read_json, write_table
+    from deepmapper.findings.model_table import model_table
 
-    table = findings.model_table(
+    table = model_table(
         [read_json(path) for path in snakemake.input.summaries],
         [read_json(path) for path in snakemake.input.metrics],
         read_json(snakemake.input.baseline),

@@ -6,6 +6,7 @@ A test split is read here only. Where none was set aside, the passes' out-of-bag
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.files import atomic_write
     import numpy as np
 
     from deepmapper.core.tables import write_json, write_table
@@ -28,5 +29,5 @@ with job(snakemake):
     write_table(found.metrics.confusion, snakemake.output.confusion)
     write_table(found.metrics.calibration, snakemake.output.calibration)
     write_table(found.predictions, snakemake.output.predictions)
-    with whole_file(snakemake.output.embedding) as path:
+    with atomic_write(snakemake.output.embedding) as path:
         np.savez(path, **found.embedding)

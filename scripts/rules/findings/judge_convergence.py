@@ -3,10 +3,11 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.findings.convergence import assess_convergence, read_top_sets
     from deepmapper.core.tables import write_json, write_table
 
-    heads = read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
-    judged = judge(heads, snakemake.params.level, snakemake.params.cap)
+    heads = read_top_sets(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
+    judged = assess_convergence(heads, snakemake.params.level, snakemake.params.cap)
     print(judged.about["statement"])
     write_table(judged.curve, snakemake.output.convergence_table)
     write_json(judged.about, snakemake.output.convergence_summary)

@@ -3,6 +3,7 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.files import atomic_write
     import json
     from pathlib import Path
 
@@ -17,5 +18,5 @@ with job(snakemake):
         resources=snakemake.config.get("resources", {}),
         results=Path(snakemake.output[0]).parent,
     )
-    with whole_file(snakemake.output[0]) as path:
+    with atomic_write(snakemake.output[0]) as path:
         path.write_text(json.dumps(record, indent=1) + "\n")

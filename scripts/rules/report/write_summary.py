@@ -3,6 +3,7 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.files import atomic_write
     from pathlib import Path
 
     from deepmapper.core.tables import read_json, read_table
@@ -34,5 +35,5 @@ with job(snakemake):
         evidence_panel=read_json(given.evidence_panel_summary),
         chart=Path(given.chart).read_text(),
     )
-    with whole_file(snakemake.output[0]) as path:
+    with atomic_write(snakemake.output[0]) as path:
         path.write_text(page)

@@ -3,6 +3,7 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.files import atomic_write
     from pathlib import Path
 
     from deepmapper.core.tables import read_table
@@ -10,5 +11,5 @@ with job(snakemake):
 
     model = snakemake.wildcards.get("model", "")
     for name, source in snakemake.input.items():
-        with whole_file(snakemake.output[name]) as path:
+        with atomic_write(snakemake.output[name]) as path:
             Path(path).write_text(result_page(name, read_table(source), source, model))
