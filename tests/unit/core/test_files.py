@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,50 @@ def test_cause_is_looked_for_behind_an_error():
 
 def test_room_of_what_is_not_there_is_that_of_its_folder(tmp_path):
     assert free_space(tmp_path / "a/b/c")[1] == free_space(tmp_path)[1]
+
+
+def names_in(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def test_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "sub" / "table.tsv"
+    with atomic_write(path) as tmp:
+        tmp.write_text("whole")
+        assert tmp.suffix == ".tsv"
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    with pytest.raises(RuntimeError), atomic_write(path) as tmp:
+        tmp.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "whole"
+    assert names_in(path.parent) == ["table.tsv"]
+
+
+def test_folder_appears_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "out"
+    with atomic_folder(folder) as tmp:
+        (tmp / "a").touch()
+        assert not folder.exists()
+    with pytest.raises(RuntimeError), atomic_folder(folder) as tmp:
+        (tmp / "b").touch()
+        raise RuntimeError
+    assert names_in(tmp_path) == ["out"]
+    assert names_in(folder) == ["a"]
+    with atomic_folder(folder) as tmp:
+        (tmp / "c").touch()
+    assert names_in(folder) == ["c"]
+
+
+def test_kill_leaves_nothing_under_the_final_name(tmp_path):
+    code = f"""
+    import os
+    from deepmapper.core.files import atomic_folder, atomic_write
+    with atomic_folder("{tmp_path}/folder") as folder, atomic_write("{tmp_path}/file") as file:
+        (folder / "half").touch()
+        file.write_text("half")
+        os.kill(os.getpid(), 9)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert done.returncode == -9
+    assert all(name.startswith(".") for name in names_in(tmp_path))

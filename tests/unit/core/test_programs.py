@@ -1,4 +1,5 @@
-import gzip
+"""Programs: pipes, logs, time limits, signals, and what a failure says."""
+
 import io
 import os
 import signal
@@ -11,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from deepmapper.core import programs
-from deepmapper.core.files import atomic_folder, atomic_write, is_disk_full
+from deepmapper.core.files import is_disk_full
 from deepmapper.core.programs import missing_tools, require, run_tool, version
 from deepmapper.errors import BioToolUnavailable, InputError, ToolFailed
-from deepmapper.reads.fasta import is_gzip, read_fasta, write_fasta
 
 
 def python(code):
@@ -38,9 +38,6 @@ def wait_until(condition, seconds=10.0):
     while not condition():
         assert time.monotonic() < limit, "waited in vain"
         time.sleep(0.02)
-
-
-# --- run_tool ---------------------------------------------------------------------------------------------------------
 
 
 def test_output_and_log(tmp_path):
@@ -140,9 +137,9 @@ def test_children_of_a_program_that_failed_end_too(tmp_path):
 def test_request_to_stop_ends_the_program_and_leaves_nothing(tmp_path):
     code = f"""
     from pathlib import Path
-    from deepmapper.files import whole_folder
-    from deepmapper.tools import run_tool
-    with whole_folder("{tmp_path}/out") as tmp:
+    from deepmapper.core.files import atomic_folder
+    from deepmapper.core.programs import run_tool
+    with atomic_folder("{tmp_path}/out") as tmp:
         run_tool(["sh", "-c", "echo $$ > '{tmp_path}/pid'; sleep 60"])
     """
     process = subprocess.Popen(
@@ -177,9 +174,6 @@ def test_environment_is_added(tmp_path):
     assert (tmp_path / "out").read_text() == "xx\n"
 
 
-# --- require ----------------------------------------------------------------------------------------------------------
-
-
 def test_missing_tools_are_named_with_the_ways_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert missing_tools(["salmon", "hisat2", "salmon"]) == ["salmon", "hisat2"]
@@ -212,104 +206,6 @@ def test_a_version_in_another_encoding_is_read(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert version("old").startswith("old 1.2 ")
-
-
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def test_file_appears_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "sub" / "table.tsv"
-    with atomic_write(path) as tmp:
-        tmp.write_text("whole")
-        assert tmp.suffix == ".tsv"
-        assert not path.exists()
-    assert path.read_text() == "whole"
-    with pytest.raises(RuntimeError), atomic_write(path) as tmp:
-        tmp.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "whole"
-    assert names(path.parent) == ["table.tsv"]
-
-
-def test_folder_appears_whole_or_not_at_all(tmp_path):
-    folder = tmp_path / "out"
-    with atomic_folder(folder) as tmp:
-        (tmp / "a").touch()
-        assert not folder.exists()
-    with pytest.raises(RuntimeError), atomic_folder(folder) as tmp:
-        (tmp / "b").touch()
-        raise RuntimeError
-    assert names(tmp_path) == ["out"]
-    assert names(folder) == ["a"]
-    with atomic_folder(folder) as tmp:
-        (tmp / "c").touch()
-    assert names(folder) == ["c"]
-
-
-def test_kill_leaves_nothing_under_the_final_name(tmp_path):
-    code = f"""
-    import os
-    from deepmapper.files import for_want_of_room, whole_file, whole_folder
-    with whole_folder("{tmp_path}/folder") as folder, whole_file("{tmp_path}/file") as file:
-        (folder / "half").touch()
-        file.write_text("half")
-        os.kill(os.getpid(), 9)
-    """
-    done = subprocess.run(python(code), env={**os.environ, "PYTHONPATH": str(Path(programs.__file__).parents[2])})
-    assert done.returncode == -9
-    assert all(name.startswith(".") for name in names(tmp_path))
-
-
-# --- FASTA ------------------------------------------------------------------------------------------------------------
-
-
-def test_fasta_round_trip(tmp_path):
-    path = tmp_path / "a.fa"
-    assert write_fasta(path, [("one first", "acgtN" * 40), ("two", "AC")]) == 2
-    assert max(map(len, path.read_text().splitlines())) == 80
-    one, two = read_fasta(path)
-    assert one == ("one", "one first", "ACGTN" * 40)
-    assert two.sequence == "AC"
-
-
-def test_fasta_gzipped_whatever_its_name_and_windows_ends(tmp_path):
-    path = tmp_path / "a.fa"
-    path.write_bytes(gzip.compress(b">x\r\nAC\r\nGT\r\n") + gzip.compress(b">y\nTT\n"))
-    assert is_gzip(path)
-    assert [(name, sequence) for name, _, sequence in read_fasta(path)] == [("x", "ACGT"), ("y", "TT")]
-
-
-def test_empty_fasta_has_no_records(tmp_path):
-    path = tmp_path / "a.fa"
-    path.touch()
-    assert list(read_fasta(path)) == []
-    assert write_fasta(path, []) == 0
-    assert path.read_text() == ""
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"@read\nACGT\n+\nIIII\n", "first line of this reference is '@read'"),
-        (b">x\nAC1T\n", "record x holds the character '1'"),
-        (b">x\n>y\nAC\n", "record x has no sequence"),
-        (b">\nAC\n", "a record has no name"),
-        (gzip.compress(b">x\n" + os.urandom(40_000).hex().encode())[:9000], "cut short or damaged"),
-        (b"\xff\xfe\x00", "is no text"),
-    ],
-    ids=["fastq", "digit", "empty record", "no name", "cut gzip", "binary"],
-)
-def test_faulty_fasta_is_refused_by_name(tmp_path, content, message):
-    path = tmp_path / "bad.fa"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=message) as caught:
-        list(read_fasta(path, "reference"))
-    assert str(path) in str(caught.value)
-
-
-def test_missing_fasta(tmp_path):
-    with pytest.raises(InputError, match="cannot be read .No such file"):
-        list(read_fasta(tmp_path / "none.fa"))
 
 
 @pytest.mark.parametrize(

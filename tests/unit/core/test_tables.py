@@ -1,11 +1,7 @@
-"""Tables as files: names come back as they were written, numbers as numbers, and every table has one schema."""
+"""Tables as files: names come back as they were written, numbers as numbers."""
 
-import ast
 import json
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,18 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deepmapper.chords import prove, tables
 from deepmapper.core.columns import Table, boolean, integer, name_list, number, text
-from deepmapper.core.stage_schemas import ALIGNMENT, CHORD_FEATURES, CHORDS, CONTIGS, PAIRS, SCREENED_CHORDS, TRIPLETS
-from deepmapper.core.table_schemas import CONFUSION, EVIDENCE, FEATURES, STABILITY, TABLES, table_at, table_called
 from deepmapper.core.tables import read_json, read_table, write_json, write_table
 from deepmapper.errors import InputError
-from deepmapper.findings import audit
-from deepmapper.plots import filtering
-from deepmapper.reads import alignment, novelty
-from deepmapper.report import result_tables
 
-ROOT = Path(__file__).resolve().parents[3]
 NASTY = ["NA", "nan", "None", "TRUE", "true", "007", "1.10", "1E2", "-", "inf", "#x", 'q"x', "a\tb", "a\nb", "a\rb",
          "\r\n", " a ", "'", "\\", ",", "é", "\u2028", "\ufeffx", "0x10", "1_000", "<NA>", "null"]  # fmt: skip
 # An empty cell is no value; neither a zero byte nor half a surrogate pair can be in a name.
@@ -151,89 +139,3 @@ def test_a_broken_json_file_is_named(tmp_path):
     (tmp_path / "summary.json").write_text('{"a": ')
     with pytest.raises(InputError, match=r"summary.json: is not JSON .* Delete the file and run its target again"):
         read_json(tmp_path / "summary.json")
-
-
-# ---- schemas ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path)
-def test_every_schema_is_whole(table):
-    listed = [column.name for column in table.columns]
-    assert len(set(listed)) == len(listed)
-    assert table.about.endswith(".")
-    assert all(column.description and not column.description.endswith(".") for column in table.columns)
-    assert all(table.column(name) is not None for name in table.names(("A", "B")))
-    assert table_at(table.path.replace("{model}", "cnn")) is table
-
-
-def test_tables_that_share_a_name_are_told_apart_by_their_place():
-    assert table_called("features.tsv") is FEATURES and table_called("chords.tsv") is CHORDS
-    assert table_at("chords/features.tsv") is CHORD_FEATURES
-    assert table_at("chords/chords.tsv") is SCREENED_CHORDS
-    assert table_at("findings/chords/features.tsv") is FEATURES  # of a model called "chords"
-    assert table_at("findings/linear_baseline/features.tsv").names() == ["rank", "feature", "importance"]
-    assert table_at("reads/quantification/a/aux_info/ambig_info.tsv") is None
-
-
-def test_a_column_of_every_class_is_found_whatever_the_class_is_called():
-    for name in NASTY:
-        assert FEATURES.column(f"importance[{name}]").name == "importance[*]"
-        assert CONFUSION.column(name).name == "*"
-    assert CONFUSION.column("true_class").dtype == "text"
-    assert FEATURES.column("importance") is None
-    assert EVIDENCE.names(("A",)) == EVIDENCE.names()
-    assert STABILITY.absent(["feature"]) == ["stability"]
-
-
-def test_column_lists_that_are_kept_elsewhere_agree():
-    """What reads and screens imports no schema, so that no read is aligned again because a description changed."""
-    assert list(alignment._COLUMNS) == ALIGNMENT.names()
-    assert list(novelty._COLUMNS) == CONTIGS.names()
-    assert list(tables.chord_table(()).columns) == SCREENED_CHORDS.names()
-    assert [*SCREENED_CHORDS.names(), *prove.PROOF] == CHORDS.names()
-    assert list(audit.CHOICES) == [name for name in FEATURES.names() if name.startswith(("hvg_", "pca_"))]
-    assert TRIPLETS.names(("A",))[:4] == ["rank", "feature_a", "feature_b", "feature_c"]
-    assert [name for name in TRIPLETS.names(("A",)) if name != "feature_c"] == PAIRS.names(("A",))
-
-
-def test_pages_explain_every_column():
-    for name, kind in result_tables._KINDS.items():
-        schema = table_called(f"{name}.tsv")
-        assert kind.notes == schema.descriptions
-        assert set(kind.first) <= set(schema.names())
-
-
-def test_figures_ask_for_columns_that_exist():
-    known = {column.name for table in TABLES for column in table.columns}
-    package = Path(filtering.__file__).parent
-    asked = set()
-    for module in package.glob("_plot_*.py"):
-        for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "checked":
-                asked |= {n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant)}
-    assert asked and asked <= known
-
-
-def run_columns(*arguments):
-    command = [sys.executable, ROOT / "scripts/column_tables.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_the_columns_in_the_documentation_are_up_to_date():
-    done = run_columns("--check")
-    assert done.returncode == 0, done.stderr
-
-
-def test_stale_and_missing_columns_are_found(tmp_path):
-    page, whole = tmp_path / "outputs.md", (ROOT / "docs/outputs.md").read_text(encoding="utf-8")
-    page.write_text(whole.replace("| `permutation_p` |", "| `p_value` |"), encoding="utf-8")
-    done = run_columns("--check", "--page", page)
-    assert done.returncode == 1
-    assert "the columns are stale; run: python scripts/column_tables.py" in done.stderr
-    assert run_columns("--page", page).returncode == 0
-    assert page.read_text(encoding="utf-8") == whole
-    page.write_text(whole.replace("columns: findings/models.tsv", "columns: findings/model.tsv"), encoding="utf-8")
-    done = run_columns("--page", page)
-    assert done.returncode == 1
-    assert "found 0 places for findings/models.tsv, expected 1" in done.stderr
-    assert "found <!-- columns: findings/model.tsv -->, which is no table" in done.stderr
