@@ -181,7 +181,7 @@ def networks(options):
                 X, y, rows=plain.development, permutations=options.permutations, seed=seed, threads=options.threads
             )
             both = append_chords(plain, group_chords(X, screen))
-            for features in (plain, replace(both, X=both.X.whole())):
+            for features in (plain, replace(both, X=both.X.to_memory())):
                 for name in options.models:
                     said = []
                     for turn in range(options.passes):

@@ -135,7 +135,7 @@ def unclear(done: subprocess.CompletedProcess, said: list[str], rule: str, disk:
         yield "succeeds"
     elif len(said) != 1:
         yield f"{len(said)} messages"
-    elif not said[0].startswith(f"Error in {rule}: the disk is full: no room left while "):
+    elif not said[0].startswith(f"Error in {rule}: the disk is full: no space left while "):
         yield "does not begin as expected"
     elif f"Free on {disk}: " not in said[0] or "Make room there" not in said[0]:
         yield "does not say where and what to do"
@@ -171,7 +171,7 @@ def everything(paths: Iterable[Path]) -> Iterator[Path]:
 
 def doing(message: str) -> str:
     """What a message says that there was no room for."""
-    return message.partition("no room left while ")[2].partition(". Free on")[0]
+    return message.partition("no space left while ")[2].partition(". Free on")[0]
 
 
 class Disk:

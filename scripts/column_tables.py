@@ -24,7 +24,7 @@ def block(table: Table) -> str:
         name = column.of("C" if "[" in column.name else "NAME")
         cells = (f"`{name}`", column.dtype + (", optional" if column.optional else ""), column.description)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    text = "\n".join([f"**`{table.path}`**: {table.about[0].lower()}{table.about[1:]}", "", *rows])
+    text = "\n".join([f"**`{table.path}`**: {table.description[0].lower()}{table.description[1:]}", "", *rows])
     return f"<!-- columns: {table.path} -->\n{text}\n<!-- /columns -->"
 
 

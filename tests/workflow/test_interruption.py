@@ -138,7 +138,7 @@ def test_half_a_pass_is_refused_by_its_name(ranked, tmp_path):
     half = directory.results / "passes/linear/2.npz"
     half.write_bytes(half.read_bytes()[:4000])
     done = directory.run(TARGET, fails=True)
-    assert "Error in judge_convergence: results/passes/linear/2.npz is not a whole pass" in done.said
+    assert "Error in judge_convergence: results/passes/linear/2.npz is not a complete pass" in done.said
     assert "delete it and run its target again" in done.said
     half.unlink()
     assert directory.run("results/passes/linear/2.npz").jobs == {"train_pass": 1}
@@ -151,5 +151,5 @@ def test_half_a_pass_is_refused_by_its_name(ranked, tmp_path):
 def test_no_part_of_a_pass_is_taken_for_whole(ranked, tmp_path, share):
     whole = (ranked.results / "passes/linear/2.npz").read_bytes()
     (tmp_path / "2.npz").write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(InputError, match="2.npz is not a whole pass"):
+    with pytest.raises(InputError, match="2.npz is not a complete pass"):
         PassResult.load(tmp_path / "2.npz")

@@ -3,7 +3,7 @@
 May use: core, features. Does not know passes or evidence.
 """
 
-from ..core.faces import load_name
+from ..core.lazy import load_name
 
 _HOME = {
     "Chord": "types",

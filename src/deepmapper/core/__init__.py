@@ -1,4 +1,4 @@
-"""What everything else stands on: atomic files, tables, row blocks, moments, random streams.
+"""Foundations of every other package: atomic files, tables and their schemas, row blocks, moments, random streams.
 
-May use: the standard library, numpy and pandas; nothing of the package but `errors`.
+May use: the standard library, numpy, scipy, scikit-learn and pandas; from this package only `errors`.
 """

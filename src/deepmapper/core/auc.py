@@ -1,4 +1,4 @@
-"""Area under the ROC curve, and bootstrap resamples of samples or of groups."""
+"""Area under the ROC curve, and bootstrap resamples of rows or of groups."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import numpy as np
 
 
 def auc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the ROC curve, ties counted half; NaN where a side is empty."""
-    inside, outside = score[positive], np.sort(score[~positive])
-    if not len(inside) or not len(outside):
+    """Area under the ROC curve, ties counted half; NaN if there are no positives or no negatives."""
+    positives, negatives = score[positive], np.sort(score[~positive])
+    if not len(positives) or not len(negatives):
         return float("nan")
-    below = np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")
-    return float(below.mean() / 2 / len(outside))
+    below = np.searchsorted(negatives, positives, "left") + np.searchsorted(negatives, positives, "right")
+    return float(below.mean() / 2 / len(negatives))
 
 
 def weighted_auc(score: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Sort once; give what computes `auc` of rows that count several times, or not at all, from (n,) whole numbers."""
+    """Sort the scores once and return a function that computes `auc` with (n,) integer weights of the rows."""
     order = np.argsort(score, kind="stable")
-    sorted_score, inside = score[order], positive[order]
-    starts = np.flatnonzero(np.concatenate([[True], sorted_score[1:] != sorted_score[:-1]]))  # of equal scores
+    sorted_score, is_positive = score[order], positive[order]
+    tie_starts = np.flatnonzero(np.concatenate([[True], sorted_score[1:] != sorted_score[:-1]]))
 
-    def area(times: np.ndarray) -> float:
-        times = times[order]
-        outside = np.add.reduceat(np.where(inside, 0, times), starts)
-        here = np.add.reduceat(np.where(inside, times, 0), starts)
-        n_inside, n_outside = here.sum(), outside.sum()
-        if not n_inside or not n_outside:
+    def area(weights: np.ndarray) -> float:
+        weights = weights[order]
+        negatives = np.add.reduceat(np.where(is_positive, 0, weights), tie_starts)
+        positives = np.add.reduceat(np.where(is_positive, weights, 0), tie_starts)
+        n_positive, n_negative = positives.sum(), negatives.sum()
+        if not n_positive or not n_negative:
             return float("nan")
-        below = here * (2 * np.cumsum(outside) - outside)
-        return float(below.sum() / n_inside / 2 / n_outside)
+        below = positives * (2 * np.cumsum(negatives) - negatives)
+        return float(below.sum() / n_positive / 2 / n_negative)
 
     return area
 
 
 def resamples(n: int, groups: np.ndarray | None, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw rows with replacement, `draws` times; whole groups where `groups`, (n,) codes, are given."""
+    """Yield `draws` bootstrap samples of n rows, as indices; with `groups`, (n,) codes, whole groups are drawn."""
     rows = None if groups is None else [np.flatnonzero(groups == group) for group in np.unique(groups)]
     for _ in range(draws):
         if rows is None:

@@ -1,4 +1,4 @@
-"""What a tab-separated table holds: its columns, their types and what they mean. Standard library only at import."""
+"""Schema of a tab-separated table: its columns, their types and what they mean. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Dtype = Literal["text", "names", "integer", "number", "boolean"]
 
 @dataclass(frozen=True)
 class Column:
-    """A column, or a family of columns with one member for every class or sample.
+    """A column, or a family of columns with one member per class or sample.
 
     Attributes
     ----------
     name
-        Its name. One ``*`` stands for the name of a class or sample: ``z[*]`` describes ``z[T]`` and ``z[B cell]``.
+        Its name. ``*`` stands for the name of a class or sample: ``z[*]`` describes ``z[T]`` and ``z[B cell]``.
     dtype
         "text"; "names", text that lists names separated by commas; "integer"; "number"; "boolean".
     description
         What it means, in plain text.
     optional
-        Whether the table may lack it.
+        Whether the column may be missing.
     """
 
     name: str
@@ -35,18 +35,18 @@ class Column:
 
     @property
     def is_family(self) -> bool:
-        """Whether there is one such column for every class or sample."""
+        """Whether there is one such column per class or sample."""
         return "*" in self.name
 
     def matches(self, name: str) -> bool:
-        """Whether the column `name` of a file is this column, or one of this family."""
+        """Whether `name` is the name of this column or of a member of this family."""
         if not self.is_family:
             return name == self.name
         start, _, end = self.name.partition("*")
         return len(name) >= len(start) + len(end) and name.startswith(start) and name.endswith(end)
 
     def of(self, member: str) -> str:
-        """Name of the column of one class or sample."""
+        """Name of the family's column for one class or sample."""
         return self.name.replace("*", member)
 
 
@@ -57,15 +57,15 @@ class Table:
     Attributes
     ----------
     path
-        Where it lies below the folder of results; ``{model}`` stands for the name of a model.
-    about
-        What it holds: one row per what, in which order.
+        Path below the results folder; ``{model}`` stands for the name of a model.
+    description
+        What a row is, and how the rows are ordered.
     columns
-        In the order in which they are written. Families that follow one another take turns: ``p[A] q[A] p[B] q[B]``.
+        Columns in the order in which they are written. Adjacent families alternate: ``p[A] q[A] p[B] q[B]``.
     """
 
     path: str
-    about: str
+    description: str
     columns: tuple[Column, ...]
 
     @property
@@ -75,41 +75,40 @@ class Table:
 
     @property
     def descriptions(self) -> dict[str, str]:
-        """What each column means, by name; families under their name with the ``*``."""
+        """Description of each column by name; a family is listed under its name with the ``*``."""
         return {column.name: column.description for column in self.columns}
 
     def column(self, name: str) -> Column | None:
-        """Find the column called `name`; None if the table has none. A column of that very name precedes a family."""
-        found = [column for column in self.columns if column.matches(name)]
-        return min(found, key=lambda column: column.is_family, default=None)
+        """Find the column called `name`, None if there is none; an exact name takes precedence over a family."""
+        matching = [column for column in self.columns if column.matches(name)]
+        return min(matching, key=lambda column: column.is_family, default=None)
 
     def names(self, members: Sequence[str] = (), *, optional: bool = True) -> list[str]:
-        """Name the columns of a file in their order.
+        """List the column names of a file in order.
 
         Parameters
         ----------
         members
-            The classes or samples; none leaves the families out.
+            Classes or samples; without any, families are left out.
         optional
-            Whether to name the optional columns as well.
+            Whether to include optional columns.
         """
-        listed: list[str] = []
+        names: list[str] = []
         kept = [column for column in self.columns if optional or not column.optional]
-        for families, group in groupby(kept, key=lambda column: column.is_family):
+        for are_families, group in groupby(kept, key=lambda column: column.is_family):
             columns = list(group)
-            listed += (
-                [column.of(member) for member in members for column in columns]
-                if families
-                else [column.name for column in columns]
-            )
-        return listed
+            if are_families:
+                names += [column.of(member) for member in members for column in columns]
+            else:
+                names += [column.name for column in columns]
+        return names
 
     def unknown(self, names: Sequence[str]) -> list[str]:
-        """Columns among `names` that the table does not have."""
+        """Names that are not columns of the table."""
         return [name for name in names if self.column(name) is None]
 
     def absent(self, names: Sequence[str]) -> list[str]:
-        """Columns that the table must have and that are not among `names`; families may be without a member."""
+        """Required columns that are not among `names`; a family need not have a member."""
         return [name for name in self.names(optional=False) if name not in names]
 
 
@@ -119,7 +118,7 @@ def text(name: str, description: str, *, optional: bool = False) -> Column:
 
 
 def name_list(name: str, description: str, *, optional: bool = False) -> Column:
-    """A column that lists names, separated by commas."""
+    """A column of names separated by commas."""
     return Column(name, "names", description, optional)
 
 
@@ -139,7 +138,7 @@ def boolean(name: str, description: str, *, optional: bool = False) -> Column:
 
 
 def interval(name: str, description: str, kind: str) -> Iterator[Column]:
-    """An estimate and, as ``name_low`` and ``name_high``, the ends of its interval."""
+    """Columns for an estimate and the ends of its interval, ``name_low`` and ``name_high``."""
     yield number(name, description)
     yield number(f"{name}_low", f"lower end of its {kind}")
     yield number(f"{name}_high", f"upper end of its {kind}")

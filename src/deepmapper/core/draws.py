@@ -1,10 +1,10 @@
-"""Every random stream of the package by name, so that no two of them can be the same by accident.
+"""Every random stream of the package by name, so that no two can be the same by accident.
 
-A stream is numpy's generator for two words, the seed of a run or pass and the word of the draw:
-``default_rng([seed, word])``. With their sum as seed, one draw of seed 2 would equal another of seed 0.
+A stream is numpy's generator seeded with two numbers, the seed of the run or pass and the number of the draw:
+``default_rng([seed, draw])``. If the two were added, a draw of seed 2 could equal another draw of seed 0.
 
-Torch is seeded by the seed of the pass (`training.seeded`), the arrangement of the features by the published mechanism
-(`transform.permutation`).
+Two streams are seeded elsewhere: torch by the seed of the pass (`training.runtime.seeded`), and the arrangement of the
+features by the published method (`transform.permutation`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import numpy as np
 
 @unique
 class Draw(IntEnum):
-    """What a stream is for; the value is the second word of its seed, and stays, or results would change."""
+    """What a stream is used for. The value is part of the seed: changing it changes results."""
 
     # one pass
     OUT_OF_BAG = 0
     VALIDATION = 1
-    PERMUTATION_TEST = 2  # out-of-bag labels that a pass's predictions are held against
-    PERMUTED_LABELS = 3  # what a control pass is trained on
+    PERMUTATION_TEST = 2  # permutations of the out-of-bag labels, compared with a pass's predictions
+    PERMUTED_LABELS = 3  # labels on which a control pass is trained
     ATTRIBUTED_SAMPLES = 4
     # a run
     TEST_SPLIT = 100
     METRIC_RESAMPLES = 101
-    CONTROL_LABELINGS = 102  # of small studies, several a control
+    CONTROL_LABELINGS = 102  # permuted labels of the controls in small studies
     MAIN_EFFECT_FOLDS = 103
-    CHORD_PERMUTATIONS = 104  # a further word is the class
+    CHORD_PERMUTATIONS = 104  # one stream per class
     CHORD_RESAMPLES = 105
     CHORD_FOLDS = 106
     CONTROL_GENES = 107
@@ -44,14 +44,14 @@ class Draw(IntEnum):
 
 @unique
 class FixedDraw(IntEnum):
-    """Streams that no seed governs; the value is their whole seed.
+    """Streams that do not depend on the seed of the run; the value is the whole seed.
 
-    numpy pads seeds with zeros, so these are the out-of-bag streams of passes 0, 102 and 123 as well. They order other
-    things than samples of a pass, so nothing is drawn twice alike, and their values stay so that results do.
+    numpy pads seeds with zeros, so these equal the out-of-bag streams of passes 0, 102 and 123. That does no harm,
+    since they do not draw the samples of a pass. Changing a value changes results.
     """
 
-    CONVERGENCE = 0  # divisions of the passes into disjoint sets
-    LISTED_LABELINGS = 102  # the order in which controls take the labelings of a small study
+    CONVERGENCE = 0  # partitions of the passes into disjoint sets
+    LISTED_LABELINGS = 102  # order in which controls use the enumerated label permutations of a small study
     AUDITED_SAMPLES = 123
 
 
@@ -63,9 +63,9 @@ def stream(seed: int, draw: Draw, *words: int) -> np.random.Generator:
     seed
         Seed of the run or the pass, 0 or more.
     draw
-        What is drawn.
+        What the stream is used for.
     words
-        Further words, where a draw has a stream for each of several things, such as classes.
+        Further numbers for a draw that has several streams, such as one per class.
 
     Raises
     ------
@@ -76,10 +76,10 @@ def stream(seed: int, draw: Draw, *words: int) -> np.random.Generator:
 
 
 def integer_seed(seed: int, draw: Draw) -> int:
-    """Return the first 31 bits of a stream, for libraries that take a whole number as seed (scikit-learn)."""
+    """Return a 31-bit integer from a stream, for libraries that need an integer seed (scikit-learn)."""
     return int(stream(seed, draw).integers(2**31))
 
 
 def fixed_stream(draw: FixedDraw) -> np.random.Generator:
-    """Return a stream that is the same in every run."""
+    """Return a stream that is identical in every run."""
     return np.random.default_rng(int(draw))

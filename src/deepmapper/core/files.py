@@ -1,4 +1,4 @@
-"""Atomic writing of files and folders, and clear messages for a full disk. Standard library only."""
+"""Atomic writes of files and folders, and a clear message when the disk is full. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from pathlib import Path
 
 from ..errors import DiskFull, InputError
 
-MIN_FREE_BYTES = 64 * 1024  # bytes; who fails with less room than this failed for want of it
+# A writer that fails while less than this is free is taken to have failed because the disk is full; chosen by hand.
+MIN_FREE_BYTES = 64 * 1024
 
-# the last is what hisat2-build says, which then deletes its files
+# The last one is printed by hisat2-build, which then deletes its files.
 _FULL_DISK_MESSAGES = (
     *("no space left on device", "disk quota exceeded", "errno = 28", "errno = 122"),
     "please check if the disk is full",
@@ -25,20 +26,20 @@ _FULL_DISK_MESSAGES = (
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what is written there replaces it at the end, or vanishes on an error.
+    """Yield a temporary path next to `path`; it replaces `path` at the end, and is deleted on an error.
 
     Raises
     ------
     DiskFull
-        In place of whatever a writer raises for want of room.
+        If the disk is full, whatever the writer itself raises.
     """
     path = Path(path)
-    # the ending stays last, since writers choose a format by it
-    tmp = path.with_name(f".{path.stem}.{_writer()}.part{path.suffix}")
+    # the suffix stays at the end, since writers choose a format by it
+    tmp = path.with_name(f".{path.stem}.{_process_name()}.part{path.suffix}")
     try:
         with _report_full_disk(path, tmp):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(path.parent, f".{path.stem}.", f".part{path.suffix}")
+            _remove_leftovers(path.parent, f".{path.stem}.", f".part{path.suffix}")
             yield tmp
             tmp.replace(path)
     finally:
@@ -47,18 +48,18 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: str | Path) -> Iterator[Path]:
-    """Give a temporary folder beside `folder`; it replaces `folder` at the end, or vanishes on an error.
+    """Yield a temporary folder next to `folder`; it replaces `folder` at the end, and is deleted on an error.
 
     Raises
     ------
     DiskFull
-        In place of whatever a writer raises for want of room.
+        If the disk is full, whatever the writer itself raises.
     """
     folder = Path(folder)
     with _report_full_disk(folder, folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder.parent, f".{folder.name}.", ".part")
-        tmp = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_writer()}.", suffix=".part", dir=folder.parent))
+        _remove_leftovers(folder.parent, f".{folder.name}.", ".part")
+        tmp = Path(tempfile.mkdtemp(prefix=f".{folder.name}.{_process_name()}.", suffix=".part", dir=folder.parent))
     try:
         with _report_full_disk(folder, tmp):
             yield tmp
@@ -71,44 +72,29 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
 
 
 def digest(text: str, paths: Iterable[Path]) -> str:
-    """Hash a text and files, their names and their content: 32 hexadecimal digits."""
-    whole = hashlib.sha256(text.encode())
+    """Hash a text and the names and contents of files: 32 hexadecimal digits."""
+    hasher = hashlib.sha256(text.encode())
     for path in paths:
         with path.open("rb") as file:
-            whole.update(f"\0{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
-    return whole.hexdigest()[:32]
-
-
-def _writer() -> str:
-    """Name this process, as far as other machines on a shared file system see it."""
-    return f"{os.uname().nodename}-{os.getpid()}"
-
-
-def _sweep(folder: Path, begins: str, ends: str) -> None:
-    """Remove what processes of this machine left that were killed while they wrote the same file or folder."""
-    for left in folder.glob(f"{glob.escape(begins + os.uname().nodename)}-*{glob.escape(ends)}"):
-        number = left.name.removeprefix(f"{begins}{os.uname().nodename}-").removesuffix(ends).partition(".")[0]
-        if number.isdigit() and not Path(f"/proc/{number}").exists():
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+            hasher.update(f"\0{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}".encode())
+    return hasher.hexdigest()[:32]
 
 
 def is_disk_full(error: BaseException, places: Iterable[str | Path]) -> bool:
-    """Whether an error comes from a full disk: it says so, or it is of unknown cause and one of `places` is full.
+    """Whether an error is due to a full disk: it says so, or its cause is unknown and one of `places` is full.
 
-    Writers say it in many ways: HDF5 raises RuntimeError, numpy an OSError without a number, programs print it.
+    Writers report a full disk in different ways: HDF5 raises RuntimeError, numpy an OSError without an errno, and
+    programs print a message.
     """
     if isinstance(error, DiskFull):
         return True
-    known: BaseException | None = error
-    while known is not None:
-        if isinstance(known, OSError) and known.errno in (errno.ENOSPC, errno.EDQUOT):
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
-        if any(said in str(known).lower() for said in _FULL_DISK_MESSAGES):
+        if any(message in str(cause).lower() for message in _FULL_DISK_MESSAGES):
             return True
-        known = known.__cause__ or known.__context__
+        cause = cause.__cause__ or cause.__context__
     return (
         isinstance(error, Exception)
         and not isinstance(error, InputError)
@@ -117,7 +103,7 @@ def is_disk_full(error: BaseException, places: Iterable[str | Path]) -> bool:
 
 
 def free_space(place: str | Path) -> tuple[int, int]:
-    """Bytes that are free for us on the file system of a path (or of its nearest folder that exists), and its size."""
+    """Bytes available to this user on the file system of a path, which need not exist yet, and its total size."""
     place = Path(place).absolute()
     while not place.exists():
         place = place.parent
@@ -126,27 +112,45 @@ def free_space(place: str | Path) -> tuple[int, int]:
 
 
 def disk_full_message(doing: str, places: Iterable[str | Path]) -> str:
-    """Say that a disk is full: while doing what, how much is free where, and what to do."""
+    """Say that the disk is full: during what, how much is free and where, and what to do."""
     disks = {mount_of(place): free_space(place) for place in places}
     fullest, (free, size) = min(disks.items(), key=lambda disk: disk[1][0])
     return (
-        f"the disk is full: no room left while {doing}. Free on {fullest}: {_amount(free)} of {_amount(size)} (a quota "
-        f"may allow less). Make room there, or move the folder to a larger disk, and give the same command again: what "
-        f"is finished is kept. `bash scripts/clean.sh --dry-run` lists intermediate files that can go."
+        f"the disk is full: no space left while {doing}. Free on {fullest}: {_format_size(free)} of "
+        f"{_format_size(size)} (a quota may allow less). Free some space there, or move the folder to a larger disk, "
+        f"then run the same command again; finished results are kept. `bash scripts/clean.sh --dry-run` lists "
+        f"intermediate files that can be deleted."
     )
 
 
 def mount_of(place: str | Path) -> Path:
-    """Where the file system of a path is mounted."""
+    """Mount point of the file system of a path."""
     place = Path(place).absolute()
     while not place.exists() or not place.is_mount():
         place = place.parent
     return place
 
 
+def _process_name() -> str:
+    """Name of this process that is unique among the machines of a shared file system."""
+    return f"{os.uname().nodename}-{os.getpid()}"
+
+
+def _remove_leftovers(folder: Path, prefix: str, suffix: str) -> None:
+    """Remove what killed processes of this machine left behind while writing the same file or folder."""
+    prefix = f"{prefix}{os.uname().nodename}-"
+    for leftover in folder.glob(f"{glob.escape(prefix)}*{glob.escape(suffix)}"):
+        pid = leftover.name.removeprefix(prefix).removesuffix(suffix).partition(".")[0]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
 @contextmanager
 def _report_full_disk(path: Path, tmp: Path) -> Iterator[None]:
-    """Turn a failure for want of room into one clear message, as long as what was written still takes that room."""
+    """Turn a failure due to a full disk into one clear message, while the partial output is still there to measure."""
     try:
         yield
     except Exception as error:
@@ -155,12 +159,12 @@ def _report_full_disk(path: Path, tmp: Path) -> Iterator[None]:
             raise DiskFull(str(error).replace(str(tmp), str(path))) from error
         if isinstance(error, DiskFull) or not is_disk_full(error, places):
             raise
-        size = _bytes_of(tmp)
-        written = f"{_amount(size)} were written" if size else "nothing of it is left"
+        size = _size_of(tmp)
+        written = f"{_format_size(size)} written" if size else "no partial output is left"
         raise DiskFull(disk_full_message(f"writing {path} ({written})", places)) from error
 
 
-def _bytes_of(path: Path) -> int:
+def _size_of(path: Path) -> int:
     total = 0
     for file in [path, *path.rglob("*")]:
         with suppress(OSError):
@@ -168,7 +172,7 @@ def _bytes_of(path: Path) -> int:
     return total
 
 
-def _amount(size: float) -> str:
+def _format_size(size: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":
             break

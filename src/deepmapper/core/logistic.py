@@ -1,4 +1,4 @@
-"""Logistic regression with a ridge (L2) penalty, its strength chosen by cross-validation."""
+"""Logistic regression with a ridge (L2) penalty whose strength is chosen by cross-validation."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ import numpy as np
 
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
-# Least probability of the true class in a log loss, so that one confident mistake does not decide on the penalty.
-_LEAST = 1e-9
+# Lower bound of the probability of the true class in a log loss, so that one confident error cannot decide the penalty;
+# chosen by hand.
+_MIN_PROBABILITY = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class RidgeLogistic:
-    """A fitted model.
+    """A fitted logistic regression.
 
     Attributes
     ----------
     model
-        scikit-learn's classifier, of the standardised columns.
+        scikit-learn's classifier, fitted to the standardised columns.
     penalty
-        Inverse strength C of its penalty.
+        Inverse strength C of the penalty.
     n_classes
-        Number of classes, some of which may have been absent from the rows of the fit.
+        Number of classes; some may be absent from the training rows.
     mean, scale
-        (p,) what columns are centred to and divided by; None where they were taken as they are.
+        (p,) mean that is subtracted from every column and scale by which it is divided; None without standardisation.
     """
 
     model: Any
@@ -39,27 +40,27 @@ class RidgeLogistic:
 
     @property
     def coefficients(self) -> np.ndarray:
-        """(k, p) of the standardised columns, one row a class; of two classes one row, that of the second."""
+        """(k, p) coefficients of the standardised columns, one row per class; for two classes only the second."""
         return self.model.coef_
 
     @property
     def intercept(self) -> np.ndarray:
-        """(k,) as `coefficients`."""
+        """(k,) intercepts, in the order of `coefficients`."""
         return self.model.intercept_
 
     @property
     def classes(self) -> np.ndarray:
-        """Codes of the classes among the rows of the fit, rising."""
+        """Codes of the classes in the training rows, ascending."""
         return self.model.classes_
 
     def probabilities(self, X: np.ndarray) -> np.ndarray:
-        """(n, n_classes) float64 probabilities of new rows; 0 for a class that was absent from the fit."""
-        made = np.zeros((len(X), self.n_classes))
-        made[:, self.classes] = self.model.predict_proba(_standardised(X, self.mean, self.scale))
-        return made
+        """(n, n_classes) float64 class probabilities of new rows; 0 for a class absent from the training rows."""
+        probabilities = np.zeros((len(X), self.n_classes))
+        probabilities[:, self.classes] = self.model.predict_proba(_standardised(X, self.mean, self.scale))
+        return probabilities
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        """(n,) code of the most probable class of new rows."""
+        """(n,) code of the most probable class for new rows."""
         return self.model.predict(_standardised(X, self.mean, self.scale))
 
 
@@ -75,39 +76,39 @@ def fit_ridge_logistic(
     max_iter: int = 1000,
     tol: float = 1e-4,
 ) -> RidgeLogistic:
-    """Fit multinomial logistic regression by L-BFGS, at the penalty with the least log loss out of fold.
+    """Fit multinomial logistic regression by L-BFGS, with the penalty that has the lowest cross-validated log loss.
 
     Parameters
     ----------
     X
         (n, p) dense.
     y
-        (n,) class codes, at least two of them.
+        (n,) class codes, at least two different ones.
     penalties
-        Inverse strengths C of the penalty to choose from; a single one is taken without a search.
+        Inverse strengths C of the penalty to choose from; a single one is used without a search.
     folds
-        Rows to fit on and rows to judge, for the search; they may depend on groups (`panel.draw_folds`). Without any,
-        a search from a warm start uses five stratified folds.
+        Training and validation rows of each fold of the search; they may keep groups together. Without folds, a search
+        with `warm_start` uses five stratified folds.
     warm_start
-        Whether every fit of a fold starts from the one at the penalty before, which is faster for many penalties, and
-        the log loss is averaged over folds (scikit-learn's ``LogisticRegressionCV``). Else every fit starts from zero,
-        and the log loss is summed over samples.
+        If True, each fit in a fold starts from the solution at the previous penalty, which is faster for many
+        penalties, and the log loss is averaged over folds (scikit-learn's ``LogisticRegressionCV``). If False, every
+        fit starts from zero, and the log loss is summed over samples.
     n_classes
-        Number of classes; None takes the highest code of `y` and one.
+        Number of classes; None takes the highest code in `y` plus one.
     standardise
-        Whether columns are brought to mean 0 and deviation 1 on these rows; a constant one is centred only.
+        Whether to scale columns to mean 0 and standard deviation 1; a constant column is only centred.
     max_iter, tol
-        Most iterations and tolerance of the solver.
+        Maximum number of iterations and tolerance of the solver.
 
     Raises
     ------
     ValueError
-        If there are several penalties and no folds, and no warm start.
+        If there are several penalties, but neither folds nor a warm start.
 
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If `max_iter` ends a fit; not in a search from a warm start.
+        If a fit stops at `max_iter`; not during a search with `warm_start`.
     """
     n_classes = int(y.max()) + 1 if n_classes is None else n_classes
     mean, scale = column_scale(X) if standardise else (None, None)
@@ -117,7 +118,7 @@ def fit_ridge_logistic(
         return RidgeLogistic(model, float(np.ravel(model.C_)[0]), n_classes, mean, scale)
     if len(penalties) > 1:
         if not folds:
-            raise ValueError(f"{len(penalties)} penalties to choose from: expected folds, or a warm start")
+            raise ValueError(f"{len(penalties)} penalties to choose from: expected folds or warm_start=True")
         losses = [_log_loss(X, y, folds, penalty, n_classes, max_iter, tol) for penalty in penalties]
         penalty = float(penalties[int(np.argmin(losses))])
     else:
@@ -126,7 +127,7 @@ def fit_ridge_logistic(
 
 
 def column_scale(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(p,) mean and (p,) standard deviation of every column, 1 for a constant one."""
+    """(p,) mean and (p,) standard deviation of every column; the latter is 1 for a constant column."""
     mean, scale = X.mean(0), X.std(0)
     return mean, np.where(scale > 0, scale, 1)
 
@@ -144,12 +145,12 @@ def _fit(X: np.ndarray, y: np.ndarray, penalty: float, max_iter: int, tol: float
 def _log_loss(
     X: np.ndarray, y: np.ndarray, folds: Folds, penalty: float, n_classes: int, max_iter: int, tol: float
 ) -> float:
-    """Log loss of every held sample, summed."""
+    """Log loss of the validation samples, summed over all folds."""
     loss = 0.0
-    for train, held in folds:
+    for train, validation in folds:
         fitted = RidgeLogistic(_fit(X[train], y[train], penalty, max_iter, tol), penalty, n_classes, None, None)
-        of_truth = fitted.probabilities(X[held])[np.arange(len(held)), y[held]]
-        loss -= np.log(np.clip(of_truth, _LEAST, None)).sum()
+        probability = fitted.probabilities(X[validation])[np.arange(len(validation)), y[validation]]
+        loss -= np.log(np.clip(probability, _MIN_PROBABILITY, None)).sum()
     return loss
 
 
@@ -160,7 +161,7 @@ def _search_from_warm_start(
     from sklearn.linear_model import LogisticRegressionCV
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of penalties that are not chosen
+        warnings.simplefilter("ignore", ConvergenceWarning)  # most are about penalties that are not chosen
         warnings.simplefilter("ignore", FutureWarning)
         return LogisticRegressionCV(
             Cs=np.asarray(penalties), cv=folds or None, scoring="neg_log_loss", max_iter=max_iter, tol=tol

@@ -1,8 +1,8 @@
-"""Streaming statistics of the columns of a matrix, added up over blocks of rows and merged across parts.
+"""Streaming statistics of the columns of a matrix, accumulated over blocks of rows and merged across parts.
 
 Nothing here reads a matrix: callers iterate over `blocks.blocks`, or over files, and pass each block to
-`Moments.update`. Parts that were added up in different processes or from different files are merged with
-`Moments.merge`; `Moments.as_dict` gives plain arrays to save or to send.
+`Moments.update`. Statistics accumulated in different processes or from different files are merged with
+`Moments.merge`; `Moments.as_dict` returns plain arrays to save or to send.
 
 Source: pairwise update of sums of squared deviations, Chan, Golub & LeVeque 1983 (doi 10.1080/00031305.1983.10483115).
 """
@@ -15,39 +15,40 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-# What is kept beside the number of rows and the sums, each at its own cost.
+# Statistics that may be kept besides the number of rows and the sums; each costs memory and time.
 PARTS = ("squares", "deviations", "nonzero", "extremes")
 
 
 class Moments:
-    """Number of rows, sums and further statistics of p columns, in float64; zeros of sparse rows count.
+    """Number of rows, sums and further statistics of p columns, in float64, including the zeros of sparse rows.
 
-    Each block is summed, and its sums are added to those of the blocks before: the same blocks in the same order give
-    the same bits, sparse or dense (dense in row-major order and of more than one column; numpy sums others pairwise).
+    Each block is summed first, and its sums are added to those so far. The same blocks in the same order therefore give
+    bit-identical results, sparse or dense (if dense blocks are row-major and have more than one column, since numpy
+    sums others pairwise).
 
     Parameters
     ----------
     n_features
         Number of columns, p.
     keep
-        Which of `PARTS` to keep; every one by default.
+        Which of `PARTS` to keep; all by default.
 
         "squares"
-            Sums of squares (`square_sum`). The variance computed from them loses digits where the mean is large
-            against the deviation; it is here for callers with a formula of their own.
+            Sums of squares (`square_sum`), for callers with their own formula. A variance computed from them loses
+            digits if the mean is large compared with the standard deviation.
         "deviations"
-            Sums of squared deviations from the mean, for `variance`, which is accurate whatever the mean.
+            Sums of squared deviations from the mean, for `variance`, which is accurate for any mean.
         "nonzero"
-            Number of values that are not zero (`n_nonzero`).
+            Number of nonzero values (`n_nonzero`).
         "extremes"
             Smallest and largest value (`minimum`, `maximum`).
     n_groups
-        Groups of rows, such as classes, whose sums are kept apart.
+        Number of groups of rows, such as classes, whose sums are kept separately.
 
     Attributes
     ----------
     group_n
-        (n_groups,) rows of each group.
+        (n_groups,) number of rows in each group.
     group_sum
         (n_groups, p) sums over the rows of each group.
 
@@ -106,21 +107,21 @@ class Moments:
 
     @property
     def n_nonzero(self) -> np.ndarray:
-        """(p,) number of values that are not zero."""
+        """(p,) number of nonzero values."""
         return self._part("n_nonzero", "nonzero")
 
     @property
     def minimum(self) -> np.ndarray:
-        """(p,) smallest values, zeros of sparse rows included; inf without rows."""
+        """(p,) smallest values, including the zeros of sparse rows; inf without rows."""
         return self._part("minimum", "extremes")
 
     @property
     def maximum(self) -> np.ndarray:
-        """(p,) largest values, zeros of sparse rows included; -inf without rows."""
+        """(p,) largest values, including the zeros of sparse rows; -inf without rows."""
         return self._part("maximum", "extremes")
 
     def variance(self, ddof: int = 0) -> np.ndarray:
-        """(p,) variances over all rows, divided by n - `ddof` as in numpy; NaN where that is not positive."""
+        """(p,) variances over all rows with divisor n - `ddof`, as in numpy; NaN if that is not positive."""
         deviation_sum = self._part("deviation_sum", "deviations")
         return deviation_sum / (self.n - ddof) if self.n > ddof else np.full(self.n_features, np.nan)
 
@@ -130,24 +131,24 @@ class Moments:
         Parameters
         ----------
         block
-            (n, p) dense or sparse. Values stored several times for one place are added first, as scipy does.
+            (n, p) dense or sparse. Duplicate entries are added up first, as in scipy.
         groups
-            (n,) group of every row, 0 .. n_groups - 1; not needed where there is one group.
+            (n,) group of every row, 0 .. n_groups - 1; not needed for a single group.
 
         Raises
         ------
         ValueError
-            If the block has another number of columns, or `groups` another length than the block, or is missing.
+            If the number of columns is wrong, or `groups` is missing, has the wrong length or an unknown code.
         """
         n, p = block.shape
         if p != self.n_features:
-            raise ValueError(f"block of {p} columns: expected {self.n_features}, as in the blocks before")
+            raise ValueError(f"block of {p} columns: expected {self.n_features}, as in the previous blocks")
         sizes = self._sizes(n, groups)
         if not n:
             return
         values = _canonical(block) if sp.issparse(block) else np.asarray(block)
         if sp.issparse(block) or {"square_sum", "deviation_sum"} & set(self._parts):
-            # scipy adds up a float32 matrix in float32, even where the sum is asked for in float64
+            # scipy sums a float32 matrix in float32, even if a float64 result is requested
             values = values.astype(np.float64, copy=False)
         sums = _column_sum(values)[None] if groups is None else _group_sums(values, groups, len(self.group_n))
         parts = {}
@@ -159,15 +160,15 @@ class Moments:
             parts["n_nonzero"] = _n_nonzero(values)
         if "minimum" in self._parts:
             parts["minimum"], parts["maximum"] = _extremes(values)
-        self.merge(self._of(sizes, sums, parts))
+        self.merge(self._from_parts(sizes, sums, parts))
 
     def merge(self, other: Moments) -> None:
-        """Add the rows that `other` has seen; columns, groups and kept parts must be the same.
+        """Add the rows summarised by `other`.
 
         Raises
         ------
         ValueError
-            If they are not.
+            If `other` has other columns, groups or statistics.
         """
         shapes = self.group_sum.shape, other.group_sum.shape
         kept = sorted(self._parts), sorted(other._parts)
@@ -191,43 +192,43 @@ class Moments:
         self.group_sum += other.group_sum
 
     def as_dict(self) -> dict[str, np.ndarray]:
-        """Give everything as named arrays (copies), for example for ``numpy.savez``."""
+        """Return everything as named arrays (copies), for example for ``numpy.savez``."""
         arrays = {"group_n": self.group_n, "group_sum": self.group_sum, **self._parts}
         return {name: array.copy() for name, array in arrays.items()}
 
     @classmethod
     def from_dict(cls, arrays: Mapping[str, Any]) -> Moments:
-        """Restore what `as_dict` gave.
+        """Restore moments from the arrays of `as_dict`.
 
         Raises
         ------
         ValueError
-            If an array is missing or is not known.
+            If an array is missing or unknown.
         """
         names = {"group_n", "group_sum"}
         known = names | {"square_sum", "deviation_sum", "n_nonzero", "minimum", "maximum"}
         if not names <= set(arrays) or not set(arrays) <= known:
             raise ValueError(f"arrays {sorted(arrays)}: expected {sorted(names)} and some of {sorted(known - names)}")
         parts = {name: np.array(arrays[name]) for name in sorted(set(arrays) - names)}
-        return cls._of(np.array(arrays["group_n"]), np.array(arrays["group_sum"]), parts)
+        return cls._from_parts(np.array(arrays["group_n"]), np.array(arrays["group_sum"]), parts)
 
     @classmethod
-    def _of(cls, group_n: np.ndarray, group_sum: np.ndarray, parts: dict[str, np.ndarray]) -> Moments:
-        made = cls.__new__(cls)
-        made.group_n, made.group_sum, made._parts = group_n, group_sum, parts
-        return made
+    def _from_parts(cls, group_n: np.ndarray, group_sum: np.ndarray, parts: dict[str, np.ndarray]) -> Moments:
+        moments = cls.__new__(cls)
+        moments.group_n, moments.group_sum, moments._parts = group_n, group_sum, parts
+        return moments
 
     def _part(self, name: str, keep: str) -> np.ndarray:
         if name not in self._parts:
-            raise ValueError(f"{name} was not kept: expected '{keep}' among `keep` of Moments")
+            raise ValueError(f"{name} was not kept: create Moments with '{keep}' in `keep`")
         return self._parts[name]
 
     def _sizes(self, n: int, groups: np.ndarray | None) -> np.ndarray:
-        """Rows of each group in a block of n rows."""
+        """Number of rows of each group in a block of n rows."""
         n_groups = len(self.group_n)
         if groups is None:
             if n_groups > 1:
-                raise ValueError(f"rows of {n_groups} groups: expected the group of every row (`groups`)")
+                raise ValueError(f"there are {n_groups} groups: expected the group of every row (`groups`)")
             return np.array([n])
         sizes = np.bincount(groups, minlength=n_groups)
         if len(groups) != n or len(sizes) != n_groups:
@@ -238,8 +239,13 @@ class Moments:
         return sizes
 
 
+def with_values(block: sp.csr_matrix, data: np.ndarray) -> sp.csr_matrix:
+    """Return a CSR matrix with the same sparsity pattern and other values; the pattern is shared, not copied."""
+    return sp.csr_matrix((data, block.indices, block.indptr), shape=block.shape)
+
+
 def _canonical(block) -> sp.csr_matrix:
-    """CSR with every place stored at most once; a copy where that must be made so."""
+    """Return CSR without duplicate entries; a copy if there are any."""
     block = sp.csr_matrix(block)
     if not block.has_canonical_format:
         block = block.copy()
@@ -261,18 +267,13 @@ def _squared(values):
     return with_values(values, np.square(values.data)) if sp.issparse(values) else np.square(values)
 
 
-def with_values(block: sp.csr_matrix, data: np.ndarray) -> sp.csr_matrix:
-    """Give a CSR matrix with other values in the same places; the places are shared, not copied."""
-    return sp.csr_matrix((data, block.indices, block.indptr), shape=block.shape)
-
-
 def _deviation_sum(values, mean: np.ndarray) -> np.ndarray:
-    """Sums of squared deviations from these means, the zeros of sparse rows counted."""
+    """Sums of squared deviations from these means, including the zeros of sparse rows."""
     if not sp.issparse(values):
         return _column_sum(np.square(values - mean))
-    stored = np.bincount(values.indices, minlength=len(mean))
-    away = with_values(values, np.square(values.data - mean[values.indices]))
-    return _column_sum(away) + (values.shape[0] - stored) * np.square(mean)
+    n_stored = np.bincount(values.indices, minlength=len(mean))
+    squares = with_values(values, np.square(values.data - mean[values.indices]))
+    return _column_sum(squares) + (values.shape[0] - n_stored) * np.square(mean)
 
 
 def _n_nonzero(values) -> np.ndarray:
@@ -282,7 +283,7 @@ def _n_nonzero(values) -> np.ndarray:
 
 
 def _extremes(values) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value of every column, the zeros of sparse rows included."""
+    """Smallest and largest value of every column, including the zeros of sparse rows."""
     if not sp.issparse(values):
         return values.min(axis=0), values.max(axis=0)
     columns = values.tocsc()

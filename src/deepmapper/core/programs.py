@@ -1,6 +1,6 @@
-"""External programs: found or reported missing, run with a log and a time limit.
+"""External programs: check that they are installed, and run them with a log and a time limit.
 
-Every command is a list of arguments and never passes a shell, so a path may hold spaces, quotes or semicolons.
+Every command is a list of arguments and is run without a shell, so paths may contain spaces, quotes or semicolons.
 Standard library only.
 """
 
@@ -23,7 +23,7 @@ from typing import IO
 from ..errors import BioToolUnavailable, ToolFailed
 from .files import MIN_FREE_BYTES, free_space
 
-# Where each program comes from: its package on bioconda and in Debian.
+# Package of each program on bioconda and in Debian.
 PACKAGES = {
     "hisat2": ("hisat2", "hisat2"),
     "hisat2-build": ("hisat2", "hisat2"),
@@ -37,25 +37,27 @@ PACKAGES = {
     "multiqc": ("multiqc", ""),
 }
 
+# Lines of a program's output that an error message shows.
 _LAST_LINES = 15
 
-_PATIENCE = 5.0  # seconds
+# How long to wait for the rest of a program's output after it has ended, in seconds; chosen by hand.
+_LOG_TIMEOUT = 5.0
 
 Argument = str | Path | int | float
 
 
 def missing_tools(names: Iterable[str]) -> list[str]:
-    """Those of the programs that are not on PATH."""
+    """Programs among `names` that are not on PATH."""
     return [name for name in dict.fromkeys(names) if shutil.which(name) is None]
 
 
 def require(*names: str) -> None:
-    """Refuse to start without a program.
+    """Check that programs are on PATH.
 
     Raises
     ------
     BioToolUnavailable
-        Naming all that are missing and how to get them.
+        If any are missing; the message names them and how to install them.
     """
     missing = missing_tools(names)
     if not missing:
@@ -63,14 +65,14 @@ def require(*names: str) -> None:
     packages = [PACKAGES.get(name, (name, name)) for name in missing]
     conda = " ".join(dict.fromkeys(conda for conda, _ in packages))
     debian = " ".join(dict.fromkeys(debian for _, debian in packages if debian not in ("", "trinityrnaseq")))
-    ways = [f"conda install -c conda-forge -c bioconda {conda}", "snakemake --sdm conda, which brings them by itself"]
+    ways = [f"conda install -c conda-forge -c bioconda {conda}", "snakemake --sdm conda, which installs all programs"]
     if debian:
         ways.append(f"apt-get install {debian}")
     if {"Trinity", "multiqc"} & set(missing):
         ways.append("bash scripts/setup.sh in DeepMapper's repository")
     raise BioToolUnavailable(
-        f"{', '.join(missing)}: not found on PATH, expected for this step. Get {'it' if len(missing) == 1 else 'them'} "
-        f"with one of: {'; '.join(ways)}."
+        f"{', '.join(missing)}: not found on PATH, but needed for this step. Install "
+        f"{'it' if len(missing) == 1 else 'them'} with one of: {'; '.join(ways)}."
     )
 
 
@@ -82,42 +84,42 @@ def run_tool(
     environment: Mapping[str, str] | None = None,
     folder: str | Path | None = None,
     log: IO[str] | None = None,
-    refused: str = "",
+    advice: str = "",
 ) -> str:
-    """Run a program, or several joined by pipes, to the end.
+    """Run a program, or several joined by pipes, until they end.
 
     Parameters
     ----------
     commands
-        Arguments of each program, its name first; the output of each is the input of the next.
+        Name and arguments of each program; the output of each is piped into the next.
     stdout
-        File that receives the last one's output; None sends it to the log.
+        File for the output of the last program; None sends it to the log.
     reader
-        Called with the last one's output instead. It must bear an output that is cut short, since a program that
-        fails is named only after the reader ends.
+        Function that reads the output of the last program, instead of `stdout`. It must accept truncated output, since
+        a program that failed is reported only after the reader returns.
     seconds
-        Longest time; then the programs and all they started are killed. None for no bound.
+        Time limit, after which the programs and all their children are killed; None for no limit.
     environment
-        Variables to set beside those at hand.
+        Environment variables to set in addition to the current ones.
     folder
-        Where the programs run.
+        Working directory of the programs.
     log
-        Receives the commands and, line by line, what they say; None for this process's standard error.
-    refused
-        What the user should do when a program fails, as the end of the message.
+        Receives the commands and, line by line, their messages; None for standard error.
+    advice
+        What the user should do if a program fails; added to the message.
 
     Returns
     -------
     str
-        The last lines that the programs said.
+        The last lines of the programs' messages.
 
     Raises
     ------
     BioToolUnavailable
         If a program is missing.
     ToolFailed
-        If one fails or takes too long, with its last lines; or if the disk is full at its end, which not every program
-        notices.
+        If a program fails or exceeds the time limit, with its last lines; or if the disk is full when it ends, which
+        not every program notices.
     """
     require(*(str(command[0]) for command in commands))
     lines = [[str(argument) for argument in command] for command in commands]
@@ -125,25 +127,29 @@ def run_tool(
     print(f"$ {' | '.join(shlex.join(line) for line in lines)}", file=log, flush=True)
     running: list[subprocess.Popen] = []
     done = False
-    with _ended_with_us(running) as stopped, _said(log) as (said, last_lines), _opened(stdout, said) as target:
+    with (
+        _kill_on_signal(running) as stopped,
+        _copy_to_log(log) as (messages, last_lines),
+        _open_output(stdout, messages) as target,
+    ):
         try:
             for i, line in enumerate(lines):
-                last = i == len(lines) - 1
+                is_last = i == len(lines) - 1
                 running.append(
                     subprocess.Popen(
                         line,
                         stdin=running[-1].stdout if running else subprocess.DEVNULL,
-                        stdout=target if last and reader is None else subprocess.PIPE,
-                        stderr=said,
+                        stdout=target if is_last and reader is None else subprocess.PIPE,
+                        stderr=messages,
                         cwd=folder,
                         env={**os.environ, **(environment or {})},
                         start_new_session=True,
                     )
                 )
                 if i and (pipe := running[-2].stdout):
-                    pipe.close()  # so that a program ends when its reader does
+                    pipe.close()  # so that a program gets SIGPIPE when the next one ends
             if stopped:
-                _kill(running)  # one may have started as the signal came
+                _kill(running)  # a program may have started just as the signal arrived
             _wait(running, lines, seconds, reader)
             done = not any(process.returncode for process in running)
         finally:
@@ -153,19 +159,19 @@ def run_tool(
                     process.wait()
     if stopped:
         raise SystemExit(128 + stopped[0])
-    # judged now: whoever handles the error may have deleted what was half-written, and so made room
+    # checked before raising: handlers of the error may delete partial output, which frees space
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if free_space(folder or ".")[0] < MIN_FREE_BYTES else None
-    _blame(running, lines, last_lines, refused, full)
+    _raise_failures(running, lines, last_lines, advice, full)
     if full:
         names = " | ".join(Path(line[0]).name for line in lines)
         raise ToolFailed(
-            f"{names} ended without an error, but the disk is full: what it wrote may be cut short."
+            f"{names} ended without an error, but the disk is full: its output may be truncated."
         ) from full
     return "\n".join(last_lines)
 
 
 def version(name: str, *arguments: str) -> str:
-    """First line of what a program says of its version."""
+    """First line of what a program prints about its version."""
     require(name)
     done = subprocess.run(
         [name, *(arguments or ("--version",))], capture_output=True, text=True, errors="replace", check=False
@@ -179,10 +185,10 @@ def _wait(
     seconds: float | None,
     reader: Callable[[IO[bytes]], None] | None,
 ) -> None:
-    over = threading.Event()
+    timed_out = threading.Event()
 
     def stop() -> None:
-        over.set()
+        timed_out.set()
         _kill(running)
 
     timer = threading.Timer(seconds, stop) if seconds is not None else None
@@ -197,29 +203,29 @@ def _wait(
     finally:
         if timer:
             timer.cancel()
-    if over.is_set():
+    if timed_out.is_set():
         raise ToolFailed(
-            f"{' | '.join(Path(line[0]).name for line in lines)} took longer than its bound of {seconds:g} s and "
-            f"was ended. Give it more time, or less to do."
+            f"{' | '.join(Path(line[0]).name for line in lines)} exceeded its time limit of {seconds:g} s and was "
+            f"killed. Allow it more time, or give it less data."
         )
 
 
 def _kill(running: list[subprocess.Popen]) -> None:
-    """Kill the programs and their children: what was told to stop, or failed, must not go on in the background."""
+    """Kill the programs and their children, so that nothing continues in the background after a failure."""
     for process in running:
-        # a program that ended by itself may have left children in its group
+        # also for programs that have ended: their children may still be in the group
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _blame(
+def _raise_failures(
     running: list[subprocess.Popen],
     lines: list[list[str]],
     last_lines: Iterable[str],
-    refused: str,
+    advice: str,
     cause: OSError | None,
 ) -> None:
-    """Name every program that failed; one that lost its reader (SIGPIPE) is none of them."""
+    """Raise an error that names every program that failed; SIGPIPE, when the next program ends early, is no failure."""
     failed = [
         (process.returncode, line)
         for process, line in zip(running, lines, strict=True)
@@ -228,9 +234,9 @@ def _blame(
     if not failed:
         return
     endings = " and ".join(f"{Path(line[0]).name} {_ending(status)}" for status, line in failed)
-    said = "\n".join(f"    {line}" for line in last_lines) or "    (none)"
+    shown = "\n".join(f"    {line}" for line in last_lines) or "    (none)"
     raise ToolFailed(
-        f"{endings}.{' ' if refused else ''}{refused}\n  Its last lines:\n{said}\n"
+        f"{endings}.{' ' if advice else ''}{advice}\n  Its last lines:\n{shown}\n"
         f"  The command: {' | '.join(shlex.join(line) for line in lines)}",
         status=failed[-1][0],
     ) from cause
@@ -239,13 +245,13 @@ def _blame(
 def _ending(status: int) -> str:
     if status > 0:
         return f"failed (exit status {status})"
-    memory = " (out of memory, perhaps)" if status == -signal.SIGKILL else ""
+    memory = " (perhaps out of memory)" if status == -signal.SIGKILL else ""
     return f"was killed by signal {-status}{memory}"
 
 
 @contextmanager
-def _said(log: IO[str]) -> Iterator[tuple[int, deque[str]]]:
-    """Give a file descriptor whose lines go to the log as they come, and the last of them."""
+def _copy_to_log(log: IO[str]) -> Iterator[tuple[int, deque[str]]]:
+    """Yield a file descriptor whose lines are copied to the log as they arrive, and the last lines."""
     last_lines: deque[str] = deque(maxlen=_LAST_LINES)
     source, target = os.pipe()
 
@@ -262,29 +268,29 @@ def _said(log: IO[str]) -> Iterator[tuple[int, deque[str]]]:
         yield target, last_lines
     finally:
         os.close(target)
-        copying.join(_PATIENCE)  # not for ever: a child that outlives its program may still hold the pipe
+        copying.join(_LOG_TIMEOUT)  # a child that outlives its program may keep the pipe open for ever
 
 
 @contextmanager
-def _ended_with_us(running: list[subprocess.Popen]) -> Iterator[list[int]]:
-    """Kill the programs when this process is asked to stop; gives a list that holds the signal then."""
+def _kill_on_signal(running: list[subprocess.Popen]) -> Iterator[list[int]]:
+    """Kill the programs when this process is told to stop; yields a list that then holds the signal's number."""
     stopped: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield stopped  # only the main thread hears of signals
+        yield stopped  # only the main thread can handle signals
         return
 
-    # no exception from here: it could come between the start of a program and our knowing of it
+    # raises no exception: it could come between the start of a program and its entry in `running`
     def stop(number: int, _frame: object) -> None:
         stopped.append(number)
         _kill(running)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield stopped
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _opened(path: str | Path | None, said: int):
-    return nullcontext(said) if path is None else Path(path).open("wb")
+def _open_output(path: str | Path | None, messages: int):
+    return nullcontext(messages) if path is None else Path(path).open("wb")

@@ -1,7 +1,7 @@
-"""One format for what a run keeps between its jobs: named numbers and texts, and named arrays, in an .npz.
+"""Records, the file format of what a run keeps between jobs: metadata and named arrays in an .npz.
 
-The member ``about`` holds the numbers and texts as JSON; every other member is an array. There are no pickles and no
-compression, so that `numpy.load` opens a record and `MappedRecord` maps its arrays into memory.
+The member ``about`` holds the metadata as JSON; every other member is an array. There are neither pickles nor
+compression, so `numpy.load` can open a record and `MappedRecord` can memory-map its arrays.
 """
 
 from __future__ import annotations
@@ -19,147 +19,148 @@ import numpy as np
 from ..errors import InputError
 from .files import atomic_write
 
-ABOUT = "about"
+_METADATA = "about"
 
-# the first byte of the values of an array, its shape, its order and its type
-_Place = tuple[int, tuple[int, ...], Literal["C", "F"], np.dtype]
+# Offset of an array's first value in the file, and its shape, memory order and type.
+_Location = tuple[int, tuple[int, ...], Literal["C", "F"], np.dtype]
 
 
 class DamagedRecord(InputError):
-    """A file that is not the whole record that was expected.
+    """A file is not a complete record of the expected kind.
 
     Attributes
     ----------
     reason
-        What was found.
+        What is wrong with it.
     """
 
     def __init__(self, path: str | Path, what: str, reason: object) -> None:
-        super().__init__(f"{path} is not a whole {what} ({reason}): delete it and run its target again")
+        super().__init__(f"{path} is not a complete {what} ({reason}): delete it and run its target again")
         self.reason = str(reason)
 
 
-def write_record(path: str | Path, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a record; the file appears whole or not at all.
+def write_record(path: str | Path, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a record atomically.
 
     Parameters
     ----------
     path
         The file, ending in .npz.
-    about
-        Numbers, texts, and lists and dictionaries of them.
+    metadata
+        Numbers and texts, and lists and dictionaries of them.
     arrays
-        By name; none is called "about".
+        Arrays by name; none may be called "about".
 
     Raises
     ------
     DiskFull
-        If there is no space left.
+        If the disk is full.
     """
-    # `about` is last, as `MappedRecord` expects
-    members: dict[str, Any] = {**arrays, ABOUT: np.array(json.dumps(about))}
+    # the metadata come last, as `MappedRecord` expects
+    members: dict[str, Any] = {**arrays, _METADATA: np.array(json.dumps(metadata))}
     with atomic_write(path) as tmp:
         np.savez(tmp, **members)
 
 
 def read_record(
-    path: str | Path, what: str, wanted: Callable[[str], bool] = lambda name: True
+    path: str | Path, what: str, select: Callable[[str], bool] = lambda name: True
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read a record into memory; the checksum of every array that is read is verified.
+    """Read a record into memory, verifying the checksum of every array that is read.
 
     Parameters
     ----------
     path
-        What `write_record` wrote.
+        A file written by `write_record`.
     what
-        What the record is, for messages: "pass".
-    wanted
-        Whether the array of this name is read.
+        Kind of record for messages, such as "pass".
+    select
+        Function of an array's name: whether to read it.
 
     Returns
     -------
     tuple
-        The numbers and texts, and the arrays by name.
+        The metadata, and the arrays by name.
 
     Raises
     ------
     DamagedRecord
-        If the file is not a whole record.
+        If the file is not a complete record.
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     """
     with refuse_damage(path, what), np.load(path, allow_pickle=False) as file:
-        return json.loads(str(file[ABOUT])), {name: file[name] for name in file.files if name != ABOUT and wanted(name)}
+        names = [name for name in file.files if name != _METADATA and select(name)]
+        return json.loads(str(file[_METADATA])), {name: file[name] for name in names}
 
 
 def verify_record(path: str | Path, what: str) -> dict[str, Any]:
-    """Verify the checksum of every part of a record, one part at a time, and return its numbers and texts.
+    """Verify the checksum of every member of a record, one at a time, and return the metadata.
 
     Raises
     ------
     DamagedRecord
-        If the file is not a whole record.
+        If the file is not a complete record.
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     """
     with refuse_damage(path, what), zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
         if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} is wrong")
+            raise ValueError(f"{damaged} has a wrong checksum")
     return read_record(path, what, lambda name: False)[0]
 
 
 @contextmanager
 def refuse_damage(path: str | Path, what: str) -> Iterator[None]:
-    """Turn whatever a reader of a damaged file raises into a `DamagedRecord`.
+    """Turn any error that a damaged file causes in a reader into `DamagedRecord`.
 
     Parameters
     ----------
     path
         The file that is read.
     what
-        What it should be.
+        Kind of record for messages, such as "pass".
     """
     try:
         yield
     except (FileNotFoundError, DamagedRecord):
         raise
-    # numpy and zipfile raise any of these for a file that was cut off or overwritten
+    # numpy and zipfile raise any of these for a truncated or overwritten file
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DamagedRecord(path, what, error) from error
 
 
 class MappedRecord:
-    """A record whose arrays stay in the file: part of an array costs what the part costs, and nothing is held.
+    """A record whose arrays are memory-mapped, so that reading part of an array reads only that part of the file.
 
     Parameters
     ----------
     path
-        What `write_record` wrote.
+        A file written by `write_record`.
     what
-        What the record is, for messages.
+        Kind of record for messages, such as "pass".
 
     Attributes
     ----------
-    about
-        The numbers and texts.
+    metadata
+        Numbers and texts.
 
     Raises
     ------
     DamagedRecord
-        If the file is not a whole record; the checksums of its arrays are not verified.
+        If the file is not a complete record; the checksums of its arrays are not verified.
     FileNotFoundError
-        If there is none.
+        If there is no such file.
     """
 
     def __init__(self, path: str | Path, what: str) -> None:
         self.path = path
         with refuse_damage(path, what), zipfile.ZipFile(path) as archive:
-            with archive.open(f"{ABOUT}.npy") as file:
-                self.about: dict[str, Any] = json.loads(str(np.lib.format.read_array(file, allow_pickle=False)))
+            with archive.open(f"{_METADATA}.npy") as file:
+                self.metadata: dict[str, Any] = json.loads(str(np.lib.format.read_array(file, allow_pickle=False)))
             members = sorted(archive.infolist(), key=lambda member: member.header_offset)
-            # the record ends with `about`, so a member follows every array, and an array ends where the next begins
-            self._arrays: dict[str, _Place] = {
+            # the metadata come last, so every array is followed by a member, and ends where that member's header begins
+            self._arrays: dict[str, _Location] = {
                 member.filename.removesuffix(".npy"): _locate(archive, member, following.header_offset)
                 for member, following in zip(members, members[1:], strict=False)
             }
@@ -174,24 +175,24 @@ class MappedRecord:
         return name in self._arrays
 
     def array(self, name: str) -> np.ndarray:
-        """Map an array, read-only; it is mapped anew by every call."""
+        """Memory-map an array, read-only; every call makes a new map."""
         start, shape, order, dtype = self._arrays[name]
         if 0 in shape:
             return np.empty(shape, dtype)
         return np.memmap(self.path, dtype, "r", start, shape, order)
 
 
-def _locate(archive: zipfile.ZipFile, member: zipfile.ZipInfo, end: int) -> _Place:
-    """Find the values of an array that ends at byte `end`."""
-    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x08:  # sizes behind the values
-        raise ValueError(f"{member.filename} is not stored as it was written")
+def _locate(archive: zipfile.ZipFile, member: zipfile.ZipInfo, end: int) -> _Location:
+    """Locate the values of the array whose member ends at byte `end`."""
+    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x08:  # bit 3: sizes follow the data
+        raise ValueError(f"{member.filename} is compressed or was rewritten by another program")
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):
-            raise ValueError(f"{member.filename} has the version {version} of the .npy format, expected (1, 0)")
+            raise ValueError(f"{member.filename} has version {version} of the .npy format, expected (1, 0)")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         size = member.file_size - file.tell()
     expected = int(np.prod(shape)) * dtype.itemsize
     if size != expected:
-        raise ValueError(f"{member.filename} holds {size} bytes of values, its shape says {expected}")
+        raise ValueError(f"{member.filename} holds {size} bytes of values, but its shape needs {expected}")
     return end - size, shape, "F" if fortran else "C", dtype

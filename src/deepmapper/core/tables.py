@@ -1,4 +1,4 @@
-"""Result tables on disk: tab-separated text and JSON, written atomically and read with typed columns."""
+"""Result tables: tab-separated text with typed columns, and JSON, both written atomically."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ from .columns import Column, Table
 from .files import atomic_write
 from .table_schemas import table_called
 
-# Given to the parser; integers are inferred, since a column that lacks a value is read as numbers.
+# Types for the parser. Integers are inferred, since a column with missing values has to be read as float.
 _PARSED_AS = {"text": "str", "names": "str", "number": "float64", "boolean": "boolean"}
 
 _EXPECTED = {"integer": "an integer", "number": "a number", "boolean": "True or False"}
 
 
 def write_table(frame: pd.DataFrame, path: str | Path, table: Table | None = None) -> None:
-    """Write a table whole: tab-separated, six significant digits, an empty cell where there is no value.
+    """Write a table atomically: tab-separated, six significant digits, missing values as empty cells.
 
     Parameters
     ----------
     frame
-        Its rows. Columns that the table can have may be absent.
+        The rows; columns of the schema may be missing.
     path
         The file; an existing one is replaced.
     table
-        Its schema; None takes the one of the file's name (`table_schemas.table_called`).
+        Its schema; None finds it by the file name (`table_schemas.table_called`).
 
     Raises
     ------
     ValueError
-        If the schema lacks a column of `frame`, or no schema has the file's name.
+        If a column of `frame` is not in the schema, or no schema has this file name.
     """
     table = table or table_called(Path(path).name)
     if unknown := table.unknown([str(name) for name in frame.columns]):
         raise ValueError(
             f"{path}: column {unknown[0]!r} is not in the schema of {table.path}; "
-            f"add it there (deepmapper.table_schemas) with its type and meaning, or pass the schema of another table"
+            f"add it to the schema (deepmapper.core.table_schemas) with its type and meaning, or pass another schema"
         )
     with atomic_write(path) as tmp:
         frame.to_csv(tmp, sep="\t", index=False, float_format="%.6g")
 
 
 def read_table(path: str | Path, table: Table | None = None) -> pd.DataFrame:
-    """Read a table that `write_table` wrote.
+    """Read a table written by `write_table`.
 
-    Text comes back as it was written, also names such as ``NA``, ``007``, ``1E2`` or ``TRUE``. An empty cell is a
-    missing value, whatever the type.
+    Text is returned as written, including names such as ``NA``, ``007``, ``1E2`` or ``TRUE``. An empty cell is a
+    missing value in a column of any type.
 
     Parameters
     ----------
     path
         The file.
     table
-        Its schema; None takes the one of the file's name (`table_schemas.table_called`).
+        Its schema; None finds it by the file name (`table_schemas.table_called`).
 
     Returns
     -------
     pandas.DataFrame
-        Text as str, numbers as float64, integers as int64 (float64 where any is missing), booleans as bool ("boolean"
-        where any is missing). Columns that the schema lacks are text.
+        Text as str, numbers as float64, integers as int64 (float64 if any is missing), booleans as bool ("boolean" if
+        any is missing). Columns that are not in the schema are read as text.
 
     Raises
     ------
     InputError
-        If a cell is not of its column's type.
+        If a cell does not match the type of its column.
     ValueError
-        If no schema has the file's name.
+        If no schema has this file name.
     """
     table = table or table_called(Path(path).name)
     options: dict[str, Any] = {"sep": "\t", "lineterminator": "\n", "keep_default_na": False, "encoding": "utf-8"}
@@ -82,48 +82,15 @@ def read_table(path: str | Path, table: Table | None = None) -> pd.DataFrame:
     types = {name: _PARSED_AS[c.dtype] for name, c in columns.items() if c.dtype in _PARSED_AS}
     try:
         frame = pd.read_csv(path, dtype=types, **options)  # type: ignore[arg-type]
-        return frame.astype({name: _narrowed(frame[name], column.dtype) for name, column in columns.items()})
+        return frame.astype({name: _final_type(frame[name], column.dtype) for name, column in columns.items()})
     except ValueError as error:
         frame = pd.read_csv(path, dtype=str, **options)
-        raise InputError(_fault(path, frame, columns) or f"{path}: cannot be read as a table ({error})") from error
-
-
-def _narrowed(values: pd.Series, dtype: str) -> Any:
-    """The type of a column once its values are known."""
-    if dtype == "boolean":
-        return values.dtype if values.isna().any() else "bool"
-    if dtype == "integer":
-        if len(values) and (values.dtype.kind not in "iuf" or (values % 1 > 0).any()):
-            raise ValueError("not all are integers")
-        return "float64" if values.isna().any() else "int64"
-    return values.dtype
-
-
-def _fault(path: str | Path, frame: pd.DataFrame, columns: dict[str, Column]) -> str:
-    """Name the first cell that is not of its column's type; nothing where all are."""
-    for name, column in columns.items():
-        cells = frame[name].dropna() if column.dtype in _EXPECTED else frame[name].head(0)
-        for row, cell in cells.items():
-            if not _is(cell, column.dtype):
-                return (
-                    f"{path}: row {int(row) + 1}, column {name!r}: found {cell!r}, expected "
-                    f"{_EXPECTED[column.dtype]}. Delete the file and run its target again."
-                )
-    return ""
-
-
-def _is(cell: str, dtype: str) -> bool:
-    if dtype == "boolean":
-        return cell.lower() in ("true", "false")
-    try:
-        value = float(cell)
-    except ValueError:
-        return False
-    return dtype == "number" or value.is_integer()
+        message = _first_bad_cell(path, frame, columns) or f"{path} cannot be read as a table ({error})"
+        raise InputError(message) from error
 
 
 def write_json(value: dict, path: str | Path) -> None:
-    """Write JSON whole; NaN becomes null, which every reader accepts."""
+    """Write JSON atomically; NaN and infinite values become null, since JSON has no such numbers."""
 
     def plain(item):
         if isinstance(item, dict):
@@ -139,7 +106,7 @@ def write_json(value: dict, path: str | Path) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read what `write_json` wrote.
+    """Read a file written by `write_json`.
 
     Raises
     ------
@@ -149,4 +116,39 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: is not JSON ({error}). Delete the file and run its target again.") from error
+        raise InputError(f"{path} is not valid JSON ({error}). Delete the file and run its target again.") from error
+
+
+def _final_type(values: pd.Series, dtype: str) -> Any:
+    """Final type of a column, which depends on whether values are missing."""
+    if dtype == "boolean":
+        return values.dtype if values.isna().any() else "bool"
+    if dtype == "integer":
+        if len(values) and (values.dtype.kind not in "iuf" or (values % 1 > 0).any()):
+            raise ValueError("not all values are integers")
+        return "float64" if values.isna().any() else "int64"
+    return values.dtype
+
+
+def _first_bad_cell(path: str | Path, frame: pd.DataFrame, columns: dict[str, Column]) -> str:
+    """Message about the first cell that does not match its column's type; "" if all match."""
+    for name, column in columns.items():
+        if column.dtype not in _EXPECTED:
+            continue
+        for row, cell in frame[name].dropna().items():
+            if not _has_type(cell, column.dtype):
+                return (
+                    f"{path}: row {int(row) + 1}, column {name!r}: found {cell!r}, expected "
+                    f"{_EXPECTED[column.dtype]}. Delete the file and run its target again."
+                )
+    return ""
+
+
+def _has_type(cell: str, dtype: str) -> bool:
+    if dtype == "boolean":
+        return cell.lower() in ("true", "false")
+    try:
+        value = float(cell)
+    except ValueError:
+        return False
+    return dtype == "number" or value.is_integer()

@@ -1,4 +1,4 @@
-"""Words and lists in messages: short lists, the nearest spelling, natural order. Standard library only."""
+"""Wording of messages: short lists, counts, spelling suggestions, natural order. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,53 +9,54 @@ from typing import Any
 
 
 def some(values: Iterable[Any], n: int = 3) -> str:
-    """Show the first `n` values, in quotation marks: ``'a', 'b', 'c', ...``."""
+    """Quote the first `n` values: ``'a', 'b', 'c', ...``."""
     return listed([repr(str(value)) for value in values], n, ", ...")
 
 
 def some_names(names: Iterable[str], n: int = 5, more: str = " and {} more") -> str:
-    """Show the first `n` of different names in the order of the alphabet, as `listed` does; each is shown once."""
+    """List the first `n` distinct names in alphabetical order, as `listed` does."""
     return listed(sorted(set(names)), n, more)
 
 
 def listed(texts: Sequence[str], n: int = 5, more: str = " and {} more") -> str:
-    """Join the first `n` texts by commas: ``a, b, c and 12 more``; ``{}`` in `more` is the number of others."""
+    """Join the first `n` texts by commas: ``a, b, c and 12 more``; ``{}`` in `more` is the number left out."""
     return ", ".join(texts[:n]) + (more.format(len(texts) - n) if len(texts) > n else "")
 
 
-def count(n: int, one: str, many: str = "", *, zero: str = "0", separator: str = "") -> str:
+def count(n: int, singular: str, plural: str = "", *, zero: str = "0", separator: str = "") -> str:
     """Write a count with its noun: ``1 pass``, ``12 passes``.
 
     Parameters
     ----------
     n
         The count.
-    one, many
-        The noun of one and of several; without the latter it is the former with an "s".
+    singular, plural
+        The noun; the default plural is the singular with an "s".
     zero
-        Word for none, such as "no".
+        Word for 0, such as "no".
     separator
-        What parts thousands: ``","``, ``"_"`` or nothing.
+        Thousands separator: ``","``, ``"_"`` or none.
     """
-    return f"{n or zero:{separator if n else ''}} {one if n == 1 else many or one + 's'}"
+    number = f"{n:{separator}}" if n else zero
+    return f"{number} {singular if n == 1 else plural or f'{singular}s'}"
 
 
 def nearest(word: object, known: Iterable[Any], n: int = 1, cutoff: float = 0.6) -> list[str]:
-    """Return up to `n` known words that are much like `word`, the most alike first; letter case does not matter.
+    """Return up to `n` known words that resemble `word`, the most similar first; case is ignored.
 
-    `cutoff` is the least similarity, from 0 to 1 (``difflib.SequenceMatcher.ratio``).
+    `cutoff` is the minimum similarity, from 0 to 1 (``difflib.SequenceMatcher.ratio``).
     """
-    by_lower = {str(one).lower(): str(one) for one in known}
-    return [by_lower[found] for found in difflib.get_close_matches(str(word).lower(), by_lower, n, cutoff)]
+    by_lower = {str(name).lower(): str(name) for name in known}
+    return [by_lower[match] for match in difflib.get_close_matches(str(word).lower(), by_lower, n, cutoff)]
 
 
 def did_you_mean(word: object, known: Iterable[Any]) -> str:
-    """Ask for the nearest known word, if there is one near: a sentence after a blank, or nothing."""
-    return "".join(f" Did you mean {one!r}?" for one in nearest(word, known))
+    """Suggest the nearest known word: a sentence with a leading space, or "" if no word is similar."""
+    return "".join(f" Did you mean {name!r}?" for name in nearest(word, known))
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """Sort numbers by value; otherwise text, with the numbers inside compared by value: ``c2`` before ``c10``."""
+    """Sort numbers by value and text in natural order, with embedded numbers by value: ``c2`` before ``c10``."""
     names = sorted(names)
     try:
         return sorted(names, key=float)

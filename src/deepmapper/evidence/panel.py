@@ -149,7 +149,7 @@ def _of_fold(read: SampledCounts, known, held, columns, dispersion) -> tuple[np.
 def _values(features: Features, expression, columns: np.ndarray, dispersion: float | None) -> np.ndarray:
     """Values of some features in all samples; what they are held against is of the development part."""
     if dispersion is None:
-        return _dense(MappedRows(features.X, None, lambda block, _: block[:, columns]).whole())
+        return _dense(MappedRows(features.X, None, lambda block, _: block[:, columns]).to_memory())
     there = expression.rows_of(features.samples)
     depth = np.empty(len(there))
 
@@ -157,7 +157,7 @@ def _values(features: Features, expression, columns: np.ndarray, dispersion: flo
         depth[place] = np.asarray(block.sum(1, dtype=np.float64)).ravel()
         return block[:, columns]
 
-    counts = _dense(MappedRows(expression.X, there, taken).whole())
+    counts = _dense(MappedRows(expression.X, there, taken).to_memory())
     return _residuals(counts, depth, features.development, dispersion)
 
 

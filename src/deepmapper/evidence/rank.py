@@ -100,7 +100,7 @@ def sample_cells(features: Features, expression, most: int, seed: int) -> Sample
     if features.about["normalization"] == "none":
         return SampledCounts(rows, features.X[rows], None)
     there = expression.rows_of(features.names_of(rows))
-    X = MappedRows(expression.X, there).whole()
+    X = MappedRows(expression.X, there).to_memory()
     return SampledCounts(rows, X, np.asarray(X.sum(1, dtype=np.float64)).ravel())
 
 

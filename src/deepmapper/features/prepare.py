@@ -97,7 +97,7 @@ def prepare_features(
     tpm = adata.layers.get("tpm")
     made, seen = normalised(adata.X, normalization, tpm, names=names, rows=kept, typical=development)
     made = replace(made, dense=bool(made.nnz > _DENSE_FROM * np.prod(made.shape)))
-    X = made.whole() if in_memory(adata.X) else made
+    X = made.to_memory() if in_memory(adata.X) else made
     counts = seen if normalization != "log1p_tpm" else scan(MappedRows(adata.X, kept).blocks())
     adjusted, looked_at = _confounders(
         adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization != "none" or seen.whole

@@ -126,7 +126,7 @@ def audit_features(
         notes["pca_50"] = f"{n} samples of {p} features span no more than {N_COMPONENTS} components: all is kept"
     else:
         drawn, said = drawn_rows(X, rows)
-        share, notes["pca_50"] = _tried(_share_in_components, MappedRows(X, drawn).whole())
+        share, notes["pca_50"] = _tried(_share_in_components, MappedRows(X, drawn).to_memory())
         notes["pca_50"] += f"; {said}" if said else ""
     columns["pca_50"] = np.full(p, np.nan) if share is None else share
     return pd.DataFrame(columns), notes

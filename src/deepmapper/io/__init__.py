@@ -3,7 +3,7 @@
 May use: core.
 """
 
-from ..core.faces import load_name
+from ..core.lazy import load_name
 
 _HOME = {
     "Dataset": "dataset",

@@ -62,7 +62,7 @@ def normalize_matrix(
         Counts are not integers (as Salmon's estimates are not), or samples have no counts.
 
     """
-    return normalised(X, method, layer_tpm, target_sum, names, typical=typical)[0].whole()
+    return normalised(X, method, layer_tpm, target_sum, names, typical=typical)[0].to_memory()
 
 
 def normalised(

@@ -3,7 +3,7 @@
 May use: core, features, backbones, training, attribution.
 """
 
-from ..core.faces import load_name
+from ..core.lazy import load_name
 
 _HOME = {
     "arrangement": "restore",

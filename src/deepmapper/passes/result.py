@@ -198,7 +198,7 @@ class PassFile:
     def __init__(self, path: str | Path):
         self._record = MappedRecord(path, "pass")
         with refuse_damage(path, "pass"):
-            about = self._record.about
+            about = self._record.metadata
             vars(self).update(
                 {name: value for name, value in about.items() if not name.startswith(_PREFIXES)},
                 classes=tuple(about["classes"]),
@@ -234,10 +234,10 @@ class PassFile:
     @property
     def config(self) -> DeepMapperConfig:
         """The settings as the dataclass they came from."""
-        return config_from_dict(self._record.about["settings"])
+        return config_from_dict(self._record.metadata["settings"])
 
     def _mapped_part(self, name: str) -> Any:
-        about = self._record.about
+        about = self._record.metadata
         known = about | dict.fromkeys(self._record.names)
         return _part(name, known, lambda key: about[key] if key in about else self._record.array(key))
 

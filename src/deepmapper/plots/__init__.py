@@ -3,7 +3,7 @@
 May use: core, accumulate.
 """
 
-from ..core.faces import load_name
+from ..core.lazy import load_name
 
 _HOME = {
     "accuracy_references": "passes",

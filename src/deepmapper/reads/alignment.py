@@ -160,7 +160,7 @@ def build_hisat2_index(genome: Path, folder: Path, *, threads: int = 1, log: IO[
             ["hisat2-build", "-q", "-p", threads, "genome.fa", "genome"],
             folder=tmp,
             log=log,
-            refused=f"Is {genome} a FASTA file of nucleotides?",
+            advice=f"Is {genome} a FASTA file of nucleotides?",
         )
         link.unlink()
 

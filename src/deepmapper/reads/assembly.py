@@ -259,7 +259,7 @@ def _trinity(reads: dict[str, Path], work: Path, settings: _Settings, log: IO[st
         environment=_ENVIRONMENT,
         folder=work,
         log=log,
-        refused=_BROKEN,
+        advice=_BROKEN,
     )
     found = (folder / "read_partitions").rglob(f"*{_CLUSTER_CONTIGS}")
     return [record.sequence for path in found for record in read_fasta(path, "assembly")]
@@ -305,7 +305,7 @@ def _run_trinity(
         environment=_ENVIRONMENT,
         folder=folder.parent,
         log=log,
-        refused=_BROKEN,
+        advice=_BROKEN,
     )
 
 

@@ -107,7 +107,7 @@ def prepare_transcripts(
             ["gffread", "-w", "transcripts.fa", "-g", "genome.fa", "exons.gtf"],
             folder=work,
             log=log,
-            refused=f"Check that {annotation} is GTF or GFF3 and belongs to {genome}.",
+            advice=f"Check that {annotation} is GTF or GFF3 and belongs to {genome}.",
         )
         return _write_transcripts(
             out, work / "transcripts.fa", strip_versions, log, shown=annotation, expected=len(kept)

@@ -45,9 +45,9 @@ def test_full_disk_is_one_message(tmp_path, error, kind):
         (path / "part" if kind is atomic_folder else path).write_bytes(b"x" * 12_000)
         raise error
     said = str(raised.value)
-    assert f"no room left while writing {tmp_path}/features (12 kB were written)" in said
+    assert f"no space left while writing {tmp_path}/features (12 kB written)" in said
     assert f"Free on {files.mount_of(tmp_path)}: " in said
-    assert "give the same command again" in said
+    assert "run the same command again" in said
     assert raised.value.__cause__ is error
     assert list(tmp_path.iterdir()) == []
 
@@ -55,7 +55,7 @@ def test_full_disk_is_one_message(tmp_path, error, kind):
 def test_what_a_program_deleted_or_linked_counts_as_nothing_written(tmp_path):
     (tmp_path / "genome.fa").write_bytes(b"x" * 12_000)
     with (
-        pytest.raises(DiskFull, match="nothing of it is left"),
+        pytest.raises(DiskFull, match="no partial output is left"),
         atomic_folder(tmp_path / "i") as tmp,
     ):
         (tmp / "genome.fa").symlink_to(tmp_path / "genome.fa")

@@ -43,7 +43,7 @@ def test_what_was_written_is_read(path):
 
 def test_arrays_are_mapped_where_they_lie(path):
     record = MappedRecord(path, "pass")
-    assert repr(record.about) == repr(ABOUT)
+    assert repr(record.metadata) == repr(ABOUT)
     assert record.names == tuple(ARRAYS) and "wide" in record and "about" not in record
     for name, expected in ARRAYS.items():
         same(record.array(name), expected)
@@ -63,7 +63,7 @@ def test_a_person_opens_it_with_numpy(path):
 def test_a_file_that_was_cut_off_is_refused(path, share, read):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(InputError, match=r"7\.npz is not a whole pass \(.*: delete it and run its target again"):
+    with pytest.raises(InputError, match=r"7\.npz is not a complete pass \(.*: delete it and run its target again"):
         read(path, "pass")
 
 
@@ -73,7 +73,7 @@ def test_one_wrong_byte_is_found_by_whoever_reads_all(path):
     content[place] ^= 1
     path.write_bytes(bytes(content))
     for read in (read_record, verify_record):
-        with pytest.raises(InputError, match="is not a whole pass"):
+        with pytest.raises(InputError, match="is not a complete pass"):
             read(path, "pass")
     assert "part/0" in read_record(path, "pass", lambda name: name != "wide")[1]
 
@@ -81,7 +81,7 @@ def test_one_wrong_byte_is_found_by_whoever_reads_all(path):
 def test_another_archive_is_refused(path):
     np.savez(path, X=np.arange(3))
     for read in (read_record, verify_record, MappedRecord):
-        with pytest.raises(InputError, match="is not a whole pass"):
+        with pytest.raises(InputError, match="is not a complete pass"):
             read(path, "pass")
     write_record(path, ABOUT, {"objects": np.arange(3)})
     with zipfile.ZipFile(path) as archive:
@@ -90,7 +90,7 @@ def test_another_archive_is_refused(path):
         for name, content in members.items():
             archive.writestr(name, content)
     assert read_record(path, "pass")[0]["seed"] == 7
-    with pytest.raises(InputError, match=r"objects\.npy is not stored as it was written"):
+    with pytest.raises(InputError, match=r"objects\.npy is compressed"):
         MappedRecord(path, "pass")
 
 

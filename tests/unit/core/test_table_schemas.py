@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_every_schema_is_whole(table):
     listed = [column.name for column in table.columns]
     assert len(set(listed)) == len(listed)
-    assert table.about.endswith(".")
+    assert table.description.endswith(".")
     assert all(column.description and not column.description.endswith(".") for column in table.columns)
     assert all(table.column(name) is not None for name in table.names(("A", "B")))
     assert table_at(table.path.replace("{model}", "cnn")) is table

@@ -137,5 +137,5 @@ def test_json_has_no_nan_and_no_numpy(tmp_path):
 
 def test_a_broken_json_file_is_named(tmp_path):
     (tmp_path / "summary.json").write_text('{"a": ')
-    with pytest.raises(InputError, match=r"summary.json: is not JSON .* Delete the file and run its target again"):
+    with pytest.raises(InputError, match=r"summary.json is not valid JSON .*: line 1.*Delete the file"):
         read_json(tmp_path / "summary.json")

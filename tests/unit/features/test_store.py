@@ -80,7 +80,7 @@ def test_chords_stand_behind_the_features(features, tmp_path):
     assert read.n_features == features.n_features and read.names == features.names
     assert read.chords == ("chord_1", "chord_2")
     np.testing.assert_array_equal(dense(read.X), np.hstack([dense(features.X), values]))
-    np.testing.assert_array_equal(dense(with_chords(features, values[:, :0], []).X.whole()), dense(features.X))
+    np.testing.assert_array_equal(dense(with_chords(features, values[:, :0], []).X.to_memory()), dense(features.X))
 
 
 def test_confounders_are_written_for_people(features, tmp_path):

@@ -156,7 +156,7 @@ def test_half_a_pass_and_no_pass_are_refused(hand_made, tmp_path):
     hand_made().save(tmp_path / "0.npz")
     whole = (tmp_path / "0.npz").read_bytes()
     (tmp_path / "0.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"0\.npz is not a whole pass .*: delete it and run its target again"):
+    with pytest.raises(InputError, match=r"0\.npz is not a complete pass .*: delete it and run its target again"):
         read_top_sets([tmp_path / "0.npz"], 2, 0.0)
     with pytest.raises(InputError, match="there is no pass to judge"):
         read_top_sets([], 2, 0.0)

@@ -120,7 +120,7 @@ def test_full_disk_is_one_message_though_the_log_has_no_room_either(rule, capsys
         print("epoch 1")
     assert left.value.code == 1
     said = capsys.readouterr().err
-    assert said.startswith("Error in train_pass: the disk is full: no room left while running train_pass, ")
+    assert said.startswith("Error in train_pass: the disk is full: no space left while running train_pass, ")
     assert "Traceback" not in said
 
 
@@ -130,5 +130,5 @@ def test_program_that_found_no_room_is_said_to_have_found_none(rule, capsys):
             "Trinity failed (exit status 1).\n  Its last lines:\n    cat: write error: No space left on device"
         )
     said = capsys.readouterr().err
-    assert said.startswith("Error in train_pass: the disk is full: no room left while running train_pass, ")
+    assert said.startswith("Error in train_pass: the disk is full: no space left while running train_pass, ")
     assert "\nTrinity failed (exit status 1).\n" in said

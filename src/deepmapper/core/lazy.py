@@ -1,4 +1,4 @@
-"""Lazy package faces: public names whose module is imported on first use. Standard library only."""
+"""Lazy loading: public names of a package are imported on first use. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 
 
 def load_name(package: str, home: Mapping[str, str], name: str) -> Any:
-    """Look a public name up in the module that defines it: the body of a package's ``__getattr__`` (PEP 562).
+    """Import a public name from the module that defines it: the body of a package's ``__getattr__`` (PEP 562).
 
-    Modules of this package import from where a name is defined, never from a face, so that what a result depends on can
-    be read from the imports.
+    Modules of this package import a name from the module that defines it, so that the imports show which code a result
+    depends on.
 
     Parameters
     ----------
     package
         The package's ``__name__``.
     home
-        Public name -> module that defines it, below the package, or absolute ("deepmapper.core.blocks").
+        Maps each public name to the module that defines it, relative to the package or absolute
+        ("deepmapper.core.blocks").
     name
-        The name asked for.
+        The name to import.
 
     Raises
     ------
