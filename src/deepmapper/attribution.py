@@ -154,14 +154,14 @@ def _gradient(function, values, targets, weight=None):
 def _path_gradient(model, images, reference, targets, steps: int, batch: int):
     """Average gradient along the straight path from `reference`, (n, channels, side, side).
 
-    What a network does first is often linear (`first`), and maps a straight path to a straight path. The average is
+    What a network does first is often linear (`first_layer`), and maps a straight path to a straight path. The average is
     then taken in that layer, whatever the size of the image, and carried back to the pixels once.
     """
     import torch
 
-    linear = hasattr(model, "first")
+    linear = hasattr(model, "first_layer")
     with torch.no_grad():
-        start, end = (model.first(reference), model.first(images)) if linear else (reference, images)
+        start, end = (model.first_layer(reference), model.first_layer(images)) if linear else (reference, images)
     # between -1 and 1, where the weights add up to 2
     nodes, weights = (torch.as_tensor(part).to(end) for part in np.polynomial.legendre.leggauss(steps))
     nodes, weights = (nodes + 1) / 2, weights / 2
@@ -170,13 +170,13 @@ def _path_gradient(model, images, reference, targets, steps: int, batch: int):
     for places in torch.arange(n * steps, device=end.device).split(batch):  # all nodes of a row before the next row
         rows, node = places // steps, places % steps
         along = start + nodes[node].reshape(-1, *[1] * (end.dim() - 1)) * (end[rows] - start)
-        slope = _gradient(model.rest if linear else model, along, targets[rows], weights[node])
+        slope = _gradient(model.later_layers if linear else model, along, targets[rows], weights[node])
         average.index_add_(0, rows, slope)
     if not linear:
         return average
     with torch.enable_grad():
         pixels = images.detach().clone().requires_grad_()
-        (slope,) = torch.autograd.grad((model.first(pixels) * average).sum(), pixels)
+        (slope,) = torch.autograd.grad((model.first_layer(pixels) * average).sum(), pixels)
     return slope
 
 

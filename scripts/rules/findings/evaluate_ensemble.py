@@ -6,9 +6,9 @@ A test split is read here only. Where none was set aside, the passes' out-of-bag
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.files import atomic_write
     import numpy as np
 
+    from deepmapper.core.files import atomic_write
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.features.store import open_features
     from deepmapper.findings.model_evaluation import evaluate_model

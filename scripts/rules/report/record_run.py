@@ -3,11 +3,11 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.files import atomic_write
     import json
     from pathlib import Path
 
     from deepmapper import __version__
+    from deepmapper.core.files import atomic_write
     from deepmapper.core.tables import read_json
     from deepmapper.workflow.run_record import record_run
 

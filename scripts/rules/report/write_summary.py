@@ -3,9 +3,9 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.files import atomic_write
     from pathlib import Path
 
+    from deepmapper.core.files import atomic_write
     from deepmapper.core.tables import read_json, read_table
     from deepmapper.features.store import open_features
     from deepmapper.report.models import read_models

@@ -3,9 +3,9 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.files import atomic_write
     from pathlib import Path
 
+    from deepmapper.core.files import atomic_write
     from deepmapper.core.tables import read_table
     from deepmapper.report.result_tables import result_page
 

@@ -1,4 +1,4 @@
-"""The networks behind the pseudo-image, by name. Importing this package does not import torch.
+"""Networks that read the pseudo-images, by name. Importing this package does not import torch.
 
 May use: core.
 """

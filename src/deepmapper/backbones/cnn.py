@@ -1,24 +1,26 @@
-"""A plain convolutional network that keeps positions."""
+"""A plain convolutional network without pooling, so that every pixel keeps its position."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import nn
 
-from .network import Network, check, check_dropout
+from .network import Network, check_dropout, check_sizes
 
 
 class Cnn(Network):
-    """Four convolutions of growing width with batch normalisation, then a head that sees every position."""
+    """Four convolutions of growing width with batch normalisation, then fully connected layers on every position."""
 
     def __init__(
         self, side: int, in_chans: int, num_classes: int, width: int = 32, hidden: int = 256, dropout: float = 0.3
     ):
         super().__init__()
-        check(width=width, hidden=hidden)
+        check_sizes(width=width, hidden=hidden)
         check_dropout(dropout)
         stages: list[nn.Module] = []
-        channels, stride = in_chans, max(1, -(-side // 64))
+        channels, stride = in_chans, max(1, math.ceil(side / 64))
         for level, out in enumerate((width, 2 * width, 4 * width, 4 * width)):
             step = stride if level == 0 else 2
             kernel = 3 if step <= 2 else 2 * step - 1
@@ -26,15 +28,15 @@ class Cnn(Network):
             channels = out
         stages += [nn.Flatten(), nn.Dropout(dropout)]
         self.body = nn.Sequential(
-            *stages, nn.Linear(_width_of(stages, side, in_chans), hidden), nn.ReLU(), nn.Dropout(dropout)
+            *stages, nn.Linear(_output_size(stages, side, in_chans), hidden), nn.ReLU(), nn.Dropout(dropout)
         )
         self.head = nn.Linear(hidden, num_classes)
 
 
-def _width_of(stages: list[nn.Module], side: int, in_chans: int) -> int:
-    """Length of the vector that `stages` make of one image."""
-    probe = nn.Sequential(*stages).eval()  # evaluation: no dropout drawn, no batch statistics kept
+def _output_size(stages: list[nn.Module], side: int, in_chans: int) -> int:
+    """Length of the vector that `stages` make from one image."""
+    probe = nn.Sequential(*stages).eval()  # evaluation mode: draws no dropout, updates no batch statistics
     with torch.no_grad():
-        width = probe(torch.zeros(1, in_chans, side, side)).shape[1]
+        size = probe(torch.zeros(1, in_chans, side, side)).shape[1]
     probe.train()
-    return width
+    return size

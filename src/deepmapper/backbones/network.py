@@ -1,6 +1,6 @@
-"""What every network shares: images in, class scores out, and every pixel keeps its position.
+"""Base class of all networks: images in, class scores out.
 
-Every one has `embed` (images to the vector that its last layer reads) and `head` (that vector to scores).
+Every network has `embed` (images to the input of its last layer) and `head` (that last layer, which gives the scores).
 """
 
 from __future__ import annotations
@@ -14,18 +14,29 @@ from ..errors import InputError
 
 
 class Network(nn.Module):
-    """Images to scores, by way of an embedding.
+    """Images to an embedding, and the embedding to class scores.
 
-    Networks with `first` and `rest` say what of them is linear in the pixels: forward(images) is rest(first(images)).
+    A network whose first layer is linear in the pixels has `first_layer` and `later_layers`, and
+    ``forward(images)`` is ``later_layers(first_layer(images))``.
+
+    Attributes
+    ----------
+    body, head
+        Images to the embedding, and the embedding to the scores. The names of layers are those of the weights in the
+        file of a pass.
+    takes_sparse
+        Whether the network also reads images as a sparse matrix, (batch, side * side).
+    prime
+        Sets the network up from statistics of the training samples (`Images.statistics`); None if it needs none.
     """
 
     body: nn.Module
     head: nn.Module
-    takes_sparse = False  # whether the values that are not zero are enough, (batch, side * side)
-    prime: Callable[[Tensor, Tensor, Tensor], None] | None = None  # of networks that start from the training samples
+    takes_sparse = False
+    prime: Callable[[Tensor, Tensor, Tensor], None] | None = None
 
     def embed(self, images: Tensor) -> Tensor:
-        """Map (batch, channels, side, side) to (batch, d), what the last layer reads."""
+        """Map (batch, channels, side, side) to (batch, d), the input of the last layer."""
         return self.body(images)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -33,11 +44,11 @@ class Network(nn.Module):
         return self.head(self.embed(images))
 
     def training_weights(self) -> AbstractContextManager[None]:
-        """Where training happens: a network may leave weights aside there that cannot matter."""
+        """Return the context to train in; a network may drop weights there that have no effect."""
         return nullcontext()
 
     def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-        """What training lowers: the mean cross-entropy of the scores.
+        """Return the training loss: the mean cross-entropy of the scores.
 
         Parameters
         ----------
@@ -51,12 +62,14 @@ class Network(nn.Module):
         return nn.functional.cross_entropy(self(images).float(), targets, weight)
 
 
-def check(**sizes: int) -> None:
+def check_sizes(**sizes: int) -> None:
+    """Refuse options of a network that are not whole numbers of 1 or more."""
     for name, value in sizes.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"extra {name}={value!r}: expected a whole number of 1 or more")
 
 
 def check_dropout(dropout: float) -> None:
+    """Refuse a dropout that is not a share from 0 to less than 1."""
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
         raise InputError(f"extra dropout={dropout!r}: expected a share from 0 to less than 1")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _TIMM = "timm:"
 
-# what timm's networks are told by the other fields of the BackboneSpec, or what makes no classifier of them
+# arguments of timm that other fields of the BackboneSpec give, or that would make the network no classifier
 _NOT_FOR_TIMM = ("num_classes", "in_chans", "img_size", "pretrained", "features_only", "checkpoint_path")
 
 
@@ -26,7 +26,7 @@ class Kind:
     Attributes
     ----------
     load
-        Imports the network's module, and torch with it, and returns what makes the network: a function of `side`,
+        Imports the network's module, which imports torch, and returns the constructor: a function of `side`,
         `in_chans`, `num_classes` and the options.
     options
         Names that `BackboneSpec.extra` may hold.
@@ -42,15 +42,15 @@ KINDS: dict[str, Kind] = {}
 def register(kind: str, *options: str) -> Callable[[Callable], Callable]:
     """Register the decorated function as `Kind.load` of a kind, with the options that the network takes.
 
-    The import stands in the function, so that names and options are known without torch, and a reader of imports
-    (`provenance`) sees which module a kind comes from.
+    The decorated function imports the network's module, so that names and options are known without torch while
+    `workflow.provenance`, which follows imports, still sees which module a kind comes from.
     """
 
-    def add(load: Callable[[], Callable[..., Network]]) -> Callable[[], Callable[..., Network]]:
+    def register_kind(load: Callable[[], Callable[..., Network]]) -> Callable[[], Callable[..., Network]]:
         KINDS[kind] = Kind(load, options)
         return load
 
-    return add
+    return register_kind
 
 
 @register("linear")
@@ -124,17 +124,17 @@ def _conv_vae():
 
 
 def available() -> list[str]:
-    """Names that `build` knows; besides these, ``timm:<name>`` stands for every network of timm."""
+    """Return the kinds that `build` knows; in addition, ``timm:<name>`` stands for any network of timm."""
     return sorted(KINDS)
 
 
 def resolve_side(spec: BackboneSpec, n_features: int, buffer: int = 0) -> int:
-    """Side of the image in pixels: `spec.img_size`, or the smallest that holds everything.
+    """Return the side of the image in pixels: `spec.img_size`, or the smallest that holds all features.
 
     Raises
     ------
     InputError
-        If the given size is too small.
+        If `spec.img_size` is too small.
     """
     smallest = square_dim(n_features, buffer)
     if spec.img_size and spec.img_size < smallest:
@@ -146,7 +146,7 @@ def resolve_side(spec: BackboneSpec, n_features: int, buffer: int = 0) -> int:
 
 
 def check(spec: BackboneSpec) -> None:
-    """Refuse what `build` cannot build, without torch; of timm's networks only `build` can say which there are.
+    """Refuse what `build` cannot build, without torch; whether timm has a network only `build` can tell.
 
     Raises
     ------
@@ -156,11 +156,11 @@ def check(spec: BackboneSpec) -> None:
         If an option is unknown.
     """
     if spec.kind.startswith(_TIMM) and spec.kind != _TIMM:
-        taken = sorted(set(spec.extra) & set(_NOT_FOR_TIMM))
-        if taken:
+        reserved = sorted(set(spec.extra) & set(_NOT_FOR_TIMM))
+        if reserved:
             raise InputError(
-                f"extra={spec.extra!r}: {', '.join(taken)} cannot be given here; img_size, in_chans and pretrained are "
-                f"fields beside extra, the rest follows from the data"
+                f"extra={spec.extra!r}: {', '.join(reserved)} cannot be given here; img_size, in_chans and pretrained "
+                f"are fields of their own, the others follow from the data"
             )
         return
     if spec.kind not in KINDS:
@@ -170,15 +170,15 @@ def check(spec: BackboneSpec) -> None:
         )
     if spec.pretrained:
         raise BackboneUnavailable(
-            f"kind={spec.kind!r} has no pretrained weights (those of photographs do not carry over to pseudo-images): "
+            f"kind={spec.kind!r} has no pretrained weights (those of photographs would not transfer to pseudo-images): "
             f"set pretrained to False"
         )
     options = KINDS[spec.kind].options
     unknown = sorted(set(spec.extra) - set(options))
     if unknown:
         raise InputError(
-            f"extra={spec.extra!r}: {spec.kind} does not know {', '.join(unknown)}; "
-            f"expected {', '.join(options) if options else 'nothing'}"
+            f"extra={spec.extra!r}: {spec.kind} has no option {', '.join(unknown)}; "
+            f"expected {', '.join(options) if options else 'none'}"
         )
 
 
@@ -192,13 +192,13 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
     num_classes
         Number of outputs (scores before softmax).
     n_features
-        Features (and extra pixels) that the image holds; gives the side when `spec.img_size` is 0, else may be None.
+        Features (and extra pixels) that the image holds; may be None if `spec.img_size` gives the side.
 
     Returns
     -------
     torch.nn.Module
-        Maps (batch, in_chans, side, side) to (batch, num_classes); `embed` gives what its last layer reads, `loss`
-        what training lowers.
+        Maps (batch, in_chans, side, side) to (batch, num_classes); `embed` gives the input of its last layer, `loss`
+        the training loss.
 
     Raises
     ------
@@ -212,13 +212,13 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
         raise InputError("the size of the image is unknown: expected n_features, or img_size in the BackboneSpec")
     side = spec.img_size if n_features is None else resolve_side(spec, n_features)
     try:
-        make = _timm_create() if spec.kind.startswith(_TIMM) else KINDS[spec.kind].load()
+        construct = _timm_create() if spec.kind.startswith(_TIMM) else KINDS[spec.kind].load()
     except ImportError as error:
         raise BackboneUnavailable(f"networks need torch ({error}): pip install torch") from error
     if spec.kind.startswith(_TIMM):
         name, n_pixels = spec.kind.removeprefix(_TIMM), side * side if n_features is None else n_features
-        return make(name, side, spec.in_chans, num_classes, spec.pretrained, n_pixels, spec.extra)
-    return make(side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra)
+        return construct(name, side, spec.in_chans, num_classes, spec.pretrained, n_pixels, spec.extra)
+    return construct(side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra)
 
 
 def _timm_create() -> Callable[..., Network]:

@@ -1,18 +1,20 @@
 """Residual networks in plain torch: the published ResNet-18, and ResNets with a stem for small images.
 
-Source: He et al. 2016 (arXiv:1512.03385), with the details of torchvision's implementation (same layers, same
-initial weights in distribution, same number of parameters).
+Source: He et al. 2016 (arXiv:1512.03385). Layers, number of parameters and distribution of the initial weights follow
+torchvision's implementation.
 """
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
-from .network import Network, check, check_dropout
+from .network import Network, check_dropout, check_sizes
 
 
 class _Residual(nn.Module):
-    """A block that adds its input to what it computes from it."""
+    """A block whose output is added to its input."""
 
     expansion = 1
     body: nn.Sequential
@@ -42,7 +44,7 @@ class _Basic(_Residual):
 
 
 class _Bottleneck(_Residual):
-    """A 3 × 3 convolution between two of 1 × 1, the last of four times the width."""
+    """A 3 × 3 convolution between two 1 × 1 convolutions, the last of which is four times as wide."""
 
     expansion = 4
 
@@ -63,9 +65,9 @@ class _Bottleneck(_Residual):
 class ResNet(Network):
     """Stem, four stages of residual blocks, pooling to at most `pool` × `pool` cells, and a linear layer on these.
 
-    With `pool` 1 this is global average pooling, the published form: two places whose surroundings in the last map
-    look the same are one to it. With more, each cell keeps weights of its own; within a cell, only the phase of the
-    strides and the edges tell places apart.
+    With `pool` 1 this is global average pooling, as published: positions with the same surroundings in the last map
+    are indistinguishable. With more, each cell has weights of its own; within a cell, positions differ only by the
+    phase of the strides and by the edges. `reduced` is the factor by which stem and stages divide the side.
     """
 
     def __init__(
@@ -88,10 +90,10 @@ class ResNet(Network):
                 stride = 2 if level > 0 and index == 0 else 1
                 stages.append(block(channels, width * 2**level, stride))
                 channels = width * 2**level * block.expansion
-        cells = -(-side // reduced)  # side of the last map
-        size = -(-cells // pool)
+        cells = math.ceil(side / reduced)  # side of the last map
+        size = math.ceil(cells / pool)
         self.body = nn.Sequential(stem, *stages, nn.AvgPool2d(size, ceil_mode=True), nn.Flatten(), nn.Dropout(dropout))
-        self.head = nn.Linear(channels * (-(-cells // size)) ** 2, num_classes)
+        self.head = nn.Linear(channels * math.ceil(cells / size) ** 2, num_classes)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
@@ -100,10 +102,10 @@ class ResNet(Network):
 def resnet18(side: int, in_chans: int, num_classes: int, width: int = 64, dropout: float = 0.0) -> ResNet:
     """ResNet-18 as published: 7 × 7 stem of stride 2, max-pooling, global average pooling.
 
-    The stem was made for photographs. It divides the side by 4 before the first block and the whole network by 32, and
-    the pooling averages over positions. Up to a side of 32 a single position is left, so that nothing is averaged.
+    The stem was made for photographs. It divides the side by 4 before the first block, the whole network divides it by
+    32, and the pooling averages over positions. Up to a side of 32 one position is left, so nothing is averaged.
     """
-    check(width=width)
+    check_sizes(width=width)
     check_dropout(dropout)
     stem = nn.Sequential(
         nn.Conv2d(in_chans, width, 7, stride=2, padding=3, bias=False),
@@ -136,8 +138,8 @@ def resnet50_s(
 
 
 def _small(side, in_chans, num_classes, block, depths, width, dropout, pool) -> ResNet:
-    """A stem of one 3 × 3 convolution of stride 1 without max-pooling: the first stage sees every pixel by itself."""
-    check(width=width, pool=pool)
+    """Build with a stem of one 3 × 3 convolution of stride 1, without max-pooling: the first stage sees every pixel."""
+    check_sizes(width=width, pool=pool)
     check_dropout(dropout)
     stem = nn.Sequential(nn.Conv2d(in_chans, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
     return ResNet(side, in_chans, num_classes, stem, block, depths, width, dropout, pool, reduced=8)

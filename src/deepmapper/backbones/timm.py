@@ -1,6 +1,6 @@
 """Networks of the timm library (PyTorch Image Models, https://huggingface.co/docs/timm), wrapped.
 
-They were made for photographs. What cannot read every pixel of a pseudo-image is refused.
+They were made for photographs; one that does not read every pixel of a pseudo-image is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .network import Network
 
 
 class Timm(Network):
-    """A network of timm: all but its classifier as the body, its classifier as the head."""
+    """A network of timm: its classifier is the head, all else the body."""
 
     def __init__(self, body: nn.Module, head: nn.Module):
         super().__init__()
@@ -34,13 +34,13 @@ def create(
     Parameters
     ----------
     name
-        As timm lists it.
+        As in `timm.list_models`.
     side, in_chans, num_classes
-        Of the images, and number of scores. The side is passed on as `img_size` where the network takes one.
+        Of the images, and number of scores. The side is passed on as `img_size` if the network takes one.
     pretrained
-        Whether timm shall fetch published weights.
+        Whether to start from published weights, which timm downloads.
     n_pixels
-        How many pixels, row by row from the first, hold features.
+        How many pixels, counted row by row from the first, hold features.
     options
         Further keyword arguments of the network, for example ``{"drop_rate": 0.2}``.
 
@@ -49,53 +49,53 @@ def create(
     BackboneUnavailable
         If timm is missing, or has no such network or no such weights, or the network has no single linear classifier.
     InputError
-        If the network does not know an option, cannot read images of this size, or leaves features unread.
+        If the network has no such option, cannot read images of this size, or does not read every feature.
     """
     timm = _library(name)
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3)
-        hint = f"; near it are {', '.join(near)}" if near else ""
+        similar = difflib.get_close_matches(name, timm.list_models(), n=3)
+        hint = f"; similar names are {', '.join(similar)}" if similar else ""
         raise BackboneUnavailable(f"kind='timm:{name}': timm {timm.__version__} has no such network{hint}")
     if pretrained and not timm.is_model_pretrained(name):
         raise BackboneUnavailable(f"kind='timm:{name}': timm has no published weights for it. Set pretrained to False.")
     settings = {"pretrained": pretrained, "in_chans": in_chans, "num_classes": num_classes, **options}
     try:
-        body = _created(timm, name, side, settings)
+        body = _create_model(timm, name, side, settings)
         model, scores = _split(name, body, in_chans, side)
     except (BackboneUnavailable, InputError):
         raise
-    except Exception as error:  # every network of timm fails in its own way on an image too small for it
+    except Exception as error:  # networks of timm raise various errors if an image is too small
         if pretrained:
             raise BackboneUnavailable(
                 f"kind='timm:{name}' could not be built with its published weights ({_first_line(error)}): set "
-                f"pretrained to False, or see to it that timm can fetch them"
+                f"pretrained to False, or make sure that timm can download them"
             ) from error
         raise InputError(
             f"kind='timm:{name}' cannot read images of side {side} ({type(error).__name__}: {_first_line(error)}): "
-            f"set img_size to what it can read, for most 32 or more, or take another network"
+            f"set img_size to a size it can read (for most networks 32 or more), or choose another network"
         ) from error
     if scores.shape != (1, num_classes):
         raise BackboneUnavailable(
             f"kind='timm:{name}' gives scores of shape {tuple(scores.shape)} for one image: expected (1, {num_classes})"
         )
-    _check_sight(name, model, in_chans, side, n_pixels)
+    _check_pixels_read(name, model, in_chans, side, n_pixels)
     return model
 
 
 def _library(name: str) -> ModuleType:
     try:
         import timm
-    except Exception as error:  # a torchvision made for another torch fails with RuntimeError
+    except Exception as error:  # a torchvision built for another torch raises RuntimeError
         raise BackboneUnavailable(
-            f"kind='timm:{name}' needs timm, and timm needs the torchvision that was made for torch "
+            f"kind='timm:{name}' needs timm, and timm needs the torchvision built for torch "
             f"{torch.__version__} ({_first_line(error)}): install both, for example pip install timm torchvision, or "
-            f"take a kind that needs torch alone"
+            f"choose a kind that needs only torch"
         ) from error
     return timm
 
 
-def _created(timm: ModuleType, name: str, side: int, settings: dict) -> nn.Module:
-    """Create with `img_size` where the network takes it, else without."""
+def _create_model(timm: ModuleType, name: str, side: int, settings: dict) -> nn.Module:
+    """Create the network, with `img_size` if it takes one."""
     try:
         try:
             return timm.create_model(name, img_size=side, **settings)
@@ -107,50 +107,50 @@ def _created(timm: ModuleType, name: str, side: int, settings: dict) -> nn.Modul
         unknown = _unknown_argument(error)
         if unknown is None:
             raise
-        raise InputError(f"extra {unknown}={settings[unknown]!r}: timm's {name} does not know it") from error
+        raise InputError(f"extra {unknown}={settings[unknown]!r}: timm's {name} has no such option") from error
 
 
 def _unknown_argument(error: TypeError) -> str | None:
-    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    return found[1] if found else None
+    match = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    return match[1] if match else None
 
 
 def _split(name: str, body: Any, in_chans: int, side: int) -> tuple[Timm, Tensor]:
-    """Take the classifier off the network and make sure that it still says the same; also give what it says."""
+    """Separate body and classifier, check that together they still give the same scores, and return those too."""
     probe = _pattern(1, in_chans, side)
-    body.eval()  # evaluation: no dropout drawn, no batch statistics kept
+    body.eval()  # evaluation mode: draws no dropout, updates no batch statistics
     with torch.no_grad():
         scores = body(probe)
         head = body.get_classifier()
         body.reset_classifier(0)
-        whole = isinstance(head, nn.Linear) and torch.allclose(head(body(probe)), scores, rtol=1e-3, atol=1e-5)
-    if not whole:
+        separable = isinstance(head, nn.Linear) and torch.allclose(head(body(probe)), scores, rtol=1e-3, atol=1e-5)
+    if not separable:
         raise BackboneUnavailable(
-            f"kind='timm:{name}': its scores are not one linear layer on one embedding, which everything behind it "
-            f"builds upon. Take another network."
+            f"kind='timm:{name}': its scores are not one linear layer on one embedding, which attributions and "
+            f"embeddings need. Choose another network."
         )
     return Timm(body, head).train(), scores
 
 
-def _check_sight(name: str, model: Timm, in_chans: int, side: int, n_pixels: int) -> None:
-    """Refuse a network to whose embedding some feature's pixel makes no difference, whatever its weights."""
+def _check_pixels_read(name: str, model: Timm, in_chans: int, side: int, n_pixels: int) -> None:
+    """Refuse a network whose embedding does not depend on every feature's pixel, whatever its weights."""
     body = copy.deepcopy(model.body).eval()
     for parameter in body.parameters():
-        if not parameter.any():  # a branch that starts closed
+        if not parameter.any():  # a branch that starts at zero would hide what it reads
             nn.init.constant_(parameter, 0.1)
     images = _pattern(4, in_chans, side).requires_grad_()
     embedding = body(images).flatten(1)
-    (slope,) = torch.autograd.grad((embedding * torch.arange(1.0, embedding.shape[1] + 1).sin()).sum(), images)
-    unread = (slope.abs().sum((0, 1)).flatten()[:n_pixels] == 0).sum()
+    (gradient,) = torch.autograd.grad((embedding * torch.arange(1.0, embedding.shape[1] + 1).sin()).sum(), images)
+    unread = (gradient.abs().sum((0, 1)).flatten()[:n_pixels] == 0).sum()
     if unread:
         raise InputError(
-            f"kind='timm:{name}' leaves {unread} of {n_pixels} features unread at a side of {side}: set img_size to "
-            f"what it reads whole, for a network that divides images into patches a multiple of their side"
+            f"kind='timm:{name}' does not read {unread} of {n_pixels} features at a side of {side}: set img_size to a "
+            f"size that it reads in full (for a network that cuts images into patches, a multiple of the patch side)"
         )
 
 
 def _pattern(count: int, in_chans: int, side: int) -> Tensor:
-    """Images without a draw: a probe must not move the generator."""
+    """Make images without random numbers: a probe must not advance the generator."""
     return torch.arange(float(count * in_chans * side * side)).mul(1.7).sin().reshape(count, in_chans, side, side)
 
 

@@ -1,30 +1,32 @@
-"""A compact convolutional transformer whose attention maps can be read.
+"""A compact convolutional transformer that returns its attention maps.
 
 Source: Hassani et al. 2021 (arXiv:2104.05704): convolutional tokens, learnt positions, encoder layers, sequence
-pooling. What differs, because a place in a pseudo-image means one feature and nothing beside it:
+pooling. It differs in these points, because a pixel of a pseudo-image is one feature, unrelated to its neighbours:
 
-- The convolution's stride is its kernel, without max-pooling: cells do not overlap, so that a token's relevance is that
-  of its own pixels, and a smaller value is not lost to a larger neighbour.
-- A position scales a token before it is added to it, as in the feature tokens of Gorishniy et al. 2021
-  (arXiv:2106.11959). Added alone, it leaves the network nearly blind at first to where a value lies.
-- Layers normalise their input, not their output, and the pooled sum is normalised in place of the tokens, so that a
+- The convolution's stride is its kernel, without max-pooling: cells do not overlap, so a token's relevance is that of
+  its own pixels, and a smaller value is not lost to a larger neighbour.
+- A position first scales a token and is then added to it, as in the feature tokens of Gorishniy et al. 2021
+  (arXiv:2106.11959). If it is only added, the untrained network hardly sees at which pixel a value lies.
+- Layers normalise their input, not their output, and the pooled sum is normalised instead of the tokens, so that a
   large value stays larger than a small one. There is no stochastic depth.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .network import Network, check, check_dropout
+from .network import Network, check_dropout, check_sizes
 
-# Most tokens a side: attention costs memory by the fourth power of it.
-_GRID = 16
+# Maximum number of tokens along a side; the memory of attention grows with its fourth power.
+_MAX_GRID = 16
 
 
 class _Layer(nn.Module):
-    """Attention between tokens, then a perceptron on each, both added to what comes in."""
+    """Attention between tokens, then a perceptron on each token, both with a residual connection."""
 
     def __init__(self, dim: int, heads: int, hidden: int, dropout: float):
         super().__init__()
@@ -38,7 +40,7 @@ class _Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the new tokens, (batch, tokens, dim), and who attended to whom, (batch, heads, tokens, tokens)."""
+        """Return the new tokens, (batch, tokens, dim), and the attention, (batch, heads, tokens, tokens)."""
         batch, count, dim = tokens.shape
         parts = self.query_key_value(self.before_attention(tokens)).reshape(batch, count, 3, self.heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4)
@@ -51,8 +53,8 @@ class _Layer(nn.Module):
 class Cct(Network):
     """Compact convolutional transformer.
 
-    A token stands for a cell of the image, `cell` × `cell` pixels. A cell is one pixel up to a side of 16; beyond,
-    cells grow so that there are never more than 16 × 16 tokens.
+    A token stands for a cell of the image, `cell` × `cell` pixels. Up to a side of 16 a cell is one pixel; in larger
+    images cells grow, so that there are never more than 16 × 16 tokens.
     """
 
     def __init__(
@@ -67,20 +69,20 @@ class Cct(Network):
         dropout: float = 0.1,
     ):
         super().__init__()
-        check(embedding_dim=embedding_dim, num_layers=num_layers, num_heads=num_heads)
+        check_sizes(embedding_dim=embedding_dim, num_layers=num_layers, num_heads=num_heads)
         check_dropout(dropout)
         if embedding_dim % num_heads:
             raise InputError(
-                f"extra embedding_dim={embedding_dim}, num_heads={num_heads}: expected an embedding_dim that num_heads "
-                f"divides"
+                f"extra embedding_dim={embedding_dim}, num_heads={num_heads}: expected an embedding_dim that is a "
+                f"multiple of num_heads"
             )
         if isinstance(mlp_ratio, bool) or not isinstance(mlp_ratio, (int, float)) or not 0 < mlp_ratio <= 64:
             raise InputError(f"extra mlp_ratio={mlp_ratio!r}: expected a number above 0 and up to 64")
-        self.side, self.cell = side, -(-side // _GRID)
-        self.grid = -(-side // self.cell)
-        beyond = self.grid * self.cell - side  # pixels that the last cells lack
+        self.side, self.cell = side, math.ceil(side / _MAX_GRID)
+        self.grid = math.ceil(side / self.cell)
+        padding = self.grid * self.cell - side  # completes the last row and column of cells
         self.tokenizer = nn.Sequential(
-            nn.ZeroPad2d((0, beyond, 0, beyond)),
+            nn.ZeroPad2d((0, padding, 0, padding)),
             nn.Conv2d(in_chans, embedding_dim, self.cell, self.cell, bias=False),
             nn.ReLU(),
         )
@@ -102,7 +104,7 @@ class Cct(Network):
         return self._pooled(tokens)[0]
 
     def attend(self, images: Tensor) -> tuple[Tensor, list[Tensor], Tensor]:
-        """Score images and say who attended to whom on the way.
+        """Return the scores of images and the attention behind them.
 
         Returns
         -------
@@ -118,7 +120,7 @@ class Cct(Network):
         return self.head(pooled), attentions, weights
 
     def spread(self, relevance: Tensor) -> Tensor:
-        """Divide every token's relevance evenly among the pixels of its cell, which are all that it is made of.
+        """Divide every token's relevance evenly among the pixels of its cell.
 
         Parameters
         ----------
@@ -137,15 +139,15 @@ class Cct(Network):
         return pixels[..., : self.side, : self.side]
 
     def _tokens(self, images: Tensor) -> Tensor:
-        seen = self.tokenizer(images).flatten(2).transpose(1, 2)
-        return self.dropout(seen * self.scale + self.position)
+        tokens = self.tokenizer(images).flatten(2).transpose(1, 2)
+        return self.dropout(tokens * self.scale + self.position)
 
     def _pooled(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         weights = self.pool(tokens).squeeze(-1).softmax(-1)
         return self.norm((weights[:, None] @ tokens).squeeze(1)), weights
 
     def _draw_weights(self) -> None:
-        """Draw the first weights, of all but the head and the scales as the authors' implementation does."""
+        """Draw the initial weights; except for head and scales, as the authors' implementation does."""
         nn.init.trunc_normal_(self.scale, std=1.0)
         nn.init.trunc_normal_(self.position, std=0.2)
         for layer in self.modules():

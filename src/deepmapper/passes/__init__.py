@@ -1,4 +1,4 @@
-"""One pass of any kind, and its record: plain, permuted, with shadow features, on half of the samples.
+"""One pass of any kind (plain, on permuted labels, with shadow features, on half of the samples), and its record.
 
 May use: core, features, backbones, training, attribution.
 """

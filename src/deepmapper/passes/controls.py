@@ -1,7 +1,8 @@
-"""Control passes: the same training on permuted labels, which shows what is reached without a signal.
+"""Control passes: the same training on permuted labels, which shows what a network reaches without a signal.
 
-Few samples can be labelled in few ways, and one pass judges one or two of each class. So a control on few samples
-takes several labelings, with several passes on each, and `count_labelings` says how many there are.
+With few samples, one pass on one permutation says little: it is tested on one or two samples of each class, and there
+are few distinct permutations (`label_permutations.count_permutations`). So such a control takes several permutations of
+the labels, with several passes on each.
 """
 
 from __future__ import annotations
@@ -33,35 +34,35 @@ def train_control(
     progress: Callable[[str], None] = lambda line: None,
     device: torch.device | str | None = None,
 ) -> PassResult:
-    """Train pass `seed` on permuted labels; on few samples, further passes on further labelings as well.
+    """Train pass `seed` on permuted labels; with few samples, also train passes on further permutations.
 
     Parameters
     ----------
     samples, config, seed, checkpoint, progress, device
-        As in `passes.train_pass`.
+        See `train.train_pass`.
 
     Returns
     -------
     PassResult
-        With `control` where samples are few (`splits.few_samples`).
+        With `control` if there are few samples (`splits.is_small`).
     """
     control = train_pass(
         samples, config, seed, permute_labels=True, checkpoint=checkpoint, progress=progress, device=device
     )
     if not is_small(samples.labels):
         return control
-    # importances of a control are not read: the cheapest attribution will do
-    plain = replace(config, attribution="saliency", attribution_samples=1, baseline="zero")
-    labelings = draw_permutations(samples.labels, samples.group_codes, seed, samples.strata_codes)
-    accuracy, probability = np.zeros(len(labelings)), np.zeros(len(labelings))
-    for i, labels in enumerate(labelings):
+    # the importances of these passes are not used, so the cheapest attribution will do
+    cheap = replace(config, attribution="saliency", attribution_samples=1, baseline="zero")
+    permutations = draw_permutations(samples.labels, samples.group_codes, seed, samples.strata_codes)
+    accuracy, probability = np.zeros(len(permutations)), np.zeros(len(permutations))
+    for i, labels in enumerate(permutations):
         relabelled = samples.relabel(labels)
-        for turn in range(PASSES):
-            result = train_pass(relabelled, plain, seed + turn, device=device)
+        for offset in range(PASSES):
+            result = train_pass(relabelled, cheap, seed + offset, device=device)
             accuracy[i] += result.accuracy / PASSES
             probability[i] += mean_probability(result, labels) / PASSES
         progress(
-            f"control {seed}, labeling {i + 1} of {len(labelings)}: out-of-bag accuracy {accuracy[i]:.3f}, "
-            f"probability of the right class {probability[i]:.3f}"
+            f"control {seed}, permutation {i + 1} of {len(permutations)}: out-of-bag accuracy {accuracy[i]:.3f}, "
+            f"probability of the true class {probability[i]:.3f}"
         )
-    return replace(control, control=ControlPart(labelings, accuracy, probability))
+    return replace(control, control=ControlPart(permutations, accuracy, probability))

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def draw_half(y: np.ndarray, groups: np.ndarray | None, seed: int, classes: Sequence[str] = ()) -> np.ndarray:
-    """Positions of the half that pass `seed` reads: stratified by class, whole groups; 2k and 2k + 1 make the whole."""
+    """Return the positions of the half that pass `seed` reads, stratified by class, with groups kept whole.
+
+    Seeds 2k and 2k + 1 read complementary halves.
+    """
     return hold_out(y, 0.5, stream(seed // 2, Draw.HALVES), groups, classes)[seed % 2]
 
 
@@ -34,14 +37,15 @@ def train_half_pass(
     progress: Callable[[str], None] = lambda line: None,
     device: torch.device | str | None = None,
 ) -> HalfPass:
-    """Train pass `seed` on its half of the samples; it draws validation and out-of-bag samples from that half.
+    """Train pass `seed` on its half of the samples, and draw validation and out-of-bag samples from that half.
 
-    Where samples are few (`splits.few_samples`), or a half cannot be divided further, there is none: see `refused`.
+    If there are few samples (`splits.is_small`), or a half cannot be split further, no pass is trained and `refused`
+    says why.
 
     Parameters
     ----------
     samples, config, seed, checkpoint, progress, device
-        As in `passes.train_pass`.
+        See `train.train_pass`.
     """
     labels, groups, classes = samples.labels, samples.group_codes, samples.classes
     refused = f"{len(samples)} samples are too few to halve" if is_small(labels) else ""
@@ -51,7 +55,7 @@ def train_half_pass(
             half = samples.subset(draw_half(labels, groups, seed, classes))
             draw_split(half.labels, config, seed, half.group_codes, classes)
         except InputError as error:
-            refused = f"the samples cannot be halved and divided again: {error}"
+            refused = f"the samples cannot be halved and split again: {error}"
     if refused:
         progress(f"no pass: {refused}")
         return HalfPass(seed, refused, len(half), float("nan"), np.empty(0, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""The objective of a pass: cross-entropy on the images, with class weights and augmentation. Imports torch."""
+"""The objective of a pass: the network's loss on the images, with class weights and augmentation. Imports torch."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class PassObjective(Objective):
     model
         The network.
     images
-        Gives the images of rows.
+        Maps row numbers to images.
     y
         (n,) class codes.
     validation
-        Rows to validate on; empty for no validation.
+        Validation rows; empty for no validation.
     batch_size
-        Rows validated at once.
+        Rows per batch of the validation.
     read, augment
-        Give the input of the network for rows in training, and change it at random.
+        Give the network's training input for rows, and augment it at random.
     class_weight
-        (classes,) float32 weights of the classes in the training loss; None for equal weights.
+        (C,) float32 weights of the classes in the training loss; None for equal weights.
     """
 
     model: Network
@@ -58,13 +58,13 @@ class PassObjective(Objective):
         return self.model.loss(self.augment(self.read(rows)), targets, self.class_weight)
 
     def validate(self) -> tuple[float, float] | None:
-        """Return unweighted cross-entropy and accuracy of the validation rows."""
+        """Return the unweighted cross-entropy and the accuracy on the validation rows."""
         if not len(self.validation):
             return None
         scores = predict(self.model, self.images, self.validation, self.batch_size)
-        truth = self.y[self.validation]
-        loss = nn.functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(truth))
-        return loss.item(), float((scores.argmax(1) == truth).mean())
+        labels = self.y[self.validation]
+        loss = nn.functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(labels))
+        return loss.item(), float((scores.argmax(1) == labels).mean())
 
 
 def pass_objective(
@@ -76,11 +76,11 @@ def pass_objective(
     validation: np.ndarray,
     config: DeepMapperConfig,
 ) -> PassObjective:
-    """Make the objective of a pass from its settings; arguments as in `train_network`."""
+    """Return the objective of a pass from its settings; see `train_network` for the arguments."""
     weight = None
     if config.class_weights == "balanced":
         weight = balanced_weights(y[train], n_classes).to(next(model.parameters()).device)
-    # noise leaves no value at zero
+    # augmentation adds noise, which leaves no value at zero: nothing would be sparse
     read = images if config.augment.enabled else reader(model, images)
     augment = make_train_transform(config.augment)
     return PassObjective(model, images, y, validation, config.batch_size, read, augment, weight)
@@ -110,16 +110,16 @@ def train_network(
     n_classes
         Outputs of the network.
     train, validation
-        Row numbers; without validation rows the network trains `config.epochs` and keeps its last weights.
+        Row numbers; without validation rows the network trains for `config.epochs` and keeps its last weights.
     config
-        Gives `training_options`, class weights and augmentation.
+        Gives the training options, class weights and augmentation.
     progress, checkpoint
-        As in `training.fit`.
+        See `training.loop.fit`.
 
     Raises
     ------
     InputError
-        If training diverges or a batch is too small for the network (see `training.fit`).
+        If training diverges or a batch is too small for the network (`training.loop.fit`).
     """
     if model.prime is not None:
         model.prime(*images.statistics(y, train))
@@ -129,7 +129,7 @@ def train_network(
 
 
 def balanced_weights(y: np.ndarray, n_classes: int) -> Tensor:
-    """Weights that make every class count the same, 1 on average over the samples; absent classes have none.
+    """Return class weights that make every class count the same; their mean over samples is 1, absent classes get 0.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The network and the arrangement of a finished pass, rebuilt from its record."""
+"""What a finished pass is rebuilt from: the arrangement of its features, its images, its network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backbones import registry
-from ..config import BackboneSpec, DeepMapperConfig
+from ..config import DeepMapperConfig
 from ..transform import inverse_permutation, permutation
 from .result import PassFile, PassResult
 
@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     import torch
 
     from ..backbones.images import Images
+    from ..backbones.network import Network
 
 
-def image_maker(X, config: DeepMapperConfig, seed: int, where: torch.device, rows: np.ndarray | None = None) -> Images:
-    """Return what makes images from row numbers in the arrangement of `seed`.
+def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[int]:
+    """Return the feature on each pixel of pass `seed`, in the order of the pixels."""
+    return list(range(n_features)) if config.index_features else permutation(seed, n_features)
 
-    The images, (batch, in_chans, side, side) float32 on `where`, are made a batch at a time.
+
+def image_maker(X, config: DeepMapperConfig, seed: int, device: torch.device, rows: np.ndarray | None = None) -> Images:
+    """Return a function from row numbers to images in the arrangement of `seed`.
+
+    The images, (batch, in_chans, side, side) float32 on `device`, are made a batch at a time.
 
     Parameters
     ----------
@@ -31,48 +37,48 @@ def image_maker(X, config: DeepMapperConfig, seed: int, where: torch.device, row
         Gives image size, buffer, channels and whether features are permuted.
     seed
         Of the arrangement.
-    where
-        Device of the images.
+    device
+        Of the images.
     rows
-        Rows of `X` that the numbers count within; None for all.
+        Rows of `X` that row numbers refer to; None for all rows.
+
+    Raises
+    ------
+    InputError
+        If `config.backbone.img_size` is too small for the features.
     """
     from ..backbones.images import Images
 
     n_features = X.shape[1]
     side = registry.resolve_side(config.backbone, n_features, config.buffer)
     pixel = np.asarray(inverse_permutation(arrangement(config, seed, n_features)), dtype=np.int32)
-    return Images(X, pixel, side, config.backbone.in_chans, where, rows)
+    return Images(X, pixel, side, config.backbone.in_chans, device, rows)
 
 
-def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[int]:
-    """The order of the features on the pixels of pass `seed`."""
-    return list(range(n_features)) if config.index_features else permutation(seed, n_features)
+def build_network(config: DeepMapperConfig, images: Images, n_classes: int) -> Network:
+    """Build the network of a pass for its images, with fresh weights from torch's seeded generator."""
+    return registry.build(replace(config.backbone, img_size=images.side), n_classes, images.X.shape[1])
 
 
-def restore_model(result: PassResult | PassFile, n_features: int, device: torch.device | str | None = None):
+def restore_model(result: PassResult | PassFile, n_features: int, device: torch.device | str | None = None) -> Network:
     """Rebuild the network of a pass with its weights, in evaluation mode.
 
-    On `device`; None stands for the accelerator that torch sees, else the CPU.
+    On `device`; None stands for the accelerator that torch finds, else the CPU.
     """
     import torch
 
     from ..training.runtime import as_device, seeded
 
-    config = result.config
+    backbone = result.config.backbone
+    side = registry.resolve_side(backbone, n_features, result.config.buffer)
     with seeded(result.seed):
-        model = registry.build(sized(config, n_features), len(result.classes), n_features)
+        model = registry.build(replace(backbone, img_size=side), len(result.classes), n_features)
     model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in result.weights.items()})
     return model.to(as_device(device)).eval()
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:
-    """Probabilities of (n, C) scores, in float64."""
+    """Return the probabilities of (n, C) scores, in float64."""
     scores = scores.astype(np.float64)
     exponential = np.exp(scores - scores.max(axis=1, keepdims=True))
     return exponential / exponential.sum(axis=1, keepdims=True)
-
-
-def sized(config: DeepMapperConfig, n_features: int) -> BackboneSpec:
-    """The backbone with its image size derived, extra pixels included."""
-    side = registry.resolve_side(config.backbone, n_features, config.buffer)
-    return replace(config.backbone, img_size=side)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,20 @@ import numpy as np
 from ..config import AugmentConfig, BackboneSpec, DeepMapperConfig
 from ..core.records import MappedRecord, read_record, refuse_damage, write_record
 
-# Above this, the quadrature of integrated gradients is too coarse for the contributions to be what they are called.
+# Above this completeness error, the quadrature of integrated gradients is too coarse to trust; chosen by hand.
 COMPLETENESS_BOUND = 0.05
 
 
 @dataclass(frozen=True)
 class ChordPart:
-    """Attributions of the gene chords that a network read as further pixels, as those of the features.
+    """Attributions of the gene chords (interaction gene sets) that a network read as additional pixels.
 
     Attributes
     ----------
     importance
-        (chords,).
+        (chords,); defined as for features, see `PassResult`.
     class_importance, class_gradient
-        (C, chords).
+        (C, chords); likewise.
     """
 
     importance: np.ndarray
@@ -35,14 +35,14 @@ class ChordPart:
 
 @dataclass(frozen=True)
 class ShadowPart:
-    """What a pass with shadow features found beside them (`shadows.train_shadow_pass`).
+    """Attributions of the shadow features of a pass (`shadows.train_shadow_pass`).
 
     Attributes
     ----------
     class_gradient
-        (C, p) as that of the features, of each feature's shadow.
+        (C, p) mean gradient of each class's score by each feature's shadow.
     draw
-        Which draw of the shadows the pass read.
+        Number of the draw of shadows that the pass read.
     """
 
     class_gradient: np.ndarray
@@ -51,14 +51,14 @@ class ShadowPart:
 
 @dataclass(frozen=True)
 class ControlPart:
-    """Further labelings of a control on few samples (`controls.train_control`).
+    """Further permutations of the labels in a control with few samples (`controls.train_control`).
 
     Attributes
     ----------
     labels
-        (labelings, n) permuted labels of the samples.
+        (permutations, n) permuted labels of the samples.
     accuracy, probability
-        (labelings,) means over the passes on each: out-of-bag accuracy, and probability of the right class.
+        (permutations,) means over the passes on each: out-of-bag accuracy, and probability of the true class.
     """
 
     labels: np.ndarray
@@ -66,7 +66,7 @@ class ControlPart:
     probability: np.ndarray
 
 
-# parts that only some passes have, by attribute: their type, and what the names of their members in the file begin with
+# optional parts of a pass, by attribute: their type, and the prefix of their names in the file
 _PARTS: dict[str, tuple[type, str]] = {
     "chords": (ChordPart, "chord_"),
     "shadows": (ShadowPart, "shadow_"),
@@ -76,14 +76,14 @@ _PARTS: dict[str, tuple[type, str]] = {
 
 @dataclass(frozen=True)
 class PassResult:
-    """Everything one pass found.
+    """The record of one pass: its settings, accuracy, attributions and weights.
 
-    p features, C classes. Rows count within the samples that the pass was given.
+    p features, C classes. Row numbers are positions among the samples that the pass was given.
 
     Attributes
     ----------
     seed
-        Seed of everything the pass drew.
+        Seed of all random numbers of the pass.
     permuted
         Whether it trained on permuted labels (a control).
     settings
@@ -93,32 +93,32 @@ class PassResult:
     accuracy, balanced_accuracy
         On the out-of-bag samples; balanced is the mean recall of the classes.
     majority_accuracy
-        What always naming the largest class of the training samples reaches there.
+        Out-of-bag accuracy of always predicting the largest class of the training samples.
     permuted_accuracy, permutation_p
-        Mean accuracy of the pass's own predictions against the shuffled out-of-bag labels, and the share of
-        shuffles (999, plus one) that reach `accuracy`.
+        Mean accuracy of the predictions on shuffled out-of-bag labels, and the share of shuffles (999, plus one)
+        that reach `accuracy`.
     stop_epoch
-        Epoch whose weights were kept.
+        1-based epoch whose weights were kept.
     completeness_error
-        Of integrated gradients (see `attribution.PixelAttribution`), else NaN.
+        Of integrated gradients (`attribution.PixelAttribution`); NaN for other methods.
     history
         (epochs, 3) training loss, validation loss, validation accuracy.
     importance
-        (p,) mean size of the feature's contribution over the attributed samples, classes weighted as they occur.
+        (p,) mean absolute contribution of the feature over the attributed samples, classes weighted as they occur.
     class_importance
-        (C, p) the same over the samples of each class; NaN for a class without attributed samples.
+        (C, p) mean absolute contribution over the samples of each class; NaN for a class without attributed samples.
     class_gradient
         (C, p) mean gradient of the class's score by the feature; its sign is the direction.
     train_rows, validation_rows, out_of_bag_rows
-        Samples that the pass trained on, validated on and was judged on.
+        Samples used for training, validation and testing.
     out_of_bag_probability
         (n out-of-bag, C) predicted probabilities.
     weights
-        The network's state, by name.
+        The network's `state_dict`.
     chords, shadows, control
-        What only some passes have, else None.
+        Parts that only some passes have; else None.
     key
-        Of a pass of the workflow: a hash of all that it depends on (`pass_jobs.pass_key`). Else empty.
+        Hash of everything that a pass of the workflow depends on (`pass_jobs.pass_key`); else empty.
     """
 
     seed: int
@@ -147,36 +147,39 @@ class PassResult:
     key: str = ""
 
     def save(self, path: str | Path) -> None:
-        """Write all of it to an .npz without pickles; the file appears whole or not at all."""
+        """Write the record to an .npz without pickles; the write is atomic."""
         values = {name: value for name, value in vars(self).items() if name != "weights" and name not in _PARTS}
         for name, (_, prefix) in _PARTS.items():
             part = getattr(self, name)
-            values |= {f"{prefix}{key}": value for key, value in (vars(part) if part is not None else {}).items()}
+            if part is not None:
+                values |= {f"{prefix}{key}": value for key, value in vars(part).items()}
         values |= {f"weights/{name}": array for name, array in self.weights.items()}
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         write_record(path, {name: value for name, value in values.items() if name not in arrays}, arrays)
 
     @classmethod
     def load(cls, path: str | Path, weights: bool = True) -> PassResult:
-        """Read what `save` wrote; `weights=False` leaves them out, which is quicker.
+        """Read what `save` wrote; ``weights=False`` leaves out the weights, which is faster.
 
         Raises
         ------
         InputError
-            If the file is not a whole pass.
+            If the file is not a complete pass.
         """
-        about, arrays = read_record(path, "pass", lambda name: weights or not name.startswith("weights/"))
+        header, arrays = read_record(path, "pass", lambda name: weights or not name.startswith("weights/"))
         state = {name: arrays.pop(name) for name in list(arrays) if name.startswith("weights/")}
         with refuse_damage(path, "pass"):
-            values = about | arrays
+            values = header | arrays
             parts = {name: _part(name, values, values.__getitem__) for name in _PARTS}
             values = {name: value for name, value in values.items() if not name.startswith(_PREFIXES)}
             values["classes"] = tuple(values["classes"])
-            return cls(**values, **parts, weights={name.removeprefix("weights/"): a for name, a in state.items()})
+            return cls(
+                **values, **parts, weights={name.removeprefix("weights/"): value for name, value in state.items()}
+            )
 
     @property
     def config(self) -> DeepMapperConfig:
-        """The settings as the dataclass they came from."""
+        """The settings as a `DeepMapperConfig`."""
         return config_from_dict(self.settings)
 
 
@@ -184,90 +187,90 @@ _PREFIXES = tuple(prefix for _, prefix in _PARTS.values())
 
 
 class PassFile:
-    """A pass left in its file, with the attributes of a `PassResult`: what bounds the memory of many passes.
+    """A pass that stays in its file, with the attributes of a `PassResult`; bounds the memory of many passes.
 
-    Numbers and texts are read at once. Every array is mapped into memory anew whenever it is asked for, so that a part
-    of it costs what the part costs, and nothing is held.
+    Numbers and texts are read at once. Arrays are memory-mapped anew at every access, so that only the parts that are
+    used are read, and nothing is kept in memory.
 
     Raises
     ------
     InputError
-        If the file is not a whole pass.
+        If the file is not a complete pass.
     """
 
     def __init__(self, path: str | Path):
         self._record = MappedRecord(path, "pass")
         with refuse_damage(path, "pass"):
-            about = self._record.metadata
+            header = self._record.metadata
             vars(self).update(
-                {name: value for name, value in about.items() if not name.startswith(_PREFIXES)},
-                classes=tuple(about["classes"]),
+                {name: value for name, value in header.items() if not name.startswith(_PREFIXES)},
+                classes=tuple(header["classes"]),
             )
 
     def __getattr__(self, name: str) -> Any:
-        """Map an array."""
+        """Memory-map an array."""
         if name.startswith("_") or name not in self._record:
-            raise AttributeError(f"{self._record.path} holds no {name}")
+            raise AttributeError(f"{self._record.path} has no {name}")
         return self._record.array(name)
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
-        """The network's state, by name."""
+        """The network's `state_dict`."""
         names = [name for name in self._record.names if name.startswith("weights/")]
         return {name.removeprefix("weights/"): self._record.array(name) for name in names}
 
     @property
     def chords(self) -> ChordPart | None:
-        """As of a `PassResult`."""
+        """Attributions of the gene chords, or None."""
         return self._mapped_part("chords")
 
     @property
     def shadows(self) -> ShadowPart | None:
-        """As of a `PassResult`."""
+        """Attributions of the shadow features, or None."""
         return self._mapped_part("shadows")
 
     @property
     def control(self) -> ControlPart | None:
-        """As of a `PassResult`."""
+        """Further permutations of the labels, or None."""
         return self._mapped_part("control")
 
     @property
     def config(self) -> DeepMapperConfig:
-        """The settings as the dataclass they came from."""
+        """The settings as a `DeepMapperConfig`."""
         return config_from_dict(self._record.metadata["settings"])
 
     def _mapped_part(self, name: str) -> Any:
-        about = self._record.metadata
-        known = about | dict.fromkeys(self._record.names)
-        return _part(name, known, lambda key: about[key] if key in about else self._record.array(key))
+        header = self._record.metadata
+        names = {*header, *self._record.names}
+        return _part(name, names, lambda key: header[key] if key in header else self._record.array(key))
 
 
-def _part(name: str, known: Mapping[str, Any], value_of: Callable[[str], Any]) -> Any:
-    """Make a part from the values in a file, or None where they hold none of it."""
-    of, prefix = _PARTS[name]
-    if not any(key.startswith(prefix) for key in known):
+def _part(name: str, names: Iterable[str], value_of: Callable[[str], Any]) -> Any:
+    """Return an optional part of a pass, or None if none of the names in its file belongs to that part."""
+    part_type, prefix = _PARTS[name]
+    if not any(key.startswith(prefix) for key in names):
         return None
-    return of(**{one.name: value_of(f"{prefix}{one.name}") for one in fields(of)})
+    return part_type(**{item.name: value_of(f"{prefix}{item.name}") for item in fields(part_type)})
 
 
 @dataclass(frozen=True)
 class HalfPass:
-    """What stability selection needs of a pass on half of the samples.
+    """The record of a pass on half of the samples, as far as stability selection needs it.
 
     Attributes
     ----------
     seed
         Of the pass; seeds 2k and 2k + 1 read complementary halves.
     refused
-        Why there is no such pass, in a sentence; empty where there is.
+        Why no pass was trained, in a sentence; empty if one was.
     n_samples
-        Samples of the half.
+        Number of samples in the half.
     accuracy
-        On its out-of-bag samples, which lie in the half as well.
+        On its out-of-bag samples, which are part of the half.
     importance
-        (p,) float32; empty where refused.
+        (p,) float32; empty if no pass was trained.
     key
-        As in `PassResult`.
+        Hash of everything that a pass of the workflow depends on (`pass_jobs.pass_key`); else empty.
     """
 
     seed: int
@@ -278,9 +281,9 @@ class HalfPass:
     key: str = ""
 
     def save(self, path: str | Path) -> None:
-        """Write to an .npz without pickles, whole or not at all."""
-        about = {name: value for name, value in vars(self).items() if name != "importance"}
-        write_record(path, about, {"importance": self.importance})
+        """Write the record to an .npz without pickles; the write is atomic."""
+        header = {name: value for name, value in vars(self).items() if name != "importance"}
+        write_record(path, header, {"importance": self.importance})
 
     @classmethod
     def load(cls, path: str | Path) -> HalfPass:
@@ -289,42 +292,42 @@ class HalfPass:
         Raises
         ------
         InputError
-            If the file is not whole.
+            If the file is not complete.
         """
-        about, arrays = read_record(path, "pass")
+        header, arrays = read_record(path, "pass")
         with refuse_damage(path, "pass"):
-            return cls(**about, importance=arrays["importance"])
+            return cls(**header, importance=arrays["importance"])
 
 
 def read_importance(path: str | Path) -> tuple[float, np.ndarray]:
-    """Accuracy and (p,) importances of a pass; nothing else of the file is read.
+    """Read accuracy and (p,) importances of a pass, and nothing else of its file.
 
     Raises
     ------
     InputError
-        If the file is not a whole pass.
+        If the file is not a complete pass.
     """
-    about, arrays = read_record(path, "pass", lambda name: name == "importance")
+    header, arrays = read_record(path, "pass", lambda name: name == "importance")
     with refuse_damage(path, "pass"):
-        return about["accuracy"], arrays["importance"]
+        return header["accuracy"], arrays["importance"]
 
 
 def mean_probability(result: PassResult | PassFile, y: np.ndarray) -> float:
-    """Mean probability that a pass gives to the right class of its out-of-bag samples.
+    """Return the mean probability that a pass gives to the true class of its out-of-bag samples.
 
-    Of two samples right or wrong says little; this tells a pass that knows from one that was lucky.
+    With two out-of-bag samples, accuracy says little; the probability still separates skill from luck.
     """
     rows = result.out_of_bag_rows
     return float(result.out_of_bag_probability[np.arange(len(rows)), y[rows]].mean())
 
 
 def pass_settings(config: DeepMapperConfig) -> dict:
-    """The settings as plain builtins, without those that do not touch a single pass."""
-    beyond = {"n_passes", "min_accuracy", "max_tries", "top_k", "seed"}
-    return {name: value for name, value in asdict(config).items() if name not in beyond}
+    """Return the settings as plain builtins, without those that do not affect a single pass."""
+    of_the_run = {"n_passes", "min_accuracy", "max_tries", "top_k", "seed"}
+    return {name: value for name, value in asdict(config).items() if name not in of_the_run}
 
 
 def config_from_dict(settings: dict) -> DeepMapperConfig:
-    """Inverse of `dataclasses.asdict` for a `DeepMapperConfig`."""
+    """Return the `DeepMapperConfig` that `dataclasses.asdict` made `settings` from."""
     nested = {"backbone": BackboneSpec(**settings["backbone"]), "augment": AugmentConfig(**settings["augment"])}
     return DeepMapperConfig(**{**settings, **nested})

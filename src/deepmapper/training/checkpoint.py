@@ -1,7 +1,7 @@
 """Checkpoint of one training run; resuming gives bit-identical results.
 
-A checkpoint is named after all that the pass depends on, so it can only be found by the pass that it belongs to. It is
-an aid: one that cannot be read is put aside, one that cannot be written is done without, and both are said.
+The path of a checkpoint is derived from everything that the pass depends on, so only that pass finds it. A checkpoint
+is optional: if it cannot be read or written, training goes on without it and says so.
 """
 
 from __future__ import annotations
@@ -17,56 +17,59 @@ from ..core.records import DamagedRecord, read_record, write_record
 
 
 class Checkpoint:
-    """The file in which a training is kept while it runs.
+    """The file that keeps the state of a training run.
 
     Parameters
     ----------
     path
         The file, ending in .npz.
     seconds
-        Time between two writes.
+        Minimum time between two writes.
     made_by
-        What else decides the bytes of a result (device, threads, version of torch). A checkpoint that was made
-        otherwise is not taken.
+        What else affects the result to the last bit (device, threads, version of torch). A checkpoint that was made
+        with anything else is ignored.
     progress
-        Receives what a person should know.
+        Receives a line whenever a checkpoint is ignored or cannot be written.
     """
 
     def __init__(
         self, path: Path, seconds: float, made_by: dict[str, Any], progress: Callable[[str], None] = lambda line: None
     ):
-        self.path, self.seconds, self.made_by, self.tell = path, seconds, made_by, progress
+        self.path, self.seconds, self.made_by, self.progress = path, seconds, made_by, progress
         self._last = time.monotonic()
 
     def due(self) -> bool:
         """Whether it is time to write again."""
         return time.monotonic() - self._last >= self.seconds
 
-    def save(self, about: dict[str, Any], arrays: dict[str, Any]) -> None:
-        """Replace what is kept: plain builtins and arrays, whole or not at all."""
+    def save(self, values: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """Write a state, as numbers and texts and as arrays, in place of the last one; the write is atomic."""
         try:
-            write_record(self.path, {**about, "made_by": self.made_by}, arrays)
+            write_record(self.path, {**values, "made_by": self.made_by}, arrays)
         except OSError as error:
-            self.tell(f"no checkpoint written ({error}); the pass goes on without")
+            self.progress(f"no checkpoint written ({error}); the pass goes on without one")
         self._last = time.monotonic()
 
     def load(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-        """Give back what `save` wrote, or None where there is nothing that fits."""
+        """Return what `save` wrote, or None if there is no usable checkpoint."""
         try:
-            about, arrays = read_record(self.path, "checkpoint")
+            values, arrays = read_record(self.path, "checkpoint")
         except FileNotFoundError:
             return None
         except DamagedRecord as error:
-            self.tell(f"{self.path} is not a whole checkpoint ({error.reason}); the pass starts from its beginning")
-            return None
-        made_by = about.pop("made_by", None)
-        if made_by != self.made_by:
-            self.tell(
-                f"the checkpoint was made by {made_by}, here is {self.made_by}; the pass starts from its beginning"
+            self.progress(
+                f"{self.path} is not a complete checkpoint ({error.reason}); the pass starts from the beginning"
             )
             return None
-        return about, arrays
+        made_by = values.pop("made_by", None)
+        if made_by != self.made_by:
+            self.progress(
+                f"the checkpoint was made with {made_by}, this run has {self.made_by}; the pass starts from the "
+                f"beginning"
+            )
+            return None
+        return values, arrays
 
     def remove(self) -> None:
-        """Forget what is kept."""
+        """Delete the checkpoint, if there is one."""
         self.path.unlink(missing_ok=True)

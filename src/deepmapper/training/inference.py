@@ -15,19 +15,19 @@ from .runtime import halving
 def predict(
     model: nn.Module, images: Callable[[np.ndarray], Tensor], rows: np.ndarray, batch_size: int = 256
 ) -> np.ndarray:
-    """Scores of `rows` before softmax: (n, classes) float32."""
+    """Return the scores of `rows` before softmax: (n, classes) float32."""
     return _in_batches(model, model, images, rows, batch_size)
 
 
 def embed(
     model: nn.Module, images: Callable[[np.ndarray], Tensor], rows: np.ndarray, batch_size: int = 256
 ) -> np.ndarray:
-    """What the last layer reads of `rows`: (n, d) float32."""
+    """Return the embedding of `rows`, the input of the last layer: (n, d) float32."""
     return _in_batches(model, model.embed, images, rows, batch_size)
 
 
 def reader(model: nn.Module, images: Any) -> Callable[[np.ndarray], Any]:
-    """Return what reads the model's input by row: sparse, if the model takes that and few values are not zero."""
+    """Return the function that reads the model's input by row: sparse, if the model takes that and it is faster."""
     sparse = getattr(model, "takes_sparse", False) and getattr(images, "mostly_zero", False)
     return images.sparse if sparse else images
 

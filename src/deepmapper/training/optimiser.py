@@ -29,16 +29,16 @@ class AdamW:
     lr, weight_decay
         Learning rate and decoupled weight decay.
     clip_norm
-        Gradients longer than this, over all weights, are shortened to it; 0 for no bound.
+        Maximum norm of the gradient over all weights; a longer one is scaled down to it. 0 for no bound.
 
     Attributes
     ----------
     steps
-        Steps taken.
+        Number of steps taken.
     exp_avg, exp_avg_sq
         Running means of the gradient and of its square, one tensor per weight.
     counts
-        Steps that each weight took: one without a gradient takes none.
+        Number of steps that each weight took; a weight without a gradient takes none.
     """
 
     def __init__(self, model: nn.Module, lr: float, weight_decay: float, clip_norm: float):
@@ -70,7 +70,7 @@ class AdamW:
             weight.grad = None
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all that later steps depend on, beside the weights."""
+        """Return everything that later steps depend on, except the weights."""
         state = {f"{name}/{i}": value for name in _STATE for i, value in enumerate(getattr(self, name))}
         return {"steps": torch.tensor(self.steps), **state}
 
@@ -83,7 +83,7 @@ class AdamW:
 
 
 def learning_rate_factor(schedule: str, progress: float) -> float:
-    """Share of the learning rate that is left when the share `progress` of all steps is done."""
+    """Return the factor of the learning rate after a share `progress` of all steps."""
     return 0.5 + 0.5 * math.cos(math.pi * progress) if schedule == "cosine" else 1.0
 
 
@@ -97,9 +97,9 @@ def adamw_step(
     lr: float,
     weight_decay: float,
 ) -> None:
-    """Take one step of AdamW in place, by torch's fused kernel where this version of torch has it.
+    """Take one step of AdamW in place, with torch's fused kernel if this version of torch has it.
 
-    The kernel is called as a function, which torch does not document: the first use of an optimiser object of
+    The kernel is called through a function that torch does not document, because the first use of an optimiser from
     `torch.optim` imports torch's compiler, which takes two seconds, and a job may train a single network.
 
     Parameters
@@ -107,14 +107,14 @@ def adamw_step(
     weights, gradients, exp_avg, exp_avg_sq
         Tensors of equal shapes, list by list.
     counts
-        Steps taken by each weight, as float tensors without dimensions; each rises by 1.
+        Number of steps taken by each weight, float tensors without dimensions; each is increased by 1.
     lr, weight_decay
         Learning rate of this step and decoupled weight decay.
 
     Warns
     -----
     DeepMapperWarning
-        Once per process, if the kernel is not there and plain tensor operations take its place.
+        Once per process, if the kernel is missing and plain tensor operations are used instead.
     """
     fused = _fused_adamw()
     if fused is None:
@@ -135,15 +135,15 @@ _FUSED_ARGUMENTS = {
 
 @cache
 def _fused_adamw() -> Callable[..., Any] | None:
-    """Return torch's functional AdamW, or None if it is missing or takes other arguments, which is warned of."""
+    """Return torch's functional AdamW, or None with a warning if it is missing or takes other arguments."""
     try:
         from torch.optim.adamw import adamw
 
         inspect.signature(adamw).bind([], [], [], [], [], [], lr=0.0, weight_decay=0.0, **_FUSED_ARGUMENTS)
     except (ImportError, TypeError) as error:
         warnings.warn(
-            f"torch {torch.__version__} has no torch.optim.adamw.adamw as expected ({error}): AdamW takes its steps by "
-            f"plain tensor operations. They are slower, and results differ in their last digits from those of the "
+            f"torch {torch.__version__} lacks torch.optim.adamw.adamw in the expected form ({error}): AdamW uses plain "
+            f"tensor operations instead. They are slower, and the last digits of results differ from those of the "
             f"fused kernel. Install a version of torch that envs/python.yaml allows.",
             DeepMapperWarning,
             stacklevel=4,
@@ -153,12 +153,12 @@ def _fused_adamw() -> Callable[..., Any] | None:
 
 
 def _plain_adamw(weights, gradients, exp_avg, exp_avg_sq, counts, *, lr: float, weight_decay: float) -> None:
-    """Take the step that `torch.optim.AdamW` documents, by public tensor operations."""
+    """Take the step documented for `torch.optim.AdamW`, with public tensor operations."""
     for weight, gradient, mean, square, count in zip(weights, gradients, exp_avg, exp_avg_sq, counts, strict=True):
         count += 1
         steps = count.item()
         weight.mul_(1 - lr * weight_decay)
         mean.lerp_(gradient, 1 - _BETA1)
         square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
-        spread = (square.sqrt() / math.sqrt(1 - _BETA2**steps)).add_(_EPS)
-        weight.addcdiv_(mean, spread, value=-lr / (1 - _BETA1**steps))
+        denominator = (square.sqrt() / math.sqrt(1 - _BETA2**steps)).add_(_EPS)
+        weight.addcdiv_(mean, denominator, value=-lr / (1 - _BETA1**steps))

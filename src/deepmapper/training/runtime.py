@@ -1,4 +1,4 @@
-"""Where and how torch computes: device, seeds, deterministic kernels, batches that fit the GPU."""
+"""How torch computes: device, seeds, deterministic kernels, batches that fit into the memory of the GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 
 
 def as_device(device: torch.device | str | None = None) -> torch.device:
-    """Return `device` as torch's object; None stands for the accelerator that torch sees, else the CPU."""
+    """Return a torch device; None stands for the accelerator that torch finds, else the CPU."""
     if device is not None:
         return torch.device(device)
     if torch.cuda.is_available():
@@ -28,39 +28,39 @@ def as_device(device: torch.device | str | None = None) -> torch.device:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw all of torch's random numbers from `seed`, with deterministic kernels; both are as before afterwards."""
+    """Seed torch and use deterministic kernels within the context; afterwards both are as before."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.get_deterministic_debug_mode()
-    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    debug_mode = torch.get_deterministic_debug_mode()
+    fill_memory = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        # the same as use_deterministic_algorithms(True, warn_only=True), which imports torch's compiler: two seconds
+        # as use_deterministic_algorithms(True, warn_only=True), which would import torch's compiler for two seconds
         torch.set_deterministic_debug_mode("warn")
-        # every new tensor would be filled with NaN before it is written
+        # otherwise every new tensor is first filled with NaN, which takes time
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         try:
             yield
         finally:
-            torch.set_deterministic_debug_mode(before)
-            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+            torch.set_deterministic_debug_mode(debug_mode)
+            torch.utils.deterministic.fill_uninitialized_memory = fill_memory  # type: ignore[attr-defined]
 
 
 def halving(work: Callable[[int], _Result], size: int, what: str) -> _Result:
-    """Return ``work(size)``; if the memory of the GPU is too small, try again with half the size, and half of that.
+    """Return ``work(size)``; whenever the GPU runs out of memory, try again with half the size.
 
     Parameters
     ----------
     work
-        Starts from the beginning whenever it is called.
+        Function of the batch size; every call starts from the beginning.
     size
-        Images at once.
+        Images per batch.
     what
-        What is done, for the warning of each halving.
+        What is computed, for messages: "training".
 
     Raises
     ------
     InputError
-        If the memory does not hold one image.
+        If the memory is too small for a single image.
 
     Warns
     -----
@@ -72,11 +72,11 @@ def halving(work: Callable[[int], _Result], size: int, what: str) -> _Result:
             return work(size)
         except torch.OutOfMemoryError as error:
             message = str(error).partition("\n")[0]
-        # outside, where the exception no longer holds the tensors
+        # outside the except clause, where the exception no longer keeps the tensors alive
         if size == 1:
             raise InputError(
-                f"the memory of the GPU does not hold {what} of one image ({message}). Take a smaller network or "
-                f"image, fewer passes on one GPU (resources.passes_per_gpu), or the CPU (resources.gpu: 0)."
+                f"the memory of the GPU is too small for {what} with a single image ({message}). Use a smaller network "
+                f"or image, fewer passes per GPU (resources.passes_per_gpu), or the CPU (resources.gpu: 0)."
             )
         size //= 2
         torch.cuda.empty_cache()
