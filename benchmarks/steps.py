@@ -103,7 +103,7 @@ def screen(options):
             print(f"  {spent}: {line}", flush=True)
 
         found = screen_features(features, chords, threads=1, folder=options.path.parent, progress=progress)
-    print(found.about["statement"])
+    print(found.summary["statement"])
     if found.chords:
         with Step("prove"):
             print(prove(features, found.chords, max_samples=options.max_samples)[1]["statement"])

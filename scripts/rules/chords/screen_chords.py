@@ -22,10 +22,10 @@ with job(snakemake):
         folder=Path(snakemake.output.chords).parent,
         progress=lambda line: print(line, flush=True),
     )
-    print(found.about["statement"])
+    print(found.summary["statement"])
     write_table(found.tables["pairs"], snakemake.output.pairs)
     write_table(found.tables["triplets"], snakemake.output.triplets)
     write_table(found.tables["features"], snakemake.output.chord_features, CHORD_FEATURES)
     write_table(found.tables["chords"], snakemake.output.chords_table, SCREENED_CHORDS)
     write_chords(found.chords, snakemake.output.chords)
-    write_json(found.about, snakemake.output.screen_summary)
+    write_json(found.summary, snakemake.output.screen_summary)

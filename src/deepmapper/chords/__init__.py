@@ -1,4 +1,4 @@
-"""Gene chords (interaction gene sets): the screen of all pairs, the sets, and their test on the test split.
+"""Gene chords (interaction gene sets, differential co-expression): the screen, the sets and their test.
 
 May use: core, features. Does not know passes or evidence.
 """
@@ -9,10 +9,11 @@ _HOME = {
     "Chord": "types",
     "ChordProof": "types",
     "Pair": "types",
-    "RATES": "screen",
+    "RATES": "types",
     "Screen": "types",
+    "ScreenOptions": "types",
     "Triplet": "types",
-    "chord_features": "proof",
+    "chord_features": "values",
     "chord_table": "tables",
     "feature_table": "tables",
     "group_chords": "groups",

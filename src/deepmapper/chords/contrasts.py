@@ -1,4 +1,4 @@
-"""One class against the rest, adjusted for main effects and confounders, with its null draws."""
+"""Residuals of one class against the rest, adjusted for main effects and confounders, and their permutations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from ..core.draws import Draw, stream
 from ..errors import CannotScreen
 from ..features.strata import draw_strata
-from .scan import Columns, make_columns
+from .columns import Columns, make_columns
 
-_MIN_ROWS = 10  # with fewer samples that could be of either class, nothing is left to explain
+_MIN_ROWS = 10  # a class with fewer samples in strata of both sides is not screened; chosen by hand
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Contrast:
     code
         The class; with two classes only the second is contrasted, the first being its mirror.
     rows
-        (m,) positions of the samples whose stratum holds both sides.
+        (m,) positions of the samples whose stratum has members of both sides.
     strata
-        (m,) codes from 0.
+        (m,) stratum codes from 0.
     design
         (m, q) confounders of these samples, or None.
     residuals
-        (1 + permutations, m) float32: membership minus its share in the stratum, then draws of it under the null.
+        (1 + permutations, m) float32: membership minus its share in the stratum, then its permutations.
     weight
         (m,) float32 variance of each residual under the null.
     """
@@ -42,7 +42,7 @@ class Contrast:
     weight: np.ndarray
 
     def columns(self, X, clip: float, features: np.ndarray | None = None) -> Columns:
-        """Standardise features of `X`, (n, p) of all samples, for this contrast; None for all."""
+        """Standardise features (None: all) of `X`, (n, p) of all samples, for this contrast."""
         return make_columns(X, self.rows, self.strata, self.design, clip, features)
 
 
@@ -55,10 +55,10 @@ def make_contrasts(
     permutations: int = 39,
     seed: int = 0,
 ) -> tuple[Contrast, ...]:
-    """Make the contrast of every class of which the additive model leaves something open.
+    """Make the contrast of every class that the additive model does not fully explain.
 
-    Labels are exchanged within strata of equal probability, and within groups. Where no group holds two classes, only
-    whole groups can be exchanged: the signs of their residuals are drawn.
+    Labels are permuted within strata of similar probability, and within groups. If every group has a single class, only
+    whole groups can be exchanged: the residuals of each group get a random sign instead.
 
     Parameters
     ----------
@@ -71,10 +71,10 @@ def make_contrasts(
     groups
         (n,) codes, or None.
     permutations, seed
-        Number of draws under the null, and their seed.
+        Number of permutations, and their seed.
     """
-    nested = groups is not None and all(len(np.unique(y[groups == group])) == 1 for group in np.unique(groups))
-    made = []
+    nested = groups is not None and _single_class(y, groups)
+    contrasts = []
     n_classes = probability.shape[1]
     for code in range(1, 2) if n_classes == 2 else range(n_classes):
         strata = draw_strata(probability[:, code], None if nested else groups)
@@ -84,40 +84,55 @@ def make_contrasts(
             continue
         strata = np.unique(strata[rows], return_inverse=True)[1]
         rng = stream(seed, Draw.CHORD_PERMUTATIONS, code)
-        exchanged = np.unique(groups[rows], return_inverse=True)[1] if nested and groups is not None else None
-        draws = permuted_residuals(residual[rows], strata, permutations, rng, exchanged)
-        made.append(Contrast(code, rows, strata, None if design is None else design[rows], draws, weight[rows]))
-    return tuple(made)
+        whole_groups = np.unique(groups[rows], return_inverse=True)[1] if nested and groups is not None else None
+        residuals = permuted_residuals(residual[rows], strata, permutations, rng, whole_groups)
+        adjusted = None if design is None else design[rows]
+        contrasts.append(Contrast(code, rows, strata, adjusted, residuals, weight[rows]))
+    return tuple(contrasts)
 
 
 def check_exchangeable(y: np.ndarray, groups: np.ndarray | None, level: float) -> None:
-    """Refuse groups that are too few to be exchanged, where only whole groups can be.
+    """Raise an error if only whole groups can be exchanged and there are too few of them.
 
     Raises
     ------
     CannotScreen
-        If no group holds two classes and the groups' signs have fewer arrangements than `level` asks for.
+        If every group has a single class and the groups' signs have fewer arrangements than `level` needs.
     """
     if groups is None:
         return
-    codes = np.unique(groups)
-    if all(len(np.unique(y[groups == group])) == 1 for group in codes) and 2.0 ** (len(codes) - 1) < 1 / level:
+    n_groups = len(np.unique(groups))
+    if _single_class(y, groups) and 2.0 ** (n_groups - 1) < 1 / level:
         raise CannotScreen(
-            f"{len(codes)} groups, each of a single class, can be exchanged in {2 ** (len(codes) - 1)} ways, and no "
-            f"product could reach the level {level:g}. Add groups, or screen without groups, knowing that samples of "
-            f"one group are then taken for independent."
+            f"{n_groups} groups, each of a single class, can be exchanged in only {2 ** (n_groups - 1)} ways, so no "
+            f"product could reach the level {level:g}. Add groups, or screen without groups; samples of one group are "
+            f"then treated as independent."
         )
 
 
+def _single_class(y: np.ndarray, groups: np.ndarray) -> bool:
+    """Whether every group has a single class."""
+    return all(len(np.unique(y[groups == group])) == 1 for group in np.unique(groups))
+
+
+def family_threshold(null_largest: np.ndarray, level: float) -> float:
+    """Return the null maximum to exceed for a family-wise p <= level; infinite if there are too few permutations.
+
+    The observed labels count as one more permutation.
+    """
+    allowed = int(np.floor(level * (1 + len(null_largest)) + 1e-9)) - 1
+    return float(np.sort(null_largest)[::-1][allowed]) if allowed >= 0 else float("inf")
+
+
 def centred_labels(member: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Class membership minus its share in the stratum, and the variance of that when labels are exchanged in it.
+    """Class membership minus its share in the stratum, and its variance when labels are permuted within the stratum.
 
     Parameters
     ----------
     member
         (n,) bool.
     strata
-        (n,) codes from 0.
+        (n,) stratum codes from 0.
 
     Returns
     -------
@@ -126,24 +141,24 @@ def centred_labels(member: np.ndarray, strata: np.ndarray) -> tuple[np.ndarray, 
     """
     size = np.bincount(strata)
     share = np.bincount(strata, weights=member) / size
-    spread = share * (1 - share) * size / np.maximum(size - 1, 1)
-    return (member - share[strata]).astype(np.float32), spread[strata].astype(np.float32)
+    variance = share * (1 - share) * size / np.maximum(size - 1, 1)
+    return (member - share[strata]).astype(np.float32), variance[strata].astype(np.float32)
 
 
 def permuted_residuals(
     residual: np.ndarray, strata: np.ndarray, times: int, rng: np.random.Generator, groups: np.ndarray | None = None
 ) -> np.ndarray:
-    """Give the residual and `times` draws of it under the null, (1 + times, n) float32.
+    """Return the residual and `times` permutations of it, (1 + times, n) float32.
 
-    Residuals are exchanged within strata; where `groups` (codes from 0) are given, the sign of each group's residuals
-    is drawn instead.
+    Residuals are permuted within strata; where `groups` (codes from 0) are given, the residuals of each group get a
+    random sign instead.
     """
-    drawn = np.empty((1 + times, len(residual)), dtype=np.float32)
-    drawn[0] = residual
-    home = np.argsort(strata, kind="stable")
+    permuted = np.empty((1 + times, len(residual)), dtype=np.float32)
+    permuted[0] = residual
+    by_stratum = np.argsort(strata, kind="stable")
     for i in range(1, 1 + times):
         if groups is not None:
-            drawn[i] = residual * rng.choice(np.array([-1, 1], dtype=np.float32), groups.max() + 1)[groups]
+            permuted[i] = residual * rng.choice(np.array([-1, 1], dtype=np.float32), groups.max() + 1)[groups]
         else:
-            drawn[i, home] = residual[np.lexsort((rng.random(len(residual)), strata))]
-    return drawn
+            permuted[i, by_stratum] = residual[np.lexsort((rng.random(len(residual)), strata))]
+    return permuted

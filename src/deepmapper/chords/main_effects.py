@@ -1,7 +1,7 @@
 """Additive main effects: out-of-fold class probabilities of a model without interactions.
 
-Within a stratum the additive model gives all samples much the same probability, so that the labels in it are
-exchangeable as far as main effects go; what products of features say of them there is more than additive.
+Within a stratum of samples to which the additive model gives similar probabilities, labels are exchangeable as far as
+main effects go. What products of features predict within strata therefore goes beyond main effects.
 """
 
 from __future__ import annotations
@@ -16,23 +16,27 @@ from ..core.draws import Draw, integer_seed
 from ..core.logistic import column_scale, fit_ridge_logistic
 from ..features.strata import assign_folds
 
+# Numbers of features and inverse strengths (C) of the ridge penalty that are tried: a coarse grid, chosen by hand.
 _SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)
 
-_CURVED_UP_TO = 4  # classes up to which products of their linear predictors are tried as well as squares
+# Penalties (C) of the fits of the confounders, and of the linear predictors and their squares. Chosen by hand.
+_PENALTY_CONFOUNDERS, _PENALTY_CURVES = 0.3, 1.0
+
+_MAX_CROSSED = 4  # classes up to which products of their linear predictors are added: more would be too many columns
 
 
 @dataclass(frozen=True)
 class MainEffects:
-    """Probabilities that an additive model gives to samples which it was not fitted on.
+    """Out-of-fold class probabilities of an additive model.
 
     Attributes
     ----------
     probability
         (n, classes).
     features
-        How many features it uses; 0 where none improved on the confounders and the shares of the classes.
+        How many features it uses; 0 if none improved on the confounders and the class frequencies.
     log_loss, base_log_loss
-        Per sample, of the model and of the shares of the classes.
+        Mean over samples, of the model and of the class frequencies.
     """
 
     probability: np.ndarray
@@ -51,9 +55,9 @@ def fit_main_effects(
 ) -> MainEffects:
     """Fit multinomial ridge regressions on the best single features, and predict out of fold.
 
-    The features are chosen within each training part by their F statistic; their number and the penalty are those with
-    the best out-of-fold log loss. Where it improves, the linear predictors are bent by their squares, so that what is a
-    curve in one latent effect is not taken for an interaction of the features that carry it.
+    The features are chosen within each training fold by their F statistic; their number and the penalty are those with
+    the best out-of-fold log loss. Where it improves the loss, the squares of the linear predictors are added, so that a
+    nonlinear main effect is not mistaken for an interaction of the features that share it.
 
     Parameters
     ----------
@@ -62,9 +66,9 @@ def fit_main_effects(
     y
         (n,) class codes, 0 .. K - 1.
     design
-        (n, q) confounders, standardised; they and their squares are in every fit, or None.
+        (n, q) standardised confounders, which enter every fit with their squares; None for none.
     groups
-        (n,) codes; samples of a group stay in one fold. Where classes have too few groups, samples are dealt singly.
+        (n,) codes; samples of a group stay in one fold, unless classes have too few groups.
     seed
         Seed of the folds.
     features
@@ -75,42 +79,42 @@ def fit_main_effects(
     folds = assign_folds(y, groups, integer_seed(seed, Draw.MAIN_EFFECT_FOLDS))
     shares = np.bincount(y, minlength=K) / n
     best_probability = np.tile(shares, (n, 1))
-    base = best = _log_loss(best_probability, y)
+    base_loss = best_loss = _log_loss(best_probability, y)
     best_size = 0
     fixed = np.zeros((n, 0)) if design is None else np.hstack([design, design**2])
     if fixed.shape[1]:
-        found = _out_of_fold(fixed, y, folds, 0.3)
-        loss = _log_loss(found, y)
-        if loss < best:
-            best_probability, best = found, loss
+        adjusted = _out_of_fold(fixed, y, folds, _PENALTY_CONFOUNDERS)
+        loss = _log_loss(adjusted, y)
+        if loss < best_loss:
+            best_probability, best_loss = adjusted, loss
     sizes = [size for size in _SIZES if size <= len(features)] or [len(features)]
-    probability = {(size, penalty): np.zeros((n, K)) for size in sizes for penalty in _PENALTIES}
-    for fold in np.unique(folds):  # one at a time: its features are dense
+    tried = {(size, penalty): np.zeros((n, K)) for size in sizes for penalty in _PENALTIES}
+    for fold in np.unique(folds):  # the outer loop, so that the dense features of one fold are in memory at a time
         train = folds != fold
         dense = _standardised(X, features[_by_f_statistic(X, y, train, max(_SIZES), features)], train)
-        for (size, penalty), found in probability.items():
-            _predict(np.hstack([dense[:, :size], fixed]), y, train, penalty, found)
-    for (size, _), found in probability.items():
-        loss = _log_loss(found, y)
-        if loss < best:
-            best_probability, best, best_size = found, loss, size
-    if best < base:
-        bent = _out_of_fold(_curves(best_probability), y, folds, 1.0)
-        loss = _log_loss(bent, y)
-        if loss < best:
-            best_probability, best = bent, loss
-    return MainEffects(best_probability, best_size, best, base)
+        for (size, penalty), probability in tried.items():
+            _predict(np.hstack([dense[:, :size], fixed]), y, train, penalty, probability)
+    for (size, _), probability in tried.items():
+        loss = _log_loss(probability, y)
+        if loss < best_loss:
+            best_probability, best_loss, best_size = probability, loss, size
+    if best_loss < base_loss:
+        curved = _out_of_fold(_curves(best_probability), y, folds, _PENALTY_CURVES)
+        loss = _log_loss(curved, y)
+        if loss < best_loss:
+            best_probability, best_loss = curved, loss
+    return MainEffects(best_probability, best_size, best_loss, base_loss)
 
 
 def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int, features: np.ndarray) -> np.ndarray:
-    """Return the positions of the features that differ most between classes among `rows`, by falling F."""
+    """Positions of the `count` features that differ most between classes among `rows`, by decreasing F statistic."""
     indicator = (y[:, None] == np.arange(int(y.max()) + 1)) & rows[:, None]
     sizes = indicator.sum(0)
     sums, total = np.zeros((len(features), len(sizes))), np.zeros(len(features))
-    for some, values in column_blocks(X, features):
+    for part, values in column_blocks(X, features):
         squared = values.power(2) if sp.issparse(X) else np.square(values)
-        sums[some] = values.T @ indicator.astype(np.float32)
-        total[some] = squared.T @ rows.astype(np.float32)
+        sums[part] = values.T @ indicator.astype(np.float32)
+        total[part] = squared.T @ rows.astype(np.float32)
     mean = sums.sum(1) / sizes.sum()
     between = (sums**2 / np.maximum(sizes, 1)).sum(1) - sizes.sum() * mean**2
     within = total - (sums**2 / np.maximum(sizes, 1)).sum(1)
@@ -119,6 +123,7 @@ def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int, features: np
 
 
 def _standardised(X, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Dense columns, standardised by the mean and deviation of `rows`."""
     values = X[:, columns]
     values = values.toarray() if sp.issparse(values) else np.asarray(values)
     mean, scale = column_scale(values[rows])
@@ -133,8 +138,8 @@ def _out_of_fold(values: np.ndarray, y: np.ndarray, folds: np.ndarray, C: float)
 
 
 def _predict(values: np.ndarray, y: np.ndarray, train: np.ndarray, C: float, probability: np.ndarray) -> None:
-    """Fit on the training part, and write the probabilities of all others into `probability`."""
-    penalty = C / np.sqrt(max(train.sum(), 1)) * 30
+    """Fit on the training rows, and write the probabilities of the other rows into `probability`."""
+    penalty = C / np.sqrt(max(train.sum(), 1)) * 30  # C is for 900 samples, and shrinks with the root of their number
     model = fit_ridge_logistic(
         values[train],
         y[train],
@@ -148,13 +153,13 @@ def _predict(values: np.ndarray, y: np.ndarray, train: np.ndarray, C: float, pro
 
 
 def _curves(probability: np.ndarray) -> np.ndarray:
-    """Linear predictors, their squares and, of few classes, their products: standardised."""
+    """Linear predictors, standardised, their squares and, for few classes, their products."""
     eta = np.log(np.clip(probability, 1e-4, None))
     eta = eta - eta.mean(1, keepdims=True)
     eta = eta[:, 1:] if eta.shape[1] == 2 else eta
     eta = (eta - eta.mean(0)) / np.maximum(eta.std(0), 1e-9)
     curves = [eta, eta**2]
-    if 2 < eta.shape[1] <= _CURVED_UP_TO:
+    if 2 < eta.shape[1] <= _MAX_CROSSED:
         curves += [eta[:, [i]] * eta[:, i + 1 :] for i in range(eta.shape[1])]
     return np.hstack(curves)
 

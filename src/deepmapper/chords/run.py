@@ -1,7 +1,7 @@
-"""The chord screen of one run: input, options, chords and their tables.
+"""The chord screen of one run: from its features and options to chords and their tables.
 
-The screen reads the development part alone. What it hands on are plain records of the chords (`chords.json`), from
-which their values follow for any sample; the proof reads these and the test split, and nothing else of the screen.
+The screen reads the development part only. Its chords are plain records (`chords.json`) from which their values can be
+computed for any sample; their test reads these records and the test split, and nothing else of the screen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ..core.blocks import to_csc
@@ -21,30 +20,33 @@ from ..errors import CannotScreen
 from ..features.levels import draw_samples
 from ..features.splits import SMALL, SMALL_PER_CLASS, is_small
 from ..features.store import Features
-from . import groups
-from . import screen as chords_screen
-from . import tables as chords_tables
-from .types import Chord, Screen
+from .groups import group_chords
+from .screen import screen_pairs, screen_triplets
+from .tables import chord_table, feature_table, pair_table, unscreened_feature_table
+from .types import Chord, Screen, ScreenOptions
 
-_LITTLE = 0.05  # of what could be said of a class: what features say one by one leaves so little open
+# A class is reported as all but explained by main effects where they leave less than this share open. Chosen by hand.
+_LITTLE_OPEN = 0.05
+
+_SCREEN_KEYS = ("min_detected", "permutations", "level", "rate", "keep", "memory_mb")
 
 
 @dataclass(frozen=True)
 class ChordScreen:
-    """What the screen of a run found, ready to be written.
+    """Result of the screen of a run, ready to be written.
 
     Attributes
     ----------
     chords
-        The chords, by falling strength.
-    about
-        For screen.json; `about["statement"]` says it in a sentence.
+        The chords, by decreasing strength.
+    summary
+        For screen.json; `summary["statement"]` is a sentence for the report.
     tables
-        "pairs", "triplets", "chords" and "features"; those of products empty where nothing was screened.
+        "pairs", "triplets", "chords" and "features"; those of products are empty if nothing was screened.
     """
 
     chords: tuple[Chord, ...]
-    about: dict
+    summary: dict
     tables: dict[str, pd.DataFrame]
 
 
@@ -58,150 +60,140 @@ def screen_features(
     folder: str | Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ChordScreen:
-    """Screen the development part, or samples drawn from it, for pairs and triplets, and group them into chords.
+    """Screen the development part, or a sample of it, for pairs and triplets, and group them into chords.
 
     Parameters
     ----------
     features
         The features of a run; its test split is not read.
     options
-        The section `chords` of the settings.
+        The section `chords` of the configuration.
     seed
         Seed of folds and permutations.
     threads
-        Threads of the matrix products.
+        Threads that score blocks.
     device
-        What multiplies, as `devices.for_screen` gives it.
+        What multiplies matrices, as `devices.for_screen` returns it.
     folder
-        Where the values lie by columns meanwhile, in a file without a name, if they take more than `memory_mb`; None
-        for the system's folder for temporary files.
+        Folder for an unnamed temporary file that holds the values by column if they take more than `memory_mb`; None
+        for the system's temporary folder.
     progress
         Receives progress.
 
     Returns
     -------
     ChordScreen
-        Without chords, and with the reason, where it is switched off or the samples do not allow it.
+        Without chords, and with the reason, if the screen is switched off or the samples do not allow it.
     """
     y = features.development_samples.labels
     if not options["enabled"]:
-        return _not_screened(features, "the configuration asks for none (chords.enabled)")
+        return _not_screened(features, "it is switched off (chords.enabled)")
     if is_small(y):
         return _not_screened(
             features,
             f"{len(y)} samples in {len(features.classes)} classes are too few, expected at least {SMALL} in all and "
-            f"{SMALL_PER_CLASS} a class on average",
+            f"{SMALL_PER_CLASS} per class on average",
         )
     rows = draw_samples(features, options["max_samples"], seed)
-    drawn = features.select(rows)
-    progress(f"{len(rows)} of {len(y)} samples of the development part are screened")
+    samples = features.select(rows)
+    progress(f"screening {len(rows)} of {len(y)} samples of the development part")
     X = to_csc(features.X, rows, options["memory_mb"], folder or tempfile.gettempdir())
+    chosen = {key: options[key] for key in _SCREEN_KEYS}
     try:
-        screen = chords_screen.screen_pairs(
+        pairs = screen_pairs(
             X,
-            drawn.labels,
+            samples.labels,
+            ScreenOptions(**chosen, seed=seed, threads=threads, device=device),
             names=features.names,
             classes=features.classes,
             confounders=None if features.design is None else features.design[rows],
-            groups=drawn.group_codes,
-            seed=seed,
-            threads=threads,
-            device=device,
+            groups=samples.group_codes,
             progress=progress,
-            **{key: options[key] for key in ("min_detected", "permutations", "level", "rate", "keep", "memory_mb")},
         )
     except CannotScreen as error:
         return _not_screened(features, str(error).rstrip("."))
     triplets = None
     if options["triplets"]:
-        triplets = chords_screen.screen_triplets(
-            X,
-            screen,
-            max_triplet_features=options["max_triplet_features"],
-            keep=options["keep"],
-            threads=threads,
-            device=device,
-            progress=progress,
-        )
-    found = groups.group_chords(X, screen, triplets)
+        triplets = screen_triplets(X, pairs, max_triplet_features=options["max_triplet_features"], progress=progress)
+    chords = group_chords(X, pairs, triplets)
     tables = {
-        "pairs": chords_tables.pair_table(screen),
-        "triplets": _no_products("c") if triplets is None else chords_tables.pair_table(triplets),
-        "chords": chords_tables.chord_table(found),
-        "features": chords_tables.feature_table(screen, found),
+        "pairs": pair_table(pairs),
+        "triplets": _empty(TRIPLETS) if triplets is None else pair_table(triplets),
+        "chords": chord_table(chords),
+        "features": feature_table(pairs, chords),
     }
-    return ChordScreen(found, _about(features, screen, triplets, found), tables)
+    return ChordScreen(chords, _summary(features, pairs, triplets, chords), tables)
 
 
-def _not_screened(features: Features, why: str) -> ChordScreen:
-    about = {
+def _not_screened(features: Features, reason: str) -> ChordScreen:
+    summary = {
         "ran": False,
-        "statement": f"No screen for chords: {why}.",
+        "statement": f"No screen for chords: {reason}.",
         "n_samples": len(features.development),
         "n_development": len(features.development),
         "n_pairs": 0,
         "n_triplets": 0,
         "n_chords": 0,
     }
-    blank = pd.DataFrame(
-        {
-            "feature": list(features.names),
-            "screened": False,
-            "z_pair": np.nan,
-            "partner": "",
-            "chord": "",
-            "z_chord": np.nan,
-        }
-    )
     tables = {
-        "pairs": _no_products("b"),
-        "triplets": _no_products("c"),
-        "chords": chords_tables.chord_table(()),
-        "features": blank,
+        "pairs": _empty(PAIRS),
+        "triplets": _empty(TRIPLETS),
+        "chords": chord_table(()),
+        "features": unscreened_feature_table(features.names),
     }
-    return ChordScreen((), about, tables)
+    return ChordScreen((), summary, tables)
 
 
-def _no_products(last: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=(PAIRS if last == "b" else TRIPLETS).names())
+def _empty(schema) -> pd.DataFrame:
+    """Table of products without rows."""
+    return pd.DataFrame(columns=schema.names())
 
 
-def _about(features: Features, screen: Screen, triplets: Screen | None, found: Sequence[Chord]) -> dict:
-    effects = screen.main_effects
-    what = "any false product among all" if screen.rate == "family" else "false products among those named"
-    counted = count(len(screen.found), "significant pair", zero="no")
-    if triplets is not None:
-        counted += f" and {count(len(triplets.found), 'significant triplet', zero='no')}"
-    n, of = len(screen.rows), len(features.development)
-    drawn = f", drawn from the {of} of the development part" if n < of else ""
-    statement = (
-        f"{count(len(found), 'chord', zero='no').capitalize()}: {counted} among {len(screen.features)} features of "
-        f"{n} samples{drawn}, at a rate of {screen.level:g} of {what}"
-        + (f", adjusted for {', '.join(features.design_names)}." if features.design_names else ".")
-    )
-    settled = [name for name, share in screen.left_open if share < _LITTLE]
-    if settled:
-        statement += (
-            f" Features tell {', '.join(settled)} so well one by one that next to nothing is left for products to add."
-        )
+def _summary(features: Features, pairs: Screen, triplets: Screen | None, chords: Sequence[Chord]) -> dict:
+    options, effects = pairs.options, pairs.main_effects
     return {
         "ran": True,
-        "statement": statement,
-        "level": screen.level,
-        "rate": screen.rate,
-        "permutations": len(screen.null_largest),
-        "n_samples": n,
-        "n_development": of,
-        "n_features": len(screen.features),
+        "statement": _statement(features, pairs, triplets, chords),
+        "level": options.level,
+        "rate": options.rate,
+        "permutations": len(pairs.null_largest),
+        "n_samples": len(pairs.rows),
+        "n_development": len(features.development),
+        "n_features": len(pairs.features),
         "confounders": list(features.design_names),
-        "left_open": dict(screen.left_open),
+        "left_open": dict(pairs.left_open),
         "main_effects": {name: getattr(effects, name) for name in ("features", "log_loss", "base_log_loss")},
-        "n_pairs": len(screen.found),
+        "n_pairs": len(pairs.found),
         "n_triplets": 0 if triplets is None else len(triplets.found),
-        "n_chords": len(found),
-        "pairs": _numbers(screen),
+        "n_chords": len(chords),
+        "pairs": _numbers(pairs),
         "triplets": None if triplets is None else _numbers(triplets),
     }
+
+
+def _statement(features: Features, pairs: Screen, triplets: Screen | None, chords: Sequence[Chord]) -> str:
+    """State the result in a sentence or two."""
+    products = count(len(pairs.found), "significant pair", zero="no")
+    if triplets is not None:
+        products += f" and {count(len(triplets.found), 'significant triplet', zero='no')}"
+    n, n_development = len(pairs.rows), len(features.development)
+    samples = f"{n} samples"
+    if n < n_development:
+        samples += f", drawn from the {n_development} of the development part"
+    rate = "family-wise error rate" if pairs.options.rate == "family" else "false discovery rate"
+    statement = (
+        f"{count(len(chords), 'chord', zero='no').capitalize()}: {products} among {len(pairs.features)} features of "
+        f"{samples}, at a {rate} of {pairs.options.level:g}"
+    )
+    if features.design_names:
+        statement += f", adjusted for {', '.join(features.design_names)}"
+    statement += "."
+    explained = [name for name, share in pairs.left_open if share < _LITTLE_OPEN]
+    if explained:
+        statement += (
+            f" Single features predict {', '.join(explained)} so well that products have next to nothing to add."
+        )
+    return statement
 
 
 def _numbers(screen: Screen) -> dict:

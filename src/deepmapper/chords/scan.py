@@ -1,11 +1,12 @@
-"""All pairs, or all triplets, scored by the class contrast of their products, in bounded memory.
+"""Scores of all pairs, or all triplets, of features against the residuals of one class, in bounded memory.
 
 For a residual r and standardised features z, the score of the product of features j and k is ``sum_i r_i z_ij z_ik``:
-one entry of ``Z' diag(r) Z``. Over labels that are exchanged within strata its variance is close to a weighted sum of
-squares about their mean; the sum alone, which is no smaller, is one matrix product more for all residuals together. The
-few scores that are large by it are looked at one by one, with the mean taken off. Where few samples of a class meet
-products with heavy tails, that variance is too small for some draws. So these scores are divided by the deviation that
-their own residuals show as well, and the smaller z stands (self-normalised sums have light tails whatever the data).
+one entry of ``Z' diag(r) Z``. When labels are permuted within strata, its variance is close to a weighted sum of
+squares about their mean. The sum of squares alone, which is no smaller, takes only one more matrix product for all
+residuals together, and so gives a first z. The few products whose first z is large are then refined one by one, with
+the mean subtracted. If a class has few samples and products have heavy tails, that variance is too small for some
+permutations. The refined score is therefore also divided by the deviation estimated from its own residuals, and the
+smaller of the two z is used (self-normalised sums have light tails whatever the data).
 """
 
 from __future__ import annotations
@@ -13,55 +14,53 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import ndtri
 
-from ..core.blocks import release
-from ..features.design import orthonormal
+from .columns import Columns, spans
 
-BIN = 0.02  # width of the bins in which sizes of z are counted; the last holds all from 20
+BIN = 0.02  # bin width of the histograms of |z|: finer than any difference in z that matters
 
-_BINS = 1001
+_BINS = 1001  # the last bin holds all |z| from 20
 
-_EXPECTED = (
-    500  # about so many null products are looked at one by one; sizes of z below are neither refined nor counted
-)
+# Null products that a scan is expected to refine: few against millions of products, and enough to estimate false
+# discovery rates far below the threshold. Smaller |z| are neither refined nor counted. Chosen by hand.
+_EXPECTED_REFINED = 500
 
-_AT_ONCE = 2**22  # values of single products held together
+_VALUES_AT_ONCE = 2**22  # values of single products held at once: 16 MB as float32
 
-_LEAST = 1e-4  # share of the variance of an ordinary product below which a product says nothing
+# Share of an ordinary product's variance below which a product is taken for constant: rounding errors, not values.
+_MIN_VARIANCE = 1e-4
 
-_PRUNE = 4  # found pairs are cut back to those kept when they grow beyond so many times as many
+_PRUNE = 4  # the list of products is cut to `keep` once it is this many times as long; sorting it each time costs more
 
-_HELD = 6  # arrays of the size of a block that scoring holds at once
+_BLOCKS_HELD = 6  # (n, block) arrays that scoring holds at once
 
-_NARROWEST = 32  # features of a block, however many samples
+_MIN_BLOCK = 32  # features per block, however many samples: narrower matrix products are slow
 
 
 @dataclass
 class Tally:
-    """What a screen leaves of all its tests.
+    """What a scan keeps of all its tests.
 
     Attributes
     ----------
-    largest
-        (1 + permutations,) the largest size of z of the labels as they are, then of every permutation.
     floor
-        The size of z from which products are refined, counted and kept.
+        The |z| from which products are refined, counted and kept.
+    largest
+        (1 + permutations,) the largest |z| of the observed labels, then of every permutation.
     observed, null
-        How many sizes of z from `floor` lie in each bin, `BIN` wide from 0: of the labels as they are; of all
-        permutations together.
+        Histograms of |z| from `floor` up, in bins of width `BIN` from 0: of the observed labels; of all permutations
+        together.
     best, partner
-        (p,) the largest size of z of each feature, and the other feature of that product (-1 for none).
-    places, z
-        The strongest products: (m, 2 or 3) positions and (m,) z, by falling size.
+        (p,) the largest |z| of each feature, and the other feature of that product (-1 for none).
+    products, z
+        The strongest products: (m, 2 or 3) indices of features and (m,) z, by decreasing |z|.
     tests
-        Products tested.
+        Number of products tested.
     """
 
     floor: float
@@ -70,103 +69,14 @@ class Tally:
     null: np.ndarray
     best: np.ndarray
     partner: np.ndarray
-    places: np.ndarray
+    products: np.ndarray
     z: np.ndarray
     tests: int = 0
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Standardised features, free of the strata's means and of the confounders, a block at a time.
-
-    Attributes
-    ----------
-    X
-        CSC (possibly mapped) or dense, float32: all rows and columns.
-    rows
-        (n,) the rows that are screened; None for all.
-    features
-        (p,) the columns that are.
-    basis
-        (n, q) orthonormal float32: what every feature is made free of.
-    clip
-        Standardised values beyond this are set to it: a few cells must not make a product.
-    cached
-        Every block, where all fit into the memory allowed; else None and blocks are made when asked for.
-    """
-
-    X: sp.csc_matrix | np.ndarray
-    rows: np.ndarray | None
-    features: np.ndarray
-    basis: np.ndarray
-    clip: float
-    cached: np.ndarray | None = None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Samples and features that are screened."""
-        return len(self.basis), len(self.features)
-
-    def block(self, start: int, stop: int) -> np.ndarray:
-        """Give features start .. stop - 1: (n, stop - start) float32, column-major."""
-        if self.cached is not None:
-            return self.cached[:, start:stop]
-        values: Any = self.X[:, self.features[start:stop]]
-        if sp.issparse(values):
-            values = values.toarray(order="F")
-            release(self.X)
-        values = np.array(values if self.rows is None else values[self.rows], dtype=np.float32, order="F")
-        values -= self.basis @ (self.basis.T @ values)
-        scale = np.sqrt(np.einsum("ij,ij->j", values, values) / len(values))
-        values /= np.where(scale > 1e-6, scale, np.inf).astype(np.float32)
-        return np.clip(values, -self.clip, self.clip, out=values)
-
-    def hold(self, block: int, megabytes: float) -> Columns:
-        """Return the same with all blocks held, where they fit into `megabytes`."""
-        n, p = self.shape
-        if n * p * 4 / 2**20 > megabytes:
-            return self
-        held = np.empty((n, p), dtype=np.float32, order="F")
-        for start, stop in spans(p, block):
-            held[:, start:stop] = self.block(start, stop)
-        return replace(self, cached=held)
-
-
-def make_columns(
-    X,
-    rows: np.ndarray,
-    strata: np.ndarray,
-    design: np.ndarray | None,
-    clip: float,
-    features: np.ndarray | None = None,
-) -> Columns:
-    """Make columns of `rows` and `features` of `X` (None: all), free of the strata's means and of `design`, (n, q)."""
-    indicator = (strata[:, None] == np.unique(strata)).astype(np.float64)
-    full = indicator if design is None else np.hstack([indicator, design])
-    return Columns(
-        X.tocsc() if sp.issparse(X) else X,
-        None if np.array_equal(rows, np.arange(X.shape[0])) else rows,
-        np.arange(X.shape[1]) if features is None else features,
-        orthonormal(full),
-        clip,
-    )
-
-
-def widest(n: int, block: int, megabytes: float, workers: int) -> int:
-    """Features of a block, at most `block`, with which all workers score within `megabytes`."""
-    return max(min(block, _NARROWEST), min(block, int(megabytes * 2**20 / (n * 4 * _HELD * workers))))
-
-
-def of_rows(X, rows: np.ndarray):
-    """Give rows of a matrix to be read by columns; the matrix itself where these are all."""
-    X = X if np.array_equal(rows, np.arange(X.shape[0])) else X[rows]
-    return X.tocsc() if sp.issparse(X) else X
-
-
-def spans(p: int, block: int) -> Iterator[tuple[int, int]]:
-    """Give the start and end of every block."""
-    for start in range(0, p, block):
-        yield start, min(start + block, p)
+def block_width(n: int, block: int, memory_mb: float, workers: int) -> int:
+    """Number of features per block, at most `block`, with which all workers together score within `memory_mb`."""
+    return max(min(block, _MIN_BLOCK), min(block, int(memory_mb * 2**20 / (n * 4 * _BLOCKS_HELD * workers))))
 
 
 def scan_pairs(
@@ -187,39 +97,40 @@ def scan_pairs(
     columns
         The features.
     residuals
-        (1 + permutations, n): the residual, then its draws under the null.
+        (1 + permutations, n): the residual, then its permutations.
     weight
         (n,) variance of each sample's residual under the null.
     block
-        Features at a time; changes nothing but memory and speed.
+        Features per block; affects only memory and speed.
     keep
         How many of the strongest pairs to keep.
     device
-        "numpy", or a device of torch that multiplies the blocks: "cuda". What is large is looked at by numpy.
+        "numpy", or the torch device that multiplies the blocks, such as "cuda". Large scores are refined by numpy.
     workers
-        Threads among which the blocks are shared out. Each block is one thread's, so the result does not hang on them.
+        Number of threads. Each block is scored by one thread, so their number does not change the result.
     progress
         Receives progress, a line for every tenth.
     """
     p = columns.shape[1]
     tally = _empty_tally(len(residuals), p, 2, p * (p - 1) // 2)
 
-    @lru_cache(workers)  # blocks are paired in order: one side stays the same for a while
-    def prepared(start: int):
+    @lru_cache(workers)  # blocks are paired in order, so the first of a pair stays the same for a while
+    def first_of_pair(start: int):
         values = columns.block(start, min(start + block, p))
         return values, _weighted_squares(values, weight)
 
-    def score(place: tuple[int, int]):
-        left, squares = prepared(place[0])
-        right = left if place[0] == place[1] else columns.block(place[1], min(place[1] + block, p))
-        return _score_block(left, squares, right, residuals, weight, tally.floor, place[0] == place[1], device)
+    def score(starts: tuple[int, int]):
+        left, squares = first_of_pair(starts[0])
+        diagonal = starts[0] == starts[1]
+        right = left if diagonal else columns.block(starts[1], min(starts[1] + block, p))
+        return _score_block(left, squares, right, residuals, weight, tally.floor, diagonal, device)
 
-    places = [(a, c) for a in range(0, p, block) for c in range(a, p, block)]
-    for done, (place, scored) in enumerate(zip(places, _shared_out(score, places, workers), strict=True), start=1):
-        _note(tally, scored, place, keep)
-        if done * 10 // len(places) > (done - 1) * 10 // len(places):
-            progress(f"{done} of {len(places)} blocks of pairs")
-    _cut(tally, keep)
+    pairs = [(a, b) for a in range(0, p, block) for b in range(a, p, block)]
+    for done, (starts, scored) in enumerate(zip(pairs, _map_in_order(score, pairs, workers), strict=True), start=1):
+        _add_block(tally, scored, starts, keep)
+        if done * 10 // len(pairs) > (done - 1) * 10 // len(pairs):
+            progress(f"{done} of {len(pairs)} blocks of pairs")
+    _keep_strongest(tally, keep)
     return tally
 
 
@@ -233,27 +144,43 @@ def scan_triplets(
     workers: int = 1,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Tally:
-    """Score every triplet of the features; the rest as in `scan_pairs`. Time grows with the third power."""
+    """Score every triplet of features; parameters as in `scan_pairs`. Time grows with the cube of their number."""
     p = columns.shape[1]
-    everything = columns.block(0, p)
+    values = columns.block(0, p)
     tally = _empty_tally(len(residuals), p, 3, p * (p - 1) * (p - 2) // 6)
 
     def score(first: int):
-        rest = everything[:, first + 1 :]
-        left = rest * everything[:, [first]]
+        later = values[:, first + 1 :]
+        left = later * values[:, [first]]
         squares = _weighted_squares(left, weight)
-        return _score_block(left, squares, rest, residuals, weight, tally.floor, True, device)
+        return _score_block(left, squares, later, residuals, weight, tally.floor, True, device)
 
-    for first, scored in enumerate(_shared_out(score, range(p - 2), workers)):
-        _note(tally, scored, (first + 1, first + 1), keep, first)
+    for first, scored in enumerate(_map_in_order(score, range(p - 2), workers)):
+        _add_block(tally, scored, (first + 1, first + 1), keep, first)
         if (first + 1) * 10 // p > first * 10 // p:
             progress(f"triplets of {first + 1} of {p} features")
-    _cut(tally, keep)
+    _keep_strongest(tally, keep)
     return tally
 
 
-def _shared_out(work: Callable, items: Sequence, workers: int) -> Iterator:
-    """Do the work on every item, by so many threads at once; results in the order of the items."""
+def score_products(left: np.ndarray, right: np.ndarray, residuals: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Refined z of every column of `left` times every column of `right`: (residuals, a, b); for a few columns."""
+    shape = left.shape[1], right.shape[1]
+    entries = tuple(np.indices(shape).reshape(2, -1))
+    return np.stack([_refine(left, right, entries, residual, weight).reshape(shape) for residual in residuals])
+
+
+def score_listed(values: np.ndarray, products: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Refined z, (m,), of the products of the columns of `values` that each row of `products`, (m, 2 or 3), lists."""
+    z = np.empty(len(products), dtype=np.float64)
+    for start, stop in spans(len(products), max(1, _VALUES_AT_ONCE // len(residual))):
+        product = np.multiply.reduce([values[:, column] for column in products[start:stop].T])
+        z[start:stop] = _z_scores(product, residual, weight)
+    return z
+
+
+def _map_in_order(work: Callable, items: Sequence, workers: int) -> Iterator:
+    """Yield the work's result for every item, in order, computed by `workers` threads."""
     if workers == 1:
         yield from map(work, items)
         return
@@ -261,7 +188,7 @@ def _shared_out(work: Callable, items: Sequence, workers: int) -> Iterator:
         waiting: deque = deque()
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > 2 * workers:  # no more results are held than are soon asked for
+            if len(waiting) > 2 * workers:  # bounds the memory of finished results
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -269,22 +196,22 @@ def _shared_out(work: Callable, items: Sequence, workers: int) -> Iterator:
 
 @dataclass
 class _Block:
-    """Products of two blocks of features, scored.
+    """Scores of the products of two blocks of features.
 
     Attributes
     ----------
     square
-        (a, b) z squared of the labels as they are; 0 where a product says nothing, or is another's mirror image.
-    places, z
-        (2, m) where its size is beyond the floor, and (m,) z there, refined.
+        (a, b) z squared for the observed labels; 0 for a constant product and below the diagonal of one block.
+    entries, z
+        (2, m) entries with |z| above the floor, and (m,) their refined z.
     null
-        For each draw under the null the sizes beyond the floor, refined.
+        For each permutation the refined |z| above the floor.
     tests
-        Products scored.
+        Number of products scored.
     """
 
     square: np.ndarray
-    places: np.ndarray
+    entries: np.ndarray
     z: np.ndarray
     null: list[np.ndarray]
     tests: int
@@ -296,153 +223,170 @@ def _weighted_squares(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return squares
 
 
-def _score_block(left, squares, right, residuals, weight, floor: float, within: bool, device: str) -> _Block:
-    """Score the products of two blocks for every residual; `within` one block, those above the diagonal alone.
+def _score_block(left, squares, right, residuals, weight, floor: float, diagonal: bool, device: str) -> _Block:
+    """Score the products of two blocks for every residual; of a `diagonal` block only those above its diagonal.
 
-    `squares` are those of `left`, times the weight. What is beyond the floor is refined, the others no larger than they
-    should be.
+    `squares` are those of `left`, times the weight. Scores above the floor are refined; the others are no larger than
+    their refined size.
     """
-    scored = (_scored_by_numpy if device == "numpy" else _scored_by_torch)(
-        left, squares, right, residuals, weight, floor, within, device
-    )
-    square, tests, places = next(scored)
-    z = _refined(left, right, places, residuals[0], weight)
-    square[places] = np.square(z)
-    still = np.abs(z) > floor
-    null = [
-        np.abs(_refined(left, right, large, residual, weight))
-        for large, residual in zip(scored, residuals[1:], strict=True)
-    ]
-    return _Block(square, np.array(places)[:, still], z[still], [sizes[sizes > floor] for sizes in null], tests)
+    if device == "numpy":
+        scores: _NumpyScores | _TorchScores = _NumpyScores(left, squares, right, residuals, weight, floor, diagonal)
+    else:
+        scores = _TorchScores(left, squares, right, residuals, weight, floor, diagonal, device)
+    square, entries = scores.observed()
+    z = _refine(left, right, entries, residuals[0], weight)
+    square[entries] = np.square(z)
+    above = np.abs(z) > floor
+    null = []
+    for draw in range(1, len(residuals)):
+        sizes = np.abs(_refine(left, right, scores.large(draw), residuals[draw], weight))
+        null.append(sizes[sizes > floor])
+    return _Block(square, np.array(entries)[:, above], z[above], null, scores.tests)
 
 
-def _scored_by_numpy(left, squares, right, residuals, weight, floor: float, within: bool, device: str):
-    """Give z squared of the labels as they are, the number of tests, where z is beyond `floor`; then of others where.
+class _NumpyScores:
+    """Scores of two blocks before refinement, by numpy; parameters as in `_score_block`.
 
-    Nothing is refined. All is done in place and no root is taken, since passes over the block cost as much as products.
+    Arrays are changed in place and no roots are taken, since a pass over the block costs as much as a matrix product.
     """
-    variance = squares.T @ np.square(right)
-    least, tests = _LEAST * float(weight.sum()), variance.size
-    if within or variance.min(initial=np.inf) <= least:
-        silent = variance <= least
-        if within:
-            silent |= np.tri(*silent.shape, dtype=np.bool_)
-        variance[silent] = np.inf
-        tests -= int(np.count_nonzero(silent))
-    square = (left * residuals[0][:, None]).T @ right
-    np.square(square, out=square)
-    square /= variance
-    yield square, tests, _places(square > floor**2)
-    variance *= np.float32(max(floor, 1e-6) ** 2)
-    for residual in residuals[1:]:
-        score = (left * residual[:, None]).T @ right
-        yield _places(np.square(score, out=score) > variance)
+
+    def __init__(self, left, squares, right, residuals, weight, floor: float, diagonal: bool):
+        self._left, self._right, self._residuals, self._floor = left, right, residuals, floor
+        self._variance = squares.T @ np.square(right)
+        min_variance, self.tests = _MIN_VARIANCE * float(weight.sum()), self._variance.size
+        if diagonal or self._variance.min(initial=np.inf) <= min_variance:
+            skipped = self._variance <= min_variance
+            if diagonal:
+                skipped |= np.tri(*skipped.shape, dtype=np.bool_)
+            self._variance[skipped] = np.inf
+            self.tests -= int(np.count_nonzero(skipped))
+
+    def observed(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Z squared for the observed labels, and the entries above the floor. Call this once, before `large`."""
+        square = self._scores(0)
+        np.square(square, out=square)
+        square /= self._variance
+        self._variance *= np.float32(max(self._floor, 1e-6) ** 2)  # from here on the limit of a squared score
+        return square, _nonzero(square > self._floor**2)
+
+    def large(self, draw: int) -> tuple[np.ndarray, np.ndarray]:
+        """Entries above the floor for one permutation."""
+        score = self._scores(draw)
+        return _nonzero(np.square(score, out=score) > self._variance)
+
+    def _scores(self, draw: int) -> np.ndarray:
+        return (self._left * self._residuals[draw][:, None]).T @ self._right
 
 
-def _places(large: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where a matrix holds; as np.nonzero, which is slower."""
-    return np.divmod(np.flatnonzero(large), large.shape[1])
+class _TorchScores:
+    """Scores of two blocks before refinement, as `_NumpyScores`, on a torch device."""
+
+    def __init__(self, left, squares, right, residuals, weight, floor: float, diagonal: bool, device: str):
+        import torch
+
+        self._left, squares, self._right, self._residuals = (
+            torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (left, squares, right, residuals)
+        )
+        self._floor = floor
+        inverse = squares.T @ self._right.square()
+        skipped = inverse <= _MIN_VARIANCE * float(weight.sum())
+        inverse = inverse.reciprocal_().masked_fill_(skipped, 0)
+        self._inverse_variance = inverse.triu_(1) if diagonal else inverse
+        self.tests = int(torch.count_nonzero(self._inverse_variance))
+
+    def observed(self) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Z squared for the observed labels, and the entries above the floor."""
+        square = self._squared_z(0)
+        return square.cpu().numpy(), self._above_floor(square)
+
+    def large(self, draw: int) -> tuple[np.ndarray, np.ndarray]:
+        """Entries above the floor for one permutation."""
+        return self._above_floor(self._squared_z(draw))
+
+    def _squared_z(self, draw: int):
+        scores = (self._left * self._residuals[draw][:, None]).T @ self._right
+        return scores.square_().mul_(self._inverse_variance)
+
+    def _above_floor(self, square) -> tuple[np.ndarray, np.ndarray]:
+        rows, columns = (square > self._floor**2).nonzero(as_tuple=True)
+        return rows.cpu().numpy(), columns.cpu().numpy()
 
 
-def _scored_by_torch(left, squares, right, residuals, weight, floor: float, within: bool, device: str):
-    """Do as `_scored_by_numpy`, on a device of torch."""
-    import torch
-
-    left, squares, right, residuals = (
-        torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (left, squares, right, residuals)
-    )
-    inverse = squares.T @ right.square()
-    silent = inverse <= _LEAST * float(weight.sum())
-    inverse = inverse.reciprocal_().masked_fill_(silent, 0)
-    if within:
-        inverse = inverse.triu_(1)
-    for i, residual in enumerate(residuals):
-        square = ((left * residual[:, None]).T @ right).square_().mul_(inverse)
-        places = tuple(place.cpu().numpy() for place in torch.nonzero(square > floor**2, as_tuple=True))
-        yield (square.cpu().numpy(), int(torch.count_nonzero(inverse)), places) if i == 0 else places
+def _nonzero(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Same as np.nonzero of a matrix, but faster."""
+    return np.divmod(np.flatnonzero(mask), mask.shape[1])
 
 
-def score_products(left: np.ndarray, right: np.ndarray, residuals: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Z of every column of `left` times every column of `right`, all refined: (residuals, a, b); for a few columns."""
-    shape = left.shape[1], right.shape[1]
-    places = tuple(np.indices(shape).reshape(2, -1))
-    return np.stack([_refined(left, right, places, residual, weight).reshape(shape) for residual in residuals])
-
-
-def score_places(values: np.ndarray, places: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Z, refined, of the products of the columns of `values` that each row of `places`, (m, 2 or 3), lists."""
-    found = np.empty(len(places), dtype=np.float64)
-    for start, stop in spans(len(places), max(1, _AT_ONCE // len(residual))):
-        product = np.multiply.reduce([values[:, column] for column in places[start:stop].T])
-        found[start:stop] = _z_of(product, residual, weight)
-    return found
-
-
-def _refined(left, right, places, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Z of single products of a column of `left` and one of `right`, (m,), by their own variance and mean."""
-    rows, columns = places
-    found = np.empty(len(rows), dtype=np.float32)
-    for start, stop in spans(len(rows), max(1, _AT_ONCE // len(residual))):
+def _refine(left, right, entries, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Refined z, (m,), of single products of a column of `left` and one of `right`."""
+    rows, columns = entries
+    z = np.empty(len(rows), dtype=np.float32)
+    for start, stop in spans(len(rows), max(1, _VALUES_AT_ONCE // len(residual))):
         product = left[:, rows[start:stop]] * right[:, columns[start:stop]]
-        found[start:stop] = _z_of(product, residual, weight)
-    return found
+        z[start:stop] = _z_scores(product, residual, weight)
+    return z
 
 
-def _z_of(product: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Z of products, (n, m): by the variance of the weights, or by that of the residuals where it is larger.
+def _z_scores(product: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Z of products, (n, m), by the variance from the weights or that from the residuals, whichever is larger.
 
-    0 where a product has next to no variance.
+    0 for a product that is all but constant.
     """
     score, square, total = residual @ product, np.square(product), float(weight.sum())
     variance = weight @ square - np.square(weight @ product) / total
-    own = np.square(residual)
-    silent = variance <= _LEAST * total
-    spread = own @ square - np.square(own @ product) / max(float(own.sum()), 1e-30)
-    return np.where(silent, 0, score / np.sqrt(np.maximum(np.maximum(variance, spread), 1e-12)))
+    own_weight = np.square(residual)
+    own_variance = own_weight @ square - np.square(own_weight @ product) / max(float(own_weight.sum()), 1e-30)
+    constant = variance <= _MIN_VARIANCE * total
+    return np.where(constant, 0, score / np.sqrt(np.maximum(np.maximum(variance, own_variance), 1e-12)))
 
 
-def _empty_tally(n_residuals: int, p: int, width: int, tests: int) -> Tally:
+def _empty_tally(n_residuals: int, p: int, order: int, tests: int) -> Tally:
+    """Tally of products of `order` features each; the floor lets through `_EXPECTED_REFINED` of `tests` normal z."""
     return Tally(
-        float(-ndtri(min(1.0, _EXPECTED / max(tests, 1)) / 2)),
+        float(-ndtri(min(1.0, _EXPECTED_REFINED / max(tests, 1)) / 2)),
         np.zeros(n_residuals),
         np.zeros(_BINS, dtype=np.int64),
         np.zeros(_BINS, dtype=np.int64),
         np.zeros(p, dtype=np.float32),
         np.full(p, -1, dtype=np.int64),
-        np.zeros((0, width), dtype=np.int64),
+        np.zeros((0, order), dtype=np.int64),
         np.zeros(0, dtype=np.float32),
     )
 
 
-def _note(tally: Tally, found: _Block, start: tuple[int, int], keep: int, first: int | None = None) -> None:
-    """Take in what was found of the blocks that begin at `start`, for triplets with feature `first`."""
-    for i, sizes in enumerate(found.null, start=1):
-        tally.largest[i] = max(tally.largest[i], float(sizes.max(initial=0)))
-        tally.null += _counted(sizes)
-    tally.tests += found.tests
-    square = found.square
-    by_row, by_column = np.sqrt(square.max(1, initial=0)), np.sqrt(square.max(0, initial=0))
-    for values, table, (mine, other) in ((by_row, square, start), (by_column, square.T, start[::-1])):
-        better = np.flatnonzero(values > tally.best[mine : mine + len(values)])
-        tally.best[mine + better] = values[better]
-        tally.partner[mine + better] = table[better].argmax(1) + other
+def _add_block(tally: Tally, block: _Block, start: tuple[int, int], keep: int, first: int | None = None) -> None:
+    """Add the scores of the blocks that begin at `start`; for triplets, `first` is the feature they have in common."""
+    for draw, sizes in enumerate(block.null, start=1):
+        tally.largest[draw] = max(tally.largest[draw], float(sizes.max(initial=0)))
+        tally.null += _histogram(sizes)
+    tally.tests += block.tests
+    by_row, by_column = np.sqrt(block.square.max(1, initial=0)), np.sqrt(block.square.max(0, initial=0))
+    _update_best(tally, by_row, block.square, start[0], start[1])
+    _update_best(tally, by_column, block.square.T, start[1], start[0])
     if first is not None and by_row.max(initial=0) > tally.best[first]:
         tally.best[first], tally.partner[first] = by_row.max(), start[0] + int(by_row.argmax())
-    tally.largest[0] = max(tally.largest[0], float(np.abs(found.z).max(initial=0)))
-    tally.observed += _counted(np.abs(found.z))
-    named = (found.places + np.array(start)[:, None]).T
+    tally.largest[0] = max(tally.largest[0], float(np.abs(block.z).max(initial=0)))
+    tally.observed += _histogram(np.abs(block.z))
+    products = (block.entries + np.array(start)[:, None]).T
     if first is not None:
-        named = np.column_stack([np.full(len(named), first), named])
-    tally.places, tally.z = np.vstack([tally.places, named]), np.concatenate([tally.z, found.z])
+        products = np.column_stack([np.full(len(products), first), products])
+    tally.products, tally.z = np.vstack([tally.products, products]), np.concatenate([tally.z, block.z])
     if len(tally.z) > _PRUNE * keep:
-        _cut(tally, keep)
+        _keep_strongest(tally, keep)
 
 
-def _counted(sizes: np.ndarray) -> np.ndarray:
+def _update_best(tally: Tally, largest: np.ndarray, square: np.ndarray, start: int, other_start: int) -> None:
+    """Update the best products of the features of the rows of `square`, which begin at `start`."""
+    better = np.flatnonzero(largest > tally.best[start : start + len(largest)])
+    tally.best[start + better] = largest[better]
+    tally.partner[start + better] = square[better].argmax(1) + other_start
+
+
+def _histogram(sizes: np.ndarray) -> np.ndarray:
     return np.bincount(np.minimum((sizes / BIN).astype(np.int64), _BINS - 1), minlength=_BINS)
 
 
-def _cut(tally: Tally, keep: int) -> None:
-    """Keep the strongest, by falling size, ties by position."""
-    order = np.lexsort((*tally.places.T[::-1], -np.abs(tally.z)))[:keep]
-    tally.places, tally.z = tally.places[order], tally.z[order]
+def _keep_strongest(tally: Tally, keep: int) -> None:
+    """Keep the strongest products, by decreasing |z|, ties by feature index."""
+    order = np.lexsort((*tally.products.T[::-1], -np.abs(tally.z)))[:keep]
+    tally.products, tally.z = tally.products[order], tally.z[order]

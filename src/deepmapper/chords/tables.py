@@ -1,4 +1,4 @@
-"""Tables of screened pairs, of features and of chords."""
+"""Tables of screened products, of features and of chords."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ import pandas as pd
 
 from .types import Chord, ChordProof, Screen, Triplet
 
+_CHORD_COLUMNS = ("chord", "order", "class", "z", "n_members", "n_products", "side_1", "side_2", "side_3", "joined")
+
 
 def pair_table(screen: Screen) -> pd.DataFrame:
-    """One row for every candidate product, by falling size of z; `significant` tells those within the error rate."""
-    width = 3 if screen.candidates and isinstance(screen.candidates[0], Triplet) else 2
-    columns = [f"feature_{letter}" for letter in "abc"[:width]]
+    """One row per candidate product, by decreasing |z|; `significant` marks those within the error rate."""
+    n_features = 3 if screen.candidates and isinstance(screen.candidates[0], Triplet) else 2
+    columns = [f"feature_{letter}" for letter in "abc"[:n_features]]
     columns += ["class", "z", "p_family", "q", "significant"]
     columns += [f"z[{screen.classes[contrast.code]}]" for contrast in screen.contrasts]
-    kept = set(screen.found)
+    significant = set(screen.found)
     records = [
-        (*pair.features, pair.class_name, pair.z, pair.p_family, pair.q, pair in kept, *(z for _, z in pair.z_by_class))
+        (
+            *(*pair.features, pair.class_name, pair.z, pair.p_family, pair.q, pair in significant),
+            *(z for _, z in pair.z_by_class),
+        )
         for pair in screen.candidates
     ]
     table = pd.DataFrame.from_records(records, columns=columns)
@@ -27,16 +32,16 @@ def pair_table(screen: Screen) -> pd.DataFrame:
 
 
 def feature_table(screen: Screen, chords: Sequence[Chord] = ()) -> pd.DataFrame:
-    """One row for every feature: its strongest product and that product's other feature, and its chords.
+    """One row per feature: its strongest product and that product's other feature, and its chords.
 
     `z_chord` is the score of the feature times the other sides of its chord, which is more certain than any one pair.
     """
-    names = np.array([*screen.names, ""], dtype=object)
-    named: list[list[str]] = [[] for _ in screen.names]
+    names = np.array([*screen.names, ""], dtype=object)  # partner -1 takes the last: none
+    chords_of: list[list[str]] = [[] for _ in screen.names]
     z_chord = np.full(len(screen.names), np.nan)
     for chord in chords:
         for position, z in zip(chord.positions, chord.member_z, strict=True):
-            named[position].append(chord.name)
+            chords_of[position].append(chord.name)
             z_chord[position] = np.fmax(z_chord[position], abs(z))
     screened = np.isin(np.arange(len(screen.names)), screen.features)
     return pd.DataFrame(
@@ -45,14 +50,21 @@ def feature_table(screen: Screen, chords: Sequence[Chord] = ()) -> pd.DataFrame:
             "screened": screened,
             "z_pair": np.where(screened, screen.best, np.nan),
             "partner": names[screen.partner],
-            "chord": [",".join(chord) for chord in named],
+            "chord": [",".join(own) for own in chords_of],
             "z_chord": z_chord,
         }
     )
 
 
+def unscreened_feature_table(names: Sequence[str]) -> pd.DataFrame:
+    """Columns of `feature_table` where nothing was screened."""
+    return pd.DataFrame(
+        {"feature": list(names), "screened": False, "z_pair": np.nan, "partner": "", "chord": "", "z_chord": np.nan}
+    )
+
+
 def chord_table(chords: Sequence[Chord], proofs: Sequence[ChordProof] = ()) -> pd.DataFrame:
-    """One row for every chord: members by side, strength, and, where proved, how well it tells its class."""
+    """One row per chord: members by side, strength, and, if proofs are given, how well it predicts its class."""
     by_name = {proof.chord: proof for proof in proofs}
     records = []
     for chord in chords:
@@ -69,5 +81,4 @@ def chord_table(chords: Sequence[Chord], proofs: Sequence[ChordProof] = ()) -> p
         if chord.name in by_name:
             record |= by_name[chord.name].record()
         records.append(record)
-    empty = ["chord", "order", "class", "z", "n_members", "n_products", "side_1", "side_2", "side_3", "joined"]
-    return pd.DataFrame.from_records(records, columns=None if records else empty)
+    return pd.DataFrame.from_records(records, columns=None if records else list(_CHORD_COLUMNS))

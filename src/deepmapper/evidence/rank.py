@@ -1,13 +1,14 @@
 """Evidence ranking: differences between classes, supported by correlated features.
 
-Networks share their attention out; features that each say little are hardly told from noise by it. Here every feature
-is compared between every two classes (Welch's t), on Pearson residuals where there are counts. A weak feature that
-belongs to a programme is backed by the others of it: within classes it moves with those that differ likewise. How much
-each comparison says is learnt, by a monotone model that tells features from their shadows, the same features with other
-samples' values. No error rate follows: a feature that says nothing, but moves with those that do, is raised.
+Networks spread their attention, and weak features are hardly distinguished from noise. Here every feature is compared
+between every two classes (Welch's t), on Pearson residuals if there are counts. A weak feature that belongs to a gene
+programme is supported by the rest of it: within classes it correlates with other features that differ in the same way.
+How much each comparison counts is learnt by a monotone model that separates features from their shadows, the same
+features with the values of other samples. The ranking has no error rate: a feature that does not differ, but correlates
+with features that do, is raised.
 
-Sources: Pearson residuals of counts, Lause, Berens & Kobak 2021 (doi 10.1186/s13059-021-02451-7); a score that is
-learnt by telling targets from decoys, Käll et al. 2007 (doi 10.1038/nmeth1113).
+Sources: Pearson residuals of counts, Lause, Berens & Kobak 2021 (doi 10.1186/s13059-021-02451-7); a score learnt by
+separating targets from decoys, Käll et al. 2007 (doi 10.1038/nmeth1113).
 """
 
 from __future__ import annotations
@@ -21,30 +22,29 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..core.blocks import MappedRows
+from ..core.words import count
 from ..features.design import orthonormal
 from ..features.label_permutations import draw_source
 from ..features.levels import MAX_VALUES, draw_samples, feature_levels, min_detected_samples
 from ..features.store import Features
-from .compare import class_moments, compare, comparisons
-from .learn import learn
-from .programmes import back, backing_weights, programmes
+from .scores import compare_classes, comparisons, learn_scores, programme_support, side_name, supported_size
 from .values import Values, estimate_dispersion
 
-_LEAST = 6  # features to compare
+_MIN_FEATURES = 6  # with fewer there is nothing to learn a score from; chosen by hand
 
 
 @dataclass(frozen=True)
 class SampledCounts:
-    """What of a run is compared: the development part, or samples drawn from it.
+    """The samples of a run that are compared: the development part, or some drawn from it.
 
     Attributes
     ----------
     rows
         (n,) rows of the features.
     X
-        (n, p) counts, or values.
+        (n, p) counts, or values if the run has no counts.
     depth
-        As of `Values`.
+        (n,) total counts of every sample, over all features; None for values.
     """
 
     rows: np.ndarray
@@ -61,59 +61,59 @@ def rank_run(
     seed: int = 0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[pd.DataFrame, dict]:
-    """Weigh the features of a run on its development part, or samples drawn from it; its test split is not read.
+    """Rank the features of a run on its development part, or samples drawn from it; the test split is not read.
 
     Parameters
     ----------
     features
         The features of a run.
     expression
-        `matrix_files.Expression` of the same samples, whose counts are read unless the features are values as they came
+        `io.expression.Expression` of the same samples, whose counts are read unless the run takes values as they are
         (normalisation "none").
     options
-        The section `evidence` of the settings: enabled, draws, max_samples.
+        The section `evidence` of the configuration: enabled, draws, max_samples.
     min_detected
-        Share of the samples in which a feature must be seen to be compared, as `calibration.least_detected` takes it.
+        Share of the samples in which a feature must be detected to be compared, as in `min_detected_samples`.
     seed
-        Of the samples that are drawn.
+        Seed of the sample.
     progress
         Receives progress.
 
     Returns
     -------
     tuple
-        As `weigh_features`; without evidence, and with the reason, where it is switched off.
+        As `rank_by_evidence`; without evidence, and with the reason, if it is switched off.
     """
     if not options["enabled"]:
-        return no_evidence(features.names, "the configuration asks for none (evidence.enabled)")
-    read = sample_cells(features, expression, options["max_samples"], seed)
-    n_all = len(features.development)
-    progress(f"{len(read.rows)} of {n_all} samples of the development part are compared")
-    table, about = rank_part(features, read, np.arange(len(read.rows)), options["draws"], min_detected, progress)
-    return table, about | {"n_development": n_all}
+        return no_evidence(features.names, "it is switched off (evidence.enabled)")
+    sampled = sample_cells(features, expression, options["max_samples"], seed)
+    n_development = len(features.development)
+    progress(f"comparing {len(sampled.rows)} of {n_development} samples of the development part")
+    everything = np.arange(len(sampled.rows))
+    table, summary = rank_part(features, sampled, everything, options["draws"], min_detected, progress)
+    return table, summary | {"n_development": n_development}
 
 
-def sample_cells(features: Features, expression, most: int, seed: int) -> SampledCounts:
-    """Read the development part, or at most so many samples drawn from it: counts, or values that are none."""
+def sample_cells(features: Features, expression, max_samples: int, seed: int) -> SampledCounts:
+    """Read the counts (or values) of the development part, or of at most `max_samples` drawn from it."""
     stored = features.X.nnz / features.X.shape[0] if sp.issparse(features.X) else features.X.shape[1]
-    rows = draw_samples(features, min(most, int(MAX_VALUES / max(stored, 1))), seed)
+    rows = draw_samples(features, min(max_samples, int(MAX_VALUES / max(stored, 1))), seed)
     if features.about["normalization"] == "none":
         return SampledCounts(rows, features.X[rows], None)
-    there = expression.rows_of(features.names_of(rows))
-    X = MappedRows(expression.X, there).to_memory()
+    X = MappedRows(expression.X, expression.rows_of(features.names_of(rows))).to_memory()
     return SampledCounts(rows, X, np.asarray(X.sum(1, dtype=np.float64)).ravel())
 
 
 def rank_part(
     features: Features,
-    read: SampledCounts,
+    sampled: SampledCounts,
     part: np.ndarray,
     draws: int,
     min_detected: float,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[pd.DataFrame, dict]:
-    """Weigh the features on some of the samples that were read: as `weigh_features`."""
-    rows, X = read.rows[part], read.X[part]
+    """Rank the features on some of the samples that were read, at positions `part`: as `rank_by_evidence`."""
+    rows, X = sampled.rows[part], sampled.X[part]
     samples = features.select(rows)
     _, detected = feature_levels(X, np.arange(len(rows)), features.n_features)
     return rank_by_evidence(
@@ -122,7 +122,7 @@ def rank_part(
         features.names,
         features.classes,
         tested=detected >= min_detected_samples(min_detected, samples.labels),
-        depth=None if read.depth is None else read.depth[part],
+        depth=None if sampled.depth is None else sampled.depth[part],
         design=None if features.design is None else features.design[rows],
         groups=samples.group_codes,
         strata=samples.strata_codes,
@@ -145,7 +145,7 @@ def rank_by_evidence(
     draws: int = 4,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[pd.DataFrame, dict]:
-    """Rank features by what they and those they move with say of the classes.
+    """Rank features by how they, and the features that they correlate with, differ between classes.
 
     Parameters
     ----------
@@ -158,85 +158,112 @@ def rank_by_evidence(
     tested
         (p,) which features to compare; None for all.
     depth
-        (n,) counts of each sample where `X` holds counts, or a choice of all that were counted; None for values.
+        (n,) total counts of each sample, over all features that were counted, if `X` holds counts; None for values.
     design
-        (n, q) confounders that values are made free of.
+        (n, q) confounders that are regressed out of the values.
     groups, strata
-        (n,) codes within which shadows are dealt, as in `shadows.draw_source`.
+        (n,) codes within which shadows are permuted, as in `draw_source`.
     draws
-        Draws of the shadows.
+        Number of draws of the shadows.
     progress
         Receives progress.
 
     Returns
     -------
     tuple
-        A table with one row a feature, in their order, empty for those that are not compared: feature; evidence (the
-        learnt score: log odds, drawn to 0, of not being a shadow); evidence_rank; evidence_between (the two sides of
-        the comparison that says most, the higher one first); evidence_t (its t); evidence_backing (how strongly those
-        that differ likewise move with the feature within classes, in standard errors). And what was done, with a
-        `statement`.
+        A table with one row per feature, in their order, empty for those that are not compared: feature; evidence (the
+        learnt score: log odds, shrunk to 0, of not being a shadow); evidence_rank; evidence_between (the two sides of
+        the comparison in which the feature differs most, the higher one first); evidence_t (its t); evidence_backing
+        (how strongly other features that differ correlate with it within classes, in standard errors). And a summary,
+        with a `statement`.
     """
     n, p = X.shape
     kept = np.arange(p) if tested is None else np.flatnonzero(tested)
-    present = np.flatnonzero(np.bincount(y) > 1)  # one sample has no variance
-    if len(kept) < _LEAST:
-        return no_evidence(names, f"fewer than {_LEAST} features are seen often enough to be compared")
+    present = np.flatnonzero(np.bincount(y) > 1)  # a class of one sample has no variance
+    if len(kept) < _MIN_FEATURES:
+        return no_evidence(names, f"fewer than {_MIN_FEATURES} features are detected often enough to be compared")
     if len(present) < 2:
         return no_evidence(names, "fewer than two classes have more than one sample")
-    X = X.tocsc() if sp.issparse(X) else X
-    basis = None if design is None else orthonormal(np.column_stack([np.ones(n), design]))
-    values = Values(X, kept, None if depth is None else np.asarray(depth, dtype=np.float64), basis=basis)
-    if depth is not None:
-        values = replace(values, dispersion=estimate_dispersion(values))
+    values = _values_to_compare(X, kept, depth, design)
     sides = comparisons(present)
     sources = [np.arange(n), *(draw_source(y, groups, strata, draw) for draw in range(draws))]
-    progress(f"{len(kept)} of {p} features in {len(sides)} comparison(s) of classes, beside {draws} draws of shadows")
-    compared = compare(values, y, len(classes), sides, sources)
-    progress("compared")
-    scores = programmes(values, y, compared[0])
-    backing = back(values, scores, compared, sources)
-    progress("backed by one another")
-    counted = [backing_weights(found.t, support) for found, support in zip(compared, backing, strict=True)]
-    evidence = learn(counted[0], counted[1:])
-    most = counted[0].argmax(0)
-    t, support = compared[0].t[most, np.arange(len(kept))], backing[0][most, np.arange(len(kept))]
-    labels = [
-        " > ".join(class_moments(one, classes) for one in (sides[i] if up else sides[i][::-1]))
-        for i, up in zip(most, t >= 0, strict=True)
-    ]
-    table = _table(names)
-    rank = np.empty(len(kept), dtype=np.int64)
-    rank[np.lexsort((-counted[0].max(0), -evidence))] = np.arange(1, len(kept) + 1)
-    places = table.index[kept]
-    table.loc[places, "evidence"] = evidence
-    table.loc[places, "evidence_rank"] = rank
-    table.loc[places, "evidence_between"] = labels
-    table.loc[places, "evidence_t"] = np.abs(t)
-    table.loc[places, "evidence_backing"] = support
-    what = "values as they are" if depth is None else f"Pearson residuals of counts, dispersion {values.dispersion:.3g}"
-    statement = (
-        f"Evidence: {len(kept)} features of {n} samples in {len(sides)} comparison(s) of classes, by {what}, with the "
-        f"features they move with; learnt against {draws} draws of shadows. A ranking without an error rate."
+    progress(
+        f"comparing {len(kept)} of {p} features in {count(len(sides), 'comparison')} of classes, "
+        f"and {count(draws, 'draw')} of shadows"
     )
-    about = {
-        "statement": statement,
+    differences = compare_classes(values, y, len(classes), sides, sources)
+    progress("compared; computing the support by correlated features")
+    support = programme_support(values, y, differences, sources)
+    progress("support computed; learning the score")
+    sizes = [supported_size(found.t, backing) for found, backing in zip(differences, support, strict=True)]
+    evidence = learn_scores(sizes[0], sizes[1:])
+    clearest = sizes[0].argmax(0), np.arange(len(kept))
+    t = differences[0].t[clearest]
+    table = _empty_table(names)
+    rank = np.empty(len(kept), dtype=np.int64)
+    rank[np.lexsort((-sizes[0].max(0), -evidence))] = np.arange(1, len(kept) + 1)
+    rows = table.index[kept]
+    table.loc[rows, "evidence"] = evidence
+    table.loc[rows, "evidence_rank"] = rank
+    table.loc[rows, "evidence_between"] = _between(sides, clearest[0], t >= 0, classes)
+    table.loc[rows, "evidence_t"] = np.abs(t)
+    table.loc[rows, "evidence_backing"] = support[0][clearest]
+    return table, _summary(values, sides, classes, draws, design is not None)
+
+
+def no_evidence(names: Sequence[str], reason: str) -> tuple[pd.DataFrame, dict]:
+    """Return an empty table, and the reason in a statement."""
+    return _empty_table(names), {"statement": f"No evidence ranking: {reason}."}
+
+
+def _empty_table(names: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "feature": list(names),
+            "evidence": np.nan,
+            "evidence_rank": pd.array([pd.NA] * len(names), dtype="Int64"),
+            "evidence_between": "",
+            "evidence_t": np.nan,
+            "evidence_backing": np.nan,
+        }
+    )
+
+
+def _values_to_compare(X, kept: np.ndarray, depth: np.ndarray | None, design: np.ndarray | None) -> Values:
+    """Choose the values of the kept features: Pearson residuals, with the dispersion estimated, if there are counts."""
+    X = X.tocsc() if sp.issparse(X) else X
+    basis = None if design is None else orthonormal(np.column_stack([np.ones(X.shape[0]), design]))
+    if depth is None:
+        return Values(X, kept, basis=basis)
+    values = Values(X, kept, np.asarray(depth, dtype=np.float64), basis=basis)
+    return replace(values, dispersion=estimate_dispersion(values))
+
+
+def _between(sides, comparison: np.ndarray, first_higher: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """Name the two sides of one comparison per feature, the higher one first."""
+    labels = []
+    for i, rising in zip(comparison, first_higher, strict=True):
+        first, second = (side_name(side, classes) for side in sides[i])
+        labels.append(f"{first} > {second}" if rising else f"{second} > {first}")
+    return labels
+
+
+def _summary(values: Values, sides, classes: Sequence[str], draws: int, adjusted: bool) -> dict:
+    n, n_compared = values.X.shape[0], len(values.features)
+    dispersion = None if values.depth is None else values.dispersion
+    source = (
+        "values as they are" if dispersion is None else f"Pearson residuals of counts (dispersion {dispersion:.3g})"
+    )
+    return {
+        "statement": (
+            f"Evidence ranking of {n_compared} features on {n} samples in {count(len(sides), 'comparison')} of "
+            f"classes, from {source} and the support by correlated features; the score is learnt against "
+            f"{count(draws, 'draw')} of shadow features. A ranking without an error rate."
+        ),
         "n_samples": n,
-        "n_compared": len(kept),
-        "comparisons": [" against ".join(class_moments(one, classes) for one in side) for side in sides],
-        "dispersion": values.dispersion if depth is not None else None,
+        "n_compared": n_compared,
+        "comparisons": [" against ".join(side_name(side, classes) for side in pair) for pair in sides],
+        "dispersion": dispersion,
         "draws": draws,
-        "adjusted": design is not None,
+        "adjusted": adjusted,
     }
-    return table, about
-
-
-def no_evidence(names: Sequence[str], why: str) -> tuple[pd.DataFrame, dict]:
-    """Give an empty table, and say why it is."""
-    return _table(names), {"statement": f"No evidence beside the networks: {why}."}
-
-
-def _table(names: Sequence[str]) -> pd.DataFrame:
-    columns: dict[str, Any] = {"feature": list(names), "evidence": np.nan}
-    columns |= {"evidence_rank": pd.array([pd.NA] * len(names), dtype="Int64"), "evidence_between": ""}
-    return pd.DataFrame(columns | {"evidence_t": np.nan, "evidence_backing": np.nan})

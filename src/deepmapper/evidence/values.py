@@ -11,16 +11,18 @@ import scipy.sparse as sp
 
 from ..core.blocks import even_spans
 
-_BLOCK = 2**22  # values held at once as an array
+VALUES_AT_ONCE = 2**22  # values of a block: 16 MB as float32
 
-_CLIP = 10.0  # Pearson residuals beyond this are set to it: a few cells must not make a feature
+_CLIP = 10.0  # size at which Pearson residuals are clipped, so that a few cells cannot make a feature differ
 
-_EXPRESSED = 1.0  # mean count from which a feature tells of the dispersion
+# Mean count from which a feature is used to estimate the dispersion: below, Poisson noise hides it. At least 100
+# features are used, for a stable median. Both chosen by hand.
+_EXPRESSED, _MIN_EXPRESSED = 1.0, 100
 
 
 @dataclass(frozen=True)
 class Values:
-    """What features are compared by, a block of them at a time.
+    """The values of the features that are compared, a block of features at a time.
 
     Attributes
     ----------
@@ -29,11 +31,11 @@ class Values:
     features
         The columns that are compared.
     depth
-        (n,) counts of every sample, of all features; None where `X` holds values, which are then taken as they are.
+        (n,) total counts of every sample, over all features; None if `X` holds values, which are used as they are.
     dispersion
-        Of the counts: their variance is ``m + dispersion * m**2`` at a mean of m.
+        Dispersion of the counts: their variance is ``m + dispersion * m**2`` at a mean of m.
     basis
-        (n, q) orthonormal: confounders, with a constant, that values are made free of; None for none.
+        (n, q) orthonormal: confounders and a constant, which are regressed out of the values; None for none.
     """
 
     X: Any
@@ -43,56 +45,61 @@ class Values:
     basis: np.ndarray | None = None
 
     def counts(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield features as they are: their places, and (n, width) float32."""
-        for start, stop in even_spans(len(self.features), self.X.shape[0], _BLOCK):
-            block = self.X[:, self.features[start:stop]]
-            yield slice(start, stop), np.asarray(block.toarray() if sp.issparse(block) else block, dtype=np.float32)
+        """Yield features as they are stored: their positions among those compared, and (n, width) float32."""
+        for start, stop in even_spans(len(self.features), self.X.shape[0], VALUES_AT_ONCE):
+            yield slice(start, stop), dense_float32(self.X[:, self.features[start:stop]])
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield features: their places among those compared, and (n, width) float32."""
-        for place, block in self.counts():
+        """Yield features as they are compared: their positions among those compared, and (n, width) float32."""
+        for part, block in self.counts():
             if self.depth is not None:
                 share = block.sum(0, dtype=np.float64) / self.depth.sum()
                 block = pearson_residuals(block, self.depth, share, self.dispersion)
             if self.basis is not None:
                 block = block - self.basis @ (self.basis.T @ block)
-            yield place, block
+            yield part, block
+
+
+def dense_float32(X) -> np.ndarray:
+    """Return a sparse or dense matrix as a float32 array."""
+    return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=np.float32)
 
 
 def pearson_residuals(counts: np.ndarray, depth: np.ndarray, share: np.ndarray, dispersion: float) -> np.ndarray:
-    """Counts less what depth expects of them, in deviations of a negative binomial law; at most 10, float32.
+    """Pearson residuals of a negative binomial model whose mean is depth times share; clipped at 10, float32.
 
     Parameters
     ----------
     counts
         (n, p) dense.
     depth
-        (n,) counts of each sample, of all features.
+        (n,) total counts of each sample, over all features.
     share
-        (p,) of all counts that are the feature's.
+        (p,) each feature's share of all counts.
     dispersion
         The variance at a mean of m is ``m + dispersion * m**2``.
     """
     expected = np.outer(depth, share).astype(np.float32)
-    spread = np.sqrt(expected + np.float32(dispersion) * expected**2)
-    return np.clip((counts - expected) / np.maximum(spread, 1e-6), -_CLIP, _CLIP)
+    deviation = np.sqrt(expected + np.float32(dispersion) * expected**2)
+    return np.clip((counts - expected) / np.maximum(deviation, 1e-6), -_CLIP, _CLIP)
 
 
 def estimate_dispersion(values: Values) -> float:
-    """Median over expressed features of the excess of the variance over that of a Poisson law, in squares of means.
+    """Median over expressed features of their excess variance over a Poisson distribution, as a share of mean squared.
 
-    Of too few that are expressed, over those with the highest means.
+    If fewer than 100 features are expressed, the 100 with the highest means are used.
     """
     depth = values.depth
     assert depth is not None
     excess, mean = np.empty(len(values.features)), np.empty(len(values.features))
-    squares = (depth**2).sum()
-    for place, block in values.counts():
+    squared_depths = (depth**2).sum()
+    for part, block in values.counts():
         share = block.sum(0, dtype=np.float64) / depth.sum()
-        mean[place] = share * depth.mean()
-        away = block - np.outer(depth, share)
+        mean[part] = share * depth.mean()
+        deviation = block - np.outer(depth, share)
         with np.errstate(divide="ignore", invalid="ignore"):
-            excess[place] = ((away**2).sum(0) - share * depth.sum()) / (share**2 * squares)
-    chosen = np.argsort(-mean, kind="stable")[: max(100, int((mean >= _EXPRESSED).sum()))]
-    known = excess[chosen][np.isfinite(excess[chosen])]
-    return max(float(np.median(known)), 0.0) if len(known) else 0.0
+            excess[part] = ((deviation**2).sum(0) - share * depth.sum()) / (share**2 * squared_depths)
+    n_expressed = max(_MIN_EXPRESSED, int((mean >= _EXPRESSED).sum()))
+    expressed = excess[np.argsort(-mean, kind="stable")[:n_expressed]]
+    finite = expressed[np.isfinite(expressed)]
+    return max(float(np.median(finite)), 0.0) if len(finite) else 0.0
