@@ -1,4 +1,4 @@
-"""The figures: how good, how stable, which features, for which class.
+"""The figures: accuracy, stability, which features matter, and for which class.
 
 May use: core, accumulate.
 """
@@ -15,14 +15,14 @@ _HOME = {
     "confusion": "evaluation",
     "confusion_matrix": "values",
     "convergence": "passes",
-    "embedding": "evaluation",
-    "evidence": "features",
+    "embedding": "embedding",
+    "evidence": "significance",
     "importance_heatmap": "features",
-    "importance_null": "features",
-    "importance_significance": "features",
+    "importance_null": "significance",
+    "importance_significance": "significance",
     "learning_curves": "passes",
     "method_comparison": "values",
-    "model_comparison": "evaluation",
+    "model_comparison": "models",
     "per_class": "evaluation",
     "per_class_metrics": "values",
     "ranking": "features",

@@ -1,4 +1,4 @@
-"""Figures of gene chords: their members, and their values in test samples."""
+"""Gene chords: their members, and their scores in test samples."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 
 from ..core.words import count, natural_order
 from . import style
-from .style import BLACK, BLUE, GREEN, GREY, ORANGE, ROW
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, ROW_HEIGHT
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SIDES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"))
 
-MAX_MEMBERS = 15  # of a side that are drawn
+MAX_MEMBERS = 15  # drawn per side
 
-FEW_FOR_A_SHAPE = 12  # samples of a class, below which every sample is drawn
+MIN_FOR_DENSITY = 12  # samples of a class; fewer are drawn one by one
 
-GAP = 1.5  # inches between sides
+SIDE_GAP = 1.5  # inches between sides
 
-LETTER = 0.072  # inches a letter of 8 pt, at most
+LETTER_WIDTH = 0.072  # inches, of the widest usual letter at 8 pt
 
-MORE = "\x00"  # begins what stands for members that are not drawn; no name holds it
+OMITTED = "\x00"  # first character of the text that stands for members not drawn; no feature name contains it
 
 
 def chord_networks(
@@ -33,31 +33,31 @@ def chord_networks(
     pairs: pd.DataFrame,
     path,
     triplets: pd.DataFrame | None = None,
-    most: int = 6,
+    max_chords: int = 6,
     why: str = "",
     title="Gene chords",
 ) -> Path:
-    """Draw the members of each chord by side, joined where their product is significant.
+    """Draw the members of each chord by side, with lines between members whose product is significant.
 
     Parameters
     ----------
     chords
-        ``findings/chords.tsv``, or ``chords/chords.tsv`` without proof.
+        ``findings/chords.tsv``, or ``chords/chords.tsv``, which has no test results.
     pairs, triplets
         ``chords/pairs.tsv`` and ``chords/triplets.tsv``.
     path
         File to write.
-    most
+    max_chords
         Number of chords drawn, the strongest first.
     why
-        The statement of the screen, written where there is no chord.
+        The statement of the screen, shown if there is no chord.
     title
-        Written above the figure.
+        Title of the figure.
 
     Returns
     -------
     Path
-        The file written; it says so when there is no chord.
+        The file written. If there is no chord, the figure says so.
 
     Raises
     ------
@@ -65,39 +65,41 @@ def chord_networks(
         If a column is missing.
     """
     needed = ("chord", "order", "class", "z", "n_members", "side_1", "side_2")
-    table = style.checked(chords, needed, "chords.tsv")
+    table = style.require_columns(chords, needed, "chords.tsv")
     if table.empty:
-        return _no_chord(path, title, why)
+        return _save_no_chord(path, title, why)
     links = [*_links(pairs, "ab", "pairs.tsv")]
     if triplets is not None:
         links += _links(triplets, "abc", "triplets.tsv")
-    drawn = table.head(most)
+    drawn = table.head(max_chords)
     strongest = max([abs(z) for _, z in links], default=1.0)
     panels = [_members(row) for _, row in drawn.iterrows()]
-    before, after = (LETTER * max(len(n) for sides in panels for n in style.names(sides[i])) + 0.15 for i in (0, -1))
-    across = max(before + after + GAP * (max(map(len, panels)) - 1), 3.9) + 0.3
-    columns = 2 if len(drawn) > 1 and across < 5.5 else 1
+    left_margin, right_margin = (
+        LETTER_WIDTH * max(len(n) for sides in panels for n in style.display_names(sides[i])) + 0.15 for i in (0, -1)
+    )
+    width = max(left_margin + right_margin + SIDE_GAP * (max(map(len, panels)) - 1), 3.9) + 0.3
+    columns = 2 if len(drawn) > 1 and width < 5.5 else 1
     top = 0.0
-    with style.sheet(path) as figure:
+    with style.saved_figure(path) as figure:
         for start in range(0, len(drawn), columns):
             shown = range(start, min(start + columns, len(drawn)))
             heights = [_row_height(panels[i]) * max(map(len, panels[i])) for i in shown]
             for i, height in zip(shown, heights, strict=True):
-                left = (i - start) * across
-                figure.text(left, top, _says(drawn.iloc[i]), fontsize=8.5, va="top", linespacing=1.35)
-                ax = figure.add_axes((left + before, top - 0.42 - height, GAP * (len(panels[i]) - 1), height))
+                left = (i - start) * width
+                figure.text(left, top, _description(drawn.iloc[i]), fontsize=8.5, va="top", linespacing=1.35)
+                ax = figure.add_axes((left + left_margin, top - 0.42 - height, SIDE_GAP * (len(panels[i]) - 1), height))
                 _draw_chord(ax, drawn.iloc[i], panels[i], links, strongest, height)
             top -= max(heights) + 0.72
         keys = [(marker, colour, f"side {i + 1}") for i, (colour, marker) in enumerate(SIDES)]
         keys = keys[: max(len(sides) for sides in panels)]
-        if any(_listed(row.get("joined")) for _, row in drawn.iterrows()):
-            keys.append(("h", BLUE, "joined without a significant product of its own"))
-        keys.append(("=", GREY, "significant product (the wider, the larger |z|)"))
-        style.key(figure, -0.1, top + 0.1, keys, columns=3)
-        note = "the product of a score of each side tells the class; members from the strongest down"
+        if any(_split_names(row.get("joined")) for _, row in drawn.iterrows()):
+            keys.append(("h", BLUE, "member without a significant product of its own"))
+        keys.append(("=", GREY, "significant product (wider line: larger |z|)"))
+        style.add_legend(figure, -0.1, top + 0.1, keys, columns=3)
+        note = "the product of the scores of its sides predicts the class; strongest members on top"
         more = f"the strongest {len(drawn)} of {len(table)} chords; " if len(table) > len(drawn) else ""
         heading = figure.add_axes((0, 0, 6.5, 0.01), frameon=False, xticks=[], yticks=[])
-        style.head(figure, heading, 6.5, title, more + note, above=0.12)
+        style.add_heading(figure, heading, 6.5, title, more + note, above=0.12)
     return Path(path)
 
 
@@ -106,119 +108,122 @@ def chord_scores(
     chords: pd.DataFrame,
     path,
     classes: Sequence[str] | None = None,
-    most: int = 6,
+    max_chords: int = 6,
     why: str = "",
     title="Chord scores by class",
 ) -> Path:
-    """Draw how the score of each chord is spread in every class, on samples of the test split where there is one.
+    """Draw the distribution of each chord's scores in every class, on the test split if there is one.
 
     Parameters
     ----------
     scores
         ``chords/scores.tsv``: cell, split, label, chord, score.
     chords
-        ``findings/chords.tsv``: the order of the chords, and the class of each.
-    path, most, why, title
-        As in `chord_networks`.
+        ``findings/chords.tsv``: the order of the chords and the class of each.
+    path, max_chords, why, title
+        See `chord_networks`.
     classes
-        Order of the classes; None takes the natural order of their names.
+        Order of the classes; None: natural order of their names.
 
     Returns
     -------
     Path
-        The file written; it says so when there is no chord.
+        The file written. If there is no chord, the figure says so.
 
     Raises
     ------
     InputError
         If a column is missing.
     """
-    table = style.checked(chords, ("chord", "class", "z"), "chords.tsv")
+    table = style.require_columns(chords, ("chord", "class", "z"), "chords.tsv")
     if table.empty:
-        return _no_chord(path, title, why)
-    values = style.checked(scores, ("split", "label", "chord", "score"), "scores.tsv")
+        return _save_no_chord(path, title, why)
+    values = style.require_columns(scores, ("split", "label", "chord", "score"), "scores.tsv")
     tested = bool((values["split"] == "test").any())
     values = values[values["split"] == "test"] if tested else values
     names = [str(c) for c in classes] if classes else natural_order(set(values["label"].astype(str)))
-    drawn = table.head(most)
+    drawn = table.head(max_chords)
     columns = min(3, len(drawn))
-    wide, height = 2.3, max(0.26 * len(names) + 0.1, 0.6)
-    with style.sheet(path) as figure:
+    width, height = 2.3, max(0.26 * len(names) + 0.1, 0.6)
+    with style.saved_figure(path) as figure:
         axes = []
         for i, (_, row) in enumerate(drawn.iterrows()):
-            ax = figure.add_axes(((i % columns) * (wide + 0.25), -(i // columns) * (height + 1.0), wide, height))
+            ax = figure.add_axes(((i % columns) * (width + 0.25), -(i // columns) * (height + 1.0), width, height))
             own = values[values["chord"] == row["chord"]]
-            style.rows(ax, style.names(names) if i % columns == 0 else None, len(names))
+            style.label_rows(ax, style.display_names(names) if i % columns == 0 else None, len(names))
             for y, name in enumerate(names):
                 inside = own["label"].astype(str) == name
                 colour = BLUE if name == str(row["class"]) else GREY
-                _spread(ax, y, own.loc[inside, "score"].to_numpy(dtype=float), colour)
+                _draw_scores(ax, y, own.loc[inside, "score"].to_numpy(dtype=float), colour)
             ax.axvline(0, color=GREY, linewidth=0.7, zorder=0)
             ax.grid(axis="x")
             ax.locator_params(axis="x", nbins=5)
-            ax.set_title(f"{row['chord']}: {_short(row['class'])}", fontsize=9, loc="left")
+            ax.set_title(f"{row['chord']}: {_shorten(row['class'])}", fontsize=9, loc="left")
             ax.set_xlabel("chord score")
             axes.append(ax)
-        samples = (
-            values.drop_duplicates("cell") if "cell" in values else values[values["chord"] == drawn["chord"].iloc[0]]
-        )
-        where = "test split, which the screen never saw" if tested else "development part: the screen has seen these"
-        note = (
-            f"{count(len(samples), 'sample', 'samples')} of the {where}; "
-            f"blue: the class it tells; dot and bar: median and quartiles"
-        )
-        warning = "" if tested else "Not a proof: no test split was set aside."
-        style.head(figure, axes[0], max(columns * (wide + 0.25), 4.6), title, note, warning, above=0.32)
+        if "cell" in values:
+            samples = values.drop_duplicates("cell")
+        else:
+            samples = values[values["chord"] == drawn["chord"].iloc[0]]
+        if tested:
+            source, warning = "test split, not used by the screen", ""
+        else:
+            source = "development part, used by the screen"
+            warning = "Not validated: no test split was set aside."
+        note = f"{count(len(samples), 'sample')} of the {source}; "
+        note += "blue: the class that the chord predicts; dot and bar: median and quartiles"
+        style.add_heading(figure, axes[0], max(columns * (width + 0.25), 4.6), title, note, warning, above=0.32)
     return Path(path)
 
 
-def _no_chord(path, title: str, why: str) -> Path:
-    return style.say(
-        path, title, "No chord was found", why or "No product of features tells a class beyond main effects."
+def _save_no_chord(path, title: str, why: str) -> Path:
+    """Save a figure that says that no chord was found."""
+    return style.save_message(
+        path, title, "No chord was found", why or "No product of features predicts a class beyond main effects."
     )
 
 
 def _links(products: pd.DataFrame, letters: str, name: str) -> list[tuple[frozenset, float]]:
     """Significant products as (members, z)."""
     columns = [f"feature_{letter}" for letter in letters]
-    table = style.checked(products, (*columns, "z", "significant"), name)
+    table = style.require_columns(products, (*columns, "z", "significant"), name)
     table = table[table["significant"].to_numpy(dtype=bool)] if len(table) else table
     members = table[columns].astype(str).itertuples(index=False)
     return [(frozenset(row), float(z)) for row, z in zip(members, table["z"], strict=True)]
 
 
 def _members(row: Mapping) -> list[list[str]]:
-    """Members of each side; "and 4 more" stands for those that are not drawn."""
+    """Members of each side; the last one is "and 4 more" if some are not drawn."""
     sides = []
     for number in range(1, int(row["order"]) + 1):
-        side = _listed(row[f"side_{number}"])
+        side = _split_names(row[f"side_{number}"])
         more = len(side) - MAX_MEMBERS
-        sides.append(side if more <= 0 else [*side[: MAX_MEMBERS - 1], f"{MORE}and {more + 1} more"])
+        sides.append(side if more <= 0 else [*side[: MAX_MEMBERS - 1], f"{OMITTED}and {more + 1} more"])
     return sides
 
 
 def _draw_chord(ax, row, sides: list[list[str]], links, strongest: float, height: float) -> None:
-    """One column of members a side, lines between those whose product is significant."""
+    """Draw one column of members per side, and lines between members whose product is significant."""
     step = _row_height(sides)
-    place = {name: (float(x), (i + 0.5) * step) for x, side in enumerate(sides) for i, name in enumerate(side)}
+    position = {name: (float(x), (i + 0.5) * step) for x, side in enumerate(sides) for i, name in enumerate(side)}
     for members, z in links:
-        if members <= place.keys():
-            ends = sorted(place[name] for name in members)
+        if members <= position.keys():
+            ends = sorted(position[name] for name in members)
             width = 0.4 + 2.6 * abs(z) / strongest
             ax.plot(*zip(*ends, strict=True), color=GREY, linewidth=width, alpha=0.7, zorder=1)
-    joined = set(_listed(row.get("joined")))
+    joined = set(_split_names(row.get("joined")))
     last = len(sides) - 1
     for x, (side, (colour, marker)) in enumerate(zip(sides, SIDES, strict=False)):
-        for name, text in zip(side, style.names(side), strict=True):
-            if not name.startswith(MORE):
+        for name, text in zip(side, style.display_names(side), strict=True):
+            if not name.startswith(OMITTED):
                 face = "white" if name in joined else colour
-                ax.plot(*place[name], marker, color=colour, markerfacecolor=face, markersize=5.5, zorder=3)
+                ax.plot(*position[name], marker, color=colour, markerfacecolor=face, markersize=5.5, zorder=3)
             if 0 < x < last:
-                shift, where = (0, 5), {"ha": "center", "va": "bottom"}
+                offset, alignment = (0, 5), {"ha": "center", "va": "bottom"}
             else:
-                shift, where = (6 if x else -6, 0), {"ha": "left" if x else "right", "va": "center"}
-            shown = name.removeprefix(MORE) if name.startswith(MORE) else text
-            ax.annotate(shown, place[name], shift, textcoords="offset points", fontsize=8, zorder=4, **where)
+                offset, alignment = (6 if x else -6, 0), {"ha": "left" if x else "right", "va": "center"}
+            shown = name.removeprefix(OMITTED) if name.startswith(OMITTED) else text
+            ax.annotate(shown, position[name], offset, textcoords="offset points", fontsize=8, zorder=4, **alignment)
     ax.set_xlim(0, last)
     ax.set_ylim(height, 0)
     ax.axis("off")
@@ -226,19 +231,19 @@ def _draw_chord(ax, row, sides: list[list[str]], links, strongest: float, height
         artist.set_clip_on(False)
 
 
-def _listed(cell) -> list[str]:
-    """Names in a cell of a table; none where it is empty."""
+def _split_names(cell) -> list[str]:
+    """Names in a cell of a table; none if it is empty."""
     return cell.split(",") if isinstance(cell, str) and cell else []
 
 
 def _row_height(sides: list[list[str]]) -> float:
-    """Inches a member: names of a side in the middle stand above their marks."""
-    return ROW if len(sides) == 2 else 1.8 * ROW
+    """Inches per member; more if there is a middle side, whose names stand above their marks."""
+    return ROW_HEIGHT if len(sides) == 2 else 1.8 * ROW_HEIGHT
 
 
-def _says(row) -> str:
-    """Name, class and strength of a chord, and its proof where there is one."""
-    lines = [f"{row['chord']} tells {_short(row['class'])} (z = {row['z']:.1f})"]
+def _description(row) -> str:
+    """Name, class and strength of a chord, and its results on the test split if there are any."""
+    lines = [f"{row['chord']} predicts {_shorten(row['class'])} (z = {row['z']:.1f})"]
     if np.isfinite(float(row.get("auc_chord", np.nan))):
         lines.append(
             f"test split: AUC {row['auc_chord']:.2f} ({row['auc_chord_low']:.2f} to {row['auc_chord_high']:.2f}), "
@@ -247,15 +252,15 @@ def _says(row) -> str:
     return "\n".join(lines)
 
 
-def _spread(ax, y: float, values: np.ndarray, colour: str) -> None:
-    """Outline of the distribution, or every sample where they are few; median and quartiles."""
+def _draw_scores(ax, y: float, values: np.ndarray, colour: str) -> None:
+    """Draw the density of the scores, or every sample if there are few, with median and quartiles."""
     values = values[np.isfinite(values)]
     if not len(values):
         ax.text(
             0.5, y, "no sample", transform=ax.get_yaxis_transform(), ha="center", va="center", fontsize=8, color=GREY
         )
         return
-    if len(values) >= FEW_FOR_A_SHAPE and np.ptp(values) > 0:
+    if len(values) >= MIN_FOR_DENSITY and np.ptp(values) > 0:
         from scipy.stats import gaussian_kde
 
         grid = np.linspace(values.min(), values.max(), 120)
@@ -263,13 +268,14 @@ def _spread(ax, y: float, values: np.ndarray, colour: str) -> None:
         half = 0.42 * density / density.max()
         ax.fill_between(grid, y - half, y + half, color=colour, alpha=0.45, linewidth=0)
     else:
-        shift = 0.25 * np.sin(2.4 * np.arange(len(values)))  # even, so that equal values lie side by side
+        shift = 0.25 * np.sin(2.4 * np.arange(len(values)))  # not random; places equal values side by side
         ax.plot(values, y + shift, "o", color=colour, markersize=3, markeredgewidth=0, alpha=0.7)
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    ax.plot([low, high], [y, y], color=BLACK, linewidth=1.6, solid_capstyle="butt", zorder=3)
-    ax.plot(middle, y, "o", color=BLACK, markerfacecolor="white", markersize=4.5, zorder=4)
+    q25, median, q75 = np.quantile(values, [0.25, 0.5, 0.75])
+    ax.plot([q25, q75], [y, y], color=BLACK, linewidth=1.6, solid_capstyle="butt", zorder=3)
+    ax.plot(median, y, "o", color=BLACK, markerfacecolor="white", markersize=4.5, zorder=4)
 
 
-def _short(name) -> str:
+def _shorten(name) -> str:
+    """Name of a class in at most 30 letters."""
     text = str(name)
     return text if len(text) <= 30 else f"{text[:17]}\u2026{text[-12:]}"

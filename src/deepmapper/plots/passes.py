@@ -1,4 +1,4 @@
-"""Figures of passes: learning curves, accuracy, agreement."""
+"""Passes: learning curves, accuracies, agreement, and how many passes are enough."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from .style import BLACK, BLUE, GREY, MAX_VECTOR_POINTS, ORANGE, PURPLE, VERMILL
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_MATRIX_PASSES = 60
+MAX_MATRIX_PASSES = 60  # more seeds cannot be read beside a matrix
 
 
 def learning_curves(history: pd.DataFrame, path, title="Learning curves") -> Path:
-    """Draw training loss, validation loss and validation accuracy of every pass, and of the control passes in grey.
+    """Draw losses and validation accuracy of every pass by epoch, control passes in grey.
 
     Parameters
     ----------
     history
         ``history.tsv``: seed, control, epoch, train_loss, val_loss, val_accuracy.
     path, title
-        As in `ranking`.
+        See `features.ranking`.
 
     Returns
     -------
     Path
-        The file written; it says so when nothing was recorded.
+        The file written. If no epoch was recorded, the figure says so.
 
     Raises
     ------
@@ -40,12 +40,13 @@ def learning_curves(history: pd.DataFrame, path, title="Learning curves") -> Pat
         If a column is missing.
     """
     measures = {"train_loss": "training loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
-    table = style.checked(history, ("seed", "control", "epoch", *measures), "history.tsv")
+    table = style.require_columns(history, ("seed", "control", "epoch", *measures), "history.tsv")
     if table.empty:
-        return style.say(path, title, "No training history was recorded", "The model is not trained in epochs.")
+        headline = "No training history was recorded"
+        return style.save_message(path, title, headline, "The model is not trained in epochs.")
     control, last = table["control"], table["epoch"].max()
     groups = [(table[control], GREY, 1), (table[~control], BLUE, 2)]
-    with style.sheet(path) as figure:
+    with style.saved_figure(path) as figure:
         panels = [figure.add_axes((3.05 * i, 0, 2.45, 2.3)) for i in range(3)]
         for ax, (measure, label) in zip(panels, measures.items(), strict=True):
             for rows, colour, order in groups:
@@ -60,35 +61,38 @@ def learning_curves(history: pd.DataFrame, path, title="Learning curves") -> Pat
         highest = _largest(losses)
         top = min(2.0 * _largest(losses[~control]), highest) or highest
         for ax in panels[:2]:
-            # One scale for both losses; overfitted control passes may leave it upwards rather than flatten the rest.
+            # One scale for both losses. Control passes that overfit may exceed it, so that the others stay legible.
             ax.set_ylim(0.0, 1.05 * top or 1.0)
-        n_control, n_pass = table.loc[control, "seed"].nunique(), table.loc[~control, "seed"].nunique()
-        keys = [("-", BLUE, "pass"), ("h", BLUE, "end of training"), ("=", BLUE, "median while half of them train")]
-        keys = keys[: 3 if n_pass > 1 else 2] + [("-", GREY, "control pass (permuted labels)")] * bool(n_control)
-        style.key(figure, -0.1, -0.5, keys, columns=4)
-        note = f"{count(n_pass, 'pass', 'passes')}, {count(n_control, 'control pass', 'control passes')}"
-        style.head(
-            figure, panels[0], 8.55, title, note + "; losses of control passes rise beyond the axis" * (top < highest)
-        )
+        n_controls, n_passes = table.loc[control, "seed"].nunique(), table.loc[~control, "seed"].nunique()
+        keys = [("-", BLUE, "pass"), ("h", BLUE, "end of training")]
+        if n_passes > 1:
+            keys.append(("=", BLUE, "median while half are still training"))
+        if n_controls:
+            keys.append(("-", GREY, "control pass (permuted labels)"))
+        style.add_legend(figure, -0.1, -0.5, keys, columns=4)
+        note = f"{count(n_passes, 'pass', 'passes')}, {count(n_controls, 'control pass', 'control passes')}"
+        if top < highest:
+            note += "; some losses of control passes lie above the axis"
+        style.add_heading(figure, panels[0], 8.55, title, note)
     return Path(path)
 
 
 def accuracy_references(
     passes: pd.DataFrame, path, title="Out-of-bag accuracy of each pass and its references"
 ) -> Path:
-    """Draw each pass's out-of-bag accuracy beside its majority-class and label-permuted references.
+    """Draw the out-of-bag accuracy of each pass beside its two references: largest class and permuted labels.
 
     Parameters
     ----------
     passes
         ``passes.tsv``: seed, control, accepted, accuracy, majority_accuracy, permuted_accuracy, n_oob.
     path, title
-        As in `ranking`.
+        See `features.ranking`.
 
     Returns
     -------
     Path
-        The file written; it says so when there is no pass.
+        The file written. If there is no pass, the figure says so.
 
     Raises
     ------
@@ -96,12 +100,12 @@ def accuracy_references(
         If a column is missing.
     """
     needed = ("seed", "control", "accepted", "accuracy", "majority_accuracy", "permuted_accuracy", "n_oob")
-    table = style.checked(passes, needed, "passes.tsv")
+    table = style.require_columns(passes, needed, "passes.tsv")
     if table.empty:
-        return style.say(path, title, "No pass was run", "passes.tsv has no row.")
+        return style.save_message(path, title, "No pass was run", "passes.tsv has no row.")
     table = table.sort_values(["control", "seed"], kind="stable").reset_index(drop=True)
     control = table["control"].to_numpy()
-    x = np.arange(len(table)) + np.where(control & ~control.all(), 1.0, 0.0)  # an empty column before the controls
+    x = np.arange(len(table)) + np.where(control & ~control.all(), 1.0, 0.0)  # a gap before the control passes
     span = x[-1] + 1.0
     step = max(1, math.ceil(len(table) / 60))
     width = float(np.clip(0.16 * span, 3.0, 9.6))
@@ -111,42 +115,37 @@ def accuracy_references(
         "rejected": (~control & ~table["accepted"].to_numpy(), "X", VERMILLION, "rejected pass"),
         "control": (control, "s", GREY, "control pass (trained on permuted labels)"),
     }
-    with style.sheet(path) as figure:
+    with style.saved_figure(path) as figure:
         ax = figure.add_axes((0, 0, width, 2.6))
         keys = []
         for rows, marker, colour, label in kinds.values():
             if not rows.any():
                 continue
             accuracy = table.loc[rows, "accuracy"]
-            ax.vlines(
-                x[rows], *style.wilson(accuracy, table.loc[rows, "n_oob"]), color=colour, linewidth=0.9, alpha=0.7
-            )
+            intervals = style.wilson_intervals(accuracy, table.loc[rows, "n_oob"])
+            ax.vlines(x[rows], *intervals, color=colour, linewidth=0.9, alpha=0.7)
             ax.plot(x[rows], accuracy, marker, color=colour, markersize=dot, markeredgewidth=0)
             keys.append((marker, colour, label))
         ax.plot(x, table["majority_accuracy"], "_", color=BLACK, markersize=1.6 * dot, markeredgewidth=1.3)
         ax.plot(x, table["permuted_accuracy"], "d", color=PURPLE, markersize=dot, markerfacecolor="none")
-        keys += [("_", BLACK, "always the largest class"), ("d", PURPLE, "same predictions, permuted labels")]
+        keys.append(("_", BLACK, "always predicting the largest class"))
+        keys.append(("d", PURPLE, "same predictions, permuted labels"))
         ax.set_xlim(-1, span)
         ax.set_ylim(-0.02, 1.02)
-        ax.set_xticks(x[::step], style.names(table["seed"][::step]), rotation=90)
+        ax.set_xticks(x[::step], style.display_names(table["seed"][::step]), rotation=90)
         ax.set_xlabel("seed")
         ax.set_ylabel("out-of-bag accuracy\n(95 % Wilson interval)")
         ax.grid(axis="y")
-        style.key(figure, width + 0.15, 2.6, keys)
-        n_pass, n_accepted = int((~control).sum()), int(kinds["accepted"][0].sum())
-        note = f"{n_accepted} of {count(n_pass, 'pass', 'passes')} accepted"
-        style.head(
-            figure,
-            ax,
-            max(width, 5.0),
-            title,
-            note + f", {count(control.sum(), 'control pass', 'control passes')}",
-        )
+        style.add_legend(figure, width + 0.15, 2.6, keys)
+        n_passes, n_accepted = int((~control).sum()), int(kinds["accepted"][0].sum())
+        note = f"{n_accepted} of {count(n_passes, 'pass', 'passes')} accepted, "
+        note += count(control.sum(), "control pass", "control passes")
+        style.add_heading(figure, ax, max(width, 5.0), title, note)
     return Path(path)
 
 
 def agreement(agreement: pd.DataFrame, path, title="Agreement between passes") -> Path:
-    """Draw how much every two accepted passes agree on the features.
+    """Draw how well every two accepted passes agree on the features.
 
     Parameters
     ----------
@@ -154,12 +153,12 @@ def agreement(agreement: pd.DataFrame, path, title="Agreement between passes") -
         ``agreement.tsv``: seed_a, seed_b, top_k_overlap (shared / k), spearman. Up to 60 passes are drawn as matrices,
         more as histograms.
     path, title
-        As in `ranking`.
+        See `features.ranking`.
 
     Returns
     -------
     Path
-        The file written; it says so when fewer than two passes were accepted.
+        The file written. If fewer than two passes were accepted, the figure says so.
 
     Raises
     ------
@@ -167,85 +166,89 @@ def agreement(agreement: pd.DataFrame, path, title="Agreement between passes") -
         If a column is missing.
     """
     measures = {"top_k_overlap": "overlap of the top features", "spearman": "Spearman correlation"}
-    table = style.checked(agreement, ("seed_a", "seed_b", *measures), "agreement.tsv")
+    table = style.require_columns(agreement, ("seed_a", "seed_b", *measures), "agreement.tsv")
     if table.empty:
-        return style.say(
+        return style.save_message(
             path,
             title,
-            "Fewer than two passes were accepted: no two to compare",
+            "Fewer than two passes were accepted: nothing to compare",
             "Agreement is measured between pairs of accepted passes.",
         )
     seeds = sorted(set(table["seed_a"]) | set(table["seed_b"]))
     draw = _agreement_matrices if len(seeds) <= MAX_MATRIX_PASSES else _agreement_histograms
-    with style.sheet(path) as figure:
+    with style.saved_figure(path) as figure:
         draw(figure, table, seeds, measures, title)
     return Path(path)
 
 
-def convergence(curve: pd.DataFrame, path, about: Mapping, title="How many passes are enough") -> Path:
-    """Draw how far two sets of passes agree on the top features, by the number of passes in each.
+def convergence(curve: pd.DataFrame, path, summary: Mapping, title="How many passes are enough") -> Path:
+    """Draw the agreement of two sets of passes on the top features, by the number of passes in each.
 
     Parameters
     ----------
     curve
-        Columns m, mean, low, high and kind ("observed" up to half of the accepted passes, else "expected").
-    about
-        What was judged: ``statement``, ``level``, ``top_k``, ``n_accepted``, ``estimate``, ``low`` and ``high``.
+        ``convergence.tsv``: m, mean, low, high and kind ("observed" up to half of the accepted passes, else
+        "expected").
+    summary
+        ``convergence.json``: statement, level, top_k, n_accepted, estimate, low and high.
     path, title
-        As in `ranking`.
+        See `features.ranking`.
 
     Returns
     -------
     Path
-        The file written; it says so when fewer than two passes were accepted.
+        The file written. If fewer than two passes were accepted, the figure says so.
 
     Raises
     ------
     InputError
         If a column is missing.
     """
-    table = style.checked(curve, ("m", "mean", "low", "high", "kind"), "convergence.tsv")
+    table = style.require_columns(curve, ("m", "mean", "low", "high", "kind"), "convergence.tsv")
     if table.empty:
-        return style.say(path, title, "Fewer than two passes were accepted: no two to compare", about["statement"])
-    seen = (table["kind"] == "observed").to_numpy()
-    with style.sheet(path) as figure:
+        headline = "Fewer than two passes were accepted: nothing to compare"
+        return style.save_message(path, title, headline, summary["statement"])
+    observed = (table["kind"] == "observed").to_numpy()
+    with style.saved_figure(path) as figure:
         ax = figure.add_axes((0, 0, 4.4, 2.8))
         ax.fill_between(table["m"], table["low"], table["high"], color=BLUE, alpha=0.18, linewidth=0)
-        ahead = ~seen
-        ahead[seen.sum() - 1 : seen.sum()] = True  # the line goes on from the last size that was seen
-        ax.plot(table["m"][ahead], table["mean"][ahead], color=BLUE, linestyle=(0, (4, 2)))
-        ax.plot(table["m"][seen], table["mean"][seen], "o-", color=BLUE, markersize=4)
-        ax.axhline(about["level"], color=BLACK, linewidth=0.9, linestyle=(0, (2, 2)))
-        estimate, low, high = (about[key] for key in ("estimate", "low", "high"))
+        dashed = ~observed
+        dashed[observed.sum() - 1 : observed.sum()] = True  # the dashed line starts at the last observed point
+        ax.plot(table["m"][dashed], table["mean"][dashed], color=BLUE, linestyle=(0, (4, 2)))
+        ax.plot(table["m"][observed], table["mean"][observed], "o-", color=BLUE, markersize=4)
+        ax.axhline(summary["level"], color=BLACK, linewidth=0.9, linestyle=(0, (2, 2)))
+        estimate, low, high = (summary[key] for key in ("estimate", "low", "high"))
         if estimate is not None:
-            ends = low, high or table["m"].max()  # open to the right where no upper end is known
-            ax.hlines(about["level"], *ends, color=VERMILLION, linewidth=2.2)
-            ax.plot(estimate, about["level"], "D", color=VERMILLION, markersize=5.5, zorder=4)
-        ran = about["n_accepted"]
-        ax.axvline(ran, color=ORANGE, linewidth=1.2)
-        most = max(table["m"].max(), ran)
+            ends = low, high or table["m"].max()  # up to the end of the axis if there is no upper end
+            ax.hlines(summary["level"], *ends, color=VERMILLION, linewidth=2.2)
+            ax.plot(estimate, summary["level"], "D", color=VERMILLION, markersize=5.5, zorder=4)
+        n_accepted = summary["n_accepted"]
+        ax.axvline(n_accepted, color=ORANGE, linewidth=1.2)
+        m_max = max(table["m"].max(), n_accepted)
         ax.set_xscale("log")
         ticks = [tick for power in range(6) for tick in (10**power, 2 * 10**power, 5 * 10**power)]
-        ticks = [tick for tick in ticks if tick <= 1.1 * most] or [1]
+        ticks = [tick for tick in ticks if tick <= 1.1 * m_max] or [1]
         ax.set_xticks(ticks, [str(tick) for tick in ticks])
         ax.minorticks_off()
-        ax.set_xlim(0.9, 1.15 * most)
+        ax.set_xlim(0.9, 1.15 * m_max)
         ax.set_ylim(0, 1.02)
         ax.grid(axis="y")
         ax.set_xlabel("passes in each of two sets")
-        ax.set_ylabel(f"share of the top {about['top_k']} in common")
-        keys = [("o", BLUE, "seen"), ("=", BLUE, "expected (dashed; shaded: 95 % interval)")]
-        keys += [("=", ORANGE, f"accepted passes ({ran})"), ("-", BLACK, f"stable (dotted): {about['level']:g}")]
-        keys = keys if (~seen).any() else [keys[0], *keys[2:]]
+        ax.set_ylabel(f"share of the top {summary['top_k']} in common")
+        keys = [("o", BLUE, "observed")]
+        if not observed.all():
+            keys.append(("=", BLUE, "expected (dashed; shaded: 95 % interval)"))
+        keys.append(("=", ORANGE, f"accepted passes ({n_accepted})"))
+        keys.append(("-", BLACK, f"stable (dotted): {summary['level']:g}"))
         if estimate is not None:
-            keys.append(("D", VERMILLION, "passes it takes (line: 95 % interval)"))
-        style.key(figure, -0.1, -0.5, keys, columns=2)
-        style.head(figure, ax, 5.2, title, about["statement"])
+            keys.append(("D", VERMILLION, "passes needed (line: 95 % interval)"))
+        style.add_legend(figure, -0.1, -0.5, keys, columns=2)
+        style.add_heading(figure, ax, 5.2, title, summary["statement"])
     return Path(path)
 
 
 def _curves(ax, rows, measure, colour, order, rasterized) -> None:
-    """One thin line a seed, its end, and the thick median while at least half of the seeds are still training."""
+    """Draw one thin line per seed with a dot at its end, and the median while at least half of the seeds train."""
     if rows.empty:
         return
     wide = rows.pivot(index="epoch", columns="seed", values=measure).astype(float)
@@ -260,37 +263,37 @@ def _curves(ax, rows, measure, colour, order, rasterized) -> None:
 
 
 def _agreement_matrices(figure, table, seeds, measures, title) -> None:
-    """One symmetric matrix a measure, passes in the order of their seeds."""
-    place = {seed: i for i, seed in enumerate(seeds)}
-    a, b = table["seed_a"].map(place).to_numpy(), table["seed_b"].map(place).to_numpy()
+    """Draw one symmetric matrix per measure, passes in the order of their seeds."""
+    index = {seed: i for i, seed in enumerate(seeds)}
+    a, b = table["seed_a"].map(index).to_numpy(), table["seed_b"].map(index).to_numpy()
     side = float(np.clip(0.2 * len(seeds), 2.4, 4.0))
     step = math.ceil(0.15 * len(seeds) / side)
     for i, (measure, label) in enumerate(measures.items()):
         matrix = np.full((len(seeds), len(seeds)), np.nan)
         matrix[a, b] = matrix[b, a] = table[measure].to_numpy(dtype=float)
         ax = figure.add_axes(((side + 0.75) * i, 0, side, side))
-        mesh = style.heat(ax, matrix, 1.0)
+        mesh = style.heatmap(ax, matrix, 1.0)
         ticks = range(0, len(seeds), step)
         ax.set_xticks(ticks, [str(seeds[t]) for t in ticks], rotation=90)
         ax.set_yticks(ticks, [str(seeds[t]) for t in ticks])
         ax.invert_yaxis()
         ax.set_xlabel("seed")
         ax.set_ylabel("seed" if i == 0 else "")
-        ax.set_title(f"{label}\n{_middle_and_range(table[measure])}", fontsize=9, loc="left")
+        ax.set_title(f"{label}\n{_median_and_range(table[measure])}", fontsize=9, loc="left")
     below = (table["spearman"] < 0).any()
-    style.colour_bar(figure, mesh, figure.axes[0], 2 * side + 0.95, "overlap or correlation", below)
+    style.add_colour_bar(figure, mesh, figure.axes[0], 2 * side + 0.95, "overlap or correlation", below)
     note = count(len(seeds), "accepted pass", "accepted passes") + f", {count(len(table), 'pair', 'pairs')}"
     note += "; negative correlations in orange" if below else ""
-    style.head(figure, figure.axes[0], 2 * side + 0.75, title, note, above=0.5)
+    style.add_heading(figure, figure.axes[0], 2 * side + 0.75, title, note, above=0.5)
 
 
 def _agreement_histograms(figure, table, seeds, measures, title) -> None:
-    """One histogram of all pairs a measure."""
+    """Draw one histogram of all pairs per measure."""
     for i, (measure, label) in enumerate(measures.items()):
         values = table[measure].dropna().to_numpy(dtype=float)
         ax = figure.add_axes((3.35 * i, 0, 2.75, 2.2))
         distinct, counts = np.unique(np.round(values, 6), return_counts=True)
-        if len(distinct) <= 60:  # overlaps are multiples of 1/k, which bins would lump unevenly
+        if len(distinct) <= 60:  # overlaps are multiples of 1/k: bins would group them unevenly
             ax.bar(distinct, counts, width=0.8 * np.diff(distinct).min(initial=0.1), color=BLUE)
         else:
             ax.hist(values, bins=40, color=BLUE)
@@ -298,20 +301,21 @@ def _agreement_histograms(figure, table, seeds, measures, title) -> None:
             ax.axvline(np.median(values), color=BLACK, linewidth=1.0, linestyle=(0, (4, 3)))
         ax.set_xlim(min(-0.02, values.min(initial=0.0)), 1.02)
         ax.set_xlabel("agreement of two passes")
-        ax.set_title(f"{label}\n{_middle_and_range(table[measure])}", fontsize=9, loc="left")
+        ax.set_title(f"{label}\n{_median_and_range(table[measure])}", fontsize=9, loc="left")
         ax.set_ylabel("pairs of passes" if i == 0 else "")
         ax.grid(axis="y")
     note = f"{len(seeds)} accepted passes, {len(table)} pairs; dashed: median"
-    style.head(figure, figure.axes[0], 6.1, title, note, above=0.5)
+    style.add_heading(figure, figure.axes[0], 6.1, title, note, above=0.5)
 
 
 def _largest(values: pd.DataFrame) -> float:
-    """Largest finite value; 0 where there is none."""
+    """Largest finite value; 0 if there is none."""
     finite = values.to_numpy(dtype=float)
     return float(np.max(finite[np.isfinite(finite)], initial=0.0))
 
 
-def _middle_and_range(values: pd.Series) -> str:
+def _median_and_range(values: pd.Series) -> str:
+    """Median, minimum and maximum in words."""
     if not values.notna().any():
         return "undefined"
     return f"median {values.median():.2f} ({values.min():.2f} to {values.max():.2f})"

@@ -1,4 +1,4 @@
-"""All figures of one model, and of the chords, from the tables of a run."""
+"""Draw all figures of one model, and those of the chords, from the tables of a run."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import numpy as np
 import pandas as pd
 
 from .chords import chord_networks, chord_scores
-from .evaluation import calibration, confusion, embedding, per_class
-from .features import evidence, importance_heatmap, importance_null, importance_significance, ranking
+from .embedding import embedding
+from .evaluation import calibration, confusion, per_class
+from .features import importance_heatmap, ranking
 from .filtering import audit
 from .passes import accuracy_references, agreement, convergence, learning_curves
+from .significance import evidence, importance_null, importance_significance
 
-# Tables that the figures of a model are drawn from.
+# Tables behind the figures of a model.
 MODEL_TABLES = (
     *("features", "passes", "history", "agreement", "audit", "convergence", "null"),
     *("per_class", "confusion", "calibration", "predictions"),
 )
 
-# Those that the figures of the chords are drawn from.
+# Tables behind the figures of the chords.
 CHORD_TABLES = ("chords", "pairs", "triplets", "scores")
 
 
@@ -40,25 +42,22 @@ def draw_model(
     Parameters
     ----------
     model
-        Its name, for the titles.
+        Its name, used in the titles.
     tables
-        Its tables by the names in `MODEL_TABLES`.
+        Its tables, by the names in `MODEL_TABLES`.
     paths
-        File of each figure, by its name; the suffix chooses the format.
+        File of each figure, by the name of the figure; the suffix sets the format.
     summary, convergence_summary
-        What summary.json and convergence.json hold.
+        Contents of summary.json and convergence.json.
     embedded
-        What embedding.npz holds: `map` (n, 2) and `basis`.
+        Contents of embedding.npz: `map` (n, 2) and `basis`.
     top
-        Features listed.
+        Number of features listed.
     level
         False discovery rate at which a feature is significant.
     """
     features, predictions = tables["features"], tables["predictions"]
-    judged = "out of bag" if summary["scheme"] == "repeated" else "on the test split"
-
-    def of(table: str, figure: str, title: str) -> tuple:
-        return tables[table], paths[figure], f"{model}: {title}"
+    evaluated = "out of bag" if summary["scheme"] == "repeated" else "on the test split"
 
     ranking(features, paths["ranking"], top, summary, f"{model}: ranking")
     importance_significance(
@@ -68,18 +67,20 @@ def draw_model(
         summary=summary,
         title=f"{model}: importance and significance",
     )
-    importance_null(tables["null"], paths["importance_null"], title=f"{model}: features against shadows")
+    importance_null(tables["null"], paths["importance_null"], title=f"{model}: features against shadow features")
     evidence(features, paths["evidence"], summary=summary, title=f"{model}: two rankings")
     audit(tables["audit"], paths["audit"], title=f"{model}: what filtering would have lost")
     importance_heatmap(
         features, paths["importance_heatmap"], top, summary["classes"], summary, f"{model}: importance in each class"
     )
-    confusion(*of("confusion", "confusion", f"confusion {judged}"))
-    per_class(*of("per_class", "per_class", f"every class {judged}"))
-    calibration(*of("calibration", "calibration", f"calibration {judged}"))
-    learning_curves(*of("history", "learning_curves", "learning curves"))
-    accuracy_references(*of("passes", "accuracy_references", "accuracy of each pass and its references"))
-    agreement(*of("agreement", "agreement", "agreement between passes"))
+    confusion(tables["confusion"], paths["confusion"], f"{model}: confusion {evaluated}")
+    per_class(tables["per_class"], paths["per_class"], f"{model}: each class {evaluated}")
+    calibration(tables["calibration"], paths["calibration"], f"{model}: calibration {evaluated}")
+    learning_curves(tables["history"], paths["learning_curves"], f"{model}: learning curves")
+    accuracy_references(
+        tables["passes"], paths["accuracy_references"], f"{model}: accuracy of each pass and its references"
+    )
+    agreement(tables["agreement"], paths["agreement"], f"{model}: agreement between passes")
     convergence(
         tables["convergence"], paths["convergence"], convergence_summary, f"{model}: how many passes are enough"
     )
@@ -90,21 +91,21 @@ def draw_model(
         test=predictions["split"] == "test",
         predicted=predictions["prediction"],
         basis=str(embedded["basis"]),
-        title=f"{model}: what the passes see",
+        title=f"{model}: samples as the networks represent them",
     )
 
 
 def draw_chords(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path], *, why: str) -> None:
-    """Draw the members of the chords, and their scores in every class.
+    """Draw the members of the chords and their scores in every class.
 
     Parameters
     ----------
     tables
-        Those of the run by the names in `CHORD_TABLES`.
+        Tables of the run, by the names in `CHORD_TABLES`.
     paths
-        Files of "chord_networks" and "chord_scores".
+        Files of the figures "chord_networks" and "chord_scores".
     why
-        What the screen found, in a sentence, for a run without chords.
+        The statement of the screen, shown if there is no chord.
     """
     chords = tables["chords"]
     chord_networks(chords, tables["pairs"], paths["chord_networks"], triplets=tables["triplets"], why=why)

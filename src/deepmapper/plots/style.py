@@ -1,4 +1,4 @@
-"""House style of all figures: sizes, axes, legends, names and files."""
+"""The common style of all figures: sizes, colours, axes, legends, display names, and how files are saved."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLASS_COLOURS = (
 
 CLASS_MARKERS = ("o", "^", "s", "D", "v", "P")
 
-ROW = 0.2  # inches a row of a dot plot: 8 pt text and air
+ROW_HEIGHT = 0.2  # inches per row of a dot plot: 8 pt text and some space
 
 STYLE = {
     "font.family": "sans-serif",
@@ -44,93 +44,98 @@ STYLE = {
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.2,
-    "text.parse_math": False,  # "$" in a feature's name is a dollar, not mathematics
-    "svg.fonttype": "none",  # text stays text: it can be searched and edited
-    "svg.hashsalt": "deepmapper",  # the same ids in every process
+    "text.parse_math": False,  # a "$" in a feature name is a dollar sign, not mathematics
+    "svg.fonttype": "none",  # text stays text, so it can be searched and edited
+    "svg.hashsalt": "deepmapper",  # the same element ids in every process
     "pdf.fonttype": 42,
 }
 
+# No date in the metadata: the same figure has the same bytes.
 METADATA = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
-BAR = 1.6  # inches a colour scale
+COLOUR_BAR_HEIGHT = 1.6  # inches
 
-MAX_VECTOR_POINTS = 5000
+MAX_VECTOR_POINTS = 5000  # more points are drawn as one bitmap inside the vector file, which stays small
 
 
 @contextmanager
-def sheet(*paths) -> Iterator[Any]:
-    """Yield a blank figure in the house style, one inch square so that coordinates are inches; write it at the end."""
+def saved_figure(*paths) -> Iterator[Any]:
+    """Yield a blank figure, one inch square so that coordinates are inches, and save it to `paths` at the end."""
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # a user's matplotlibrc does not change the figures
-        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]  # its stubs take literal keys alone
+        matplotlib.rcdefaults()  # the user's matplotlibrc must not change the figures
+        matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]  # its stubs accept only literal keys
         figure = Figure(figsize=(1.0, 1.0))
         yield figure
         for path in paths:
-            write(figure, Path(path))
+            save(figure, Path(path))
 
 
-def write(figure, path: Path) -> None:
-    """Write `figure` whole."""
+def save(figure, path: Path) -> None:
+    """Save `figure` with an atomic write, in the format of the suffix."""
     if path.suffix not in METADATA:
         raise InputError(f"{path}: suffix {path.suffix!r}; expected one of {', '.join(METADATA)}")
-    with atomic_write(path) as unfinished:
-        figure.savefig(unfinished, format=path.suffix[1:], dpi=200, bbox_inches="tight", pad_inches=0.08,
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=200, bbox_inches="tight", pad_inches=0.08,
                        metadata=METADATA[path.suffix])  # fmt: skip
 
 
-def say(path, title: str, headline: str, text: str) -> Path:
-    """Write a figure that explains why there is nothing to draw."""
-    with sheet(path) as figure:
+def save_message(path, title: str, headline: str, text: str) -> Path:
+    """Save a figure that only explains why there is nothing to draw."""
+    with saved_figure(path) as figure:
         figure.text(0, 1.0, "\n".join(textwrap.wrap(title, 60)), fontsize=10, fontweight="bold", va="bottom")
         figure.text(0.1, 0.7, "\n".join(textwrap.wrap(headline, 60)), fontsize=10, color=VERMILLION, va="bottom")
         figure.text(0.1, 0.6, "\n".join(textwrap.wrap(text, 90)), fontsize=9, va="top")
     return Path(path)
 
 
-def head(figure, ax, width: float, title: str, note: str = "", warning: str = "", above: float = 0.1) -> None:
-    """Title, note and warning from `above` inches over `ax`, flush left, wrapped to `width` inches."""
+def add_heading(figure, ax, width: float, title: str, note: str = "", warning: str = "", above: float = 0.1) -> None:
+    """Write title, note and warning `above` inches above `ax`, left-aligned and wrapped to `width` inches."""
     y = ax.get_position().y1 + above
-    for text, style, line, per_inch in ((warning, {"color": VERMILLION, "fontsize": 8.5}, 0.16, 15),
-                                        (note, {"color": "#444444", "fontsize": 8.5}, 0.16, 15),
-                                        (title, {"fontweight": "bold", "fontsize": 10}, 0.19, 10)):  # fmt: skip
+    # from the bottom up: text, its style, inches per line, letters per inch
+    parts = (
+        (warning, {"color": VERMILLION, "fontsize": 8.5}, 0.16, 15),
+        (note, {"color": "#444444", "fontsize": 8.5}, 0.16, 15),
+        (title, {"fontweight": "bold", "fontsize": 10}, 0.19, 10),
+    )
+    for text, style, line_height, letters in parts:
         if text:
-            lines = textwrap.wrap(text, max(30, int(per_inch * width)))
+            lines = textwrap.wrap(text, max(30, int(letters * width)))
             figure.text(ax.get_position().x0, y, "\n".join(lines), va="bottom", **style)
-            y += line * len(lines) + 0.04
+            y += line_height * len(lines) + 0.04
 
 
-def rows(ax, names: Sequence[str] | None, n: int = 0, margin: float = 0.75) -> None:
-    """One row a name from the top down; None leaves the rows without names."""
+def label_rows(ax, names: Sequence[str] | None, n: int = 0, margin: float = 0.75) -> None:
+    """Give `ax` one row per name, from top to bottom; None gives `n` rows without names."""
     n = n if names is None else len(names)
     ax.set_yticks(range(n), [""] * n if names is None else names)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(n - 1 + margin, -margin)
 
 
-def columns(ax, names: Sequence[str]) -> None:
-    """One column a name, slanted below the axes."""
+def label_columns(ax, names: Sequence[str]) -> None:
+    """Give `ax` one column per name, written at an angle below it."""
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0)
 
 
-def dots(ax, y, interval, colour, marker="o", size=4.5, hollow: bool = False) -> None:
-    """Values with their intervals (value, low, high), lying."""
+def interval_dots(ax, y, interval, colour, marker="o", size=4.5, hollow: bool = False) -> None:
+    """Draw values as dots with horizontal intervals; `interval` is (value, low, high)."""
     value, low, high = interval
     ax.hlines(y, low, high, color=colour, linewidth=1.3, alpha=0.6)
     face = {"markerfacecolor": "white", "markeredgewidth": 0.9} if hollow else {"markeredgewidth": 0}
     ax.plot(value, y, marker, color=colour, markersize=size, **face)
 
 
-def heat(ax, values, most: float):
-    """Cells from white (0) to blue (`most`); grey where there is no value, orange below 0."""
+def heatmap(ax, values, vmax: float):
+    """Draw cells from white (0) to blue (`vmax`); missing values in grey, values below 0 in orange."""
     import matplotlib
 
     colours = matplotlib.colormaps["Blues"].with_extremes(bad=NO_VALUE, under=ORANGE)
     ax.set_facecolor(NO_VALUE)
-    roomy = ax.get_position().width > 0.2 * values.shape[1]
+    wide_cells = ax.get_position().width > 0.2 * values.shape[1]
     for spine in ax.spines.values():
         spine.set_visible(False)
     return ax.pcolormesh(
@@ -139,32 +144,36 @@ def heat(ax, values, most: float):
         np.ma.masked_invalid(values),
         cmap=colours,
         vmin=0.0,
-        vmax=most,
-        edgecolors="white" if roomy else "face",
+        vmax=vmax,
+        edgecolors="white" if wide_cells else "face",
         linewidth=0.4,
     )
 
 
-def ink(share: float, faint: float = 0.0) -> str:
-    """Colour that reads on a cell of `_heat` at `share` of the scale; grey below `faint`."""
+def text_colour(share: float, faint: float = 0.0) -> str:
+    """Colour of legible text on a `heatmap` cell at `share` of the scale; grey below `faint`."""
     return "white" if share > 0.55 else BLACK if share >= faint else GREY
 
 
-def colour_bar(figure, mesh, ax, left: float, label: str, below: bool = False) -> None:
-    """Colour scale to the right of `ax`, flush with its top."""
-    where = figure.add_axes((left, ax.get_position().y1 - BAR, 0.13, BAR))
-    bar = figure.colorbar(mesh, cax=where, label=label, extend="min" if below else "neither")
+def add_colour_bar(figure, mesh, ax, left: float, label: str, below: bool = False) -> None:
+    """Add a colour bar to the right of `ax`, aligned with its top; `below`: mark that there are values below 0."""
+    height = COLOUR_BAR_HEIGHT
+    bar_axes = figure.add_axes((left, ax.get_position().y1 - height, 0.13, height))
+    bar = figure.colorbar(mesh, cax=bar_axes, label=label, extend="min" if below else "neither")
     bar.solids.set_edgecolor("face")
     bar.outline.set_visible(False)
 
 
-def key(figure, left: float, top: float, entries, columns: int = 1) -> None:
-    """Explain marks in a block whose upper left corner is at `left`, `top`."""
-    figure.legend(*handles(entries), loc="upper left", bbox_to_anchor=(left, top + 0.08), ncols=columns)
+def add_legend(figure, left: float, top: float, entries, columns: int = 1) -> None:
+    """Add a legend with its upper left corner at `left`, `top`; `entries` are (mark, colour, text).
+
+    A mark is a matplotlib marker, or "-" (thin line), "=" (thick line), "h" (hollow dot) or "O" (outlined dot).
+    """
+    figure.legend(*_legend_handles(entries), loc="upper left", bbox_to_anchor=(left, top + 0.08), ncols=columns)
 
 
-def handles(entries) -> tuple[list, list[str]]:
-    """Make the marks of a key: "-" and "=" are a thin and a thick line, "h" a hollow dot, "O" an outlined one."""
+def _legend_handles(entries) -> tuple[list, list[str]]:
+    """Artists and texts of a legend."""
     from matplotlib.lines import Line2D
 
     drawn = []
@@ -180,23 +189,23 @@ def handles(entries) -> tuple[list, list[str]]:
     return drawn, [text for _, _, text in entries]
 
 
-def checked(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
-    """`frame`, once it has all `columns`."""
+def require_columns(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
+    """Return `frame` if it has all `columns`, else raise InputError; `name` is its file name."""
     absent = [c for c in columns if c not in frame.columns]
     if absent:
         raise InputError(f"{name}: no column {', '.join(absent)}; it has {', '.join(map(str, frame.columns))}")
     return frame
 
 
-def names(values) -> list[str]:
-    """Names fit for one line: no control characters, long ones shortened in the middle unless that makes two alike."""
-    whole = ["".join(c if c.isprintable() else " " for c in str(value)) for value in values]
-    short = [name if len(name) <= 64 else f"{name[:36]}\u2026{name[-27:]}" for name in whole]
-    return short if len(set(short)) == len(set(whole)) else whole
+def display_names(values) -> list[str]:
+    """Names for one line: without control characters, and shortened to 64 letters unless two would become equal."""
+    full = ["".join(c if c.isprintable() else " " for c in str(value)) for value in values]
+    short = [name if len(name) <= 64 else f"{name[:36]}\u2026{name[-27:]}" for name in full]
+    return short if len(set(short)) == len(set(full)) else full
 
 
-def wilson(shares: pd.Series, trials: pd.Series) -> np.ndarray:
-    """Wilson's intervals, shape (2, n): low and high; NaN where a share or its n is missing."""
+def wilson_intervals(shares: pd.Series, trials: pd.Series) -> np.ndarray:
+    """95 % Wilson intervals, shape (2, n): low and high; NaN where a share or its number of trials is missing."""
     pairs = zip(shares.astype(float), trials.astype(float), strict=True)
     bounds = [wilson_interval(s, int(n)) if np.isfinite([s, n]).all() else (np.nan, np.nan) for s, n in pairs]
     return np.array(bounds).reshape(-1, 2).T
