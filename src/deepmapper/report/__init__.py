@@ -1,4 +1,4 @@
-"""The pages people read: the summary and the sortable tables.
+"""The pages that users read: the summary, and the result tables with sorting and search.
 
 May use: core, accumulate.
 """

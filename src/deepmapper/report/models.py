@@ -1,4 +1,4 @@
-"""What the first page reads of each model."""
+"""The results of each model that the summary page shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..core.tables import read_table
 
-# Fields of `Model` that are tables, and those that are JSON.
+# Fields of `Model` that are read from tables, and those that are read from JSON files.
 TABLES = ("features", "audit")
 
 SUMMARIES = ("summary", "metrics", "significance", "stability", "convergence", "panel")
@@ -19,7 +19,7 @@ SUMMARIES = ("summary", "metrics", "significance", "stability", "convergence", "
 
 @dataclass(frozen=True)
 class Model:
-    """What is known of one model.
+    """Results of one model.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Model:
     significance, stability, convergence, panel
         significance.json, stability.json, convergence.json and panel.json.
     reads_chords
-        Whether its networks read chords as pixels.
+        Whether its networks read chords as extra pixels.
     """
 
     summary: Mapping
@@ -43,34 +43,34 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the model."""
         return self.summary["model"]
 
     @property
     def tested(self) -> bool:
-        """Whether features have q-values."""
+        """Whether the features have q-values."""
         return "significant" in self.features
 
 
 def read_models(*, reading_chords: Collection[str] = (), **files: Sequence[str | Path]) -> list[Model]:
-    """Read what is known of each model.
+    """Read the results of all models.
 
     Parameters
     ----------
     reading_chords
-        Names of the models whose networks read chords as pixels.
+        Names of the models whose networks read chords as extra pixels.
     **files
-        For each name in `TABLES` and `SUMMARIES` one file per model, the models in the same order throughout.
+        For each name in `TABLES` and `SUMMARIES`, one file per model, always in the same order of models.
 
     Raises
     ------
     ValueError
-        If there are more files of one kind than of another.
+        If the numbers of files differ.
     """
     models = []
     for paths in zip(*files.values(), strict=True):
-        of_model = dict(zip(files, map(Path, paths), strict=True))
-        tables = {name: read_table(of_model[name]) for name in TABLES}
-        summaries = {name: json.loads(of_model[name].read_text()) for name in SUMMARIES}
+        path = dict(zip(files, map(Path, paths), strict=True))
+        tables = {name: read_table(path[name]) for name in TABLES}
+        summaries = {name: json.loads(path[name].read_text()) for name in SUMMARIES}
         models.append(Model(**tables, **summaries, reads_chords=summaries["summary"]["model"] in reading_chords))
     return models

@@ -1,4 +1,4 @@
-"""What all pages share: styles for screen and paper, checked links, numbers in words."""
+"""What all pages share: rendering of the templates with escaped values, and numbers as text."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **values) -> str:
-    """Write a page.
+    """Render a page.
 
-    Names of features, samples, classes and files come from the data: every value is escaped, and can neither act in the
-    page nor change what it is made of.
+    Names of features, samples, classes and files come from the data. All values are escaped, so that no name can add
+    elements or scripts to the page.
 
     Parameters
     ----------
     template
         File name of the template.
     values
-        What the template names. Only a value of type ``markupsafe.Markup`` is put in as it is.
+        Variables of the template. Only values of type ``markupsafe.Markup`` are not escaped.
 
     Raises
     ------
     jinja2.UndefinedError
-        If the template names what is not given.
+        If a variable of the template is not given.
     ValueError
-        If a number that is put in as JSON is not finite.
+        If a number that is embedded as JSON is not finite.
     """
     return _environment().get_template(template).render(**values)
 
@@ -47,7 +47,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals.update(count=count, zip=zip)
-    # columns in the order of the table, and names as they are
+    # keeps the order of the keys and names in any script; NaN is not valid JSON
     environment.policies["json.dumps_kwargs"] = {
         "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False
     }  # fmt: skip
@@ -55,14 +55,14 @@ def _environment() -> Environment:
 
 
 def number(value, digits: int = 3) -> str:
-    """Write a number; nothing where there is none."""
+    """Format a number; empty if it is missing."""
     return "" if value is None or math.isnan(float(value)) else f"{value:.{digits}f}"
 
 
-def between(value, low, high, digits: int = 3) -> str:
-    """Write a number with its interval; nothing where there is none."""
+def with_interval(value, low, high, digits: int = 3) -> str:
+    """Format a number with its interval; empty if the number is missing."""
     if value is None or math.isnan(float(value)):
         return ""
-    if any(end is None or math.isnan(float(end)) for end in (low, high)):
+    if any(bound is None or math.isnan(float(bound)) for bound in (low, high)):
         return number(value, digits)
     return f"{value:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"

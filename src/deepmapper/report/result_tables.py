@@ -1,4 +1,4 @@
-"""Result tables as pages: what each table is, how to read it, what its columns mean."""
+"""Result tables as pages: title, how to read the table, and what its columns mean."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .table_page import table_page
 
 @dataclass(frozen=True)
 class _Kind:
+    """A table of a run: heading, how to read it, meanings of its columns, lead column, and columns shown first."""
+
     title: str
     about: str
     notes: dict[str, str]
@@ -23,8 +25,8 @@ class _Kind:
 _KINDS = {
     "features": _Kind(
         "Features",
-        "Every feature, the best first. Where there is a q, read it: the share of false ones to expect among all "
-        "features up to that line. Without it the order has no error rate. Search for a gene to see its place.",
+        "All features, the best first. If there is a column q, it is the share of false positives to expect among all "
+        "features with this q or less. Without it, the ranking has no error rate. Search for a gene to see its rank.",
         FEATURES.descriptions,
         "feature",
         (
@@ -42,44 +44,45 @@ _KINDS = {
     ),
     "passes": _Kind(
         "Passes",
-        "Every pass, control passes last. Accuracies should stand clear of majority_accuracy and permuted_accuracy.",
+        "All passes, control passes last. Accuracies should be clearly above majority_accuracy and permuted_accuracy.",
         PASSES.descriptions,
     ),
     "models": _Kind(
         "Models side by side",
-        "Every model beside logistic regression on all features, on the same samples. Models whose intervals overlap "
-        "have not been told apart.",
+        "All models, and logistic regression on all features, evaluated on the same samples. Models whose intervals "
+        "overlap cannot be said to differ.",
         MODELS.descriptions,
     ),
     "chords": _Kind(
         "Gene chords",
-        "Sets of features whose product tells a class beyond what they tell one by one, found on the development part, "
-        "proved on the test split. Where synergy_low is above 0 a chord adds what its members do not have one by one.",
+        "Sets of features whose product predicts a class better than the features do one by one (interactions), found "
+        "on the development part and tested on the test split. If synergy_low is above 0, the chord carries information "
+        "that its members do not carry one by one.",
         CHORDS.descriptions,
     ),
     "audit": _Kind(
         "What filtering would have lost",
-        "Of the features and chord members that were found without any filter, those that usual choices would have "
-        "thrown away before anyone looked. Components keep a feature only as far as it varies along with others; some "
-        "of what they drop is noise.",
+        "Features and chord members that were found without any filter, and how many of them the usual choices of "
+        "features would have discarded before the analysis. Principal components keep a feature only as far as it "
+        "varies together with others; part of what they drop is noise.",
         AUDIT.descriptions,
     ),
 }
 
 
 def result_page(name: str, table: pd.DataFrame, source: str, model: str = "") -> str:
-    """Write a table of a run as a page.
+    """Render a table of a run as a page.
 
     Parameters
     ----------
     name
-        Which: "features", "passes", "models", "chords" or "audit".
+        Name of the table: "features", "passes", "models", "chords" or "audit".
     table
-        Its rows.
+        The table.
     source
-        The file that holds all of it.
+        Path of the file with the whole table.
     model
-        Whose it is; none where it is of all models.
+        Name of the model; empty for tables of all models.
     """
     kind = _KINDS[name]
     first = [column for column in kind.first if column in table]

@@ -1,4 +1,4 @@
-"""The summary page: what was analysed, what was found, at which error rate, and how far to trust it."""
+"""The summary page: what was analysed, what was found, at which error rate, and reasons for caution."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from markupsafe import Markup
 
 from ..core.words import count
 from .models import Model
-from .page import between, number, render
+from .page import number, render, with_interval
 
+# CSS class of the answer to "Is there signal?"
 _VERDICTS = {True: "yes", False: "no", None: "open"}
 
-_TELLS = 0.7  # AUC from which on a confounder that was not adjusted for is a reason for doubt
+_PREDICTIVE_AUC = 0.7  # chosen by hand: a confounder that was not adjusted for is a concern from this AUC on
 
-_FEW = 10  # samples of a class that were judged, below which intervals are wide
+_FEW_SAMPLES = 10  # chosen by hand: with fewer evaluated samples per class the page says that intervals are wide
 
-_SOME_CLASSES = 8  # whose sizes are listed
+_MAX_CLASSES = 8  # listed with their sizes
+
+_LOW_OVERLAP = 0.5  # chosen by hand: below it the page says that two passes share few of their top features
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A statement: its text, the model that it is about, and words before the text that stand out."""
+    """A statement: its text, the model that it is about, and bold words before the text."""
 
     text: str
     model: str = ""
-    strong: str = ""
+    bold: str = ""
 
 
 def summary_page(
@@ -44,15 +47,15 @@ def summary_page(
     chart: str = "",
     top: int = 10,
 ) -> str:
-    """Write the page.
+    """Render the page.
 
     Parameters
     ----------
     data
-        Where the matrix came from, its label and group columns, the normalisation and the samples of each class: keys
-        "from", "label", "group", "normalization", "sizes".
+        Source of the matrix, label and group columns, normalisation, and number of samples of each class: keys "from",
+        "label", "group", "normalization", "sizes".
     models
-        What is known of each model.
+        Results of each model.
     table
         models.tsv.
     baseline
@@ -64,9 +67,9 @@ def summary_page(
     evidence_panel
         findings/evidence_panel.json.
     chart
-        An SVG of the models side by side.
+        SVG of the models side by side.
     top
-        Features and chords listed.
+        Number of features and chords listed.
     """
     return render(
         "summary.html.j2",
@@ -77,222 +80,226 @@ def summary_page(
         baseline=baseline,
         confounders=confounders,
         analysed=_analysed(data, models, baseline),
-        found=[_found(model) for model in models],
-        about_chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
-        stable=[_Line(model.convergence["statement"], model.name) for model in models],
-        predicted=_predicted(models, baseline, evidence_panel),
-        would_lose={model.name: _would_lose(model) for model in models},
-        doubts=_doubts(models, baseline, confounders, proof, chords),
-        where=_where(models, chords),
-        first_features=[_features(model, top) for model in models],
-        first_chords=_chords(chords, top),
-        side_by_side=_side_by_side(table),
-        chart=Markup(_inline(chart)),
+        n_features=[_significant_features(model) for model in models],
+        chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
+        stability=[_Line(model.convergence["statement"], model.name) for model in models],
+        accuracy=_accuracies(models, baseline, evidence_panel),
+        lost_by_filtering={model.name: _lost_by_filtering(model) for model in models},
+        cautions=_cautions(models, baseline, confounders, proof, chords),
+        links=_links(models, chords),
+        top_features=[_top_features(model, top) for model in models],
+        top_chords=_top_chords(chords, top),
+        model_table=_model_table(table),
+        chart=Markup(_inline_svg(chart)),
     )
 
 
 def _analysed(data: Mapping, models: Sequence[Model], baseline: Mapping) -> dict[str, str]:
     sizes = data["sizes"]
-    listed = ", ".join(f"{name} {n:,}" for name, n in list(sizes.items())[:_SOME_CLASSES])
-    more = f", and {len(sizes) - _SOME_CLASSES} more" if len(sizes) > _SOME_CLASSES else ""
-    judged = (
-        f"{baseline['n_test']} samples judged by passes that did not train on them"
-        if baseline["scheme"] == "repeated"
-        else f"judged on {baseline['n_test']} samples that no pass has seen"
-    )
+    classes = ", ".join(f"{name} {n:,}" for name, n in list(sizes.items())[:_MAX_CLASSES])
+    if len(sizes) > _MAX_CLASSES:
+        classes += f", and {len(sizes) - _MAX_CLASSES} more"
+    if baseline["scheme"] == "repeated":
+        evaluated = f"{baseline['n_test']} samples evaluated by passes that did not train on them"
+    else:
+        evaluated = f"evaluated on {baseline['n_test']} samples that no pass has seen"
     size = f"{sum(sizes.values()):,} samples × {models[0].summary['n_features']:,} features"
-    return {"size": size, "classes": listed + more, "judged": judged}
+    return {"size": size, "classes": classes, "evaluated": evaluated}
 
 
-def _found(model: Model) -> _Line:
+def _significant_features(model: Model) -> _Line:
     if model.features.empty:
-        return _Line("none, since no pass was accepted.", model.name)
-    told = model.significance
-    line, strong = f"{told['statement']} {model.stability['statement']}", ""
-    if model.tested:
-        found, level = int(model.features["significant"].sum()), told["level"]
-        false = f", of which at most {found * level:.1f} are expected to be false (q ≤ {level:g})" if found else ""
-        line, strong = f"{false}. {line}", f"{found or 'none'} significant"
-    return _Line(line, model.name, strong)
+        return _Line("none, because no pass was accepted.", model.name)
+    statement = f"{model.significance['statement']} {model.stability['statement']}"
+    if not model.tested:
+        return _Line(statement, model.name)
+    n, level = int(model.features["significant"].sum()), model.significance["level"]
+    if not n:
+        return _Line(f". {statement}", model.name, "none significant")
+    expected = f" (q ≤ {level:g}), of which at most {n * level:.1f} are expected to be false positives. "
+    return _Line(expected + statement, model.name, f"{n} significant")
 
 
-def _predicted(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[_Line]:
+def _accuracies(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[_Line]:
     lines = []
     for model in models:
-        numbers, panel = model.metrics, model.panel
-        if numbers["accuracy"] is None:
-            lines.append(_Line("no pass was accepted, nothing was predicted.", model.name))
+        metrics, panel = model.metrics, model.panel
+        if metrics["accuracy"] is None:
+            lines.append(_Line("no pass was accepted, so nothing was predicted.", model.name))
             continue
-        line = f"accuracy {_interval(numbers)}"
+        line = f"accuracy {_accuracy(metrics)}"
         if panel["accuracy"] is not None:
             members = count(panel["n_features"], "significant feature", separator=",")
-            line += f"; a small model on its {members} alone {_interval(panel)}"
+            line += f"; a small model on only its {members}: {_accuracy(panel)}"
         lines.append(_Line(f"{line}.", model.name))
-    beside = (
-        f"Beside them: logistic regression on all features {_interval(baseline)}, always the largest class "
-        f"{baseline['majority_accuracy']:.3f}."
+    reference = (
+        f"For comparison: logistic regression on all features {_accuracy(baseline)}, always predicting the largest "
+        f"class {baseline['majority_accuracy']:.3f}."
     )
     if "in blocks" in baseline.get("solver", ""):
-        beside += f" Logistic regression was fitted by {baseline['solver']}"
+        reference += f" Logistic regression was fitted by {baseline['solver']}"
     if evidence_panel["accuracy"] is not None:
         members = count(evidence_panel["n_features"], "feature", separator=",")
-        beside += f" A small model on the first {members} by evidence alone: {_interval(evidence_panel)}."
-    return [*lines, _Line(beside)]
+        reference += f" A small model on only the first {members} by evidence: {_accuracy(evidence_panel)}."
+    return [*lines, _Line(reference)]
 
 
-def _interval(numbers: Mapping) -> str:
-    return between(numbers["accuracy"], numbers["accuracy_low"], numbers["accuracy_high"])
+def _accuracy(metrics: Mapping) -> str:
+    return with_interval(metrics["accuracy"], metrics["accuracy_low"], metrics["accuracy_high"])
 
 
-def _would_lose(model: Model) -> list[str]:
-    """Choices that lose something, with names; then those that lose nothing and those that could not be made."""
-    lost, harmless, unknown = [], [], []
+def _lost_by_filtering(model: Model) -> list[str]:
+    """Choices that lose findings, with names; then those that lose nothing, and those that could not be made."""
+    lost, harmless, unavailable = [], [], []
     for choice, rows in model.audit[model.audit["n"] > 0].groupby("choice", sort=False):
         known = rows[rows["n_lost"].notna()]
         if known.empty:
-            unknown.append(f"{choice}: cannot be said ({rows['note'].iloc[0]})")
+            unavailable.append(f"{choice}: not available ({rows['note'].iloc[0]})")
         elif known["n_lost"].sum():
             parts = [
-                f"{row['n_lost']:.0f} of {row['n']} {row['of']}{_first(row['lost'])}" for _, row in known.iterrows()
+                f"{row['n_lost']:.0f} of {row['n']} {row['of']}{_first_names(row['lost'])}"
+                for _, row in known.iterrows()
             ]
             lost.append(f"{choice}: {' and '.join(parts)}")
         else:
             harmless.append(choice)
     if harmless:
-        harmless = [f"nothing by {', '.join(harmless)}"]
-    return [*lost, *harmless, *unknown]
+        lost.append(f"none with {'; '.join(harmless)}")
+    return [*lost, *unavailable]
 
 
-def _first(lost) -> str:
-    """First names of what is lost, in brackets."""
+def _first_names(lost) -> str:
+    """First names of the lost findings, in brackets."""
     names = [name for name in lost.split(",") if name] if isinstance(lost, str) else []
     return f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
 
 
-def _doubts(
+def _cautions(
     models: Sequence[Model], baseline: Mapping, confounders: Mapping, proof: Mapping, chords: pd.DataFrame
 ) -> list[_Line]:
-    doubts = [_Line(doubt, model.name) for model in models for doubt in _doubts_of(model, baseline)]
+    cautions = [_Line(text, model.name) for model in models for text in _cautions_about(model, baseline)]
     for record in confounders["alone"]:
         auc = record["macro_auc"]
-        if not record["adjusted"] and auc is not None and auc >= _TELLS:
-            doubts.append(
+        if not record["adjusted"] and auc is not None and auc >= _PREDICTIVE_AUC:
+            interval = with_interval(auc, record["macro_auc_low"], record["macro_auc_high"], 2)
+            cautions.append(
                 _Line(
-                    f"{record['confounder']} alone tells the classes (AUC "
-                    f"{between(auc, record['macro_auc_low'], record['macro_auc_high'], 2)}) and was not adjusted for: "
-                    f"what follows from it counts as found (confounders)."
+                    f"{record['confounder']} alone predicts the classes (AUC {interval}) and was not adjusted for, so "
+                    f"findings may reflect it rather than the classes (setting: confounders)."
                 )
             )
     if len(chords) and not proof["proved"]:
-        doubts.append(_Line("No chord was judged on samples that the screen had not seen."))
-    small = baseline["n_test"] / len(baseline["classes"])
-    if small < _FEW:
-        where = "Judged are" if baseline["scheme"] == "repeated" else "The test split holds"
-        doubts.append(_Line(f"{where} {small:.0f} samples a class on average: the intervals are wide."))
-    if not doubts:
-        doubts.append(_Line("Nothing that the run itself can see: every setting acted and every reference was passed."))
-    return doubts
+        cautions.append(_Line("No chord was tested on samples that the screen had not used."))
+    per_class = baseline["n_test"] / len(baseline["classes"])
+    if per_class < _FEW_SAMPLES:
+        cautions.append(
+            _Line(f"On average only {per_class:.0f} samples per class were evaluated, so the intervals are wide.")
+        )
+    if not cautions:
+        cautions.append(
+            _Line(
+                "Nothing that the run itself can detect: every setting took effect, and every reference was exceeded."
+            )
+        )
+    return cautions
 
 
-def _doubts_of(model: Model, baseline: Mapping) -> Iterator[str]:
-    summary, numbers = model.summary, model.metrics
+def _cautions_about(model: Model, baseline: Mapping) -> Iterator[str]:
+    summary, metrics = model.summary, model.metrics
     if summary["signal"] is False:
-        yield "no signal; its ranking is not to be read."
+        yield "no signal, so its ranking should not be interpreted."
     yield from map(str, summary["notes"])
     if not summary["n_controls"]:
-        yield "no control pass was trained on permuted labels (passes: n_permuted)."
+        yield "no control passes were trained on permuted labels (setting: passes.n_permuted)."
     if model.reads_chords:
         yield (
-            "its passes read chords as pixels, and the screen for chords has seen the samples that judge single "
-            "passes: out-of-bag accuracies are too kind, those on the test split are not."
+            "its networks read chords, and the screen that found the chords used the samples on which single passes "
+            "are evaluated: out-of-bag accuracies are too optimistic, accuracies on the test split are not."
         )
-    if numbers["not_judged"]:
-        missed = numbers["not_judged"]
-        listed = ", ".join(map(str, missed[:10])) + (", ..." if len(missed) > 10 else "")
+    if metrics["not_judged"]:
+        missed = metrics["not_judged"]
+        names = ", ".join(map(str, missed[:10])) + (", ..." if len(missed) > 10 else "")
         yield (
-            f"{len(missed)} sample(s) were out of bag in no pass and are not judged: {listed}. "
-            f"More passes would judge them."
+            f"{count(len(missed), 'sample was', 'samples were')} never out of bag and could not be evaluated: {names}. "
+            f"More passes would include them."
         )
     overlap = summary["mean_top_k_overlap"]
     if model.convergence["reached"] is False:
         yield f"the ranking is not yet stable at {model.convergence['level']:g}; more passes would help."
-    elif overlap is not None and overlap < 0.5:
-        yield f"two passes share only {overlap:.0%} of their top {summary['top_k']} on average."
-    if numbers["accuracy"] is not None and numbers["accuracy"] < baseline["accuracy_low"]:
+    elif overlap is not None and overlap < _LOW_OVERLAP:
+        yield f"two passes share only {overlap:.0%} of their top {summary['top_k']} features on average."
+    if metrics["accuracy"] is not None and metrics["accuracy"] < baseline["accuracy_low"]:
         yield (
-            f"logistic regression is more accurate ({baseline['accuracy']:.3f} against {numbers['accuracy']:.3f}); "
+            f"logistic regression is more accurate ({baseline['accuracy']:.3f} against {metrics['accuracy']:.3f}); "
             f"its ranking is in linear_baseline/features.tsv."
         )
 
 
-def _where(models: Sequence[Model], chords: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """Files to look at next, their names by their paths from the page: of every model, and of all models."""
+def _links(models: Sequence[Model], chords: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Files to look at next: for each model and for all models, path from the page -> text of the link."""
     of_model = {
         "features.html": "all features", "plots/ranking.svg": "ranking",
         "plots/importance_significance.svg": "significance", "plots/evidence.svg": "two rankings",
-        "plots/importance_heatmap.svg": "by class",
-        "plots/convergence.svg": "stability", "plots/confusion.svg": "confusion", "audit.html": "audit",
-        "passes.html": "passes",
+        "plots/importance_heatmap.svg": "importance by class",
+        "plots/convergence.svg": "stability", "plots/confusion.svg": "confusion matrix",
+        "audit.html": "filtering audit", "passes.html": "passes",
     }  # fmt: skip
     of_chords = {
         "chords.html": "chords",
-        "chord_networks.svg": "their networks",
-        "chord_scores.svg": "their scores",
+        "chord_networks.svg": "chord members",
+        "chord_scores.svg": "chord scores",
     }
     files = {model.name: {f"{model.name}/{path}": text for path, text in of_model.items()} for model in models}
     return {**files, "all models": {"models.html": "models", **(of_chords if len(chords) else {})}}
 
 
-def _features(model: Model, top: int) -> dict[str, list[str]]:
-    """The first features, the cells of each column by its heading."""
+def _top_features(model: Model, top: int) -> dict[str, list[str]]:
+    """The first features: heading -> cells of the column."""
     if model.features.empty:
         return {}
-    head = model.features.head(top)
-    often = zip(
-        head["selection_frequency"], head["selection_frequency_low"], head["selection_frequency_high"], strict=True
-    )
-    columns = {"feature": _texts(head["feature"])}
+    rows = model.features.head(top)
+    columns = {"feature": _texts(rows["feature"])}
     if model.tested:
-        columns["z"] = [number(value, 1) for value in head["z"]]
+        columns["z"] = [number(value, 1) for value in rows["z"]]
         columns["q"] = [
-            f"{value:.2g}" + ("" if sure else " (n.s.)")
-            for value, sure in zip(head["q"], head["significant"], strict=True)
+            f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
+            for q, significant in zip(rows["q"], rows["significant"], strict=True)
         ]
     else:
-        columns["importance"] = [f"{value:.3g}" for value in head["median_importance"]]
-    columns["frequency"] = [between(*one, digits=2) for one in often]
-    columns["most for"] = [_max_for(row, model.summary["classes"]) for _, row in head.iterrows()]
-    if "chord" in head and any(chords := _texts(head["chord"])):
+        columns["importance"] = [f"{value:.3g}" for value in rows["median_importance"]]
+    columns["frequency"] = _with_intervals(rows, "selection_frequency", 2)
+    columns["main class"] = [_main_class(row, model.summary["classes"]) for _, row in rows.iterrows()]
+    if "chord" in rows and any(chords := _texts(rows["chord"])):
         columns["chord"] = chords
     return columns
 
 
-def _max_for(row: Mapping, classes: Sequence[str]) -> str:
-    """Name the class for which a feature matters most, with its direction."""
-    of_class = {name: row.get(f"importance[{name}]") for name in classes}
-    known = {name: value for name, value in of_class.items() if value is not None and not pd.isna(value)}
+def _main_class(row: Mapping, classes: Sequence[str]) -> str:
+    """The class for which a feature is most important, with an arrow for the direction."""
+    importance = {name: row.get(f"importance[{name}]") for name in classes}
+    known = {name: value for name, value in importance.items() if value is not None and not pd.isna(value)}
     if not known:
         return ""
-    name = max(known, key=lambda one: known[one])
+    name = max(known, key=lambda member: known[member])
     arrow = {"up": " ↑", "down": " ↓"}.get(str(row.get(f"direction[{name}]")), "")
     return f"{name}{arrow}"
 
 
-def _chords(chords: pd.DataFrame, top: int) -> dict[str, list[str]]:
-    """The first chords, the cells of each column by its heading."""
+def _top_chords(chords: pd.DataFrame, top: int) -> dict[str, list[str]]:
+    """The first chords: heading -> cells of the column."""
     if chords.empty:
         return {}
-    head = chords.head(top)
-    sides = [[_members(row.get(f"side_{k}")) for k in (1, 2, 3)] for _, row in head.iterrows()]
+    rows = chords.head(top)
+    sides = [[_members(row.get(f"side_{k}")) for k in (1, 2, 3)] for _, row in rows.iterrows()]
     return {
-        "chord": _texts(head["chord"]),
-        "tells": _texts(head["class"]),
+        "chord": _texts(rows["chord"]),
+        "predicts": _texts(rows["class"]),
         "members": [" × ".join(side for side in members if side) for members in sides],
-        "z": [number(value, 1) for value in head["z"]],
-        "AUC": _column(head, "auc_chord", 2),
-        "best member": [number(value, 2) for value in head["auc_best_member"]],
-        "additive": [number(value, 2) for value in head["auc_additive"]],
-        "synergy": _column(head, "synergy", 2),
+        "z": [number(value, 1) for value in rows["z"]],
+        "AUC": _with_intervals(rows, "auc_chord", 2),
+        "best member": [number(value, 2) for value in rows["auc_best_member"]],
+        "without products": [number(value, 2) for value in rows["auc_additive"]],
+        "synergy": _with_intervals(rows, "synergy", 2),
     }
 
 
@@ -301,30 +308,30 @@ def _members(side) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _column(table: pd.DataFrame, name: str, digits: int = 3) -> list[str]:
-    """Numbers with their intervals."""
-    three = (table[name], table[f"{name}_low"], table[f"{name}_high"])
-    return [between(*one, digits=digits) for one in zip(*three, strict=True)]
+def _with_intervals(table: pd.DataFrame, name: str, digits: int = 3) -> list[str]:
+    """A column with its intervals as text."""
+    columns = (table[name], table[f"{name}_low"], table[f"{name}_high"])
+    return [with_interval(value, low, high, digits) for value, low, high in zip(*columns, strict=True)]
 
 
-def _side_by_side(models: pd.DataFrame) -> dict[str, list[str]]:
-    """The models, the cells of each column by its heading."""
+def _model_table(models: pd.DataFrame) -> dict[str, list[str]]:
+    """The models side by side: heading -> cells of the column."""
     return {
         "model": _texts(models["model"]),
         "passes": _texts(models["n_passes"]),
-        "one pass": [number(value) for value in models["per_pass_accuracy_mean"]],
-        "accuracy": _column(models, "accuracy"),
-        "balanced accuracy": _column(models, "balanced_accuracy"),
-        "macro F1": _column(models, "macro_f1"),
+        "single pass": [number(value) for value in models["per_pass_accuracy_mean"]],
+        "accuracy": _with_intervals(models, "accuracy"),
+        "balanced accuracy": _with_intervals(models, "balanced_accuracy"),
+        "macro F1": _with_intervals(models, "macro_f1"),
         "ECE": [number(value) for value in models["ece"]],
     }
 
 
 def _texts(values: pd.Series) -> list[str]:
-    """Values as text; nothing where there is none."""
+    """Values as text; empty if missing."""
     return ["" if pd.isna(value) else str(value) for value in values]
 
 
-def _inline(chart: str) -> str:
-    """Strip what an SVG file has before its first element. Its text is escaped by matplotlib, which wrote it."""
+def _inline_svg(chart: str) -> str:
+    """An SVG file from its first element on. It need not be escaped: matplotlib, which wrote it, escapes its texts."""
     return chart[chart.index("<svg") :] if "<svg" in chart else ""

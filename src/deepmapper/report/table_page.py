@@ -1,4 +1,4 @@
-"""One table as a self-contained page that can be sorted and searched."""
+"""One table as a self-contained page with sorting and search."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from .page import render
 
-MAX_ROWS = 2000  # held by a page; the file holds all
+MAX_ROWS = 2000  # on a page, which stays quick to open; the file has all rows
 
 
 def table_page(
@@ -20,37 +20,37 @@ def table_page(
     source: str,
     notes: Mapping[str, str] | None = None,
     lead: str = "",
-    most: int = MAX_ROWS,
+    max_rows: int = MAX_ROWS,
 ) -> str:
-    """Write the page.
+    """Render a table as a page.
 
     Parameters
     ----------
     table
-        Its rows in the order in which they are shown first.
+        The table, with its rows in the order in which they are shown first.
     title, about
-        Heading, and how to read the table in a sentence or a few.
+        Heading, and one or a few sentences on how to read the table.
     source
-        Where the whole table lies, as a person finds it.
+        Path of the file with the whole table.
     notes
-        What columns mean; ``name[*]`` speaks of all columns ``name[CLASS]``.
+        Meaning of each column by its name; ``name[*]`` describes all columns ``name[CLASS]``.
     lead
-        Column that stays in sight, by default the first. Columns ``name[CLASS]`` are shown on demand.
-    most
-        Rows held by the page, from the first on; the page says where the others are.
+        Column that stays visible when the table is scrolled sideways; by default the first.
+    max_rows
+        Number of rows on the page; if there are more, the page names the file that has them all.
     """
     columns, notes = [str(name) for name in table.columns], notes or {}
     lead = lead or (columns[0] if columns else "")
-    held = table.head(most)
-    numeric = [bool(pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t)) for t in held.dtypes]
+    shown = table.head(max_rows)
+    numeric = [bool(pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t)) for t in shown.dtypes]
     meanings = [notes.get(name) or notes.get(f"{name.partition('[')[0]}[*]", "") for name in columns]
-    optional = ["[" in name and name.endswith("]") for name in columns]
+    of_class = ["[" in name and name.endswith("]") for name in columns]
     data = {
         "columns": columns,
-        "rows": [[_plain(value) for value in row] for row in held.itertuples(index=False, name=None)],
+        "rows": [[_plain(value) for value in row] for row in shown.itertuples(index=False, name=None)],
         "lead": columns.index(lead) if columns else 0,
         "numeric": numeric,
-        "optional": optional,
+        "optional": of_class,
         "notes": meanings,
     }
     return render(
@@ -59,24 +59,25 @@ def table_page(
         about=about,
         source=source,
         n_rows=len(table),
-        n_held=len(held),
-        n_by_class=sum(optional),
+        n_shown=len(shown),
+        n_class_columns=sum(of_class),
         meanings=_meanings(columns, meanings),
         data=data,
     )
 
 
 def _plain(value):
-    """A value as JSON knows it; null where there is none."""
+    """A value as a JSON type; None if it is missing or not finite."""
     if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
         return None
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _meanings(columns: list[str], meanings: list[str]) -> dict[str, str]:
-    """What columns mean by their name, those of the classes once."""
-    told: dict[str, str] = {}
+    """Meaning of the columns by name; columns of the classes appear once, as ``name[class]``."""
+    by_name: dict[str, str] = {}
     for name, meaning in zip(columns, meanings, strict=True):
         if meaning:
-            told.setdefault(f"{name.partition('[')[0]}[class]" if name.endswith("]") else name, meaning)
-    return told
+            key = f"{name.partition('[')[0]}[class]" if name.endswith("]") else name
+            by_name.setdefault(key, meaning)
+    return by_name
