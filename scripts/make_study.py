@@ -1,4 +1,4 @@
-"""Make the embedded mini study, or another one, from a seed.
+"""Simulate a small RNA-seq study; seed 0 gives the one in resources/demo/reads.
 
 Run by hand: python scripts/make_study.py FOLDER [--seed N] [--sheet FILE]
 """
@@ -14,11 +14,11 @@ from deepmapper.simulate.reads import make_study  # noqa: E402
 
 
 def main() -> None:
-    """Write the study and say where."""
+    """Write the study and print where its sample sheet is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", help="receives reference, reads and truth")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same files (0)")
-    parser.add_argument("--sheet", metavar="FILE", help="where the sample sheet goes (FOLDER/samples.tsv)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same files (default 0)")
+    parser.add_argument("--sheet", metavar="FILE", help="the sample sheet to write (default FOLDER/samples.tsv)")
     args = parser.parse_args()
     study = make_study(args.folder, seed=args.seed, sheet=args.sheet)
     print(f"wrote {len(study.samples)} samples: {study.sheet}")

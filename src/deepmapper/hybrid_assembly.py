@@ -23,11 +23,12 @@ from . import __version__
 from .core.files import atomic_folder, atomic_write
 from .core.programs import require
 from .errors import BioToolUnavailable, InputError
-from .reads import alignment, assembly, quantification, references
+from .reads import alignment, assembly, hybrid_reference, quantification, references
 from .reads.denovo import PREFIX, is_denovo
 from .reads.fasta import read_fasta, write_fasta
 from .reads.fastq import gzip_writer, read_fastq
 from .reads.novelty import screen_novelty
+from .reads.samples import Unit
 from .reads.sequences import canonical, names_of
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ def build_hybrid_reference(
         If a name occurs twice, or `kmer` is out of range.
     """
     _require("salmon")
-    quantification.build_hybrid_reference(Path(reference_fasta), Path(denovo_fasta), Path(out_fasta))
+    hybrid_reference.build_hybrid_reference(Path(reference_fasta), Path(denovo_fasta), Path(out_fasta))
     quantification.index_salmon(Path(out_fasta), Path(salmon_index_dir), k=kmer, threads=_cores())
     return salmon_index_dir
 
@@ -324,7 +325,7 @@ def run_hybrid_assembly(
         screen = partial(screen_novelty, contigs, transcripts=transcripts, pool=pool, folder=novelty, **same)
         _step(novelty, [contigs, transcripts, pool], screen, log)
         denovo = novelty / "denovo.fa"
-        join = partial(quantification.build_hybrid_reference, transcripts, denovo, hybrid, log=log)
+        join = partial(hybrid_reference.build_hybrid_reference, transcripts, denovo, hybrid, log=log)
         _step(hybrid, [transcripts, denovo], join, log)
         _step(index, [hybrid], partial(quantification.index_salmon, hybrid, index, **same), log)
         for sample, reads in reads_by_sample.items():
@@ -376,7 +377,7 @@ def _align(
     reads: str, prefix: Path, folder: Path, sample: str, strandedness: str, *, threads: int, log: IO[str] | None = None
 ) -> None:
     alignment.align_reads(
-        [[str(reads), ""]],
+        [Unit("1", str(reads))],
         index=str(prefix),
         folder=folder,
         sample=sample,
@@ -387,7 +388,7 @@ def _align(
 
 
 def _quantify(sample: str, reads: str, index: Path, folder: Path, *, threads: int, log: IO[str] | None = None) -> None:
-    units = [[str(reads), ""]]
+    units = [Unit("1", str(reads))]
     quantification.quantify_sample(units, index=index, folder=folder, sample=sample, threads=threads, log=log)
 
 

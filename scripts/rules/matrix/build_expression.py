@@ -1,4 +1,4 @@
-"""Rule build_expression: samples × transcripts as AnnData and as plain tables."""
+"""Rule build_expression: counts of samples × transcripts as AnnData and as text tables."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule summarise_genes: samples × genes; a novel transcript is a gene of its own."""
+"""Rule summarise_genes: counts of samples × genes; a novel transcript is a gene of its own."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule align_reads: align a sample and capture what does not align."""
+"""Rule align_reads: align the reads of a sample and capture those that do not align."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.reads.alignment import align_reads, index_prefix, trimmed_pairs
+    from deepmapper.reads.alignment import align_reads, index_prefix
     from deepmapper.reads.samples import Sample
+    from deepmapper.reads.trimming import trimmed_units
 
     sample = Sample.from_params(snakemake.params.sample)
     counts = align_reads(
-        trimmed_pairs(Path(snakemake.input.reads)) if snakemake.params.trimmed else sample.pairs,
+        trimmed_units(Path(snakemake.input.reads)) if snakemake.params.trimmed else sample.units,
         index=index_prefix(snakemake.params.index or snakemake.input.index),
         folder=Path(snakemake.output[0]),
         sample=sample.name,

@@ -1,4 +1,4 @@
-"""Rule assemble_denovo: contigs from the pool of captured reads."""
+"""Rule assemble_denovo: assemble the pool of captured reads into contigs."""
 
 import sys
 from pathlib import Path

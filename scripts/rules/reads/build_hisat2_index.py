@@ -1,4 +1,4 @@
-"""Rule build_hisat2_index: index the genome."""
+"""Rule build_hisat2_index: index the genome for HISAT2."""
 
 import sys
 from pathlib import Path

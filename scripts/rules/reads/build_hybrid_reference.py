@@ -1,4 +1,4 @@
-"""Rule build_hybrid_reference: reference and novel transcripts in one FASTA."""
+"""Rule build_hybrid_reference: join reference and novel transcripts in one FASTA file."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.reads.quantification import build_hybrid_reference
+    from deepmapper.reads.hybrid_reference import build_hybrid_reference
 
     decoys = snakemake.input.get("decoys")
     build_hybrid_reference(

@@ -1,4 +1,4 @@
-"""Rule extract_splice_sites: known splice sites for HISAT2; none without an annotation."""
+"""Rule extract_splice_sites: extract known splice sites for HISAT2; none without an annotation."""
 
 import sys
 

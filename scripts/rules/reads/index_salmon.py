@@ -1,4 +1,4 @@
-"""Rule index_salmon: index the hybrid reference."""
+"""Rule index_salmon: index the hybrid reference for Salmon."""
 
 import sys
 from pathlib import Path

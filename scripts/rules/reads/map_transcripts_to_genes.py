@@ -1,4 +1,4 @@
-"""Rule map_transcripts_to_genes: the gene of every reference transcript."""
+"""Rule map_transcripts_to_genes: look up the gene of each reference transcript."""
 
 import sys
 
@@ -15,4 +15,4 @@ with job(snakemake):
         strip_versions=snakemake.params.strip_versions,
         log=sys.stdout,
     )
-    print(f"{count} transcripts with a gene")
+    print(f"{count} transcripts with a known gene")

@@ -1,4 +1,4 @@
-"""Rule pool_unaligned: the captured reads of all samples in one pool, each read under its sample's name."""
+"""Rule pool_unaligned: pool the captured reads of all samples; read names include the sample."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule prepare_genome: check the genome's names and unpack it."""
+"""Rule prepare_genome: decompress the genome and clean its names."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule prepare_transcripts: reference transcripts under clean names, from a FASTA or cut from the genome."""
+"""Rule prepare_transcripts: reference transcripts with clean names, from a FASTA or extracted from the genome."""
 
 import sys
 

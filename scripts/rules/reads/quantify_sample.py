@@ -1,4 +1,4 @@
-"""Rule quantify_sample: count a sample's reads on the hybrid reference."""
+"""Rule quantify_sample: count a sample's reads per transcript of the hybrid reference."""
 
 import sys
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.reads.alignment import trimmed_pairs
     from deepmapper.reads.quantification import quantify_sample
     from deepmapper.reads.samples import Sample
+    from deepmapper.reads.trimming import trimmed_units
 
     sample = Sample.from_params(snakemake.params.sample)
     quantify_sample(
-        trimmed_pairs(Path(snakemake.input.reads)) if snakemake.params.trimmed else sample.pairs,
+        trimmed_units(Path(snakemake.input.reads)) if snakemake.params.trimmed else sample.units,
         index=Path(snakemake.input.index),
         folder=Path(snakemake.output[0]),
         sample=sample.name,

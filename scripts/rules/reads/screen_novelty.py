@@ -1,4 +1,4 @@
-"""Rule screen_novelty: which contigs are novel, each with its class and the reason."""
+"""Rule screen_novelty: decide which contigs are novel, with a class and a reason for each."""
 
 import sys
 from pathlib import Path
@@ -9,13 +9,13 @@ with job(snakemake):
     from deepmapper.reads.novelty import screen_novelty
     from deepmapper.reads.novelty_classes import NoveltyOptions
 
-    given = {name: Path(path) for name in ("genome", "pool") if (path := snakemake.input.get(name))}
+    genome, pool = snakemake.input.get("genome"), snakemake.input.get("pool")
     screen_novelty(
         Path(snakemake.input.contigs),
         transcripts=Path(snakemake.input.transcripts),
-        genome=given.get("genome"),
+        genome=Path(genome) if genome else None,
         annotation=snakemake.input.get("annotation", ""),
-        pool=given.get("pool"),
+        pool=Path(pool) if pool else None,
         contaminants=snakemake.input.get("contaminants", ""),
         stranded=snakemake.params.stranded,
         options=NoveltyOptions(**snakemake.params.options),

@@ -1,4 +1,4 @@
-"""Rule tabulate_alignment: aligned and captured reads of every sample in one table."""
+"""Rule tabulate_alignment: table of aligned and captured reads per sample."""
 
 from pathlib import Path
 

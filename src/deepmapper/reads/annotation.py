@@ -1,4 +1,4 @@
-"""Gene annotation: transcripts and exons from GTF or GFF3, under the ids of the FASTA files.
+"""Gene annotation: transcripts and exons from GTF or GFF3, with the ids that FASTA files use.
 
 Standard library only.
 """
@@ -16,12 +16,12 @@ from urllib.parse import unquote
 from ..errors import InputError
 from .fasta import open_text
 
-# Ids whose last number is the version of a record. Elsewhere it tells isoforms apart (AT1G01010.1, MSTRG.5.2).
+# Ids that end in a version. In other ids the last number is the isoform (AT1G01010.1, MSTRG.5.2).
 _VERSIONED = re.compile(r"(ENS[A-Z]*\d{11}|[NX][MR]_\d+)\.\d+(_PAR_Y)?")
 
-_PREFIX = re.compile(r"(transcript:|gene:|rna-(?=[NX][MR]_))")  # of ids in the GFF3 files of Ensembl and NCBI
+_PREFIX = re.compile(r"(transcript:|gene:|rna-(?=[NX][MR]_))")  # ids in GFF3 files of Ensembl and NCBI
 
-_DATABASE = re.compile(r"(?:gi\|\d+\|)?(?:ref|gb|emb|dbj|lcl|gnl|tpg)\|([^|]+)", re.IGNORECASE)  # NCBI's old headers
+_DATABASE = re.compile(r"(?:gi\|\d+\|)?(?:ref|gb|emb|dbj|lcl|gnl|tpg)\|([^|]+)", re.IGNORECASE)  # old headers of NCBI
 
 _PARTS_OF_CODING = {"cds", "stop_codon", "utr", "5utr", "3utr", "five_prime_utr", "three_prime_utr"}
 
@@ -37,11 +37,11 @@ class Transcript:
     Attributes
     ----------
     id, gene_id, gene_name
-        Cleaned by `clean_id`; the name is empty where the annotation has none.
+        Cleaned by `clean_id`; the name is empty if the annotation has none.
     chrom, strand
         As annotated; strand "+", "-" or ".".
     exons
-        (start, end) in the genome, 0-based and half-open, sorted, not touching.
+        (start, end) in the genome, 0-based and half-open, sorted, with gaps between them.
     """
 
     id: str
@@ -53,7 +53,9 @@ class Transcript:
 
 
 @dataclass
-class _Pieces:
+class _Draft:
+    """What has been read of a transcript so far."""
+
     gene_id: str = ""
     gene_name: str = ""
     exons: list[tuple[int, int]] = field(default_factory=list)
@@ -62,7 +64,7 @@ class _Pieces:
 
 @dataclass(frozen=True)
 class _Line:
-    """One feature of a file, its place 0-based and half-open."""
+    """One feature of a file; its positions are 0-based and half-open."""
 
     number: int
     chrom: str
@@ -74,21 +76,22 @@ class _Line:
 
 
 def clean_id(header_or_name: str, strip_versions: bool = False) -> str:
-    """Return the id of a FASTA header, or of an annotation's entry.
+    """Return the id in a FASTA header or an entry of an annotation.
 
-    The header counts up to its first space; GENCODE's ``id|gene|...`` up to its first bar; NCBI's ``gi|1|ref|id|`` and
-    Ensembl's ``transcript:id`` lose what comes before the id.
+    It ends at the first space, in GENCODE's ``id|gene|...`` at the first bar. What precedes it is dropped, as in NCBI's
+    ``gi|1|ref|id|`` and Ensembl's ``transcript:id``.
 
     Parameters
     ----------
     header_or_name
         Without the '>'.
     strip_versions
-        Whether to take the version off ids of Ensembl, GENCODE and RefSeq (ENST00000335137.4). The number behind
-        any other id stays: in AT1G01010.1 it tells the isoform.
+        Whether to remove the version from ids of Ensembl, GENCODE and RefSeq (ENST00000335137.4). The number at the
+        end of other ids stays: in AT1G01010.1 it is the isoform.
     """
     name = (header_or_name.split(maxsplit=1) or [""])[0]
-    name = _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
+    if prefix := _PREFIX.match(name):
+        name = name[prefix.end() :]
     if database := _DATABASE.match(name):
         name = database[1]
     name = name.split("|", 1)[0]
@@ -96,24 +99,24 @@ def clean_id(header_or_name: str, strip_versions: bool = False) -> str:
 
 
 def strip_version(name: str) -> str:
-    """Take the version off an id of Ensembl, GENCODE or RefSeq; any other stays as it is."""
-    found = _VERSIONED.fullmatch(name)
-    return found[1] + (found[2] or "") if found else name
+    """Remove the version from an id of Ensembl, GENCODE or RefSeq; leave other ids as they are."""
+    match = _VERSIONED.fullmatch(name)
+    return match[1] + (match[2] or "") if match else name
 
 
 def read_annotation(path: str | Path) -> list[Transcript]:
-    """Read the transcripts of a GTF or GFF3 file, plain or gzipped; which of the two, its attributes tell.
+    """Read the transcripts of a GTF or GFF3 file, plain or gzipped; its attributes show which of the two it is.
 
-    Parts of coding sequence and untranslated regions stand for the exons of a transcript that has none. A transcript
-    of GFF3 is whatever exons have as `Parent`; its gene is the top of its parents, which may be the transcript
-    itself. A transcript that lies in two places is listed for each.
+    If a transcript has no exons, its coding sequence and untranslated regions take their place. In GFF3 a transcript
+    is any feature that is the `Parent` of an exon; its gene is its topmost ancestor, which may be the transcript
+    itself. A transcript with two locations is listed once for each.
 
     Raises
     ------
     InputError
-        Naming the line, if the file is neither, is damaged, or holds no exon.
+        Naming the line, if the file is neither format, is damaged, or holds no exons.
     """
-    pieces: dict[tuple[str, str, str], _Pieces] = {}
+    drafts: dict[tuple[str, str, str], _Draft] = {}
     features: dict[str, dict[str, str]] = {}
     gff3 = None
     for line in _lines(Path(path)):
@@ -123,29 +126,29 @@ def read_annotation(path: str | Path) -> list[Transcript]:
         is_exon = part.endswith("exon")
         if is_exon or part in _PARTS_OF_CODING:
             for owner, gene_id, gene_name in _owners(line, bool(gff3), path):
-                one = pieces.setdefault((owner, line.chrom, line.strand), _Pieces(gene_id, gene_name))
-                (one.exons if is_exon else one.coding).append((line.start, line.end))
+                draft = drafts.setdefault((owner, line.chrom, line.strand), _Draft(gene_id, gene_name))
+                (draft.exons if is_exon else draft.coding).append((line.start, line.end))
         elif gff3:
             attributes = _gff3_attributes(line.attributes)
             if "ID" in attributes:
                 features.setdefault(attributes["ID"], {**attributes, "type": part})
     transcripts = [
-        _transcript(key, one, features if gff3 else None)
-        for key, one in pieces.items()
+        _transcript(key, draft, features if gff3 else None)
+        for key, draft in drafts.items()
         if features.get(key[0], {}).get("type") not in _PROTEINS
     ]
     if not transcripts:
-        raise InputError(f"{path}: holds no exon, expected a GTF or GFF3 file with the exons of transcripts.")
+        raise InputError(f"{path}: holds no exons, expected a GTF or GFF3 file with the exons of transcripts.")
     return transcripts
 
 
-def _transcript(key: tuple[str, str, str], pieces: _Pieces, features: dict[str, dict[str, str]] | None) -> Transcript:
+def _transcript(key: tuple[str, str, str], draft: _Draft, features: dict[str, dict[str, str]] | None) -> Transcript:
     owner, chrom, strand = key
-    gene_id, gene_name = pieces.gene_id, pieces.gene_name
+    gene_id, gene_name = draft.gene_id, draft.gene_name
     if features is not None:
         gene_id, gene_name = _gene_of(owner, features)
     merged: list[tuple[int, int]] = []
-    for start, end in sorted(pieces.exons or pieces.coding):
+    for start, end in sorted(draft.exons or draft.coding):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
@@ -154,13 +157,15 @@ def _transcript(key: tuple[str, str, str], pieces: _Pieces, features: dict[str, 
 
 
 def _owners(line: _Line, gff3: bool, path: str | Path) -> list[tuple[str, str, str]]:
-    """Return the transcripts that a piece belongs to, with gene id and name where the line has them (GTF)."""
+    """Return the transcripts that a feature belongs to, with gene id and name if the line has them (GTF)."""
     if gff3:
         attributes = _gff3_attributes(line.attributes)
         owners = [owner for owner in attributes.get("Parent", "").split(",") if owner] or [attributes.get("ID", "")]
         if owners != [""]:
             return [(unquote(owner), "", "") for owner in owners]
-        raise InputError(f"{path} line {line.number}: this {line.type} has no Parent, expected that of its transcript.")
+        raise InputError(
+            f"{path} line {line.number}: this {line.type} has no Parent, expected the id of its transcript."
+        )
     attributes = {key: quoted or plain for key, quoted, plain in _GTF_ATTRIBUTE.findall(line.attributes)}
     owner = attributes.get("transcript_id", "")
     if not owner:
@@ -174,7 +179,7 @@ def _owners(line: _Line, gff3: bool, path: str | Path) -> list[tuple[str, str, s
 def _gff3_attributes(text: str) -> dict[str, str]:
     pairs = (pair.partition("=") for pair in text.split(";"))
     return {
-        # commas of a Parent separate, so it is decoded later
+        # a Parent may be a list, so it is decoded after it is split at commas
         key.strip(): value.strip() if key.strip() == "Parent" else unquote(value.strip())
         for key, equals, value in pairs
         if equals
@@ -182,13 +187,13 @@ def _gff3_attributes(text: str) -> dict[str, str]:
 
 
 def _gene_of(owner: str, features: dict[str, dict[str, str]]) -> tuple[str, str]:
-    """Return id and name of a transcript's gene."""
+    """Return the id and name of a transcript's gene."""
     top, seen = owner, {owner}
     while (parent := unquote(features.get(top, {}).get("Parent", "").split(",")[0])) and parent not in seen:
         seen.add(parent)
         top = parent
     own, gene = features.get(owner, {}), features.get(top, {})
-    if top == owner:  # no parent: StringTie and gffread name the gene beside the transcript
+    if top == owner:  # no parent: StringTie and gffread name the gene in the transcript's line
         return own.get("geneID") or own.get("gene_id") or owner, own.get("gene_name") or own.get("gene", "")
     name = gene.get("gene_name") or gene.get("gene") or gene.get("Name") or own.get("gene_name", "")
     # NCBI writes ID=gene-NAME
@@ -196,7 +201,7 @@ def _gene_of(owner: str, features: dict[str, dict[str, str]]) -> tuple[str, str]
 
 
 def _lines(path: Path) -> Iterator[_Line]:
-    """Yield the features of a file, checked as far as they are used."""
+    """Yield the features of a file after checking the columns that are used."""
     try:
         with open_text(path) as file:
             for number, text in enumerate(file, 1):
@@ -208,20 +213,20 @@ def _lines(path: Path) -> Iterator[_Line]:
                 if len(cells) != 9:
                     raise InputError(
                         f"{path} line {number}: has {len(cells)} columns (it starts with '{text.strip()[:40]}'), "
-                        f"expected the 9 of GTF or GFF3, separated by tabs."
+                        f"expected the 9 columns of GTF or GFF3, separated by tabs."
                     )
                 if not (cells[3].isdecimal() and cells[4].isdecimal() and 1 <= int(cells[3]) <= int(cells[4])):
                     raise InputError(
-                        f"{path} line {number}: is from '{cells[3]}' to '{cells[4]}', expected two whole numbers "
-                        f"from 1 on, the smaller one first."
+                        f"{path} line {number}: runs from '{cells[3]}' to '{cells[4]}', expected two whole numbers "
+                        f"of at least 1, the smaller one first."
                     )
                 strand = cells[6] if cells[6] in ("+", "-") else "."
                 yield _Line(number, cells[0], cells[2], int(cells[3]) - 1, int(cells[4]), strand, cells[8].strip())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
-            f"{path}: the gzip file is cut short or damaged ({error}). Fetch the annotation again."
+            f"{path}: the gzip file is truncated or damaged ({error}). Fetch the annotation again."
         ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text ({error}), expected GTF or GFF3, plain or gzipped.") from error
+        raise InputError(f"{path} is not text ({error}), expected GTF or GFF3, plain or gzipped.") from error
     except OSError as error:
         raise InputError(f"{path}: the annotation cannot be read ({error.strerror or error}).") from error

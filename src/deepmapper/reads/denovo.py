@@ -1,4 +1,4 @@
-"""The prefix that marks novel transcripts. Standard library only."""
+"""The prefix of novel transcripts' names. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ PREFIX = "DENOVO_"
 
 
 def is_denovo(transcript_id: str) -> bool:
-    """Whether a transcript is novel, by its name (``DENOVO_...``)."""
+    """Whether a transcript is novel, judging by its name (``DENOVO_...``)."""
     return str(transcript_id).startswith(PREFIX)

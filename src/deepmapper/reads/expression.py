@@ -1,6 +1,6 @@
 """Salmon counts of all samples as one matrix: samples × transcripts and samples × genes.
 
-pandas, anndata and pytximport are imported when they are needed.
+pandas, anndata and pytximport are imported on first use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-# What the table of contigs tells of a novel transcript: column there, column here.
+# Columns about novel transcripts, by their names in the table of contigs.
 _NOVELTY_TEXTS = {
     "class": "novelty_class",
     "gene": "novelty_gene",
@@ -44,8 +44,8 @@ _COUNTS = ("none", "scaled_tpm", "length_scaled_tpm")
 
 _QUANT_COLUMNS = ["Name", "Length", "TPM", "NumReads"]
 
-# Features written to a table at a time, so that a wide matrix is never held as text.
-_AT_ONCE = 5000
+# Features converted to text at a time, to bound the memory.
+_FEATURES_PER_BLOCK = 5000
 
 
 def build_expression(
@@ -56,39 +56,39 @@ def build_expression(
     transcript_to_gene: Path | None = None,
     alignment: Path | None = None,
 ) -> AnnData:
-    """Put the counts of all samples into one matrix.
+    """Combine the counts of all samples into one matrix.
 
     Parameters
     ----------
     quants
-        Per sample the folder that `deepmapper.quantification.quantify_sample` wrote.
+        For each sample the folder that `quantify_sample` wrote.
     samples
-        One mapping per row of the matrix, in order: ``sample`` and the further columns of the sample sheet.
+        One mapping per row of the matrix, in order: ``sample`` and the other columns of the sample sheet.
     denovo_table
         ``contigs.tsv`` of the novelty screen.
     transcript_to_gene
         Tab-separated, with the columns transcript_id, gene_id and gene_name.
     alignment
-        Table that `deepmapper.alignment.tabulate_alignment` wrote.
+        Table that `tabulate_alignment` wrote.
 
     Returns
     -------
     AnnData
-        ``X`` Salmon's NumReads and ``layers["tpm"]``, both CSR float32, samples × transcripts in the order of the
-        reference. ``obs``: the columns of the sheet (an empty cell is a missing value, a column of numbers becomes
-        numbers); then ``counted_layout``, ``counted_library``, ``counted_fragments``, ``counted_mapped`` and
-        ``counted_rate`` (share that mapped to transcripts); ``aligned_rate`` and ``captured_rate`` (to the genome, or
-        not) where `alignment` is given. ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name``
-        ("" where unknown); and from the novelty screen ``novelty_class``, ``novelty_gene``, ``novelty_locus``,
+        ``X``: Salmon's NumReads, and ``layers["tpm"]``, both CSR float32, samples × transcripts in the order of the
+        reference. ``obs``: the columns of the sheet (empty cells are missing values, columns of numbers are numeric);
+        ``counted_layout``, ``counted_library``, ``counted_fragments``, ``counted_mapped`` and ``counted_rate`` (share
+        that mapped to transcripts); with `alignment` also ``aligned_rate`` and ``captured_rate`` (shares that aligned
+        to the genome and that did not). ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name``
+        ("" if unknown); from the novelty screen ``novelty_class``, ``novelty_gene``, ``novelty_locus`` and
         ``nearest_transcript`` ("" for reference transcripts), ``nearest_identity``, ``longest_orf``, ``gc``,
-        ``supporting_reads`` and ``supporting_samples`` (nan for them). ``uns["quantification"]``: Salmon's version, and
-        whether the counts repeat exactly.
+        ``supporting_reads`` and ``supporting_samples`` (NaN for them). ``uns["quantification"]``: Salmon's version, and
+        whether the counts are exactly repeatable.
 
     Raises
     ------
     InputError
-        If a sample has no counts, or counts of other transcripts than the first one; or if a column of the sheet has
-        the name of one that is made here.
+        If a sample has no counts, or counts of other transcripts than the first sample; or if a column of the sheet has
+        the name of a column that is added here.
     """
     import anndata
     import numpy as np
@@ -96,7 +96,7 @@ def build_expression(
 
     names = [row["sample"] for row in samples]
     if missing := [name for name in names if name not in quants]:
-        raise InputError(f"{', '.join(missing)}: no counts, expected a folder of Salmon's for every sample.")
+        raise InputError(f"{', '.join(missing)}: no counts, expected Salmon's folder for every sample.")
     tables = {name: _read_quant(Path(quants[name], "quant.sf")) for name in names}
     first = tables[names[0]]
     for name, table in tables.items():
@@ -105,7 +105,7 @@ def build_expression(
                 f"{quants[name]}: holds other transcripts than {quants[names[0]]} ({len(table)} and {len(first)}), "
                 f"expected the same. Count all samples with the same index."
             )
-    facts = [json.loads(Path(quants[name], "quantification.json").read_text()) for name in names]
+    records = [json.loads(Path(quants[name], "quantification.json").read_text()) for name in names]
 
     def matrix(column: str) -> Any:
         rows = [sparse.csr_matrix(table[column].to_numpy(np.float32)) for table in tables.values()]
@@ -113,13 +113,13 @@ def build_expression(
 
     return anndata.AnnData(
         matrix("NumReads"),
-        obs=_describe_samples(samples, facts, alignment),
+        obs=_describe_samples(samples, records, alignment),
         var=_describe_transcripts(first, denovo_table, transcript_to_gene),
         layers={"tpm": matrix("TPM")},
         uns={
             "quantification": {
-                "salmon": ", ".join(sorted({fact["salmon"] for fact in facts})),
-                "repeatable": all(fact["repeatable"] for fact in facts),
+                "salmon": ", ".join(sorted({record["salmon"] for record in records})),
+                "repeatable": all(record["repeatable"] for record in records),
             }
         },
     )
@@ -128,27 +128,27 @@ def build_expression(
 def summarise_genes(
     quants: Mapping[str, Path], *, expression: AnnData, transcript_to_gene: Path, counts: str = "none"
 ) -> AnnData:
-    """Add transcripts up to genes with pytximport. A novel transcript, or one of no known gene, is a gene of its own.
+    """Sum transcripts to genes with pytximport. A novel transcript, or one without a known gene, is a gene of its own.
 
     Parameters
     ----------
     quants
-        As for `build_expression`.
+        For each sample the folder that `quantify_sample` wrote.
     expression
-        What `build_expression` returned; its ``obs`` is kept.
+        Result of `build_expression`; its ``obs`` is kept.
     transcript_to_gene
-        As for `build_expression`.
+        Tab-separated, with the columns transcript_id and gene_id.
     counts
-        ``none``: sums of the transcripts' counts. ``scaled_tpm``: sums of their abundances, scaled to the number of
-        reads of the sample; ``length_scaled_tpm``: those times the gene's mean length, then scaled. The last two do not
-        depend on which isoforms a sample uses.
+        ``none``: sums of the transcripts' counts. ``scaled_tpm``: sums of their abundances, scaled to the sample's
+        number of reads. ``length_scaled_tpm``: the same sums times the gene's mean length, then scaled. The last two
+        do not depend on which isoforms a sample expresses.
 
     Returns
     -------
     AnnData
-        ``X`` counts and ``layers["tpm"]``, CSR float32, samples × genes in the order of their first transcripts.
+        ``X``: counts, and ``layers["tpm"]``, both CSR float32, samples × genes in the order of their first transcripts.
         ``var``: ``is_denovo``, ``length`` (effective, weighted by abundance, mean over the samples), ``gene_name``,
-        ``transcripts`` (how many) and ``novelty_class``.
+        ``transcripts`` (their number) and ``novelty_class``.
 
     Raises
     ------
@@ -167,22 +167,21 @@ def summarise_genes(
     if counts not in _COUNTS:
         raise InputError(f"counts is '{counts}', expected one of {', '.join(_COUNTS)}. Set quantification.gene_counts.")
     transcripts = pd.Series(expression.var_names, index=expression.var_names)
-    map_ = _read_genes(transcript_to_gene)
-    known = transcripts.map(map_["gene_id"])
+    known = transcripts.map(_read_genes(transcript_to_gene)["gene_id"])
     if known.isna().all():
         raise InputError(
-            f"{transcript_to_gene}: names a gene for none of {len(known)} transcripts, expected a map for them. Give "
-            f"the annotation that belongs to the transcripts, or leave genes out."
+            f"{transcript_to_gene}: has no gene for any of {len(known)} transcripts, expected a table for them. Give "
+            f"the annotation of these transcripts, or do without genes."
         )
     genes = known.fillna(transcripts)
     files = [Path(quants[name], "quant.sf") for name in expression.obs_names]
-    found = _tximport(files, genes, None if counts == "none" else counts)
+    sums = _tximport(files, genes, None if counts == "none" else counts)
     order = pd.Index(genes.unique())
     first = expression.var.loc[genes.drop_duplicates().index]
     var = pd.DataFrame(
         {
             "is_denovo": first["is_denovo"].to_numpy(bool),
-            "length": found["length"].mean("file").sel(gene_id=order).to_numpy(),
+            "length": sums["length"].mean("file").sel(gene_id=order).to_numpy(),
             "gene_name": first["gene_name"].astype(str).to_numpy(),
             "transcripts": genes.value_counts().loc[order].to_numpy(),
             "novelty_class": first["novelty_class"].astype(str).to_numpy() if "novelty_class" in first else "",
@@ -191,8 +190,8 @@ def summarise_genes(
     )
 
     def matrix(name: str) -> Any:
-        values = found[name].transpose("file", "gene_id").sel(gene_id=order).to_numpy()
-        # a sample without any counted read has no shares to scale
+        values = sums[name].transpose("file", "gene_id").sel(gene_id=order).to_numpy()
+        # a sample without any counted reads gives NaN when scaled
         return sparse.csr_matrix(np.nan_to_num(values, nan=0.0).astype(np.float32))
 
     return anndata.AnnData(
@@ -205,60 +204,62 @@ def summarise_genes(
 
 
 def write_tables(adata: AnnData, counts: Path, tpm: Path) -> None:
-    """Write counts and TPM as tab-separated tables, features × samples; gzipped where a name ends in ``.gz``."""
+    """Write counts and TPM as tab-separated tables, features × samples; gzipped if the name ends in ``.gz``."""
     from scipy import sparse
 
     for path, matrix in ((counts, adata.X), (tpm, adata.layers["tpm"])):
         columns = sparse.csc_matrix(matrix)
         with atomic_write(path) as tmp, _text_writer(tmp) as file:
             print("feature", *adata.obs_names, sep="\t", file=file)
-            for start in range(0, adata.n_vars, _AT_ONCE):
-                block = columns[:, start : start + _AT_ONCE].T.toarray()
-                for name, values in zip(adata.var_names[start : start + _AT_ONCE], block, strict=True):
-                    print(name, *map(_shown, values), sep="\t", file=file)
+            for start in range(0, adata.n_vars, _FEATURES_PER_BLOCK):
+                block = columns[:, start : start + _FEATURES_PER_BLOCK].T.toarray()
+                for name, values in zip(adata.var_names[start : start + _FEATURES_PER_BLOCK], block, strict=True):
+                    print(name, *map(_format, values), sep="\t", file=file)
 
 
 def _read_quant(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if not path.is_file():
-        raise InputError(f"{path}: not there, expected Salmon's counts. Run the quantification of this sample.")
+        raise InputError(f"{path}: not found, expected Salmon's counts. Quantify this sample.")
     try:
         table = pd.read_csv(
             path, sep="\t", usecols=_QUANT_COLUMNS, dtype={"Name": str}, index_col="Name", keep_default_na=False
         )
         return table.astype({"Length": int, "TPM": float, "NumReads": float})
     except (ValueError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as Salmon's quant.sf ({error}). Count this sample again.") from error
+        raise InputError(
+            f"{path}: cannot be read as Salmon's quant.sf ({error}). Quantify this sample again."
+        ) from error
 
 
 def _describe_samples(
-    samples: Sequence[Mapping[str, str]], facts: Sequence[Mapping[str, Any]], alignment: Path | None
+    samples: Sequence[Mapping[str, str]], records: Sequence[Mapping[str, Any]], alignment: Path | None
 ) -> pd.DataFrame:
     import pandas as pd
 
     names = [row["sample"] for row in samples]
     sheet = pd.DataFrame([dict(row) for row in samples], index=names, dtype=object).drop(columns="sample")
-    made = pd.DataFrame(
+    added = pd.DataFrame(
         {
-            "counted_layout": [fact["layout"] for fact in facts],
-            "counted_library": [fact["library_type"] for fact in facts],
-            "counted_fragments": [fact["fragments"] for fact in facts],
-            "counted_mapped": [fact["mapped"] for fact in facts],
-            "counted_rate": [fact["mapping_rate"] for fact in facts],
+            "counted_layout": [record["layout"] for record in records],
+            "counted_library": [record["library_type"] for record in records],
+            "counted_fragments": [record["fragments"] for record in records],
+            "counted_mapped": [record["mapped"] for record in records],
+            "counted_rate": [record["mapping_rate"] for record in records],
         },
         index=names,
     )
     if alignment is not None:
         table = pd.read_csv(alignment, sep="\t", dtype={"sample": str}, index_col="sample")
-        made = made.join(table[list(_ALIGNMENT)].rename(columns=_ALIGNMENT).astype(float))
-    if both := sorted(set(sheet) & set(made)):
-        raise InputError(f"sample sheet: column {both[0]} has the name of a column that is made here. Rename it.")
-    return sheet.apply(_typed).join(made)
+        added = added.join(table[list(_ALIGNMENT)].rename(columns=_ALIGNMENT).astype(float))
+    if both := sorted(set(sheet) & set(added)):
+        raise InputError(f"sample sheet: column {both[0]} has the name of a column that is added here. Rename it.")
+    return sheet.apply(_typed).join(added)
 
 
 def _typed(column: pd.Series) -> pd.Series:
-    """Numbers where all that is there are numbers, as in a table of labels beside a matrix; else text."""
+    """Convert a column to numbers if all its values are numbers, as in tables of labels; else leave text."""
     import pandas as pd
 
     texts = column.fillna("").astype(str).str.strip()
@@ -282,10 +283,10 @@ def _describe_transcripts(
         return var
     table = pd.read_csv(denovo_table, sep="\t", dtype=str, keep_default_na=False)
     table = table[table["kept"] == "true"].set_index("name").reindex(var.index)
-    for there, here in _NOVELTY_TEXTS.items():
-        var[here] = table[there].fillna("").astype(object)
-    for there, here in _NOVELTY_NUMBERS.items():
-        var[here] = pd.to_numeric(table[there], errors="coerce").astype("float64")
+    for source, column in _NOVELTY_TEXTS.items():
+        var[column] = table[source].fillna("").astype(object)
+    for source, column in _NOVELTY_NUMBERS.items():
+        var[column] = pd.to_numeric(table[source], errors="coerce").astype("float64")
     return var
 
 
@@ -297,22 +298,22 @@ def _read_genes(path: Path) -> pd.DataFrame:
 
 
 def _tximport(files: list[Path], genes: pd.Series, counts_from_abundance: str | None) -> Any:
-    """Genes × samples as an xarray Dataset with counts, abundance and length."""
+    """Sum to genes: an xarray Dataset of genes × samples with counts, abundance and length."""
     import pandas as pd
 
     try:
         from pytximport import tximport
     except ImportError as error:
         raise InputError(
-            "pytximport: not installed, expected for counts per gene. Get it with: pip install 'deepmapper[denovo]'."
+            "pytximport: not installed, expected for counts per gene. Install it: pip install 'deepmapper[denovo]'."
         ) from error
-    with redirect_stderr(StringIO()):  # a bar that counts files
+    with redirect_stderr(StringIO()):  # a progress bar
         return tximport(
             files,
             data_type="salmon",
             transcript_gene_map=pd.DataFrame({"transcript_id": genes.index, "gene_id": genes.to_numpy()}),
             counts_from_abundance=counts_from_abundance,
-            # names are clean already: a point or a bar belongs to them
+            # the names are clean already: dots and bars are part of them
             ignore_transcript_version=False,
             ignore_after_bar=False,
             output_type="xarray",
@@ -321,7 +322,7 @@ def _tximport(files: list[Path], genes: pd.Series, counts_from_abundance: str | 
 
 @contextmanager
 def _text_writer(path: Path) -> Iterator[IO[str]]:
-    """Text, gzipped by the ending, without time and name: the same content gives the same bytes."""
+    """Open a text file for writing, gzipped if it ends in ``.gz``; equal content gives equal bytes."""
     if path.suffix != ".gz":
         with path.open("w") as plain:
             yield plain
@@ -330,8 +331,8 @@ def _text_writer(path: Path) -> Iterator[IO[str]]:
         yield file
 
 
-def _shown(value: float) -> str:
-    """As few digits as tell a float32 apart, without an exponent."""
+def _format(value: float) -> str:
+    """Write a float32 with the fewest digits that identify it, without an exponent."""
     import numpy as np
 
     return np.format_float_positional(value, trim="-") if value else "0"

@@ -1,4 +1,4 @@
-"""FASTA files, plain or gzipped, read with clear messages and written atomically."""
+"""FASTA files, plain or gzipped: read with clear error messages, written atomically."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..errors import InputError
 
 _GZIP = b"\x1f\x8b"
 
-_IMPOSSIBLE = re.compile(r"[^A-Za-z*-]")
+_NOT_A_LETTER = re.compile(r"[^A-Za-z*-]")
 
 
 class Record(NamedTuple):
-    """One sequence: its id (the header up to the first space), the whole header, and upper-case letters."""
+    """One sequence: its id (the header up to the first space), the whole header, and the letters in upper case."""
 
     name: str
     header: str
@@ -26,7 +26,7 @@ class Record(NamedTuple):
 
 
 def is_gzip(path: str | Path) -> bool:
-    """Whether a file is gzip by its first bytes, whatever its name says."""
+    """Whether a file is gzipped, judging by its first bytes and not by its name."""
     with Path(path).open("rb") as file:
         return file.read(2) == _GZIP
 
@@ -37,19 +37,19 @@ def open_text(path: str | Path) -> TextIO:
 
 
 def read_fasta(path: str | Path, what: str = "FASTA file") -> Iterator[Record]:
-    """Read records one after the other.
+    """Yield the records of a FASTA file.
 
     Parameters
     ----------
     path
         Plain or gzipped.
     what
-        What the file is for, in messages.
+        What the file holds, for messages.
 
     Raises
     ------
     InputError
-        If the file is missing, is no FASTA, holds an empty or impossible sequence, or a gzip file is cut short.
+        If the file is missing or not FASTA, a sequence is empty or invalid, or a gzip file is truncated.
     """
     from Bio.SeqIO.FastaIO import SimpleFastaParser
 
@@ -69,23 +69,21 @@ def read_fasta(path: str | Path, what: str = "FASTA file") -> Iterator[Record]:
                 name = header.split(maxsplit=1)[0] if header.strip() else ""
                 if not name:
                     raise InputError(f"{path}: a record has no name (header '>{header}'), expected an id after '>'.")
-                if bad := _IMPOSSIBLE.search(sequence):
-                    raise InputError(
-                        f"{path}: record {name} holds the character {bad[0]!r}, expected letters of nucleotides."
-                    )
+                if bad := _NOT_A_LETTER.search(sequence):
+                    raise InputError(f"{path}: record {name} holds the character {bad[0]!r}, expected nucleotides.")
                 if not sequence:
                     raise InputError(f"{path}: record {name} has no sequence, expected nucleotides. Remove the record.")
                 yield Record(name, header, sequence.upper())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the gzip file is cut short or damaged ({error}). Fetch the {what} again.") from error
+        raise InputError(f"{path}: the gzip file is truncated or damaged ({error}). Fetch the {what} again.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text ({error}), expected a {what}, plain or gzipped.") from error
+        raise InputError(f"{path} is not text ({error}), expected a {what}, plain or gzipped.") from error
     except OSError as error:
         raise InputError(f"{path}: the {what} cannot be read ({error.strerror or error}).") from error
 
 
 def write_fasta(path: str | Path, records: Iterable[tuple[str, str]], width: int = 80) -> int:
-    """Write (header, sequence) records; the file appears whole or not at all. Returns how many."""
+    """Write (header, sequence) records atomically; return how many there were."""
     count = 0
     with atomic_write(path) as tmp, tmp.open("w") as file:
         for header, sequence in records:

@@ -1,8 +1,8 @@
-"""A genomic locus beside the annotation: overlapping transcripts and how a contig relates to them.
+"""Class of a genomic locus relative to the annotation: overlapping transcripts and how a contig relates to them.
 
-The classes follow SQANTI3 and gffcompare, drawn together: a copy of an annotated transcript (full or incomplete splice
-match; codes = and c), a novel isoform (novel in or not in catalogue, retained intron; j, k, m, n, o), a join of genes
-(fusion), antisense (x), intronic (i), intergenic (u).
+The classes summarise those of SQANTI3 and gffcompare: a copy of an annotated transcript (full or incomplete splice
+match; codes = and c), a novel isoform (novel in or not in catalogue, retained intron; j, k, m, n, o), a chimera of
+genes (fusion), antisense (x), intronic (i), intergenic (u).
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from .annotation import Transcript
 from .paf import Interval, Match, covered
 
-SPLICE_SLACK = 10  # bases by which aligners may misplace a splice site
+_SPLICE_SLACK = 10  # bases by which aligners may misplace a splice site
 
 SHORTEST_INTRON = 30  # bases; a shorter gap is a deletion
 
-MIN_OVERLAP = 0.1  # share of a contig in exons below which it is not said to be of that gene
+_MIN_OVERLAP = 0.1  # share of a contig that must be in a gene's exons to assign it to the gene
 
-_BIN = 1 << 17
+_BIN = 1 << 17  # bases; transcripts are found by the bins that they overlap
 
 
 class TranscriptIndex:
-    """Annotated transcripts by place."""
+    """Annotated transcripts by position."""
 
     def __init__(self, transcripts: Iterable[Transcript]) -> None:
         self._bins: dict[tuple[str, int], list[Transcript]] = defaultdict(list)
@@ -38,11 +38,11 @@ class TranscriptIndex:
                 self._bins[transcript.chrom, number].append(transcript)
 
     def gene(self, transcript: str) -> str:
-        """Gene of a transcript, with or without its version; the transcript itself where the annotation has no such."""
+        """Gene of a transcript id with or without a version; the id itself if it is not annotated."""
         return self.genes.get(transcript) or self.genes.get(transcript.rsplit(".", 1)[0]) or transcript
 
-    def over(self, chromosome: str, start: int, end: int) -> list[Transcript]:
-        """Transcripts whose span overlaps, sorted by id."""
+    def overlapping(self, chromosome: str, start: int, end: int) -> list[Transcript]:
+        """Transcripts whose span overlaps an interval, sorted by id."""
         found = {}
         for number in range(start // _BIN, (end - 1) // _BIN + 1):
             for transcript in self._bins.get((chromosome, number), ()):
@@ -54,40 +54,40 @@ class TranscriptIndex:
 
 @dataclass(frozen=True)
 class Relation:
-    """What a place is to the annotation: class, genes, why, and whether its splicing is new."""
+    """How a locus relates to the annotation: its class, genes, the reason, and whether its splicing is new."""
 
     kind: str
     genes: tuple[str, ...]
     reason: str
-    spliced_anew: bool = False
+    new_splicing: bool = False
 
 
 def span(transcript: Transcript) -> Interval:
-    """From the first base of the first exon to the last of the last."""
+    """From the start of the first exon to the end of the last."""
     return transcript.exons[0][0], transcript.exons[-1][1]
 
 
-def shared(one: Iterable[Interval], other: Iterable[Interval]) -> int:
-    """Bases that two sets of intervals have in common."""
-    one, other = list(one), list(other)
-    return covered(one) + covered(other) - covered([*one, *other])
+def shared(a: Iterable[Interval], b: Iterable[Interval]) -> int:
+    """Count the bases that two sets of intervals have in common."""
+    a, b = list(a), list(b)
+    return covered(a) + covered(b) - covered([*a, *b])
 
 
-def relate(locus: Match, index: TranscriptIndex, *, stranded: bool, copy: float, join: float) -> Relation:
-    """Class a locus of a contig by the annotation.
+def relate(locus: Match, index: TranscriptIndex, *, stranded: bool, min_copy: float, min_join: float) -> Relation:
+    """Classify a locus of a contig by the annotation.
 
     Parameters
     ----------
     locus
-        Hits of the contig at one place of the genome.
+        Hits of the contig at one place in the genome.
     index
         The annotation.
     stranded
-        Whether the contig's strand is that of its transcript; otherwise only its splice sites tell it.
-    copy
-        Share of the contig in exons of one transcript, spliced alike, that makes it a copy.
-    join
-        Share of the contig in exons of each of two genes that makes it a join of them.
+        Whether the contig's strand is that of its transcript; otherwise only its splice sites show the strand.
+    min_copy
+        Share of a copy that must be in exons of one transcript, with the same splicing.
+    min_join
+        Share of a chimera that must be in exons of each of two genes.
     """
     blocks = sorted(block for hit in locus.hits for block in hit.blocks)
     introns = [
@@ -98,16 +98,16 @@ def relate(locus: Match, index: TranscriptIndex, *, stranded: bool, copy: float,
     ]
     size = covered(blocks)
     strand = next((hit.spliced for hit in locus.hits if hit.spliced), locus.hits[0].strand if stranded else "")
-    near = index.over(locus.target, blocks[0][0], max(end for _, end in blocks))
+    near = index.overlapping(locus.target, blocks[0][0], max(end for _, end in blocks))
     sense = [t for t in near if not strand or t.strand not in ("+", "-") or t.strand == strand]
     exonic = {t: shared(blocks, t.exons) / size for t in near}
-    in_sense = sorted((t for t in sense if exonic[t] >= MIN_OVERLAP), key=lambda t: (-exonic[t], t.id))
+    in_sense = sorted((t for t in sense if exonic[t] >= _MIN_OVERLAP), key=lambda t: (-exonic[t], t.id))
     if in_sense:
-        return _of_genes(blocks, introns, in_sense, exonic, size, copy=copy, join=join)
-    antisense = [t for t in near if exonic[t] >= MIN_OVERLAP]
+        return _relate_to_genes(blocks, introns, in_sense, exonic, size, min_copy=min_copy, min_join=min_join)
+    antisense = [t for t in near if exonic[t] >= _MIN_OVERLAP]
     if antisense:
-        most = max(antisense, key=lambda t: exonic[t])
-        return Relation("antisense", (_gene(most),), f"on the other strand of {exonic[most]:.2f} in exons of {most.id}")
+        best = max(antisense, key=lambda t: exonic[t])
+        return Relation("antisense", (_gene(best),), f"on the other strand of {exonic[best]:.2f} in exons of {best.id}")
     within = [t for t in near if 2 * shared(blocks, [span(t)]) >= size]
     if within:
         genes = tuple(dict.fromkeys(map(_gene, within)))
@@ -115,60 +115,61 @@ def relate(locus: Match, index: TranscriptIndex, *, stranded: bool, copy: float,
     return Relation("intergenic", (), "where the annotation has no transcript")
 
 
-def _of_genes(
+def _relate_to_genes(
     blocks: Sequence[Interval],
     introns: Sequence[Interval],
     transcripts: Sequence[Transcript],
     exonic: dict[Transcript, float],
     size: int,
     *,
-    copy: float,
-    join: float,
+    min_copy: float,
+    min_join: float,
 ) -> Relation:
-    """Class a locus in exons of its own strand. `transcripts` are ordered by the share of the contig in their exons."""
+    """Classify a locus in exons on its own strand; `transcripts` are sorted by the contig's share in exons."""
     for transcript in transcripts:
-        if exonic[transcript] >= copy and not _differences(blocks, introns, transcript):
+        if exonic[transcript] >= min_copy and not _differences(blocks, introns, transcript):
             share = f"{exonic[transcript]:.2f} of it in exons of {transcript.id}, spliced alike"
             return Relation("reference_copy", (_gene(transcript),), share)
     best = transcripts[0]
-    of_best = [exon for t in transcripts if _gene(t) == _gene(best) for exon in t.exons]
+    best_exons = [exon for t in transcripts if _gene(t) == _gene(best) for exon in t.exons]
     for other in transcripts:
-        own = shared(blocks, [*other.exons, *of_best]) - shared(blocks, of_best)
-        if own >= join * size:
+        own = shared(blocks, [*other.exons, *best_exons]) - shared(blocks, best_exons)
+        if own >= min_join * size:
             genes = (_gene(best), _gene(other))
             return Relation(
                 "chimeric", genes, f"joins {exonic[best]:.2f} in {best.id} and {own / size:.2f} in {other.id}"
             )
     known = [intron for t in transcripts for intron in _introns(t)]
-    new = sum(not _listed(intron, known) for intron in introns)
+    n_new = sum(not _is_known(intron, known) for intron in introns)
     differences = min((_differences(blocks, introns, t) for t in transcripts), key=lambda d: (len(d), d))
-    if new:
-        reason = f"{new} of {len(introns)} introns not annotated"
+    if n_new:
+        reason = f"{n_new} of {len(introns)} introns not annotated"
     elif differences:
         reason = f"beside {best.id}: {', '.join(differences)}"
     else:
         reason = f"only {exonic[best]:.2f} of it in exons of {best.id}"
-    return Relation("novel_isoform", (_gene(best),), reason, spliced_anew=bool(differences))
+    return Relation("novel_isoform", (_gene(best),), reason, new_splicing=bool(differences))
 
 
 def _differences(blocks: Sequence[Interval], introns: Sequence[Interval], transcript: Transcript) -> list[str]:
-    """How the splicing of a contig differs from a transcript's: introns that it lacks, introns that it does not cut."""
-    theirs = _introns(transcript)
-    other = sum(not _listed(intron, theirs) for intron in introns)
-    kept = sum(
-        any(start + SPLICE_SLACK <= first and last <= end - SPLICE_SLACK for start, end in blocks)
-        for first, last in theirs
+    """Describe how the splicing of a contig differs from a transcript's: other introns, and introns retained."""
+    annotated = _introns(transcript)
+    n_other = sum(not _is_known(intron, annotated) for intron in introns)
+    n_retained = sum(
+        any(start + _SPLICE_SLACK <= first and last <= end - _SPLICE_SLACK for start, end in blocks)
+        for first, last in annotated
         if last - first >= SHORTEST_INTRON
     )
-    return [f"{n} {what}" for n, what in ((other, "intron(s) spliced otherwise"), (kept, "intron(s) retained")) if n]
+    counts = ((n_other, "intron(s) spliced otherwise"), (n_retained, "intron(s) retained"))
+    return [f"{n} {what}" for n, what in counts if n]
 
 
 def _introns(transcript: Transcript) -> list[Interval]:
     return [(a[1], b[0]) for a, b in zip(transcript.exons, transcript.exons[1:], strict=False)]
 
 
-def _listed(intron: Interval, known: Iterable[Interval]) -> bool:
-    return any(max(abs(intron[0] - k[0]), abs(intron[1] - k[1])) <= SPLICE_SLACK for k in known)
+def _is_known(intron: Interval, known: Iterable[Interval]) -> bool:
+    return any(max(abs(intron[0] - k[0]), abs(intron[1] - k[1])) <= _SPLICE_SLACK for k in known)
 
 
 def _gene(transcript: Transcript) -> str:

@@ -1,4 +1,4 @@
-"""Novelty class of a contig beside the reference, with the reason in words and figures.
+"""Novelty class of a contig relative to the reference, with the reason in words and numbers.
 
 Standard library and Biopython.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from ..errors import InputError
 from . import sequences
 from .loci import SHORTEST_INTRON, Relation, TranscriptIndex, relate
-from .paf import Hit, Match, best_locus, best_target, covered, parts
+from .paf import Hit, Match, best_locus, best_target, covered, split_by_place
 
 KEPT = ("unmapped", "partial", "genomic", "intergenic", "intronic", "antisense", "novel_isoform", "chimeric")
 
@@ -26,13 +26,13 @@ DROPPED = (
     "low_support",
 )
 
-_CONTAMINATED = 0.5  # share of a contig that is a contaminant's
+_CONTAMINATED = 0.5  # share of a contig that must match a contaminant, chosen by hand
 
-_LONGEST_GAP = 20  # bases; contigs that differ by a longer gap are isoforms, not copies (the band of cd-hit-est)
+_LONGEST_GAP = 20  # bases; contigs that differ by a longer gap are isoforms, not copies (band width of cd-hit-est)
 
-_FOLDED = 0.8  # share of a contig that pairs with itself, as assemblers join a transcript to its other strand
+_FOLDED = 0.8  # share of a hairpin that pairs with itself; assemblers may join a transcript to its other strand
 
-_SPLICING_TOLD = 0.97  # identity to the genome below which divergence blurs the splice sites
+_MIN_SPLICING_IDENTITY = 0.97  # to the genome; with more divergence the splice sites are uncertain
 
 
 @dataclass(frozen=True)
@@ -42,27 +42,27 @@ class NoveltyOptions:
     Attributes
     ----------
     min_length
-        Bases; shorter contigs are dropped.
+        Shorter contigs are dropped; bases.
     transcript_identity, transcript_coverage
-        A contig of which this share matches one reference transcript at this identity is a copy of it.
+        A contig is a copy of a reference transcript if this share of it matches the transcript at this identity.
     genome_identity, genome_coverage
-        A contig of which this share matches one place of the genome at this identity is from there.
+        A contig is from a place in the genome if this share of it matches there at this identity.
     part_share
-        Least share of a contig that a part must have to be called one, in chimeras and in contigs of which the
-        reference explains a part alone.
+        Minimum share of a contig to count as a part of it, in chimeras and in contigs that the reference explains only
+        in part.
     redundant_identity, redundant_coverage
-        A contig of which this share matches a longer kept one at this identity, without a gap of more than 20 bases, is
-        contained in it.
+        A contig is contained in a longer one that is kept if this share of it matches at this identity, with no gap of
+        more than 20 bases.
     low_complexity
-        Share of a contig that is of low complexity from which on it is flagged.
+        Contigs with at least this share of low-complexity sequence are flagged.
     drop_low_complexity, drop_contaminants
-        Whether those flagged are dropped.
+        Whether flagged contigs are dropped.
     drop
-        Further classes to drop, for example "chimeric".
+        Other classes to drop, for example "chimeric".
     min_fragments, min_samples
-        Least number of read fragments, and of samples that have any, that support a kept contig.
+        Minimum number of read fragments, and of samples with any, that must support a kept contig.
     max_intron
-        Longest intron, bases.
+        Longest intron in bases.
     """
 
     min_length: int = 200
@@ -86,7 +86,7 @@ class NoveltyOptions:
         for setting in fields(self):
             value = getattr(self, setting.name)
             if setting.type == "float" and not 0 < value <= 1:
-                raise InputError(f"novelty: {setting.name} is {value}, expected a share above 0 and up to 1.")
+                raise InputError(f"novelty: {setting.name} is {value}, expected a share above 0 and at most 1.")
             if setting.type == "int" and value < 0:
                 raise InputError(f"novelty: {setting.name} is {value}, expected 0 or more.")
         if unknown := sorted(set(self.drop) - set(KEPT)):
@@ -95,7 +95,29 @@ class NoveltyOptions:
 
 @dataclass(frozen=True)
 class Contig:
-    """A contig and what was found about it. `sequence` is as given, `name` the same for both its strands."""
+    """A contig and what is known about it.
+
+    Attributes
+    ----------
+    given, sequence
+        Name and bases as in the input.
+    name
+        Made from the sequence, the same for both strands.
+    kind, reason
+        Its class ("" while undecided) and why.
+    simple
+        Share of low-complexity sequence.
+    orf
+        Longest open reading frame.
+    contaminant
+        Name of the contaminant that it matches, or "".
+    transcript, locus
+        Best matches among the reference transcripts and in the genome.
+    genes
+        Genes that it overlaps or is like.
+    support
+        Read fragments by sample.
+    """
 
     given: str
     sequence: str
@@ -112,26 +134,26 @@ class Contig:
 
     @property
     def length(self) -> int:
-        """Bases."""
+        """Length in bases."""
         return len(self.sequence)
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the aligner found about one contig."""
+class Alignments:
+    """Hits of one contig."""
 
     transcripts: Sequence[Hit]
     genome: Sequence[Hit]
     contaminants: Sequence[Hit]
 
 
-def decide(
-    contig: Contig, evidence: Evidence, index: TranscriptIndex | None, options: NoveltyOptions, *, stranded: bool
+def classify(
+    contig: Contig, hits: Alignments, index: TranscriptIndex | None, options: NoveltyOptions, *, stranded: bool
 ) -> Contig:
-    """Class one contig by its alignments."""
-    sense = [hit for hit in evidence.transcripts if hit.strand == "+" or not stranded]
-    transcript, locus = best_target(sense), best_locus(evidence.genome, options.max_intron)
-    contaminant = best_target(evidence.contaminants)
+    """Classify one contig by its alignments."""
+    sense = [hit for hit in hits.transcripts if hit.strand == "+" or not stranded]
+    transcript, locus = best_target(sense), best_locus(hits.genome, options.max_intron)
+    contaminant = best_target(hits.contaminants)
     gene = index.gene if index else str
     contig = replace(contig, transcript=transcript, locus=locus)
     if contaminant and _reaches(contaminant, options.transcript_identity, _CONTAMINATED):
@@ -143,21 +165,21 @@ def decide(
     relation = None
     if in_genome and index:
         relation = relate(
-            in_genome, index, stranded=stranded, copy=options.transcript_coverage, join=options.part_share
+            in_genome, index, stranded=stranded, min_copy=options.transcript_coverage, min_join=options.part_share
         )
     is_copy = transcript and _reaches(transcript, options.transcript_identity, options.transcript_coverage)
     if transcript and is_copy and not (relation and _is_isoform(transcript, relation, in_genome)):
         reason = _explains(transcript, transcript.target)
         return replace(contig, kind="reference_copy", genes=(gene(transcript.target),), reason=reason)
     if in_genome and relation:
-        reason = f"{_explains(in_genome, where(in_genome))}; {relation.reason}"
+        reason = f"{_explains(in_genome, locus_name(in_genome))}; {relation.reason}"
         return replace(contig, kind=relation.kind, genes=relation.genes, reason=reason)
 
-    other = best_target(hit for hit in evidence.transcripts if hit.strand == "-") if stranded else None
+    other = best_target(hit for hit in hits.transcripts if hit.strand == "-") if stranded else None
     if other and _reaches(other, options.transcript_identity, options.transcript_coverage):
         reason = f"other strand: {_explains(other, other.target)}"
         return replace(contig, kind="antisense", genes=(gene(other.target),), reason=reason)
-    return _by_parts(contig, sense, evidence.genome, in_genome, gene, options)
+    return _by_parts(contig, sense, hits.genome, in_genome, gene, options)
 
 
 def _by_parts(
@@ -168,46 +190,46 @@ def _by_parts(
     gene: Callable[[str], str],
     options: NoveltyOptions,
 ) -> Contig:
-    """Class a contig that no transcript and no annotated place explains by itself."""
+    """Classify a contig that no single transcript or annotated locus explains."""
     on_transcripts = [hit for hit in on_transcripts if hit.identity >= options.transcript_identity]
     on_genome = [hit for hit in on_genome if hit.identity >= options.genome_identity]
-    of_genes = parts(on_transcripts, least=options.part_share, place=lambda hit: gene(hit.target))
-    of_loci = parts(
-        on_genome, least=options.part_share, place=lambda hit: (hit.target, hit.strand), reach=options.max_intron
+    gene_parts = split_by_place(on_transcripts, min_share=options.part_share, place=lambda hit: gene(hit.target))
+    locus_parts = split_by_place(
+        on_genome, min_share=options.part_share, place=lambda hit: (hit.target, hit.strand), reach=options.max_intron
     )
-    genes = tuple(dict.fromkeys(gene(part.target) for part in of_genes))
-    looked = [(of_genes, options.transcript_coverage, lambda part: part.target)]
+    genes = tuple(dict.fromkeys(gene(part.target) for part in gene_parts))
+    splits = [(gene_parts, options.transcript_coverage, lambda part: part.target)]
     if not in_genome:
-        looked.insert(0, (of_loci, options.genome_coverage, where))
-    for found, least, name in looked:
-        if len(found) > 1 and sum(part.coverage for part in found) >= least:
-            reason = "joins " + " and ".join(f"{part.coverage:.2f} in {name(part)}" for part in found)
+        splits.insert(0, (locus_parts, options.genome_coverage, locus_name))
+    for parts, min_coverage, name in splits:
+        if len(parts) > 1 and sum(part.coverage for part in parts) >= min_coverage:
+            reason = "joins " + " and ".join(f"{part.coverage:.2f} in {name(part)}" for part in parts)
             return replace(contig, kind="chimeric", genes=genes, reason=reason)
-    if not in_genome and of_genes and of_genes[0].coverage >= options.transcript_coverage:
-        mosaic = dict.fromkeys(hit.target for hit in of_genes[0].hits)
-        reason = f"{of_genes[0].coverage:.2f} of it is in parts of {', '.join(mosaic)}, none of which has it all"
+    if not in_genome and gene_parts and gene_parts[0].coverage >= options.transcript_coverage:
+        isoforms = dict.fromkeys(hit.target for hit in gene_parts[0].hits)
+        reason = f"{gene_parts[0].coverage:.2f} of it is in parts of {', '.join(isoforms)}, none of which has it all"
         return replace(contig, kind="novel_isoform", genes=genes[:1], reason=reason)
     if in_genome:
-        return replace(contig, kind="genomic", genes=genes, reason=_explains(in_genome, where(in_genome)))
-    explained = [(part, where(part)) for part in of_loci] + [(part, part.target) for part in of_genes]
+        return replace(contig, kind="genomic", genes=genes, reason=_explains(in_genome, locus_name(in_genome)))
+    explained = [(part, locus_name(part)) for part in locus_parts] + [(part, part.target) for part in gene_parts]
     if explained:
-        part, place = max(explained, key=lambda found: found[0].coverage)
+        part, place = max(explained, key=lambda pair: pair[0].coverage)
         reason = f"{_explains(part, place)}; the rest is nowhere in the reference"
         return replace(contig, kind="partial", genes=genes, reason=reason)
     transcript, locus = contig.transcript, contig.locus
     near = [(transcript, transcript.target)] if transcript else []
-    near += [(locus, where(locus))] if locus else []
+    near += [(locus, locus_name(locus))] if locus else []
     if not near:
         return replace(contig, kind="unmapped", reason="nothing like it in the reference")
-    reason = f"nothing near enough in the reference; nearest, {_explains(*min(near, key=lambda found: found[0].order))}"
+    reason = f"nothing near enough in the reference; nearest, {_explains(*min(near, key=lambda pair: pair[0].order))}"
     return replace(contig, kind="unmapped", reason=reason)
 
 
 def _is_isoform(transcript: Match, relation: Relation, locus: Match | None) -> bool:
-    """Whether a contig much like a transcript is yet spliced otherwise: a gap on it, and the genome says why."""
-    gap = len(transcript.hits) > 1 or transcript.hits[0].longest_gap >= SHORTEST_INTRON
-    told = locus is not None and locus.identity >= _SPLICING_TOLD
-    return gap and told and relation.kind == "novel_isoform" and relation.spliced_anew
+    """Whether a contig that is like a transcript is an isoform: it has a gap there, and an intron in the genome."""
+    has_gap = len(transcript.hits) > 1 or transcript.hits[0].longest_gap >= SHORTEST_INTRON
+    certain = locus is not None and locus.identity >= _MIN_SPLICING_IDENTITY
+    return has_gap and certain and relation.kind == "novel_isoform" and relation.new_splicing
 
 
 def _reaches(match: Match, identity: float, coverage: float) -> bool:
@@ -218,29 +240,29 @@ def _explains(match: Match, name: str) -> str:
     return f"{name} covers {match.coverage:.2f} of it at identity {match.identity:.3f}"
 
 
-def where(match: Match) -> str:
-    """Place on a genome as people write it: sequence, first and last base counted from 1."""
+def locus_name(match: Match) -> str:
+    """Place in a genome in the usual notation, ``chr1:101-200``: sequence, first and last base counted from 1."""
     start, end = min(hit.start for hit in match.hits), max(hit.end for hit in match.hits)
     return f"{match.target}:{start + 1}-{end}"
 
 
 def is_kept(contig: Contig, options: NoveltyOptions) -> bool:
-    """Whether a contig is a novel transcript by its class."""
+    """Whether a contig counts as a novel transcript, judging by its class."""
     return contig.kind in KEPT and contig.kind not in options.drop
 
 
 def longest_first(contig: Contig) -> tuple[int, str]:
-    """Order by length, then by name."""
+    """Sort key: by length, then by name."""
     return -contig.length, contig.name
 
 
-def without_redundant(
+def find_redundant(
     contigs: Sequence[Contig], hits: Mapping[str, Sequence[Hit]], options: NoveltyOptions
 ) -> list[Contig]:
-    """Class those contigs that say nothing new by their hits among themselves.
+    """Return the redundant contigs, classified by the hits of the contigs on each other.
 
-    They are folded (one half is the other's reverse complement), or a longer one, itself kept, contains them. A
-    chimera, perhaps false, is said to contain chimeras alone.
+    A hairpin is its own reverse complement; a contained contig lies within a longer one that is kept. A chimera can
+    contain only chimeras, since it may be an error of the assembly.
     """
     longer: dict[str, Contig] = {}
     redundant = []
@@ -255,12 +277,13 @@ def without_redundant(
             redundant.append(replace(contig, kind="hairpin", reason=reason))
             continue
         for hit in hits.get(contig.name, ()):
-            covers = (hit.query_end - hit.query_start) / contig.length
-            alike = hit.identity >= options.redundant_identity and hit.longest_gap <= _LONGEST_GAP
-            other = longer.get(hit.target)
-            whole = other is not None and (other.kind != "chimeric" or contig.kind == "chimeric")
-            if other and whole and alike and covers >= options.redundant_coverage:
-                reason = f"{other.given} covers {covers:.2f} of it at identity {hit.identity:.3f}"
+            container = longer.get(hit.target)
+            if container is None or (container.kind == "chimeric" and contig.kind != "chimeric"):
+                continue
+            coverage = (hit.query_end - hit.query_start) / contig.length
+            similar = hit.identity >= options.redundant_identity and hit.longest_gap <= _LONGEST_GAP
+            if similar and coverage >= options.redundant_coverage:
+                reason = f"{container.given} covers {coverage:.2f} of it at identity {hit.identity:.3f}"
                 redundant.append(replace(contig, kind="contained", reason=f"{reason}; it was {contig.kind}"))
                 break
         else:
@@ -268,9 +291,9 @@ def without_redundant(
     return redundant
 
 
-def supported(contig: Contig, options: NoveltyOptions) -> Contig:
-    """Class a kept contig as of low support if it has less than asked."""
-    fragments, samples = support_of(contig)
+def check_support(contig: Contig, options: NoveltyOptions) -> Contig:
+    """Classify a kept contig as ``low_support`` if too few fragments or samples support it."""
+    fragments, samples = total_support(contig)
     if not is_kept(contig, options) or (fragments >= options.min_fragments and samples >= options.min_samples):
         return contig
     limits = f"limits {options.min_fragments} and {options.min_samples}"
@@ -278,6 +301,6 @@ def supported(contig: Contig, options: NoveltyOptions) -> Contig:
     return replace(contig, kind="low_support", reason=reason)
 
 
-def support_of(contig: Contig) -> tuple[int, int]:
-    """Fragments, and samples that have any."""
+def total_support(contig: Contig) -> tuple[int, int]:
+    """Number of fragments that support a contig, and of samples that have any."""
     return sum(contig.support.values()), sum(n > 0 for n in contig.support.values())

@@ -1,6 +1,6 @@
-"""Nucleotides and the names of reads: letters of the IUPAC code, the other strand, ``/1`` and ``/2``. Standard library.
+"""Nucleotides and read names: the IUPAC code, reverse complements, ``/1`` and ``/2``. Standard library only.
 
-The code is that of Cornish-Bowden 1985, Nucleic Acids Res 13:3021.
+IUPAC code: Cornish-Bowden 1985, Nucleic Acids Res 13:3021.
 """
 
 from __future__ import annotations
@@ -12,29 +12,31 @@ NUCLEOTIDES = "ACGT"
 
 _NOT_NUCLEIC = re.compile(r"[^ACGTUNRYSWKMBDHV]")
 
-_COMPLEMENT = bytes.maketrans(b"ACGTURYKMBVDHacgturykmbvdh", b"TGCAAYRMKVBHDtgcaayrmkvbhd")  # N, S, W: themselves
+_COMPLEMENT = bytes.maketrans(
+    b"ACGTURYKMBVDHacgturykmbvdh", b"TGCAAYRMKVBHDtgcaayrmkvbhd"
+)  # N, S and W are their own complement
 
 
 def impossible_letter(sequence: str) -> str:
-    """First letter that no nucleotide code has, or nothing. Expects upper case."""
-    found = _NOT_NUCLEIC.search(sequence)
-    return found[0] if found else ""
+    """First letter that is not in the nucleotide code, or "". Expects upper case."""
+    match = _NOT_NUCLEIC.search(sequence)
+    return match[0] if match else ""
 
 
 def reverse_complement(sequence: AnyStr) -> AnyStr:
-    """The other strand as DNA, ambiguous letters included; other characters and the letter case stay."""
+    """Reverse complement as DNA, ambiguity codes included; case and other characters are kept."""
     if isinstance(sequence, bytes):
         return sequence.translate(_COMPLEMENT)[::-1]
     return sequence.encode("ascii").translate(_COMPLEMENT)[::-1].decode()
 
 
 def mate_suffix(name: AnyStr) -> AnyStr:
-    """What a read's name ends in to say which mate it is: ``/1``, ``/2`` or nothing."""
+    """Ending of a read's name that marks the mate: ``/1``, ``/2`` or nothing."""
     if isinstance(name, bytes):
         return name[-2:] if name.endswith((b"/1", b"/2")) else b""
     return name[-2:] if name.endswith(("/1", "/2")) else ""
 
 
 def without_mate(name: AnyStr) -> AnyStr:
-    """The name of a fragment: that of a read without ``/1`` or ``/2``."""
+    """Name of a read's fragment: the read's name without ``/1`` or ``/2``."""
     return name.removesuffix(mate_suffix(name))

@@ -1,6 +1,6 @@
-"""Alignments in minimap2's PAF format: read, summed, and mapped to parts of a sequence. Standard library only.
+"""Alignments in minimap2's PAF format: read, combine, and assign to parts of a sequence. Standard library only.
 
-Positions count from 0 and ends are exclusive, as in the format (https://lh3.github.io/minimap2/minimap2.html#10).
+Positions are 0-based and half-open, as in the format (https://lh3.github.io/minimap2/minimap2.html#10).
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class Hit:
     Attributes
     ----------
     strand
-        Of the query on the target.
+        Strand of the target that the query aligns to.
     matches
-        Bases that are equal.
+        Number of matching bases.
     identity
-        1 less the gap-compressed divergence (tag ``de``): a gap counts as one difference, however long.
+        1 minus the gap-compressed divergence (tag ``de``): a gap of any length counts as one difference.
     blocks
-        Stretches on the target between introns.
+        Intervals of the target between introns.
     longest_gap
-        Of the insertions and deletions, introns not among them, in bases.
+        Length of the longest insertion or deletion in bases; introns do not count.
     spliced
-        Strand of the transcript on the target as the splice sites tell it (GT-AG), or nothing where they do not.
+        Strand of the transcript on the target according to its splice sites (GT-AG), or "" if they do not show it.
     """
 
     query: str
@@ -56,18 +56,18 @@ class Hit:
 
     @property
     def query_interval(self) -> Interval:
-        """What of the query is aligned."""
+        """The aligned part of the query."""
         return self.query_start, self.query_end
 
     @property
     def order(self) -> tuple:
-        """Best first, and never a tie."""
+        """Sort key: best first, without ties."""
         return -self.matches, self.target, self.start, self.query_start, self.strand, self.end
 
 
 @dataclass(frozen=True)
 class Match:
-    """Hits taken together: the share of the query that they cover, and their identity (mean over aligned bases)."""
+    """Combined hits: the share of the query that they cover, and their mean identity over the aligned bases."""
 
     hits: tuple[Hit, ...]
     coverage: float
@@ -75,40 +75,44 @@ class Match:
 
     @property
     def target(self) -> str:
-        """Where the best of the hits is."""
+        """Target of the best hit."""
         return self.hits[0].target
 
     @property
     def order(self) -> tuple:
-        """Best first: by the share of the query that is equal."""
+        """Sort key: best first, by the matching share of the query."""
         return -self.coverage * self.identity, *self.hits[0].order
 
 
 def read_paf(path: Path) -> dict[str, list[Hit]]:
-    """Hits of each query, best first. Expects the CIGAR (option ``-c`` of minimap2).
+    """Read the hits of each query, best first. Expects the CIGAR (option ``-c`` of minimap2).
 
     Raises
     ------
     InputError
-        If a line is none of such a file.
+        If a line is not PAF or has no CIGAR.
     """
-    found = defaultdict(list)
+    hits = defaultdict(list)
     with path.open() as file:
         for number, line in enumerate(file, 1):
             try:
                 hit = _hit(line.rstrip("\n").split("\t"))
             except (IndexError, KeyError, ValueError) as error:
-                raise InputError(f"{path}, line {number}: no PAF with a CIGAR as minimap2 -c writes it.") from error
-            found[hit.query].append(hit)
-    return {query: sorted(hits, key=lambda hit: hit.order) for query, hits in found.items()}
+                raise InputError(
+                    f"{path} line {number}: not PAF with a CIGAR, expected the output of minimap2 -c."
+                ) from error
+            hits[hit.query].append(hit)
+    return {query: sorted(own, key=lambda hit: hit.order) for query, own in hits.items()}
 
 
 def _hit(fields: Sequence[str]) -> Hit:
     tags = {tag[:2]: tag[5:] for tag in fields[12:]}
-    start, strand, splice = int(fields[7]), fields[4], tags.get("ts", "")
+    start, strand, transcript_strand = int(fields[7]), fields[4], tags.get("ts", "")
     operations = [(int(length), kind) for length, kind in _OPERATION.findall(tags["cg"])]
-    # ts gives the transcript's strand relative to the query
-    spliced = "" if splice not in ("+", "-") else "+" if splice == strand else "-"
+    spliced = ""
+    if transcript_strand in ("+", "-"):
+        # ts is the transcript's strand relative to the query
+        spliced = "+" if transcript_strand == strand else "-"
     return Hit(
         query=fields[0],
         query_length=int(fields[1]),
@@ -139,18 +143,17 @@ def _blocks(start: int, operations: Iterable[tuple[int, str]]) -> tuple[Interval
 
 
 def covered(intervals: Iterable[Interval]) -> int:
-    """Bases in at least one of the intervals."""
+    """Count the bases in at least one of the intervals."""
     total = reached = 0
     for start, end in sorted(intervals):
-        start = max(start, reached)
-        if end > start:
-            total += end - start
+        if end > max(start, reached):
+            total += end - max(start, reached)
             reached = end
     return total
 
 
-def together(hits: Iterable[Hit]) -> Match:
-    """What hits of one query amount to. Expects at least one."""
+def combine(hits: Iterable[Hit]) -> Match:
+    """Combine hits of one query; there must be at least one."""
     ordered = tuple(sorted(hits, key=lambda hit: hit.order))
     lengths = [hit.query_end - hit.query_start for hit in ordered]
     identity = sum(hit.identity * length for hit, length in zip(ordered, lengths, strict=True)) / sum(lengths)
@@ -158,17 +161,17 @@ def together(hits: Iterable[Hit]) -> Match:
 
 
 def best_target(hits: Iterable[Hit]) -> Match | None:
-    """The target that explains most of the query, with all hits on it; None without a hit."""
+    """Find the target that explains most of the query, with all hits on it; None without hits."""
     by_target = defaultdict(list)
     for hit in hits:
         by_target[hit.target].append(hit)
-    return min(map(together, by_target.values()), key=lambda match: match.order, default=None)
+    return min(map(combine, by_target.values()), key=lambda match: match.order, default=None)
 
 
 def best_locus(hits: Sequence[Hit], reach: int) -> Match | None:
-    """The place of a genome that explains most of the query; None without a hit.
+    """Find the place in a genome that explains most of the query; None without hits.
 
-    A locus is a hit and those others on the same strand within `reach` bases that cover another part of the query.
+    A locus is a hit and all others on the same strand within `reach` bases that mostly cover another part of the query.
     """
 
     def locus(seed: Hit) -> Match:
@@ -177,45 +180,47 @@ def best_locus(hits: Sequence[Hit], reach: int) -> Match | None:
             near = (hit.target, hit.strand) == (seed.target, seed.strand) and _distance(hit, seed) <= reach
             if near and 2 * _gain(hit, members) > hit.query_end - hit.query_start:
                 members.append(hit)
-        return together(members)
+        return combine(members)
 
     return min(map(locus, hits), key=lambda match: match.order, default=None)
 
 
-def parts(hits: Iterable[Hit], *, least: float, place: Callable[[Hit], Any], reach: int = 0) -> list[Match]:
-    """Split a query into the places its parts come from, greatest part first.
+def split_by_place(
+    hits: Iterable[Hit], *, min_share: float, place: Callable[[Hit], Any], reach: int = 0
+) -> list[Match]:
+    """Find the places that the parts of a query come from, best part first.
 
     Parameters
     ----------
     hits
-        Of one query.
-    least
-        Share of the query that a hit must add to those taken before, to count.
+        Hits of one query.
+    min_share
+        Share of the query that a hit must add to better hits.
     place
-        Hits with equal places are one part ...
+        Gives the place of a hit. Hits at the same place are one part if they are within `reach` bases.
     reach
-        ... if they are within so many bases; 0 for any distance.
+        Maximum distance in bases; 0 for any distance.
     """
-    taken: list[Hit] = []
+    kept: list[Hit] = []
     for hit in sorted(hits, key=lambda hit: hit.order):
-        if _gain(hit, taken) >= least * hit.query_length:
-            taken.append(hit)
-    grouped: list[list[Hit]] = []
-    for hit in taken:
-        for group in grouped:
+        if _gain(hit, kept) >= min_share * hit.query_length:
+            kept.append(hit)
+    groups: list[list[Hit]] = []
+    for hit in kept:
+        for group in groups:
             if place(group[0]) == place(hit) and (not reach or _distance(group[0], hit) <= reach):
                 group.append(hit)
                 break
         else:
-            grouped.append([hit])
-    return [together(group) for group in grouped]
+            groups.append([hit])
+    return [combine(group) for group in groups]
 
 
-def _gain(hit: Hit, taken: Iterable[Hit]) -> int:
-    """Bases of the query that a hit covers and the others do not."""
-    others = [other.query_interval for other in taken]
-    return covered([*others, hit.query_interval]) - covered(others)
+def _gain(hit: Hit, others: Iterable[Hit]) -> int:
+    """Count the bases of the query that a hit covers and the others do not."""
+    intervals = [other.query_interval for other in others]
+    return covered([*intervals, hit.query_interval]) - covered(intervals)
 
 
-def _distance(one: Hit, other: Hit) -> int:
-    return max(one.start, other.start) - min(one.end, other.end)
+def _distance(a: Hit, b: Hit) -> int:
+    return max(a.start, b.start) - min(a.end, b.end)

@@ -1,7 +1,4 @@
-"""A MultiQC page on the quality of reads, alignment and quantification.
-
-Standard library only.
-"""
+"""MultiQC report on the quality of reads, alignment and quantification. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import IO
 from ..core.files import atomic_write
 from ..core.programs import run_tool
 
-# Names come from the files as they are laid out here; nothing is fetched from outside.
+# Sample names come from the file names below. MultiQC must not go online.
 _SETTINGS = """\
 title: DeepMapper, from reads to counts
 intro_text: Quality of the reads (fastp), of their alignment (HISAT2) and of counting (Salmon).
@@ -36,16 +33,16 @@ def summarise_quality(
     quantifications: Mapping[str, Path],
     log: IO[str] | None = None,
 ) -> None:
-    """Write a MultiQC report.
+    """Write a MultiQC report of all samples.
 
     Parameters
     ----------
     out
-        The page, .html; it appears whole or not at all.
+        The page, .html; written atomically.
     fastp, alignments, quantifications
-        Per sample the folder that `trim_reads`, `align_reads` and `quantify_sample` wrote.
+        For each sample the folder that `trim_reads`, `align_reads` and `quantify_sample` wrote.
     log
-        Receives what MultiQC says.
+        Receives MultiQC's output.
 
     Raises
     ------
@@ -55,17 +52,17 @@ def summarise_quality(
         If it fails.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        shown = Path(scratch, "reports")
-        shown.mkdir()
+        reports = Path(scratch, "reports")
+        reports.mkdir()
         for sample, folder in fastp.items():
-            shutil.copy(folder / "fastp.json", shown / f"{sample}.fastp.json")
+            shutil.copy(folder / "fastp.json", reports / f"{sample}.fastp.json")
         for sample, folder in alignments.items():
-            shutil.copy(folder / "hisat2.txt", shown / f"{sample}.hisat2.txt")
+            shutil.copy(folder / "hisat2.txt", reports / f"{sample}.hisat2.txt")
         for sample, folder in quantifications.items():
-            shutil.copytree(folder, shown / sample)
+            shutil.copytree(folder, reports / sample)
         settings = Path(scratch, "multiqc.yaml")
         settings.write_text(_SETTINGS)
         page = ["--outdir", scratch, "--filename", "page.html", "--no-data-dir", "--force"]
-        run_tool(["multiqc", *page, "--config", settings, shown], environment={"NO_COLOR": "1"}, log=log)
+        run_tool(["multiqc", *page, "--config", settings, reports], environment={"NO_COLOR": "1"}, log=log)
         with atomic_write(out) as tmp:
             shutil.copy(Path(scratch, "page.html"), tmp)

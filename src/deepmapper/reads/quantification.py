@@ -1,11 +1,11 @@
 """Transcript counts with Salmon, for reference and novel transcripts together.
 
-Salmon learns the lengths of fragments and the kind of library while it reads, from draws at random and in the order in
-which its threads happen to finish: counts of isoforms then move by a percent from run to run, even with one thread.
-Here both are measured first, on the first fragments of a sample, and handed to Salmon as fixed; its optimisation starts
-from a uniform guess. The same reads then give the same counts, with any number of threads. The price, on simulated
-pairs of 50 nucleotides from genes with many isoforms: 1.0 to 1.9 % of the fragments counted for a wrong isoform of
-their gene in place of 1.0 to 1.4 %.
+Salmon learns fragment lengths and the library type while it reads, from random draws and in the order in which its
+threads finish: counts of isoforms then vary by about one percent between runs, even with one thread. Here both are
+measured first, on the first fragments of a sample, and given to Salmon as fixed; its optimisation starts from a uniform
+guess. The same reads then give the same counts with any number of threads. The cost, on simulated pairs of 50
+nucleotides from genes with many isoforms: 1.0 to 1.9 % of the fragments are assigned to a wrong isoform of their gene,
+instead of 1.0 to 1.4 %.
 """
 
 from __future__ import annotations
@@ -17,56 +17,51 @@ import shutil
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any
 
-from ..core.files import atomic_folder, atomic_write
+from ..core.files import atomic_folder
 from ..core.programs import Argument, require, run_tool, version
 from ..errors import DeepMapperWarning, InputError, ToolFailed
-from .denovo import PREFIX, is_denovo
-from .fasta import is_gzip, read_fasta, write_fasta
+from .fasta import is_gzip, read_fasta
 from .fastq import count_fragments, link_units
-from .sequences import canonical
+from .samples import Unit
 
-# Salmon's names of the kinds of library, (single, paired).
+# Salmon's names of library types, (single, paired).
 LIBRARY_TYPES = {"unstranded": ("U", "IU"), "forward": ("SF", "ISF"), "reverse": ("SR", "ISR")}
 
-_LONGEST_WORD = 31
+_MAX_K = 31  # Salmon's own limit
 
 _VERSION_FILE = "deepmapper.json"
 
-# How many fragments are mapped to measure their length and strand, and how few are too few to tell.
-_MEASURED = 50_000
+_N_MEASURED = 50_000  # fragments that are mapped to measure their length and strand, chosen by hand
 
-_FEWEST = 100
+_MIN_MEASURED = 100  # with fewer fragments the defaults are used, chosen by hand
 
-# From this share of one strand on a library is stranded.
-_STRANDED_FROM = 0.8
+_MIN_STRANDED = 0.8  # share on one strand from which a library counts as stranded, chosen by hand
 
-# Salmon's own assumption where lengths cannot be measured: mean and standard deviation; and the longest it considers.
-_ASSUMED_LENGTH = (250, 25)
+_DEFAULT_LENGTH = (250, 25)  # Salmon's default mean and standard deviation of fragment lengths
 
-_LONGEST_FRAGMENT = 1000
+_MAX_FRAGMENT = 1000  # nt; Salmon's default limit
 
-_REVERSE, _FIRST, _PAIRED, _MATE_UNMAPPED = 16, 64, 1, 8
+_MATE_UNMAPPED, _REVERSE, _FIRST = 8, 16, 64  # SAM flags
 
 
 @dataclass(frozen=True)
 class Library:
-    """What the first fragments of a sample say.
+    """Properties of a sample's library, measured on its first fragments.
 
     Attributes
     ----------
     fragments
-        How many mapped, with one strand.
+        Number of fragments that mapped to one strand.
     forward
-        Share of them whose first read lies on the transcript's own strand; None without any.
+        Share of them whose first read is on the transcript's strand; None if there are none.
     length_mean, length_sd
-        Of the fragments in nucleotides; (250, 25) for single reads and where fewer than 100 pairs tell.
+        Fragment length in nucleotides; (250, 25) for single reads or fewer than 100 pairs.
     """
 
     fragments: int
@@ -76,84 +71,26 @@ class Library:
 
     @property
     def strandedness(self) -> str:
-        """``forward`` or ``reverse`` from 80 % of one strand on; else, or below 100 fragments, ``unstranded``."""
-        if self.forward is None or self.fragments < _FEWEST or 1 - _STRANDED_FROM < self.forward < _STRANDED_FROM:
+        """``forward`` or ``reverse`` if 80 % are on one strand; else, or below 100 fragments, ``unstranded``."""
+        if self.forward is None or self.fragments < _MIN_MEASURED or 1 - _MIN_STRANDED < self.forward < _MIN_STRANDED:
             return "unstranded"
-        return "forward" if self.forward >= _STRANDED_FROM else "reverse"
-
-
-def build_hybrid_reference(
-    transcripts: Path, denovo: Path, out: Path, *, decoys: Path | None = None, log: IO[str] | None = None
-) -> int:
-    """Join reference and novel transcripts, in this order, in one FASTA file.
-
-    Beside it ``decoys.txt`` names the sequences of `decoys`, which come last; it is empty without decoys.
-
-    Parameters
-    ----------
-    transcripts
-        Reference transcripts, plain or gzipped.
-    denovo
-        Novel ones, names starting with ``DENOVO_``; may be empty.
-    decoys
-        FASTA of the genome: reads that fit it better than any transcript are not counted.
-
-    Returns
-    -------
-    int
-        Transcripts, without decoys.
-
-    Raises
-    ------
-    InputError
-        If a name occurs twice, a reference name starts with ``DENOVO_`` or a novel one does not, or there is no
-        transcript at all.
-    """
-    seen: set[str] = set()
-    sequences: Counter[bytes] = Counter()
-    counts = {"reference": 0, "novel": 0, "decoy": 0}
-    names_of_decoys: list[str] = []
-
-    def records() -> Iterator[tuple[str, str]]:
-        for kind, path in (("reference", transcripts), ("novel", denovo), ("decoy", decoys)):
-            for record in read_fasta(path, f"{kind} FASTA file") if path else ():
-                _check_name(record.name, kind, path, seen)
-                seen.add(record.name)
-                counts[kind] += 1
-                if kind == "decoy":
-                    names_of_decoys.append(record.name)
-                else:
-                    sequences[blake2b(canonical(record.sequence).encode(), digest_size=16).digest()] += 1
-                yield record.name, record.sequence
-            if kind == "novel" and not seen:
-                raise InputError(f"{transcripts}: no transcript here, nor in {denovo}, expected at least one.")
-
-    out = Path(out)
-    write_fasta(out, records())
-    with atomic_write(out.with_name("decoys.txt")) as tmp:
-        tmp.write_text("".join(f"{name}\n" for name in names_of_decoys))
-    alike = sum(count for count in sequences.values() if count > 1)
-    log = log or sys.stderr
-    print(f"{counts['reference']} reference transcripts, {counts['novel']} novel, {counts['decoy']} decoys", file=log)
-    if alike:
-        print(f"{alike} transcripts share their sequence with another; their reads are divided evenly", file=log)
-    return counts["reference"] + counts["novel"]
+        return "forward" if self.forward >= _MIN_STRANDED else "reverse"
 
 
 def index_salmon(
     fasta: Path, folder: Path, *, k: int = 31, decoys: Path | None = None, threads: int = 1, log: IO[str] | None = None
 ) -> None:
-    """Index transcripts for Salmon. Transcripts with equal sequences are all kept.
+    """Index transcripts for Salmon; transcripts with equal sequences are all kept.
 
     Parameters
     ----------
     fasta
         As `build_hybrid_reference` wrote it.
     folder
-        Written whole or not at all; its ``deepmapper.json`` says which Salmon made it.
+        Written atomically; its ``deepmapper.json`` records the version of Salmon.
     k
-        Length of the words, odd, at most 31. Shorter ones find reads below 50 nucleotides. Transcripts that are no
-        longer than k get no read.
+        k-mer length, odd, at most 31. Shorter k-mers suit reads below 50 nucleotides. Transcripts of at most k bases
+        get no reads.
     decoys
         ``decoys.txt``; None or an empty file for none.
 
@@ -161,10 +98,12 @@ def index_salmon(
     ------
     InputError
         If k is even or out of range, or no transcript is longer than k.
+    ToolFailed
+        If Salmon fails.
     """
-    if not 3 <= k <= _LONGEST_WORD or k % 2 == 0:
+    if not 3 <= k <= _MAX_K or k % 2 == 0:
         raise InputError(
-            f"k is {k}, expected an odd number from 3 to {_LONGEST_WORD}. Set quantification.k, for example to 31."
+            f"k is {k}, expected an odd number from 3 to {_MAX_K}. Set quantification.k, for example to 31."
         )
     require("salmon")
     with_decoys = decoys is not None and Path(decoys).stat().st_size > 0
@@ -179,30 +118,30 @@ def index_salmon(
         for file in (tmp / "index").iterdir():
             file.rename(tmp / file.name)
         (tmp / "index").rmdir()
-        about = {"salmon": _salmon_version(), "k": k, "decoys": with_decoys}
-        (tmp / _VERSION_FILE).write_text(json.dumps(about, indent=2) + "\n")
+        record = {"salmon": _salmon_version(), "k": k, "decoys": with_decoys}
+        (tmp / _VERSION_FILE).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def check_index(index: Path) -> None:
-    """Refuse an index that this Salmon cannot read: formats differ between major versions.
+    """Check that this Salmon can read an index; the format differs between major versions.
 
     Raises
     ------
     InputError
-        If `index` is no index, or was built by a Salmon of another major version.
+        If `index` is not an index, or was built by another major version of Salmon.
     """
     require("salmon")
     built = _built_by(Path(index))
-    here = _salmon_version()
-    if built.split(".")[0] != here.split(".")[0]:
+    installed = _salmon_version()
+    if built.split(".")[0] != installed.split(".")[0]:
         raise InputError(
-            f"{index}: built by Salmon {built}, but this is Salmon {here}, which reads another format. Remove the "
+            f"{index}: built by Salmon {built}, but this is Salmon {installed}, which reads another format. Remove the "
             f"index and build it again, or use Salmon {built}."
         )
 
 
 def quantify_sample(
-    units: Sequence[Sequence[str]],
+    units: Sequence[Unit],
     *,
     index: Path,
     folder: Path,
@@ -215,42 +154,41 @@ def quantify_sample(
 ) -> dict[str, Any]:
     """Count a sample's fragments per transcript.
 
-    Writes `folder`, whole or not at all: Salmon's ``quant.sf`` and what MultiQC reads of it, and
-    ``quantification.json`` (what is returned). A sample of which nothing maps gets zeros.
+    `folder` is written atomically, with Salmon's ``quant.sf``, its files for MultiQC, and ``quantification.json``, the
+    returned record. If nothing maps, all counts are zero.
 
     Parameters
     ----------
     units
-        ``[fq1, fq2]`` of each lane, with ``""`` as fq2 for single-end reads.
+        The sample's lanes.
     index
         As `index_salmon` wrote it.
     sample
-        For messages.
+        Name, for the record and messages.
     strandedness
-        ``unstranded``, ``forward``, ``reverse``, or ``auto``: measured.
+        ``unstranded``, ``forward``, ``reverse``, or ``auto``, which measures it.
     gc_bias, seq_bias
-        Salmon's corrections. That for GC runs on one thread, so that counts do not depend on their number; that for
-        sequence draws at random, so that counts move by up to a few percent from run to run.
+        Salmon's corrections. With `gc_bias` Salmon runs on one thread, so that counts do not depend on the number of
+        threads; with `seq_bias` it draws at random, so counts vary by up to a few percent between runs.
 
     Returns
     -------
     dict
         ``sample``, ``layout``, ``fragments``, ``mapped``, ``mapping_rate``, ``library_type`` (Salmon's name),
         ``strandedness`` (as used), ``measured`` (see `Library`), ``salmon`` (version), ``repeatable`` and ``note``
-        ("" or what a reader of the counts should know).
+        (a warning about the counts, or "").
 
     Raises
     ------
     InputError
-        For faulty reads (see `deepmapper.reads.count_fragments`), an index of another Salmon, or an unknown
-        strandedness.
+        For faulty reads (see `count_fragments`), an index of another version of Salmon, or an unknown strandedness.
     ToolFailed
-        If Salmon fails, or did not read all fragments.
+        If Salmon fails, or does not read all fragments.
 
     Warns
     -----
     DeepMapperWarning
-        If nothing maps, or the reads contradict the strandedness given.
+        If nothing maps, or the reads contradict the given strandedness.
 
     Notes
     -----
@@ -262,7 +200,7 @@ def quantify_sample(
         )
     check_index(index)
     fragments = count_fragments(units, sample)
-    paired = bool(units[0][1])
+    paired = units[0].paired
     with atomic_folder(folder) as tmp:
         work = tmp / "work"
         work.mkdir()
@@ -272,12 +210,15 @@ def quantify_sample(
         command = _command(link_units(units, work), LIBRARY_TYPES[used][paired], 1 if gc_bias else threads)
         command += ["--initUniform", "--fldMean", library.length_mean, "--fldSD", library.length_sd]
         command += ["--numPreAuxModelSamples", 0, "--numAuxModelSamples", 0]
-        command += ["--gcBias"] * gc_bias + ["--seqBias"] * seq_bias
+        if gc_bias:
+            command.append("--gcBias")
+        if seq_bias:
+            command.append("--seqBias")
         meta = _run([*command, "-o", "counts"], work, log)
         if meta["num_processed"] != fragments:
             raise ToolFailed(
                 f"Salmon read {meta['num_processed']} of {fragments} fragments of sample {sample}, expected all. "
-                f"Run it again, with another version if it persists."
+                f"Run it again, or use another version."
             )
         for file in (work / "counts").iterdir():
             file.rename(tmp / file.name)
@@ -302,26 +243,12 @@ def quantify_sample(
     return result
 
 
-def _check_name(name: str, kind: str, path: Path | None, seen: set[str]) -> None:
-    if name in seen:
-        raise InputError(
-            f"{path}: {name} occurs a second time, expected each name once among all "
-            f"transcripts and decoys. Rename one."
-        )
-    if kind == "novel" and not is_denovo(name):
-        raise InputError(
-            f"{path}: {name} is the name of a novel transcript, expected it to start with {PREFIX}. Rename it."
-        )
-    if kind == "reference" and is_denovo(name):
-        raise InputError(f"{path}: {name} is a reference transcript, but {PREFIX} marks novel ones. Rename it.")
-
-
 def _salmon_version() -> str:
     return version("salmon").split()[-1]
 
 
 def _built_by(index: Path) -> str:
-    """Version of the Salmon that built an index, by our own file or by Salmon's."""
+    """Version of the Salmon that built an index, from our record or from Salmon's."""
     for file, key in ((_VERSION_FILE, "salmon"), ("versionInfo.json", "salmonVersion")):
         if (index / file).is_file():
             try:
@@ -330,29 +257,20 @@ def _built_by(index: Path) -> str:
                 raise InputError(
                     f"{index / file} is damaged ({error!r}). Remove the index and build it again."
                 ) from error
-    raise InputError(f"{index}: no Salmon index here (no versionInfo.json). Give the folder that `salmon index` wrote.")
+    raise InputError(f"{index}: not a Salmon index (no versionInfo.json). Give the folder that `salmon index` wrote.")
 
 
-def _command(names: Sequence[Sequence[str]], library_type: str, threads: int) -> list[Argument]:
-    command: list[Argument] = [
-        "salmon",
-        "--no-version-check",
-        "quant",
-        "-i",
-        "index",
-        "-l",
-        library_type,
-        "-p",
-        threads,
-    ]
-    command += ["--minAssignedFrags", 1]
-    if names[0][1]:
-        return [*command, "-1", *(one for one, _ in names), "-2", *(two for _, two in names)]
-    return [*command, "-r", *(one for one, _ in names)]
+def _command(links: Sequence[Unit], library_type: str, threads: int) -> list[Argument]:
+    command: list[Argument] = ["salmon", "--no-version-check", "quant", "-i", "index"]
+    command += ["-l", library_type, "-p", threads, "--minAssignedFrags", 1]
+    first = [link.fq1 for link in links]
+    if links[0].paired:
+        return [*command, "-1", *first, "-2", *(link.fq2 for link in links)]
+    return [*command, "-r", *first]
 
 
 def _run(command: Sequence[Argument], work: Path, log: IO[str] | None, **reading: Any) -> dict[str, Any]:
-    """Run Salmon and return its meta_info.json. That nothing maps is a result, though Salmon calls it an error."""
+    """Run Salmon and return its meta_info.json. If nothing maps, Salmon reports an error, but here it is a result."""
     out = work / str(command[-1])
     meta = out / "aux_info" / "meta_info.json"
     try:
@@ -363,32 +281,31 @@ def _run(command: Sequence[Argument], work: Path, log: IO[str] | None, **reading
     return json.loads(meta.read_text())
 
 
-def _measure(units: Sequence[Sequence[str]], work: Path, threads: int, log: IO[str] | None) -> Library:
-    """Map the first fragments, and take what does not depend on the order in which threads finish."""
+def _measure(units: Sequence[Unit], work: Path, threads: int, log: IO[str] | None) -> Library:
+    """Map the first fragments and measure what does not depend on the order in which threads finish."""
+    n_reads = _N_MEASURED // len(units)
     heads = [
-        [
-            _head(path, work / f"head{number}_{mate}.fastq", _MEASURED // len(units)) if path else ""
-            for mate, path in enumerate(unit, 1)
-        ]
+        Unit(
+            unit.name,
+            *(_head(path, work / f"head{number}_{mate}.fastq", n_reads) for mate, path in enumerate(unit.files, 1)),
+        )
         for number, unit in enumerate(units, 1)
     ]
-    paired = bool(units[0][1])
+    paired = units[0].paired
     strands: Counter[bool] = Counter()
     lengths: Counter[int] = Counter()
 
-    def take(sam: Iterable[bytes]) -> None:
-        _take(sam, paired, strands, lengths)
+    def read_sam(sam: Iterable[bytes]) -> None:
+        count_strands_and_lengths(sam, paired, strands, lengths)
 
     command = [*_command(heads, LIBRARY_TYPES["unstranded"][paired], threads), "--skipQuant", "--writeMappings"]
-    _run([*command, "-o", "measured"], work, log, reader=take)
+    _run([*command, "-o", "measured"], work, log, reader=read_sam)
     shutil.rmtree(work / "measured")
-    for name in (name for unit in heads for name in unit if name):
+    for name in (name for head in heads for name in head.files):
         (work / name).unlink()
-    number = strands.total()
-    mean, sd = _ASSUMED_LENGTH
-    if lengths.total() >= _FEWEST:
-        mean, sd = _mean_and_sd(lengths)
-    return Library(number, round(strands[False] / number, 4) if number else None, mean, sd)
+    n = strands.total()
+    mean, sd = mean_and_sd(lengths) if lengths.total() >= _MIN_MEASURED else _DEFAULT_LENGTH
+    return Library(n, round(strands[False] / n, 4) if n else None, mean, sd)
 
 
 def _head(path: str, out: Path, reads: int) -> str:
@@ -397,41 +314,50 @@ def _head(path: str, out: Path, reads: int) -> str:
     return out.name
 
 
-def _take(sam: Iterable[bytes], paired: bool, strands: Counter[bool], lengths: Counter[int]) -> None:
-    """Count the strand of each fragment's first read (True: reverse) and its length, where all its places agree."""
+def count_strands_and_lengths(
+    sam: Iterable[bytes], paired: bool, strands: Counter[bool], lengths: Counter[int]
+) -> None:
+    """Count the strands of fragments' first reads (True: reverse) and their lengths, if all their alignments agree."""
     fields = (line.split(b"\t", 9) for line in sam if not line.startswith(b"@"))
     for _, records in groupby(fields, key=lambda record: record[0]):
-        strand, length = set(), set()
+        own_strands, own_lengths = set(), set()
         for record in records:
             flag = int(record[1])
             if paired and (not flag & _FIRST or flag & _MATE_UNMAPPED):
                 continue
-            strand.add(bool(flag & _REVERSE))
-            length.add(abs(int(record[8])))
-        if len(strand) == 1:
-            strands[strand.pop()] += 1
-        if paired and len(length) == 1 and 0 < (only := length.pop()) <= _LONGEST_FRAGMENT:
-            lengths[only] += 1
+            own_strands.add(bool(flag & _REVERSE))
+            own_lengths.add(abs(int(record[8])))
+        if len(own_strands) == 1:
+            strands[own_strands.pop()] += 1
+        if paired and len(own_lengths) == 1:
+            length = own_lengths.pop()
+            if 0 < length <= _MAX_FRAGMENT:
+                lengths[length] += 1
 
 
-def _mean_and_sd(counts: Counter[int]) -> tuple[int, int]:
-    """Mean and standard deviation as whole numbers, by whole numbers, so that the order of the counts is no matter."""
+def mean_and_sd(counts: Counter[int]) -> tuple[int, int]:
+    """Mean and standard deviation, rounded; from integer sums, so that the order of the counts does not matter."""
     n = counts.total()
     total = sum(length * count for length, count in counts.items())
     squares = sum(length * length * count for length, count in counts.items())
     return round(total / n), max(1, round(math.sqrt((n * squares - total * total) / (n * n))))
 
 
-def _note(sample: str, stated: str, library: Library, meta: dict[str, Any]) -> str:
+def _note(sample: str, strandedness: str, library: Library, meta: dict[str, Any]) -> str:
+    """Warn about counts of zero and about a given strandedness that the reads contradict; "" if all is well."""
     notes = []
     if not meta["num_mapped"]:
         notes.append(
-            f"sample {sample}: none of {meta['num_processed']} fragments maps to a transcript; its counts are zero. Is "
-            f"it of this organism?"
+            f"sample {sample}: none of {meta['num_processed']} fragments maps to a transcript, so its counts are zero. "
+            f"Check that it is from this organism."
         )
-    if library.forward is not None and library.fragments >= _FEWEST and stated not in ("auto", library.strandedness):
+    if (
+        library.forward is not None
+        and library.fragments >= _MIN_MEASURED
+        and strandedness not in ("auto", library.strandedness)
+    ):
         notes.append(
-            f"sample {sample}: its strandedness is given as {stated}, but {library.forward:.0%} of {library.fragments} "
-            f"fragments lie forward, which is {library.strandedness}. Correct it, or write auto."
+            f"sample {sample}: its strandedness is given as {strandedness}, but {library.forward:.0%} of "
+            f"{library.fragments} fragments are forward, so it is {library.strandedness}. Correct it, or use auto."
         )
     return " ".join(notes)

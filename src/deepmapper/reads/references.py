@@ -1,6 +1,6 @@
-"""Reference genome, transcripts and annotation, read in their usual forms and written with matching ids.
+"""Reference genome, transcripts and annotation: read in the usual formats, written with matching ids.
 
-Standard library, Biopython and, to cut transcripts out of a genome, gffread.
+Standard library, Biopython and, to extract transcripts from a genome, gffread.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _HEADER_GENE = re.compile(r"(?:^|[\s\[])gene[:=]([^\s\]]+)")
 
 _HEADER_SYMBOL = re.compile(r"\sgene_symbol:(\S+)")
 
-_SHORTEST_INTRON = 6  # nt; HISAT2's own script takes shorter gaps for part of the exon
+_MIN_INTRON = 6  # nt; HISAT2's own script counts shorter gaps as part of the exon
 
-_SHORTEST_CUT = 11  # nt in the genome; gffread writes no shorter transcript, and none could be counted
+_MIN_SPAN = 11  # nt in the genome; gffread writes no shorter transcripts, and they could not be counted
 
 
 def prepare_genome(out: str | Path, *, genome: str | Path) -> int:
-    """Write a genome as plain FASTA whose headers are ids alone, the first words of the original ones.
+    """Write a genome as plain FASTA; each header is only the id, the first word of the original header.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def prepare_genome(out: str | Path, *, genome: str | Path) -> int:
     Raises
     ------
     InputError
-        If an id is there twice, or the file is no FASTA of nucleotides.
+        If an id occurs twice, or the file is not a FASTA of nucleotides.
     """
     return write_fasta(out, _unique(_nucleotides(genome, "genome"), lambda record: record.name, genome))
 
@@ -58,31 +58,31 @@ def prepare_transcripts(
     strip_versions: bool = False,
     log: IO[str] | None = None,
 ) -> int:
-    """Write the reference transcripts under clean ids, from a FASTA or cut out of a genome by its annotation.
+    """Write the reference transcripts with clean ids, from a FASTA or extracted from a genome by its annotation.
 
     Parameters
     ----------
     out
-        FASTA whose headers are ids alone (`clean_id`).
+        FASTA whose headers are only ids (see `clean_id`).
     transcripts
-        FASTA, plain or gzipped; if it is given, `genome` and `annotation` are not used.
+        FASTA, plain or gzipped. If given, `genome` and `annotation` are not used.
     genome, annotation
         FASTA, and GTF or GFF3, plain or gzipped; gffread joins the exons.
     strip_versions
         See `clean_id`.
     log
-        Receives counts and gffread's words; None for standard error.
+        Receives counts and gffread's output; None for standard error.
 
     Returns
     -------
     int
-        Number of transcripts. Sequences that stand under two ids are kept and counted in the log.
+        Number of transcripts. Sequences with several ids are kept, and counted in the log.
 
     Raises
     ------
     InputError
-        If an id is there twice or starts with ``DENOVO_``, which names novel transcripts; if a sequence is no
-        nucleotides; if no sequence of the annotation is in the genome; if neither source is given.
+        If an id occurs twice or starts with ``DENOVO_``, the prefix of novel transcripts; a sequence is not
+        nucleotides; no sequence of the annotation is in the genome; or neither source is given.
     BioToolUnavailable, ToolFailed
         If gffread is needed and is missing or fails.
     """
@@ -97,11 +97,11 @@ def prepare_transcripts(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         work = Path(folder)
-        # gffread does not read gzip, writes an index beside the genome, and trips over much that annotations hold
-        # beside exons: it gets plain files, and the exons alone
+        # gffread cannot read gzip, writes an index next to the genome, and fails on many other features that
+        # annotations hold: it gets plain files, and only the exons
         prepare_genome(work / "genome.fa", genome=genome)
         annotated = _within(read_annotation(annotation), annotation, work / "genome.fa", genome, log)
-        kept = _to_cut(annotated, annotation, log)
+        kept = _extractable(annotated, annotation, log)
         _write_exons(work / "exons.gtf", kept)
         run_tool(
             ["gffread", "-w", "transcripts.fa", "-g", "genome.fa", "exons.gtf"],
@@ -110,12 +110,12 @@ def prepare_transcripts(
             advice=f"Check that {annotation} is GTF or GFF3 and belongs to {genome}.",
         )
         return _write_transcripts(
-            out, work / "transcripts.fa", strip_versions, log, shown=annotation, expected=len(kept)
+            out, work / "transcripts.fa", strip_versions, log, origin=annotation, expected=len(kept)
         )
 
 
 def names_genes(transcripts: str | Path) -> bool:
-    """Whether the headers of a FASTA name genes, by its first records; false for a file that cannot be read."""
+    """Whether the headers of a FASTA name genes, judging by its first records; false if it cannot be read."""
     with suppress(InputError):
         return bool(transcripts) and any(_header_gene(record)[0] for record in islice(read_fasta(transcripts), 100))
     return False
@@ -130,22 +130,22 @@ def write_transcript_to_gene(
     strip_versions: bool = False,
     log: IO[str] | None = None,
 ) -> int:
-    """Write the gene of every reference transcript: transcript_id, gene_id, gene_name (tab-separated, with a header).
+    """Write the gene of each reference transcript: transcript_id, gene_id, gene_name (tab-separated, with a header).
 
     Parameters
     ----------
     out
-        The table, in the order of `transcripts_fasta`; transcripts without a known gene are left out and counted in
-        the log. The header alone if there are no others.
+        The table, in the order of `transcripts_fasta`. Transcripts without a known gene are omitted, and counted in
+        the log.
     transcripts_fasta
         The prepared transcripts, whose ids the table uses.
     annotation
-        GTF or GFF3 that knows the genes. Ids match as they are, else without the versions of Ensembl and RefSeq.
+        GTF or GFF3 with the genes. Ids match as they are, or else without the versions of Ensembl and RefSeq.
     transcripts
-        Without an annotation: FASTA whose headers name the genes (Ensembl, GENCODE, gffread); default
-        `transcripts_fasta` itself.
+        Used without an annotation: FASTA whose headers name the genes (Ensembl, GENCODE, gffread); default
+        `transcripts_fasta`.
     strip_versions
-        Whether the gene ids lose their version too.
+        Whether to remove the versions of gene ids too.
     log
         None for standard error.
 
@@ -159,34 +159,36 @@ def write_transcript_to_gene(
         if gene_id:
             genes.setdefault(name, (gene_id, gene_name))
     versionless = {strip_version(name): gene for name, gene in reversed(genes.items())}
-    total = found = 0
+    n_transcripts = n_found = 0
     with atomic_write(out) as tmp, tmp.open("w") as file:
         file.write("transcript_id\tgene_id\tgene_name\n")
         for record in read_fasta(transcripts_fasta, "FASTA file of transcripts"):
-            total += 1
+            n_transcripts += 1
             gene = genes.get(record.name) or versionless.get(strip_version(record.name))
             if gene:
-                found += 1
+                n_found += 1
                 file.write(f"{record.name}\t{strip_version(gene[0]) if strip_versions else gene[0]}\t{gene[1]}\n")
     source = annotation or f"the headers of {transcripts or transcripts_fasta}"
-    print(f"{source}: names the gene of {found} transcripts, not of {total - found}", file=log or sys.stderr)
-    return found
+    print(
+        f"{source}: gene known for {n_found} transcripts, unknown for {n_transcripts - n_found}", file=log or sys.stderr
+    )
+    return n_found
 
 
 def write_splice_sites(
     out: str | Path, *, annotation: str | Path = "", genome: str | Path = "", log: IO[str] | None = None
 ) -> int:
-    """Write known splice sites as HISAT2 reads them (``--known-splicesite-infile``).
+    """Write known splice sites in HISAT2's format (``--known-splicesite-infile``).
 
     Parameters
     ----------
     out
-        One intron a row: sequence, last base of the exon before, first base of the exon behind (both 0-based), strand;
-        sorted, each once. An empty file without an annotation.
+        One intron per row: sequence, last base of the exon before it, first base of the exon after it (both 0-based),
+        strand; sorted and unique. Empty without an annotation.
     annotation
         GTF or GFF3.
     genome
-        FASTA that the annotation must fit; "" checks nothing.
+        FASTA of the annotated genome; "" skips this check.
     log
         None for standard error.
 
@@ -197,16 +199,16 @@ def write_splice_sites(
 
     Source
     ------
-    ``hisat2_extract_splice_sites.py`` of HISAT2, which reads GTF alone.
+    ``hisat2_extract_splice_sites.py`` of HISAT2, which reads only GTF.
     """
     sites: set[tuple[str, int, int, str]] = set()
     if annotation:
         transcripts = read_annotation(annotation)
         for transcript in _within(transcripts, annotation, genome, genome, log) if genome else transcripts:
             if transcript.strand == ".":
-                continue  # the strand of an intron is part of a site
+                continue  # a splice site needs a strand
             for (_, left), (right, _) in pairwise(transcript.exons):
-                if right - left >= _SHORTEST_INTRON:
+                if right - left >= _MIN_INTRON:
                     sites.add((transcript.chrom, left - 1, right, transcript.strand))
     with atomic_write(out) as tmp, tmp.open("w") as file:
         file.writelines(f"{chrom}\t{left}\t{right}\t{strand}\n" for chrom, left, right, strand in sorted(sites))
@@ -218,33 +220,34 @@ def _write_transcripts(
     source: str | Path,
     strip_versions: bool,
     log: IO[str] | None,
-    shown: str | Path = "",
+    origin: str | Path = "",
     expected: int | None = None,
 ) -> int:
-    """Write transcripts under clean ids; `shown` is the file to name in messages, `expected` how many there must be."""
-    shown = shown or source
+    """Write `expected` transcripts with clean ids; `origin` is the file to name in messages."""
+    origin = origin or source
     digests: list[bytes] = []
 
     def cleaned() -> Iterator[tuple[str, str]]:
         records = _nucleotides(source, "FASTA file of transcripts")
-        for name, sequence in _unique(records, lambda record: clean_id(record.header, strip_versions), shown):
+        for name, sequence in _unique(records, lambda record: clean_id(record.header, strip_versions), origin):
             if not name or is_denovo(name):
                 raise InputError(
-                    f"{shown}: a transcript is called '{name}', expected an id that does not start with '{PREFIX}', "
-                    f"which names novel transcripts. Rename it."
+                    f"{origin}: a transcript is called '{name}', expected an id that does not start with '{PREFIX}', "
+                    f"which marks novel transcripts. Rename it."
                 )
             digests.append(hashlib.blake2b(sequence.encode(), digest_size=16).digest())
             yield name, sequence.replace("U", "T")
         if not digests:
-            raise InputError(f"{shown}: holds no transcript, expected at least one.")
+            raise InputError(f"{origin}: holds no transcripts, expected at least one.")
         if expected not in (None, len(digests)):
-            raise ToolFailed(f"gffread wrote {len(digests)} of the {expected} transcripts of {shown}, expected all.")
+            raise ToolFailed(
+                f"gffread wrote {len(digests)} of the {expected} transcripts of {origin}, expected all. Run it again."
+            )
 
     count = write_fasta(out, cleaned())
     identical = count - len(set(digests))
-    print(
-        f"{shown}: {count} transcripts, {identical} of them with the sequence of an earlier one", file=log or sys.stderr
-    )
+    text = f"{origin}: {count} transcripts, {identical} of them with the sequence of an earlier one"
+    print(text, file=log or sys.stderr)
     return count
 
 
@@ -252,14 +255,14 @@ def _nucleotides(path: str | Path, what: str) -> Iterator[Record]:
     for record in read_fasta(path, what):
         if letter := impossible_letter(record.sequence):
             raise InputError(
-                f"{path}: record {record.name} holds the letter {letter!r}, expected nucleotides (a {what}). Proteins "
-                f"or an alignment will not do."
+                f"{path}: record {record.name} holds the letter {letter!r}, expected nucleotides (a {what}). "
+                f"Neither proteins nor alignments can be used."
             )
         yield record
 
 
 def _unique(records: Iterable[Record], name_of, path: str | Path) -> Iterator[tuple[str, str]]:
-    """Yield (name, sequence); at the end name all ids that were there more than once."""
+    """Yield (name, sequence) of each record; raise at the end if any name occurred more than once."""
     first: dict[str, str] = {}
     repeated: dict[str, str] = {}
     for record in records:
@@ -271,50 +274,51 @@ def _unique(records: Iterable[Record], name_of, path: str | Path) -> Iterator[tu
         yield name, record.sequence
     if repeated:
         raise InputError(
-            f"{path}: {len(repeated)} {'id is' if len(repeated) == 1 else 'ids are'} there more than once: "
-            f"{listed(list(repeated.values()))}. Expected every id once (the header up to the first "
-            f"space or bar). Remove or rename one of each."
+            f"{path}: {len(repeated)} {'id occurs' if len(repeated) == 1 else 'ids occur'} more than once: "
+            f"{listed(list(repeated.values()))}. Expected every id (the header up to the first space or bar) once. "
+            f"Remove or rename one of each."
         )
 
 
 def _within(
-    transcripts: list[Transcript], annotation: str | Path, genome: str | Path, shown: str | Path, log: IO[str] | None
+    transcripts: list[Transcript], annotation: str | Path, genome: str | Path, origin: str | Path, log: IO[str] | None
 ) -> list[Transcript]:
-    """Return the transcripts whose sequence the genome has; refuse an annotation of another genome or other names."""
+    """Return the transcripts on sequences of the genome; `origin` is the genome's file to name in messages."""
     lengths = _lengths(genome)
     kept = [transcript for transcript in transcripts if transcript.chrom in lengths]
     if not kept:
         raise InputError(
-            f"{annotation}: none of its sequences ({some_names(one.chrom for one in transcripts)}) is in {shown} "
+            f"{annotation}: none of its sequences ({some_names(t.chrom for t in transcripts)}) is in {origin} "
             f"({some_names(lengths)}), expected an annotation of that genome with the same names."
         )
     for transcript in kept:
         if transcript.exons[-1][1] > lengths[transcript.chrom]:
             raise InputError(
                 f"{annotation}: transcript {transcript.id} ends at {transcript.exons[-1][1]}, beyond the end of "
-                f"{transcript.chrom} in {shown} ({lengths[transcript.chrom]}), expected an annotation of that genome."
+                f"{transcript.chrom} in {origin} ({lengths[transcript.chrom]}), expected an annotation of that genome."
             )
-    if missing := [one.chrom for one in transcripts if one.chrom not in lengths]:
-        what = f"{len(missing)} transcripts are left out, their sequences are not in {shown}: {some_names(missing)}"
-        print(f"{annotation}: {what}", file=log or sys.stderr)
+    if missing := [t.chrom for t in transcripts if t.chrom not in lengths]:
+        text = f"{len(missing)} transcripts omitted, their sequences are not in {origin}: {some_names(missing)}"
+        print(f"{annotation}: {text}", file=log or sys.stderr)
     return kept
 
 
-def _to_cut(transcripts: list[Transcript], annotation: str | Path, log: IO[str] | None) -> list[Transcript]:
-    """Return the transcripts that gffread writes; refuse ids that stand in several places."""
+def _extractable(transcripts: list[Transcript], annotation: str | Path, log: IO[str] | None) -> list[Transcript]:
+    """Return the transcripts that gffread will write; every id must have one place."""
     places: dict[str, set[str]] = {}
-    for one in transcripts:
-        places.setdefault(one.id, set()).add(f"{one.chrom}:{one.exons[0][0] + 1} ({one.strand})")
-    if repeated := [f"{name} at {' and '.join(sorted(at))}" for name, at in places.items() if len(at) > 1]:
+    for transcript in transcripts:
+        place = f"{transcript.chrom}:{transcript.exons[0][0] + 1} ({transcript.strand})"
+        places.setdefault(transcript.id, set()).add(place)
+    if repeated := [f"{name} at {' and '.join(sorted(own))}" for name, own in places.items() if len(own) > 1]:
         raise InputError(
-            f"{annotation}: {len(repeated)} transcript {'id stands' if len(repeated) == 1 else 'ids stand'} in more "
+            f"{annotation}: {len(repeated)} transcript {'id has' if len(repeated) == 1 else 'ids have'} more "
             f"than one place: {some_names(repeated)}. Expected every id once. Remove or rename one of each, or give a "
             f"FASTA of transcripts."
         )
-    kept = [one for one in transcripts if one.exons[-1][1] - one.exons[0][0] >= _SHORTEST_CUT]
+    kept = [t for t in transcripts if t.exons[-1][1] - t.exons[0][0] >= _MIN_SPAN]
     if len(kept) < len(transcripts):
-        short = f"{len(transcripts) - len(kept)} transcripts of less than {_SHORTEST_CUT} nt are left out"
-        print(f"{annotation}: {short}", file=log or sys.stderr)
+        text = f"{len(transcripts) - len(kept)} transcripts of less than {_MIN_SPAN} nt omitted"
+        print(f"{annotation}: {text}", file=log or sys.stderr)
     return kept
 
 
@@ -333,14 +337,14 @@ def _lengths(genome: str | Path) -> dict[str, int]:
 
 def _write_exons(out: Path, transcripts: Iterable[Transcript]) -> None:
     with out.open("w") as file:
-        for one in transcripts:
-            for start, end in one.exons:
-                about = f'transcript_id "{one.id}"; gene_id "{one.gene_id or one.id}";'
-                file.write(f"{one.chrom}\t.\texon\t{start + 1}\t{end}\t.\t{one.strand}\t.\t{about}\n")
+        for t in transcripts:
+            attributes = f'transcript_id "{t.id}"; gene_id "{t.gene_id or t.id}";'
+            for start, end in t.exons:
+                file.write(f"{t.chrom}\t.\texon\t{start + 1}\t{end}\t.\t{t.strand}\t.\t{attributes}\n")
 
 
 def _known_genes(annotation: str | Path, transcripts: str | Path) -> Iterator[tuple[str, str, str]]:
-    """Yield transcript, gene and gene name."""
+    """Yield transcript id, gene id and gene name."""
     if annotation:
         for transcript in read_annotation(annotation):
             yield transcript.id, transcript.gene_id, transcript.gene_name
@@ -350,7 +354,7 @@ def _known_genes(annotation: str | Path, transcripts: str | Path) -> Iterator[tu
 
 
 def _header_gene(record: Record) -> tuple[str, str]:
-    """Return gene id and name as the header tells: GENCODE's ``id|gene|...|...|...|name|``, or ``gene:``."""
+    """Return the gene id and name in a header: GENCODE's ``id|gene|...|...|...|name|``, or Ensembl's ``gene:``."""
     fields = record.name.split("|")
     if len(fields) >= 6 and fields[1]:
         return fields[1], fields[5]

@@ -1,6 +1,6 @@
-"""Run the commands of a file, one per line, several at a time: `python -I run_parallel.py FILE AT_A_TIME`.
+"""Run the commands in a file, one per line, several at a time: `python -I run_parallel.py FILE AT_A_TIME`.
 
-Ends with the first failure: what that command said is printed, the rest is not started, and the exit status is 1.
+It stops at the first failure: prints the output of that command, starts no others, and exits with status 1.
 """
 
 import subprocess
@@ -16,11 +16,11 @@ def _run(command: str) -> None:
 
 
 def main(path: str, at_a_time: str) -> int:
-    """Run them all; 0 if all went well."""
+    """Run the commands; return 0 if all succeed, else 1."""
     with ThreadPoolExecutor(int(at_a_time)) as pool:
         runs = [pool.submit(_run, line) for line in Path(path).read_text().splitlines() if line.strip()]
-        ended, _ = wait(runs, return_when=FIRST_EXCEPTION)
-        failures = [error for run in ended if (error := run.exception())]
+        finished, _ = wait(runs, return_when=FIRST_EXCEPTION)
+        failures = [error for run in finished if (error := run.exception())]
         pool.shutdown(cancel_futures=bool(failures))
     print(*failures[:1], sep="\n")
     return 1 if failures else 0

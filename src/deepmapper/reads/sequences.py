@@ -1,4 +1,4 @@
-"""Properties of one nucleotide sequence: strand-free name, composition, complexity, longest open reading frame.
+"""Properties of a nucleotide sequence: name, composition, complexity, longest open reading frame.
 
 Pure functions; the standard library and Biopython.
 """
@@ -13,25 +13,25 @@ from typing import NamedTuple
 from .denovo import PREFIX
 from .nucleotides import NUCLEOTIDES, reverse_complement
 
-_DIGITS = 12  # of the hash in a name: two of a million sequences share them once in 500 runs
+_DIGITS = 12  # hexadecimal digits in a name; two of a million sequences share them once in 500 runs
 
-# DUST (Morgulis et al. 2006, J Comput Biol 13:1028): windows of 64 with a score above 2 (their level 20) are simple.
+# DUST (Morgulis et al. 2006, J Comput Biol 13:1028): windows of 64 bases that score above 2 (its level 20) are simple.
 _WINDOW = 64
 
-_STEP = 32
+_STEP = 32  # half a window
 
 _DUST_LEVEL = 2.0
 
-# What the adapters of Illumina's TruSeq kits share, as it reads at the end of a sequence and, turned, at its start.
-_ADAPTER, _TURNED = "AGATCGGAAGAGC", "GCTCTTCCGATCT"
+# Common start of Illumina's TruSeq adapters, at the end of a sequence and, reverse-complemented, at its start.
+_ADAPTER, _ADAPTER_REVERSED = "AGATCGGAAGAGC", "GCTCTTCCGATCT"
 
-_END = 40
+_END = 40  # bases at either end that are searched for adapters, chosen by hand
 
 _NUCLEOTIDES = frozenset(NUCLEOTIDES)
 
 
 class Orf(NamedTuple):
-    """An open reading frame: amino acids, strand of the sequence as given, and whether both its ends are in it."""
+    """An open reading frame: its amino acids, its strand on the sequence, and whether both its ends are in it."""
 
     length: int
     strand: str
@@ -39,12 +39,12 @@ class Orf(NamedTuple):
 
 
 def canonical(sequence: str) -> str:
-    """The lesser of a sequence and its reverse complement: the same for both strands."""
+    """The first in alphabetical order of a sequence and its reverse complement: the same for both strands."""
     return min(sequence, reverse_complement(sequence))
 
 
 def names_of(sequences: Iterable[str]) -> dict[str, str]:
-    """Name sequences by themselves, whatever their strand and order.
+    """Name sequences by their hashes, regardless of strand and order.
 
     Parameters
     ----------
@@ -54,38 +54,37 @@ def names_of(sequences: Iterable[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        ``DENOVO_`` and 12 hexadecimal digits of the sequence's SHA-256; more digits for those that would share a name.
+        ``DENOVO_`` and 12 hexadecimal digits of the sequence's SHA-256; more digits if names would be equal otherwise.
     """
     digests = {sequence: hashlib.sha256(sequence.encode()).hexdigest() for sequence in sequences}
-    return {sequence: PREFIX + digits for sequence, digits in _told_apart(digests).items()}
+    return {sequence: PREFIX + digits for sequence, digits in shortest_unique(digests).items()}
 
 
-def _told_apart(digests: dict[str, str], digits: int = _DIGITS) -> dict[str, str]:
-    """As few digits as needed, from `digits` on, so that no two keys have the same."""
+def shortest_unique(digests: dict[str, str], digits: int = _DIGITS) -> dict[str, str]:
+    """Shorten each digest to as few digits as make it unique, at least `digits`."""
     shared = Counter(digest[:digits] for digest in digests.values())
     short = {key: digest[:digits] for key, digest in digests.items() if shared[digest[:digits]] == 1}
     longer = {key: digest for key, digest in digests.items() if key not in short}
-    return short | (_told_apart(longer, digits + 4) if longer else {})
+    return short | (shortest_unique(longer, digits + 4) if longer else {})
 
 
 def gc_share(sequence: str) -> float:
-    """Share of G and C among the letters A, C, G and T; 0 without any."""
+    """Share of G and C among the letters A, C, G and T; 0 if there are none."""
     counts = Counter(sequence)
     strong, weak = counts["G"] + counts["C"], counts["A"] + counts["T"]
     return strong / (strong + weak) if strong + weak else 0.0
 
 
 def unknown_share(sequence: str) -> float:
-    """Share of letters that are no plain A, C, G or T, for example N."""
+    """Share of letters other than A, C, G and T, for example N."""
     return 1 - sum(map(sequence.count, NUCLEOTIDES)) / len(sequence) if sequence else 0.0
 
 
 def simple_share(sequence: str) -> float:
-    """Share of a sequence that is of low complexity: poly-A, short repeats, N.
+    """Share of a sequence that has low complexity: poly-A, short repeats, N.
 
-    Windows of 64 letters, half overlapping, are simple by the score of DUST: triplets that occur c times add
-    c (c - 1) / 2, divided by the number of triplets less one. Triplets with N or another ambiguous letter count as one
-    and the same.
+    Windows of 64 letters that overlap by half are scored by DUST: a triplet that occurs c times adds c (c - 1) / 2, and
+    the sum is divided by the number of triplets minus one. All triplets with an ambiguous letter count as the same.
     """
     n = len(sequence)
     if n < 4:
@@ -110,26 +109,27 @@ def _dust(window: str) -> float:
 
 
 def has_adapter(sequence: str) -> bool:
-    """Whether a sequence begins or ends in the adapter of Illumina's TruSeq kits, as contigs of untrimmed reads do."""
-    return _ADAPTER in sequence[-_END:] or _TURNED in sequence[:_END]
+    """Whether a sequence starts or ends with Illumina's TruSeq adapter, as contigs of untrimmed reads do."""
+    return _ADAPTER in sequence[-_END:] or _ADAPTER_REVERSED in sequence[:_END]
 
 
 def longest_orf(sequence: str) -> Orf:
     """Longest open reading frame of both strands.
 
-    A frame begins with ATG, or with the sequence itself, since a contig may lack its start; it ends before a stop codon
-    or with the sequence, as in TransDecoder. The standard code; the forward strand, then a complete frame, wins a tie.
+    A frame starts with ATG or with the sequence, since contigs may be incomplete, and ends before a stop codon or with
+    the sequence, as in TransDecoder. Translated by the standard code. Ties go to the forward strand, then to a complete
+    frame.
     """
     from Bio.Seq import translate
 
-    found = [Orf(0, "", False)]
+    orfs = [Orf(0, "", False)]
     for strand, letters in (("+", sequence), ("-", reverse_complement(sequence))):
         for frame in range(3):
-            whole = letters[frame : len(letters) - (len(letters) - frame) % 3]
-            stretches = str(translate(whole)).split("*")
+            codons = letters[frame : len(letters) - (len(letters) - frame) % 3]
+            stretches = str(translate(codons)).split("*")
             for i, stretch in enumerate(stretches):
                 stopped = i < len(stretches) - 1
                 start = 0 if i == 0 else stretch.find("M")
                 if start >= 0 and len(stretch) > start:
-                    found.append(Orf(len(stretch) - start, strand, stopped and stretch[start] == "M"))
-    return max(found, key=lambda orf: (orf.length, orf.strand == "+", orf.complete))
+                    orfs.append(Orf(len(stretch) - start, strand, stopped and stretch[start] == "M"))
+    return max(orfs, key=lambda orf: (orf.length, orf.strand == "+", orf.complete))

@@ -212,18 +212,18 @@ def test_a_comma_in_an_id_is_no_second_parent(file):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (">chr1\nACGT\n", r"line 1: has 1 columns \(it starts with '>chr1'\), expected the 9 of GTF or GFF3"),
+        (">chr1\nACGT\n", r"line 1: has 1 columns \(it starts with '>chr1'\), expected the 9 columns of GTF or GFF3"),
         ("c 1 9 x\n", "line 1: has 1 columns"),
         (
             "#\nc\tm\texon\t9\t1\t.\t+\t.\tParent=a\n",
-            "line 2: is from '9' to '1', expected two whole numbers from 1 on",
+            "line 2: runs from '9' to '1', expected two whole numbers",
         ),
         ("c\tm\texon\t0\t1\t.\t+\t.\tParent=a\n", "from '0' to '1'"),
         ("c\tm\texon\tx\t1\t.\t+\t.\tParent=a\n", "from 'x' to '1'"),
         ("c\tm\texon\t1\t2\t.\t+\t.\tName=a\n", "line 1: this exon has no Parent"),
         ('c\tm\texon\t1\t2\t.\t+\t.\tgene_id "a";\n', "line 1: this exon has no transcript_id .found 'gene_id"),
-        ("c\tm\tgene\t1\t2\t.\t+\t.\tID=a\n", "holds no exon"),
-        ("", "holds no exon"),
+        ("c\tm\tgene\t1\t2\t.\t+\t.\tID=a\n", "holds no exons"),
+        ("", "holds no exons"),
     ],
 )
 def test_files_that_are_no_annotation(file, content, message):
@@ -237,8 +237,8 @@ def test_files_that_cannot_be_read(file):
     with pytest.raises(InputError, match="cannot be read .No such file"):
         read_annotation(file)
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="is no text"):
+    with pytest.raises(InputError, match="is not text"):
         read_annotation(file)
     file.write_bytes(gzip.compress(b"#" * 10000)[:-10])
-    with pytest.raises(InputError, match="cut short or damaged"):
+    with pytest.raises(InputError, match="truncated or damaged"):
         read_annotation(file)

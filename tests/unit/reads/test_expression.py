@@ -136,12 +136,12 @@ def test_a_sample_without_counts_or_with_other_transcripts_is_named(quants, tmp_
     with pytest.raises(InputError, match=r"quant\.sf: cannot be read"):
         build_expression(quants, samples=SHEET)
     (tmp_path / "other" / "quant.sf").unlink()
-    with pytest.raises(InputError, match=r"quant\.sf: not there"):
+    with pytest.raises(InputError, match=r"quant\.sf: not found"):
         build_expression(quants, samples=SHEET)
 
 
 def test_a_column_of_the_sheet_never_overwrites_one_made_here(quants):
-    with pytest.raises(InputError, match="column counted_rate has the name of a column that is made here"):
+    with pytest.raises(InputError, match="column counted_rate has the name of a column that is added here"):
         build_expression(quants, samples=[row | {"counted_rate": "1"} for row in SHEET])
 
 
@@ -206,7 +206,7 @@ def test_a_map_for_other_transcripts_or_an_unknown_kind_is_refused(quants, tmp_p
     adata = build_expression(quants, samples=SHEET)
     path = tmp_path / "genes.tsv"
     path.write_text("transcript_id\tgene_id\tgene_name\n")
-    with pytest.raises(InputError, match="names a gene for none of 5 transcripts"):
+    with pytest.raises(InputError, match="has no gene for any of 5 transcripts"):
         summarise_genes(quants, expression=adata, transcript_to_gene=path)
     with pytest.raises(InputError, match="counts is 'no', expected one of none, scaled_tpm"):
         summarise_genes(quants, expression=adata, transcript_to_gene=path, counts="no")

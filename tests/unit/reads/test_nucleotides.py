@@ -5,7 +5,6 @@ from Bio.Seq import reverse_complement as of_biopython
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmapper.reads.denovo import is_denovo
 from deepmapper.reads.nucleotides import impossible_letter, mate_suffix, reverse_complement, without_mate
 
 
@@ -27,8 +26,3 @@ def test_the_letters_of_the_code_are_possible_and_no_others():
 def test_mates_share_the_name_of_their_fragment(name, fragment, suffix):
     assert (without_mate(name), mate_suffix(name)) == (fragment, suffix)
     assert (without_mate(name.encode()), mate_suffix(name.encode())) == (fragment.encode(), suffix.encode())
-
-
-def test_novel_transcripts_are_known_by_their_name():
-    assert is_denovo("DENOVO_0a")
-    assert not is_denovo("T1_DENOVO_")

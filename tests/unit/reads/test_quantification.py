@@ -1,4 +1,4 @@
-"""Counts per transcript: the hybrid reference, Salmon's index, what is measured of a library, and the counts."""
+"""Counts per transcript: Salmon's index, the measured library, and the counts."""
 
 import gzip
 import json
@@ -13,64 +13,22 @@ from hypothesis import strategies as st
 
 from deepmapper.errors import BioToolUnavailable, DeepMapperWarning, InputError, ToolFailed
 from deepmapper.reads import quantification
-from deepmapper.reads.quantification import Library, build_hybrid_reference, check_index, index_salmon, quantify_sample
-
-COMPLEMENT = str.maketrans("ACGT", "TGCA")
-
-
-def reverse(sequence):
-    return sequence.translate(COMPLEMENT)[::-1]
+from deepmapper.reads.hybrid_reference import build_hybrid_reference
+from deepmapper.reads.nucleotides import reverse_complement
+from deepmapper.reads.quantification import (
+    Library,
+    check_index,
+    count_strands_and_lengths,
+    index_salmon,
+    mean_and_sd,
+    quantify_sample,
+)
+from deepmapper.reads.samples import Unit
 
 
 def fasta(path, records):
     path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records.items()))
     return path
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The hybrid reference
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_reference_comes_first_then_novel_then_decoys(tmp_path, capsys):
-    with gzip.open(tmp_path / "ref.fa.gz", "wt") as file:
-        file.write(">T1 gene=x\nACGT\n>T/2\nAC\nGG\n")
-    novel = fasta(tmp_path / "new.fa", {"DENOVO_a": "ACGT", "DENOVO_b": "TTTT"})
-    genome = fasta(tmp_path / "genome.fa", {"chr1": "ACGTACGT"})
-    out = tmp_path / "hybrid" / "hybrid.fa"
-    assert build_hybrid_reference(tmp_path / "ref.fa.gz", novel, out, decoys=genome) == 4
-    assert out.read_text() == ">T1\nACGT\n>T/2\nACGG\n>DENOVO_a\nACGT\n>DENOVO_b\nTTTT\n>chr1\nACGTACGT\n"
-    assert (out.parent / "decoys.txt").read_text() == "chr1\n"
-    assert "2 transcripts share their sequence" in capsys.readouterr().err
-
-
-def test_without_novel_transcripts_or_decoys_the_reference_stands_alone(tmp_path):
-    reference, empty = fasta(tmp_path / "ref.fa", {"T1": "ACGT"}), fasta(tmp_path / "new.fa", {})
-    assert build_hybrid_reference(reference, empty, tmp_path / "out.fa") == 1
-    assert (tmp_path / "decoys.txt").read_text() == ""
-
-
-@pytest.mark.parametrize(
-    ("reference", "novel", "decoys", "message"),
-    [
-        ({"T1": "AC"}, {"x": "AC"}, {}, "x is the name of a novel transcript, expected it to start with DENOVO_"),
-        ({"DENOVO_1": "AC"}, {}, {}, "DENOVO_1 is a reference transcript, but DENOVO_ marks novel ones"),
-        ({"T1": "AC", "chr1": "AG"}, {}, {"chr1": "ACGT"}, "genome.fa: chr1 occurs a second time"),
-        ({}, {}, {"chr1": "ACGT"}, "no transcript here"),
-    ],
-)
-def test_names_that_collide_are_refused_and_nothing_is_written(tmp_path, reference, novel, decoys, message):
-    files = [fasta(tmp_path / f"{name}.fa", given) for name, given in (("ref", reference), ("new", novel))]
-    genome = fasta(tmp_path / "genome.fa", decoys)
-    with pytest.raises(InputError, match=message):
-        build_hybrid_reference(*files, tmp_path / "out.fa", decoys=genome)
-    assert not (tmp_path / "out.fa").exists()
-
-
-def test_a_name_twice_in_one_file_is_refused(tmp_path):
-    (tmp_path / "ref.fa").write_text(">T1\nAC\n>T1\nAG\n")
-    with pytest.raises(InputError, match="T1 occurs a second time"):
-        build_hybrid_reference(tmp_path / "ref.fa", fasta(tmp_path / "new.fa", {}), tmp_path / "out.fa")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -108,14 +66,14 @@ def test_an_index_of_the_same_major_version_is_taken_and_so_is_a_foreign_one(tmp
 def test_what_is_no_index_is_refused(tmp_path, salmon_1, text):
     if text is not None:
         (tmp_path / "deepmapper.json").write_text(text)
-    with pytest.raises(InputError, match="no Salmon index here" if text is None else "is damaged"):
+    with pytest.raises(InputError, match="not a Salmon index" if text is None else "is damaged"):
         check_index(tmp_path)
 
 
 def test_without_salmon_the_message_names_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BioToolUnavailable, match="salmon: not found on PATH"):
-        quantify_sample([["a.fq", ""]], index=tmp_path, folder=tmp_path / "out", sample="a")
+        quantify_sample([Unit("1", "a.fq")], index=tmp_path, folder=tmp_path / "out", sample="a")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -125,7 +83,7 @@ def test_without_salmon_the_message_names_it(tmp_path, monkeypatch):
 
 @given(st.dictionaries(st.integers(20, 1000), st.integers(1, 10**6), min_size=1, max_size=30))
 def test_mean_and_deviation_are_those_of_the_lengths(counts):
-    mean, sd = quantification._mean_and_sd(Counter(counts))
+    mean, sd = mean_and_sd(Counter(counts))
     total = sum(counts.values())
     exact = sum(length * count for length, count in counts.items()) / total
     variance = sum(count * (length - exact) ** 2 for length, count in counts.items()) / total
@@ -135,7 +93,7 @@ def test_mean_and_deviation_are_those_of_the_lengths(counts):
 
 def test_mean_and_deviation_of_a_few_lengths():
     values = [180, 200, 220, 260]
-    assert quantification._mean_and_sd(Counter(values)) == (215, round(statistics.pstdev(values)))
+    assert mean_and_sd(Counter(values)) == (215, round(statistics.pstdev(values)))
 
 
 def record(name, flag, length):
@@ -156,7 +114,7 @@ def test_what_is_measured_hangs_on_no_order(fragments, rng):
             for flag, length in fragments[i]:
                 mate = 147 if flag == 99 else 163
                 sam += [record(f"r{i}", flag, length), record(f"r{i}", mate, -length)]
-        quantification._take(sam, True, strands, lengths)
+        count_strands_and_lengths(sam, True, strands, lengths)
         return strands, lengths
 
     strands, lengths = measure(range(len(fragments)))
@@ -169,9 +127,9 @@ def test_what_is_measured_hangs_on_no_order(fragments, rng):
 
 def test_a_mate_that_maps_alone_and_single_reads_tell_no_length():
     strands, lengths = Counter(), Counter()
-    quantification._take([record("r1", 1 | 8 | 64, 0)], True, strands, lengths)
+    count_strands_and_lengths([record("r1", 1 | 8 | 64, 0)], True, strands, lengths)
     assert not strands
-    quantification._take([record("r1", 0, 0), record("r2", 16, 0)], False, strands, lengths)
+    count_strands_and_lengths([record("r1", 0, 0), record("r2", 16, 0)], False, strands, lengths)
     assert strands == Counter([False, True])
     assert not lengths
 
@@ -232,16 +190,16 @@ def write_reads(folder, sources, n, *, paired=True, forward=0.5, seed=0, name="r
         start = rng.randint(0, len(sequence) - length)
         fragment = sequence[start : start + length]
         if rng.random() >= forward:
-            fragment = reverse(fragment)
+            fragment = reverse_complement(fragment)
         truth[source] += 1
-        for mate, read in enumerate((fragment[:60], reverse(fragment)[:60])):
+        for mate, read in enumerate((fragment[:60], reverse_complement(fragment)[:60])):
             mates[mate] += f"@r{i}/{mate + 1}\n{read}\n+\n{'I' * len(read)}\n"
     unit = []
     for mate, text in enumerate(mates if paired else mates[:1], 1):
         path = folder / f"{name}_{mate}.fq"
         path.write_text(text)
         unit.append(str(path))
-    return unit if paired else [*unit, ""], truth
+    return Unit("1", *unit), truth
 
 
 def counts_of(folder):
@@ -292,7 +250,7 @@ def test_a_strandedness_that_the_reads_contradict_is_used_and_noted(tmp_path, in
     with pytest.warns(DeepMapperWarning, match="sample a: its strandedness is given as forward, but 3% of 400"):
         result = quantify_sample([unit], index=index, folder=tmp_path / "out", sample="a", strandedness="forward")
     assert result["library_type"] == "ISF"
-    assert "which is reverse" in result["note"]
+    assert "so it is reverse" in result["note"]
 
 
 @pytest.mark.tools
@@ -302,7 +260,7 @@ def test_units_add_up_and_paths_may_hold_what_a_shell_or_salmon_would_split(tmp_
     sources = {"G8.1": transcripts["G8.1"]}
     units = [write_reads(folder, sources, n, seed=n, name=f"lane,{n}")[0] for n in (300, 200)]
     for mate in (0, 1):  # the second lane is gzipped, whatever its name says
-        path = Path(units[1][mate])
+        path = Path(units[1].files[mate])
         path.write_bytes(gzip.compress(path.read_bytes()))
     result = quantify_sample(units, index=index, folder=folder / "out", sample="a")
     assert (result["fragments"], result["mapped"]) == (500, 500)
@@ -333,13 +291,13 @@ def test_three_fragments_are_enough(tmp_path, index, transcripts):
 def test_faulty_reads_are_refused_and_leave_nothing(tmp_path, index, transcripts):
     unit, _ = write_reads(tmp_path, transcripts | {"short": transcripts["G8.1"]}, 50)
     (tmp_path / "empty.fq").touch()
-    (tmp_path / "cut.fq.gz").write_bytes(gzip.compress(Path(unit[0]).read_bytes())[:-40])
+    (tmp_path / "cut.fq.gz").write_bytes(gzip.compress(Path(unit.fq1).read_bytes())[:-40])
     short = tmp_path / "short.fq"
-    short.write_text("".join(Path(unit[1]).read_text().splitlines(keepends=True)[:-4]))
+    short.write_text("".join(Path(unit.fq2).read_text().splitlines(keepends=True)[:-4]))
     faulty = {
-        "holds no read": [str(tmp_path / "empty.fq"), ""],
-        "cut short": [str(tmp_path / "cut.fq.gz"), ""],
-        "holds 50 reads but .* holds 49": [unit[0], str(short)],
+        "holds no reads": Unit("1", str(tmp_path / "empty.fq")),
+        "truncated": Unit("1", str(tmp_path / "cut.fq.gz")),
+        "holds 50 reads but .* holds 49": Unit("1", unit.fq1, str(short)),
     }
     before = set(tmp_path.iterdir())
     for message, bad in faulty.items():

@@ -1,4 +1,4 @@
-"""References under one kind of id: genome, transcripts, genes of transcripts, splice sites."""
+"""References with matching ids: genome, transcripts, genes of transcripts, splice sites."""
 
 import gzip
 import io
@@ -62,7 +62,7 @@ def test_genome(tmp_path, out, name):
 
 def test_genome_that_is_refused(tmp_path, out):
     genome = write(tmp_path / "g.fa", ">1 a\nAC\n>2\nAC\n>1 b\nAG\n")
-    refused(out, r"g\.fa: 1 id is there more than once: 1 \('>1 a' and '>1 b'\)", prepare_genome, genome=genome)
+    refused(out, r"g\.fa: 1 id occurs more than once: 1 \('>1 a' and '>1 b'\)", prepare_genome, genome=genome)
     refused(out, "record 1 holds the letter 'E'", prepare_genome, genome=write(tmp_path / "p.fa", ">1\nMKE\n"))
     refused(out, "cannot be read", prepare_genome, genome=tmp_path / "none.fa")
 
@@ -99,16 +99,16 @@ def test_identical_sequences_are_kept_and_counted(tmp_path, out):
     [
         (
             ">a x\nAC\n>b\nAC\n>a y\nAC\n",
-            r"1 id is there more than once: a \('>a x' and '>a y'\)\. Expected every id once",
+            r"1 id occurs more than once: a \('>a x' and '>a y'\)\. Expected every id",
         ),
         (">a|1\nAC\n>a|2\nAC\n", r"a \('>a\|1' and '>a\|2'\)"),
-        ("".join(f">{i}\nA\n>{i}\nA\n" for i in range(7)), "7 ids are there more than once: 0 .* and 2 more"),
-        (">DENOVO_1\nAC\n", "a transcript is called 'DENOVO_1'.*names novel transcripts"),
+        ("".join(f">{i}\nA\n>{i}\nA\n" for i in range(7)), "7 ids occur more than once: 0 .* and 2 more"),
+        (">DENOVO_1\nAC\n", "a transcript is called 'DENOVO_1'.*marks novel transcripts"),
         (">|x\nAC\n", "a transcript is called ''"),
         (">p\nMKLV\n", "record p holds the letter 'L', expected nucleotides"),
         (">p\nAC-GT\n", "record p holds the letter '-'"),
         (">p\n>q\nAC\n", "record p has no sequence"),
-        ("", "holds no transcript"),
+        ("", "holds no transcripts"),
         ("@r\nAC\n", "the first line of this FASTA file of transcripts is '@r'"),
     ],
 )
@@ -123,7 +123,7 @@ def test_ids_that_only_their_versions_tell_apart(tmp_path, out):
     out.unlink()
     refused(
         out,
-        "1 id is there more than once: ENST00000335137 ",
+        "1 id occurs more than once: ENST00000335137 ",
         prepare_transcripts,
         transcripts=source,
         strip_versions=True,
@@ -161,7 +161,7 @@ def test_transcripts_cut_from_the_genome_by_a_gff3(tmp_path, out):
         log.seek(0)
         text = log.read()
     assert sequences(out) == {"ENST00000335137": "TACGCGG"}
-    assert f"1 transcripts are left out, their sequences are not in {genome}: scaffold" in text
+    assert f"1 transcripts omitted, their sequences are not in {genome}: scaffold" in text
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_an_annotation_of_another_genome(tmp_path, out, place, message):
 def test_one_id_in_two_places_of_an_annotation(tmp_path, out):
     genome = write(tmp_path / "g.fa", ">X\nACGT\n>Y\nACGA\n")
     rows = "".join(f"{chrom}\te\texon\t1\t4\t.\t+\t.\tParent=t\n" for chrom in "XY")
-    message = r"a\.gff: 1 transcript id stands in more than one place: t at X:1 \(\+\) and Y:1 \(\+\)\."
+    message = r"a\.gff: 1 transcript id has more than one place: t at X:1 \(\+\) and Y:1 \(\+\)\."
     annotation = write(tmp_path / "a.gff", rows)
     refused(out, message, prepare_transcripts, genome=genome, annotation=annotation, log=io.StringIO())
 
@@ -197,7 +197,7 @@ def test_the_shortest_transcripts_that_can_be_cut(tmp_path, out):
     with (tmp_path / "log").open("w+") as log:
         assert prepare_transcripts(out, genome=genome, annotation=annotation, log=log) == 3
         log.seek(0)
-        assert f"{annotation}: 3 transcripts of less than 11 nt are left out\n" in log.read()
+        assert f"{annotation}: 3 transcripts of less than 11 nt omitted\n" in log.read()
     assert list(sequences(out)) == ["t11", "t12", "t30"]
 
 
@@ -230,7 +230,7 @@ def test_genes_of_an_annotation(tmp_path, out):
     annotation = gtf(tmp_path, ("AT1G01010.1", "AT1G01010"), ("AT1G01010.2", "AT1G01010"), ("other.1", "other"))
     rows, log = genes(out, transcripts_fasta=fasta, annotation=annotation)
     assert rows == [("AT1G01010.2", "AT1G01010", "N1"), ("AT1G01010.1", "AT1G01010", "N0")]
-    assert log == f"{annotation}: names the gene of 2 transcripts, not of 1\n"
+    assert log == f"{annotation}: gene known for 2 transcripts, unknown for 1\n"
 
 
 @pytest.mark.parametrize("annotated", ["ENST00000335137", "ENST00000335137.3", "ENST00000335137.4"])
@@ -273,7 +273,7 @@ def test_genes_of_headers(tmp_path, out, text, expected):
 def test_a_table_without_genes_is_its_header(tmp_path, out):
     rows, log = genes(out, transcripts_fasta=prepared(tmp_path, "a", "b"))
     assert rows == []
-    assert log.endswith("names the gene of 0 transcripts, not of 2\n")
+    assert log.endswith("gene known for 0 transcripts, unknown for 2\n")
 
 
 def test_whether_headers_name_genes(tmp_path):

@@ -38,7 +38,7 @@ def faults(path="", rows=(), **settings):
         load(path, rows, **settings)
     first, *lines = str(raised.value).splitlines()
     number = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
-    assert first == f"The samples cannot be used as they are, {number}:"
+    assert first == f"The samples cannot be used, {number}:"
     return [line.strip() for line in lines]
 
 
@@ -55,7 +55,6 @@ def test_paired_and_single_samples(here):
     assert samples[0] == Sample("a", (Unit("1", "a_1.fq", "a_2.fq"),), "auto", {"condition": "ctrl"})
     assert samples[0].files == ["a_1.fq", "a_2.fq"]
     assert samples[1].files == ["b_1.fq"]
-    assert samples[1].pairs == [["b_1.fq", ""]]
 
 
 def test_every_further_column_is_kept_and_empty_cells_too(here):
@@ -80,7 +79,7 @@ def test_units_are_merged_in_order(here):
     samples = load(sheet(*rows, header="sample unit condition fq1 fq2"))
     assert [sample.name for sample in samples] == ["a", "b", "c", "d"]
     assert samples[0].units == (Unit("L2", "a_1.fq", "a_2.fq"), Unit("L1", "e_1.fq", "e_2.fq"))
-    assert samples[0].pairs == [["a_1.fq", "a_2.fq"], ["e_1.fq", "e_2.fq"]]
+    assert samples[0].files == ["a_1.fq", "a_2.fq", "e_1.fq", "e_2.fq"]
     assert samples[1].units[0].name == "1"
 
 
@@ -162,8 +161,8 @@ def test_params_hold_what_a_job_depends_on_and_can_be_undone(here):
 
 
 def test_no_samples_at_all(here):
-    assert faults() == ["neither a sheet nor `samples` is given, expected a row per sample."]
-    assert faults(sheet()) == ["samples.tsv has no row below its header, expected a row per sample."]
+    assert faults() == ["neither a sheet nor `samples` is given, expected one row per sample."]
+    assert faults(sheet()) == ["samples.tsv has no row below its header, expected one row per sample."]
 
 
 def test_a_sheet_that_cannot_be_read(here):
@@ -171,9 +170,9 @@ def test_a_sheet_that_cannot_be_read(here):
         "none.tsv: the sample sheet cannot be read (No such file or directory). Correct its path."
     ]
     (here / "u.tsv").write_bytes("sample\tfq1\n".encode("utf-16"))
-    assert faults("u.tsv") == ["u.tsv: is no UTF-8 text (invalid start byte at byte 0). Save it as UTF-8 text."]
+    assert faults("u.tsv") == ["u.tsv: is not UTF-8 text (invalid start byte at byte 0). Save it as UTF-8 text."]
     (here / "empty.tsv").write_text("\n")
-    assert faults("empty.tsv") == ["empty.tsv is empty, expected a header and a row per sample."]
+    assert faults("empty.tsv") == ["empty.tsv is empty, expected a header and one row per sample."]
     assert "cannot be read (Is a directory)" in faults(str(here))[0]
 
 
@@ -196,9 +195,9 @@ def test_a_sheet_that_is_not_what_its_name_says(here, name, delimiter, message):
 
 def test_columns_that_are_missing_twice_or_nameless(here):
     assert faults(sheet(*FOUR, header="sample label fq1 fq1"), group_column="donor") == [
-        "samples.tsv row 1: the column 'fq1' is there 2 times, expected once.",
-        "samples.tsv row 1: there is no column 'condition', expected it beside sample, label, fq1, fq1.",
-        "samples.tsv row 1: there is no column 'donor', expected it beside sample, label, fq1, fq1.",
+        "samples.tsv row 1: the column 'fq1' appears 2 times, expected once.",
+        "samples.tsv row 1: there is no column 'condition', found sample, label, fq1, fq1. Add it.",
+        "samples.tsv row 1: there is no column 'donor', found sample, label, fq1, fq1. Add it.",
     ]
     assert faults(sheet(*FOUR, header="sample condition fq1 -")) == [
         "samples.tsv row 1: 1 of 4 columns have no name, expected one for each."
@@ -242,7 +241,7 @@ def test_a_label_or_group_that_is_no_description(here):
 def test_a_quote_that_is_never_closed(here):
     (here / "s.tsv").write_text('sample\tcondition\tfq1\na\tx\t"a_1.fq\nb\tx\tb_1.fq\n')
     assert faults("s.tsv") == [
-        "s.tsv row 2: a quoted cell is not closed or goes on after its end (unexpected end of data)."
+        "s.tsv row 2: a quoted cell is not closed, or text follows its closing quote (unexpected end of data)."
     ]
 
 
@@ -283,22 +282,22 @@ def test_a_name_with_a_space_and_a_unit_with_a_slash(here):
 
 def test_names_that_differ_in_case_alone(here):
     assert faults(sheet(*FOUR, "A stim e_1.fq -")) == [
-        "samples.tsv row 6, sample: 'A' and 'a' (samples.tsv row 2) differ in case alone, expected names that "
-        "differ in more."
+        "samples.tsv row 6, sample: 'A' and 'a' (samples.tsv row 2) differ only in case, expected names that differ in "
+        "more. Rename one."
     ]
 
 
 def test_a_sample_twice_without_units(here):
     assert faults(sheet(*FOUR, "b ctrl e_1.fq -")) == [
-        "samples.tsv row 6: sample 'b' is there already (samples.tsv row 3), expected it once. Take another name, or "
-        "tell lanes of one sample apart in the column unit."
+        "samples.tsv row 6: sample 'b' exists already (samples.tsv row 3), expected it once. Rename it, or name the "
+        "lanes of one sample in the column unit."
     ]
 
 
 def test_a_unit_twice(here):
     rows = [row.replace(" ", " L1 ", 1) for row in (*FOUR, "b ctrl e_1.fq -")]
     assert faults(sheet(*rows, header="sample unit condition fq1 fq2"))[0].startswith(
-        "samples.tsv row 6: unit 'L1' of sample 'b' is there already (samples.tsv row 3)"
+        "samples.tsv row 6: unit 'L1' of sample 'b' exists already (samples.tsv row 3)"
     )
 
 
@@ -308,7 +307,7 @@ def test_units_that_disagree(here):
     agree = "in samples.tsv row 2, expected the same in all its units."
     assert faults(sheet(*rows, header="sample unit condition fq1 fq2 donor strandedness")) == [
         "samples.tsv row 6, fq2: sample 'a' is single-end here and paired in samples.tsv row 2, expected one kind. "
-        "Name two samples.",
+        "Make it two samples.",
         f"samples.tsv row 6, condition: sample 'a' has 'stim' here and 'ctrl' {agree}",
         f"samples.tsv row 6, donor: sample 'a' has 'd2' here and 'd1' {agree}",
         f"samples.tsv row 6, strandedness: sample 'a' has 'reverse' here and 'forward' {agree}",
@@ -318,8 +317,8 @@ def test_units_that_disagree(here):
 def test_an_entry_may_not_repeat_a_sample_of_the_sheet(here):
     entry = {"sample": "a", "condition": "ctrl", "fq1": "e_1.fq", "fq2": "e_2.fq"}
     assert faults(sheet(*FOUR), [entry]) == [
-        "config `samples` entry 1: sample 'a' is there already (samples.tsv row 2), expected it once. Take another "
-        "name, or tell lanes of one sample apart in the column unit."
+        "config `samples` entry 1: sample 'a' exists already (samples.tsv row 2), expected it once. Rename it, or name "
+        "the lanes of one sample in the column unit."
     ]
 
 
@@ -341,8 +340,8 @@ def test_entries_that_are_no_text(here):
     ]
     assert faults(rows=entries) == [
         "config `samples` entry 1: is 'a', expected keys and values such as `sample: s1`.",
-        "config `samples` entry 2, condition: is true or false, as YAML reads yes, no, on and off, expected text. Put "
-        "the value in quotes.",
+        "config `samples` entry 2, condition: is true or false (YAML reads yes, no, on and off as these), expected "
+        "text. Put the value in quotes.",
         "config `samples` entry 3, fq1: is ['b_1.fq'], expected text. Put the value in quotes.",
         "config `samples` entry 4: has a column 'fastq_2', expected 'fq2'. Rename it.",
     ]
@@ -363,8 +362,8 @@ def test_files_that_are_missing_or_no_files(here):
         f"samples.tsv row 2, fq1: there is no file none.fq in {here}, expected a FASTQ file.",
         f"samples.tsv row 3, fq1: there is no file {absolute}, expected a FASTQ file.",
         "samples.tsv row 4, fq1: folder is a folder, expected a FASTQ file, plain or gzipped.",
-        "samples.tsv row 5, fq1: pipe is no ordinary file, expected a FASTQ file, plain or gzipped.",
-        "samples.tsv row 6, fq1: s3://bucket/e.fq.gz is an address, expected a file on this machine. Fetch it first.",
+        "samples.tsv row 5, fq1: pipe is not a regular file, expected a FASTQ file, plain or gzipped.",
+        "samples.tsv row 6, fq1: s3://bucket/e.fq.gz is a URL, expected a file on this machine. Fetch it first.",
     ]
 
 
@@ -413,10 +412,10 @@ def test_the_same_file_twice_under_any_name(here):
     os.link(here / "c_1.fq", here / "hard.fq")
     rows = ["a x a_1.fq a_1.fq", "b x b_1.fq -", "c y c_1.fq link.fq", "d y d_1.fq ./a_1.fq", "e y hard.fq -"]
     assert faults(sheet(*rows)) == [
-        "samples.tsv row 2, fq2: a_1.fq is the file of fq1 too, expected its mates, or nothing for single-end.",
-        "samples.tsv row 4, fq2: link.fq is the file of samples.tsv row 3, fq1 too, expected every file once.",
-        "samples.tsv row 5, fq2: ./a_1.fq is the file of samples.tsv row 2, fq1 too, expected every file once.",
-        "samples.tsv row 6, fq1: hard.fq is the file of samples.tsv row 4, fq1 too, expected every file once.",
+        "samples.tsv row 2, fq2: a_1.fq is also the fq1, expected its mates, or nothing for single-end.",
+        "samples.tsv row 4, fq2: link.fq is also the file of samples.tsv row 3, fq1, expected every file once.",
+        "samples.tsv row 5, fq2: ./a_1.fq is also the file of samples.tsv row 2, fq1, expected every file once.",
+        "samples.tsv row 6, fq1: hard.fq is also the file of samples.tsv row 4, fq1, expected every file once.",
     ]
 
 
@@ -426,7 +425,7 @@ def test_paths_that_a_program_would_misread(here):
     lines = faults("s.tsv")
     assert lines[0] == "s.tsv row 3, fq1: holds the character '\\n', expected one line of plain text."
     assert lines[1] == "s.tsv row 6, fq1: holds the character '\\x07', expected one line of plain text."
-    assert "s.tsv row 2, fq1: '-x.fq' starts with '-', as an option of a program does. Write ./-x.fq." in lines
+    assert "s.tsv row 2, fq1: '-x.fq' starts with '-', as options of programs do. Write ./-x.fq." in lines
     rows = (
         (here / "s.tsv").read_text().replace("-x.fq", "./-x.fq").replace('"b_\n1.fq"', "b_1.fq").replace("d\x07", "d_1")
     )

@@ -1,0 +1,153 @@
+"""The sample sheet and the configuration's samples, read into rows of cells; faults are collected, not raised.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OWN_COLUMNS = ("sample", "unit", "fq1", "fq2", "strandedness")  # all other columns describe the sample
+
+# Other names of these columns, without case and punctuation: a column that needs renaming must not count as missing.
+_SYNONYMS = {
+    "sample": {"sample", "samples", "samplename", "sampleid", "name"},
+    "unit": {"unit", "units"},
+    "fq1": {"fq1", "fastq1", "fastq", "fq", "r1", "read1", "reads1", "forwardreads"},
+    "fq2": {"fq2", "fastq2", "r2", "read2", "reads2", "reversereads"},
+    "strandedness": {"strandedness", "strandness", "strand"},
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the sheet or entry of the configuration, and its place for messages."""
+
+    place: str
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+
+def read_sheet(sheet: str, required: list[str], faults: list[str]) -> list[Row]:
+    """Read the rows of a sample sheet, and add to `faults`; no rows if the header is faulty."""
+    text = _sheet_text(sheet, faults)
+    if text is None:
+        return []
+    lines = _table(text, _delimiter(sheet, text, faults), sheet, faults)
+    number, header = next(lines, (0, []))
+    if not header:
+        faults.append(f"{sheet} is empty, expected a header and one row per sample.")
+        return []
+    header_faults = _check_header([column.strip() for column in header], required, f"{sheet} row {number}")
+    faults += header_faults
+    rows = []
+    for number, cells in lines:
+        if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
+            faults.append(
+                f"{sheet} row {number}: has {len(cells)} cells, expected at most {len(header)} as in the header."
+            )
+        pairs = zip(header, cells, strict=False)  # empty cells may be omitted at the end of a row
+        rows.append(Row(f"{sheet} row {number}", {column.strip(): cell.strip() for column, cell in pairs}))
+    return [] if header_faults else rows
+
+
+def read_entries(entries: Sequence[dict[str, Any]], required: list[str], faults: list[str]) -> list[Row]:
+    """Turn entries of the configuration into rows, and add to `faults`; a missing key is an empty cell."""
+    rows = []
+    for number, entry in enumerate(entries, 1):
+        place = f"config `samples` entry {number}"
+        if not isinstance(entry, dict):
+            faults.append(f"{place}: is {entry!r}, expected keys and values such as `sample: s1`.")
+            continue
+        wrong = []
+        for key, value in entry.items():
+            if isinstance(value, bool):
+                wrong.append(
+                    f"{place}, {key}: is true or false (YAML reads yes, no, on and off as these), expected text."
+                )
+            elif value is not None and not isinstance(value, str | int | float):
+                wrong.append(f"{place}, {key}: is {value!r}, expected text.")
+        wrong = [f"{fault} Put the value in quotes." for fault in wrong] + _check_header([*map(str, entry)], [], place)
+        faults += wrong
+        if not wrong:
+            cells = {str(key).strip(): "" if value is None else str(value).strip() for key, value in entry.items()}
+            rows.append(Row(place, {**dict.fromkeys(required, ""), **cells}))
+    return rows
+
+
+def _sheet_text(sheet: str, faults: list[str]) -> str | None:
+    try:
+        return Path(sheet).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        faults.append(f"{sheet}: is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8 text.")
+    except OSError as error:
+        faults.append(f"{sheet}: the sample sheet cannot be read ({error.strerror}). Correct its path.")
+    return None
+
+
+def _delimiter(sheet: str, text: str, faults: list[str]) -> str:
+    """Return the delimiter that the header uses; it is a fault if the file's ending stands for another one."""
+    names = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+    header = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
+    used = max(names, key=header.count)
+    suffix = Path(sheet).suffix.lower()
+    expected = {".tsv": "\t", ".csv": ","}.get(suffix, "\t" if used == ";" else used)
+    if used not in header:
+        return expected
+    if used != expected:
+        remedy = {",": "Name it .csv", "\t": "Name it .tsv", ";": f"Save it with {names[expected]}"}[used]
+        faults.append(
+            f"{sheet}: its columns are separated by {names[used]}, expected {names[expected]} in a "
+            f"{suffix or 'sheet'}. {remedy}."
+        )
+    return used
+
+
+def _table(text: str, delimiter: str, sheet: str, faults: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each row's first line and its cells."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            faults.append(
+                f"{sheet} row {number}: a quoted cell is not closed, or text follows its closing quote ({error})."
+            )
+            return
+        if any(cell.strip() for cell in cells) and not cells[0].startswith("#"):
+            yield number, cells
+
+
+def _check_header(columns: list[str], required: list[str], place: str) -> list[str]:
+    faults = []
+    counts = Counter(columns)
+    if counts[""]:
+        faults.append(f"{place}: {counts['']} of {len(columns)} columns have no name, expected one for each.")
+    for column, times in counts.items():
+        if times > 1 and column:
+            faults.append(f"{place}: the column '{column}' appears {times} times, expected once.")
+        if "/" in column or column == "_index":
+            faults.append(f"{place}: a column is called '{column}', expected a name without '/' and not '_index'.")
+    plain = {column: re.sub(r"[^a-z0-9]", "", column.casefold()) for column in columns}
+    for column in dict.fromkeys([*required, *OWN_COLUMNS]):
+        if column in counts:
+            continue
+        synonyms = _SYNONYMS.get(column, {column.casefold()})
+        likely = [name for name in columns if plain[name] in synonyms]
+        if likely:
+            faults.append(f"{place}: has a column '{likely[0]}', expected '{column}'. Rename it.")
+        elif column in required:
+            faults.append(f"{place}: there is no column '{column}', found {', '.join(filter(None, columns))}. Add it.")
+    return faults
