@@ -1,6 +1,6 @@
-"""DeepMapper: what tells biological states apart, with every feature kept.
+"""DeepMapper: find the features that distinguish biological states, without filtering any of them out.
 
-The names below load on first use, so that importing the package costs nothing:
+The public names are loaded on first use, so importing the package is cheap:
 
 >>> from deepmapper import DeepMapperConfig, run
 >>> findings = run(X, y, DeepMapperConfig(n_passes=10), feature_names=genes)  # doctest: +SKIP

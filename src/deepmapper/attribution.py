@@ -1,8 +1,8 @@
-"""Importance of every feature in a trained network. Loads torch on first use.
+"""Attribution: the importance of every feature in a trained network. Imports torch on first use.
 
 Sources: integrated gradients, Sundararajan et al. 2017 (arXiv:1703.01365), by Gauss-Legendre quadrature; saliency,
-Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel a time; attention
-rollout, Abnar & Zuidema 2020 (arXiv:2005.00928); chefer, Chefer et al. 2021 (arXiv:2103.15679).
+Simonyan et al. 2013 (arXiv:1312.6034); occlusion, Zeiler & Fergus 2013 (arXiv:1311.2901), one pixel at a time;
+attention rollout, Abnar & Zuidema 2020 (arXiv:2005.00928); chefer, Chefer et al. 2021 (arXiv:2103.15679).
 """
 
 from __future__ import annotations
@@ -13,29 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from .config import ATTENTION_METHODS, ATTRIBUTION_METHODS, GENERAL_METHODS
+from .errors import AttributionUnavailable
 from .transform import pixels_to_features
-
-
-class AttributionUnavailable(RuntimeError):
-    """A method cannot be had as asked; the message says what is missing and how to get it."""
 
 
 @dataclass(frozen=True)
 class PixelAttribution:
-    """What every pixel contributes to the score of its image's target class.
+    """The contribution of every pixel to the score of its image's target class.
 
     Attributes
     ----------
     contribution
-        (n, pixels) signed; channels are added up. For saliency the size of the gradient. For attention rollout and
-        chefer the relevance, 0 or more, of the token that stands for the pixel's cell, shared out among its pixels.
+        (n, pixels) signed, summed over channels. For saliency, the magnitude of the gradient. For attention rollout and
+        chefer, the relevance (0 or more) of the token that covers the pixel, divided among the pixels of that token.
     slope
-        (n, pixels) how the score moves when the pixel's value is raised: the gradient, averaged along the path for
-        integrated gradients; for occlusion the contribution over the value's distance from the baseline. Relevance
-        has no direction of its own, so it is the gradient there, too.
+        (n, pixels) change of the score per increase of the pixel's value: the gradient, averaged along the path for
+        integrated gradients; for occlusion, the contribution divided by the value's distance from the baseline.
+        Relevance has no sign, so for attention methods this is the gradient.
     completeness_error
-        Integrated gradients only, else NaN: the mean size of f(x) - f(baseline) - sum of contributions over the mean
-        size of f(x) - f(baseline); 0 for an exact integral.
+        Integrated gradients only, else NaN: mean of |f(x) - f(baseline) - sum of contributions| divided by the mean of
+        |f(x) - f(baseline)|; 0 for an exact integral.
     """
 
     contribution: np.ndarray
@@ -52,7 +49,7 @@ def attribute(
     ----------
     model
         Maps (batch, channels, side, side) to scores; should be in evaluation mode. The methods in
-        `config.ATTENTION_METHODS` need one with the methods `attend` and `spread` of the kind "vit_cct".
+        `config.ATTENTION_METHODS` need a model with `attend` and `spread`, as "vit_cct" has them.
     images
         (n, channels, side, side) tensor on the model's device.
     targets
@@ -62,21 +59,21 @@ def attribute(
     baseline
         (channels, side, side) or (1, channels, side, side) reference image; None for zeros.
     ig_steps, ig_internal_batch
-        Nodes of the quadrature, and images evaluated at once: bounds memory.
+        Quadrature nodes, and images per batch, which bounds memory.
 
     Raises
     ------
     AttributionUnavailable
-        If the method is unknown or does not fit the model, or torch is missing.
+        If the method is unknown or does not fit the model, or torch is not installed.
     """
     if method not in ATTRIBUTION_METHODS:
         raise AttributionUnavailable(
-            f"attribution={method!r} is not known: expected one of {', '.join(ATTRIBUTION_METHODS)}"
+            f"attribution={method!r} is unknown: expected one of {', '.join(ATTRIBUTION_METHODS)}"
         )
     if method in ATTENTION_METHODS and not (hasattr(model, "attend") and hasattr(model, "spread")):
         raise AttributionUnavailable(
-            f"attribution={method!r} reads a network's attention, and {type(model).__name__} shows none: expected one "
-            f"of {', '.join(GENERAL_METHODS)}, or a network of the kind vit_cct"
+            f"attribution={method!r} needs a network's attention, and {type(model).__name__} has none: expected one of "
+            f"{', '.join(GENERAL_METHODS)}, or a network of kind vit_cct"
         )
     try:
         import torch
@@ -91,21 +88,21 @@ def attribute(
     completeness_error = float("nan")
     if method == "integrated_gradients":
         slope = torch.cat(
-            [_path_gradient(model, part, reference, goal, ig_steps, ig_internal_batch) for part, goal in chunks]
+            [_path_gradient(model, batch, reference, target, ig_steps, ig_internal_batch) for batch, target in chunks]
         )
         contribution = slope * (images - reference)
         completeness_error = _completeness_error(model, images, reference, targets, contribution)
     elif method == "occlusion":
         contribution, slope = _occlude(model, images, reference, targets, ig_internal_batch)
     else:
-        slope = torch.cat([_gradient(model, part, goal) for part, goal in chunks])
+        slope = torch.cat([_gradient(model, batch, target) for batch, target in chunks])
         if method == "saliency":
             contribution = slope.abs()
         elif method == "input_x_gradient":
             contribution = slope * images
         else:
             relevance = _rollout if method == "attention_rollout" else _chefer
-            contribution = torch.cat([model.spread(relevance(model, part, goal)) for part, goal in chunks])
+            contribution = torch.cat([model.spread(relevance(model, batch, target)) for batch, target in chunks])
     return PixelAttribution(_flat(contribution), _flat(slope), completeness_error)
 
 
@@ -120,7 +117,7 @@ def feature_importances(
     ig_steps: int = 32,
     ig_internal_batch: int = 16,
 ) -> np.ndarray:
-    """Importance of every feature: the mean size of its pixel's contribution over the images.
+    """Return the importance of every feature: its pixel's mean absolute contribution over the images.
 
     Parameters
     ----------
@@ -129,19 +126,19 @@ def feature_importances(
     perm
         The arrangement that made the images; None for features in order.
     n_features
-        Number of features; further pixels are padding and are dropped.
+        Number of features; the remaining pixels are padding and are dropped.
 
     Returns
     -------
     numpy.ndarray
         (n_features,) float32, 0 or more.
     """
-    found = attribute(model, X_images, targets, method, baseline, ig_steps, ig_internal_batch)
-    return pixels_to_features(np.abs(found.contribution).mean(0), perm, n_features)
+    attributed = attribute(model, X_images, targets, method, baseline, ig_steps, ig_internal_batch)
+    return pixels_to_features(np.abs(attributed.contribution).mean(0), perm, n_features)
 
 
 def _gradient(function, values, targets, weight=None):
-    """How the score of each row's target class moves with its values, `weight` times; the shape of `values`."""
+    """Gradient of the score of each row's target class in its values, times `weight`; shape of `values`."""
     import torch
 
     with torch.enable_grad():
@@ -152,23 +149,22 @@ def _gradient(function, values, targets, weight=None):
 
 
 def _path_gradient(model, images, reference, targets, steps: int, batch: int):
-    """Average gradient along the straight path from `reference`, (n, channels, side, side).
+    """Average gradient along the straight path from `reference` to each image, (n, channels, side, side).
 
-    What a network does first is often linear (`first_layer`), and maps a straight path to a straight path. The average is
-    then taken in that layer, whatever the size of the image, and carried back to the pixels once.
+    A linear first layer (`first_layer`) maps a straight path to a straight path. The average is then taken behind that
+    layer, whatever the size of the image, and propagated back to the pixels once.
     """
     import torch
 
     linear = hasattr(model, "first_layer")
     with torch.no_grad():
         start, end = (model.first_layer(reference), model.first_layer(images)) if linear else (reference, images)
-    # between -1 and 1, where the weights add up to 2
-    nodes, weights = (torch.as_tensor(part).to(end) for part in np.polynomial.legendre.leggauss(steps))
-    nodes, weights = (nodes + 1) / 2, weights / 2
+    nodes, weights = (torch.as_tensor(values).to(end) for values in np.polynomial.legendre.leggauss(steps))
+    nodes, weights = (nodes + 1) / 2, weights / 2  # from the interval (-1, 1) to (0, 1)
     average = torch.zeros_like(end)
     n = len(images)
-    for places in torch.arange(n * steps, device=end.device).split(batch):  # all nodes of a row before the next row
-        rows, node = places // steps, places % steps
+    for evaluations in torch.arange(n * steps, device=end.device).split(batch):  # all nodes of a row, then the next row
+        rows, node = evaluations // steps, evaluations % steps
         along = start + nodes[node].reshape(-1, *[1] * (end.dim() - 1)) * (end[rows] - start)
         slope = _gradient(model.later_layers if linear else model, along, targets[rows], weights[node])
         average.index_add_(0, rows, slope)
@@ -186,12 +182,12 @@ def _completeness_error(model, images, reference, targets, contribution) -> floa
     with torch.no_grad():
         rows = torch.arange(len(images), device=images.device)
         change = model(images)[rows, targets] - model(reference)[0, targets]
-    missed = (change - contribution.flatten(1).sum(1)).abs().mean()
-    return float(missed / change.abs().mean().clamp_min(1e-12))
+    error = (change - contribution.flatten(1).sum(1)).abs().mean()
+    return float(error / change.abs().mean().clamp_min(1e-12))
 
 
 def _occlude(model, images, reference, targets, batch: int):
-    """Put each pixel (all channels) at the baseline in turn; pixels already there everywhere are not evaluated."""
+    """Set each pixel (all channels) to the baseline in turn; a pixel that equals the baseline is skipped."""
     import torch
 
     n, channels, side, _ = images.shape
@@ -213,10 +209,10 @@ def _occlude(model, images, reference, targets, batch: int):
 
 
 def _rollout(model, images, targets):
-    """Relevance of every token, (n, tokens), whatever the class.
+    """Relevance of every token, (n, tokens), the same for every class.
 
-    Layer by layer 0.5 A + 0.5 I, A being the attention averaged over its heads, multiplied from the last layer to the
-    first; seen from the pooling, whose weights are one more attention, without a path around it.
+    The product over layers, from last to first, of 0.5 A + 0.5 I, where A is the attention averaged over heads and I
+    the residual connection. The pooling weights are one more attention at the end, without a residual connection.
     """
     import torch
 
@@ -231,21 +227,22 @@ def _rollout(model, images, targets):
 def _chefer(model, images, targets):
     """Relevance of every token for the score of the target class, (n, tokens).
 
-    R starts as I; layer by layer R + E[(dA * A)+] R, A being the attention, dA the gradient of the score in it, E the
-    mean over the heads, + the positive part. Seen from the pooling, whose weights w are one more attention, without a
-    path around it: (dw * w)+ R. Where no token raises the score, all are 0.
+    R starts as I and becomes R + E[(dA * A)+] R in each layer, where A is the attention, dA the gradient of the score
+    in it, E the mean over heads and + the positive part. The pooling weights w are one more attention at the end,
+    without a residual connection: (dw * w)+ R. All are 0 if no token raises the score.
     """
     import torch
 
     with torch.enable_grad():
         scores, attentions, pooling = model.attend(images.clone().requires_grad_())
-        goal = scores[torch.arange(len(images), device=images.device), targets].sum()
-        *slopes, slope = torch.autograd.grad(goal, [*attentions, pooling])
-    relevance = (slope * pooling.detach()).clamp_min(0)[:, None]
-    for attention, change in zip(reversed(attentions), reversed(slopes), strict=True):
-        relevance = relevance + relevance @ (change * attention.detach()).clamp_min(0).mean(1)
+        total = scores[torch.arange(len(images), device=images.device), targets].sum()
+        *gradients, pooling_gradient = torch.autograd.grad(total, [*attentions, pooling])
+    relevance = (pooling_gradient * pooling.detach()).clamp_min(0)[:, None]
+    for attention, gradient in zip(reversed(attentions), reversed(gradients), strict=True):
+        relevance = relevance + relevance @ (gradient * attention.detach()).clamp_min(0).mean(1)
     return relevance[:, 0]
 
 
 def _flat(attribution) -> np.ndarray:
+    """Sum over channels: (n, channels, side, side) to (n, pixels)."""
     return attribution.detach().flatten(2).sum(1).cpu().numpy()

@@ -1,20 +1,22 @@
-"""Settings of a run as three plain dataclasses. Standard library only.
+"""The settings of a run, as plain dataclasses. Standard library only.
 
-Fields and defaults are those of the published DeepMapper; those from `weight_decay` on are ours.
+Fields and defaults are those of the published DeepMapper; the fields from `weight_decay` on are additions.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, fields, is_dataclass
+from operator import attrgetter
 from typing import Any
 
 from .errors import InputError
 from .training_options import PRECISIONS, SCHEDULES, TrainingOptions
 
-GENERAL_METHODS = ("integrated_gradients", "saliency", "input_x_gradient", "occlusion")  # fit every network
+# Attribution methods for any network, and those that need the attention of one of ATTENTION_KINDS.
+GENERAL_METHODS = ("integrated_gradients", "saliency", "input_x_gradient", "occlusion")
 
-ATTENTION_METHODS = ("attention_rollout", "chefer")  # fit networks that show their attention: these kinds
+ATTENTION_METHODS = ("attention_rollout", "chefer")
 
 ATTENTION_KINDS = ("vit_cct",)
 
@@ -34,13 +36,13 @@ class AttributionOptions:
     method
         One of `ATTRIBUTION_METHODS`.
     n_samples
-        Samples attributed at most.
+        Maximum number of samples to attribute.
     baseline
         Reference image: "zero" (nothing expressed) or "mean" (the average training sample).
     ig_steps
-        Nodes of the quadrature of integrated gradients.
+        Quadrature nodes of integrated gradients.
     batch_size
-        Images evaluated at once.
+        Images per batch.
     """
 
     method: str = "integrated_gradients"
@@ -54,12 +56,12 @@ class AttributionOptions:
 class AugmentConfig:
     """Augmentation of training images; off by default.
 
-    Only noise on the values is offered: a flip or a crop would move features to other features' pixels.
+    Only noise is available: a flip or crop would move features to the pixels of other features.
 
     Attributes
     ----------
     enabled
-        Whether anything is done at all.
+        Whether images are augmented.
     gaussian_noise_std
         Standard deviation of the noise, in units of the (normalised) values.
     """
@@ -70,20 +72,20 @@ class AugmentConfig:
 
 @dataclass
 class BackboneSpec:
-    """Which network reads the pseudo-image.
+    """The network that is trained on the pseudo-images.
 
     Attributes
     ----------
     kind
-        A name that `backbones.available()` lists, or ``timm:<name>``.
+        A name from `backbones.available()`, or ``timm:<name>``.
     img_size
-        Side of the image in pixels; 0 takes the smallest square that holds all features.
+        Side of the image in pixels; 0 for the smallest square that holds all features.
     in_chans
-        Channels of the image; the same values are repeated in each.
+        Channels of the image; each holds the same values.
     pretrained
-        Ask for pretrained weights; refused by kinds that have none.
+        Use pretrained weights; an error for kinds that have none.
     extra
-        Options of the builder, for example ``{"hidden": 256}``; an unknown one is refused.
+        Options of the network, for example ``{"hidden": 256}``; unknown ones are an error.
     """
 
     kind: str = "cnn_small"
@@ -95,48 +97,50 @@ class BackboneSpec:
 
 @dataclass
 class DeepMapperConfig:
-    """A whole run: arrange, train, attribute, N times over, then accumulate.
+    """A whole run: arrange, train and attribute N times, then accumulate.
 
     Attributes
     ----------
     n_passes
         Passes to accumulate.
     min_accuracy
-        A pass whose out-of-bag accuracy is below this is not accumulated.
+        A pass with an out-of-bag accuracy below this is rejected.
     max_tries
-        Passes to train at most, rejected ones included; 0 means `n_passes`.
+        Maximum number of passes to train, rejected ones included; 0 for `n_passes`.
     top_k
-        Size of the head of each pass's ranking that counts as "selected".
+        Number of top features of each pass that count as selected.
     buffer
         Extra pixels beyond the features.
     index_features
-        Keep the features in their given order in every pass (no permutation).
+        Keep the features in the given order in every pass (no permutation).
     epochs, batch_size, lr, weight_decay
-        Training of each pass: most epochs, samples a batch, AdamW's learning rate and decoupled weight decay.
+        Training of each pass: maximum number of epochs, samples per batch, AdamW's learning rate and decoupled weight
+        decay.
     test_size
-        Out-of-bag share of each pass: never trained on, gives the pass's accuracy and attributions.
+        Out-of-bag share of each pass: not trained on, used for the pass's accuracy and attributions.
     early_stop, patience, min_epochs, min_delta, val_size
-        Stop when the loss on a validation share (`val_size` of what is left after the out-of-bag share)
-        has not fallen by `min_delta` for `patience` epochs, never before `min_epochs`; keep the best weights.
+        Stop when the loss on the validation samples (a share of `val_size` of those that are not out of bag) has not
+        fallen by `min_delta` for `patience` epochs, but never before `min_epochs`; keep the best weights.
     attribution, attribution_samples, ig_steps, ig_internal_batch, baseline
-        Method ("attention_rollout" and "chefer" for "vit_cct" alone); most out-of-bag samples attributed; quadrature
-        nodes and images a batch of integrated gradients; the reference image: "zero" (nothing expressed) or "mean"
-        (the average training sample).
+        Method ("attention_rollout" and "chefer" for "vit_cct" only); maximum number of out-of-bag samples to attribute;
+        quadrature nodes and images per batch of integrated gradients; the reference image: "zero" (nothing expressed)
+        or "mean" (the average training sample).
     backbone, augment
         The network and the augmentation.
     seed
-        Pass t uses ``seed + t``, for everything.
+        Pass t uses ``seed + t`` for everything random.
     schedule
-        "constant", or "cosine": the learning rate falls to zero over `epochs` along half a cosine.
+        "constant", or "cosine": the learning rate decays to zero over `epochs` along half a cosine.
     clip_norm
-        Longest gradient that a step follows, longer ones are shortened to it; 0 for no bound.
+        Gradients are scaled down to this norm; 0 for no clipping.
     class_weights
-        "none", or "balanced": every class counts the same in the loss.
+        "none", or "balanced": every class has the same total weight in the loss.
     precision
-        "float32", or "bfloat16" where torch's autocast uses it in training; quicker on processors made for it.
+        "float32", or "bfloat16" in the operations for which torch's autocast uses it; faster on hardware that supports
+        it.
     weight_average
-        Share of the running average of the weights that every epoch keeps; validated and kept is the average. 0 for
-        none.
+        Decay per epoch of the exponential moving average of the weights, which is what is validated and kept; 0 for no
+        averaging.
     """
 
     n_passes: int = 30
@@ -170,16 +174,16 @@ class DeepMapperConfig:
     weight_average: float = 0.0
 
     def effective_max_tries(self) -> int:
-        """Passes that may be trained at most, rejected ones included."""
+        """Return the maximum number of passes to train, rejected ones included."""
         return self.max_tries if self.max_tries > 0 else self.n_passes
 
     def training_options(self) -> TrainingOptions:
-        """Return the fields that the training loop reads; early stopping follows the validation loss."""
-        own = {item.name for item in fields(TrainingOptions)} - {"monitor"}
-        return TrainingOptions(monitor="loss", **{name: getattr(self, name) for name in own})
+        """Return the options of the training loop; early stopping follows the validation loss."""
+        names = {field.name for field in fields(TrainingOptions)} - {"monitor"}
+        return TrainingOptions(monitor="loss", **{name: getattr(self, name) for name in names})
 
     def attribution_options(self) -> AttributionOptions:
-        """Return the fields that the attribution reads."""
+        """Return the options of the attribution."""
         return AttributionOptions(
             method=self.attribution,
             n_samples=self.attribution_samples,
@@ -189,107 +193,132 @@ class DeepMapperConfig:
         )
 
     def check(self) -> None:
-        """Refuse values that cannot work.
+        """Check all values.
 
         Raises
         ------
         InputError
-            One message that lists every such field, what it holds and what it may hold.
+            If a value is invalid; the message lists every such field, its value and what is expected.
         """
         faults = _type_faults(self) or _range_faults(self)
         if faults:
             raise InputError("DeepMapperConfig cannot be used:\n  " + "\n  ".join(faults))
 
     def inert_settings(self) -> list[str]:
-        """Say which settings cannot act, one sentence each; empty when all can."""
-        said = []
+        """List the settings that have no effect, one sentence each; empty if all have one."""
+        notes = []
         if self.early_stop and self.epochs < self.min_epochs:
-            said.append(
+            notes.append(
                 f"early stopping never acts: epochs={self.epochs} < min_epochs={self.min_epochs}, so every pass trains "
                 f"{self.epochs} epochs, keeps its last weights and holds back {self.val_size:.0%} of its training "
-                f"share for nothing. Raise epochs above min_epochs + patience, lower min_epochs, or set "
+                f"samples for nothing. Raise epochs above min_epochs + patience, lower min_epochs, or set "
                 f"early_stop=False."
             )
         elif self.early_stop and self.epochs <= self.min_epochs + self.patience - 1:
-            said.append(
+            notes.append(
                 f"early stopping cannot end a pass early: epochs={self.epochs} does not exceed "
                 f"min_epochs={self.min_epochs} + patience={self.patience} - 1; it only chooses the best of epochs "
                 f"{self.min_epochs}-{self.epochs}."
             )
         if self.augment.enabled and self.augment.gaussian_noise_std == 0:
-            said.append("augment.enabled=True does nothing while augment.gaussian_noise_std is 0.")
+            notes.append("augment.enabled=True does nothing while augment.gaussian_noise_std is 0.")
         if not self.augment.enabled and self.augment.gaussian_noise_std > 0:
-            said.append(
+            notes.append(
                 f"augment.gaussian_noise_std={self.augment.gaussian_noise_std} does nothing while augment.enabled is "
                 f"False."
             )
         if self.baseline != "zero" and self.attribution not in ("integrated_gradients", "occlusion"):
-            said.append(f"baseline={self.baseline!r} does nothing: {self.attribution} looks at the sample alone.")
+            notes.append(f"baseline={self.baseline!r} does nothing: {self.attribution} does not use a baseline.")
         if 0 < self.max_tries < self.n_passes:
-            said.append(f"n_passes={self.n_passes} cannot be reached: max_tries={self.max_tries} ends the run first.")
-        return said
+            notes.append(f"n_passes={self.n_passes} cannot be reached: max_tries={self.max_tries} ends the run before.")
+        return notes
+
+
+def inert_notes(config: DeepMapperConfig, n_features: int, top_k: int | None = None) -> list[str]:
+    """List the settings that have no effect on `n_features` features, one sentence each.
+
+    `top_k` replaces that of the configuration, if given.
+    """
+    notes = config.inert_settings()
+    top_k = config.top_k if top_k is None else top_k
+    if top_k >= n_features:
+        notes.append(
+            f"top_k={top_k} selects all {n_features} features: every selection frequency is 1 and carries no "
+            f"information. Set top_k below the number of features; until then the ranking is by median importance."
+        )
+    return notes
+
+
+BACKBONE_KEYS = ("kind", "img_size", "in_chans", "pretrained", "extra")
+
+
+def to_config(model_settings: dict, seed: int = 0) -> DeepMapperConfig:
+    """Convert the workflow's settings of one model, in which the backbone's options are not nested."""
+    options = copy.deepcopy(model_settings)
+    backbone = BackboneSpec(**{key: options.pop(key) for key in BACKBONE_KEYS})
+    augment = AugmentConfig(**options.pop("augment"))
+    return DeepMapperConfig(**options, backbone=backbone, augment=augment, seed=seed)
 
 
 def _type_faults(config: Any, prefix: str = "") -> list[str]:
-    """Fields whose value is of another type than their default's."""
+    """List the fields whose value does not have the type of the default."""
     faults = []
-    for item in fields(config):
-        value, name = getattr(config, item.name), prefix + item.name
-        default = item.default_factory() if callable(item.default_factory) else item.default
+    for field_ in fields(config):
+        value, name = getattr(config, field_.name), prefix + field_.name
+        default = field_.default_factory() if callable(field_.default_factory) else field_.default
         if is_dataclass(default):
-            if not isinstance(value, type(default)):
-                faults.append(f"{name}={value!r}: expected a {type(default).__name__}")
-            else:
+            if isinstance(value, type(default)):
                 faults += _type_faults(value, f"{name}.")
+            else:
+                faults.append(f"{name}={value!r}: expected {type(default).__name__}")
         elif isinstance(default, float):
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 faults.append(f"{name}={value!r}: expected a number")
-        elif isinstance(default, bool) or not isinstance(default, int):
-            if not isinstance(value, type(default)):
-                faults.append(f"{name}={value!r}: expected {type(default).__name__}")
-        elif isinstance(value, bool) or not isinstance(value, int):
-            faults.append(f"{name}={value!r}: expected a whole number")
+        elif isinstance(default, int) and not isinstance(default, bool):
+            if isinstance(value, bool) or not isinstance(value, int):
+                faults.append(f"{name}={value!r}: expected a whole number")
+        elif not isinstance(value, type(default)):
+            faults.append(f"{name}={value!r}: expected {type(default).__name__}")
     return faults
 
 
+_AT_LEAST_1 = (
+    "n_passes",
+    "top_k",
+    "epochs",
+    "batch_size",
+    "patience",
+    "min_epochs",
+    "attribution_samples",
+    "ig_steps",
+    "ig_internal_batch",
+    "backbone.in_chans",
+)
+
+_AT_LEAST_0 = (
+    "max_tries",
+    "buffer",
+    "min_delta",
+    "weight_decay",
+    "clip_norm",
+    "seed",
+    "augment.gaussian_noise_std",
+    "backbone.img_size",
+)
+
+
 def _range_faults(c: DeepMapperConfig) -> list[str]:
+    """List the fields whose value is out of range or unknown."""
     faults = []
 
-    def need(holds: bool, name: str, expected: str) -> None:
-        if not holds:
-            value = c
-            for part in name.split("."):
-                value = getattr(value, part)
-            faults.append(f"{name}={value!r}: expected {expected}")
+    def need(is_valid: bool, name: str, expected: str) -> None:
+        if not is_valid:
+            faults.append(f"{name}={attrgetter(name)(c)!r}: expected {expected}")
 
-    for name in (
-        "n_passes",
-        "top_k",
-        "epochs",
-        "batch_size",
-        "patience",
-        "min_epochs",
-        "attribution_samples",
-        "ig_steps",
-        "ig_internal_batch",
-        "backbone.in_chans",
-    ):
-        value = getattr(c.backbone, name.partition(".")[2]) if "." in name else getattr(c, name)
-        need(value >= 1, name, "1 or more")
-    for name in (
-        "max_tries",
-        "buffer",
-        "min_delta",
-        "weight_decay",
-        "clip_norm",
-        "seed",
-        "augment.gaussian_noise_std",
-        "backbone.img_size",
-    ):
-        value = c
-        for part in name.split("."):
-            value = getattr(value, part)
-        need(value >= 0, name, "0 or more")
+    for name in _AT_LEAST_1:
+        need(attrgetter(name)(c) >= 1, name, "1 or more")
+    for name in _AT_LEAST_0:
+        need(attrgetter(name)(c) >= 0, name, "0 or more")
     need(c.lr > 0, "lr", "more than 0")
     need(0 <= c.min_accuracy <= 1, "min_accuracy", "between 0 and 1")
     need(0 < c.test_size < 1, "test_size", "a share between 0 and 1")
@@ -297,7 +326,7 @@ def _range_faults(c: DeepMapperConfig) -> list[str]:
     need(c.attribution in ATTRIBUTION_METHODS, "attribution", "one of " + ", ".join(ATTRIBUTION_METHODS))
     if c.attribution in ATTENTION_METHODS and c.backbone.kind not in ATTENTION_KINDS:
         faults.append(
-            f"attribution={c.attribution!r} does not fit backbone.kind={c.backbone.kind!r}, which shows no attention: "
+            f"attribution={c.attribution!r} does not fit backbone.kind={c.backbone.kind!r}, which has no attention: "
             f"expected one of {', '.join(GENERAL_METHODS)}, or backbone.kind={' or '.join(ATTENTION_KINDS)}"
         )
     for name, known in (
@@ -309,26 +338,3 @@ def _range_faults(c: DeepMapperConfig) -> list[str]:
         need(getattr(c, name) in known, name, "one of " + ", ".join(known))
     need(0 <= c.weight_average < 1, "weight_average", "a share from 0 to less than 1")
     return faults
-
-
-def inert_notes(config: DeepMapperConfig, n_features: int, top_k: int | None = None) -> list[str]:
-    """Settings that cannot act on `n_features` features, one sentence each; `top_k` where not the configuration's."""
-    notes = config.inert_settings()
-    top_k = config.top_k if top_k is None else top_k
-    if top_k >= n_features:
-        notes.append(
-            f"top_k={top_k} takes all {n_features} features: every selection frequency is 1 and says nothing. "
-            f"Set top_k below the number of features; the ranking falls back on median importance."
-        )
-    return notes
-
-
-BACKBONE_KEYS = ("kind", "img_size", "in_chans", "pretrained", "extra")
-
-
-def to_config(model_settings: dict, seed: int = 0) -> DeepMapperConfig:
-    """Return the package's configuration of one model, for the pass with this seed."""
-    options = copy.deepcopy(model_settings)
-    backbone = BackboneSpec(**{key: options.pop(key) for key in BACKBONE_KEYS})
-    augment = AugmentConfig(**options.pop("augment"))
-    return DeepMapperConfig(**options, backbone=backbone, augment=augment, seed=seed)

@@ -1,6 +1,6 @@
-"""Early stopping on the plateau of a held-out metric. Standard library only.
+"""Early stopping when a validation metric no longer improves. Standard library only.
 
-The rule of Keras's EarlyStopping with ``restore_best_weights=True``, with a floor before which nothing counts.
+The rule of Keras's EarlyStopping with ``restore_best_weights=True``; epochs before a minimum number are ignored.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from dataclasses import dataclass
 
 
 def is_improvement(value: float, best: float, min_delta: float, mode: str = "min") -> bool:
-    """Whether `value` beats `best` by more than `min_delta`; NaN never does."""
+    """Whether `value` is better than `best` by more than `min_delta`; NaN never is."""
     return value < best - min_delta if mode == "min" else value > best + min_delta
 
 
 def should_stop(num_bad: int, patience: int, epoch: int, min_epochs: int) -> bool:
-    """Whether to stop after `epoch` (0-based): the floor is reached and `patience` epochs brought nothing."""
+    """Whether to stop after `epoch` (0-based): `min_epochs` are over and `patience` epochs brought no improvement."""
     return epoch + 1 >= min_epochs and num_bad >= patience
 
 
 @dataclass
 class EarlyStopper:
-    """Follows a metric, remembers its best epoch, says when to stop.
+    """Tracks a metric, remembers its best epoch and decides when to stop.
 
-    Call `step` once an epoch; when `improved` is then true, keep the weights.
+    Call `step` once per epoch; if `improved` is true afterwards, save the weights.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class EarlyStopper:
     min_delta
         Smallest change that counts as improvement.
     min_epochs
-        Floor: earlier epochs are neither kept nor counted.
+        Minimum number of epochs; earlier ones are neither kept nor counted as bad.
     mode
         "min" for a loss, "max" for an accuracy.
     best, best_epoch, num_bad, improved
-        State: best value, its 0-based epoch (-1 before any), epochs since, whether the last step improved.
+        State: best value, its 0-based epoch (-1 before any), epochs since then, whether the last step improved.
     """
 
     patience: int = 20
@@ -54,7 +54,7 @@ class EarlyStopper:
         self.best = math.inf if self.mode == "min" else -math.inf
 
     def step(self, epoch: int, value: float) -> bool:
-        """Record `value` of `epoch` (0-based); return whether to stop now."""
+        """Record the metric's `value` after `epoch` (0-based); return whether to stop now."""
         self.improved = False
         if epoch + 1 < self.min_epochs:
             return False

@@ -1,40 +1,44 @@
 """Exceptions and warnings of the package.
 
-Every message says where (file, row or key), what was found, what was expected and what to do.
+Every message says where the problem is (file, row or key), what was found, what was expected and what to do.
 """
 
 
 class InputError(ValueError):
-    """Data or a setting cannot be used as it is; the message says why and names the way out."""
+    """Data or a setting cannot be used; the message says why and what to do."""
 
 
 class CannotScreen(InputError):
-    """The samples do not allow a screen for gene chords; a run goes on without one and says so."""
+    """The samples do not allow a screen for gene chords; a run continues without one and reports that."""
 
 
 class DeepMapperWarning(UserWarning):
-    """Something will not do what its name promises; shown once, loudly, and the run goes on."""
+    """A setting has no effect, or a result needs a caveat; the run continues."""
+
+
+class AttributionUnavailable(RuntimeError):
+    """An attribution method is unknown, does not fit the network or needs torch; the message says what to do."""
 
 
 class BackboneUnavailable(RuntimeError):
-    """A network cannot be had as asked; the message says what is missing and how to get it."""
+    """A network cannot be built as specified; the message says what is missing and how to get it."""
 
 
 class BioToolUnavailable(RuntimeError):
-    """A program that a step needs is not on PATH; the message names it and how to get it."""
+    """A program that a step needs is not on PATH; the message says which and how to install it."""
 
 
 class DiskFull(OSError):
-    """There is no room left to write; the message says what was being written, how much is free and what to do."""
+    """Not enough disk space; the message says what was being written, how much is free and what to do."""
 
 
 class ToolFailed(RuntimeError):
-    """A program failed, or took longer than allowed; the message holds its last lines.
+    """A program failed or exceeded its time limit; the message ends with its last lines of output.
 
     Attributes
     ----------
     status
-        Its exit status, negative for a signal, None when its time was up.
+        Exit status; negative for a signal, None after a timeout.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`evaluate`: averaged predictions of the passes, tested on samples they have not seen."""
+"""`evaluate`: average the predictions of the passes and test them on samples that no pass was trained on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from . import accumulate
-from .config import DeepMapperConfig
+from .config import DeepMapperConfig, inert_notes
 from .errors import DeepMapperWarning, InputError
+from .features.inputs import as_groups, as_labels, as_matrix
 from .features.samples import Samples
 from .features.splits import set_test_aside
 from .findings.ensemble import predict
@@ -29,37 +30,35 @@ def evaluate(
     scheme: str = "auto",
     progress: Callable[[str], None] = lambda line: None,
 ) -> EvalResult:
-    """Train passes and judge their average on samples that they have not seen.
+    """Train passes and evaluate the average of their predictions on samples that they were not trained on.
 
-    With a fixed test split, passes train on the rest, and the accepted ones are averaged. Where samples are too few to
-    set any aside, passes draw from all of them, and every sample is judged by the average of the passes that did not
-    train on it; of all passes, since to drop those that were wrong out of bag would flatter the rest.
+    With a fixed test split, passes are trained on the other samples and the accepted ones are averaged. In a small
+    study without a test split, passes draw from all samples, and each sample is predicted by the average of the passes
+    that did not train on it. Rejected passes count there, too: their accuracy is out of bag, so dropping them would
+    bias the evaluation upwards.
 
     Parameters
     ----------
     X, y, config, groups, progress
         As in `runner.run`.
     class_names
-        Names of the classes in the order of their codes; None takes the labels themselves.
+        Names of the classes in the order of their codes; None for the labels themselves.
     test_size, seed
-        Share and seed of the test split (stratified; by group where given).
+        Share and seed of the test split (stratified by class; whole groups if there are any).
     scheme
-        "fixed", "repeated" (no test split), or "auto": repeated where samples are few (`splits.few_samples`).
+        "fixed", "repeated" (no test split), or "auto": repeated for small studies (`splits.is_small`), else fixed.
 
     Raises
     ------
     InputError
-        If the data or a setting cannot be used, or no pass was accepted to judge a test split.
+        If the data or a setting cannot be used, or a test split has no accepted pass.
 
     Warns
     -----
     DeepMapperWarning
-        Whenever a setting cannot act, passes were rejected, no test split was set aside by itself, or a sample was
-        never out of bag.
+        If a setting has no effect, passes were rejected, "auto" sets no test split aside, or a sample was never out of
+        bag.
     """
-    from .config import inert_notes
-    from .features.inputs import as_groups, as_labels, as_matrix
-
     config.check()
     if not 0 < test_size < 1:
         raise InputError(f"test_size={test_size!r}: expected a share between 0 and 1")
@@ -72,43 +71,44 @@ def evaluate(
     group_codes = as_groups(groups, X.shape[0])
     for note in inert_notes(config, X.shape[1]):
         warnings.warn(note, DeepMapperWarning, stacklevel=2)
-    chosen, development, test = set_test_aside(codes, scheme, test_size, seed, group_codes, classes)
-    repeated = chosen.name == "repeated"
+    used, development, test = set_test_aside(codes, scheme, test_size, seed, group_codes, classes)
+    repeated = used.name == "repeated"
     if repeated and scheme == "auto":
-        warnings.warn(chosen.why, DeepMapperWarning, stacklevel=2)
+        warnings.warn(used.why, DeepMapperWarning, stacklevel=2)
     samples = Samples(X, codes, classes, development, group_codes)
     results: list[PassResult] = []
-    members: list[PassResult] = []
-    while len(members) < config.n_passes and len(results) < config.effective_max_tries():
+    accepted: list[PassResult] = []
+    while len(accepted) < config.n_passes and len(results) < config.effective_max_tries():
         results.append(train_pass(samples, config, config.seed + len(results), progress=progress))
-        members = accumulate.accepted_passes(results, config.min_accuracy)
+        accepted = accumulate.accepted_passes(results, config.min_accuracy)
     if repeated:
-        judged = evaluate_out_of_bag(results, codes, classes, group_codes, chosen.why)
-        if judged.not_judged:
-            warnings.warn(not_evaluated_note(judged.not_judged, len(results)), DeepMapperWarning, stacklevel=2)
-        return judged
-    if not members:
+        evaluation = evaluate_out_of_bag(results, codes, classes, group_codes, used.why)
+        if evaluation.not_judged:
+            warnings.warn(not_evaluated_note(evaluation.not_judged, len(results)), DeepMapperWarning, stacklevel=2)
+        return evaluation
+    if not accepted:
         raise InputError(
             f"none of {len(results)} passes reached min_accuracy={config.min_accuracy:g}: there is nothing to average"
         )
-    if len(members) < len(results):
+    if len(accepted) < len(results):
         warnings.warn(
-            f"{len(results) - len(members)} of {len(results)} passes were rejected, their out-of-bag accuracy being "
-            f"below min_accuracy={config.min_accuracy:g}; {len(members)} were averaged.",
+            f"{len(results) - len(accepted)} of {len(results)} passes were rejected because their out-of-bag accuracy "
+            f"is below min_accuracy={config.min_accuracy:g}; {len(accepted)} were averaged.",
             DeepMapperWarning,
             stacklevel=2,
         )
-    probabilities = [predict(r, X, test) for r in members]
-    return replace(
-        evaluate_ensemble(probabilities, codes[test], codes[development], classes, chosen.why), rows=test.tolist()
-    )
+    probabilities = [predict(result, X, test) for result in accepted]
+    evaluation = evaluate_ensemble(probabilities, codes[test], codes[development], classes, used.why)
+    return replace(evaluation, rows=test.tolist())
 
 
 def _named_classes(class_names: Sequence[str], n_classes: int) -> tuple[str, ...]:
-    """Names that were given for the classes, checked."""
+    """Check the given class names."""
     if len(class_names) != n_classes:
-        raise InputError(f"class_names holds {len(class_names)} names, y holds {n_classes} classes: expected as many")
+        raise InputError(
+            f"class_names has {len(class_names)} names, y has {n_classes} classes: expected one name per class"
+        )
     classes = tuple(str(name) for name in class_names)
     if len(set(classes)) < len(classes):
-        raise InputError(f"class_names={list(classes)}: expected all different, or the report would lose a class")
+        raise InputError(f"class_names={list(classes)}: expected unique names, one per class")
     return classes

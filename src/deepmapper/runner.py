@@ -1,4 +1,4 @@
-"""`run`: trains passes seed by seed and accumulates them into `Findings`."""
+"""`run`: train passes, seed by seed, and accumulate them into `Findings`."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ def run(
     groups: Sequence | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Findings:
-    """Train passes until `config.n_passes` are accepted or `config.effective_max_tries()` were trained.
+    """Train passes until `config.n_passes` are accepted or `config.effective_max_tries()` are trained.
 
-    Pass t uses seed ``config.seed + t``; a pass below `config.min_accuracy` is replaced by the next seed.
+    Pass t uses seed ``config.seed + t``; a pass below `config.min_accuracy` is rejected and the next seed is tried.
 
     Parameters
     ----------
     X
-        (n_samples, n_features) finite numbers, unfiltered; array, data frame or scipy sparse (which stays sparse).
+        (n_samples, n_features) finite numbers, unfiltered; an array, a data frame or a scipy sparse matrix (which
+        stays sparse).
     y
-        (n_samples,) labels: strings or whole numbers of 0 or more, in any coding.
+        (n_samples,) labels: strings, or any non-negative whole numbers.
     config
         The settings.
     feature_names
-        Names of the features, all different; the columns' names if `X` is a data frame.
+        Unique names of the features; None for the column names of a data frame.
     groups
-        (n_samples,) group of each sample, for example its donor; groups stay together in every split.
+        (n_samples,) group of each sample, for example its donor; a group is never split.
     progress
-        Receives progress lines, for example ``print``.
+        Called with progress lines, for example ``print``.
 
     Returns
     -------
@@ -55,8 +56,8 @@ def run(
     Warns
     -----
     DeepMapperWarning
-        Whenever a setting cannot act, passes were rejected or replaced, none was accepted, or an attribution missed
-        its completeness bound.
+        If a setting has no effect, passes were rejected, none was accepted, or the completeness error of an
+        attribution is too large.
     """
     config.check()
     X, names = as_matrix(X, feature_names)
@@ -69,8 +70,7 @@ def run(
     for t in range(config.effective_max_tries()):
         if accepted == config.n_passes:
             break
-        seed = config.seed + t
-        results.append(train_pass(samples, config, seed, progress=progress))
+        results.append(train_pass(samples, config, config.seed + t, progress=progress))
         accepted += accumulate.accept_pass(results[-1].accuracy, config.min_accuracy)
     findings = accumulate_passes(results, config.top_k, config.min_accuracy, names)
     for note in findings.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import InputError
@@ -15,33 +16,33 @@ MONITORS = ("loss", "score")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How the training loop trains, whatever the network and its loss.
+    """Settings of the training loop, for any network and loss.
 
     Attributes
     ----------
     epochs, batch_size
-        Epochs at most, and rows in a batch.
+        Maximum number of epochs, and rows per batch.
     lr, weight_decay
         AdamW's learning rate and its decoupled weight decay.
     clip_norm
-        Gradients longer than this are shortened to it; 0 for no bound.
+        Gradients are scaled down to this norm; 0 for no clipping.
     schedule
-        "constant", or "cosine": the learning rate falls to zero over `epochs` along half a cosine.
+        "constant", or "cosine": the learning rate decays to zero over `epochs` along half a cosine.
     precision
-        "float32", or "bfloat16" where torch's autocast uses it in training.
+        "float32", or "bfloat16" in the operations for which torch's autocast uses it.
     weight_average
-        Share of the running average of the weights that every epoch keeps. The average is what is validated and what
+        Decay per epoch of the exponential moving average of the weights. The average is what is validated and what
         the model ends with; 0 for no averaging.
     monitor
-        What early stopping follows on validation: "loss" (lower is better) or "score" (higher is better).
+        Validation metric for early stopping: "loss" (lower is better) or "score" (higher is better).
     patience, min_delta, min_epochs
-        Training stops when the monitored value has not improved by more than `min_delta` for `patience` epochs, never
-        before `min_epochs`; see `earlystop.EarlyStopper`. Without validation there is no early stopping.
+        Training stops when the metric has not improved by more than `min_delta` for `patience` epochs, but never
+        before `min_epochs`; see `earlystop.EarlyStopper`. Without validation rows there is no early stopping.
 
     Raises
     ------
     InputError
-        If a value cannot work; the message lists every such field.
+        If a value is invalid; the message lists every such field.
     """
 
     epochs: int = 20
@@ -58,20 +59,22 @@ class TrainingOptions:
     min_epochs: int = 40
 
     def __post_init__(self) -> None:
-        checks = {
-            "1 or more": [(name, getattr(self, name) >= 1) for name in ("epochs", "batch_size")],
-            "more than 0": [("lr", self.lr > 0)],
-            "0 or more": [(name, getattr(self, name) >= 0) for name in ("weight_decay", "clip_norm", "min_delta")],
-            "a share from 0 to less than 1": [("weight_average", 0 <= self.weight_average < 1)],
-            f"one of {', '.join(SCHEDULES)}": [("schedule", self.schedule in SCHEDULES)],
-            f"one of {', '.join(PRECISIONS)}": [("precision", self.precision in PRECISIONS)],
-            f"one of {', '.join(MONITORS)}": [("monitor", self.monitor in MONITORS)],
-        }
-        faults = [
-            f"{name}={getattr(self, name)!r}: expected {expected}"
-            for expected, checked in checks.items()
-            for name, holds in checked
-            if not holds
-        ]
+        faults = [f"{name}={getattr(self, name)!r}: expected {expected}" for name, expected in self._invalid()]
         if faults:
             raise InputError("TrainingOptions cannot be used:\n  " + "\n  ".join(faults))
+
+    def _invalid(self) -> Iterator[tuple[str, str]]:
+        """Yield the fields whose value is invalid, with what is expected."""
+        for name in ("epochs", "batch_size"):
+            if not getattr(self, name) >= 1:
+                yield name, "1 or more"
+        if not self.lr > 0:
+            yield "lr", "more than 0"
+        for name in ("weight_decay", "clip_norm", "min_delta"):
+            if not getattr(self, name) >= 0:
+                yield name, "0 or more"
+        if not 0 <= self.weight_average < 1:
+            yield "weight_average", "a share from 0 to less than 1"
+        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS), ("monitor", MONITORS)):
+            if getattr(self, name) not in known:
+                yield name, f"one of {', '.join(known)}"

@@ -1,7 +1,7 @@
-"""Features to pixels and back: one feature, one pixel, in a seeded order.
+"""Features to pixels and back: one pixel per feature, in a seeded order.
 
 Pixels are counted row by row. Under a permutation `perm`, pixel j holds feature ``perm[j]``; pixels beyond the
-features are padding and hold zero. Standard library only at import; the two array functions import numpy themselves.
+features are padding and hold zero. Importing needs the standard library only; the two array functions import numpy.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 
 def square_dim(n_features: int, buffer: int = 0) -> int:
-    """Side of the smallest square image that holds `n_features` and `buffer` extra pixels.
+    """Return the side of the smallest square image that holds `n_features` and `buffer` extra pixels.
 
     Raises
     ------
     ValueError
-        If `n_features` is not a positive or `buffer` not a non-negative whole number.
+        If `n_features` is not a whole number of at least 1, or `buffer` not one of at least 0.
     """
     if not _is_int(n_features) or n_features < 1:
         raise ValueError(f"n_features={n_features!r}: expected a whole number of 1 or more")
@@ -27,14 +27,14 @@ def square_dim(n_features: int, buffer: int = 0) -> int:
 
 
 def image_side(n_features: int) -> int:
-    """Side of the smallest square image that holds `n_features`."""
+    """Return the side of the smallest square image that holds `n_features`."""
     return square_dim(n_features)
 
 
 def permutation(seed: int, n: int) -> list[int]:
-    """Arrangement number `seed` of `n` features: pixel j holds feature ``result[j]``.
+    """Return arrangement `seed` of `n` features: pixel j holds feature ``result[j]``.
 
-    The same mechanism as the published package (``random.Random(seed).shuffle``), hence the same arrangements.
+    Uses ``random.Random(seed).shuffle`` like the published package, so the arrangements are the same.
     """
     order = list(range(n))
     random.Random(seed).shuffle(order)
@@ -42,12 +42,12 @@ def permutation(seed: int, n: int) -> list[int]:
 
 
 def inverse_permutation(perm: Sequence[int]) -> list[int]:
-    """Where each feature went: feature i sits at pixel ``result[i]``.
+    """Return the pixel of each feature: feature i is at pixel ``result[i]``.
 
     Raises
     ------
     ValueError
-        If `perm` does not hold every number of ``0 .. len(perm) - 1`` exactly once.
+        If `perm` does not contain each of ``0 .. len(perm) - 1`` exactly once.
     """
     inverse = [-1] * len(perm)
     for pixel, feature in enumerate(perm):
@@ -58,7 +58,7 @@ def inverse_permutation(perm: Sequence[int]) -> list[int]:
 
 
 def to_images(X, buffer: int = 0, perm: Sequence[int] | None = None):
-    """Lay every row of a matrix out as a square image.
+    """Lay out every row of a matrix as a square image.
 
     Parameters
     ----------
@@ -81,7 +81,9 @@ def to_images(X, buffer: int = 0, perm: Sequence[int] | None = None):
     """
     import numpy as np
 
-    if len(X.shape if hasattr(X, "shape") else (X := np.asarray(X)).shape) != 2:
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if len(X.shape) != 2:
         raise ValueError(f"X has shape {X.shape}: expected two dimensions, (n_samples, n_features)")
     n_samples, n_features = X.shape
     if perm is not None and len(perm) != n_features:
@@ -98,12 +100,12 @@ def to_images(X, buffer: int = 0, perm: Sequence[int] | None = None):
 
 
 def pixels_to_features(attr_image, perm: Sequence[int] | None, n_features: int):
-    """Read one value per feature off an image; padding is dropped.
+    """Map one value per pixel back to one value per feature; padding is dropped.
 
     Parameters
     ----------
     attr_image
-        One value per pixel, any shape whose row-by-row order is that of the image.
+        One value per pixel; any shape that is in the image's row-by-row order when flattened.
     perm
         The arrangement that made the image; None for features in order.
     n_features
@@ -117,7 +119,7 @@ def pixels_to_features(attr_image, perm: Sequence[int] | None, n_features: int):
     Raises
     ------
     ValueError
-        If the image has fewer pixels than there are features, or `perm` is of another length.
+        If there are fewer pixels than features, or `perm` does not have `n_features` entries.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Unsupervised embedding: a convolutional (variational) autoencoder on the pseudo-images.
+"""`embed_unsupervised`: the latent space of a convolutional (variational) autoencoder on the pseudo-images.
 
 Source of the variational form: Kingma & Welling 2014 (arXiv:1312.6114).
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from .config import DeepMapperConfig
 from .errors import InputError
+from .features.inputs import as_matrix
 
 
 def embed_unsupervised(
@@ -22,43 +23,41 @@ def embed_unsupervised(
     mode: str = "vae",
     progress: Callable[[str], None] = lambda line: None,
 ) -> np.ndarray:
-    """Train an autoencoder on the images of all samples and return their codes.
+    """Train an autoencoder on the images of all samples and return their latent codes.
 
     Parameters
     ----------
     X
         (n_samples, n_features), dense or sparse, finite.
     config
-        Gives epochs, batch size, learning rate, buffer, whether features are permuted, and the option ``width`` of
-        `backbone.extra`; None takes the defaults.
+        Only epochs, batch size, learning rate, weight decay, buffer, `index_features`, image size and channels, and
+        ``width`` in `backbone.extra` are used; None for the defaults.
     beta
         Weight of the Kullback-Leibler term ("vae" only).
     latent_dim
-        Length of a code.
+        Dimensions of the latent space.
     seed
-        Of the arrangement, the weights, the batch order and the sampled codes.
+        Seed of the arrangement, the weights, the batch order and the sampled codes.
     mode
-        "vae" (sampled code, reconstruction + beta × divergence) or "ae" (plain code, reconstruction only).
+        "vae" (sampled code; reconstruction + beta × divergence) or "ae" (deterministic code; reconstruction only).
     progress
-        Receives one line an epoch.
+        Called with one line per epoch.
 
     Returns
     -------
     numpy.ndarray
-        (n_samples, latent_dim) float32: means of the codes.
+        (n_samples, latent_dim) float32: the mean code of each sample.
 
     Raises
     ------
     InputError
         If the data or an argument cannot be used, or training diverges.
     """
-    from .features.inputs import as_matrix
-
     if mode not in ("vae", "ae"):
         raise InputError(f"mode={mode!r}: expected 'vae' or 'ae'")
     if beta < 0 or latent_dim < 1:
         raise InputError(
-            f"beta={beta!r}, latent_dim={latent_dim!r}: expected beta of 0 or more and latent_dim of 1 or more"
+            f"beta={beta!r}, latent_dim={latent_dim!r}: expected beta of 0 or more, latent_dim of 1 or more"
         )
     config = config or DeepMapperConfig()
     config.check()

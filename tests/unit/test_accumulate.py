@@ -58,7 +58,7 @@ def test_nan_has_no_rank(where):
     values = [1.0, 2.0, 3.0]
     values[where] = math.nan
     for call in (ranks_from_importances, lambda v: top_k_set(v, 1)):
-        with pytest.raises(ValueError, match="an importance is NaN and has no rank"):
+        with pytest.raises(ValueError, match="an importance is NaN and cannot be ranked"):
             call(values)
 
 
@@ -89,9 +89,9 @@ def test_frequency_is_the_share_of_passes():
 @pytest.mark.parametrize(
     ("top_sets", "message"),
     [
-        ([[0], [1, 1]], r"top_sets\[1\] names a feature twice"),
-        ([[3]], r"top_sets\[0\] names feature 3: expected 0 .. 2"),
-        ([[-1]], r"top_sets\[0\] names feature -1: expected 0 .. 2"),
+        ([[0], [1, 1]], r"top_sets\[1\] contains a feature twice"),
+        ([[3]], r"top_sets\[0\] contains feature 3: expected 0 .. 2"),
+        ([[-1]], r"top_sets\[0\] contains feature -1: expected 0 .. 2"),
     ],
 )
 def test_impossible_selections_are_refused(top_sets, message):
@@ -133,7 +133,7 @@ def test_without_passes_there_is_nothing():
 
 @pytest.mark.parametrize("summary", [mean_rank, median_importance])
 def test_passes_over_different_features_are_refused(summary):
-    with pytest.raises(ValueError, match=r"passes of different length: \[1, 2\] features"):
+    with pytest.raises(ValueError, match=r"different numbers of features: \[1, 2\]"):
         summary([[1.0, 2.0], [1.0]])
 
 

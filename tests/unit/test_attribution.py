@@ -183,9 +183,7 @@ def test_the_image_and_the_model_are_left_as_they_were(images, targets, method, 
 
 @pytest.mark.parametrize("method", ["rollout", "", "Saliency"])
 def test_an_unknown_method_is_refused(images, targets, method):
-    with pytest.raises(
-        AttributionUnavailable, match=f"attribution='{method}' is not known: expected one of integrated"
-    ):
+    with pytest.raises(AttributionUnavailable, match=f"attribution='{method}' is unknown: expected one of integrated"):
         attribute(network(), images, targets, method)
 
 

@@ -200,7 +200,7 @@ BAD_SETTINGS = {
     "all out of bag": (config(test_size=1.0), InputError, r"test_size=1\.0: expected a share between 0 and 1"),
     "no epochs": (config(epochs=0), InputError, "epochs=0: expected 1 or more"),
     "text for a number": (config(lr="0.1"), InputError, "lr='0.1': expected a number"),
-    "a name for a backbone": (config(backbone="mlp"), InputError, "backbone='mlp': expected a BackboneSpec"),
+    "a name for a backbone": (config(backbone="mlp"), InputError, "backbone='mlp': expected BackboneSpec"),
     "negative noise": (
         config(augment=AugmentConfig(True, -1.0)),
         InputError,

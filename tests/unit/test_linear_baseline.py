@@ -129,16 +129,16 @@ def test_in_blocks_the_fit_is_the_one_in_memory(monkeypatch, n_classes, kind):
     dense[:, 1] = 0  # constant
     X, rows, names = kind(dense), np.arange(10, 110), list("abcdefghijklmno")
     whole = linear_baseline.fit_rows(X, y, rows, names)
-    monkeypatch.setattr(linear_baseline, "IN_MEMORY", 10)
+    monkeypatch.setattr(linear_baseline, "MAX_VALUES_IN_MEMORY", 10)
     monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 100)
     said = []
     parts = linear_baseline.fit_rows(X, y, rows, names, progress=said.append)
     assert whole.solver == "L-BFGS on the matrix in memory."
     assert parts.solver.startswith("L-BFGS in blocks") and "to the same tolerance" in parts.solver
-    assert said[0] == "logistic regression in blocks: step 1 of at most 100"
+    assert said[0] == "logistic regression in blocks: iteration 1 of at most 100"
     everything = np.arange(120)
     np.testing.assert_allclose(parts.predict(X, everything), whole.predict(X, everything), atol=5e-3)
     ours, theirs = dict(parts.ranking), dict(whole.ranking)
     np.testing.assert_allclose([ours[name] for name in names], [theirs[name] for name in names], atol=5e-3)
     short = linear_baseline.fit_rows(X, y, rows, names, max_iter=2)
-    assert "ended there, before the tolerance was met" in short.solver
+    assert "stopped before it converged" in short.solver

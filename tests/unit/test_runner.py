@@ -1,4 +1,4 @@
-"""Many passes, one answer: which are accumulated, what is said aloud, and whether the planted features come out."""
+"""`run`: which passes are accumulated, what is reported, and whether the planted features are found."""
 
 import re
 import warnings
@@ -7,17 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from scipy.stats import rankdata
 
-from deepmapper import accumulate, runner
-from deepmapper.config import AugmentConfig, BackboneSpec, DeepMapperConfig
-from deepmapper.errors import DeepMapperWarning, InputError
-from deepmapper.features.inputs import as_labels, as_matrix
-from deepmapper.features.samples import Samples
-from deepmapper.findings import feature_table, pass_table, ranking
-from deepmapper.findings.ranking import Findings, accumulate_passes
+from deepmapper import runner
+from deepmapper.config import AugmentConfig, DeepMapperConfig
+from deepmapper.errors import DeepMapperWarning
 from deepmapper.passes import train
-from deepmapper.passes.result import PassFile, PassResult
+from deepmapper.passes.result import PassResult
 from deepmapper.runner import run
 
 pytestmark = pytest.mark.filterwarnings("error::deepmapper.errors.DeepMapperWarning")
@@ -79,15 +74,6 @@ def test_every_documented_list_is_filled(found):
     assert all(a <= m <= b for a, m, b in zip(low, findings.median_importance, high, strict=True))
 
 
-def test_the_ranking_is_by_frequency_then_importance_then_position():
-    findings = Findings(
-        4, 2, 2, selection_frequency=[0.5, 1.0, 0.5, 0.5], median_importance=[1.0, 0.1, 2.0, 1.0], feature_names=None
-    )
-    assert findings.ranking() == [(1, 1.0, 0.1), (2, 0.5, 2.0), (0, 0.5, 1.0), (3, 0.5, 1.0)]
-    findings.feature_names = ["a", "b", "c", "d"]
-    assert [name for name, _, _ in findings.ranking(2)] == ["b", "c"]
-
-
 def as_plain(findings):
     return {**vars(findings), "notes": []}
 
@@ -138,26 +124,6 @@ def test_labels_in_any_coding_are_the_same_classes(found, planted, quick, labels
     findings = run(planted.X, labels(planted.y), quick("linear"), planted.names)
     assert findings.classes == classes
     assert findings.median_importance == found("linear").median_importance
-
-
-def test_the_callers_matrix_is_left_as_it_was(quick):
-    """Rows out of order and an entry given twice: read as what they add up to, and not rewritten."""
-    X = sp.csr_matrix((np.array([1, 2, 3], dtype=np.float32), np.array([2, 2, 0]), np.array([0, 3, 3])), shape=(2, 4))
-    for array in (X.data, X.indices, X.indptr):
-        array.setflags(write=False)
-    matrix, _ = as_matrix(X)
-    np.testing.assert_array_equal(matrix.toarray(), [[3, 0, 3, 0], [0, 0, 0, 0]])
-    assert X.data.tolist() == [1, 2, 3]
-    assert X.indices.tolist() == [2, 2, 0]
-
-
-def test_a_sparse_matrix_stays_sparse(planted):
-    matrix, _ = as_matrix(planted.sparse)
-    assert sp.issparse(matrix)
-    assert np.shares_memory(matrix.data, planted.sparse.data)  # nor is it copied without need
-
-
-# ---- which passes are accumulated -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -231,15 +197,6 @@ def test_when_every_pass_is_rejected_the_ranking_is_empty_and_that_is_said(scrip
     assert findings.selection_frequency == findings.median_importance == findings.mean_rank == []
 
 
-def test_rejected_passes_do_not_count(hand_made):
-    """A pass that learnt nothing names the last feature; it must not move the ranking."""
-    passes = [hand_made(0, 0.9, [3, 2, 1, 0]), hand_made(1, 0.1, [0, 0, 0, 99]), hand_made(2, 0.9, [3, 2, 1, 0])]
-    findings = accumulate_passes(passes, top_k=2, min_accuracy=0.5)
-    assert findings.selection_frequency == [1.0, 1.0, 0.0, 0.0]
-    assert findings.median_importance == [3.0, 2.0, 1.0, 0.0]
-    assert findings.mean_rank == [1.0, 2.0, 3.0, 4.0]
-
-
 def test_a_real_run_in_which_some_passes_fail(planted, quick):
     """One epoch at a tiny learning rate: accuracies scatter, and the run goes on to the first that is good enough."""
     barely = {"epochs": 1, "lr": 1e-4}
@@ -252,34 +209,6 @@ def test_a_real_run_in_which_some_passes_fail(planted, quick):
     assert findings.accuracies == seen[start : seen.index(best, start) + 1]
     assert findings.accepted == [False] * (findings.n_passes_run - 1) + [True]
     assert len(findings.ranking(5)) == 5
-
-
-def test_directions_need_four_passes_of_five_to_agree(hand_made):
-    def leaning(seed, ups):
-        slope = np.where(np.arange(4) < ups, 1.0, -1.0)
-        return hand_made(seed, class_gradient=np.stack([slope, -slope]))
-
-    # over five passes the features lean up in 5, 4, 3 and 0 of them
-    findings = accumulate_passes([leaning(i, ups) for i, ups in enumerate([3, 3, 3, 2, 1])], 2, 0.0)
-    assert findings.class_direction == [[1, 1, 0, -1], [-1, -1, 0, 1]]
-
-
-def test_a_class_no_pass_attributed_has_no_importance(hand_made):
-    missing = np.stack([np.arange(4.0), np.full(4, np.nan)])
-    half = [hand_made(0, class_importance=missing, class_gradient=missing), hand_made(1)]
-    findings = accumulate_passes(half, 2, 0.0)
-    assert findings.class_importance[1] == [3.0, 2.0, 1.0, 0.0]  # of the one pass that saw it
-    none = accumulate_passes([half[0]], 2, 0.0)
-    assert np.isnan(none.class_importance[1]).all()
-    assert none.class_direction[1] == [0] * 4
-
-
-def test_nothing_to_accumulate_is_refused():
-    with pytest.raises(InputError, match="there is no pass to accumulate"):
-        accumulate_passes([], 5, 0.0)
-
-
-# ---- what is said aloud ---------------------------------------------------------------------------------------------
 
 
 def notes_of(planted, config):
@@ -299,8 +228,8 @@ def notes_of(planted, config):
     [
         ({"early_stop": True, "epochs": 2}, r"early stopping never acts: epochs=2 < min_epochs=40"),
         ({"early_stop": True, "epochs": 3, "min_epochs": 2}, "early stopping cannot end a pass early"),
-        ({"top_k": 30}, r"top_k=30 takes all 30 features: every selection frequency is 1"),
-        ({"top_k": 200}, r"top_k=200 takes all 30 features"),
+        ({"top_k": 30}, r"top_k=30 selects all 30 features: every selection frequency is 1"),
+        ({"top_k": 200}, r"top_k=200 selects all 30 features"),
         ({"augment": AugmentConfig(True, 0.0)}, r"augment\.enabled=True does nothing"),
         ({"n_passes": 5, "max_tries": 1}, r"n_passes=5 cannot be reached: max_tries=1"),
     ],
@@ -352,12 +281,6 @@ def test_groups_are_kept_whole(planted, quick, monkeypatch):
         assert not held & {groups[i] for i in result.train_rows}
 
 
-def test_labels_are_coded_in_natural_order():
-    codes, classes = as_labels(["b", "a10", "a2", "b"], 4)
-    assert classes == ("a2", "a10", "b")
-    assert codes.tolist() == [2, 1, 0, 2]
-
-
 def test_few_samples_train_without_validation_and_that_is_said(planted, quick):
     rows = np.sort(np.concatenate([np.flatnonzero(planted.y == code)[:4] for code in range(3)]))
     config = quick("mlp", early_stop=True, epochs=70)
@@ -374,31 +297,3 @@ def test_two_samples_a_class_train_and_attribute(planted, quick, kind):
     findings = run(planted.X[rows], planted.y[rows], quick(kind, epochs=3))
     assert np.isfinite(findings.median_importance).all()
     assert np.isfinite(findings.accuracies).all()
-
-
-@pytest.mark.parametrize("n_passes", [4, 5])
-def test_passes_left_in_their_files_give_the_same_findings_in_blocks(tmp_path, monkeypatch, n_passes):
-    rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((60, 23)).astype(np.float32), np.arange(60) % 3
-    X[:, 0] += y
-    config = DeepMapperConfig(n_passes=1, epochs=1, top_k=4, backbone=BackboneSpec(kind="linear"))
-    made = [train.train_pass(Samples(X, y, ("a", "b", "c")), config, seed) for seed in range(n_passes)]
-    for result in made:
-        result.save(tmp_path / f"{result.seed}.npz")
-    names = [f"g{i}" for i in range(23)]
-    whole = ranking.accumulate_passes(made, 4, 0.0, names)
-    importances = [result.importance.tolist() for result in made]
-    assert whole.median_importance == accumulate.median_importance(importances)
-    assert whole.mean_rank == accumulate.mean_rank([accumulate.ranks_from_importances(one) for one in importances])
-    tops = [accumulate.top_k_set(one, 4) for one in importances]
-    assert whole.selection_frequency == accumulate.selection_frequency(tops, 23)
-    agreement = pass_table.agreement_table(made, 4)
-    expected = np.corrcoef(rankdata(importances, axis=1))[np.triu_indices(n_passes, 1)]
-    np.testing.assert_allclose(agreement["spearman"], expected, rtol=1e-12)
-    shared = [len(set(tops[a]) & set(tops[b])) / 4 for a, b in zip(*np.triu_indices(n_passes, 1), strict=True)]
-    np.testing.assert_allclose(agreement["top_k_overlap"], shared)
-    for module in (runner, feature_table):
-        monkeypatch.setattr(module, "_AT_ONCE", 40)
-    left = [PassFile(tmp_path / f"{seed}.npz") for seed in range(n_passes)]
-    assert ranking.accumulate_passes(left, 4, 0.0, names) == whole
-    pd.testing.assert_frame_equal(pass_table.agreement_table(left, 4), agreement)

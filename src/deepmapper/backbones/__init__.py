@@ -6,6 +6,7 @@ May use: core.
 from ..core.lazy import load_name
 
 _HOME = {
+    "BackboneUnavailable": "deepmapper.errors",
     "KINDS": "registry",
     "Kind": "registry",
     "available": "registry",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from ..errors import DeepMapperWarning, InputError
 
@@ -82,31 +81,3 @@ def make_design(columns: pd.DataFrame) -> Design:
         return Design(np.zeros((len(columns), 0)), ())
     values = np.column_stack(list(parts.values()))
     return Design((values - values.mean(0)) / values.std(0), tuple(parts))
-
-
-def residualise(X, design: Design | np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-    """Take out of features what confounders say of them, by least squares.
-
-    Parameters
-    ----------
-    X
-        (n, p) CSR or dense; a block of features, since the result is dense.
-    design
-        Confounders of the n samples.
-    rows
-        Rows to fit on (the development part); the fit is taken out of all. None fits on all.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n, p) float32. On `rows`, without correlation with any confounder and with the features' own means.
-    """
-    values = X.toarray() if sp.issparse(X) else np.array(X, dtype=np.float32)
-    numbers = design.values if isinstance(design, Design) else np.asarray(design)
-    if numbers.shape[1] == 0:
-        return values.astype(np.float32, copy=False)
-    rows = np.arange(len(values)) if rows is None else np.asarray(rows)
-    centred = numbers - numbers[rows].mean(0)
-    inside = values[rows].astype(np.float64)
-    slope = np.linalg.lstsq(centred[rows], inside - inside.mean(0), rcond=None)[0]
-    return (values - centred @ slope).astype(np.float32)

@@ -220,7 +220,7 @@ def test_a_pass_finds_with_attention_what_matters(planted):
 def test_a_network_without_attention_is_refused_with_what_fits(images, method, kind):
     listed = ", ".join(GENERAL_METHODS)
     model = build(BackboneSpec(kind, SIDE), CLASSES)
-    with pytest.raises(AttributionUnavailable, match=f"{method}.*{type(model).__name__} shows none.*one of {listed}"):
+    with pytest.raises(AttributionUnavailable, match=f"{method}.*{type(model).__name__} has none.*one of {listed}"):
         attribute(model, images, TARGETS, method)
     config = DeepMapperConfig(attribution=method, backbone=BackboneSpec(kind))
     with pytest.raises(InputError, match=f"'{method}' does not fit backbone.kind='{kind}'.*one of {listed}"):

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from deepmapper.core.files import atomic_write
 from deepmapper.errors import InputError
 from deepmapper.features import store
 from deepmapper.features.store import Features, check_finite, open_features, with_chords, write_features
@@ -133,30 +132,6 @@ def test_a_failure_in_the_middle_leaves_the_old_store_whole(features, tmp_path, 
     monkeypatch.undo()
     np.testing.assert_array_equal(open_features(tmp_path / "features").y, features.y)
     assert leftovers(tmp_path) == []
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_a_file_appears_whole_or_not_at_all(tmp_path, error):
-    path = tmp_path / "new folder" / "table.tsv"
-    with atomic_write(path) as tmp:
-        assert tmp.suffix == ".tsv"  # writers choose a format by the ending
-        tmp.write_text("old")
-        assert not path.exists()
-
-    def interrupted():
-        with atomic_write(path) as tmp:
-            tmp.write_text("half a fi")
-            raise error
-
-    with pytest.raises(error):
-        interrupted()
-    assert path.read_text() == "old"
-    assert [p.name for p in path.parent.iterdir()] == ["table.tsv"]
-
-
-def test_a_writer_that_wrote_nothing_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "table.tsv"):
-        pass
 
 
 def test_what_is_no_store_is_refused(tmp_path):
