@@ -21,9 +21,9 @@ class Column:
     name
         Its name. ``*`` stands for the name of a class or sample: ``z[*]`` describes ``z[T]`` and ``z[B cell]``.
     dtype
-        "text"; "names", text that lists names separated by commas; "integer"; "number"; "boolean".
+        "text"; "names" (text: names separated by commas); "integer"; "number"; "boolean".
     description
-        What it means, in plain text.
+        Meaning of the column, in plain text.
     optional
         Whether the column may be missing.
     """
@@ -52,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the results.
+    """Schema of a table of the results.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Table:
 
     @property
     def file(self) -> str:
-        """Its file name."""
+        """File name of the table."""
         return self.path.rpartition("/")[2]
 
     @property

@@ -1,30 +1,30 @@
-"""Schemas of the tables on the way to the findings: reads, features and chords. Standard library only."""
+"""Schemas of the tables that come before the findings: reads, features and chords. Standard library only."""
 
 from __future__ import annotations
 
 from .columns import BOOTSTRAP, WILSON, Column, Table, boolean, integer, interval, name_list, number, text
 
 _CHORD = (
-    text("chord", "name, numbered by falling strength"),
+    text("chord", "name, numbered by decreasing strength"),
     integer("order", "number of sides"),
     text("class", "class that its strongest product separates from the others"),
-    number("z", "score of its strongest product; above 0: the product is larger in the class"),
-    integer("n_members", "features in it"),
-    integer("n_products", "significant products among them"),
+    number("z", "z score of its strongest product; above 0: the product is larger in the class"),
+    integer("n_members", "number of features in the chord"),
+    integer("n_products", "number of significant products among them"),
     name_list("side_1", "members of the first side, the strongest first"),
     name_list("side_2", "members of the second side"),
     name_list("side_3", "members of the third side, if there is one"),
-    name_list("joined", "members that were added by their product with the score of the other side"),
+    name_list("joined", "members added because of their product with the score of the other side"),
 )
 
 CHORDS = Table(
     "findings/chords.tsv",
-    "One row per chord, with its proof on the test split, which the screen never saw.",
+    "One row per chord, with its results on the test split, which the screen did not use.",
     (
         *_CHORD,
-        integer("n_test", "samples of the test split"),
-        *interval("auc_chord", "AUC of a small model on members and products for its class", BOOTSTRAP),
-        text("best_member", "the member that alone separates the class best on the development part"),
+        integer("n_test", "number of samples in the test split"),
+        *interval("auc_chord", "AUC for its class of a small model on members and products", BOOTSTRAP),
+        text("best_member", "the single member that separates the class best on the development part"),
         number("auc_best_member", "AUC of that member"),
         number("auc_additive", "AUC of the small model without products"),
         *interval("synergy", "auc_chord minus the best of auc_best_member, auc_additive and 0.5", BOOTSTRAP),
@@ -37,30 +37,30 @@ CHORDS = Table(
     ),
 )
 
-SCREENED_CHORDS = Table("chords/chords.tsv", "One row per chord, by falling strength.", _CHORD)
+SCREENED_CHORDS = Table("chords/chords.tsv", "One row per chord, by decreasing strength.", _CHORD)
 
 
 def _products(*features: Column) -> tuple[Column, ...]:
     return (
-        integer("rank", "place by falling size of z"),
+        integer("rank", "rank by decreasing absolute z"),
         *features,
-        text("class", "the class with the largest size of z"),
-        number("z", "score for that class; above 0: the product is larger in the class"),
-        number("p_family", "share of null draws in which any product of any class reaches this size"),
-        number("q", "share of false products expected among all of this size or more"),
-        boolean("significant", "whether it is within the error rate asked for"),
-        number("z[*]", "score for this class"),
+        text("class", "the class with the largest absolute z"),
+        number("z", "z score for that class; above 0: the product is larger in the class"),
+        number("p_family", "share of null draws in which any product of any class reaches this absolute z"),
+        number("q", "expected share of false products among all with this absolute z or more"),
+        boolean("significant", "whether it is within the configured error rate"),
+        number("z[*]", "z score for this class"),
     )
 
 
-_PAIR = (text("feature_a", "one feature of the product"), text("feature_b", "another"))
+_PAIR = (text("feature_a", "first feature of the product"), text("feature_b", "second feature"))
 
-PAIRS = Table("chords/pairs.tsv", "The strongest products, significant or not.", _products(*_PAIR))
+PAIRS = Table("chords/pairs.tsv", "The strongest products of two features, significant or not.", _products(*_PAIR))
 
 TRIPLETS = Table(
     "chords/triplets.tsv",
     "The strongest products of three features, significant or not.",
-    _products(*_PAIR, text("feature_c", "the third")),
+    _products(*_PAIR, text("feature_c", "third feature")),
 )
 
 CHORD_FEATURES = Table(
@@ -69,10 +69,10 @@ CHORD_FEATURES = Table(
     (
         text("feature", "name of the feature"),
         boolean("screened", "whether it was screened"),
-        number("z_pair", "largest size of z of its products"),
+        number("z_pair", "largest absolute z of its products"),
         text("partner", "the other feature of that product"),
-        name_list("chord", "chords that it belongs to, the strongest first"),
-        number("z_chord", "size of z of its product with the other sides of its chord"),
+        name_list("chord", "chords that the feature belongs to, the strongest first"),
+        number("z_chord", "absolute z of the product of the feature and the other sides of its chord"),
     ),
 )
 
@@ -82,15 +82,15 @@ CHORD_SCORES = Table(
     (
         text("cell", "name of the sample"),
         text("split", "development or test"),
-        text("label", "its class"),
+        text("label", "class of the sample"),
         text("chord", "name of the chord"),
-        number("score", "value of the chord; mean 0 and standard deviation 1 in the development part"),
+        number("score", "score of the chord, with mean 0 and standard deviation 1 in the development part"),
     ),
 )
 
 MODEL_CHORDS = Table(
     "findings/{model}/chords.tsv",
-    "One row per chord, as the networks that read chords as pixels rank it.",
+    "One row per chord, ranked by the networks that read chords as extra pixels.",
     (
         text("chord", "name of the chord"),
         *interval(
@@ -98,7 +98,7 @@ MODEL_CHORDS = Table(
             "share of the accepted passes that have the chord's pixel in their top_k of features and chords",
             WILSON,
         ),
-        number("median_importance", "importance of the pixel in one pass: median over the passes"),
+        number("median_importance", "median over the passes of the importance of the pixel in one pass"),
         number("importance_q25", "lower quartile of the importance over the passes"),
         number("importance_q75", "upper quartile of the importance over the passes"),
         number("mean_rank", "mean rank among features and chords over the passes; 1 is best"),
@@ -107,8 +107,8 @@ MODEL_CHORDS = Table(
 
 CONFOUNDERS = Table(
     "features/confounders.tsv",
-    "One row per sample, where confounders are adjusted for.",
-    (text("sample", "name of the sample"), text("*", "this confounder, as given or computed")),
+    "One row per sample; only if confounders are adjusted for.",
+    (text("sample", "name of the sample"), text("*", "value of this confounder, as given or computed")),
 )
 
 ALIGNMENT = Table(
@@ -117,13 +117,13 @@ ALIGNMENT = Table(
     (
         text("sample", "name of the sample"),
         text("layout", "paired, single or mixed"),
-        integer("fragments", "pairs and single reads"),
-        integer("aligned", "fragments that align"),
-        integer("captured", "fragments that were captured; with aligned they add up to all"),
-        integer("concordant", "pairs that align concordantly"),
-        integer("discordant", "pairs that align discordantly"),
-        integer("half_mapped", "pairs of which one mate aligns"),
-        integer("kept_mates", "of these, pairs that were captured by option"),
+        integer("fragments", "number of read pairs and single reads"),
+        integer("aligned", "number of fragments that align"),
+        integer("captured", "number of fragments that were captured; aligned and captured add up to all"),
+        integer("concordant", "number of pairs that align concordantly"),
+        integer("discordant", "number of pairs that align discordantly"),
+        integer("half_mapped", "number of pairs of which only one mate aligns"),
+        integer("kept_mates", "number of half-mapped pairs captured because of reads.keep_half_mapped"),
         number("rate", "share of the fragments that align"),
         number("captured_rate", "share of the fragments that were captured"),
     ),
@@ -134,37 +134,37 @@ CONTIGS = Table(
     "One row per contig of the assembly.",
     (
         text("contig", "name in the assembly"),
-        text("name", "DENOVO_ and a word made from the sequence"),
+        text("name", "DENOVO_ and a hash of the sequence"),
         boolean("kept", "whether it counts as a novel transcript"),
         text("class", "how it relates to the reference"),
-        text("reason", "why it was kept or dropped, with figures"),
-        integer("length", "nucleotides"),
+        text("reason", "why it was kept or dropped, with numbers"),
+        integer("length", "length in nucleotides"),
         number("gc", "share of G and C"),
         number("unknown_share", "share of N"),
-        number("low_complexity_share", "share of simple sequence"),
-        boolean("low_complexity", "whether that is too much"),
+        number("low_complexity_share", "share of low-complexity sequence"),
+        boolean("low_complexity", "whether this share is too high"),
         boolean("adapter", "whether it contains a sequencing adapter"),
-        text("contaminant", "the contaminant that it matches"),
-        integer("longest_orf", "amino acids of the longest open reading frame"),
-        text("orf_strand", "strand of that frame"),
-        boolean("orf_complete", "whether that frame has a start and a stop"),
-        text("best_transcript", "the reference transcript most similar to it"),
-        number("transcript_identity", "identity with that transcript"),
-        number("transcript_coverage", "share of the contig that matches that transcript"),
-        text("genome_locus", "the place in the genome that it matches"),
-        number("genome_identity", "identity with that place"),
-        number("genome_coverage", "share of the contig that matches there"),
-        integer("introns", "gaps of the match that look like introns"),
-        name_list("gene", "genes at that place"),
-        integer("supporting_reads", "captured fragments that match it"),
-        integer("supporting_samples", "samples with any such fragment"),
+        text("contaminant", "contaminant that it matches"),
+        integer("longest_orf", "length of the longest open reading frame in amino acids"),
+        text("orf_strand", "strand of this reading frame"),
+        boolean("orf_complete", "whether this reading frame has a start and a stop codon"),
+        text("best_transcript", "most similar reference transcript"),
+        number("transcript_identity", "sequence identity with this transcript"),
+        number("transcript_coverage", "share of the contig that aligns to this transcript"),
+        text("genome_locus", "best matching place in the genome"),
+        number("genome_identity", "sequence identity with this place"),
+        number("genome_coverage", "share of the contig that aligns there"),
+        integer("introns", "number of gaps in the alignment that look like introns"),
+        name_list("gene", "genes at this place"),
+        integer("supporting_reads", "number of captured fragments that match it"),
+        integer("supporting_samples", "number of samples with such fragments"),
     ),
 )
 
 SUPPORT = Table(
     "reads/novelty/support.tsv",
     "One row per contig whose support was counted, the longest first.",
-    (text("name", "name of the contig"), integer("*", "captured fragments of this sample that match it")),
+    (text("name", "name of the contig"), integer("*", "number of captured fragments of this sample that match it")),
 )
 
 
@@ -173,11 +173,11 @@ def _by_sample(path: str, of: str, what: str) -> Table:
     return Table(f"reads/{path}", f"One row per {of}.", columns)
 
 
-COUNTS = _by_sample("counts.tsv.gz", "transcript", "fragments that Salmon assigns")
+COUNTS = _by_sample("counts.tsv.gz", "transcript", "number of fragments assigned by Salmon")
 
 TPM = _by_sample("tpm.tsv.gz", "transcript", "transcripts per million")
 
-GENE_COUNTS = _by_sample("gene_counts.tsv.gz", "gene", "fragments that Salmon assigns")
+GENE_COUNTS = _by_sample("gene_counts.tsv.gz", "gene", "number of fragments assigned by Salmon")
 
 GENE_TPM = _by_sample("gene_tpm.tsv.gz", "gene", "transcripts per million")
 
@@ -196,7 +196,7 @@ POOL = Table(
     "One row per sample.",
     (
         text("sample", "name of the sample"),
-        integer("pairs", "captured pairs"),
-        integer("singles", "captured reads without a captured mate"),
+        integer("pairs", "number of captured pairs"),
+        integer("singles", "number of captured reads without a captured mate"),
     ),
 )

@@ -1,6 +1,6 @@
-"""Every table of the results: what it holds, its columns, their types and what they mean. Standard library only.
+"""Schemas of all tables of the results: columns, types and meanings. Standard library only.
 
-The writer and the reader of tables, the pages, docs/outputs.md and the tests all read these schemas.
+Used by the writer and reader of tables, by the pages, by docs/outputs.md and by the tests.
 """
 
 from __future__ import annotations
@@ -26,34 +26,39 @@ from .stage_schemas import (
     TRIPLETS,
 )
 
-_AS_SHADOWS = "against shadow features, whose root mean square is 1"
+_RELATIVE_TO_SHADOWS = "relative to shadow features, whose root mean square is 1"
 
 
 def _evidence() -> tuple[Column, ...]:
     return (
-        number("evidence", "score learnt against shadow features, as log odds; empty: the feature was not compared"),
-        integer("evidence_rank", "place by evidence; 1 is best"),
+        number("evidence", "log odds of being a real rather than a shadow feature; empty: not compared"),
+        integer("evidence_rank", "rank by evidence; 1 is best"),
         text(
             "evidence_between",
-            "the two classes (of more than twelve: a class and the others) that it separates best, the higher first",
+            "the two classes that it separates best, the one with higher values first (with more than twelve classes: "
+            "one class and all others)",
         ),
-        number("evidence_t", "Welch's t between these classes"),
+        number("evidence_t", "Welch's t statistic between these classes"),
         number(
             "evidence_backing",
-            "how strongly the other features that differ move with it within classes, in standard errors",
+            "how strongly it covaries within classes with the other features that differ, in standard errors",
         ),
     )
 
 
 def _significance() -> tuple[Column, ...]:
     return (
-        number("z", f"importance {_AS_SHADOWS}, over all classes", optional=True),
-        number("p", "share of the shadow features with at least this z; empty: not tested", optional=True),
-        number("q", "false discovery rate among all features with this q or less (Benjamini-Hochberg)", optional=True),
-        boolean("significant", "whether q is within the rate asked for (calibration.level)", optional=True),
-        number("z[*]", f"importance for this class {_AS_SHADOWS}; above 0: more of the feature speaks for the class"),
-        number("p[*]", "p for this class"),
-        number("q[*]", "q for this class"),
+        number("z", f"importance {_RELATIVE_TO_SHADOWS}, over all classes", optional=True),
+        number("p", "p-value: share of the shadow features with at least this z; empty: not tested", optional=True),
+        number(
+            "q",
+            "q-value (Benjamini-Hochberg): false discovery rate among features with this q or less",
+            optional=True,
+        ),
+        boolean("significant", "whether q is at most the configured rate (calibration.level)", optional=True),
+        number("z[*]", f"importance for this class {_RELATIVE_TO_SHADOWS}; above 0: higher values favour the class"),
+        number("p[*]", "p-value for this class"),
+        number("q[*]", "q-value for this class"),
         number("importance_low", f"lower end of the {BOOTSTRAP} of median_importance, over passes", optional=True),
         number("importance_high", f"upper end of the {BOOTSTRAP} of median_importance, over passes", optional=True),
         number("rank_low", f"lower end of the {BOOTSTRAP} of the rank, over passes", optional=True),
@@ -63,35 +68,37 @@ def _significance() -> tuple[Column, ...]:
 
 def _filters() -> tuple[Column, ...]:
     return (
-        boolean("hvg_seurat", "whether 2000 highly variable features, flavour seurat, hold it; empty: not computable"),
+        boolean(
+            "hvg_seurat", "whether it is among 2000 highly variable features, flavour seurat; empty: not computable"
+        ),
         boolean("hvg_seurat_v3", "the same for flavour seurat_v3"),
         boolean("hvg_cell_ranger", "the same for flavour cell_ranger"),
         number("pca_50", "share of its variance in the first 50 principal components; below 0.1 it counts as lost"),
     )
 
 
-_STABILITY = number("stability", "share of the passes on halves of the samples that have the feature in their top_k")
+_STABILITY = number("stability", "share of the passes on half of the samples that have the feature in their top_k")
 
 FEATURES = Table(
     "findings/{model}/features.tsv",
-    "One row per feature, the best first: significant ones by falling z, the others after them; without passes on "
-    "shadow features by selection frequency, then by median importance.",
+    "One row per feature, the best first: significant features by decreasing z, then all others. Without passes on "
+    "shadow features: by selection frequency, then by median importance.",
     (
-        integer("rank", "place in the ranking; 1 is best"),
+        integer("rank", "rank; 1 is best"),
         text("feature", "name of the gene or transcript"),
         *interval("selection_frequency", "share of the accepted passes that have the feature in their top_k", WILSON),
-        number("median_importance", "importance in one pass: median over the passes"),
+        number("median_importance", "median over the passes of the importance in one pass"),
         number("importance_q25", "lower quartile of the importance over the passes"),
         number("importance_q75", "upper quartile of the importance over the passes"),
         number("mean_rank", "mean rank over the passes; 1 is best"),
-        number("importance[*]", "importance among the samples of this class: median over the passes"),
+        number("importance[*]", "median over the passes of the importance for samples of this class"),
         text(
             "direction[*]",
-            "up: more of the feature speaks for the class; down: against it; unclear: less than 80 % of passes agree",
+            "up: higher values favour the class; down: they count against it; unclear: under 80 % of the passes agree",
         ),
-        boolean("is_denovo", "whether it is a novel transcript, assembled from the reads"),
+        boolean("is_denovo", "whether it is a novel transcript assembled from the reads"),
         name_list("chord", "chords that the feature belongs to, the strongest first"),
-        number("z_chord", "size of z of the feature's product with the other sides of its chord"),
+        number("z_chord", "absolute z of the product of the feature and the other sides of its chord"),
         number("synergy", "synergy of its strongest chord on the test split"),
         *_significance(),
         _STABILITY,
@@ -102,7 +109,7 @@ FEATURES = Table(
 
 RANKING = Table(
     "findings/{model}/ranking.tsv",
-    "One row per feature in the order of the passes alone: by selection frequency, then by median importance.",
+    "One row per feature in the ranking from the passes alone: by selection frequency, then by median importance.",
     FEATURES.columns[: 1 + [column.name for column in FEATURES.columns].index("is_denovo")],
 )
 
@@ -112,20 +119,20 @@ PASSES = Table(
     (
         integer("seed", "seed of the pass"),
         boolean("control", "whether it was trained on permuted labels"),
-        boolean("accepted", "whether it counts for the ranking"),
-        text("reason", "why it does not"),
+        boolean("accepted", "whether it contributes to the ranking"),
+        text("reason", "why it was rejected"),
         number("accuracy", "share of the out-of-bag samples classified correctly"),
         number("balanced_accuracy", "mean recall of the classes on the out-of-bag samples"),
-        number("majority_accuracy", "accuracy of always predicting the largest class there"),
-        number("permuted_accuracy", "mean accuracy of the same predictions against shuffled labels"),
-        number("permutation_p", "share of the shuffles that reach the accuracy"),
-        integer("epochs_run", "epochs trained"),
+        number("majority_accuracy", "accuracy of always predicting the largest class of these samples"),
+        number("permuted_accuracy", "mean accuracy of the same predictions against permuted labels"),
+        number("permutation_p", "share of the permutations that reach the accuracy"),
+        integer("epochs_run", "number of epochs trained"),
         integer("stop_epoch", "epoch whose weights were kept"),
         number("val_loss", "validation loss of that epoch"),
-        number("completeness_error", "share of the change in score that the attributions miss"),
-        integer("n_train", "samples trained on"),
-        integer("n_val", "samples that chose the epoch"),
-        integer("n_oob", "out-of-bag samples, which give the accuracy"),
+        number("completeness_error", "share of the change in score that the attributions do not account for"),
+        integer("n_train", "number of training samples"),
+        integer("n_val", "number of validation samples, which select the epoch"),
+        integer("n_oob", "number of out-of-bag samples, which give the accuracy"),
     ),
 )
 
@@ -135,7 +142,7 @@ HISTORY = Table(
     (
         integer("seed", "seed of the pass"),
         boolean("control", "whether it was trained on permuted labels"),
-        integer("epoch", "epoch, from 1"),
+        integer("epoch", "epoch, counted from 1"),
         number("train_loss", "training loss"),
         number("val_loss", "validation loss; empty without validation samples"),
         number("val_accuracy", "validation accuracy; empty without validation samples"),
@@ -148,20 +155,20 @@ AGREEMENT = Table(
     (
         integer("seed_a", "seed of one pass"),
         integer("seed_b", "seed of the other"),
-        number("top_k_overlap", "share of the top_k in common"),
-        number("spearman", "rank correlation of the importances"),
+        number("top_k_overlap", "share of the top_k features in common"),
+        number("spearman", "Spearman correlation of the importances"),
     ),
 )
 
 CONVERGENCE = Table(
     "findings/{model}/convergence.tsv",
-    "One row per number of passes: how many of the first features two sets of so many passes share.",
+    "One row per number of passes m: how many of their top features two sets of m passes share.",
     (
-        integer("m", "passes in each of two sets that have no pass in common"),
-        number("mean", "share of the top_k that both sets name"),
+        integer("m", "number of passes in each of two disjoint sets"),
+        number("mean", "share of the top_k features that the two sets have in common"),
         number("low", "lower end of its 95 % interval; empty below 8 accepted passes"),
         number("high", "upper end of its 95 % interval; empty below 8 accepted passes"),
-        text("kind", "observed up to half of the accepted passes, expected beyond"),
+        text("kind", "observed (up to half of the accepted passes) or expected (beyond)"),
     ),
 )
 
@@ -175,9 +182,9 @@ CALIBRATION_NULL = Table(
     "findings/{model}/calibration_null.tsv",
     "One row per quantile of z.",
     (
-        number("share", "share of the values below the quantile"),
+        number("share", "quantile level: share of the values below the quantile"),
         number("z_shadow", "quantile of z of the shadow features"),
-        number("z_feature", "quantile of z of the features tested"),
+        number("z_feature", "quantile of z of the tested features"),
     ),
 )
 
@@ -190,7 +197,7 @@ STABILITY = Table(
 _PANEL = (
     text("feature", "member of the panel"),
     text("what", "feature or chord"),
-    number("coefficient[*]", "coefficient for this class, per standard deviation; of two classes for the second alone"),
+    number("coefficient[*]", "coefficient for this class per standard deviation; with two classes only for the second"),
 )
 
 PANEL = Table("findings/{model}/panel.tsv", "One row per member of the panel.", _PANEL)
@@ -199,13 +206,13 @@ AUDIT = Table(
     "findings/{model}/audit.tsv",
     "One row per usual choice of features and kind of finding.",
     (
-        text("choice", "the usual choice of features"),
-        text("of", "the kind of finding"),
-        integer("n", "number of such findings"),
-        integer("n_lost", "number that the choice would have lost; empty: the choice could not be made"),
-        number("share_lost", "the same as a share"),
-        name_list("lost", "names of those lost, by rank"),
-        text("note", "what the choice did to all features, or why it could not be made"),
+        text("choice", "a usual choice of features"),
+        text("of", "kind of finding"),
+        integer("n", "number of findings of this kind"),
+        integer("n_lost", "how many of them the choice would have lost; empty: the choice could not be made"),
+        number("share_lost", "share of them that the choice would have lost"),
+        name_list("lost", "names of the lost ones, in order of rank"),
+        text("note", "effect of the choice on all features, or why it could not be made"),
     ),
 )
 
@@ -214,17 +221,17 @@ PER_CLASS = Table(
     "One row per class.",
     (
         text("class", "name of the class"),
-        *interval("precision", "share of the samples predicted as the class that belong to it", WILSON),
-        *interval("recall", "share of the samples of the class that are predicted as it", WILSON),
-        *interval("f1", "harmonic mean of precision and recall", "95 % interval, from Wilson's"),
-        integer("support", "samples of the class that were judged"),
+        *interval("precision", "share of the samples predicted as this class that belong to it", WILSON),
+        *interval("recall", "share of the samples of this class that are predicted as it", WILSON),
+        *interval("f1", "harmonic mean of precision and recall", "95 % interval, derived from the Wilson intervals"),
+        integer("support", "number of evaluated samples of the class"),
     ),
 )
 
 CONFUSION = Table(
     "findings/{model}/confusion.tsv",
-    "Counts of samples: one row per true class.",
-    (text("true_class", "the class of the samples"), integer("*", "number of them predicted as this class")),
+    "Confusion matrix in numbers of samples: one row per true class.",
+    (text("true_class", "true class of the samples"), integer("*", "number of them predicted as this class")),
 )
 
 CALIBRATION = Table(
@@ -234,7 +241,7 @@ CALIBRATION = Table(
         integer("bin", "number of the bin"),
         number("confidence_low", "lower edge of the bin"),
         number("confidence_high", "upper edge of the bin"),
-        integer("n", "samples in the bin"),
+        integer("n", "number of samples in the bin"),
         number("mean_confidence", "their mean confidence"),
         number("accuracy", "share of them classified correctly"),
     ),
@@ -245,10 +252,10 @@ PREDICTIONS = Table(
     "One row per sample.",
     (
         text("cell", "name of the sample"),
-        text("split", "test; out_of_bag; none: it was out of bag in no pass and has no prediction"),
-        text("label", "its class"),
-        text("prediction", "the class predicted"),
-        number("confidence", "probability of that class"),
+        text("split", "test; out_of_bag; none (never out of bag, so without a prediction)"),
+        text("label", "true class"),
+        text("prediction", "predicted class"),
+        number("confidence", "predicted probability of that class"),
     ),
 )
 
@@ -260,15 +267,15 @@ MODELS = Table(
         text("kind", "kind of network"),
         integer("n_passes", "accepted passes"),
         number("per_pass_accuracy_mean", "mean accuracy of single passes"),
-        *interval("accuracy", "accuracy of all passes together", "95 % interval"),
+        *interval("accuracy", "accuracy of all passes combined", "95 % interval"),
         *interval("balanced_accuracy", "mean recall of the classes", "95 % interval"),
         *interval("macro_f1", "mean F1 of the classes", "95 % interval"),
         number("ece", "expected calibration error"),
         number("majority_accuracy", "accuracy of always predicting the largest class"),
         number("control_accuracy_mean", "mean accuracy of control passes on permuted labels"),
-        boolean("signal", "whether the passes are clearly above what needs no signal; empty: undecided"),
-        number("top_k_overlap", "mean share of the top_k that two passes have in common"),
-        number("confounders_accuracy", "accuracy of the confounders adjusted for alone"),
+        boolean("signal", "whether the passes are clearly better than predictions without signal; empty: undecided"),
+        number("top_k_overlap", "mean share of the top_k features that two passes have in common"),
+        number("confounders_accuracy", "accuracy of a model on only the confounders that were adjusted for"),
     ),
 )
 
@@ -276,15 +283,15 @@ BASELINE_FEATURES = Table(
     "findings/linear_baseline/features.tsv",
     "One row per feature, the best first.",
     (
-        integer("rank", "place by importance; 1 is best"),
+        integer("rank", "rank by importance; 1 is best"),
         text("feature", "name of the feature"),
-        number("importance", "largest standardised coefficient over the classes"),
+        number("importance", "largest absolute standardised coefficient over the classes"),
     ),
 )
 
 AUDIT_FEATURES = Table(
     "findings/audit_features.tsv",
-    "One row per feature, from the development samples.",
+    "One row per feature, computed from the development samples.",
     (text("feature", "name of the feature"), *_filters()),
 )
 
@@ -296,7 +303,7 @@ EVIDENCE = Table(
 
 EVIDENCE_PANEL = Table("findings/evidence_panel.tsv", "One row per member of the panel.", _PANEL)
 
-# Of tables with the same file name the first is the one meant by that name alone.
+# The first of several tables with the same file name is the one that `table_called` returns.
 TABLES = (
     *(FEATURES, RANKING, PASSES, HISTORY, AGREEMENT, CONVERGENCE, SIGNIFICANCE, CALIBRATION_NULL, STABILITY, PANEL),
     *(PER_CLASS, CONFUSION, CALIBRATION, PREDICTIONS, AUDIT),
@@ -307,10 +314,10 @@ TABLES = (
 
 
 def table_called(file: str) -> Table:
-    """Find the schema by a file name.
+    """Find a schema by file name.
 
-    ``features.tsv`` and ``chords.tsv`` mean those of the findings (`FEATURES`, `CHORDS`); name the schema of another
-    table of that name.
+    ``features.tsv`` and ``chords.tsv`` give the tables of the findings (`FEATURES`, `CHORDS`); for other tables with
+    these names, use the schema itself.
 
     Raises
     ------
@@ -325,15 +332,17 @@ def table_called(file: str) -> Table:
 
 
 def table_at(path: str) -> Table | None:
-    """Find the schema of a file by its path below the folder of results; None if there is none.
+    """Find a schema by path relative to the results folder; None if there is none.
 
-    A path that a schema spells out precedes one with ``{model}``.
+    An exact path is preferred to one with ``{model}``.
     """
-    parts = path.split("/")
-    found = [
-        table
-        for table in TABLES
-        if len(pattern := table.path.split("/")) == len(parts)
-        and all(wanted in ("{model}", part) for wanted, part in zip(pattern, parts, strict=True))
-    ]
-    return min(found, key=lambda table: "{model}" in table.path, default=None)
+    matching = [table for table in TABLES if _matches(table.path, path)]
+    return min(matching, key=lambda table: "{model}" in table.path, default=None)
+
+
+def _matches(pattern: str, path: str) -> bool:
+    """Whether `path` is `pattern`, in which ``{model}`` stands for any name."""
+    expected, parts = pattern.split("/"), path.split("/")
+    if len(expected) != len(parts):
+        return False
+    return all(name in ("{model}", part) for name, part in zip(expected, parts, strict=True))

@@ -56,8 +56,8 @@ _KINDS = {
     "chords": _Kind(
         "Gene chords",
         "Sets of features whose product predicts a class better than the features do one by one (interactions), found "
-        "on the development part and tested on the test split. If synergy_low is above 0, the chord carries information "
-        "that its members do not carry one by one.",
+        "on the development part and tested on the test split. If synergy_low is above 0, the chord carries "
+        "information that its members do not carry one by one.",
         CHORDS.descriptions,
     ),
     "audit": _Kind(
