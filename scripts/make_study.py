@@ -17,7 +17,7 @@ def main() -> None:
     """Write the study and print where its sample sheet is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", help="receives reference, reads and truth")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same files (default 0)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default 0; equal seeds give equal files")
     parser.add_argument("--sheet", metavar="FILE", help="the sample sheet to write (default FOLDER/samples.tsv)")
     args = parser.parse_args()
     study = make_study(args.folder, seed=args.seed, sheet=args.sheet)

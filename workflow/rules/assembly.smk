@@ -1,7 +1,7 @@
-# From captured reads to contigs that are really novel.
+# From captured reads to novel transcripts.
 
 ASSEMBLY = SETTINGS["assembly"]
-# Contigs have a strand where all samples say the same one.
+# Contigs have the strand of their transcripts only if all samples have the same strandedness.
 STRANDEDNESS = {sample.strandedness for sample in SAMPLES.values()}
 STRANDEDNESS = (
     STRANDEDNESS.pop() if STRANDEDNESS in ({"forward"}, {"reverse"}) else "unstranded"
@@ -55,12 +55,12 @@ rule assemble_denovo:
         strandedness=STRANDEDNESS,
         source=source_of("assemble_denovo"),
     message:
-        "Assembling what did not align ({params.assembler})"
+        "Assembling the captured reads ({params.assembler})"
     script:
         "../../scripts/rules/reads/assemble_denovo.py"
 
 
-# With contigs that exist nothing is pooled, and the screen hangs on no sample.
+# If contigs are given in `assembly.fasta`, no reads are pooled and the screen depends on no sample.
 rule screen_novelty:
     input:
         **({"pool": rules.pool_unaligned.output[0]} if not ASSEMBLY["fasta"] else {}),

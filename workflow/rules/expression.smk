@@ -1,4 +1,4 @@
-# From the matrix, made from reads or given, to what every pass reads.
+# From the expression matrix, counted or imported, to the features that every pass reads.
 
 if not STARTS_FROM_READS:
     EXPRESSION = rules.import_matrix.output[0]
@@ -35,6 +35,6 @@ rule prepare_features:
         confounders=SETTINGS["confounders"],
         source=source_of("prepare_features"),
     message:
-        "Normalising, coding labels and setting the test split aside"
+        "Normalising, encoding labels and setting the test split aside"
     script:
         "../../scripts/rules/features/prepare_features.py"

@@ -1,4 +1,4 @@
-# Reference and novel transcripts together: one index, one count per sample.
+# Counts of reference and novel transcripts with one index, and the matrices made from them.
 
 QUANTIFICATION = SETTINGS["quantification"]
 
@@ -81,7 +81,7 @@ rule quantify_sample:
         seq_bias=QUANTIFICATION["seq_bias"],
         source=source_of("quantify_sample"),
     message:
-        "Counting the transcripts of {wildcards.sample}"
+        "Quantifying {wildcards.sample}"
     script:
         "../../scripts/rules/reads/quantify_sample.py"
 
@@ -112,7 +112,7 @@ rule build_expression:
         ],
         source=source_of("build_expression"),
     message:
-        "Making the table of samples and transcripts"
+        "Building the matrix of samples × transcripts"
     script:
         "../../scripts/rules/matrix/build_expression.py"
 
@@ -140,6 +140,6 @@ rule summarise_genes:
         counts=QUANTIFICATION["gene_counts"],
         source=source_of("summarise_genes"),
     message:
-        "Adding transcripts up to genes"
+        "Summing transcripts to genes"
     script:
         "../../scripts/rules/matrix/summarise_genes.py"

@@ -1,6 +1,6 @@
-# From raw reads to the reads that do not align.
+# References, quality of the reads, and capture of the reads that do not align.
 #
-# A sample's jobs depend on its own files alone: a further sample re-runs none of those that are there.
+# A sample's jobs depend only on its own files, so adding a sample re-runs none of the others' jobs.
 
 
 rule prepare_genome:
@@ -21,7 +21,7 @@ rule prepare_genome:
     params:
         source=source_of("prepare_genome"),
     message:
-        "Checking the genome"
+        "Preparing the genome"
     script:
         "../../scripts/rules/reads/prepare_genome.py"
 
@@ -45,7 +45,7 @@ rule prepare_transcripts:
         strip_versions=REFERENCE["strip_versions"],
         source=source_of("prepare_transcripts"),
     message:
-        "Cleaning the names of the reference transcripts"
+        "Preparing the reference transcripts"
     script:
         "../../scripts/rules/reads/prepare_transcripts.py"
 
@@ -74,7 +74,7 @@ rule map_transcripts_to_genes:
         strip_versions=REFERENCE["strip_versions"],
         source=source_of("map_transcripts_to_genes"),
     message:
-        "Looking up the gene of every transcript"
+        "Looking up the gene of each transcript"
     script:
         "../../scripts/rules/reads/map_transcripts_to_genes.py"
 
@@ -105,7 +105,7 @@ rule extract_splice_sites:
     params:
         source=source_of("extract_splice_sites"),
     message:
-        "Collecting the known splice sites"
+        "Extracting known splice sites"
     script:
         "../../scripts/rules/reads/extract_splice_sites.py"
 
@@ -155,7 +155,7 @@ rule trim_reads:
     message:
         "Trimming the reads of {wildcards.sample}"
         if TRIM
-        else "Quality of the reads of {wildcards.sample}"
+        else "Checking the quality of {wildcards.sample}"
     script:
         "../../scripts/rules/reads/trim_reads.py"
 
@@ -185,7 +185,7 @@ rule align_reads:
         bam=SETTINGS["reads"]["keep_alignments"],
         source=source_of("align_reads"),
     message:
-        "Aligning {wildcards.sample}, capturing what does not align"
+        "Aligning {wildcards.sample} and capturing unaligned reads"
     script:
         "../../scripts/rules/reads/align_reads.py"
 
@@ -213,7 +213,7 @@ rule tabulate_alignment:
     params:
         source=source_of("tabulate_alignment"),
     message:
-        "Counting aligned and captured reads"
+        "Tabulating aligned and captured reads"
     script:
         "../../scripts/rules/reads/tabulate_alignment.py"
 
@@ -243,6 +243,6 @@ rule summarise_quality:
     params:
         source=source_of("summarise_quality"),
     message:
-        "Gathering quality reports"
+        "Writing the MultiQC report"
     script:
         "../../scripts/rules/reads/summarise_quality.py"

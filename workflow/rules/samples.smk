@@ -1,4 +1,4 @@
-# The samples of the sheet, the references, and the programs that reads need.
+# Samples, references and programs for runs that start from reads.
 
 from deepmapper.core import programs
 from deepmapper.errors import BioToolUnavailable
@@ -8,7 +8,7 @@ from deepmapper.reads.samples import load_samples
 
 
 def read_samples():
-    """The samples by name, from the sheet and from the configuration."""
+    """Load the samples of the sheet and the configuration, by name."""
     try:
         samples = load_samples(
             SETTINGS["sample_sheet"],
@@ -24,7 +24,7 @@ def read_samples():
     return {sample.name: sample for sample in samples}
 
 
-# Where scripts/setup.sh puts Trinity.
+# scripts/setup.sh installs Trinity there.
 os.environ.update(
     PATH=os.pathsep.join([str(ROOT / ".tools" / "bin"), os.environ.get("PATH", "")])
 )
@@ -34,13 +34,13 @@ REFERENCE = SETTINGS["reference"]
 TRIM = SETTINGS["reads"]["trim"]
 SAMPLES = read_samples()
 
-# Transcripts are cut from the genome where no FASTA holds them.
+# Without a FASTA, transcripts are extracted from the genome.
 TRANSCRIPT_SOURCES = (
     ["transcripts"] if REFERENCE["transcripts"] else ["genome", "annotation"]
 )
 HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"
 
-# What each rule runs, to say what is missing before anything starts.
+# Programs of each rule, so that missing ones are reported before any job starts.
 PROGRAMS = {
     "prepare_transcripts": [] if REFERENCE["transcripts"] else ["gffread"],
     "trim_reads": ["fastp"],
@@ -57,7 +57,7 @@ PROGRAMS = {
     "summarise_quality": ["multiqc"],
 }
 
-# The tables made of reads, for the targets; genes where the transcripts can be mapped to them.
+# Targets made from reads; genes only if the transcripts can be mapped to them.
 HAS_GENES = bool(REFERENCE["annotation"]) or names_genes(REFERENCE["transcripts"])
 TABLES = [
     f"{RESULTS}/expression.h5ad",
@@ -70,8 +70,8 @@ DATA = "their reads"
 
 if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
     raise WorkflowError(
-        "`features.level` is gene, but nothing maps transcripts to genes: give `reference.annotation`, or transcripts "
-        "whose headers name their gene (Ensembl, GENCODE)."
+        "`features.level` is gene, but the genes of the transcripts are unknown: give `reference.annotation`, or "
+        "transcripts whose headers name their gene (Ensembl, GENCODE)."
     )
 
 
@@ -80,14 +80,14 @@ wildcard_constraints:
 
 
 def reads_of(wildcards):
-    """The reads of a sample: its own files, or the folder of the trimmed ones."""
+    """Input reads of a sample: its FASTQ files, or the folder of trimmed reads."""
     if TRIM:
         return f"{READS}/trimmed/{wildcards.sample}"
     return SAMPLES[wildcards.sample].files
 
 
 def check_programs():
-    """Name a missing program before the first job, where jobs run on this machine in this environment."""
+    """Report missing programs before the first job, if jobs run on this machine in this environment."""
     if snakemake_internals.runs_jobs_here(workflow):
         planned = snakemake_internals.planned_rules(workflow)
         programs.require(

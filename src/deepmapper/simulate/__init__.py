@@ -1,4 +1,4 @@
-"""Simulated studies with known truth: reads, and count matrices.
+"""Simulated data with known truth: RNA-seq reads, and count matrices.
 
 May use: core, reads.
 """

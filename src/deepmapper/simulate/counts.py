@@ -1,16 +1,16 @@
 """Simulated count matrices with planted markers, weak modules and interactions.
 
-For tests and benchmarks. One matrix carries several labels, and the truth of each is known:
+For tests and benchmarks. One matrix has several labels, and the informative genes of each are known:
 
 ==============  ====================================================================================================
-label           what tells it
+label           what determines it
 ==============  ====================================================================================================
-``module``      many genes, each by a little, half up and half down; cycling and depth differ between the two states
-``pair``        the parity of two on/off genes: neither alone says anything
-``triplet``     the parity of three on/off genes: no one and no two say anything
+``module``      small effects on many genes, half up and half down; cycling and depth differ between the two states
+``pair``        the parity of two on/off genes: neither gene is informative alone
+``triplet``     the parity of three on/off genes: no gene and no pair of genes is informative
 ``programs``    the parity of two programs of co-expressed genes
-``main``        lineages by markers, the second divided by the module: additive effects alone, no parity
-``mixed``       as ``main``, the third lineage divided by the parity of the programs
+``main``        lineages by markers, the second split by the module: additive effects only, no parity
+``mixed``       like ``main``, with the third lineage split by the parity of the programs
 ==============  ====================================================================================================
 """
 
@@ -27,38 +27,38 @@ from ..io.normalize import normalize_matrix
 
 LINEAGES = ("A", "B", "C")
 
-_BLOCK = 512  # genes drawn at a time: the rates of all of them are never held together
+_BLOCK = 512  # genes drawn at a time, to bound the memory
 
 
 @dataclass(frozen=True)
 class Design:
-    """What is planted, and how strongly.
+    """The planted effects and their sizes.
 
     Attributes
     ----------
     cells, genes
         Size of the matrix.
     markers
-        Marker genes of each of the three lineages.
+        Number of marker genes of each of the three lineages.
     module
-        Genes of the module.
+        Number of genes in the module.
     program
-        Genes of each of the two programs.
+        Number of genes in each of the two programs.
     cycle
-        Genes of the cell cycle.
+        Number of cell-cycle genes.
     depth
-        Counts of a cell of median depth; as many for each gene whatever the size, where it grows with `genes`.
+        Counts of a cell of median depth; should grow with `genes`, so that the counts per gene stay the same.
     dispersion
         Of the negative binomial: variance = mean + dispersion × mean².
     marker_effect, module_effect, program_effect, cycle_effect
-        Log fold changes: of a marker in its lineage, between the module's states, of a program's state from its mean,
-        of the cycle at its peak (twice this).
+        Log fold changes: of a marker in its lineage; between the states of the module; of a program's state from the
+        program's mean; half of that of a cell-cycle gene at its peak.
     on, off
         Mean counts of an on/off gene in its two states, at median depth.
     depth_spread, depth_shift
-        Log-normal spread of depth, and how much deeper (log) cells of the second module state are.
+        Standard deviation of log depth, and difference in log depth of cells in the second state of the module.
     cycling
-        Share of cycling cells in the two states of the module.
+        Share of cycling cells in each state of the module.
     """
 
     cells: int = 2000
@@ -86,7 +86,7 @@ PRESETS = {
     "small": Design(cells=600, genes=300, markers=5, module=12, program=5, cycle=12, depth=300.0, module_effect=0.6),
 }
 
-# The genes that truly inform of each label, by category.
+# The categories of genes that are informative about each label.
 TRUTH: dict[str, tuple[str, ...]] = {
     "module": ("module",),
     "pair": ("pair",),
@@ -96,24 +96,24 @@ TRUTH: dict[str, tuple[str, ...]] = {
     "mixed": ("marker_A", "marker_B", "marker_C", "module", "program_1", "program_2"),
 }
 
-# Mean counts at median depth between which the genes of a category lie: seen often enough to be found, not by all.
+# Range of mean counts of a category's genes, at median depth: detected in many cells, but not in all.
 _MEANS = {"marker": (0.2, 1.5), "module": (0.6, 2.5), "program": (0.3, 1.5), "cycle": (0.2, 3.0)}
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A matrix whose truth is known.
+    """A simulated matrix and its truth.
 
     Attributes
     ----------
     counts
         (cells, genes) CSR float32.
     obs
-        One row a cell: the labels (categories "0", "1", ... or names), the hidden states, `depth`.
+        One row per cell: the labels (categories "0", "1", ... or names), the hidden states, and `depth`.
     var
-        One row a gene: `category` ("null" or what is planted), `mean` (counts at median depth, before any effect).
+        One row per gene: `category` ("null" or what is planted), `mean` (counts at median depth, before effects).
     design, seed
-        What made it.
+        How it was made.
     """
 
     counts: sp.csr_matrix
@@ -128,60 +128,60 @@ class Planted:
         return self.var.index.tolist()
 
     def codes(self, label: str) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Class codes (cells,) and class names of a label."""
+        """Return the class codes (cells,) and class names of a label."""
         codes, classes = pd.factorize(self.obs[label], sort=True)
         return codes.astype(np.int64), tuple(map(str, classes))
 
     def informative(self, label: str) -> np.ndarray:
-        """(genes,) which genes inform of a label."""
+        """Mask of the genes that are informative about a label, (genes,)."""
         return self.var["category"].isin(TRUTH[label]).to_numpy()
 
     def genes(self, *categories: str) -> np.ndarray:
-        """Positions of the genes of these categories."""
+        """Indices of the genes of these categories."""
         return np.flatnonzero(self.var["category"].isin(categories))
 
     def truth_table(self) -> pd.DataFrame:
-        """One row for every gene with a planted effect: gene, category, and whether it informs of each label."""
+        """Table of the genes with a planted effect: gene, category, and whether it is informative about each label."""
         table = self.var[self.var["category"] != "null"].rename_axis("gene").reset_index()
-        return table.assign(**{label: table["category"].isin(found) for label, found in TRUTH.items()})
+        return table.assign(**{label: table["category"].isin(categories) for label, categories in TRUTH.items()})
 
     def log_normalised(self) -> sp.csr_matrix:
-        """Log1p of counts scaled to the median depth, as the workflow's default does, CSR float32."""
+        """Log1p of counts scaled to the median depth, the workflow's default normalisation; CSR float32."""
         return normalize_matrix(self.counts, "log1p_median")
 
     def to_anndata(self):
-        """Counts, labels and truth as an AnnData."""
+        """Return counts, labels and truth as an AnnData."""
         import anndata
 
         return anndata.AnnData(self.counts, obs=self.obs.copy(), var=self.var.copy())
 
 
 def plant(design: Design | str = "full", seed: int = 0) -> Planted:
-    """Draw a matrix with planted truth.
+    """Simulate a matrix with planted effects.
 
     Parameters
     ----------
     design
-        A design, or the name of one in `PRESETS`.
+        A design, or its name in `PRESETS`.
     seed
-        Seed of everything; the same seed gives the same counts.
+        The same seed gives the same counts.
 
     Raises
     ------
     InputError
-        If the preset is unknown, or too few genes have the means that the planted ones need.
+        If the preset is unknown, or too few genes have a mean that suits the planted categories.
     """
     if isinstance(design, str):
         if design not in PRESETS:
             raise InputError(f"design={design!r}: expected one of {', '.join(PRESETS)}")
         design = PRESETS[design]
-    of_genes, of_cells, of_counts = (np.random.default_rng([seed, part]) for part in range(3))
-    base = np.exp(of_genes.normal(0.0, 2.0, design.genes))
+    gene_rng, cell_rng, count_rng = (np.random.default_rng([seed, part]) for part in range(3))
+    base = np.exp(gene_rng.normal(0.0, 2.0, design.genes))
     mean = base / base.sum() * design.depth
-    category = _categories(mean, design, of_genes)
-    state = _states(design, of_cells)
-    effect = _effects(category, state, design, of_genes)
-    counts = _counts(mean, category, state, effect, design, of_counts)
+    category = _categories(mean, design, gene_rng)
+    state = _states(design, cell_rng)
+    effect = _effects(category, state, design, gene_rng)
+    counts = _counts(mean, category, state, effect, design, count_rng)
     cells = [f"cell{i:05d}" for i in range(design.cells)]
     genes = [f"gene{i:05d}" for i in range(design.genes)]
     var = pd.DataFrame({"category": category, "mean": mean}, index=genes)
@@ -189,7 +189,7 @@ def plant(design: Design | str = "full", seed: int = 0) -> Planted:
 
 
 def _categories(mean: np.ndarray, design: Design, rng: np.random.Generator) -> np.ndarray:
-    """Deal the planted categories to genes whose mean suits them."""
+    """Assign the planted categories to genes with suitable means."""
     category = np.full(design.genes, "null", dtype=object)
     sizes = {f"marker_{lineage}": design.markers for lineage in LINEAGES}
     sizes |= {"module": design.module, "program_1": design.program, "program_2": design.program, "cycle": design.cycle}
@@ -200,18 +200,20 @@ def _categories(mean: np.ndarray, design: Design, rng: np.random.Generator) -> n
         if len(free) < size:
             raise InputError(
                 f"{len(free)} genes are left with a mean count from {low} to {high}, expected {size} for '{name}': "
-                f"plant fewer, or take more genes or another depth ({design.depth:g} over {design.genes} genes)"
+                f"plant fewer, use more genes, or change the depth ({design.depth:g} for {design.genes} genes)"
             )
         category[free[:size]] = name
     free = order[category[order] == "null"]
     if len(free) < 5:
-        raise InputError(f"{design.genes} genes leave no room for the pair and the triplet: expected 5 more")
-    category[free[:2]], category[free[2:5]] = "pair", "triplet"  # their own mean is replaced by on and off
+        raise InputError(
+            f"{len(free)} of {design.genes} genes are left for the pair and the triplet, expected 5: use more genes"
+        )
+    category[free[:2]], category[free[2:5]] = "pair", "triplet"  # with the means of on/off genes instead of their own
     return category
 
 
 def _states(design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Hidden states of the cells, all independent but for the cycle and depth, which the module shifts."""
+    """Draw the hidden states of the cells; all are independent, except that the module shifts cycling and depth."""
     n = design.cells
     module = rng.integers(0, 2, n)
     return {
@@ -227,30 +229,30 @@ def _states(design: Design, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def _effects(category, state, design: Design, rng: np.random.Generator) -> dict[int, np.ndarray]:
-    """Log fold change of every cell, (cells,), for each gene that has any."""
+    """Log fold changes (cells,) of each gene with an effect."""
     effect: dict[int, np.ndarray] = {}
     for code, lineage in enumerate(LINEAGES):
-        for gene in _of(category, f"marker_{lineage}"):
+        for gene in _indices(category, f"marker_{lineage}"):
             effect[gene] = design.marker_effect * (state["lineage"] == code)
-    for place, gene in enumerate(_of(category, "module")):
-        effect[gene] = (1 - 2 * (place % 2)) * design.module_effect * (state["module"] - 0.5)
+    for number, gene in enumerate(_indices(category, "module")):
+        effect[gene] = (1 - 2 * (number % 2)) * design.module_effect * (state["module"] - 0.5)
     for program in (0, 1):
-        for gene in _of(category, f"program_{program + 1}"):
+        for gene in _indices(category, f"program_{program + 1}"):
             effect[gene] = design.program_effect * (2 * state["programs"][:, program] - 1)
-    for gene in _of(category, "cycle"):
+    for gene in _indices(category, "cycle"):
         peak = rng.uniform(0, 2 * np.pi)
         effect[gene] = design.cycle_effect * state["cycling"] * (1 + np.cos(state["phase"] - peak))
     return effect
 
 
-def _of(category: np.ndarray, name: str) -> list[int]:
+def _indices(category: np.ndarray, name: str) -> list[int]:
     return np.flatnonzero(category == name).tolist()
 
 
 def _counts(mean, category, state, effect, design: Design, rng: np.random.Generator) -> sp.csr_matrix:
     """Draw negative binomial counts, a block of genes at a time."""
-    switches = {gene: state["pair"][:, i] for i, gene in enumerate(_of(category, "pair"))}
-    switches |= {gene: state["triplet"][:, i] for i, gene in enumerate(_of(category, "triplet"))}
+    switches = {gene: state["pair"][:, i] for i, gene in enumerate(_indices(category, "pair"))}
+    switches |= {gene: state["triplet"][:, i] for i, gene in enumerate(_indices(category, "triplet"))}
     blocks = []
     for start in range(0, design.genes, _BLOCK):
         genes = range(start, min(start + _BLOCK, design.genes))

@@ -342,7 +342,7 @@ def test_missing_hisat2(tmp_path, monkeypatch):
     ("script", "message"),
     [
         ("echo 'Error: index is broken' >&2; exit 1", "index is broken"),
-        ("touch hisat2.txt; printf 'r0\\t4\\t*\\t0\\t0\\t*\\t*\\t0\\t0\\tAC\\tII\\n'", "expected 3 together"),
+        ("touch hisat2.txt; printf 'r0\\t4\\t*\\t0\\t0\\t*\\t*\\t0\\t0\\tAC\\tII\\n'", "expected 3 in total"),
         ("printf 'r0\\t4\\t*\\t0\\t0\\t*\\t*\\t0\\t0\\tAC\\tII\\n'; kill -9 $$", "killed by signal 9"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Planted matrices: reproducible, and with the truth that they claim."""
+"""Simulated matrices: reproducible, with the effects that their truth states."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ def test_labels_follow_the_hidden_states(small):
     assert (obs.loc[obs["lineage"] == "B", "main"] == np.where(module == 1, "B+", "B-")).all()
 
 
-def test_a_parity_is_told_by_the_product_and_by_no_gene_alone():
+def test_a_parity_correlates_with_the_product_and_with_neither_gene_alone():
     planted = plant(replace(PRESETS["small"], cells=4000), seed=1)
     y = planted.codes("pair")[0] == 1
     values = planted.log_normalised().toarray()[:, planted.genes("pair")]
@@ -91,5 +91,5 @@ def test_as_anndata(small):
 def test_what_cannot_be_planted_is_refused():
     with pytest.raises(InputError, match="expected one of full, half, small"):
         plant("huge")
-    with pytest.raises(InputError, match="plant fewer, or take more genes"):
+    with pytest.raises(InputError, match="3 genes are left .* expected 5 for 'program_1'"):
         plant(replace(PRESETS["small"], genes=60))

@@ -213,10 +213,10 @@ def test_errors_are_as_many_as_asked_and_mostly_of_low_quality(tmp_path):
 def test_what_people_wrote_beside_the_study_stays(tmp_path):
     (tmp_path / "README.md").write_text("mine")
     (tmp_path / "fastq").mkdir()
-    (tmp_path / "fastq" / "of_before.fastq.gz").write_text("old")
+    (tmp_path / "fastq" / "earlier.fastq.gz").write_text("old")
     make_study(tmp_path, **SMALL)
     assert (tmp_path / "README.md").read_text() == "mine"
-    assert not (tmp_path / "fastq" / "of_before.fastq.gz").exists()
+    assert not (tmp_path / "fastq" / "earlier.fastq.gz").exists()
     assert not list(tmp_path.rglob("*.part*"))
 
 
