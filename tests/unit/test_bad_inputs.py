@@ -178,7 +178,7 @@ BAD_SETTINGS = {
     "unknown extra": (
         config(backbone=BackboneSpec("cnn", extra={"depth": 3})),
         InputError,
-        "cnn does not know depth; expected width, hidden, dropout",
+        "cnn has no option depth; expected width, hidden, dropout",
     ),
     "extra of wrong type": (
         config(backbone=BackboneSpec("mlp", extra={"hidden": "many"})),
@@ -209,7 +209,7 @@ BAD_SETTINGS = {
     "batches of one": (
         config(batch_size=1, backbone=BackboneSpec("cnn")),
         InputError,
-        "batch_size=1: this network normalises over its batch",
+        "batch_size=1: this network has batch normalisation",
     ),
 }
 

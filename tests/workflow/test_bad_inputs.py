@@ -108,7 +108,7 @@ CASES = {
         r"2 faults; .*`passes\.n_pases`; did you mean `n_passes`\? .*learning_rate`; did you mean `lr`\?",
     ),
     unknown_kind: ("", r'`models\.mine\.kind`: found "cnn_smal" .* expected one of .* did you mean `cnn_small`\?'),
-    unknown_extra: ("", r"models\.mlp: .*mlp does not know hiden; expected hidden, dropout, num_layers"),
+    unknown_extra: ("", r"models\.mlp: .*mlp has no option hiden; expected hidden, dropout, num_layers"),
     pretrained: ("", r"models\.cnn: .* has no pretrained weights .* set pretrained to False"),
     truncated_file: ("import_matrix", r"matrix\.h5ad cannot be read: .* not copied completely"),
     comma_file_called_tsv: ("import_matrix", r"matrix\.tsv is read as tsv, .* separated by commas; name it \.csv"),

@@ -77,7 +77,7 @@ def test_a_pass_that_was_killed_goes_on_from_its_checkpoint(work_directory):
 
     directory.run(target)
     log = (directory.results / "logs/passes/linear/3.log").read_text()
-    assert "goes on from a checkpoint in epoch" in log
+    assert "resuming from a checkpoint in epoch" in log
     assert not (directory.results / "scratch").exists()
     gone_on = (directory.folder / target).read_bytes()
     directory.run("--force", target)

@@ -1,4 +1,4 @@
-"""Attention rollout and the relevance of Chefer et al., against a transformer computed here by hand, in numpy."""
+"""Attention rollout and the relevance of Chefer et al., against a transformer computed here in numpy."""
 
 import math
 
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from deepmapper.attribution import AttributionUnavailable, attribute, feature_importances
+from deepmapper.backbones import transformer
 from deepmapper.backbones.registry import build
 from deepmapper.config import ATTENTION_METHODS, GENERAL_METHODS, BackboneSpec, DeepMapperConfig
 from deepmapper.errors import InputError
@@ -15,6 +16,8 @@ from deepmapper.passes.train import train_pass
 from deepmapper.transform import permutation, to_images
 
 SIDE, TOKENS, LAYERS, HEADS, DIM, CLASSES = 3, 9, 2, 2, 4, 3
+
+
 EXTRA = {"embedding_dim": DIM, "num_layers": LAYERS, "num_heads": HEADS}
 
 
@@ -249,3 +252,21 @@ def test_a_network_of_ones_own_that_shows_its_attention_is_taken(images):
     np.testing.assert_allclose(found, np.tile([0.5 + 0.125, 0.125, 0.125, 0.125], (5, 1)))
     found = attribute(Own(), images, np.ones(5, int), "chefer").contribution
     assert not found.any()  # nothing raises the score of the second class
+
+
+def test_there_are_never_more_than_256_tokens():
+    for side in (1, 5, 16, 17, 28, 64, 181, 500):
+        model = transformer.Cct(side, 1, 2, embedding_dim=2, num_heads=1)
+        assert model.cell == math.ceil(side / 16)
+        assert len(model.position) == model.grid**2 <= 256
+        assert (model.grid - 1) * model.cell < side <= model.grid * model.cell
+
+
+def test_a_token_is_made_of_its_cell_alone():
+    model, lit = network(20), (7, 13)  # cells of 2 × 2, 10 a side
+    dark = torch.zeros(1, 1, 20, 20)
+    image = dark.clone()
+    image[0, 0, *lit] = 3
+    with torch.no_grad():
+        changed = (model._tokens(image) != model._tokens(dark)).any(-1)[0]
+    assert torch.nonzero(changed).flatten().tolist() == [3 * 10 + 6]

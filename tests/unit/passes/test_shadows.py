@@ -1,10 +1,9 @@
-"""Shadow features: whose values they hold, what they keep, and passes that read them."""
+"""Shadow features: whose values they hold, and passes that read them."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from deepmapper.features.label_permutations import draw_source
 from deepmapper.features.samples import Samples
 from deepmapper.passes.result import PassResult
 from deepmapper.passes.shadows import SHADOWS_SHARED, Shadowed, train_shadow_pass
@@ -21,35 +20,6 @@ def test_shadows_stand_between_features_and_chords_and_hold_the_values_of_other_
     found = beside[rows]
     found = found.toarray() if sparse else found
     np.testing.assert_array_equal(found, np.hstack([X[rows, :2], X[source[rows], :2], X[rows, 2:]]))
-
-
-def test_shadows_are_the_same_rows_dealt_anew_and_follow_their_draw():
-    y = np.arange(60) % 3
-    source = draw_source(y, None, None, 4)
-    assert sorted(source) == list(range(60))
-    assert abs(np.mean(y[source] == y) - 1 / 3) < 0.2
-    np.testing.assert_array_equal(source, draw_source(y, None, None, 4))
-    assert (source != draw_source(y, None, None, 5)).any()
-
-
-def test_shadows_stay_within_strata_and_within_groups_of_several_classes():
-    y, codes = np.arange(60) % 2, np.arange(60) // 15
-    for groups, strata in ((None, codes), (codes, None), (codes // 2, codes)):
-        np.testing.assert_array_equal(codes[draw_source(y, groups, strata, 0)], codes)
-
-
-def test_groups_of_one_class_take_the_shadows_of_whole_groups():
-    y, groups = np.repeat([0, 0, 1, 1], [5, 8, 6, 7]), np.repeat([0, 1, 2, 3], [5, 8, 6, 7])
-    partners = {tuple(np.unique(groups[draw_source(y, groups, None, 0)[groups == g]])) for g in range(4)}
-    assert partners == {(0,), (1,), (2,), (3,)}
-
-
-def test_a_draw_of_few_samples_is_never_the_true_labelling():
-    y = np.array([0, 0, 1, 1])
-    for draw in range(20):
-        shadow = y[draw_source(y, None, None, draw)]
-        assert (shadow != y).any()
-        assert (shadow == y).any()  # nor the same with the names of the classes exchanged
 
 
 def test_a_pass_with_shadows_weighs_them_below_what_tells_the_classes(planted, quick, tmp_path):
@@ -76,7 +46,7 @@ def test_passes_of_one_draw_read_the_same_shadows_others_do_not(planted, quick):
         return train_pass(samples, *rest, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deepmapper.shadows.train_pass", spied)
+        patch.setattr("deepmapper.passes.shadows.train_pass", spied)
         for seed in (0, SHADOWS_SHARED - 1, SHADOWS_SHARED):
             train_shadow_pass(planted.samples, quick(epochs=1), seed)
     np.testing.assert_array_equal(read[0], read[1])

@@ -78,7 +78,7 @@ def test_a_pass_that_was_ended_goes_on_to_the_same_bytes(planted, quick, tmp_pat
         passes_train.train_pass(*given, checkpoint=Ending(path, 2))
     said = []
     resumed = passes_train.train_pass(*given, checkpoint=Checkpoint(path, 1e9, HERE), progress=said.append)
-    assert "goes on from a checkpoint in epoch" in said[0]
+    assert "resuming from a checkpoint in epoch" in said[0]
     assert not any(line.startswith("epoch 1/") for line in said) or case == "in the first epoch"
     same(undisturbed, resumed)
 
@@ -91,7 +91,7 @@ def test_every_kind_of_pass_goes_on(planted, quick, tmp_path, train):
         train(*given, checkpoint=Ending(path, 9))
     said = []
     resumed = train(*given, checkpoint=Checkpoint(path, 1e9, HERE), progress=said.append)
-    assert "goes on from a checkpoint" in said[0]
+    assert "resuming from a checkpoint" in said[0]
     same(train(*given), resumed)
 
 
@@ -118,7 +118,7 @@ def test_a_checkpoint_that_does_not_hold_is_put_aside_and_that_is_said(tmp_path,
     else:
         path.write_bytes(path.read_bytes()[:700] if broken == "cut short" else b"")
     assert checkpoint.load() is None
-    assert "the pass starts from its beginning" in said[0]
+    assert "the pass starts from the beginning" in said[0]
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
 

@@ -1,54 +1,204 @@
-"""Training: batches, the plateau rule, the best weights, and who may be disturbed by it (nobody)."""
-
-import math
-import subprocess
-import sys
-from pathlib import Path
+"""The training loop without images and labels: an autoencoder, and a semi-supervised objective with a state."""
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from deepmapper.backbones.images import evidence
-from deepmapper.backbones.registry import build
-from deepmapper.config import AugmentConfig, BackboneSpec
-from deepmapper.errors import InputError
-from deepmapper.passes.loss import balanced_weights, train_network
-from deepmapper.passes.restore import image_maker
-from deepmapper.training import loop
-from deepmapper.training.inference import embed, predict
+from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.training.checkpoint import Checkpoint
+from deepmapper.training.loop import Objective, batches, fit
 from deepmapper.training.optimiser import AdamW
-from deepmapper.training.runtime import seeded
+from deepmapper.training.runtime import halving, seeded
+from deepmapper.training_options import TrainingOptions
 
-TRAIN, HELD = np.arange(0, 80), np.arange(80, 120)
-
-
-@pytest.fixture
-def trained(planted, quick):
-    """Give a function that trains on 80 samples, with 40 to validate, and returns the model, the images, the story."""
-
-    def fit(kind="mlp", validation=HELD, seed=0, **overrides):
-        config = quick(kind, **overrides)
-        images = image_maker(planted.X, config, seed, torch.device("cpu"))
-        with seeded(seed):
-            model = build(BackboneSpec(kind), 3, 30)
-            story = train_network(model, images, planted.y, 3, TRAIN, validation, config)
-        return model, images, story
-
-    return fit
+OPTIONS = TrainingOptions(
+    epochs=12, batch_size=16, lr=0.02, clip_norm=1.0, schedule="cosine", weight_average=0.5, min_epochs=2, patience=3
+)
 
 
-def loss_of(model, images, y, rows):
-    scores = torch.from_numpy(predict(model, images, rows))
-    return float(torch.nn.functional.cross_entropy(scores, torch.from_numpy(y[rows])))
+class Autoencoder(Objective):
+    """Rebuild noisy values through two numbers; the score is the share of variance that is rebuilt."""
+
+    score_name = "R2"
+
+    def __init__(self, model, values, held_out):
+        self.model, self.values, self.held_out = model, values, held_out
+
+    def batch_loss(self, rows):
+        values = self.values[rows]
+        return nn.functional.mse_loss(self.model(values + 0.1 * torch.randn_like(values)).float(), values)
+
+    def validate(self):
+        error = nn.functional.mse_loss(self.model(self.held_out), self.held_out)
+        return error.item(), 1 - (error / self.held_out.var()).item()
+
+
+class SemiSupervised(Objective):
+    """Cross-entropy of labelled rows, and consistency of unlabelled ones above a threshold that runs along.
+
+    Two networks, one encoder and one classifier, lie in one module. The weight of the second term rises with the steps.
+    """
+
+    score_name = "accuracy"
+
+    def __init__(self, model, values, y, held_out):
+        self.model, self.values, self.y, self.held_out = model, values, y, held_out
+        self.threshold, self.n_steps = torch.tensor(0.3), torch.tensor(0)
+
+    def scores(self, values):
+        return self.model["classifier"](self.model["encoder"](values)).float()
+
+    def batch_loss(self, rows):
+        supervised = nn.functional.cross_entropy(self.scores(self.values[rows]), self.y[rows])
+        unlabelled = self.values[40 + torch.randperm(len(self.values) - 40)[:32]]
+        with torch.no_grad():
+            confidence, guess = self.scores(unlabelled).softmax(1).max(1)
+        self.threshold = 0.9 * self.threshold + 0.1 * confidence.mean()
+        self.n_steps = self.n_steps + 1
+        noisy = self.scores(unlabelled + 0.2 * torch.randn_like(unlabelled))
+        each = nn.functional.cross_entropy(noisy, guess, reduction="none")
+        return supervised + (self.n_steps / 60).clamp_max(1) * (each * (confidence > self.threshold)).mean()
+
+    def validate(self):
+        values, y = self.held_out
+        scores = self.scores(values)
+        return nn.functional.cross_entropy(scores, y).item(), (scores.argmax(1) == y).float().mean().item()
+
+    def state_dict(self):
+        return {"threshold": self.threshold, "n_steps": self.n_steps}
+
+    def load_state_dict(self, state):
+        self.threshold, self.n_steps = state["threshold"], state["n_steps"]
+
+
+def autoencoder():
+    generator = torch.Generator().manual_seed(5)
+    values = torch.randn(110, 2, generator=generator) @ torch.randn(2, 8, generator=generator)
+    model = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Dropout(0.1), nn.Linear(6, 2), nn.Linear(2, 8))
+    return model, Autoencoder(model, values[:80], values[80:]), np.arange(80)
+
+
+def semi_supervised():
+    generator = torch.Generator().manual_seed(6)
+    y = torch.arange(200) % 2
+    values = torch.randn(200, 8, generator=generator) + 1.2 * y[:, None]
+    encoder = nn.Sequential(nn.Linear(8, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.2))
+    model = nn.ModuleDict({"encoder": encoder, "classifier": nn.Linear(6, 2)})
+    objective = SemiSupervised(model, values[:160], y[:160], (values[160:], y[160:]))
+    return model, objective, np.arange(40)  # the first 40 are labelled
+
+
+MAKERS = [autoencoder, semi_supervised]
+
+
+class Interrupted(Exception):
+    """The process ends here."""
+
+
+class Killed(Checkpoint):
+    """A checkpoint after whose nth write the process ends."""
+
+    def __init__(self, path, after):
+        super().__init__(path, 0, {})
+        self.left = after
+
+    def save(self, *stored):
+        super().save(*stored)
+        self.left -= 1
+        if not self.left:
+            raise Interrupted
+
+
+def train(make, options=OPTIONS, checkpoint=None, lines=None):
+    with seeded(3):
+        model, objective, rows = make()
+        progress = (lambda line: None) if lines is None else lines.append
+        trained = fit(model, objective, rows, options, progress, checkpoint)
+    return model, objective, trained
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_an_objective_of_its_own_is_learned(make):
+    lines = []
+    model, objective, trained = train(make, lines=lines)
+    assert trained.history[-1, 1] < 0.9 * trained.history[0, 1]
+    assert trained.history[-1, 2] > trained.history[0, 2]
+    assert objective.score_name in lines[0]
+    assert not model.training
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("after", [1, 7, 18])
+@pytest.mark.parametrize("make", MAKERS)
+def test_a_resumed_training_ends_with_the_same_bits(make, after, precision, tmp_path):
+    """Killed within the first epoch, at the end of one, and within a later one."""
+    options = TrainingOptions(**{**vars(OPTIONS), "precision": precision})
+    whole, objective, trained = train(make, options)
+    with pytest.raises(Interrupted):
+        train(make, options, Killed(tmp_path / "checkpoint.npz", after))
+    lines = []
+    resumed, its_objective, its_training = train(
+        make, options, Checkpoint(tmp_path / "checkpoint.npz", 1000, {}), lines
+    )
+    assert lines[0].startswith("resuming from a checkpoint")
+    assert all(torch.equal(value, resumed.state_dict()[name]) for name, value in whole.state_dict().items())
+    np.testing.assert_array_equal(its_training.history, trained.history)
+    assert its_training.stop_epoch == trained.stop_epoch
+    for name, value in objective.state_dict().items():
+        assert torch.equal(value, its_objective.state_dict()[name])
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_early_stopping_follows_the_score_where_asked(make):
+    """The weights kept are those of the highest score, and it ends `patience` epochs later."""
+    options = TrainingOptions(
+        epochs=200, batch_size=16, lr=0.02, monitor="score", min_epochs=3, patience=4, min_delta=0
+    )
+    model, objective, trained = train(make, options)
+    score = trained.history[:, 2]
+    best = 2 + int(score[2:].argmax())
+    assert trained.stop_epoch == best + 1
+    assert len(score) == best + 1 + 4 < 200
+    with torch.no_grad():
+        assert objective.validate()[1] == pytest.approx(score[best], abs=1e-6)
+
+
+def test_without_validation_all_epochs_are_trained(monkeypatch):
+    monkeypatch.setattr(Autoencoder, "validate", Objective.validate)
+    lines = []
+    _, _, trained = train(autoencoder, TrainingOptions(epochs=3, patience=1, min_epochs=1), lines=lines)
+    assert len(trained.history) == trained.stop_epoch == 3
+    assert np.isnan(trained.history[:, 1:]).all()
+    assert "validation" not in lines[0]
+
+
+def test_batch_normalisation_of_vectors_needs_two_rows():
+    with pytest.raises(InputError, match="batch_size=1: this network has batch normalisation"):
+        train(semi_supervised, TrainingOptions(batch_size=1))
+
+
+def test_a_gpu_too_small_halves_the_batch_of_any_objective(monkeypatch):
+    small = train(autoencoder, TrainingOptions(epochs=2, batch_size=4))[0]
+    batch_loss = Autoencoder.batch_loss
+
+    def limited(self, rows):
+        if len(rows) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return batch_loss(self, rows)
+
+    monkeypatch.setattr(Autoencoder, "batch_loss", limited)
+    with pytest.warns(DeepMapperWarning, match="training starts again in batches of"):
+        model = halving(lambda size: train(autoencoder, TrainingOptions(epochs=2, batch_size=size))[0], 16, "training")
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), small.parameters(), strict=True))
 
 
 @given(st.integers(1, 60), st.integers(1, 20))
 def test_every_row_is_in_one_batch_and_none_is_alone(n, size):
     rows = np.arange(n) + 7
-    parts = list(loop.batches(rows, size))
+    parts = list(batches(rows, size))
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), rows)
     assert all(1 <= len(part) <= size + 1 for part in parts)
     if n > 1 and size > 1:
@@ -58,297 +208,19 @@ def test_every_row_is_in_one_batch_and_none_is_alone(n, size):
 def test_batches_come_in_a_fresh_order_that_follows_the_seed():
     def epochs(seed):
         with seeded(seed):
-            return [np.concatenate(list(loop.batches(np.arange(50), 8))).tolist() for _ in range(2)]
+            return [np.concatenate(list(batches(np.arange(50), 8))).tolist() for _ in range(2)]
 
     assert epochs(1) == epochs(1)
     assert epochs(1) != epochs(2)
     assert epochs(1)[0] != epochs(1)[1]
 
 
-def test_training_learns(trained, planted):
-    model, images, story = trained()
-    assert story.history.shape == (20, 3)
-    assert story.history[-1, 0] < 0.1 * story.history[0, 0]
-    assert (predict(model, images, HELD).argmax(1) == planted.y[HELD]).mean() > 0.9
-    assert not model.training
-
-
-def test_the_history_holds_what_validation_saw(trained, planted):
-    model, images, story = trained(epochs=3)
-    assert loss_of(model, images, planted.y, HELD) == pytest.approx(story.history[-1, 1], rel=1e-5)
-    assert story.history[-1, 2] == (predict(model, images, HELD).argmax(1) == planted.y[HELD]).mean()
-    assert story.history[:, 2].min() >= 0
-    assert story.history[:, 2].max() <= 1
-
-
-def test_the_best_weights_are_kept_not_the_last(trained, planted):
-    """A learning rate this large overfits and bounces; the weights kept are those of the lowest validation loss."""
-    model, images, story = trained(early_stop=True, epochs=40, min_epochs=5, patience=40, min_delta=0.0, lr=0.1)
-    assert len(story.history) == 40
-    counted = story.history[4:, 1]
-    assert story.stop_epoch == 5 + int(counted.argmin())
-    assert story.stop_epoch < 40
-    assert loss_of(model, images, planted.y, HELD) == pytest.approx(counted.min(), rel=1e-5)
-
-
-def test_a_plateau_ends_training_after_the_floor(trained):
-    _, _, story = trained(early_stop=True, epochs=200, min_epochs=6, patience=3, min_delta=10.0)
-    # nothing improves by 10: epoch 6 is the first that counts and stays the best, three more are waited for
-    assert (story.stop_epoch, len(story.history)) == (6, 9)
-
-
-def test_below_the_floor_nothing_is_kept_and_the_last_weights_stay(trained, planted):
-    model, images, story = trained(early_stop=True, epochs=4, min_epochs=40)
-    assert (story.stop_epoch, len(story.history)) == (4, 4)
-    assert loss_of(model, images, planted.y, HELD) == pytest.approx(story.history[-1, 1], rel=1e-5)
-
-
-def test_without_validation_all_epochs_are_trained(trained):
-    _, _, story = trained(validation=HELD[:0], epochs=3)
-    assert (story.stop_epoch, len(story.history)) == (3, 3)
-    assert np.isnan(story.history[:, 1:]).all()
-
-
-def test_validation_does_not_disturb_training(trained):
-    """The same seed gives the same weights whether or not someone looks on."""
-    watched, blind = (trained(epochs=3, validation=rows)[0].state_dict() for rows in (HELD, HELD[:0]))
-    assert all(torch.equal(watched[name], blind[name]) for name in watched)
-
-
-def test_weight_decay_shrinks_the_weights(trained):
-    norms = [float(trained("linear", weight_decay=decay)[0].head.weight.detach().norm()) for decay in (0.0, 1.0)]
-    assert norms[1] < 0.9 * norms[0]
-
-
-def test_noise_is_for_training_only(trained):
-    plain, noisy = (trained(epochs=2, augment=augment) for augment in (AugmentConfig(), AugmentConfig(True, 0.5)))
-    assert not torch.equal(plain[0].head.weight, noisy[0].head.weight)
-    model, images, _ = noisy
-    np.testing.assert_array_equal(predict(model, images, HELD), predict(model, images, HELD))
-
-
-def test_the_noise_has_the_deviation_asked_for():
-    from deepmapper.augment import make_train_transform
-
-    torch.manual_seed(0)
-    added = make_train_transform(AugmentConfig(True, 0.3))(torch.ones(100, 1, 30, 30)) - 1
-    assert float(added.mean()) == pytest.approx(0, abs=0.01)
-    assert float(added.std()) == pytest.approx(0.3, rel=0.02)
-
-
-def test_predictions_do_not_depend_on_the_batch(trained):
-    model, images, _ = trained("cnn_small", epochs=2)
-    whole = predict(model, images, HELD)
-    np.testing.assert_allclose(predict(model, images, HELD, batch_size=7), whole, rtol=1e-4, atol=1e-5)
-    assert embed(model, images, HELD).shape == (40, model.head.in_features)
-
-
-def test_one_line_is_told_an_epoch(planted, quick):
-    config, lines = quick("linear", epochs=2), []
-    images = image_maker(planted.X, config, 0, torch.device("cpu"))
-    train_network(build(BackboneSpec("linear"), 3, 30), images, planted.y, 3, TRAIN, HELD, config, lines.append)
-    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
-    assert "validation loss" in lines[0]
-
-
-def test_a_loss_that_is_no_number_ends_it_with_a_way_out(planted, quick):
-    config = quick("mlp", lr=1e30)
-    images = image_maker(planted.X * np.float32(1e15), config, 0, torch.device("cpu"))
-    with pytest.raises(InputError, match=r"training diverged: the loss of epoch \d+ is (nan|inf)\. Lower lr"):
-        train_network(build(BackboneSpec("mlp"), 3, 30), images, planted.y, 3, TRAIN, HELD, config)
-
-
-def test_a_network_that_normalises_batches_refuses_batches_of_one(trained):
-    with pytest.raises(InputError, match="batch_size=1: this network normalises over its batch, expected 2 or more"):
-        trained("cnn", batch_size=1)
-    assert len(trained("linear", batch_size=1, epochs=1)[2].history) == 1
-
-
-def test_seeded_leaves_the_callers_torch_as_it_was():
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
-    with seeded(1):
-        first = torch.rand(3)
-        assert torch.are_deterministic_algorithms_enabled()
-    with seeded(1):
-        assert torch.equal(torch.rand(3), first)
-    assert torch.equal(torch.rand(3), expected)
-    assert not torch.are_deterministic_algorithms_enabled()
-
-
-def test_seeded_does_not_have_new_tensors_filled():
-    before = torch.utils.deterministic.fill_uninitialized_memory
-    with seeded(1):
-        assert not torch.utils.deterministic.fill_uninitialized_memory
-    assert torch.utils.deterministic.fill_uninitialized_memory == before
-
-
-@pytest.mark.parametrize("only_warn", [True, False])
-def test_seeded_gives_back_how_strict_the_caller_was(only_warn):
-    torch.use_deterministic_algorithms(True, warn_only=only_warn)
-    try:
-        with pytest.raises(RuntimeError, match="in the middle"), seeded(1):
-            raise RuntimeError("in the middle")
-        assert torch.are_deterministic_algorithms_enabled()
-        assert torch.is_deterministic_algorithms_warn_only_enabled() is only_warn
-    finally:
-        torch.use_deterministic_algorithms(False)
-
-
-def test_the_loss_is_the_mean_over_samples_not_over_batches(planted, quick):
-    """17 samples in batches of 16 and a joined last one, or all at once: the untrained linear model scores ln 3."""
-    for size in (16, 5, 100):
-        config = quick("linear", epochs=1, lr=1e-12, batch_size=size)
-        images = image_maker(planted.X, config, 0, torch.device("cpu"))
-        story = train_network(build(BackboneSpec("linear"), 3, 30), images, planted.y, 3, TRAIN[:17], HELD, config)
-        assert story.history[0, 0] == pytest.approx(math.log(3), rel=1e-5)
-
-
-def test_the_cosine_ends_at_nothing_after_the_last_epoch(trained, monkeypatch):
+def test_the_cosine_schedule_ends_at_zero(monkeypatch):
     factors, step = [], AdamW.step
     monkeypatch.setattr(AdamW, "step", lambda self, factor: (factors.append(factor), step(self, factor)))
-    trained(schedule="cosine", epochs=4)
+    train(autoencoder, TrainingOptions(schedule="cosine", epochs=4, batch_size=16))
     n = 4 * 5  # 80 samples in batches of 16
     np.testing.assert_allclose(factors, (1 + np.cos(np.pi * np.arange(n) / n)) / 2)
     factors.clear()
-    trained(epochs=1)
+    train(autoencoder, TrainingOptions(epochs=1, batch_size=16))
     assert factors == [1.0] * 5
-
-
-def test_balanced_classes_count_the_same():
-    weight = balanced_weights(np.array([0, 0, 0, 0, 0, 0, 2, 2]), 4)
-    torch.testing.assert_close(weight, torch.tensor([8 / 6 / 2, 0.0, 8 / 2 / 2, 0.0]))
-
-
-def test_class_weights_reach_the_loss(planted, quick):
-    """A rare class is named more often when it counts as much as the others."""
-    rows = np.concatenate([np.flatnonzero(planted.y[:90] != 2), np.flatnonzero(planted.y[:90] == 2)[:3]])
-    named = []
-    for class_weights in ("none", "balanced"):
-        config = quick("linear", class_weights=class_weights, epochs=10)
-        images = image_maker(planted.X, config, 0, torch.device("cpu"))
-        with seeded(0):
-            model = build(BackboneSpec("linear"), 3, 30)
-            train_network(model, images, planted.y, 3, rows, rows[:0], config)
-        named.append((predict(model, images, np.arange(90, 120)).argmax(1) == 2).sum())
-    assert named[1] > named[0]
-
-
-def copied(model):
-    return {name: value.clone() for name, value in model.state_dict().items()}
-
-
-def test_the_average_of_the_weights_is_what_is_kept(planted, quick):
-    """By hand: the weights after every epoch, each average keeping half of the one before, less in the first epochs."""
-    config, after = quick("cnn", epochs=4, weight_average=0.5), []
-    images = image_maker(planted.X, config, 0, torch.device("cpu"))
-    with seeded(0):
-        model = build(BackboneSpec("cnn"), 3, 30)
-        train_network(model, images, planted.y, 3, TRAIN, HELD, config, lambda _: after.append(copied(model)))
-    expected = after[0]
-    for epoch in (1, 2, 3):
-        keep = min(0.5, (1 + epoch) / (4 + epoch))
-        for name, value in after[epoch].items():
-            counted = value.is_floating_point()
-            expected[name] = keep * expected[name] + (1 - keep) * value if counted else value
-    for name, value in model.state_dict().items():
-        torch.testing.assert_close(value, expected[name], msg=name)
-
-
-def test_what_is_validated_is_the_average(trained, planted):
-    model, images, story = trained(epochs=3, weight_average=0.9)
-    assert loss_of(model, images, planted.y, HELD) == pytest.approx(story.history[-1, 1], rel=1e-5)
-
-
-@pytest.mark.parametrize("kind", ["mlp", "cnn_small", "cnn"])
-def test_bfloat16_is_coarser_and_nearly_the_same(trained, kind):
-    whole, half = (trained(kind, epochs=1, precision=precision)[0] for precision in ("float32", "bfloat16"))
-    assert all(weight.dtype == torch.float32 for weight in half.parameters())
-    assert not torch.equal(whole.head.weight, half.head.weight)
-    torch.testing.assert_close(half.head.weight, whole.head.weight, atol=0.05, rtol=0.1)
-
-
-def few(planted):
-    """Most of the planted values taken away: what the sparse way is for."""
-    X = planted.X.copy()
-    X[np.random.default_rng(1).random(X.shape) < 0.8] = 0
-    return X
-
-
-@pytest.mark.parametrize("kind", ["linear", "mlp", "cnn_small"])
-def test_few_values_train_as_whole_images_do(planted, quick, kind):
-    config, states = quick(kind, epochs=3), []
-    images = image_maker(few(planted), config, 4, torch.device("cpu"))
-    assert images.mostly_zero
-    for sparse in (True, False):
-        images.__dict__["mostly_zero"] = sparse
-        with seeded(0):
-            model = build(BackboneSpec(kind), 3, 30)
-            train_network(model, images, planted.y, 3, TRAIN, HELD, config)
-        states.append(predict(model, images, HELD))
-    np.testing.assert_allclose(*states, rtol=1e-3, atol=1e-4)
-
-
-def test_whole_images_are_read_where_values_are_not_few(planted, quick):
-    def mostly_zero(X, **overrides):
-        return image_maker(X, quick("linear", **overrides), 0, torch.device("cpu")).mostly_zero
-
-    assert not mostly_zero(planted.X)
-    assert not mostly_zero(planted.sparse)
-    assert not mostly_zero(few(planted), in_chans=2)
-
-
-@pytest.mark.parametrize("sparse", [True, False])
-def test_the_statistics_of_the_pixels_by_hand(planted, quick, sparse):
-    from scipy.stats import false_discovery_control
-    from sklearn.feature_selection import f_classif
-
-    X = planted.sparse if sparse else planted.X
-    images = image_maker(X, quick("linear"), 4, torch.device("cpu"), np.arange(10, 100))
-    rows = np.arange(5, 75)
-    seen, y = planted.X[15:85].astype(np.float64), planted.y[10:100]
-    spread, ratio, known = (image.flatten().numpy() for image in images.statistics(y, rows, batch=16))
-    np.testing.assert_allclose(spread[images.pixel], seen.std(0), rtol=1e-5)
-    within = sum(((seen[y[rows] == code] - seen[y[rows] == code].mean(0)) ** 2).sum(0) for code in range(3)) / (70 - 3)
-    expected = np.sqrt((1 - within / seen.var(0, ddof=1)).clip(0))
-    np.testing.assert_allclose(ratio[images.pixel], expected, rtol=1e-4, atol=1e-6)
-    f_ratio, p_value = f_classif(seen, y[rows])
-    q_value = false_discovery_control(p_value) * min(1, 2 * (p_value > 0.5).mean())
-    np.testing.assert_allclose(known[images.pixel], (1 - 1 / f_ratio.clip(1)) * (1 - q_value), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(images.mean(rows, batch=16).flatten().numpy()[images.pixel], seen.mean(0), rtol=1e-5)
-    assert not spread[np.setdiff1d(np.arange(36), images.pixel)].any()
-
-
-def test_evidence_depends_on_how_many_others_have_some():
-    """The same weak feature among 999 of noise, and among 999 that tell the classes apart."""
-    rng = np.random.default_rng(0)
-    noise, signal = rng.chisquare(2, 999), 40 * rng.chisquare(2, 999)
-    alone, among = (evidence(np.append(others, 12.0), np.full(1000, 50.0), 2, 50)[-1] for others in (noise, signal))
-    assert alone < 0.5 < 0.8 < among < 1
-
-
-def test_without_more_samples_than_classes_nothing_is_held_against_a_pixel(planted, quick):
-    images = image_maker(planted.X, quick("linear"), 0, torch.device("cpu"))
-    spread, ratio, known = images.statistics(planted.y, np.arange(3))
-    assert torch.equal(ratio, (spread > 1e-6).float())
-    assert torch.equal(known, ratio)
-
-
-def test_a_pass_does_not_import_torchs_compiler(tmp_path):
-    """It takes two seconds and is used for nothing."""
-    code = """
-import sys
-import numpy as np
-from deepmapper.config import DeepMapperConfig
-from deepmapper.passes import train_pass
-from deepmapper.samples_view import Samples
-
-X = np.random.default_rng(0).poisson(0.2, (60, 100)).astype(np.float32)
-config = DeepMapperConfig(epochs=2, early_stop=False, clip_norm=1.0, weight_average=0.5)
-train_pass(Samples(X, np.arange(60) % 3, ("a", "b", "c")), config, 0)
-print(sorted({"torch._dynamo", "torch._inductor", "sympy", "captum"} & set(sys.modules)))
-"""
-    source = str(Path(loop.__file__).parents[2])
-    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": source}, capture_output=True, text=True)
-    assert done.stdout == "[]\n", done.stderr

@@ -65,11 +65,13 @@ def test_no_step_follows_a_longer_gradient_than_clip_norm(bound, length):
     torch.testing.assert_close(followed, torch.tensor([[0.6, 0.8]]) * length, rtol=1e-4, atol=1e-4)
 
 
-def test_without_the_fused_kernel_the_steps_are_the_same_to_rounding_and_it_is_said_once(request, recwarn):
+def test_without_the_fused_kernel_the_steps_are_the_same_to_rounding_with_one_warning(request, recwarn):
     fused = weights_after(20, clip_norm=1.0)
     assert not recwarn.list
     request.getfixturevalue("without_the_kernel")
-    with pytest.warns(DeepMapperWarning, match=r"no torch\.optim\.adamw\.adamw as expected.*plain tensor") as warned:
+    with pytest.warns(
+        DeepMapperWarning, match=r"lacks torch\.optim\.adamw\.adamw in the expected form.*plain tensor"
+    ) as warned:
         plain = weights_after(20, clip_norm=1.0)
     assert len(warned) == 1
     for one, other in zip(fused, plain, strict=True):
@@ -78,7 +80,7 @@ def test_without_the_fused_kernel_the_steps_are_the_same_to_rounding_and_it_is_s
 
 def test_a_kernel_that_takes_other_arguments_is_not_called(monkeypatch):
     def other(params, grads, *, learning_rate):
-        raise AssertionError("called with what it does not know")
+        raise AssertionError("called with unknown arguments")
 
     optimiser._fused_adamw.cache_clear()
     monkeypatch.setattr(ADAMW, "adamw", other)

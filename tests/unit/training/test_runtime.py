@@ -1,4 +1,4 @@
-"""A GPU whose memory is too small: half as much at once, and it is said; torch's exception is raised by hand."""
+"""Seeds, deterministic kernels, and a GPU that runs out of memory (torch's exception is raised here)."""
 
 import numpy as np
 import pytest
@@ -10,6 +10,40 @@ from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.findings import ranking
 from deepmapper.passes import train
 from deepmapper.training import inference
+from deepmapper.training.runtime import seeded
+
+
+def test_seeded_leaves_the_callers_torch_as_it_was():
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    with seeded(1):
+        first = torch.rand(3)
+        assert torch.are_deterministic_algorithms_enabled()
+    with seeded(1):
+        assert torch.equal(torch.rand(3), first)
+    assert torch.equal(torch.rand(3), expected)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_seeded_does_not_have_new_tensors_filled():
+    before = torch.utils.deterministic.fill_uninitialized_memory
+    with seeded(1):
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+    assert torch.utils.deterministic.fill_uninitialized_memory == before
+
+
+@pytest.mark.parametrize("only_warn", [True, False])
+def test_seeded_gives_back_how_strict_the_caller_was(only_warn):
+    torch.use_deterministic_algorithms(True, warn_only=only_warn)
+    try:
+        with pytest.raises(RuntimeError, match="in the middle"), seeded(1):
+            raise RuntimeError("in the middle")
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled() is only_warn
+    finally:
+        torch.use_deterministic_algorithms(False)
+
 
 SAID = "CUDA out of memory. Tried to allocate 2.00 GiB."
 
@@ -89,5 +123,5 @@ def test_prediction_and_attribution_go_on_with_the_same_result(planted, quick, m
 def test_where_not_even_one_image_fits_that_is_said(planted, quick, small_memory):
     small_memory(0)
     config = quick("linear", epochs=1, batch_size=2)
-    with pytest.warns(DeepMapperWarning), pytest.raises(InputError, match="does not hold training of one image"):
+    with pytest.warns(DeepMapperWarning), pytest.raises(InputError, match="too small for training with a single image"):
         train.train_pass(planted.samples, config, 5)
