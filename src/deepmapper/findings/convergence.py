@@ -127,7 +127,7 @@ def read_top_sets(paths: Sequence[str | Path], top_k: int, min_accuracy: float) 
     Raises
     ------
     InputError
-        If there is no path, or a file is not a whole pass.
+        If there is no path, or a file is not a complete pass.
     """
     if not paths:
         raise InputError("there is no pass to judge: expected at least one")

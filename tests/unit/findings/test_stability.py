@@ -39,7 +39,7 @@ def test_a_pass_reads_its_half_alone_and_comes_back_from_its_file(planted, quick
     made.save(tmp_path / "5.npz")
     np.testing.assert_array_equal(HalfPass.load(tmp_path / "5.npz").importance, made.importance)
     (tmp_path / "5.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match="not a whole pass"):
+    with pytest.raises(InputError, match="not a complete pass"):
         HalfPass.load(tmp_path / "5.npz")
 
 

@@ -67,7 +67,7 @@ def test_half_a_file_is_not_taken_for_a_pass(trained, tmp_path, share):
     trained.save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(InputError, match=r"7\.npz is not a whole pass .*delete it and run its target again"):
+    with pytest.raises(InputError, match=r"7\.npz is not a complete pass .*delete it and run its target again"):
         PassResult.load(path)
 
 
@@ -75,7 +75,7 @@ def test_another_file_is_not_taken_for_a_pass(tmp_path):
     np.savez(tmp_path / "other.npz", X=np.arange(3))
     (tmp_path / "text.npz").write_text("not an archive")
     for name in ("other", "text"):
-        with pytest.raises(InputError, match=f"{name}.npz is not a whole pass"):
+        with pytest.raises(InputError, match=f"{name}.npz is not a complete pass"):
             PassResult.load(tmp_path / f"{name}.npz")
     with pytest.raises(FileNotFoundError):
         PassResult.load(tmp_path / "missing.npz")
@@ -126,7 +126,7 @@ def test_a_pass_left_in_its_file_is_the_pass(tmp_path, trained):
     whole = path.read_bytes()
     for broken in (whole[: len(whole) // 2], b"no archive"):
         path.write_bytes(broken)
-        with pytest.raises(InputError, match="is not a whole pass"):
+        with pytest.raises(InputError, match="is not a complete pass"):
             PassFile(path)
 
 
