@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from common import add_matrix, configuration, read
 
-from deepmapper.backbones import registry
 from deepmapper.passes import restore
 from deepmapper.passes import train as passes_train
 from deepmapper.passes.loss import pass_objective
@@ -75,14 +74,14 @@ def measure(X, y, epochs):
     speed, memory = rate(), bandwidth()
     with seeded(0):
         images = restore.image_maker(X, config, 0, torch.device("cpu"))
-        model = registry.build(restore.sized(config, X.shape[1]), n_classes, X.shape[1])
+        model = restore.build_network(config, images, n_classes)
         model.prime(*images.statistics(y, train))
     gated = model.gates.flatten() > 0
     weights = sum(weight.numel() for weight in model.parameters())
     used = int(gated.sum()) if gated.sum() < 0.8 * len(gated) else len(gated)
     weights -= (len(gated) - used) * model.hidden
     width = model.patches.weight.shape[1]
-    steps = len(loop._starts(len(train), config.batch_size))
+    steps = len(loop._batch_starts(len(train), config.batch_size))
     touched = sum(len(np.unique(X[batch].indices)) for batch in loop.batches(train, config.batch_size))
     stored, judged = (int(np.diff(X.indptr)[rows].sum()) for rows in (train, validation))
     grid, small = model.grid, 0

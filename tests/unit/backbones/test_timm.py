@@ -124,16 +124,16 @@ def spec(name, side=8, **others):
 
 def test_the_size_is_passed_on_where_it_is_taken(calls):
     model = build(spec("sized", in_chans=2), 5)
-    assert model.body.told == {"num_classes": 5, "in_chans": 2, "drop_rate": 0.0, "img_size": 8}
+    assert model.body.arguments == {"num_classes": 5, "in_chans": 2, "drop_rate": 0.0, "img_size": 8}
     assert calls == [{"name": "sized", "pretrained": False, "img_size": 8, "in_chans": 2, "num_classes": 5}]
     calls.clear()
-    assert build(spec("plain", in_chans=2), 5).body.told == {"num_classes": 5, "in_chans": 2, "drop_rate": 0.0}
+    assert build(spec("plain", in_chans=2), 5).body.arguments == {"num_classes": 5, "in_chans": 2, "drop_rate": 0.0}
     assert ["img_size" in call for call in calls] == [True, False]
 
 
 def test_further_options_are_passed_on(calls):
     model = build(spec("plain", extra={"drop_rate": 0.25, "patch": 2}), 3)
-    assert model.body.told["drop_rate"] == 0.25
+    assert model.body.arguments["drop_rate"] == 0.25
     assert model.body.stem.kernel_size == (2, 2)
 
 
