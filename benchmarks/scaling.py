@@ -94,7 +94,7 @@ def make(store, cells, features):
     import synthetic
 
     from deepmapper.features.store import Features, write_features
-    from deepmapper.io.normalize import normalised
+    from deepmapper.io.normalize import normalize_lazily
 
     class Study:
         shape = (cells, features)
@@ -110,7 +110,7 @@ def make(store, cells, features):
     names = [tuple(f"{what}{i}" for i in range(n)) for what, n in (("gene", features), ("cell", cells))]
     classes = tuple(f"class{code}" for code in range(synthetic.CLASSES))
     about = {"scheme": "fixed", "why": "A quarter was set aside."}
-    write_features(store, Features(normalised(Study(), "log1p_cp10k")[0], y, classes, *names, split, about=about))
+    write_features(store, Features(normalize_lazily(Study(), "log1p_cp10k")[0], y, classes, *names, split, about=about))
 
 
 def one_pass(store, epochs):

@@ -249,6 +249,15 @@ def keep_columns(X, columns: np.ndarray, rows: np.ndarray | None = None) -> sp.c
     return MappedRows(X, rows, drop_others).to_memory()
 
 
+def without_duplicates(X) -> sp.csr_matrix:
+    """Convert to CSR with duplicate entries summed; the input is not changed."""
+    X = sp.csr_matrix(X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def spans_of(indptr: np.ndarray, max_values: int | None = None) -> Iterator[tuple[int, int]]:
     """Yield spans of rows of a CSR matrix, each of at most `max_values` (default `VALUES_AT_ONCE`) or of one row."""
     n, start = len(indptr) - 1, 0

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from .blocks import without_duplicates
+
 # Statistics that may be kept besides the number of rows and the sums; each costs memory and time.
 PARTS = ("squares", "deviations", "nonzero", "extremes")
 
@@ -146,7 +148,7 @@ class Moments:
         sizes = self._sizes(n, groups)
         if not n:
             return
-        values = _canonical(block) if sp.issparse(block) else np.asarray(block)
+        values = without_duplicates(block) if sp.issparse(block) else np.asarray(block)
         if sp.issparse(block) or {"square_sum", "deviation_sum"} & set(self._parts):
             # scipy sums a float32 matrix in float32, even if a float64 result is requested
             values = values.astype(np.float64, copy=False)
@@ -242,15 +244,6 @@ class Moments:
 def with_values(block: sp.csr_matrix, data: np.ndarray) -> sp.csr_matrix:
     """Return a CSR matrix with the same sparsity pattern and other values; the pattern is shared, not copied."""
     return sp.csr_matrix((data, block.indices, block.indptr), shape=block.shape)
-
-
-def _canonical(block) -> sp.csr_matrix:
-    """Return CSR without duplicate entries; a copy if there are any."""
-    block = sp.csr_matrix(block)
-    if not block.has_canonical_format:
-        block = block.copy()
-        block.sum_duplicates()
-    return block
 
 
 def _column_sum(values) -> np.ndarray:

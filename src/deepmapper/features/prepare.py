@@ -12,7 +12,7 @@ from ..core.blocks import MappedRows, in_memory
 from ..errors import InputError
 from ..io.labels import encode_labels
 from ..io.matrix_stats import scan
-from ..io.normalize import normalised
+from ..io.normalize import normalize_lazily
 from .confounders import CELL_CYCLE, COMPUTED, confounder_columns
 from .confounding import draw_null_strata, evaluate_confounders
 from .design import make_design
@@ -95,12 +95,12 @@ def prepare_features(
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
     tpm = adata.layers.get("tpm")
-    made, seen = normalised(adata.X, normalization, tpm, names=names, rows=kept, typical=development)
+    made, seen = normalize_lazily(adata.X, normalization, tpm, names=names, rows=kept, reference=development)
     made = replace(made, dense=bool(made.nnz > _DENSE_FROM * np.prod(made.shape)))
     X = made.to_memory() if in_memory(adata.X) else made
     counts = seen if normalization != "log1p_tpm" else scan(MappedRows(adata.X, kept).blocks())
     adjusted, looked_at = _confounders(
-        adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization != "none" or seen.whole
+        adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization != "none" or seen.is_integer
     )
     inside = None if groups is None else groups[development]
     told = evaluate_confounders(

@@ -1,4 +1,4 @@
-"""Matrix, sample table and feature table assembled into one AnnData with checked names."""
+"""Assemble a matrix, a sample table and a feature table into an AnnData, and check their names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..core.blocks import Matrix
+from ..core.words import count, listed
 from ..errors import DeepMapperWarning, InputError
 from .matrix_stats import check_finite
 from .open import require
@@ -21,62 +22,52 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def assemble(X: Any, obs: pd.DataFrame, var: pd.DataFrame, where: str) -> AnnData:
-    """Put a matrix and its tables together, with the checks that hold for every source."""
+def assemble(X: Any, obs: pd.DataFrame, var: pd.DataFrame, source: str) -> AnnData:
+    """Combine a matrix with its tables after the checks that every format needs; `source` starts error messages."""
     anndata = require("anndata")
-    X = float32(X, where)
-    obs, var = named_tables(X.shape, obs, var, where)
-    check_finite(X, where, obs.index, var.index)
+    X = to_float32(X, source)
+    obs, var = with_text_names(X.shape, obs, var, source)
+    check_finite(X, source, obs.index, var.index)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*names are not unique")  # refused or resolved by _unique_names
+        warnings.filterwarnings("ignore", message=".*names are not unique")  # see `unique_names`
         return anndata.AnnData(X, obs=obs, var=var)
 
 
-def named_tables(
-    shape: tuple[int, int], obs: pd.DataFrame, var: pd.DataFrame, where: str
+def with_text_names(
+    shape: tuple[int, int], obs: pd.DataFrame, var: pd.DataFrame, source: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the tables of a matrix of this shape, with text names."""
+    """Check that the tables fit a matrix of this shape, and return them with names as text."""
     if shape != (len(obs), len(var)):
-        raise InputError(f"{where}: the matrix is {shape[0]} x {shape[1]}, its names are {len(obs)} x {len(var)}.")
+        raise InputError(
+            f"{source}: the matrix is {shape[0]} x {shape[1]}, but there are {count(len(obs), 'sample name')} and "
+            f"{count(len(var), 'feature name')}; expected one name per row and column."
+        )
     if 0 in shape:
-        raise InputError(f"{where}: the matrix is empty ({shape[0]} samples x {shape[1]} features).")
-    return _named(obs, "sample", where), _named(var, "feature", where)
+        raise InputError(f"{source}: the matrix is empty ({shape[0]} samples x {shape[1]} features).")
+    return _text_index(obs, "sample", source), _text_index(var, "feature", source)
 
 
-def float32(X: Any, where: str) -> Matrix:
-    """Return canonical CSR for sparse input, an array for dense input."""
+def to_float32(X: Any, source: str) -> Matrix:
+    """Convert to float32: sparse input to canonical CSR without stored zeros, dense input to an array."""
     dtype = getattr(X, "dtype", None)
     if dtype is None or dtype.kind not in "biuf" or getattr(X, "ndim", 2) != 2:
-        raise InputError(f"{where}: a matrix of numbers is expected, found {type(X).__name__} of {dtype}.")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+        raise InputError(f"{source}: found {type(X).__name__} of {dtype}, expected a matrix of numbers.")
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, which `check_finite` refuses
         if not sparse.issparse(X):
             return np.ascontiguousarray(X, dtype=np.float32)
         try:
             if X.format in ("csr", "csc"):
                 X.check_format(full_check=True)
         except ValueError as error:
-            raise InputError(f"{where}: the sparse matrix is damaged ({error}).") from error
+            raise InputError(f"{source}: the sparse matrix is damaged ({error}). Copy the file again.") from error
         X = sparse.csr_matrix(X, dtype=np.float32)
     X.sum_duplicates()
     X.eliminate_zeros()
     return X
 
 
-def _named(frame: pd.DataFrame, what: str, where: str) -> pd.DataFrame:
-    """Return the table with text names; refuse an empty one."""
-    import pandas as pd
-
-    names = texts(frame.index)
-    empty = [i for i, name in enumerate(names) if not name.strip()]
-    if empty:
-        raise InputError(f"{where}: {len(empty)} {what} names are empty (first at position {empty[0] + 1}).")
-    frame = frame.rename(columns={"_index": "index_"})  # h5ad files written from R can have it; anndata refuses it
-    frame.index = pd.Index(names)
-    return frame
-
-
 def texts(values: Iterable[Any]) -> list[str]:
-    """Return names as text, None and NaN as empty text."""
+    """Convert names to text; None and NaN become empty text."""
     return [
         value.decode() if isinstance(value, bytes) else "" if value is None or value != value else str(value)
         for value in values
@@ -84,19 +75,34 @@ def texts(values: Iterable[Any]) -> list[str]:
 
 
 def unique_names(
-    names: Iterable[str], what: str, where: str | Path, rule: str, ids: Iterable[str] | None = None
+    names: Iterable[str], kind: str, source: str | Path, rule: str, ids: Iterable[str] | None = None
 ) -> list[str]:
-    """Return the names, each once: doubled ones are refused or, by the rule "make_unique", changed with a warning."""
+    """Return unique names.
+
+    Parameters
+    ----------
+    names
+        Names of samples or features.
+    kind, source
+        "sample", "feature" or "gene", and the source of the names, for messages.
+    rule
+        What to do with duplicates: "refuse", or "make_unique", which changes them with a warning.
+    ids
+        Suffixes that "make_unique" appends to duplicate names; by default "-1", "-2", ...
+
+    Raises
+    ------
+    InputError
+        If names are duplicated and the rule is "refuse".
+    """
     if rule not in ("refuse", "make_unique"):
-        raise InputError(f"duplicate_names is {rule!r}; 'refuse' or 'make_unique' is expected.")
+        raise InputError(f"duplicate_names is {rule!r}, expected 'refuse' or 'make_unique'.")
     names = given = list(names)
     repeated = {name: n for name, n in Counter(names).items() if n > 1}
     if not repeated:
         return names
-    shown = ", ".join(f"{name!r} {n} times" for name, n in list(repeated.items())[:3])
-    found = (
-        f"{where}: {len(repeated)} {what} names occur more than once ({shown}{', ...' if len(repeated) > 3 else ''})"
-    )
+    shown = listed([f"{name!r} {n} times" for name, n in repeated.items()], 3, ", ...")
+    found = f"{source}: found {count(len(repeated), f'duplicate {kind} name')} ({shown})"
     if rule == "refuse":
         raise InputError(f"{found}. Rename them in the source, or set duplicate_names to 'make_unique'.")
     if ids is not None:
@@ -106,10 +112,26 @@ def unique_names(
 
         names = list(require("anndata").utils.make_index_unique(pd.Index(names)))
     old, new = next((old, new) for old, new in zip(given, names, strict=True) if old != new)
-    warnings.warn(f"{found}; made unique: {old!r} is called {new!r}, and so on.", DeepMapperWarning, stacklevel=3)
+    warnings.warn(f"{found}; made unique: {old!r} becomes {new!r}, and so on.", DeepMapperWarning, stacklevel=3)
     return names
 
 
-def select_columns(names: Iterable[str]) -> dict[str, int]:
-    """Return the column number of each name."""
+def column_index(names: Iterable[str]) -> dict[str, int]:
+    """Map each name to its column index."""
     return {name: i for i, name in enumerate(names)}
+
+
+def _text_index(frame: pd.DataFrame, kind: str, source: str) -> pd.DataFrame:
+    """Return the table with an index of text; refuse empty names."""
+    import pandas as pd
+
+    names = texts(frame.index)
+    empty = [i for i, name in enumerate(names) if not name.strip()]
+    if empty:
+        raise InputError(
+            f"{source}: found {count(len(empty), f'empty {kind} name')}, the first at position {empty[0] + 1}. Give "
+            f"every {kind} a name."
+        )
+    frame = frame.rename(columns={"_index": "index_"})  # h5ad files written from R may have it, and anndata refuses it
+    frame.index = pd.Index(names)
+    return frame

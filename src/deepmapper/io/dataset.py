@@ -1,11 +1,11 @@
-"""Matrices as data sets: load, save, combine and subset, as documented.
+"""The documented functions for data sets: load, combine, subset and export.
 
-Two doors lead in. :func:`load_h5ad` and :func:`load_10x_populations` return the plain :class:`Dataset` that the
-documented API works on; :func:`read_matrix` returns the AnnData from which the workflow starts. Both use the same
-readers and the same checks: what cannot be analysed as it is (doubled names, NaN, values which are not counts, ...)
-is refused with one message that names the place and the way out.
+There are two ways to load data. :func:`load_h5ad` and :func:`load_10x_populations` return the plain :class:`Dataset`
+that the documented API uses; :func:`deepmapper.io.read.read_matrix` returns the AnnData with which the workflow starts.
+Both use the same readers and the same checks: data that cannot be analysed as they are (duplicate names, NaN, values
+that are not counts, ...) are refused with one message that says where the problem is and what to do.
 
-Matrices are samples (or cells) x features. scanpy, anndata, h5py and pandas are imported when they are needed.
+Matrices are samples (or cells) x features. scanpy, anndata, h5py and pandas are imported only when needed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from scipy import sparse
 
 from ..core.blocks import Matrix
 from ..core.files import atomic_write
-from ..core.words import did_you_mean, some
+from ..core.words import count, did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
-from .assemble import select_columns, unique_names
+from .assemble import column_index, unique_names
 from .h5ad import read_anndata
 from .labels import encode_labels
 from .matrix_stats import LARGEST_LOG, check_counts
 from .normalize import PASS_FALSE, log1p_counts
-from .open import existing, require
+from .open import existing_path, require
 from .read import join_populations
 
 
@@ -40,21 +40,20 @@ class Dataset:
     Parameters
     ----------
     X
-        Values, cells x genes; an array, or CSR where the source was sparse.
+        Values, cells x genes; an array, or CSR if the source is sparse.
     y
-        Class of every cell, shape (n_cells,), integers which index ``label_names``.
+        (n_cells,) integer class of every cell, an index into ``label_names``.
     var_names
-        Name of every gene, each once.
+        Names of the genes, without duplicates.
     label_names
-        Name of every class.
+        Names of the classes.
     obs_label_key
-        The ``obs`` column from which the labels came.
+        The ``obs`` column with the labels.
 
     Raises
     ------
     InputError
-        The parts do not fit together, or a gene name occurs more than once.
-
+        If the parts do not fit together, or gene names are duplicated.
     """
 
     X: Matrix
@@ -66,15 +65,19 @@ class Dataset:
     def __post_init__(self) -> None:
         shape = np.shape(self.X)
         if len(shape) != 2:
-            raise InputError(f"Dataset: X has the shape {shape}; a matrix of cells x genes is expected.")
+            raise InputError(f"Dataset: X has the shape {shape}, expected a matrix of cells x genes.")
         if len(self.var_names) != shape[1]:
-            raise InputError(f"Dataset: X has {shape[1]} columns, but there are {len(self.var_names)} gene names.")
+            raise InputError(
+                f"Dataset: found {count(len(self.var_names), 'gene name')}, expected {shape[1]}, one per column of X."
+            )
         if np.shape(self.y) != (shape[0],):
-            raise InputError(f"Dataset: X has {shape[0]} rows, but y has the shape {np.shape(self.y)}.")
+            raise InputError(
+                f"Dataset: y has the shape {np.shape(self.y)}, expected ({shape[0]},), one class per row of X."
+            )
         if shape[0] and not (np.min(self.y) >= 0 and np.max(self.y) < len(self.label_names)):
             raise InputError(
-                f"Dataset: y runs from {np.min(self.y)} to {np.max(self.y)}, but {len(self.label_names)} classes are "
-                f"named; y must index label_names. deepmapper.io.encode_labels makes such codes."
+                f"Dataset: y ranges from {np.min(self.y)} to {np.max(self.y)}, expected indices of the "
+                f"{len(self.label_names)} label_names, from 0. deepmapper.io.encode_labels returns such codes."
             )
         unique_names(self.var_names, "gene", "Dataset", "refuse")
 
@@ -102,34 +105,33 @@ def load_h5ad(
     Parameters
     ----------
     path
-        The file; its ``X`` is read.
+        The file, of which ``X`` is read.
     label_key
-        The ``obs`` column which holds the class of every cell.
+        The ``obs`` column with the class of every cell.
     normalize
-        Scale every cell to ``target_sum`` and take log1p. Give False where the file holds normalised values.
+        Whether to scale every cell to ``target_sum`` and take log1p; False if the values are already normalised.
     target_sum
         Total of a cell after scaling, in counts.
     duplicate_names
-        Gene names that occur more than once: "refuse", or "make_unique" (with a warning).
+        What to do with duplicate gene names: "refuse", or "make_unique" (with a warning).
 
     Returns
     -------
     Dataset
-        ``X`` float32, CSR where the file's ``X`` is sparse. Classes are in natural order (``c2`` before ``c10``).
+        ``X`` is float32, CSR if the file's ``X`` is sparse. Classes are in natural order (``c2`` before ``c10``).
 
     Raises
     ------
     InputError
-        The file cannot be read, a label or the label column is missing, a gene name is doubled, a value is NaN or
-        infinite, or ``normalize`` is asked for values that are not counts.
-
+        If the file cannot be read, a label or the label column is missing, a gene name is duplicated, a value is NaN
+        or infinite, or ``normalize`` is set for values that are not counts.
     """
-    path = existing(path)
+    path = existing_path(path)
     adata = read_anndata(path, "h5ad", layer="X")
     if label_key not in adata.obs:
         raise InputError(
             f"{path}: obs has no column {label_key!r}.{did_you_mean(label_key, adata.obs.columns)} "
-            f"Its columns: {some(adata.obs.columns, 20)}."
+            f"Set label_key to one of {some(adata.obs.columns, 20)}."
         )
     genes = unique_names(adata.var_names, "gene", path, duplicate_names, adata.var.get("gene_ids"))
     codes, classes = encode_labels(adata.obs[label_key], names=adata.obs_names)
@@ -151,39 +153,38 @@ def load_10x_populations(
     *,
     duplicate_names: str = "make_unique",
 ) -> Dataset:
-    """Load several sorted 10x populations as one labelled Dataset; no gene is filtered.
+    """Load several sorted 10x populations as one labelled Dataset, without filtering genes.
 
     Parameters
     ----------
     specs
-        Pairs (10x folder, label). The ``matrix.mtx`` may lie deeper, as in ``filtered_gene_bc_matrices/<genome>/``.
-        A label given for several folders makes one class of them.
+        Pairs (10x folder, label). The ``matrix.mtx`` may be in a subfolder, as in
+        ``filtered_gene_bc_matrices/<genome>/``. Folders with the same label form one class.
     normalize
-        Scale every cell to ``target_sum`` (over the shared genes) and take log1p.
+        Whether to scale every cell to ``target_sum`` (over the shared genes) and take log1p.
     target_sum
         Total of a cell after scaling, in counts.
     n_per_class
-        Keep at most this many cells of each label, drawn without replacement; None keeps all.
+        Maximum number of cells per label, drawn without replacement; None keeps all.
     seed
-        Seed of that draw. What is drawn from a population does not depend on the other populations.
+        Seed of that draw, which is independent for every label.
     duplicate_names
-        Symbols that several genes of a 10x reference share: "make_unique" appends the gene id to them and warns,
-        "refuse" raises.
+        What to do with symbols that several genes of a 10x reference share: "make_unique" appends the gene id and
+        warns, "refuse" raises an error.
 
     Returns
     -------
     Dataset
-        ``X`` CSR float32 over the genes that all populations share, in the order of the first.
+        ``X`` is CSR float32 over the genes shared by all populations, in the order of the first.
 
     Raises
     ------
     InputError
-        A folder cannot be read or has no cells, the populations share no gene, all have the same label, or
-        ``normalize`` is asked for values that are not counts.
-
+        If a folder cannot be read or has no cells, the populations share no gene, all have the same label, or
+        ``normalize`` is set for values that are not counts.
     """
     if n_per_class is not None and n_per_class < 1:
-        raise InputError(f"n_per_class is {n_per_class}; at least one cell of each class is needed (None keeps all).")
+        raise InputError(f"n_per_class is {n_per_class}, expected 1 or more, or None to keep all cells.")
     adata = join_populations(specs, "X", duplicate_names)
     codes, classes = encode_labels(adata.obs["population"])
     X, names = adata.X, adata.obs_names
@@ -192,7 +193,7 @@ def load_10x_populations(
         for code, label in enumerate(classes):
             cells = np.flatnonzero(codes == code)
             if len(cells) > n_per_class:
-                # The label is part of the seed, so that adding a population changes no other draw.
+                # The label is part of the seed, so that adding a population does not change the other draws.
                 rng = np.random.default_rng([seed, zlib.crc32(label.encode())])
                 cells = rng.choice(cells, size=n_per_class, replace=False)
             drawn.append(cells)
@@ -205,49 +206,48 @@ def load_10x_populations(
 
 
 def highly_variable_subset(ds: Dataset, n_top_genes: int = 2000) -> tuple[Dataset, np.ndarray]:
-    """Keep the highly variable genes, to measure what such a selection throws away.
+    """Keep only the highly variable genes, to measure what such a selection discards.
 
     Parameters
     ----------
     ds
-        Log-normalised values, as ``normalize=True`` makes them.
+        Log-normalised values, as loaded with ``normalize=True``.
     n_top_genes
-        How many genes to keep.
+        Number of genes to keep.
 
     Returns
     -------
     Dataset, ndarray
-        The Dataset restricted to the kept genes, and their column numbers in ``ds``, ascending.
+        The Dataset restricted to the kept genes, and their column indices in ``ds``, ascending.
 
     Raises
     ------
     InputError
-        ``n_top_genes`` is below 1 or above the number of genes, or the values are not logarithms of counts.
+        If ``n_top_genes`` is below 1 or above the number of genes, or the values are not logarithms of counts.
 
     Notes
     -----
     ``scanpy.pp.highly_variable_genes`` with its default flavour (dispersion per expression bin; Satija et al. 2015).
-
     """
     if not 1 <= n_top_genes <= ds.n_genes:
         raise InputError(
-            f"n_top_genes is {n_top_genes}, but the Dataset has {ds.n_genes} genes; give 1 to {ds.n_genes}."
+            f"n_top_genes is {n_top_genes}, expected 1 to {ds.n_genes}, the number of genes in the Dataset."
         )
     lowest, highest = ds.X.min(), ds.X.max()
     if not (lowest >= 0 and highest < LARGEST_LOG):  # NaN fails too
         raise InputError(
-            f"highly_variable_subset needs log-normalised values, but X runs from {lowest:g} to {highest:g}; "
-            "load the data with normalize=True."
+            f"highly_variable_subset: X ranges from {lowest:g} to {highest:g}, expected log-normalised values. Load "
+            "the data with normalize=True."
         )
     anndata, scanpy = require("anndata"), require("scanpy")
     adata = anndata.AnnData(ds.X)
-    adata.uns["log1p"] = {}  # says that X is log1p, natural base
+    adata.uns["log1p"] = {}  # tells scanpy that X is log1p with the natural base
     table = scanpy.pp.highly_variable_genes(adata, n_top_genes=n_top_genes, inplace=False)
     indices = np.flatnonzero(table["highly_variable"].to_numpy())
     if len(indices) != n_top_genes:
         warnings.warn(
-            f"{len(indices)} highly variable genes were selected, not {n_top_genes}: the dispersions of the others "
-            "are undefined (constant genes) or tied.",
+            f"{len(indices)} instead of {n_top_genes} highly variable genes were selected: the dispersions of the "
+            "other genes are undefined (constant genes) or tied.",
             DeepMapperWarning,
             stacklevel=2,
         )
@@ -255,25 +255,24 @@ def highly_variable_subset(ds: Dataset, n_top_genes: int = 2000) -> tuple[Datase
 
 
 def intersect_genes(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset, list[str]]:
-    """Restrict two Datasets to the genes they share.
+    """Restrict two Datasets to their shared genes.
 
     Returns
     -------
     Dataset, Dataset, list of str
-        Both Datasets with the shared genes as columns, in the order of ``a``, and these genes.
+        Both Datasets with the shared genes as columns, in the order of ``a``, and the names of these genes.
 
     Raises
     ------
     InputError
-        They share no gene.
-
+        If they share no gene.
     """
-    column_a, column_b = select_columns(a.var_names), select_columns(b.var_names)
+    column_a, column_b = column_index(a.var_names), column_index(b.var_names)
     shared = [gene for gene in a.var_names if gene in column_b]
     if not shared:
         raise InputError(
-            f"The two Datasets share no gene: the first names {some(a.var_names)}, the second {some(b.var_names)}. "
-            "Symbols and gene ids do not match each other."
+            f"The two Datasets share no gene: the first has {some(a.var_names)}, the second {some(b.var_names)}. Use "
+            "the same kind of names, symbols or gene ids, in both."
         )
     restricted = [
         replace(ds, X=ds.X[:, [column[gene] for gene in shared]], var_names=list(shared))
@@ -283,7 +282,7 @@ def intersect_genes(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset, list[str]
 
 
 def exclusive_genes(a: Dataset, b: Dataset) -> tuple[list[str], list[str]]:
-    """Return the genes that only ``a`` has and those that only ``b`` has, each in the order of its Dataset."""
+    """Return the genes only in ``a`` and the genes only in ``b``, each in the order of its Dataset."""
     in_a, in_b = set(a.var_names), set(b.var_names)
     return [gene for gene in a.var_names if gene not in in_b], [gene for gene in b.var_names if gene not in in_a]
 
@@ -296,7 +295,7 @@ def export_for_seurat(ds: Dataset, outdir: str | Path) -> str | Path:
     ds
         Raw counts, loaded with ``normalize=False``.
     outdir
-        The folder; made where it does not exist.
+        The folder; created if it does not exist.
 
     Returns
     -------
@@ -306,13 +305,12 @@ def export_for_seurat(ds: Dataset, outdir: str | Path) -> str | Path:
     Raises
     ------
     InputError
-        A value is negative.
+        If a value is negative.
 
     Warns
     -----
     DeepMapperWarning
-        The values are not integers: Seurat would normalise them a second time.
-
+        If values are not integers: Seurat would normalise them a second time.
     """
     X = sparse.csr_matrix(ds.X)
     cells = [f"cell{i}" for i in range(ds.n_cells)]

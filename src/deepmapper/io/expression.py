@@ -1,4 +1,4 @@
-"""`expression.h5ad`, written and read in row blocks, so that it may be larger than memory."""
+"""`expression.h5ad`, written and read in row blocks, so it may be larger than memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from ..core.blocks import Matrix, blocks, even_spans, spans_of, transpose_blocks
 from ..core.files import atomic_write
 from ..errors import InputError
-from .assemble import float32, named_tables, unique_names
+from .assemble import to_float32, unique_names, with_text_names
 from .formats import format_of
-from .h5ad import elements
+from .h5ad import find_elements
 from .matrix_stats import check_finite, scan
-from .open import OPENED_BY, existing, opened_h5, require
+from .open import OPENERS, existing_path, open_h5, require
 from .read import read_matrix
 from .text import join_labels
 
@@ -25,21 +25,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-# Of the arrays in the file: as small as gzip's default leaves them, in half of its time, since bytes of like rank lie
-# together.
-_PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+# The shuffle filter groups bytes of the same significance. With it, the fastest gzip level compresses as well as the
+# default level without it, in half the time.
+_COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
-_PIECE = 2**16  # values that are packed together
+# Values per HDF5 chunk; chosen by hand.
+_CHUNK = 2**16
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A matrix in an h5ad or zarr, CSR or dense, as AnnData lays it down: a source of `blocks`.
+class StoredMatrix:
+    """A CSR or dense matrix of AnnData in an h5ad or zarr, a source for `core.blocks.blocks`.
 
     Attributes
     ----------
     path, key
-        Where it is.
+        The file, and the path of the matrix in it.
     shape
         Rows and columns.
     """
@@ -49,23 +50,25 @@ class Stored:
     shape: tuple[int, int]
 
     def blocks(self) -> Iterator[tuple[slice, Any]]:
-        """Yield the positions of some rows, and these rows: CSR or an array, float32, without stored zeros."""
-        where = f"{self.path} ({self.key})"
-        with _opened(self.path) as file:
-            for place, block in _read(file[self.key], self.shape, where):
-                yield place, float32(block, where)
+        """Yield the positions of each block's rows, and the block: CSR or an array, float32, without stored zeros."""
+        source = f"{self.path} ({self.key})"
+        with _open_container(self.path) as file:
+            for place, block in _read_blocks(file[self.key], self.shape, source):
+                yield place, to_float32(block, source)
 
 
 @dataclass(frozen=True)
-class ByColumns:
-    """A matrix in an h5ad or zarr that lies by columns (CSC): a source of `blocks`, read twice.
+class StoredCSC:
+    """A CSC matrix of AnnData in an h5ad or zarr, a source for `core.blocks.blocks`; it is read twice.
 
     Attributes
     ----------
-    path, key, shape
-        As of `Stored`.
+    path, key
+        The file, and the path of the matrix in it.
+    shape
+        Rows and columns.
     folder
-        Where a file without a name is kept meanwhile, 12 bytes a value.
+        Folder for an unnamed temporary file of 12 bytes per value.
     """
 
     path: Path
@@ -74,27 +77,27 @@ class ByColumns:
     folder: Path
 
     def blocks(self) -> Iterator[tuple[slice, Any]]:
-        """Yield as `Stored` does."""
+        """Yield the positions of each block's rows, and the block: CSR float32, without stored zeros."""
         n, p = self.shape
-        columns = Stored(self.path, self.key, (p, n))  # whose arrays are those of the transpose by rows
+        columns = StoredMatrix(self.path, self.key, (p, n))  # the arrays of CSC are those of the transpose as CSR
         counts = sum((np.bincount(block.indices, minlength=n) for _, block in columns.blocks()), np.zeros(n))
         yield from transpose_blocks(columns, counts, self.folder)
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What `prepare.prepare_features` and others take for an AnnData, its matrices left in their file.
+    """An AnnData whose matrices stay in their file, as `features.prepare.prepare_features` and others accept it.
 
     Attributes
     ----------
     X
-        A `Stored` matrix.
+        A `StoredMatrix`.
     obs, var
         Tables of samples and features.
     layers
         Further matrices by name.
     uns
-        Whatever else is said of the whole.
+        Unstructured metadata.
     """
 
     X: Any
@@ -114,12 +117,12 @@ class Expression:
         return self.var.index
 
     def rows_of(self, samples: Sequence[str]) -> np.ndarray:
-        """Find the rows of samples by their names.
+        """Find the rows of samples by name.
 
         Parameters
         ----------
         samples
-            n names.
+            Names of n samples.
 
         Returns
         -------
@@ -129,56 +132,56 @@ class Expression:
         Raises
         ------
         InputError
-            If a sample is not among those of the matrix.
+            If the matrix does not have one of the samples.
         """
         rows = self.obs_names.get_indexer(list(samples))
         missing = np.flatnonzero(rows < 0)
         if len(missing):
             raise InputError(
-                f"the expression matrix lacks {len(missing)} of {len(rows)} sample(s) of the features, the first "
-                f"'{samples[missing[0]]}': expected all of them. The two files are of different runs: run the rule "
-                f"prepare_features again."
+                f"{len(missing)} of {len(rows)} samples of the features are missing from the expression matrix, the "
+                f"first is '{samples[missing[0]]}'. The two files are from different runs: run the rule "
+                "prepare_features again."
             )
         return rows
 
 
 def open_expression(path: str | Path) -> Expression:
-    """Read the tables of an `expression.h5ad`, and leave its matrices where they are.
+    """Read the tables of an `expression.h5ad`; its matrices stay in the file.
 
     Raises
     ------
     InputError
-        If it is no such file.
+        If it is not an AnnData file.
     """
-    path = existing(path)
-    with opened_h5(path) as file:
-        _, _, obs, var, get = elements(file, path, "X")
-        shape = (len(obs), len(var))
-        layers = {name: Stored(path, f"layers/{name}", shape) for name in file.get("layers", ())}
-        uns: Any = get(file["uns"]) if "uns" in file else {}
-    return Expression(Stored(path, "X", shape), obs, var, layers, uns)
+    path = existing_path(path)
+    with open_h5(path) as file:
+        found = find_elements(file, path, "X")
+        shape = (len(found.obs), len(found.var))
+        layers = {name: StoredMatrix(path, f"layers/{name}", shape) for name in file.get("layers", ())}
+        uns: Any = found.read(file["uns"]) if "uns" in file else {}
+    return Expression(StoredMatrix(path, "X", shape), found.obs, found.var, layers, uns)
 
 
 def write_expression(
     out: str | Path, adata: AnnData, matrices: Mapping[str, Any], progress: Callable[[str], None] = lambda line: None
 ) -> int:
-    """Write an AnnData without matrices, and its matrices block by block, as CSR float32.
+    """Write an AnnData without matrices, then its matrices as CSR float32, block by block.
 
     Parameters
     ----------
     out
-        The file to write; it appears whole or not at all.
+        The file to write, atomically.
     adata
-        Tables and all else.
+        Everything but the matrices.
     matrices
-        "X", "layers/tpm", ... -> a source of `blocks` in the shape of `adata`.
+        Sources for `core.blocks.blocks` in the shape of `adata`, by their place: "X", "layers/tpm", ...
     progress
-        Receives progress, a line for every tenth of a matrix.
+        Receives a line for every tenth of a matrix.
 
     Returns
     -------
     int
-        How many values of "X" are not zero.
+        Number of nonzero values of the first matrix.
 
     Raises
     ------
@@ -187,7 +190,8 @@ def write_expression(
     """
     with atomic_write(out) as tmp:
         adata.write_h5ad(tmp, compression="gzip")
-        return [_append(tmp, key, source, adata, progress) for key, source in matrices.items()][0]
+        n_values = [_write_matrix(tmp, key, source, adata, progress) for key, source in matrices.items()]
+    return n_values[0]
 
 
 def import_matrix(
@@ -203,61 +207,62 @@ def import_matrix(
 ) -> None:
     """Read a matrix in any supported format, check it and write `expression.h5ad`.
 
-    An h5ad or zarr is read and written in blocks, whatever its size; of one that lies by columns (CSC) the values lie
-    beside `out` meanwhile, 12 bytes each. All else is held in memory: tables, 10x output, populations, and what was
-    written before anndata 0.7.
+    An h5ad or zarr of any size is read and written in blocks; a CSC matrix needs a temporary file next to `out` of 12
+    bytes per value. Everything else is held in memory: text, 10x output, populations, and AnnData from before 0.7.
 
     Parameters
     ----------
     out
-        The file to write; it appears whole or not at all.
+        The file to write, atomically.
     path, format, layer, labels_table, populations, duplicate_names, transpose
-        As in `io.read_matrix`.
+        As in `read.read_matrix`.
     progress
-        Receives progress, a line for every tenth of the matrix.
+        Receives a line for every tenth of the matrix, and one about its size.
 
     Raises
     ------
     InputError
-        As `io.read_matrix`.
+        If the matrix or the table cannot be used; the message says which file, where in it, and what to do.
     """
     populations = list(populations)
-    found = None
+    stored = None
     if path and not populations and not transpose:
-        path = existing(path)
+        path = existing_path(path)
         format = format_of(path) if format == "auto" else format
-        found = _open_stored(path, format, layer, Path(out).parent) if format in OPENED_BY else None
-    if found is None:
+        if format in OPENERS:
+            stored = _find_stored(path, format, layer, Path(out).parent)
+    if stored is None:
         adata = read_matrix(path, format, layer, labels_table, populations, duplicate_names, transpose)
-        progress(f"{adata.n_obs} samples × {adata.n_vars} features, {adata.X.nnz} values that are not zero")
+        progress(_size_line(adata, adata.X.nnz))
         with atomic_write(out) as tmp:
             adata.write_h5ad(tmp, compression="gzip")
         return
     anndata = require("anndata")
-    where = f"{path} ({layer})"
-    obs, var = named_tables(found.X.shape, found.obs, found.var, where)
-    features, samples = (
-        unique_names(table.index, what, str(path), duplicate_names, ids)
-        for table, what, ids in ((var, "feature", var.get("gene_ids")), (obs, "sample", None))
-    )
+    obs, var = with_text_names(stored.X.shape, stored.obs, stored.var, f"{path} ({layer})")
+    features = unique_names(var.index, "feature", str(path), duplicate_names, var.get("gene_ids"))
+    samples = unique_names(obs.index, "sample", str(path), duplicate_names)
     adata = anndata.AnnData(obs=obs.set_axis(samples), var=var.set_axis(features))
     if labels_table:
-        join_labels(adata, existing(labels_table), str(path))
-    matrices = {"X": found.X} | {f"layers/{name}": matrix for name, matrix in found.layers.items()}
+        join_labels(adata, existing_path(labels_table), str(path))
+    matrices = {"X": stored.X} | {f"layers/{name}": matrix for name, matrix in stored.layers.items()}
     n_values = write_expression(out, adata, matrices, progress)
-    progress(f"{adata.n_obs} samples × {adata.n_vars} features, {n_values} values that are not zero")
+    progress(_size_line(adata, n_values))
 
 
-def _opened(path: Path) -> AbstractContextManager[Any]:
-    return OPENED_BY["zarr" if path.is_dir() else "h5ad"](path)
+def _size_line(adata: AnnData, n_values: int) -> str:
+    return f"{adata.n_obs} samples × {adata.n_vars} features, {n_values} nonzero values"
 
 
-def _open_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
-    """Find the matrix that is asked for, and its TPM layer; None where they cannot be read in blocks."""
-    with OPENED_BY[format](path) as file:
-        chosen, tpm, obs, var, _ = elements(file, path, layer)
-        found: dict[str, Any] = {}
-        for name, element in (("X", chosen), ("tpm", tpm)):
+def _open_container(path: Path) -> AbstractContextManager[Any]:
+    return OPENERS["zarr" if path.is_dir() else "h5ad"](path)
+
+
+def _find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
+    """Find the requested matrix and the layer "tpm"; None if one of them cannot be read in blocks."""
+    with OPENERS[format](path) as file:
+        found = find_elements(file, path, layer)
+        matrices: dict[str, Any] = {}
+        for name, element in (("X", found.matrix), ("tpm", found.tpm)):
             if element is None:
                 continue
             kind = getattr(element, "attrs", {}).get("encoding-type")
@@ -265,14 +270,14 @@ def _open_stored(path: Path, format: str, layer: str, folder: Path) -> Expressio
                 return None
             shape = element.shape if kind == "array" else element.attrs["shape"]
             if len(shape) != 2:
-                return None  # is refused, with what it is, where it is read whole
+                return None  # `read_matrix` refuses it, and says what it is
             where = path, element.name.strip("/"), (int(shape[0]), int(shape[1]))
-            found[name] = ByColumns(*where, folder) if kind == "csc_matrix" else Stored(*where)
-    return Expression(found.pop("X"), obs, var, found)
+            matrices[name] = StoredCSC(*where, folder) if kind == "csc_matrix" else StoredMatrix(*where)
+    return Expression(matrices.pop("X"), found.obs, found.var, matrices)
 
 
-def _read(element: Any, shape: tuple[int, int], where: str) -> Iterator[tuple[slice, Matrix]]:
-    """Yield the rows of a group with a CSR matrix, or of a dense data set, as they are stored."""
+def _read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[tuple[slice, Matrix]]:
+    """Yield row blocks of a group with a CSR matrix, or of a dense dataset, as they are stored."""
     from scipy import sparse
 
     n, p = shape
@@ -281,39 +286,41 @@ def _read(element: Any, shape: tuple[int, int], where: str) -> Iterator[tuple[sl
             yield slice(start, stop), element[start:stop]
         return
     indptr = element["indptr"][:].astype(np.int64)
-    stored = min(element["data"].shape[0], element["indices"].shape[0])
-    if len(indptr) != n + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] > stored:
-        raise InputError(f"{where}: the sparse matrix is damaged (its index pointers do not fit its values).")
+    n_stored = min(element["data"].shape[0], element["indices"].shape[0])
+    if len(indptr) != n + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] > n_stored:
+        raise InputError(
+            f"{source}: the sparse matrix is damaged (indptr does not fit its values). Copy the file again."
+        )
     for start, stop in spans_of(indptr):
-        inside = slice(indptr[start], indptr[stop])
-        parts = element["data"][inside], element["indices"][inside], indptr[start : stop + 1] - indptr[start]
+        span = slice(indptr[start], indptr[stop])
+        parts = element["data"][span], element["indices"][span], indptr[start : stop + 1] - indptr[start]
         yield slice(start, stop), sparse.csr_matrix(parts, shape=(stop - start, p))
 
 
-def _append(tmp: Path, key: str, source: Any, adata: AnnData, progress: Callable[[str], None]) -> int:
-    """Write a matrix as CSR float32 into an h5ad, block by block; give the number of its values."""
+def _write_matrix(tmp: Path, key: str, source: Any, adata: AnnData, progress: Callable[[str], None]) -> int:
+    """Write a matrix into an h5ad as CSR float32, block by block; return the number of its values."""
     import h5py
 
-    told = f"{source.path} ({source.key})" if isinstance(source, Stored | ByColumns) else key
+    name_of_source = f"{source.path} ({source.key})" if isinstance(source, StoredMatrix | StoredCSC) else key
 
-    def written(group: Any) -> Iterator[tuple[slice, Matrix]]:
+    def write_blocks(group: Any) -> Iterator[tuple[slice, Matrix]]:
         from scipy import sparse
 
         arrays = {
-            name: group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(_PIECE,), **_PACKED)
+            name: group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(_CHUNK,), **_COMPRESSION)
             for name, dtype in (("data", np.float32), ("indices", np.int32))
         }
-        ends, done = [np.zeros(1, dtype=np.int64)], 0
+        ends, tenths = [np.zeros(1, dtype=np.int64)], 0
         for place, block in blocks(source):
             block = sparse.csr_matrix(block)
-            before, n_values = len(arrays["data"]), block.nnz
+            n_written, n_values = len(arrays["data"]), block.nnz
             for name, array in arrays.items():
-                array.resize((before + n_values,))
-                array[before:] = getattr(block, name)
-            ends.append(before + block.indptr[1:].astype(np.int64))
-            if place.stop * 10 // source.shape[0] > done:
-                done = place.stop * 10 // source.shape[0]
-                progress(f"{told}: {place.stop} of {source.shape[0]} samples read")
+                array.resize((n_written + n_values,))
+                array[n_written:] = getattr(block, name)
+            ends.append(n_written + block.indptr[1:].astype(np.int64))
+            if place.stop * 10 // source.shape[0] > tenths:
+                tenths = place.stop * 10 // source.shape[0]
+                progress(f"{name_of_source}: {place.stop} of {source.shape[0]} samples read")
             yield place, block
         group["indptr"] = np.concatenate(ends)
 
@@ -323,6 +330,6 @@ def _append(tmp: Path, key: str, source: Any, adata: AnnData, progress: Callable
         group = file.create_group(key)
         group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
         group.attrs["shape"] = np.array(source.shape)
-        seen = scan(written(group))
-    check_finite(seen, told, adata.obs_names, adata.var_names)
-    return seen.nnz
+        stats = scan(write_blocks(group))
+    check_finite(stats, name_of_source, adata.obs_names, adata.var_names)
+    return stats.nnz

@@ -1,4 +1,4 @@
-"""File formats of matrices, recognised by name and content."""
+"""File formats of matrices, recognised by file name and folder contents."""
 
 from __future__ import annotations
 
@@ -14,21 +14,30 @@ SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 SEPARATOR_NAMES = {",": "commas", "\t": "tabs", ";": "semicolons"}
 
-# Files of which a zarr folder has one: of version 3 and of version 2.
-ZARR_MARKS = ("zarr.json", ".zgroup")
+# A zarr folder contains one of these: the first in version 3, the second in version 2.
+ZARR_MARKERS = ("zarr.json", ".zgroup")
 
 
 def format_of(path: Path) -> str:
-    """Return the format that a name stands for."""
+    """Return the format of a file or folder.
+
+    Raises
+    ------
+    InputError
+        If it cannot be recognised.
+    """
     if path.is_dir():
-        is_zarr = path.suffix == ".zarr" or any((path / name).is_file() for name in ZARR_MARKS)
+        is_zarr = path.suffix == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
         return "zarr" if is_zarr else "10x_mtx"
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix == ".mtx":
-        raise InputError(f"{path}: give the folder which holds this file together with its barcodes and features.")
+        raise InputError(
+            f"{path}: found a single .mtx file, expected a folder. Give the folder that holds this file together with "
+            f"its barcodes and features."
+        )
     if suffix not in SUFFIXES:
         raise InputError(
-            f"{path}: the format cannot be told from the name. Known are {', '.join(SUFFIXES)} and 10x folders; "
-            f"otherwise set format to one of {', '.join(FORMATS[1:])}."
+            f"{path}: the format cannot be recognised from the file name; expected {', '.join(SUFFIXES)} or a 10x "
+            f"folder. Rename the file, or set format to one of {', '.join(FORMATS[1:])}."
         )
     return SUFFIXES[suffix]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,84 +14,115 @@ from ..core.blocks import Matrix
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
-from .open import OPENED_BY, is_10x, require
+from .open import OPENERS, is_10x, require
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
 
+@dataclass(frozen=True, eq=False)
+class Elements:
+    """Parts of an open h5ad or zarr.
+
+    Attributes
+    ----------
+    matrix, tpm
+        The requested matrix, and the layer "tpm" or None, both still in the file.
+    obs, var
+        Tables of samples and features.
+    read
+        Reads an element of the file into memory.
+    """
+
+    matrix: Any
+    tpm: Any
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    read: Callable[[Any], Any]
+
+
 def read_anndata(path: Path, format: str, layer: str) -> AnnData:
-    """Read one matrix of an h5ad or zarr with its obs and var, and its TPM layer; nothing else is loaded."""
-    with OPENED_BY[format](path) as file:
-        chosen, tpm, obs, var, get = elements(file, path, layer)
-        X, tpm = get(chosen), None if tpm is None else get(tpm)
-    adata = assemble(X, obs, var, f"{path} ({layer})")
+    """Read one matrix of an h5ad or zarr with obs, var and the layer "tpm"; nothing else is loaded."""
+    with OPENERS[format](path) as file:
+        found = find_elements(file, path, layer)
+        X: Matrix = found.read(found.matrix)
+        tpm = None if found.tpm is None else found.read(found.tpm)
+    adata = assemble(X, found.obs, found.var, f"{path} ({layer})")
     if tpm is not None:
-        tpm_layer = assemble(tpm, obs, var, f"{path} (layer tpm)")
+        tpm_layer = assemble(tpm, found.obs, found.var, f"{path} (layer tpm)")
         adata.layers["tpm"] = sparse.csr_matrix(tpm_layer.X)
     return adata
 
 
-def elements(file: Any, path: Path, layer: str) -> tuple[Any, Any, pd.DataFrame, pd.DataFrame, Callable[[Any], Matrix]]:
-    """Find the matrix that is asked for in an open h5ad or zarr, and its TPM layer; read obs and var.
+def find_elements(file: Any, path: Path, layer: str) -> Elements:
+    """Find the requested matrix and the layer "tpm" in an open h5ad or zarr, and read obs and var.
 
-    The last value reads a matrix. Of a file from before anndata 0.7 all is read, and it gives back what it is given.
+    A file from before anndata 0.7 is read into memory as a whole.
+
+    Raises
+    ------
+    InputError
+        If the file is not an AnnData file, has no such matrix, or chunks of a zarr are missing.
     """
     anndata = require("anndata")
-    get: Callable[[Any], Any]
+    read: Callable[[Any], Any]
     with warnings.catch_warnings():
-        for about_old_files in (anndata.OldFormatWarning, FutureWarning):
-            warnings.simplefilter("ignore", about_old_files)
+        for category in (anndata.OldFormatWarning, FutureWarning):
+            warnings.simplefilter("ignore", category)
         if not {"obs", "var"} <= set(file):
-            hint = " It looks like 10x output: set format to 10x_h5." if is_10x(file) else ""
-            if path.is_dir():
-                hint = " If an AnnData lies deeper (of a SpatialData in tables, of a MuData in mod), give that folder."
-            raise InputError(f"{path} is no AnnData file: it holds {some(file)}, but no obs and var.{hint}")
+            found = f"it holds {some(file)}, but no obs and var"
+            raise InputError(f"{path} is not an AnnData file: {found}.{_hint(file, path)}")
         if "encoding-type" not in file["obs"].attrs:
-            # Written before anndata 0.7; only anndata's own reader knows those files.
-            whole = (anndata.read_zarr if path.is_dir() else anndata.read_h5ad)(path)
-            raw_x, raw_var = (whole.raw.X, whole.raw.var) if whole.raw is not None else (None, None)
-            layers, x, obs, var, get = dict(whole.layers), whole.X, whole.obs, whole.var, lambda element: element
+            # Written before anndata 0.7; only anndata's own reader knows this layout.
+            old = (anndata.read_zarr if path.is_dir() else anndata.read_h5ad)(path)
+            raw_x, raw_var = (old.raw.X, old.raw.var) if old.raw is not None else (None, None)
+            layers, x, obs, var, read = dict(old.layers), old.X, old.obs, old.var, lambda element: element
         else:
-            get = require("anndata.io").read_elem
+            read = require("anndata.io").read_elem
             raw_x, raw_var = (file["raw/X"], file["raw/var"]) if "raw/X" in file else (None, None)
             layers, x, obs, var = dict(file.get("layers", {})), file.get("X"), file["obs"], file["var"]
-        if layer == "X":
-            chosen = x
-        elif layer == "raw" and raw_x is not None:
-            chosen, var = raw_x, raw_var
-        else:
-            chosen = layers.get(layer)
-        if chosen is None:
-            there = [*(["X"] if x is not None else []), *(["raw"] if raw_x is not None else []), *layers]
-            raise InputError(f"{path} has no matrix {layer!r}.{did_you_mean(layer, there)} It has: {some(there, 20)}.")
+        matrices = {name: matrix for name, matrix in (("X", x), ("raw", raw_x)) if matrix is not None}
+        matrices |= {name: matrix for name, matrix in layers.items() if name != "X" and name not in matrices}
+        if layer not in matrices:
+            raise InputError(
+                f"{path} has no matrix {layer!r}.{did_you_mean(layer, matrices)} Set layer to one of: "
+                f"{some(matrices, 20)}."
+            )
+        if layer == "raw" and raw_x is not None:
+            var = raw_var
         tpm = layers.get("tpm") if layer != "raw" else None
-        for name, element in ((layer, chosen), ("tpm", tpm)):
-            _check_pieces(element, f"{path} ({name})")
-        return chosen, tpm, get(obs), get(var), get
+        for name, element in ((layer, matrices[layer]), ("tpm", tpm)):
+            _check_chunks(element, f"{path} ({name})")
+        return Elements(matrices[layer], tpm, read(obs), read(var), read)
 
 
-def _check_pieces(element: Any, where: str) -> None:
-    """Refuse a matrix in a zarr folder of which pieces are missing: zarr itself reads zeros in their place.
+def _hint(file: Any, path: Path) -> str:
+    """Advice for a file without obs and var."""
+    if path.is_dir():
+        return " A SpatialData or MuData holds AnnData folders below tables or mod: give one of these."
+    return " It looks like 10x output: set format to 10x_h5." if is_10x(file) else " Check which program wrote it."
 
-    Of a dense matrix pieces of zeros may have been left out by the writer, so it is warned of.
+
+def _check_chunks(element: Any, source: str) -> None:
+    """Refuse a zarr matrix with missing chunks, which zarr itself reads as zeros.
+
+    Writers may leave out chunks of zeros of a dense matrix, so there it is only a warning.
     """
     is_group = hasattr(element, "keys")
     for name, array in [(key, element[key]) for key in element] if is_group else [("", element)]:
         if not hasattr(array, "nchunks_initialized") or not array.size:
             continue
-        n, there = array.nchunks, min(array.nchunks, array.nchunks_initialized)
-        if there == n or (is_group and not element["data"].size):
+        n_chunks, n_present = array.nchunks, min(array.nchunks, array.nchunks_initialized)
+        if n_present == n_chunks or (is_group and not element["data"].size):
             continue
-        found = (
-            f"{where}: {n - there} of {n} pieces of {f'its array {name!r}' if is_group else 'the matrix'} are missing"
-        )
-        if is_group or not there:
+        part = f"array {name!r}" if is_group else "the matrix"
+        found = f"{source}: {n_chunks - n_present} of {n_chunks} chunks of {part} are missing"
+        if is_group or not n_present:
             raise InputError(f"{found}. The folder was not copied completely: copy it again.")
         warnings.warn(
-            f"{found}, and are taken for zeros: right if whoever wrote it left out pieces of zeros, wrong if the "
-            "folder was not copied completely.",
+            f"{found} and are read as zeros. This is right if the program that wrote them leaves out chunks of zeros, "
+            "and wrong if the folder was not copied completely.",
             DeepMapperWarning,
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""Class labels as text become integer codes."""
+"""Class labels of any kind become integer codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.words import did_you_mean, natural_order, some
+from ..core.words import count, did_you_mean, natural_order, some
 from ..errors import DeepMapperWarning, InputError
 
 
@@ -20,56 +20,57 @@ def encode_labels(
     exclude: Iterable[Any] = (),
     missing: str = "refuse",
 ) -> tuple[np.ndarray, list[str]]:
-    """Turn labels of any kind into class numbers.
+    """Encode class labels as integers.
 
     Parameters
     ----------
     labels
-        One label per sample: strings, categories, integers (from any start), booleans, or floats, of which whole ones
-        are shown as integers. NaN, None, "" and "nan" are missing.
+        One label per sample: strings, categories, integers (any coding), booleans or floats; a float without a
+        fraction is named as an integer. NaN, None, "" and "nan" are missing.
     names
         Names of the samples, for messages.
     exclude
-        Classes whose samples are to be dropped.
+        Classes whose samples are dropped.
     missing
-        Samples without a label: "refuse", "drop" or "keep".
+        What to do with samples without a label: "refuse", "drop" or "keep".
 
     Returns
     -------
     codes : ndarray of int64
-        Class number of every sample, -1 for those to drop. With "keep", -1 for those without a label and -2 for those
-        to drop.
+        Class code of every sample, -1 for dropped samples. With "keep", -1 for samples without a label and -2 for
+        dropped ones.
     classes : list of str
         Name of every class, in natural order: numbers by value, ``c2`` before ``c10``.
 
     Raises
     ------
     InputError
-        A label is missing, ``exclude`` names an unknown class, or fewer than two classes are left.
+        If a label is missing, ``exclude`` names an unknown class, or fewer than two classes are left.
 
     Warns
     -----
     DeepMapperWarning
-        Two classes differ only in letter case or blanks.
+        If two classes differ only in case or spaces.
 
     """
     import pandas as pd
 
     if missing not in ("refuse", "drop", "keep"):
-        raise InputError(f"missing is {missing!r}; 'refuse', 'drop' or 'keep' is expected.")
+        raise InputError(f"missing is {missing!r}, expected 'refuse', 'drop' or 'keep'.")
     if getattr(labels, "ndim", 1) != 1:
-        raise InputError(f"The labels have the shape {labels.shape}; one label per sample is expected.")
+        raise InputError(f"The labels have the shape {labels.shape}, expected one label per sample.")
     rows, values = pd.factorize(pd.Series(labels))
     if names is not None and len(names) != len(rows):
-        raise InputError(f"There are {len(rows)} labels for {len(names)} samples.")
+        raise InputError(f"Found {len(rows)} labels for {len(names)} samples, expected one label per sample.")
 
-    texts = [_label_text(value) for value in values] + [None]  # the last answers the code -1 of a missing value
+    # `factorize` codes missing values as -1, which indexes the None at the end
+    texts = [*(_label_text(value) for value in values), None]
     no_label = np.array([text is None for text in texts])[rows]
     if no_label.any() and missing == "refuse":
-        where = np.flatnonzero(no_label)
-        shown = some([names[i] for i in where[:4]] if names is not None else [f"row {i}" for i in where[:4]])
+        unlabelled = np.flatnonzero(no_label)
+        shown = some([names[i] if names is not None else f"row {i}" for i in unlabelled[:4]])
         raise InputError(
-            f"{len(where)} of {len(rows)} samples have no label ({shown}). "
+            f"{len(unlabelled)} of {len(rows)} samples have no label ({shown}). "
             "Label them, or drop them with missing='drop'."
         )
 
@@ -77,32 +78,39 @@ def encode_labels(
     excluded = {_label_text(value) for value in ([exclude] if isinstance(exclude, str) else exclude)}
     for unknown in sorted(str(text) for text in excluded - known):
         raise InputError(
-            f"exclude names {unknown!r}, which no sample has.{did_you_mean(unknown, known)} "
-            f"The labels: {some(natural_order(known), 20)}."
+            f"exclude names {unknown!r}, which is not a label of any sample.{did_you_mean(unknown, known)} "
+            f"Expected some of {some(natural_order(known), 20)}."
         )
     classes = natural_order(known - excluded)
     if len(classes) < 2:
         raise InputError(
-            f"{len(classes)} class{' is' if len(classes) == 1 else 'es are'} left ({some(classes) or 'none'}); "
-            "at least two are needed to tell anything apart. Is it the right label column?"
+            f"found {count(len(classes), 'class', 'classes')} ({some(classes) or 'none'}), expected at least two. "
+            "Check that it is the right label column, and which classes are excluded."
         )
-    for folded, count in Counter(" ".join(name.casefold().split()) for name in classes).items():
-        if count > 1:
-            alike = [name for name in classes if " ".join(name.casefold().split()) == folded]
-            warnings.warn(
-                f"The labels {some(alike)} differ only in letter case or blanks and are taken for different classes.",
-                DeepMapperWarning,
-                stacklevel=2,
-            )
-    number: dict[str | None, int] = {name: i for i, name in enumerate(classes)}
-    codes = np.array([number.get(text, -1) for text in texts], dtype=np.int64)[rows]
+    _warn_similar(classes)
+    code_of: dict[str | None, int] = {name: i for i, name in enumerate(classes)}
+    codes = np.array([code_of.get(text, -1) for text in texts], dtype=np.int64)[rows]
     if missing == "keep":
-        codes[(codes < 0) & ~no_label] = -2  # apart from those without a label
+        codes[(codes < 0) & ~no_label] = -2
     return codes, classes
 
 
+def _warn_similar(classes: Sequence[str]) -> None:
+    """Warn about classes that differ only in case or spaces."""
+    folded = [" ".join(name.casefold().split()) for name in classes]
+    for key, n in Counter(folded).items():
+        if n > 1:
+            similar = [name for name, other in zip(classes, folded, strict=True) if other == key]
+            warnings.warn(
+                f"The labels {some(similar)} differ only in case or spaces, and are used as different classes. If they "
+                "mean the same, rename them.",
+                DeepMapperWarning,
+                stacklevel=3,
+            )
+
+
 def _label_text(value: Any) -> str | None:
-    """Return a label as people write it, None where it is missing."""
+    """Return a label as text, None if it is missing; a float without a fraction is written as an integer."""
     if isinstance(value, bytes):
         value = value.decode()
     if isinstance(value, float | np.floating):

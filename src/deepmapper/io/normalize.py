@@ -1,4 +1,4 @@
-"""Normalisation of counts: per 10,000, by the median depth, logarithms, or none."""
+"""Normalisation of counts: scaling to 10,000, a million or the median total of a sample, and logarithms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from ..core.blocks import MappedRows, Matrix
+from ..core.blocks import MappedRows, Matrix, without_duplicates
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
-from .matrix_stats import MatrixStats, check_counts, check_finite, check_not_negative, scan, surveyed
+from .matrix_stats import MatrixStats, check_counts, check_finite, check_not_negative, scan, stats_of
 
 NORMALIZATIONS = ("none", "log1p_median", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
+
+# Advice in error messages, for the documented functions and for the workflow.
+PASS_FALSE = "Pass normalize=False if the values are already normalised."
+
+_OTHER_VALUES = "Set normalization to none if they are already normalised, or read another layer that holds counts."
 
 
 def normalize_matrix(
@@ -24,7 +29,7 @@ def normalize_matrix(
     layer_tpm: Matrix | None = None,
     target_sum: float = 1e4,
     names: Sequence[str] | None = None,
-    typical: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
 ) -> sparse.csr_matrix:
     """Normalise a matrix sample by sample, without making it dense.
 
@@ -33,120 +38,116 @@ def normalize_matrix(
     X
         Values, samples x features.
     method
-        "none" (as they are), "log1p_median" (each sample scaled to the median total of the typical, then log1p),
-        "log1p_cp10k" (scaled to ``target_sum``), "log1p_cpm" (scaled to one million) or "log1p_tpm" (log1p of
-        ``layer_tpm``).
+        "none" (unchanged), "log1p_median" (each sample scaled to the median total of the reference samples, then
+        log1p), "log1p_cp10k" (scaled to ``target_sum``, then log1p), "log1p_cpm" (scaled to one million, then log1p) or
+        "log1p_tpm" (log1p of ``layer_tpm``).
     layer_tpm
-        Transcripts per million, in the shape of ``X``; needed for "log1p_tpm" only.
+        Transcripts per million, in the shape of ``X``; only for "log1p_tpm".
     target_sum
         Total of a sample after scaling with "log1p_cp10k", in counts.
     names
         Names of the samples, for messages.
-    typical
-        Rows over which "log1p_median" takes its median, those without counts left out; None for all.
+    reference
+        Indices of the reference samples, over which "log1p_median" takes the median of the totals above 0; None for
+        all.
 
     Returns
     -------
     csr_matrix
-        float32, in the shape of ``X``. A sample without any count stays zero.
+        float32, in the shape of ``X``. A sample without counts stays zero.
 
     Raises
     ------
     InputError
-        The method is unknown, a value is negative, NaN or infinite, or the values look like logarithms already
-        (all below 30 and more than a tenth of them not integers).
+        If the method is unknown, a value is negative, NaN or infinite, or the values look like logarithms (all below
+        30, and more than a tenth of them not integers).
 
     Warns
     -----
     DeepMapperWarning
-        Counts are not integers (as Salmon's estimates are not), or samples have no counts.
+        If counts are not integers (Salmon's estimates are not), or samples have no counts.
 
     """
-    return normalised(X, method, layer_tpm, target_sum, names, typical=typical)[0].to_memory()
+    return normalize_lazily(X, method, layer_tpm, target_sum, names, reference=reference)[0].to_memory()
 
 
-def normalised(
+def normalize_lazily(
     X: Any,
     method: str,
     layer_tpm: Any = None,
     target_sum: float = 1e4,
     names: Sequence[str] | None = None,
     rows: np.ndarray | None = None,
-    typical: np.ndarray | None = None,
+    reference: np.ndarray | None = None,
 ) -> tuple[MappedRows, MatrixStats]:
-    """Check a matrix in one reading, and normalise it whenever its blocks are read.
+    """Check a matrix in one pass, and return rows that are normalised whenever their blocks are read.
 
     Parameters
     ----------
     X, layer_tpm
-        Sources of `blocks`.
+        Matrices that `core.blocks.blocks` reads.
     method, target_sum, names
-        As in `normalize_matrix`, with its errors and warnings.
+        As in `normalize_matrix`, with the same errors and warnings.
     rows
-        The rows to take, rising; None for all.
-    typical
-        As in `normalize_matrix`, counted within `rows`.
+        Row indices, ascending; None for all rows.
+    reference
+        As in `normalize_matrix`, with positions among `rows`.
 
     Returns
     -------
     tuple
-        The normalised rows, and what was seen of the values that they are made from.
+        The normalised rows, and the statistics of the values before normalisation.
     """
     if method not in NORMALIZATIONS:
         raise InputError(
-            f"The normalization {method!r} is unknown.{did_you_mean(method, NORMALIZATIONS)} "
-            f"Known: {', '.join(NORMALIZATIONS)}."
+            f"normalization {method!r} is unknown.{did_you_mean(method, NORMALIZATIONS)} "
+            f"Expected one of {', '.join(NORMALIZATIONS)}."
         )
     if method == "log1p_tpm":
         if layer_tpm is None:
             raise InputError(
-                "The normalization log1p_tpm needs transcripts per million, but the matrix has no layer 'tpm'; "
-                "use log1p_median on counts."
+                "normalization log1p_tpm needs transcripts per million, but the matrix has no layer 'tpm'. Use "
+                "log1p_median on counts."
             )
         if layer_tpm.shape != X.shape:
-            raise InputError(f"The layer 'tpm' has the shape {layer_tpm.shape}, the matrix has {X.shape}.")
+            raise InputError(f"The layer 'tpm' has the shape {layer_tpm.shape}, expected {X.shape} as the matrix.")
         X = layer_tpm
-    raw = MappedRows(X, rows, lambda block, _: _canonical(block))
+    raw = MappedRows(X, rows, lambda block, _: _float32_csr(block))
     names = [f"row {i}" for i in range(raw.shape[0])] if names is None else names
     if len(names) != raw.shape[0]:
-        raise InputError(f"The matrix has {raw.shape[0]} rows, but {len(names)} names are given.")
-    seen = scan(raw.blocks())
-    check_finite(seen, "The matrix", names)
+        raise InputError(f"Found {len(names)} names for {raw.shape[0]} rows of the matrix, expected one per row.")
+    stats = scan(raw.blocks())
+    check_finite(stats, "The matrix", names)
     if method == "none":
-        return replace(raw, nnz=seen.nnz), seen
+        return replace(raw, nnz=stats.nnz), stats
     if method == "log1p_tpm":
-        check_not_negative(seen, names, "The layer 'tpm'", _OTHER_VALUES)
-        return MappedRows(X, rows, lambda block, _: _canonical(block).log1p(), seen.nnz), seen
-    check_counts(seen, names, "The matrix", _OTHER_VALUES)
+        check_not_negative(stats, names, "The layer 'tpm'", _OTHER_VALUES)
+        return MappedRows(X, rows, lambda block, _: _float32_csr(block).log1p(), stats.nnz), stats
+    check_counts(stats, names, "The matrix", _OTHER_VALUES)
     if method == "log1p_median":
-        target_sum = _median_total(seen.totals if typical is None else seen.totals[typical])
-    scale = _scales(seen.totals, 1e6 if method == "log1p_cpm" else target_sum, names)
-    return MappedRows(X, rows, lambda block, place: _log1p_scaled(_canonical(block), scale[place]), seen.nnz), seen
+        target_sum = _median_total(stats.totals if reference is None else stats.totals[reference])
+    scale = _scales(stats.totals, 1e6 if method == "log1p_cpm" else target_sum, names)
+    return MappedRows(X, rows, lambda block, place: _log1p_scaled(_float32_csr(block), scale[place]), stats.nnz), stats
 
 
-def _canonical(X: Any) -> sparse.csr_matrix:
-    """Return float32 CSR with every place once; the matrix that was given stays as it is."""
-    X = sparse.csr_matrix(X, dtype=np.float32)
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X
+def log1p_counts(X: sparse.csr_matrix, target_sum: float, names: Sequence[str]) -> sparse.csr_matrix:
+    """Scale each row to the target sum, then take log1p."""
+    return _log1p_scaled(X, _scales(stats_of(X).totals, target_sum, names))
 
 
-PASS_FALSE = "Pass normalize=False if the values are normalised already."
-
-_OTHER_VALUES = "Set normalization to none if they are normalised already, or read another layer which holds counts."
+def _float32_csr(X: Any) -> sparse.csr_matrix:
+    return without_duplicates(sparse.csr_matrix(X, dtype=np.float32))
 
 
 def _median_total(totals: np.ndarray) -> float:
-    """Median of the totals above 0, so that the 1 of log1p is about one count; 1 where there are none."""
+    """Median of the totals above 0, or 1 if there are none; with it the 1 in log1p is about one count."""
     return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
 
 
 def _scales(totals: np.ndarray, target_sum: float, names: Sequence[str]) -> np.ndarray:
-    """Factor that brings every row to the target sum, float32; a row without counts stays zero, with a warning."""
+    """float32 factor that scales each row to the target sum; 0 for rows without counts, with a warning."""
     if not (np.isfinite(target_sum) and target_sum > 0):
-        raise InputError(f"target_sum is {target_sum}; a total above 0 is expected, for example 10000.")
+        raise InputError(f"target_sum is {target_sum}, expected a number above 0, for example 10000.")
     empty = np.flatnonzero(totals == 0)
     if empty.size:
         warnings.warn(
@@ -158,13 +159,8 @@ def _scales(totals: np.ndarray, target_sum: float, names: Sequence[str]) -> np.n
     return np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0).astype(np.float32)
 
 
-def log1p_counts(X: sparse.csr_matrix, target_sum: float, names: Sequence[str]) -> sparse.csr_matrix:
-    """Scale each row to the target sum and take log1p."""
-    return _log1p_scaled(X, _scales(surveyed(X).totals, target_sum, names))
-
-
 def _log1p_scaled(X: sparse.csr_matrix, scale: np.ndarray) -> sparse.csr_matrix:
-    """Scale each row by its factor and take log1p."""
+    """Scale each row by its factor, then take log1p."""
     scaled = X.copy()
     scaled.data *= np.repeat(scale, np.diff(scaled.indptr))
     np.log1p(scaled.data, out=scaled.data)

@@ -13,7 +13,47 @@ from typing import Any, TextIO
 
 from ..core.words import some
 from ..errors import InputError
-from .formats import ZARR_MARKS
+from .formats import ZARR_MARKERS
+
+
+def require(module: str) -> Any:
+    """Import an optional dependency (the extra "io").
+
+    Raises
+    ------
+    ImportError
+        If it is not installed; the message says how to install it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"deepmapper.io needs {module} here ({error}): pip install 'deepmapper[io]'") from error
+
+
+def existing_path(path: str | Path | None) -> Path:
+    """Return a path; raise `InputError` if it does not exist or is an empty file."""
+    checked = Path(path or "")
+    if not checked.exists():
+        raise InputError(f"{path} does not exist (working directory: {Path.cwd()}). Correct the path.")
+    if checked.is_file() and checked.stat().st_size == 0:
+        raise InputError(f"{path} is an empty file. Copy or write it again.")
+    return checked
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a text file for reading, gzipped or not."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a small text file, without blank ones."""
+    try:
+        with open_text(path) as handle:
+            return [line for line in handle.read().splitlines() if line.strip()]
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
 
 
 def is_10x(file: Any) -> bool:
@@ -21,83 +61,55 @@ def is_10x(file: Any) -> bool:
     return any(hasattr(file[key], "keys") and {"barcodes", "data", "shape"} <= set(file[key]) for key in file)
 
 
-def require(module: str) -> Any:
-    """Import a package of the io extra."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"deepmapper.io needs {module} here ({error}): pip install 'deepmapper[io]'") from error
-
-
-def existing(path: str | Path | None) -> Path:
-    """Return the path, if something is there."""
-    found = Path(path or "")
-    if not found.exists():
-        raise InputError(f"{path} does not exist (looked for from {Path.cwd()}).")
-    if found.is_file() and found.stat().st_size == 0:
-        raise InputError(f"{path} is an empty file.")
-    return found
-
-
-def opened_text(path: Path) -> TextIO:
-    """Open a text file for reading, gzipped or not."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def lines(path: Path) -> list[str]:
-    """Read the lines of a small text file, without empty ones."""
-    try:
-        with opened_text(path) as handle:
-            return [line for line in handle.read().splitlines() if line.strip()]
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
-
-
 @contextmanager
-def opened_h5(path: Path) -> Iterator[Any]:
-    """Open an HDF5 file for reading, with `_faults_of`."""
+def open_h5(path: Path) -> Iterator[Any]:
+    """Open an HDF5 file for reading; raise `InputError` for anything else and for damage."""
     h5py = require("h5py")
     if path.is_dir():
-        raise InputError(f"{path} is a folder; an HDF5 file is expected.")
+        raise InputError(f"{path} is a folder, expected an HDF5 file.")
     if not h5py.is_hdf5(path):
         with path.open("rb") as handle:
             start = handle.read(40)
-        hint = " It is compressed with gzip: unpack it first." if start[:2] == b"\x1f\x8b" else ""
-        raise InputError(f"{path} is no HDF5 file: it begins with {start!r}.{hint}")
-    with _faults_of(path), h5py.File(path, "r") as file:
+        advice = (
+            "It is compressed with gzip: decompress it" if start[:2] == b"\x1f\x8b" else "Copy or download it again"
+        )
+        raise InputError(f"{path} is not an HDF5 file: it starts with {start!r}. {advice}.")
+    with _report_read_errors(path), h5py.File(path, "r") as file:
         yield file
 
 
 @contextmanager
-def _opened_zarr(path: Path) -> Iterator[Any]:
-    """Open a zarr folder of version 2 or 3 for reading, with `_faults_of`."""
+def open_zarr(path: Path) -> Iterator[Any]:
+    """Open a zarr folder of version 2 or 3 for reading; raise `InputError` for anything else and for damage."""
     zarr = require("zarr")
     if not path.is_dir():
-        raise InputError(f"{path} is a file; a zarr folder is expected. If it is an archive, unpack it first.")
-    if not any((path / name).is_file() for name in ZARR_MARKS):
+        raise InputError(f"{path} is a file, expected a zarr folder. If it is an archive, unpack it first.")
+    if not any((path / name).is_file() for name in ZARR_MARKERS):
         found = some(sorted(file.name for file in path.iterdir())) or "nothing"
-        raise InputError(f"{path} is no zarr folder: it holds {found}, but neither {' nor '.join(ZARR_MARKS)}.")
-    # What lies there counts, not what the folder's table of contents tells of, which zarr 2 does not read by itself.
+        raise InputError(
+            f"{path} is not a zarr folder: it holds {found}, but neither {' nor '.join(ZARR_MARKERS)}. Give the folder "
+            f"that holds one of these, or copy it again."
+        )
+    # Read what is in the folder, not what its consolidated metadata lists; zarr 2 ignores these metadata by default.
     options = {"use_consolidated": False} if int(version("zarr").partition(".")[0]) > 2 else {}
-    with _faults_of(path):
+    with _report_read_errors(path):
         yield zarr.open_group(str(path), mode="r", **options)
 
 
-# Containers of AnnData, and what opens each.
-OPENED_BY: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {"h5ad": opened_h5, "zarr": _opened_zarr}
+# File formats of AnnData, and the function that opens each.
+OPENERS: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {"h5ad": open_h5, "zarr": open_zarr}
 
 
 @contextmanager
-def _faults_of(path: Path) -> Iterator[None]:
-    """Report whatever fails in the body as the fault of the file that it reads."""
+def _report_read_errors(path: Path) -> Iterator[None]:
+    """Turn any error in the body into an `InputError` about the file that is read."""
     try:
         yield
     except (InputError, ImportError, MemoryError):
         raise
     except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path} cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}. The file is "
-            "damaged, was not copied completely, or was written by a newer version of its software."
+            f"{path} cannot be read: {reason}. The file is damaged, was not copied completely, or was written by a "
+            "newer version of its software. Copy it again, or update the software that reads it."
         ) from error

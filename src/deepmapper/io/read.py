@@ -1,4 +1,4 @@
-"""`read_matrix`: one entry point for every file format."""
+"""`read_matrix`, the entry point for every file format, and the joining of populations."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scipy import sparse
 
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
-from .assemble import assemble, select_columns, unique_names
+from .assemble import assemble, column_index, unique_names
 from .formats import FORMATS, SEPARATORS, format_of
 from .h5ad import read_anndata
-from .open import OPENED_BY, existing
+from .open import OPENERS, existing_path
 from .tenx import read_10x_h5, read_10x_mtx
 from .text import join_labels, read_table
 
@@ -37,53 +37,55 @@ def read_matrix(
     ----------
     path
         An ``.h5ad``, a ``.zarr`` folder of AnnData, a 10x ``.h5``, a 10x folder (``matrix.mtx``, barcodes, features or
-        genes; gzipped or not; it may lie deeper), or a ``.csv``/``.tsv`` (also gzipped) with samples in rows, features
-        in columns, the names of the samples first. None where ``populations`` are given.
+        genes, gzipped or not, possibly in a subfolder), or a ``.csv`` or ``.tsv`` (also gzipped) with samples in rows,
+        features in columns, and sample names in the first column. None if ``populations`` are given.
     format
-        One of ``FORMATS``; "auto" goes by the name.
+        One of ``FORMATS``; "auto" recognises the format from the name.
     layer
-        What to read of an h5ad or zarr: "X", "raw" (``adata.raw``) or the name of a layer.
+        Matrix to read from an h5ad or zarr: "X", "raw" (``adata.raw``) or the name of a layer.
     labels_table
-        A csv or tsv whose first column holds the names of the samples; its other columns join ``obs``. Rows for
-        samples that are not in the matrix are ignored with a warning. "", NA, N/A, NaN and nan are missing values.
+        A csv or tsv with sample names in the first column; the other columns are added to ``obs``. Rows for samples
+        that are not in the matrix are ignored with a warning. "", NA, N/A, NaN and nan are missing values.
     populations
         Pairs (path, label) instead of ``path``: joined on their shared features, with the labels in
         ``obs["population"]`` and the samples renamed to ``<name>-<label>``.
     duplicate_names
-        Names of features or samples that occur more than once: "refuse", or "make_unique", which appends the gene id
-        where the file has one (column ``gene_ids``) and else "-1", "-2", ..., and warns.
+        What to do with duplicate names of features or samples: "refuse", or "make_unique", which appends the gene id
+        if the file has one (column ``gene_ids``) and otherwise "-1", "-2", ..., and warns.
     transpose
-        The csv or tsv has features in rows and samples in columns.
+        Whether the csv or tsv has features in rows and samples in columns.
 
     Returns
     -------
     AnnData
-        ``X`` CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` where the h5ad or zarr has it; no
-        other part of these is kept. ``var["gene_ids"]`` holds the ids of a 10x file.
+        ``X`` as CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` if the h5ad or zarr has it;
+        nothing else of the file is kept. ``var["gene_ids"]`` holds the ids of a 10x file.
 
     Raises
     ------
     InputError
-        The matrix or the table cannot be used; the message names the file, the place, and the way out.
-
+        If the matrix or the table cannot be used; the message says which file, where in it, and what to do.
     """
     populations = list(populations)
     if bool(populations) == bool(path):
-        raise InputError("Give either the path of one matrix or a list of populations (path, label), and not both.")
+        raise InputError("Expected either the path of one matrix or a list of populations (path, label), not both.")
     if format not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise InputError(f"The format {format!r} is unknown.{did_you_mean(format, FORMATS)} Known: {known}.")
+        expected = ", ".join(FORMATS)
+        raise InputError(f"format {format!r} is unknown.{did_you_mean(format, FORMATS)} Expected one of {expected}.")
     if populations:
         if format != "auto" or transpose:
-            raise InputError("Populations are read by their names: format must be 'auto' and transpose False.")
+            raise InputError(
+                f"format is {format!r} and transpose {transpose}; for populations, expected format 'auto' and "
+                "transpose False, since the format is recognised from each name."
+            )
         adata, source = join_populations(populations, layer, duplicate_names), "The joined populations"
     else:
-        adata, source = _read_one(existing(path), format, layer, transpose), str(path)
+        adata, source = _read_one(existing_path(path), format, layer, transpose), str(path)
         adata.var_names = unique_names(adata.var_names, "feature", source, duplicate_names, adata.var.get("gene_ids"))
     adata.obs_names = unique_names(adata.obs_names, "sample", source, duplicate_names)
     adata.X = sparse.csr_matrix(adata.X)
     if labels_table:
-        join_labels(adata, existing(labels_table), source)
+        join_labels(adata, existing_path(labels_table), source)
     return adata
 
 
@@ -91,18 +93,23 @@ def _read_one(path: Path, format: str, layer: str, transpose: bool = False) -> A
     """Read one matrix of any format."""
     if format == "auto":
         format = format_of(path)
-    if format in OPENED_BY:
+    if format in OPENERS:
         if transpose:
-            raise InputError(f"{path}: transpose is for csv and tsv tables, this is {format}.")
+            raise InputError(
+                f"{path}: transpose is only for csv and tsv tables, found {format}. Set transpose to false."
+            )
         return read_anndata(path, format, layer)
     if layer != "X":
         raise InputError(
-            f"{path}: the layer {layer!r} is asked for, but only h5ad and zarr have layers; leave layer at 'X'."
+            f"{path}: layer is {layer!r}, but only h5ad and zarr have layers, and this is {format}. Set layer to 'X'."
         )
     if format in SEPARATORS:
         return read_table(path, format, transpose)
     if transpose:
-        raise InputError(f"{path}: transpose is for csv and tsv tables; 10x output is turned as it needs to be.")
+        raise InputError(
+            f"{path}: transpose is only for csv and tsv tables, found {format}, which is transposed as needed. Set "
+            f"transpose to false."
+        )
     return read_10x_mtx(path) if format == "10x_mtx" else read_10x_h5(path)
 
 
@@ -114,32 +121,35 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
     unique: dict[tuple, list[str]] = {}
     for spec in specs:
         if not isinstance(spec, tuple | list) or len(spec) != 2 or not str(spec[1]).strip():
-            raise InputError(f"Each population is a pair (path, label), but one is {spec!r}.")
-        path, label = existing(spec[0]), str(spec[1])
+            raise InputError(f"populations: found {spec!r}, expected pairs (path, label).")
+        path, label = existing_path(spec[0]), str(spec[1])
         part = _read_one(path, "auto", layer)
         ids = part.var.get("gene_ids")
         given = (tuple(part.var_names), None if ids is None else tuple(ids))
-        if given not in unique:  # populations of one reference are renamed, and warned of, once
+        if given not in unique:  # so that populations of one reference give one warning
             unique[given] = unique_names(part.var_names, "feature", path, duplicate_names, ids)
         part.var_names = unique[given]
         if "population" in part.obs:
-            raise InputError(f"{path}: obs has a column 'population' already; rename it, the labels come there.")
+            raise InputError(f"{path}: obs already has a column 'population', which the labels need. Rename it.")
         part.obs["population"] = label
         part.obs_names = [f"{name}-{label}" for name in part.obs_names]
         parts.append((path, part))
     if not parts:
-        raise InputError("No population is given; a list of pairs (path, label) is expected.")
+        raise InputError("populations: found none, expected a list of pairs (path, label).")
 
     first = parts[0][1]
-    columns = [select_columns(part.var_names) for _, part in parts]
+    columns = [column_index(part.var_names) for _, part in parts]
     shared = [name for name in first.var_names if all(name in column for column in columns)]
     if not shared:
         shown = "; ".join(f"{path}: {some(part.var_names)}" for path, part in parts[:2])
-        raise InputError(f"The {len(parts)} populations share no feature ({shown}). Are they of one reference?")
+        raise InputError(
+            f"The {len(parts)} populations share no feature ({shown}). Check that they use the same reference and the "
+            "same kind of names."
+        )
     n_all = len(set().union(*columns))
     if n_all > len(shared):
         warnings.warn(
-            f"{n_all - len(shared)} of {n_all} features are left out, because not every population has them.",
+            f"{n_all - len(shared)} of {n_all} features are left out, since not all populations have them.",
             DeepMapperWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Matrices in delimited text: .csv and .tsv, samples as rows or as columns."""
+"""Delimited text, .csv and .tsv: matrices with samples in rows or columns, and tables of labels."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ..core.words import some
+from ..core.words import count, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
 from .formats import SEPARATOR_NAMES, SEPARATORS, format_of
-from .open import opened_text
+from .open import open_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-# What an empty cell of a labels table may say, and what makes a number of it (so that 007 stays text).
+# Cells of a labels table that are missing values.
 MISSING = ("", "NA", "N/A", "NaN", "nan")
 
+# Cells that are numbers; 007 stays text.
 NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
 
-# Table cells that are converted at a time, so that a wide table is never held as text.
+# Cells that are converted at a time, so that a large table is never held as text; chosen by hand.
 TABLE_CELLS_AT_ONCE = 20_000_000
 
 
 def read_table(path: Path, format: str, transpose: bool) -> AnnData:
-    """Read a csv or tsv: a header with the names of the columns, then one name and its numbers per line."""
+    """Read a csv or tsv with a header of column names, then lines of a row name and its numbers."""
     import pandas as pd
 
     names: list[str] = []
@@ -49,63 +50,66 @@ def read_table(path: Path, format: str, transpose: bool) -> AnnData:
 
 
 def _numbers(chunk: pd.DataFrame, header: list[str], path: Path) -> np.ndarray:
-    """Return the columns after the first as float32; refuse a cell which is no number."""
+    """Return the columns after the first as float32; refuse a cell that is not a number."""
     import pandas as pd
 
-    wrong: tuple[int, str, str] | None = None
+    first_bad: tuple[int, str, str] | None = None
     for column, dtype in list(chunk.dtypes.items())[1:]:
         if dtype.kind in "iuf":
             continue
         texts = chunk[column].astype(str)
         chunk[column] = pd.to_numeric(texts, errors="coerce")
         bad = np.flatnonzero(chunk[column].isna())
-        if bad.size and (wrong is None or bad[0] < wrong[0]):
-            wrong = int(bad[0]), header[column], texts.iloc[bad[0]]
-    if wrong:
-        row, name, found = wrong
+        if bad.size and (first_bad is None or bad[0] < first_bad[0]):
+            first_bad = int(bad[0]), header[column], texts.iloc[bad[0]]
+    if first_bad:
+        row, name, cell = first_bad
         raise InputError(
-            f"{path}: row {chunk[0].iloc[row]!r}, column {name!r} holds {found!r}, which is not a number. Every column "
-            "after the first must be numeric; columns that describe the samples belong in the labels table."
+            f"{path}: row {chunk[0].iloc[row]!r}, column {name!r}: found {cell!r}, expected a number. Put columns that "
+            f"describe the samples into the labels table, and 0 or the right value into empty cells."
         )
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, which `check_finite` refuses
         return chunk.iloc[:, 1:].to_numpy(np.float32)
 
 
 def join_labels(adata: AnnData, path: Path, source: str) -> None:
-    """Add the columns of a csv or tsv to obs, matched by the names of the samples."""
+    """Add the columns of a csv or tsv to obs, matched by sample name."""
     import pandas as pd
 
     format = format_of(path)
     if format not in SEPARATORS:
-        raise InputError(f"{path}: a labels table is a .csv or .tsv, this is {format}.")
+        raise InputError(f"{path}: found the format {format}, expected a labels table in .csv or .tsv.")
     chunks = list(_chunks(path, format, str))
     header = chunks[0][0]
     table = pd.concat([chunk for _, chunk in chunks], ignore_index=True)
     table.columns = header
     columns = header[1:]
     if "" in columns or len(set(header)) < len(header):
-        raise InputError(f"{path}: every column needs a name of its own; the header is {some(header, 20)}.")
+        raise InputError(f"{path}: found the header {some(header, 20)}, expected a different name for every column.")
     if clash := [column for column in columns if column in adata.obs]:
-        raise InputError(f"{path}: the matrix has {some(clash)} in its obs already; rename the columns of the table.")
+        raise InputError(f"{path}: obs of the matrix already has {some(clash)}. Rename these columns of the table.")
 
     names = table.pop(header[0])
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
-        raise InputError(f"{path}: {len(repeated)} names have more than one row ({some(repeated)}); keep one each.")
+        raise InputError(
+            f"{path}: found {count(len(repeated), 'sample')} with more than one row ({some(repeated)}). Keep one row "
+            "each."
+        )
     table.index = pd.Index(names)
-    absent = [name for name in adata.obs_names if name not in table.index]
-    if absent:
+    missing = [name for name in adata.obs_names if name not in table.index]
+    if missing:
         hint = ""
         if any(name in table.index for name in adata.var_names):
-            hint = " The table names columns of the matrix: it seems to have features in rows, then set transpose."
+            hint = " These are names of columns of the matrix: if it has features in rows, set transpose to true."
         raise InputError(
-            f"{path}: {len(absent)} of the {adata.n_obs} samples of {source} have no row ({some(absent)}). "
-            f"The first column must hold their names; it holds {some(table.index)}.{hint}"
+            f"{path}: {len(missing)} of the {adata.n_obs} samples of {source} have no row ({some(missing)}). Expected "
+            f"their names in the first column, found {some(table.index)}.{hint}"
         )
     extra = list(table.index.difference(adata.obs_names, sort=False))
     if extra:
         warnings.warn(
-            f"{path}: {len(extra)} rows are for samples that {source} does not have ({some(extra)}); ignored.",
+            f"{path}: ignored {count(len(extra), 'row')} for samples that are not in {source} ({some(extra)}).",
             DeepMapperWarning,
             stacklevel=3,
         )
@@ -117,7 +121,7 @@ def join_labels(adata: AnnData, path: Path, source: str) -> None:
 
 
 def _chunks(path: Path, format: str, dtype: Any) -> Iterator[tuple[list[str], pd.DataFrame]]:
-    """Yield the header of a csv or tsv with each run of its lines; refuse what has no such shape."""
+    """Yield the header of a csv or tsv with each chunk of its lines; refuse lines of another length."""
     import pandas as pd
 
     header = _header(path, format)
@@ -134,34 +138,42 @@ def _chunks(path: Path, format: str, dtype: Any) -> Iterator[tuple[list[str], pd
             chunksize=max(1, TABLE_CELLS_AT_ONCE // len(header)),
         ):
             if chunk.shape[1] == len(header) + 1:
-                header = ["", *header]  # R's write.table leaves out the corner
+                header = ["", *header]  # R's write.table gives the row names no header
             if chunk.shape[1] != len(header):
                 raise InputError(
-                    f"{path}: the header names {len(header)} columns, the lines below it have {chunk.shape[1]}."
+                    f"{path}: the header has {len(header)} columns, but the lines below it have {chunk.shape[1]}; "
+                    "expected the same number."
                 )
             yield header, chunk
     except pd.errors.EmptyDataError:
-        raise InputError(f"{path} has a header, but no line below it.") from None
+        raise InputError(f"{path} has a header, but no lines below it.") from None
     except (pd.errors.ParserError, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read as {format}: {str(error).strip()}.") from error
+        raise InputError(
+            f"{path} cannot be read as {format}: {str(error).strip()}. Correct the file, or set format."
+        ) from error
 
 
 def _header(path: Path, format: str) -> list[str]:
-    """Read the names of a table's columns, the first of which is that of the names."""
+    """Read the column names of a table, the first of which belongs to the row names."""
     try:
-        with opened_text(path) as handle:
+        with open_text(path) as handle:
             line = handle.readline()
     except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read as text ({error}). Save the table as plain {format} text.") from error
     if not line.strip():
-        raise InputError(f"{path}: the first line is empty; the names of the columns are expected there.")
+        raise InputError(f"{path}: the first line is empty, expected the names of the columns.")
     header = next(csv.reader([line], delimiter=SEPARATORS[format]))
     if len(header) == 1:
         other = max(SEPARATOR_NAMES, key=line.count)
-        advice = "a column of names and at least one more are expected."
+        advice = ""
         if line.count(other):
-            fitting = [name for name, separator in SEPARATORS.items() if separator == other]
-            way_out = f"name it .{fitting[0]} (or set format to {fitting[0]})" if fitting else "save it with commas"
-            advice = f"the columns seem to be separated by {SEPARATOR_NAMES[other]}; {way_out}."
-        raise InputError(f"{path} is read as {format}, but has one column only ({header[0][:60]!r}): {advice}")
+            other_format = next((name for name, separator in SEPARATORS.items() if separator == other), None)
+            action = (
+                f"name it .{other_format}, or set format to {other_format}" if other_format else "save it with commas"
+            )
+            advice = f" Its columns seem to be separated by {SEPARATOR_NAMES[other]}: {action}."
+        raise InputError(
+            f"{path}, read as {format}: found one column ({header[0][:60]!r}), expected a column of names and at "
+            f"least one more.{advice}"
+        )
     return header

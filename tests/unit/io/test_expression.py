@@ -67,7 +67,7 @@ def test_an_h5ad_is_imported_as_it_is_read_whole(tmp_path, adata, kind):
             np.testing.assert_array_equal(getattr(ours, part), getattr(expected, part))
     pd.testing.assert_frame_equal(made.obs, whole.obs)
     pd.testing.assert_frame_equal(made.var, whole.var)
-    assert said[-1] == f"70 samples × 40 features, {whole.X.nnz} values that are not zero"
+    assert said[-1] == f"70 samples × 40 features, {whole.X.nnz} nonzero values"
     assert sum("samples read" in line for line in said) >= 10
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5ad", "out.h5ad"]
 
@@ -91,7 +91,7 @@ def test_layers_labels_and_doubled_names(tmp_path, adata):
 def test_what_is_not_finite_is_refused_and_leaves_no_file(tmp_path, adata):
     adata.X[40, 0], adata.X[60, 0] = np.nan, np.inf
     adata.write_h5ad(tmp_path / "in.h5ad")
-    with pytest.raises(InputError, match="2 values are NaN or infinite; the first is nan in sample 'cell40', feature"):
+    with pytest.raises(InputError, match=r"2 NaN or infinite values, the first \(nan\) in sample 'cell40', feature"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad")
     assert [path.name for path in tmp_path.iterdir()] == ["in.h5ad"]
 
@@ -136,12 +136,12 @@ def test_a_store_made_from_the_file_is_the_one_made_in_memory(tmp_path, adata, k
         assert (tmp_path / "one.npy").read_bytes() == (tmp_path / "part" / f"matrix.{name}.npy").read_bytes()
 
 
-def test_counts_that_are_none_are_told_from_the_file(tmp_path, adata):
+def test_negative_counts_are_refused_when_read_from_the_file(tmp_path, adata):
     adata.X[50, 0] = -2
     adata.write_h5ad(tmp_path / "in.h5ad")
     import_matrix(tmp_path / "expression.h5ad", tmp_path / "in.h5ad")
     for source in (anndata.read_h5ad(tmp_path / "expression.h5ad"), open_expression(tmp_path / "expression.h5ad")):
-        with pytest.raises(InputError, match="1 values are negative; the first is -2 in sample 'cell50', column 0"):
+        with pytest.raises(InputError, match="1 negative value, .* the first is -2 in sample 'cell50', column 0"):
             prepare_features(source, label_column="type")
 
 
@@ -194,7 +194,7 @@ def test_layers_of_a_zarr_and_a_name_that_tells_nothing(tmp_path, adata):
         assert (anndata.read_h5ad(tmp_path / "out.h5ad").X != adata.X * 2).nnz == 0
     with pytest.raises(InputError, match="has no matrix 'raw_count'. Did you mean 'raw_counts'"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "study", layer="raw_count")
-    with pytest.raises(InputError, match="is a folder; an HDF5 file is expected"):
+    with pytest.raises(InputError, match="is a folder, expected an HDF5 file"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "study", format="h5ad")
 
 
@@ -212,11 +212,11 @@ def without_marks(path):
         (path / name).unlink(missing_ok=True)
 
 
-def without_a_piece(path):
+def without_a_chunk(path):
     next(file for file in (path / "X/indices").rglob("[0-9]*") if file.is_file()).unlink()
 
 
-def with_half_a_piece(path):
+def with_half_a_chunk(path):
     file = next(file for file in (path / "X/indices").rglob("[0-9]*") if file.is_file())
     file.write_bytes(file.read_bytes()[:20])
 
@@ -230,12 +230,12 @@ def as_a_file(path):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (without_X, "has no matrix 'X'. It has: 'tpm'"),
-        (without_the_tables, "is no AnnData file: it holds .*, but no obs and var. If an AnnData lies deeper"),
-        (without_marks, "is no zarr folder: it holds .*, but neither zarr.json nor .zgroup"),
-        (without_a_piece, "1 of 1 pieces of its array 'indices' are missing. The folder was not copied completely"),
-        (with_half_a_piece, "in.zarr cannot be read: .*damaged, was not copied completely"),
-        (as_a_file, "in.zarr is a file; a zarr folder is expected. If it is an archive, unpack it"),
+        (without_X, "has no matrix 'X'.* 'tpm'"),
+        (without_the_tables, "is not an AnnData file: it holds .*, but no obs and var.* tables or mod"),
+        (without_marks, "is not a zarr folder: it holds .*, but neither zarr.json nor .zgroup"),
+        (without_a_chunk, "1 of 1 chunks of array 'indices' are missing. The folder was not copied completely"),
+        (with_half_a_chunk, "in.zarr cannot be read: .*damaged, was not copied completely"),
+        (as_a_file, "in.zarr is a file, expected a zarr folder. If it is an archive, unpack it"),
     ],
 )
 def test_a_folder_that_is_no_whole_zarr_is_refused(tmp_path, adata, version, spoil, said):
@@ -250,11 +250,11 @@ def test_pieces_that_a_dense_zarr_lacks_are_warned_of(tmp_path, adata):
     dense(adata).write_zarr(tmp_path / "in.zarr", chunks=(10, 40))
     pieces = [file for file in (tmp_path / "in.zarr/X").rglob("[0-9]*") if file.is_file()]
     pieces[0].unlink()
-    with pytest.warns(UserWarning, match=r"1 of 7 pieces of the matrix are missing, and are taken for zeros"):
+    with pytest.warns(UserWarning, match=r"1 of 7 chunks of the matrix are missing and are read as zeros"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
     for piece in pieces[1:]:
         piece.unlink()
-    with pytest.raises(InputError, match="7 of 7 pieces"):
+    with pytest.raises(InputError, match="7 of 7 chunks"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
 
 
@@ -262,5 +262,5 @@ def test_samples_are_found_by_their_names_and_one_that_is_not_there_is_refused()
     """Not taken for the last row, as a position of -1 would be."""
     expression = Expression(None, pd.DataFrame(index=["b", "a", "c"]), pd.DataFrame())
     assert expression.rows_of(("a", "c", "b")).tolist() == [1, 2, 0]
-    with pytest.raises(InputError, match="lacks 1 of 2 sample.*the first 'd'.*prepare_features again"):
+    with pytest.raises(InputError, match="1 of 2 samples .*the first is 'd'.*prepare_features again"):
         expression.rows_of(["a", "d"])

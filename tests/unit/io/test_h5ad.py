@@ -40,7 +40,7 @@ def test_h5ad_layer_raw_and_tpm(tmp_path, toy):
     raw = read_matrix(tmp_path / "a.h5ad", layer="raw")
     toy.check(raw, toy.counts + 1, [g.lower() for g in toy.genes])
     assert "tpm" not in raw.layers
-    with pytest.raises(InputError, match=r"no matrix 'count'\. Did you mean 'counts'\? It has: 'X', 'raw', 'counts'"):
+    with pytest.raises(InputError, match=r"no matrix 'count'\. Did you mean 'counts'\? .*'X', 'raw', 'counts'"):
         read_matrix(tmp_path / "a.h5ad", layer="count")
 
 
@@ -72,20 +72,20 @@ def test_h5ad_refused(tmp_path, toy):
     path = toy.write_h5ad(tmp_path / "a.h5ad")
     content = path.read_bytes()
     toy.write_text(tmp_path / "page.h5ad", "<html>404")
-    with pytest.raises(InputError, match=r"page\.h5ad is no HDF5 file: it begins with b'<html>404'"):
+    with pytest.raises(InputError, match=r"page\.h5ad is not an HDF5 file: it starts with b'<html>404'"):
         read_matrix(tmp_path / "page.h5ad")
     (tmp_path / "b.h5ad.gz").write_bytes(gzip.compress(content))
-    with pytest.raises(InputError, match="compressed with gzip: unpack it first"):
+    with pytest.raises(InputError, match="compressed with gzip: decompress it"):
         read_matrix(tmp_path / "b.h5ad.gz")
     (tmp_path / "cut.h5ad").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"cut\.h5ad cannot be read: .*truncated.* not copied completely"):
         read_matrix(tmp_path / "cut.h5ad")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match="is a folder; an HDF5 file is expected"):
+    with pytest.raises(InputError, match="is a folder, expected an HDF5 file"):
         read_matrix(tmp_path / "folder", format="h5ad")
-    with pytest.raises(InputError, match=r"is no AnnData file: it holds 'matrix'.* set format to 10x_h5"):
+    with pytest.raises(InputError, match=r"is not an AnnData file: it holds 'matrix'.* set format to 10x_h5"):
         read_matrix(toy.write_10x_h5(tmp_path / "t.h5"), format="h5ad")
-    with pytest.raises(InputError, match=r"is no 10x matrix: .* set format to h5ad"):
+    with pytest.raises(InputError, match=r"is not a 10x matrix: .* set format to h5ad"):
         read_matrix(path, format="10x_h5")
     with h5py.File(path, "r+") as file:
         file["X/indices"][0] = 99

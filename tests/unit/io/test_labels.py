@@ -47,25 +47,23 @@ def test_excluded_labels():
     codes, classes = encode_labels([1, 2, 3, 1], exclude=[2])
     assert (codes.tolist(), classes) == ([0, -1, 1, 0], ["1", "3"])
     assert encode_labels(["T cells", "B cells", "debris"], exclude="debris")[1] == ["B cells", "T cells"]
-    with pytest.raises(
-        InputError, match=r"exclude names 'b cell'.* Did you mean 'B cells'\? The labels: 'B cells', 'T"
-    ):
+    with pytest.raises(InputError, match=r"exclude names 'b cell'.* Did you mean 'B cells'\? .*'B cells', 'T"):
         encode_labels(["T cells", "B cells"], exclude=["b cell"])
-    with pytest.raises(InputError, match=r"1 class is left \('T'\); at least two"):
+    with pytest.raises(InputError, match=r"1 class \('T'\), expected at least two"):
         encode_labels(["T", "B"], exclude=["B"])
 
 
 def test_labels_refused():
-    with pytest.raises(InputError, match=r"0 classes are left \(none\)"):
+    with pytest.raises(InputError, match=r"0 classes \(none\)"):
         encode_labels([None, None], missing="drop")
     with pytest.raises(InputError, match=r"The labels have the shape \(2, 2\)"):
         encode_labels(np.eye(2))
-    with pytest.raises(InputError, match="There are 2 labels for 3 samples"):
+    with pytest.raises(InputError, match="Found 2 labels for 3 samples"):
         encode_labels(["a", "b"], names=["x", "y", "z"])
     with pytest.raises(InputError, match="missing is 'ignore'"):
         encode_labels(["a", "b"], missing="ignore")
 
 
 def test_labels_that_differ_only_in_case_or_blanks_warn():
-    with pytest.warns(DeepMapperWarning, match="The labels 'B cell', 'b cell ' differ only in letter case or blanks"):
+    with pytest.warns(DeepMapperWarning, match="The labels 'B cell', 'b cell ' differ only in case or spaces"):
         assert len(encode_labels(["B cell", "b cell ", "T"])[1]) == 3

@@ -22,7 +22,7 @@ def test_10x_folder_with_a_prefix_to_its_files(tmp_path, toy):
 
 def test_10x_antibodies_are_left_out_with_a_warning(tmp_path, toy):
     toy.write_10x(tmp_path, kinds=["Gene Expression"] * 3 + ["Antibody Capture"] * 2)
-    with pytest.warns(DeepMapperWarning, match="only the 3 features .* left out: 2 Antibody Capture"):
+    with pytest.warns(DeepMapperWarning, match="the 3 features .* left out: 2 Antibody Capture"):
         adata = read_matrix(tmp_path)
     toy.check(adata, toy.counts[:, :3], toy.genes[:3])
 
@@ -35,14 +35,14 @@ def test_10x_h5(tmp_path, old, toy):
 
 
 def test_10x_folder_refused(tmp_path, toy):
-    with pytest.raises(InputError, match="neither this folder nor one below it holds a matrix.mtx"):
+    with pytest.raises(InputError, match="found no matrix.mtx"):
         read_matrix(tmp_path)
     toy.write_10x(tmp_path / "two" / "raw")
     toy.write_10x(tmp_path / "two" / "filtered")
-    with pytest.raises(InputError, match=r"2 matrices lie here \('filtered/matrix.mtx.gz', 'raw/matrix.mtx.gz'\)"):
+    with pytest.raises(InputError, match=r"2 matrices \('filtered/matrix.mtx.gz', 'raw/matrix.mtx.gz'\)"):
         read_matrix(tmp_path / "two")
     a = toy.write_10x(tmp_path / "a", gz=False)
-    with pytest.raises(InputError, match="a 10x folder is expected, this is a file"):
+    with pytest.raises(InputError, match="features\\.tsv is a file, expected a 10x folder"):
         read_matrix(a / "features.tsv", format="10x_mtx")
     text = (a / "matrix.mtx").read_text()
     toy.write_text(a / "matrix.mtx", text[: len(text) - 12])
@@ -50,12 +50,10 @@ def test_10x_folder_refused(tmp_path, toy):
         read_matrix(a)
     b = toy.write_10x(tmp_path / "b", gz=False)
     toy.write_text(b / "barcodes.tsv", "x\n")
-    with pytest.raises(
-        InputError, match="for 5 features and 6 cells, but features.tsv has 5 lines and barcodes.tsv has 1"
-    ):
+    with pytest.raises(InputError, match="5 features and 6 cells, but features.tsv has 5 lines and barcodes.tsv has 1"):
         read_matrix(b)
     (b / "barcodes.tsv").unlink()
-    with pytest.raises(InputError, match=r"one of 'barcodes.tsv', 'barcodes.tsv.gz' is expected"):
+    with pytest.raises(InputError, match=r"found matrix\.mtx, but none of 'barcodes.tsv', 'barcodes.tsv.gz'"):
         read_matrix(b)
     c = toy.write_10x(tmp_path / "c")
     (c / "features.tsv.gz").write_bytes((c / "features.tsv.gz").read_bytes()[:20])
@@ -65,5 +63,5 @@ def test_10x_folder_refused(tmp_path, toy):
 
 def test_10x_h5_of_several_genomes_refused(tmp_path, toy):
     path = toy.write_10x_h5(tmp_path / "a.h5", old=True, genomes=("hg19", "mm10"))
-    with pytest.raises(InputError, match=r"holds the genomes 'hg19', 'mm10'"):
+    with pytest.raises(InputError, match=r"a\.h5: found the genomes 'hg19', 'mm10'"):
         read_matrix(path)
