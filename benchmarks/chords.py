@@ -67,6 +67,7 @@ def one_recovery(X, y, classes, planted, label, seed, split, options):
     from deepmapper.chords.groups import group_chords
     from deepmapper.chords.proof import prove_chords
     from deepmapper.chords.screen import screen_pairs, screen_triplets
+    from deepmapper.chords.types import ScreenOptions
 
     development, test = split
     kinds = ("program_1", "program_2") if label in ("programs", "mixed") else (label,)
@@ -76,14 +77,12 @@ def one_recovery(X, y, classes, planted, label, seed, split, options):
     screen = screen_pairs(
         X,
         y,
+        ScreenOptions(permutations=options.permutations, seed=seed, threads=options.threads),
         rows=development,
         names=planted.names,
         classes=classes,
-        permutations=options.permutations,
-        seed=seed,
-        threads=options.threads,
     )
-    triplets = screen_triplets(X, screen, threads=options.threads) if label == "triplet" else None
+    triplets = screen_triplets(X, screen) if label == "triplet" else None
     ranked = screen if triplets is None else triplets
     chords = group_chords(X, screen, triplets)
     seconds = time.perf_counter() - start
@@ -109,6 +108,7 @@ def nulls(options):
     from deepmapper.accumulate import wilson_interval
     from deepmapper.chords.groups import group_chords
     from deepmapper.chords.screen import screen_pairs
+    from deepmapper.chords.types import ScreenOptions
     from deepmapper.simulate.counts import plant
 
     print("null seeds family low high median_pairs median_chords any_q0.1".replace(" ", "\t"))
@@ -118,9 +118,8 @@ def nulls(options):
             planted = plant(options.preset, 10_000 + seed)
             X = planted.log_normalised()
             y, settings = null_labels(null, planted, seed)
-            screen = screen_pairs(
-                X, y, permutations=options.permutations, seed=seed, threads=options.threads, **settings
-            )
+            chosen = ScreenOptions(permutations=options.permutations, seed=seed, threads=options.threads)
+            screen = screen_pairs(X, y, chosen, **settings)
             found.append(len(screen.found))
             chords.append(len(group_chords(X, screen)))
             discovered.append(any(pair.q <= 0.1 for pair in screen.candidates))
@@ -159,8 +158,9 @@ def networks(options):
     from common import configuration
 
     from deepmapper.chords.groups import group_chords
-    from deepmapper.chords.pixels import append_chords
     from deepmapper.chords.screen import screen_pairs
+    from deepmapper.chords.types import ScreenOptions
+    from deepmapper.chords.values import append_chords
     from deepmapper.features.samples import Samples
     from deepmapper.features.splits import split_off_test
     from deepmapper.features.store import DEVELOPMENT, TEST, Features
@@ -177,9 +177,8 @@ def networks(options):
             split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
             split[split_off_test(y, 0.25, seed)[1]] = TEST
             plain = Features(X, y, classes, tuple(planted.names), tuple(planted.obs.index), split)
-            screen = screen_pairs(
-                X, y, rows=plain.development, permutations=options.permutations, seed=seed, threads=options.threads
-            )
+            chosen = ScreenOptions(permutations=options.permutations, seed=seed, threads=options.threads)
+            screen = screen_pairs(X, y, chosen, rows=plain.development)
             both = append_chords(plain, group_chords(X, screen))
             for features in (plain, replace(both, X=both.X.to_memory())):
                 for name in options.models:
@@ -215,6 +214,7 @@ def measure(options):
 
     from deepmapper.chords import contrasts, scan
     from deepmapper.chords import screen as chords_screen
+    from deepmapper.chords.types import ScreenOptions
     from deepmapper.simulate.counts import Design, plant
 
     genes, method = options.genes[0], options.methods[0]
@@ -231,12 +231,13 @@ def measure(options):
             np.abs((Z * (y - y.mean()).astype(np.float32)[:, None]).T @ Z).max()
         elif method == "scan":
             contrast = contrasts.make_contrasts(y, np.full((len(y), 2), 0.5), permutations=0)[0]
-            columns = contrast.columns(X, 3.0).hold(512, 256)
+            columns = contrast.columns(X, 3.0).cache(512, 256)
             scan.scan_pairs(columns, contrast.residuals, contrast.weight, 512, 1000, workers=options.threads)
         else:
-            chords_screen.screen_pairs(
-                X, y, permutations=options.permutations, min_detected=options.min_detected, threads=options.threads
+            chosen = ScreenOptions(
+                permutations=options.permutations, min_detected=options.min_detected, threads=options.threads
             )
+            chords_screen.screen_pairs(X, y, chosen)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     draws = options.permutations if method == "screen" else 0

@@ -84,7 +84,7 @@ def evidence(options):
 
 
 def screen(options):
-    from deepmapper.chords.prove import prove, score_table
+    from deepmapper.chords.proof import prove, score_table
     from deepmapper.chords.run import screen_features
     from deepmapper.features.store import open_features
     from deepmapper.workflow import schema as workflow_schema

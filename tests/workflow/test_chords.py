@@ -61,7 +61,7 @@ def test_the_chord_is_found_and_proved(screened, pair):
     assert screen["n_samples"] == 450 and screen["confounders"] == ["batch=y", "depth"]
     assert "1 chord: 1 significant pair among" in screen["statement"]
     proof = json.loads((screened.results / "findings/chords.json").read_text())
-    assert proof["proved"] and proof["statement"].startswith("1 of 1 chord tells")
+    assert proof["proved"] and proof["statement"].startswith("1 of 1 chord predicts")
 
 
 def test_the_screen_does_not_read_the_test_split(screened):

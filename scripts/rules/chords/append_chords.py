@@ -4,7 +4,7 @@ from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.chords.files import read_chords
-    from deepmapper.chords.pixels import append_chords
+    from deepmapper.chords.values import append_chords
     from deepmapper.features.store import open_features, write_features
 
     features = append_chords(open_features(snakemake.input.features), read_chords(snakemake.input.chords))

@@ -4,7 +4,7 @@ from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.chords.files import read_chords
-    from deepmapper.chords.prove import prove_run
+    from deepmapper.chords.proof import prove_run
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.features.store import open_features
 

@@ -94,8 +94,9 @@ def prove(
         n_adding = sum(proof.synergy_low > 0 for proof in proofs)
         summary["n_adding"] = n_adding
         summary["statement"] = (
-            f"{n_adding} of {count(len(chords), 'chord tells', 'chords tell')} more than the members one by one on "
-            f"{len(features.test)} samples that the screen never saw (the 95 % interval of the synergy is above 0)."
+            f"{n_adding} of {count(len(chords), 'chord predicts', 'chords predict')} the class better than the members "
+            f"one by one, on {len(features.test)} samples that the screen never saw (the 95 % interval of the synergy is "
+            f"above 0)."
         )
     elif chords:
         summary["statement"] = (

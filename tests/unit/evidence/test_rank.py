@@ -1,4 +1,4 @@
-"""The ranking from the values themselves: right on planted data, the same however read, and honest about its limits."""
+"""The evidence ranking: right on planted data, the same for every matrix format, and clear about its limits."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score
 
 from deepmapper.core.table_schemas import EVIDENCE
 from deepmapper.core.tables import read_table, write_table
-from deepmapper.evidence import learn
 from deepmapper.evidence import values as evidence_values
 from deepmapper.evidence.rank import rank_by_evidence, rank_run
 from deepmapper.features.prepare import prepare_features
@@ -23,18 +22,18 @@ OPTIONS = {"enabled": True, "draws": 4, "max_samples": 20_000}
 
 @pytest.fixture(scope="module")
 def cells():
-    """1,200 cells × 2,000 genes in five classes: markers, and a module of weak genes that tells two of them apart."""
+    """1,200 cells × 2,000 genes in five classes: markers, and a module of weak genes that differ between two."""
     return simulate_counts.plant("half", 3)
 
 
-def of(data, label="mixed", **options):
+def rank_cells(data, label="mixed", **options):
     y, classes = data.codes(label)
     depth = np.asarray(data.counts.sum(1)).ravel()
     return rank_by_evidence(data.counts, y, data.names, classes, depth=depth, **options)
 
 
 def precision(data, table, *categories, cycle=False):
-    """Area under the precision-recall curve of some genes against those that say nothing."""
+    """Area under the precision-recall curve of some genes against those that do not differ."""
     category = data.var["category"].to_numpy()
     members = np.isin(category, categories)
     rows = members | (~data.informative("mixed") & (cycle | (category != "cycle")))
@@ -42,21 +41,21 @@ def precision(data, table, *categories, cycle=False):
 
 
 def test_weak_genes_that_belong_together_are_found_among_thousands(cells):
-    table, about = of(cells)
+    table, summary = rank_cells(cells)
     y, _ = cells.codes("mixed")
     values = cells.log_normalised().toarray()
     best = np.max([np.abs(ttest_ind(values[y == a], values[y == b]).statistic) for a in range(5) for b in range(a)], 0)
-    alone = precision(cells, table.assign(evidence=np.nan_to_num(best)), "module")
+    single = precision(cells, table.assign(evidence=np.nan_to_num(best)), "module")
     together = precision(cells, table, "module")
     assert precision(cells, table, "marker_A", "marker_B", "marker_C") > 0.99
-    assert together > 0.5 and together > alone + 0.15
-    assert about["n_compared"] == 2000 and len(about["comparisons"]) == 10
-    assert abs(about["dispersion"] - simulate_counts.PRESETS["half"].dispersion) < 0.05
-    assert about["statement"].endswith("A ranking without an error rate.")
+    assert together > 0.5 and together > single + 0.15
+    assert summary["n_compared"] == 2000 and len(summary["comparisons"]) == 10
+    assert abs(summary["dispersion"] - simulate_counts.PRESETS["half"].dispersion) < 0.05
+    assert summary["statement"].endswith("A ranking without an error rate.")
 
 
 def test_a_marker_is_between_its_lineage_and_another(cells):
-    table, _ = of(cells)
+    table, _ = rank_cells(cells)
     _, classes = cells.codes("mixed")
     marker = cells.genes("marker_A")
     first = table.loc[marker].sort_values("evidence_rank").head(5)
@@ -69,14 +68,14 @@ def test_a_marker_is_between_its_lineage_and_another(cells):
         assert mean[classes.index(higher)] > mean[classes.index(lower)]
 
 
-def test_shuffled_labels_rank_nothing_first(cells):
+def test_shuffled_labels_rank_no_genes_high(cells):
     y, classes = cells.codes("mixed")
     shuffled = np.random.default_rng(0).permutation(y)
     depth = np.asarray(cells.counts.sum(1)).ravel()
     table, _ = rank_by_evidence(cells.counts, shuffled, cells.names, classes, depth=depth)
     chance = len(cells.genes("module")) / 2000
     assert precision(cells, table, "module") < chance + 0.06
-    assert table["evidence"].max() < np.log(20)  # no gene is much likelier a feature than a shadow
+    assert table["evidence"].max() < np.log(20)  # no gene is much more likely a feature than a shadow
 
 
 def test_t_is_that_of_welch_where_there_are_many_samples():
@@ -94,55 +93,40 @@ def test_backing_is_the_correlation_within_classes_without_the_features_own_shar
     n, y = 2000, np.arange(2000) % 2
     hidden = rng.normal(size=n)
     X = rng.normal(size=(n, 30))
-    X[:, :10] += 0.5 * hidden[:, None] + 0.4 * y[:, None]  # move together and differ
+    X[:, :10] += 0.5 * hidden[:, None] + 0.4 * y[:, None]  # correlate and differ
     X[:, 10] += 0.4 * y  # differs alone
-    X[:, 11] += 0.5 * hidden  # moves with them and says nothing
+    X[:, 11] += 0.5 * hidden  # correlates with them and does not differ
     table, _ = rank_by_evidence(X, y, list(range(30)), ["a", "b"])
     assert table["evidence_backing"][:10].min() > 10
     assert abs(table["evidence_backing"][10]) < 4
     assert table["evidence_rank"][:10].max() < table["evidence_rank"][10] <= 11
-    # what moves along is raised, and by no more than what it says itself
+    # a correlated feature is raised, but by no more than its own t
     assert abs(table["evidence_backing"][11]) > 5
     assert table["evidence_rank"][11] > 11
 
 
-@pytest.mark.parametrize("made", [sp.csr_matrix, sp.csc_matrix, sp.csr_array, lambda X: X.toarray()])
-def test_however_the_matrix_lies_the_ranking_is_the_same(cells, made):
+@pytest.mark.parametrize("convert", [sp.csr_matrix, sp.csc_matrix, sp.csr_array, lambda X: X.toarray()])
+def test_every_matrix_format_gives_the_same_ranking(cells, convert):
     y, classes = cells.codes("mixed")
     depth = np.asarray(cells.counts.sum(1)).ravel()
-    expected, _ = of(cells)
-    table, _ = rank_by_evidence(made(cells.counts), y, cells.names, classes, depth=depth)
+    expected, _ = rank_cells(cells)
+    table, _ = rank_by_evidence(convert(cells.counts), y, cells.names, classes, depth=depth)
     pd.testing.assert_frame_equal(table, expected)
 
 
-def test_a_block_at_a_time_changes_nothing_but_rounding(cells, monkeypatch):
-    expected, _ = of(cells)
-    monkeypatch.setattr(evidence_values, "_BLOCK", 1200 * 7)
-    table, _ = of(cells)
+def test_the_size_of_blocks_changes_nothing_but_rounding(cells, monkeypatch):
+    expected, _ = rank_cells(cells)
+    monkeypatch.setattr(evidence_values, "VALUES_AT_ONCE", 1200 * 7)
+    table, _ = rank_cells(cells)
     np.testing.assert_allclose(table["evidence"], expected["evidence"], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(table["evidence_t"], expected["evidence_t"], rtol=1e-4, atol=1e-4)
 
 
-def test_twice_the_same_table_and_with_more_shadows_much_the_same(cells):
-    first, again, other = of(cells)[0], of(cells)[0], of(cells, draws=9)[0]
+def test_ranking_twice_gives_the_same_and_more_shadows_nearly_the_same(cells):
+    first, again, other = rank_cells(cells)[0], rank_cells(cells)[0], rank_cells(cells, draws=9)[0]
     pd.testing.assert_frame_equal(first, again)
     assert not first["evidence"].equals(other["evidence"])
     assert first["evidence"].corr(other["evidence"], method="spearman") > 0.9
-
-
-def test_what_is_larger_in_every_comparison_is_never_lower():
-    rng = np.random.default_rng(2)
-    features, shadows = np.abs(rng.normal(size=(3, 400))), [np.abs(rng.normal(size=(3, 400))) for _ in range(3)]
-    features[1, :60] += rng.exponential(2.0, 60)
-    seen = np.concatenate([features, *shadows], axis=1)
-    curves = learn._Curves.of(seen)
-    real = np.arange(seen.shape[1]) < 400
-    offset, slopes = learn._fit(curves(seen), real, np.where(real, 1.0, 1 / 3))
-    assert (slopes >= 0).all() and slopes.max() > 0
-    point = np.abs(rng.normal(size=(3, 200))) * 3
-    further = point + np.abs(rng.normal(size=(3, 200)))
-    assert (curves(further) @ slopes - curves(point) @ slopes >= -1e-6).all()
-    assert np.isfinite(offset)
 
 
 def test_a_feature_that_follows_a_confounder_is_not_ranked_for_it():
@@ -153,20 +137,20 @@ def test_a_feature_that_follows_a_confounder_is_not_ranked_for_it():
     X[:, :5] += 2 * batch[:, None]
     X[:, 5] += 0.5 * y
     plain, _ = rank_by_evidence(X, y, list(range(50)), ["a", "b"])
-    adjusted, about = rank_by_evidence(X, y, list(range(50)), ["a", "b"], design=batch[:, None])
+    adjusted, summary = rank_by_evidence(X, y, list(range(50)), ["a", "b"], design=batch[:, None])
     assert plain["evidence_rank"][:5].max() <= 6
     assert adjusted["evidence_rank"][5] == 1 and adjusted["evidence_t"][:5].max() < 4
-    assert about["adjusted"] is True
+    assert summary["adjusted"] is True
 
 
-def test_of_many_classes_each_is_compared_with_the_others():
+def test_each_of_many_classes_is_compared_with_the_others():
     rng = np.random.default_rng(4)
     y = np.arange(1400) % 14
     X = rng.normal(size=(1400, 60))
     X[y == 3, 7] += 3
     names = [f"type {i}" for i in range(14)]
-    table, about = rank_by_evidence(X, y, list(range(60)), names)
-    assert len(about["comparisons"]) == 14 and about["comparisons"][3] == "type 3 against the others"
+    table, summary = rank_by_evidence(X, y, list(range(60)), names)
+    assert len(summary["comparisons"]) == 14 and summary["comparisons"][3] == "type 3 against the others"
     assert table.sort_values("evidence_rank").iloc[0][["feature", "evidence_between"]].tolist() == [
         7,
         "type 3 > the others",
@@ -181,10 +165,8 @@ def test_few_samples_give_finite_numbers_and_one_class_with_one_other_sample_non
     table, _ = rank_by_evidence(counts, y, list(range(300)), ["wt", "ko"], depth=counts.sum(1))
     assert np.isfinite(table[["evidence", "evidence_t", "evidence_backing"]].to_numpy()).all()
     assert table["evidence_rank"][0] <= 30  # of 300, with three samples a class
-    alone, about = rank_by_evidence(counts, np.array([0, 0, 0, 0, 0, 1]), list(range(300)), ["wt", "ko"])
-    assert alone["evidence"].isna().all() and about["statement"].endswith(
-        "fewer than two classes have more than one sample."
-    )
+    empty, summary = rank_by_evidence(counts, np.array([0, 0, 0, 0, 0, 1]), list(range(300)), ["wt", "ko"])
+    assert empty["evidence"].isna().all() and "fewer than two classes" in summary["statement"]
 
 
 def test_constant_features_and_too_few_of_them():
@@ -193,22 +175,22 @@ def test_constant_features_and_too_few_of_them():
     X[:, 4] = 7.0
     table, _ = rank_by_evidence(X, y, list(range(20)), ["a", "b"])
     assert table["evidence_t"][4] == 0 and np.isfinite(table["evidence"]).all()
-    table, about = rank_by_evidence(X[:, :3], y, list(range(3)), ["a", "b"])
-    assert table["evidence"].isna().all() and "to be compared" in about["statement"] and len(table) == 3
+    table, summary = rank_by_evidence(X[:, :3], y, list(range(3)), ["a", "b"])
+    assert table["evidence"].isna().all() and "to be compared" in summary["statement"] and len(table) == 3
 
 
 def test_a_class_without_samples_is_left_out():
     rng = np.random.default_rng(7)
-    y = np.arange(90) % 2 * 2  # nobody of class 1
-    table, about = rank_by_evidence(rng.normal(size=(90, 20)), y, list(range(20)), ["a", "b", "c"])
-    assert about["comparisons"] == ["a against c"] and table["evidence"].notna().all()
+    y = np.arange(90) % 2 * 2  # no sample of class 1
+    table, summary = rank_by_evidence(rng.normal(size=(90, 20)), y, list(range(20)), ["a", "b", "c"])
+    assert summary["comparisons"] == ["a against c"] and table["evidence"].notna().all()
 
 
-def test_a_class_of_one_sample_is_compared_with_none():
+def test_a_class_of_one_sample_is_not_compared():
     rng = np.random.default_rng(8)
     y = np.append(np.arange(90) % 2, 2)
-    table, about = rank_by_evidence(rng.normal(size=(91, 20)), y, list(range(20)), ["a", "b", "c"])
-    assert about["comparisons"] == ["a against b"] and np.isfinite(table["evidence"]).all()
+    table, summary = rank_by_evidence(rng.normal(size=(91, 20)), y, list(range(20)), ["a", "b", "c"])
+    assert summary["comparisons"] == ["a against b"] and np.isfinite(table["evidence"]).all()
 
 
 @pytest.fixture(scope="module")
@@ -219,32 +201,32 @@ def run(cells):
     return expression, prepare_features(expression, label_column="state", split_scheme="fixed")
 
 
-def test_of_a_run_the_counts_of_the_development_part_are_read_and_no_others(run):
+def test_a_run_is_ranked_on_the_counts_of_its_development_part_only(run):
     expression, features = run
-    table, about = rank_run(features, expression, OPTIONS)
-    assert about["n_samples"] == len(features.development) == about["n_development"]
-    assert abs(about["dispersion"] - 0.3) < 0.05
+    table, summary = rank_run(features, expression, OPTIONS)
+    assert summary["n_samples"] == len(features.development) == summary["n_development"]
+    assert abs(summary["dispersion"] - 0.3) < 0.05
     counts = expression.X.copy().tolil()
     counts[features.test] = 99
     changed, _ = rank_run(features, Expression(counts.tocsr(), expression.obs, expression.var), OPTIONS)
     pd.testing.assert_frame_equal(table, changed)
-    skipped, about = rank_run(features, expression, OPTIONS | {"enabled": False})
-    assert skipped["evidence"].isna().all() and "evidence.enabled" in about["statement"]
-    _, about = rank_run(features, expression, OPTIONS | {"max_samples": 400})
-    assert (about["n_samples"], about["n_development"]) == (400, len(features.development))
+    skipped, summary = rank_run(features, expression, OPTIONS | {"enabled": False})
+    assert skipped["evidence"].isna().all() and "evidence.enabled" in summary["statement"]
+    _, summary = rank_run(features, expression, OPTIONS | {"max_samples": 400})
+    assert (summary["n_samples"], summary["n_development"]) == (400, len(features.development))
 
 
-def test_values_that_are_no_counts_are_taken_as_they_are(run):
+def test_values_without_counts_are_taken_as_they_are(run):
     expression, _ = run
     values = Expression(expression.X * 0.37, expression.obs, expression.var)
     features = prepare_features(values, label_column="state", split_scheme="fixed", normalization="none")
-    table, about = rank_run(features, None, OPTIONS)
-    assert about["dispersion"] is None and "by values as they are" in about["statement"]
-    assert table["evidence"].notna().sum() == about["n_compared"]
+    table, summary = rank_run(features, None, OPTIONS)
+    assert summary["dispersion"] is None and "values as they are" in summary["statement"]
+    assert table["evidence"].notna().sum() == summary["n_compared"]
 
 
 def test_columns_join_a_ranking_by_name_and_survive_the_file(cells, tmp_path):
-    table, _ = of(cells, tested=np.arange(2000) != 5)
+    table, _ = rank_cells(cells, tested=np.arange(2000) != 5)
     assert list(table.columns) == COLUMNS
     assert table["evidence"].isna().tolist() == [i == 5 for i in range(2000)]
     write_table(table, tmp_path / "evidence.tsv")
