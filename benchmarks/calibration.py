@@ -104,7 +104,7 @@ def by_networks(options, data, X, y, classes, development, test, strata, mean, t
     found = calibration.calibrate(passes, beside, mean, tested, LEVEL)
     seconds = time.perf_counter() - start
     order = np.argsort(-found.z, kind="stable")[: found.significant.sum()]
-    panel = fit_panel(X, y, classes, data.names, order, development, test, n_resamples=200)[0]
+    panel = fit_panel(X, y, classes, data.names, order, development, test, n_resamples=200).summary
     return {
         "seconds": round(seconds),
         "accuracy": round(float(np.mean([result.accuracy for result in passes])), 3),

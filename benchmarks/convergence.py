@@ -77,16 +77,16 @@ def given(folder):
     return lambda n: every[rng.choice(len(every), n, replace=False)], every
 
 
-def truth(heads, sizes):
+def truth(top_sets, sizes):
     """Mean agreement of disjoint sets, by their size, as a function of the size."""
-    sizes = np.array([m for m in sizes if 2 * m <= len(heads)])
-    shares = convergence._agreement(heads, np.arange(len(heads)), sizes, DIVISIONS, np.random.default_rng(1))
+    sizes = np.array([m for m in sizes if 2 * m <= len(top_sets)])
+    shares = convergence.mean_agreement(top_sets, np.arange(len(top_sets)), sizes, DIVISIONS, np.random.default_rng(1))
     return lambda m: float(np.interp(np.log(m), np.log(sizes), shares)) if m <= sizes[-1] else np.nan
 
 
 def compare(name, blocks, n, true, level):
     """Print a row: agreement at n, 2 n and 4 n passes, true and as expected from n, and the passes it takes."""
-    told = [convergence.assess_convergence(heads, level) for heads in blocks]
+    told = [convergence.assess_convergence(top_sets, level) for top_sets in blocks]
     cells = []
     for m in (n, 2 * n, 4 * n):
         at = np.array(
@@ -102,7 +102,7 @@ def compare(name, blocks, n, true, level):
         covered = np.mean((at[:, 1] <= true(m)) & (true(m) <= at[:, 2]))
         cells += [f"{true(m):.2f}", f"{error.mean():+.2f} ± {np.sqrt((error**2).mean()):.2f}", f"{covered:.2f}"]
     needed = next((m for m in range(1, 1000) if true(m) >= level), None)
-    ends = [[one.about[key] or np.inf for key in ("estimate", "low", "high")] for one in told]
+    ends = [[one.summary[key] or np.inf for key in ("estimate", "low", "high")] for one in told]
     found = sorted(estimate for estimate, _, _ in ends)
     spread = " ".join(str(found[round(q * (len(found) - 1))]) for q in (0, 0.5, 1))
     if needed is None:
@@ -119,7 +119,9 @@ def stops(name, draw, true, options):
         passes = draw(200)
         ended.append(
             growth.n_passes_needed(
-                lambda n, passes=passes: convergence.agreement(convergence.make_top_sets(passes[:n], options.top_k)),
+                lambda n, passes=passes: convergence.expected_agreement(
+                    convergence.make_top_sets(passes[:n], options.top_k)
+                ),
                 start=20,
                 step=10,
                 cap=200,

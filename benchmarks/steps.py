@@ -67,7 +67,7 @@ def audit(options):
 
     features, expression = open_features(options.path), open_expression(options.out)
     with Step("audit"):
-        _, notes = audit_run(features, expression, estimated=False)
+        notes = audit_run(features, expression, estimated=False).notes
     print(notes)
 
 
@@ -131,7 +131,7 @@ def evaluate(options):
         probabilities = (ensemble.predict(one, X, test) for one in passes)
         judged = evaluation.evaluate_ensemble(probabilities, y[test], y[features.development], features.classes)
     with Step("metrics and predictions"):
-        metrics.metrics(judged, 10, 1000, 0, features.samples)
+        metrics.compute_metrics(judged, 10, 1000, 0, features.samples)
         predictions.prediction_table(features, passes, np.array(judged.y_proba))
     with Step("embedding"):
         embedding = ensemble.embed_ensemble(passes, X, np.arange(len(y)))

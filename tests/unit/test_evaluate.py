@@ -180,7 +180,7 @@ def test_rejected_passes_judge_too_where_they_are_judged_by_the_same_samples(pla
 
 
 def test_samples_that_were_never_out_of_bag_are_listed(planted, quick):
-    with pytest.warns(DeepMapperWarning, match=r"90 sample\(s\) were out of bag in none of 1 passes.*: 0, "):
+    with pytest.warns(DeepMapperWarning, match=r"90 sample\(s\) were not out of bag in any of 1 passes.*: 0, "):
         result = evaluate(planted.X, planted.y, quick("linear", n_passes=1, epochs=1), scheme="repeated")
     assert len(result.not_judged) == 90
     assert sorted(result.rows + result.not_judged) == list(range(120))

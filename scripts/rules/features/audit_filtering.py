@@ -1,4 +1,4 @@
-"""Rule audit_filtering: which features the usual choices would have kept, judged on the development part."""
+"""Rule audit_filtering: which features the usual filters would have kept on the development part."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -8,11 +8,11 @@ with job(snakemake):
     from deepmapper.findings.audit import audit_run
     from deepmapper.io.expression import open_expression
 
-    table, notes = audit_run(
+    audit = audit_run(
         open_features(snakemake.input.features),
         open_expression(snakemake.input.expression),
         snakemake.params.estimated,
     )
-    print(*(f"{column}: {note}" for column, note in notes.items()), sep="\n")
-    write_table(table, snakemake.output.audit_table)
-    write_json(notes, snakemake.output.audit_notes)
+    print(*(f"{column}: {note}" for column, note in audit.notes.items()), sep="\n")
+    write_table(audit.table, snakemake.output.audit_table)
+    write_json(audit.notes, snakemake.output.audit_notes)

@@ -1,11 +1,11 @@
-"""Rule accumulate_passes: from the passes of a model to its ranking and the tables of its passes."""
+"""Rule accumulate_passes: the ranking of a model from its passes, and the tables of the passes."""
 
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.features.store import open_features
-    from deepmapper.findings.model import accumulate_model
+    from deepmapper.findings.model_ranking import accumulate_model
     from deepmapper.passes.result import PassFile
 
     found = accumulate_model(

@@ -1,6 +1,6 @@
-"""Rule evaluate_ensemble: average the passes' predictions on samples that they have not seen, and judge them.
+"""Rule evaluate_ensemble: average the predictions of the passes on samples that they have not seen, and evaluate them.
 
-A test split is read here only. Where none was set aside, the passes' out-of-bag predictions are judged.
+If there is a test split, it is evaluated; otherwise the out-of-bag predictions of the passes are.
 """
 
 from deepmapper.workflow.rule_script import job

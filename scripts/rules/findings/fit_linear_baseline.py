@@ -1,6 +1,6 @@
-"""Rule fit_linear_baseline: logistic regression on the development part, judged as the passes are.
+"""Rule fit_linear_baseline: logistic regression on the development part, evaluated on the same samples as the passes.
 
-On the test split, or, where none was set aside, on what the draws of the first passes leave out of bag.
+These are the test split or, if none was set aside, the out-of-bag samples of the first passes.
 """
 
 from deepmapper.workflow.rule_script import job

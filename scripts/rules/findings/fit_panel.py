@@ -1,4 +1,4 @@
-"""Rule fit_panel: a small model on the significant features, judged on the test split."""
+"""Rule fit_panel: a small model on the significant features, evaluated on the test split."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -7,12 +7,12 @@ with job(snakemake):
     from deepmapper.features.store import open_features
     from deepmapper.findings.panel import fit_run_panel
 
-    summary, members = fit_run_panel(
+    panel = fit_run_panel(
         open_features(snakemake.input.features),
         read_table(snakemake.input.features_table),
         n_resamples=snakemake.params.resamples,
         seed=snakemake.params.split_seed,
     )
-    print(summary["statement"])
-    write_json(summary, snakemake.output.panel_summary)
-    write_table(members, snakemake.output.panel_table)
+    print(panel.summary["statement"])
+    write_json(panel.summary, snakemake.output.panel_summary)
+    write_table(panel.members, snakemake.output.panel_table)

@@ -1,11 +1,11 @@
-"""Rule join_features: the ranking of a model with all else that is known of its features."""
+"""Rule join_features: the ranking of a model with all other findings on its features."""
 
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.core.stage_schemas import CHORD_FEATURES
     from deepmapper.core.tables import read_json, read_table, write_json, write_table
-    from deepmapper.findings.model import JOINED, join_findings
+    from deepmapper.findings.feature_join import JOINED, join_findings
 
     given = snakemake.input
     joined = join_findings(

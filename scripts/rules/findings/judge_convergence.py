@@ -1,4 +1,4 @@
-"""Rule judge_convergence: whether as many passes again would rank the same features first."""
+"""Rule judge_convergence: whether the same number of passes again would rank the same features first."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -6,8 +6,8 @@ with job(snakemake):
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.findings.convergence import assess_convergence, read_top_sets
 
-    heads = read_top_sets(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
-    judged = assess_convergence(heads, snakemake.params.level, snakemake.params.cap)
-    print(judged.about["statement"])
-    write_table(judged.curve, snakemake.output.convergence_table)
-    write_json(judged.about, snakemake.output.convergence_summary)
+    top_sets = read_top_sets(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
+    convergence = assess_convergence(top_sets, snakemake.params.level, snakemake.params.cap)
+    print(convergence.summary["statement"])
+    write_table(convergence.curve, snakemake.output.convergence_table)
+    write_json(convergence.summary, snakemake.output.convergence_summary)

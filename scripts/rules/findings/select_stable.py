@@ -5,12 +5,12 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.features.store import open_features
-    from deepmapper.findings.stability import select, stability_table
+    from deepmapper.findings.stability import select_stable
     from deepmapper.passes.result import HalfPass
 
     names = open_features(snakemake.input.features).names
     passes = [HalfPass.load(path) for path in snakemake.input.halves]
-    summary, probability = select(passes, snakemake.params.top_k, snakemake.params.threshold, names)
-    print(summary["statement"])
-    write_table(stability_table(probability, names), snakemake.output.stability_table)
-    write_json(summary, snakemake.output.stability_summary)
+    selection = select_stable(passes, snakemake.params.top_k, snakemake.params.threshold, names)
+    print(selection.summary["statement"])
+    write_table(selection.table, snakemake.output.stability_table)
+    write_json(selection.summary, snakemake.output.stability_summary)

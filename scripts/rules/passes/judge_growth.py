@@ -1,12 +1,12 @@
-"""Rule judge_growth: how well the first passes of a model agree, which decides whether there are more."""
+"""Rule judge_growth: how well the first passes of a model agree, which decides whether more are trained."""
 
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.core.tables import write_json
-    from deepmapper.findings import convergence
+    from deepmapper.findings.convergence import expected_agreement, read_top_sets
 
-    heads = convergence.read_heads(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
-    judged = convergence.agreement(heads)
-    print(judged)
-    write_json(judged, snakemake.output[0])
+    top_sets = read_top_sets(snakemake.input, snakemake.params.top_k, snakemake.params.min_accuracy)
+    agreement = expected_agreement(top_sets)
+    print(agreement)
+    write_json(agreement, snakemake.output[0])

@@ -68,7 +68,7 @@ def fit_evidence_panel(
     size = int(curve.loc[curve["accuracy"].idxmax(), "n_features"])
     chosen = ranked[:size]
     values = _panel_values(features, expression, chosen, evidence_summary.get("dispersion"))
-    summary, members = fit_panel(
+    panel = fit_panel(
         values,
         features.y,
         features.classes,
@@ -80,19 +80,19 @@ def fit_evidence_panel(
         n_resamples=n_resamples,
         seed=seed,
     )
-    summary["statement"] = (
+    panel.summary["statement"] = (
         f"The first {len(chosen)} features by evidence (accuracy {curve['accuracy'].max():.3f} in cross-validation, "
-        f"the best of {', '.join(map(str, curve['n_features']))} features). {summary['statement']}"
+        f"the best of {', '.join(map(str, curve['n_features']))} features). {panel.summary['statement']}"
     )
-    return summary | {"curve": curve.to_dict("records")}, members
+    return panel.summary | {"curve": curve.to_dict("records")}, panel.members
 
 
 def _no_panel(features: Features, reason: str) -> tuple[dict, pd.DataFrame]:
     empty = np.empty(0, dtype=np.int64)
-    summary, members = fit_panel(
+    panel = fit_panel(
         features.X, features.y, features.classes, features.names, empty, features.development, features.test
     )
-    return summary | {"statement": f"No panel by evidence: {reason}.", "curve": []}, members
+    return panel.summary | {"statement": f"No panel by evidence: {reason}.", "curve": []}, panel.members
 
 
 def _ranked(evidence_table: pd.DataFrame) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The expression matrix annotated with everything found about its features and samples."""
+"""The expression matrix, annotated with all findings about its features and samples."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..io.expression import Expression, write_expression
 from .feature_table import DIRECTIONS
 
 
-def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.DataFrame, embedding: dict, about: dict):
-    """Put the findings into an AnnData, where a scanpy user looks for them; give back a copy.
+def annotate(
+    adata, features: Features, table: pd.DataFrame, predictions: pd.DataFrame, embedding: dict, metadata: dict
+):
+    """Put the findings into a copy of an AnnData, in the slots where a scanpy user looks for them.
 
-    `var` gets the statistics (deepmapper_*), `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
-    -1 down, 0 unclear) one column a class, `obs` the predictions, `obsm["X_deepmapper"]` the embedding and
-    ``["X_deepmapper_umap"]`` (or ``_pca``) its map, `uns["deepmapper"]` the rest. Samples that were left out of the
-    analysis, or have no label, are left out here.
+    `var` gets the statistics (deepmapper_*); `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
+    -1 down, 0 unclear) get one column per class; `obs` gets the predictions; `obsm["X_deepmapper"]` the embedding and
+    ``["X_deepmapper_umap"]`` (or ``_pca``) its map; `uns["deepmapper"]` the `metadata`. Samples that were not analysed
+    or have no label are left out.
     """
     adata = adata[features.names_of(features.labelled)].copy()
     if len(table):
         by_feature = table.set_index("feature").loc[list(features.names)]
         always = ["rank", "selection_frequency", "median_importance", "mean_rank"]
-        for column in [
-            *always,
-            *(name for name in ("z", "p", "q", "significant", "stability", "evidence") if name in by_feature),
-        ]:
+        optional = ["z", "p", "q", "significant", "stability", "evidence"]
+        for column in [*always, *(name for name in optional if name in by_feature)]:
             adata.var[f"deepmapper_{column}"] = by_feature[column].to_numpy()
         if "chord" in by_feature:
             adata.var["deepmapper_chord"] = by_feature["chord"].fillna("").astype(str).to_numpy()
@@ -48,7 +48,7 @@ def annotate(adata, features: Features, table: pd.DataFrame, predictions: pd.Dat
     adata.obsm["X_deepmapper"] = embedding["embedding"]
     adata.obsm[f"X_deepmapper_{str(embedding['basis']).lower()}"] = embedding["map"]
     adata.uns["deepmapper"] = {
-        name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in about.items()
+        name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in metadata.items()
     }
     return adata
 
@@ -67,24 +67,25 @@ def write_annotated(
     metrics: Mapping,
     progress: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Write the expression matrix of the analysed samples with the findings in it (`annotate`), block by block.
+    """Write the expression matrix of the analysed samples with the findings (`annotate`), block by block.
 
     Parameters
     ----------
     path
-        The .h5ad to write; it appears whole or not at all.
+        The .h5ad file to write, atomically.
     expression
-        The matrix that the features were made of, left in its file.
+        The matrix from which the features were prepared; read from its file block by block.
     features
-        Of the run; its samples are written, in their order.
+        Features of the run; their samples are written, in their order.
     table, predictions
-        features.tsv and predictions.tsv.
+        Contents of features.tsv and predictions.tsv.
     embedding
-        What embedding.npz holds: "embedding" (n, d), "map" (n, 2) and "basis".
+        Contents of embedding.npz: "embedding" (n, d), "map" (n, 2) and "basis".
     version, settings, summary, metrics
-        Version of the package, settings of the model, summary.json and metrics.json: for `uns["deepmapper"]`.
+        Version of the package, settings of the model, contents of summary.json and metrics.json; all go into
+        `uns["deepmapper"]`.
     progress
-        Receives progress.
+        Receives progress messages.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Filtering audit: features that the usual filters discard before any analysis.
+"""Filtering audit: which features the usual filters would have discarded before the analysis.
 
-Two choices are held against the findings, made on the same samples, the development part: the most variable features in
-three flavours, from statistics that are added up over blocks of samples, and the first principal components.
+Two kinds of filter are applied to the development part, the samples that the findings come from: highly variable
+features in three flavours, computed from sums over blocks of samples, and the first principal components.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from ..features.store import Features
 from ..io.expression import Expression
 from ..io.matrix_stats import LARGEST_LOG
 
-N_TOP = 2000
+N_TOP = 2000  # the default of scanpy and Seurat
 
-N_COMPONENTS = 50
+N_COMPONENTS = 50  # the default of scanpy
 
-N_BINS = 20  # of mean, for flavour seurat
+N_BINS = 20  # bins of the mean in flavour seurat; the default of scanpy
 
-SPAN = 0.3  # of the samples' features, for the loess of flavour seurat_v3
+SPAN = 0.3  # span of the loess in flavour seurat_v3; the default of scanpy
 
-MIN_SHARE = 0.1  # of a feature's variance within the components, below which the feature counts as lost
+# Share of a feature's variance within the components below which the feature counts as lost; chosen by hand.
+MIN_SHARE = 0.1
 
-# Column of the audit -> the choice in words.
+# Column of the audit -> the filter in words.
 CHOICES = {
     "hvg_seurat": f"{N_TOP} highly variable features, flavour seurat",
     "hvg_seurat_v3": f"{N_TOP} highly variable features, flavour seurat_v3",
@@ -42,107 +43,111 @@ CHOICES = {
 }
 
 
+@dataclass(frozen=True)
+class FilteringAudit:
+    """What the usual filters would have done to every feature.
+
+    Attributes
+    ----------
+    table
+        One row per feature: ``feature``; ``hvg_*`` for each flavour (True: kept; empty where the flavour could not be
+        computed); and ``pca_50`` (share of the feature's variance within the components; empty for a constant feature).
+    notes
+        For every column what was done, or why the column is empty.
+    """
+
+    table: pd.DataFrame
+    notes: dict[str, str]
+
+
 @dataclass
-class _Seen:
-    """What one reading of a matrix tells.
+class _MatrixScan:
+    """What the filters need from one reading of a matrix.
 
     Attributes
     ----------
     lowest, highest
-        Of all values, zeros counted in.
-    broken
-        A value that is no whole number, or None.
+        Of all values, zeros included.
+    fraction
+        The first value that is not a whole number, or None.
     detected
-        (p,) whether any sample holds the feature.
+        (p,) whether any sample has the feature.
     moments
-        Sums and sums of squares of the values after each change that was asked for.
+        Sums and sums of squares of the values, for each transformation that was asked for.
     """
 
     lowest: float
     highest: float
-    broken: float | None
+    fraction: float | None
     detected: np.ndarray
     moments: list[Moments]
 
 
 def audit_features(
     X, names: Sequence[str], *, logarithms: bool, rows: np.ndarray | None = None, counts=None, estimated: bool = False
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Say of every feature whether the usual choices would have kept it.
+) -> FilteringAudit:
+    """Find out for every feature whether the usual filters would have kept it.
 
     Parameters
     ----------
     X
-        (n, p) CSR or dense, possibly mapped: the values that were analysed.
+        (n, p) CSR or dense, possibly memory-mapped: the values that were analysed.
     names
         Names of the features.
     logarithms
         Whether `X` is known to hold natural logarithms of 1 + scaled counts.
     rows
-        Rows to look at, rising: the development part. None for all.
+        Row indices to use, ascending: the development part. None for all.
     counts
-        Raw values of the same rows, a source of `blocks`, for flavour "seurat_v3"; None where there are none.
+        Raw values of the same rows, a source of `blocks`, for flavour "seurat_v3"; None if there are none.
     estimated
-        Whether `counts` are estimated fragments, which are rounded, rather than counted molecules.
-
-    Returns
-    -------
-    tuple
-        A table with the columns ``feature``, ``hvg_*`` for each flavour (True: kept; empty where the flavour could not
-        be had) and ``pca_50`` (share of the feature's variance that lies in the components; empty for a constant one);
-        and a note for every column that says what was done or why it is empty.
+        Whether `counts` are estimated numbers of fragments, which are rounded, rather than counted molecules.
 
     Notes
     -----
-    Flavours are those of ``scanpy.pp.highly_variable_genes``: Satija et al. 2015 (seurat), Stuart et al. 2019
-    (seurat_v3), Zheng et al. 2017 (cell_ranger). `X` is read once for them and `counts` twice. Components are of the
-    centred values, not scaled.
+    The flavours are those of ``scanpy.pp.highly_variable_genes``: Satija et al. 2015 (seurat), Stuart et al. 2019
+    (seurat_v3), Zheng et al. 2017 (cell_ranger). They read `X` once and `counts` twice. The principal components are
+    those of the centred values, which are not scaled.
     """
     rows = np.arange(X.shape[0]) if rows is None else rows
-    n, p = len(rows), X.shape[1]
+    p = X.shape[1]
     columns: dict[str, object] = {"feature": list(names)}
     notes = {}
-    values = _look(X, rows, _as_it_is, np.expm1)
-    unfit = _no_logs(values, logarithms)
-    chosen: dict[str, tuple[str, Callable, tuple]] = {
-        "seurat": (unfit, _seurat, (values.moments[1], values.detected)),
+    values = _scan(X, rows, _identity, np.expm1)
+    no_logarithms = _why_no_logarithms(values, logarithms)
+    # flavour -> why it cannot be computed (empty if it can), the function that computes it, and its arguments
+    flavours: dict[str, tuple[str, Callable, tuple]] = {
+        "seurat": (no_logarithms, _seurat, (values.moments[1], values.detected)),
         "seurat_v3": ("needs counts; there are none", _seurat_v3, ()),
-        "cell_ranger": (unfit, _cell_ranger, (values.moments[0], values.detected)),
+        "cell_ranger": (no_logarithms, _cell_ranger, (values.moments[0], values.detected)),
     }
     if counts is not None and p > N_TOP:
-        of_counts = _look(counts, None, np.rint)
-        chosen["seurat_v3"] = (_no_counts(of_counts, estimated), _seurat_v3, (of_counts, counts))
-    for flavour, (unfit, choose, given) in chosen.items():
+        count_scan = _scan(counts, None, np.rint)
+        flavours["seurat_v3"] = (_why_no_counts(count_scan, estimated), _seurat_v3, (count_scan, counts))
+    for flavour, (obstacle, choose, arguments) in flavours.items():
         column = f"hvg_{flavour}"
         if p <= N_TOP:
-            kept, notes[column] = np.ones(p, dtype=bool), f"{p} features are no more than {N_TOP}: all are kept"
-        elif unfit:
-            kept, notes[column] = None, unfit
+            kept, notes[column] = np.ones(p, dtype=bool), f"there are {p} features, no more than {N_TOP}: all are kept"
+        elif obstacle:
+            kept, notes[column] = None, obstacle
         else:
-            kept, notes[column] = _tried(choose, *given)
+            kept, notes[column] = _try_filter(choose, *arguments)
         columns[column] = pd.array([pd.NA] * p if kept is None else kept, dtype="boolean")
-    if min(n - 1, p) <= N_COMPONENTS:
-        share: np.ndarray | None = np.where(_scanpy_variance(values.moments[0]) > 0, 1.0, np.nan)
-        notes["pca_50"] = f"{n} samples of {p} features span no more than {N_COMPONENTS} components: all is kept"
-    else:
-        drawn, said = drawn_rows(X, rows)
-        share, notes["pca_50"] = _tried(_share_in_components, MappedRows(X, drawn).to_memory())
-        notes["pca_50"] += f"; {said}" if said else ""
-    columns["pca_50"] = np.full(p, np.nan) if share is None else share
-    return pd.DataFrame(columns), notes
+    columns["pca_50"], notes["pca_50"] = _component_shares(X, rows, values.moments[0])
+    return FilteringAudit(pd.DataFrame(columns), notes)
 
 
-def audit_run(features: Features, expression: Expression, estimated: bool) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Audit the development part of a run: `audit_features` on its values, and on the counts behind them.
+def audit_run(features: Features, expression: Expression, estimated: bool) -> FilteringAudit:
+    """Audit the development part of a run: `audit_features` on its values and on the counts behind them.
 
     Parameters
     ----------
     features
-        Of the run; its test split is not read.
+        Features of the run; their test split is not read.
     expression
-        The matrix that the features were made of.
+        The matrix from which the features were prepared.
     estimated
-        As in `audit_features`.
+        Whether its values are estimated numbers of fragments.
 
     Raises
     ------
@@ -161,7 +166,7 @@ def audit_run(features: Features, expression: Expression, estimated: bool) -> tu
 
 
 def chord_members(chords: pd.DataFrame) -> list[str]:
-    """Features that are in any chord, each once, from ``chords.tsv``."""
+    """List the features that belong to any chord in ``chords.tsv``, each once."""
     sides = [chords[f"side_{number}"].dropna().astype(str) for number in (1, 2, 3)]
     return list(dict.fromkeys(name for side in sides for cell in side for name in cell.split(",") if name))
 
@@ -169,106 +174,138 @@ def chord_members(chords: pd.DataFrame) -> list[str]:
 def audit_findings(
     ranking: pd.DataFrame, audited: pd.DataFrame, notes: dict[str, str], members: Sequence[str], top: int
 ) -> pd.DataFrame:
-    """Count which findings each choice would have lost, with their names.
+    """Count and name the findings that each filter would have lost.
 
     Parameters
     ----------
     ranking
-        ``features.tsv`` of a model; its column ``significant`` says which features are found. Without this column, as
-        without null passes, the first `top` features stand in and the table says so.
+        ``features.tsv`` of a model; its column ``significant`` says which features are findings. Without that column,
+        that is without shadow passes, the first `top` features are used instead, and the table says so.
     audited, notes
-        What `audit_features` returned.
+        Table and notes of a `FilteringAudit`.
     members
-        Features that are in any chord.
+        Features that belong to any chord.
     top
-        See `ranking`.
+        Number of features to use if there is no error rate.
 
     Returns
     -------
     pandas.DataFrame
-        A row for every choice and kind of finding (``of``): how many there are (``n``) and how many are lost
-        (``n_lost``, ``share_lost``, ``lost``, by rank). Where the choice could not be made these three are empty, and
-        ``note`` says why.
+        One row for every filter (``choice``) and kind of finding (``of``): how many there are (``n``) and how many are
+        lost (``n_lost``, ``share_lost``, ``lost``, by rank). Where the filter could not be computed these three are
+        empty, and ``note`` says why.
     """
     if "significant" in ranking:
-        found, kind = ranking.loc[ranking["significant"], "feature"], "significant features"
+        findings, kind = ranking.loc[ranking["significant"], "feature"], "significant features"
     else:
-        found, kind = ranking["feature"].head(top), "first features of the ranking (no error rate)"
+        findings, kind = ranking["feature"].head(top), "first features of the ranking (no error rate)"
     order = dict(zip(ranking["feature"], range(len(ranking)), strict=True))
     in_chords = sorted(set(members), key=lambda name: order.get(name, len(order)))
-    lost_by = {column: _lost(audited, column) for column in CHOICES}
+    discarded_by = {column: _discarded(audited, column) for column in CHOICES}
     rows = []
     for column, choice in CHOICES.items():
-        for what, features in ((kind, list(found)), ("chord members", in_chords)):
-            lost = lost_by[column]
-            gone = None if lost is None else [name for name in features if name in lost]
+        for what, features in ((kind, list(findings)), ("chord members", in_chords)):
+            discarded = discarded_by[column]
+            lost = None if discarded is None else [name for name in features if name in discarded]
             rows.append(
                 {
                     "choice": choice,
                     "of": what,
                     "n": len(features),
-                    "n_lost": pd.NA if gone is None else len(gone),
-                    "share_lost": np.nan if gone is None or not features else len(gone) / len(features),
-                    "lost": "" if gone is None else ",".join(gone),
+                    "n_lost": pd.NA if lost is None else len(lost),
+                    "share_lost": np.nan if lost is None or not features else len(lost) / len(features),
+                    "lost": "" if lost is None else ",".join(lost),
                     "note": notes[column],
                 }
             )
     return pd.DataFrame(rows, columns=AUDIT.names()).astype({"n_lost": "Int64"})
 
 
-def _lost(audited: pd.DataFrame, column: str) -> set[str] | None:
-    """Features that a choice discards; None where it could not be made."""
+def _discarded(audited: pd.DataFrame, column: str) -> set[str] | None:
+    """Features that a filter discards; None if it could not be computed."""
     values = audited[column]
     if values.isna().all():
         return None
     if column == "pca_50":
-        gone = (values < MIN_SHARE) | values.isna()
+        discarded = (values < MIN_SHARE) | values.isna()
     else:
-        gone = ~values.astype("boolean").fillna(True)
-    return set(audited.loc[gone, "feature"])
+        discarded = ~values.astype("boolean").fillna(True)
+    return set(audited.loc[discarded, "feature"])
 
 
-def _as_it_is(values: np.ndarray) -> np.ndarray:
+def _identity(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _look(source: Any, rows: np.ndarray | None, *changes: Callable[[np.ndarray], np.ndarray]) -> _Seen:
-    """Read a source of blocks once; sums are of the values after each change, which leaves zeros as they are."""
+def _scan(source: Any, rows: np.ndarray | None, *transforms: Callable[[np.ndarray], np.ndarray]) -> _MatrixScan:
+    """Read a source of blocks once, and sum the values after each transformation; transformations must keep zeros."""
     p = source.shape[1]
-    seen = _Seen(0.0, 0.0, None, np.zeros(p, dtype=bool), [Moments(p, keep=("squares",)) for _ in changes])
+    scan = _MatrixScan(0.0, 0.0, None, np.zeros(p, dtype=bool), [Moments(p, keep=("squares",)) for _ in transforms])
     for _, block in blocks(source, rows):
         block = sp.csr_matrix(block, dtype=np.float32)
-        seen.lowest = min(seen.lowest, float(block.data.min(initial=0.0)))
-        seen.highest = max(seen.highest, float(block.data.max(initial=0.0)))
-        broken = block.data[block.data != np.rint(block.data)]
-        if len(broken) and seen.broken is None:
-            seen.broken = float(broken[0])
-        seen.detected[block.indices[block.data != 0]] = True
-        for change, moments in zip(changes, seen.moments, strict=True):
-            with np.errstate(over="ignore"):  # of what is no logarithm, and is refused as such
-                moments.update(with_values(block, change(block.data)))
-    return seen
+        scan.lowest = min(scan.lowest, float(block.data.min(initial=0.0)))
+        scan.highest = max(scan.highest, float(block.data.max(initial=0.0)))
+        fractions = block.data[block.data != np.rint(block.data)]
+        if len(fractions) and scan.fraction is None:
+            scan.fraction = float(fractions[0])
+        scan.detected[block.indices[block.data != 0]] = True
+        for transform, moments in zip(transforms, scan.moments, strict=True):
+            with np.errstate(over="ignore"):  # values that overflow are no logarithms, and are refused as such
+                moments.update(with_values(block, transform(block.data)))
+    return scan
+
+
+def _why_no_logarithms(scan: _MatrixScan, logarithms: bool) -> str:
+    """Say why values cannot be logarithms of counts; empty if they can."""
+    if scan.lowest < 0:
+        return (
+            f"needs logarithms of counts; the values go down to {scan.lowest:.3g}, so they have been centred or scaled"
+        )
+    if not logarithms and scan.highest >= LARGEST_LOG:
+        return f"needs logarithms of counts; the values go up to {scan.highest:.3g} and were not normalised"
+    return ""
+
+
+def _why_no_counts(scan: _MatrixScan, estimated: bool) -> str:
+    """Say why values cannot be counts; empty if they can."""
+    if scan.lowest < 0:
+        return f"needs counts; the values go down to {scan.lowest:.3g}"
+    if scan.fraction is not None and not estimated:
+        return f"needs counts; the matrix holds {scan.fraction:.4g}, which is not a whole number"
+    return ""
+
+
+def _try_filter(choose: Callable[..., tuple[np.ndarray, str]], *arguments) -> tuple[np.ndarray | None, str]:
+    """Apply a filter; if its method fails on these data, give None and the error."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            return choose(*arguments)
+    except Exception as error:  # any error: the methods are from other packages, which refuse data in many ways
+        return None, f"the method failed on these data: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _scanpy_variance(moments: Moments) -> np.ndarray:
-    """Variance with n - 1 as scanpy computes it, from sums of squares; 0 where it is no more than rounding."""
+    """Sample variance as scanpy computes it, from sums of squares; 0 if it is within rounding error of 0."""
     n, mean = moments.n, moments.mean
     variance = moments.square_sum / n - mean**2
     return np.where(variance > 1e-12 * mean**2, variance, 0.0) * (n / max(n - 1, 1))
 
 
-def _chosen(varying: np.ndarray, detected: np.ndarray, choose: Callable[[], np.ndarray]) -> tuple[np.ndarray, str]:
-    """Keep the highest of what `choose` gives for the features detected; of few that vary all."""
-    # also for the sake of the loess of seurat_v3, which ends the process where it has no data
+def _keep_variable(
+    varying: np.ndarray, detected: np.ndarray, choose: Callable[[], np.ndarray]
+) -> tuple[np.ndarray, str]:
+    """Keep the detected features that `choose` marks, or all that vary if they are no more than `N_TOP`."""
+    # the loess of seurat_v3 ends the whole process when it gets no data, so too few features must not reach it
     if varying.sum() <= N_TOP:
         return varying, f"{varying.sum()} of {len(varying)} features vary, no more than {N_TOP}: all of these are kept"
     kept = np.zeros(len(varying), dtype=bool)
-    kept[detected] = choose()  # what no sample holds has no bin of its own to vary in
+    kept[detected] = choose()  # features without any counts would distort the bins of the others
     return kept, f"{kept.sum()} of {len(kept)} features are kept"
 
 
 def _seurat(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
-    """As scanpy's flavour: the logarithm of variance over mean, standardised among features of like mean."""
+    """Flavour seurat of scanpy: the log of variance over mean, standardised among features of similar mean."""
     mean, variance = moments.mean, _scanpy_variance(moments)
 
     def choose() -> np.ndarray:
@@ -277,39 +314,39 @@ def _seurat(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
         dispersion[variance[detected] == 0] = np.nan
         table = pd.DataFrame({"dispersion": dispersion})
         grouped = table.groupby(pd.cut(np.log1p(mean[detected]), bins=N_BINS), observed=True)["dispersion"]
-        middle, spread = grouped.transform("mean"), grouped.transform("std")
-        alone = spread.isna()  # in its bin
-        return _highest((dispersion - middle.where(~alone, 0)) / spread.where(~alone, middle))
+        centre, spread = grouped.transform("mean"), grouped.transform("std")
+        single = spread.isna()  # the only feature in its bin
+        return _highest((dispersion - centre.where(~single, 0)) / spread.where(~single, centre))
 
-    return _chosen(variance > 0, detected, choose)
+    return _keep_variable(variance > 0, detected, choose)
 
 
 def _cell_ranger(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
-    """As scanpy's flavour: variance over mean, by the median and its deviation among features of like mean."""
+    """Flavour cell_ranger of scanpy: variance over mean, relative to median and MAD among features of similar mean."""
     mean, variance = moments.mean, _scanpy_variance(moments)
 
     def choose() -> np.ndarray:
         from scipy.special import ndtri
 
         dispersion = pd.Series(variance[detected] / mean[detected])
-        ends = np.r_[-np.inf, np.percentile(mean[detected], np.arange(10, 105, 5)), np.inf]
-        bins = pd.cut(mean[detected], bins=ends)
-        away = dispersion - dispersion.groupby(bins, observed=True).transform("median")
-        return _highest(away / (away.abs().groupby(bins, observed=True).transform("median") / ndtri(0.75)))
+        edges = np.r_[-np.inf, np.percentile(mean[detected], np.arange(10, 105, 5)), np.inf]
+        bins = pd.cut(mean[detected], bins=edges)
+        deviation = dispersion - dispersion.groupby(bins, observed=True).transform("median")
+        return _highest(deviation / (deviation.abs().groupby(bins, observed=True).transform("median") / ndtri(0.75)))
 
-    return _chosen(variance > 0, detected, choose)
+    return _keep_variable(variance > 0, detected, choose)
 
 
 def _highest(values: pd.Series) -> np.ndarray:
-    """Mark the `N_TOP` highest, and what is as high as the last of them; NaN is lowest."""
+    """Mark the `N_TOP` highest values and those that equal the last of them; NaN counts as lowest."""
     known = np.sort(values[values.notna()])
     return np.nan_to_num(values.to_numpy(), nan=-np.inf) >= known[-min(N_TOP, len(known))]
 
 
-def _seurat_v3(seen: _Seen, counts: Any) -> tuple[np.ndarray, str]:
-    """As scanpy's flavour: variance of counts standardised by what a loess expects of their mean, and clipped."""
-    n, mean, variance = seen.moments[0].n, seen.moments[0].mean, _scanpy_variance(seen.moments[0])
-    detected = seen.detected
+def _seurat_v3(scan: _MatrixScan, counts: Any) -> tuple[np.ndarray, str]:
+    """Flavour seurat_v3 of scanpy: variance of clipped counts, standardised by a loess of variance on mean."""
+    n, mean, variance = scan.moments[0].n, scan.moments[0].mean, _scanpy_variance(scan.moments[0])
+    detected = scan.detected
 
     def choose() -> np.ndarray:
         from skmisc.loess import loess
@@ -319,63 +356,48 @@ def _seurat_v3(seen: _Seen, counts: Any) -> tuple[np.ndarray, str]:
         model.fit()
         expected = np.ones(len(mean))
         expected[varying] = 10**model.outputs.fitted_values
-        most = np.sqrt(expected) * np.sqrt(n) + mean
+        limit = np.sqrt(expected) * np.sqrt(n) + mean
         clipped = Moments(len(mean), keep=("squares",))
         for _, block in blocks(counts):
             block = sp.csr_matrix(block, dtype=np.float32)
-            values = np.minimum(np.rint(block.data).astype(np.float64), most[block.indices])
+            values = np.minimum(np.rint(block.data).astype(np.float64), limit[block.indices])
             clipped.update(with_values(block, values))
-        standard = (n * mean**2 + clipped.square_sum - 2 * clipped.sum * mean) / ((n - 1) * expected)
-        return np.argsort(np.argsort(-standard[detected])) < N_TOP
+        standardised = (n * mean**2 + clipped.square_sum - 2 * clipped.sum * mean) / ((n - 1) * expected)
+        return np.argsort(np.argsort(-standardised[detected])) < N_TOP
 
-    return _chosen(variance > 0, detected, choose)
+    return _keep_variable(variance > 0, detected, choose)
+
+
+def _component_shares(X, rows: np.ndarray, moments: Moments) -> tuple[np.ndarray, str]:
+    """Share of every feature's variance within the principal components, NaN if unknown or constant; and a note."""
+    n, p = len(rows), X.shape[1]
+    if min(n - 1, p) <= N_COMPONENTS:
+        share = np.where(_scanpy_variance(moments) > 0, 1.0, np.nan)
+        return share, f"{n} samples of {p} features have no more than {N_COMPONENTS} components: all is kept"
+    drawn, sampling_note = drawn_rows(X, rows)
+    computed, note = _try_filter(_share_in_components, MappedRows(X, drawn).whole())
+    if sampling_note:
+        note += f"; {sampling_note}"
+    return np.full(p, np.nan) if computed is None else computed, note
 
 
 def _share_in_components(X) -> tuple[np.ndarray, str]:
+    """Share of every feature's variance that the first principal components explain; NaN for constant features."""
     import anndata
     import scanpy
 
     adata = anndata.AnnData(X.astype(np.float32, copy=False))
     scanpy.pp.pca(adata, n_comps=N_COMPONENTS, random_state=0)
     variance = _variance(X)
-    within = adata.varm["PCs"].astype(np.float64) ** 2 @ adata.uns["pca"]["variance"].astype(np.float64)
-    share = np.divide(within, variance, out=np.full(len(variance), np.nan), where=variance > 0)
+    explained = adata.varm["PCs"].astype(np.float64) ** 2 @ adata.uns["pca"]["variance"].astype(np.float64)
+    share = np.divide(explained, variance, out=np.full(len(variance), np.nan), where=variance > 0)
     share = np.clip(share, 0.0, 1.0)
-    low = int((share < MIN_SHARE).sum() + np.isnan(share).sum())
-    return share, f"{low} of {len(share)} features have less than {MIN_SHARE:.0%} of their variance in the components"
-
-
-def _tried(choose: Callable[..., tuple[np.ndarray, str]], *arguments) -> tuple[np.ndarray | None, str]:
-    """Make a choice; where its method fails on these data, say with what words."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            return choose(*arguments)
-    except Exception as error:  # any: the method is another's, and what it refuses varies from data to data
-        return None, f"the method failed on these data: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-
-
-def _no_logs(seen: _Seen, logarithms: bool) -> str:
-    """Say why values cannot be taken for logarithms; nothing where they can."""
-    if seen.lowest < 0:
-        lowest = f"{seen.lowest:.3g}"
-        return f"needs logarithms of counts; the values go down to {lowest}, so they were centred or scaled before"
-    if not logarithms and seen.highest >= LARGEST_LOG:
-        return f"needs logarithms of counts; the values go up to {seen.highest:.3g} and were not normalised"
-    return ""
-
-
-def _no_counts(seen: _Seen, estimated: bool) -> str:
-    """Say why values are no counts; nothing where they are."""
-    if seen.lowest < 0:
-        return f"needs counts; the values go down to {seen.lowest:.3g}"
-    if seen.broken is not None and not estimated:
-        return f"needs counts; the values that were read hold {seen.broken:.4g}, which is none"
-    return ""
+    n_low = int((share < MIN_SHARE).sum() + np.isnan(share).sum())
+    return share, f"{n_low} of {len(share)} features have less than {MIN_SHARE:.0%} of their variance in the components"
 
 
 def _variance(X) -> np.ndarray:
-    """Variance of each column (n - 1), without making `X` dense."""
+    """Sample variance of each column, without making `X` dense."""
     if not sp.issparse(X):
         return np.asarray(X, dtype=np.float64).var(0, ddof=1)
     mean = np.asarray(X.mean(0, dtype=np.float64)).ravel()

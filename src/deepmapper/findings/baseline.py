@@ -1,4 +1,4 @@
-"""Logistic regression on all features of a run, judged as the passes are."""
+"""Logistic regression on all features of a run, evaluated on the same samples as the passes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import pandas as pd
 from .. import linear_baseline
 from ..features.store import Features
 from . import evaluation
-from .metrics import Metrics, metrics
+from .metrics import Metrics, compute_metrics
 
 
 @dataclass(frozen=True)
 class BaselineFindings:
-    """What logistic regression makes of a run.
+    """Results of logistic regression on a run.
 
     Attributes
     ----------
     ranking
         One row per feature, best first: rank, feature, importance (`linear_baseline.fit`).
     metrics
-        Numbers and tables; the numbers also say how it was fitted (`solver`).
+        Numbers and tables; the numbers also name the `solver`.
     lines
-        What a reader of the log should know, a line each.
+        Lines for the log.
     """
 
     ranking: pd.DataFrame
@@ -44,24 +44,24 @@ def fit_run_baseline(
     seed: int,
     progress: Callable[[str], None] = lambda line: None,
 ) -> BaselineFindings:
-    """Fit logistic regression on the development part of a run and judge it.
+    """Fit logistic regression on the development part of a run and evaluate it.
 
-    It is judged on the test split or, where none was set aside, on what the draws of the first passes leave out of bag.
+    It is evaluated on the test split or, if none was set aside, on the out-of-bag samples of the first passes.
 
     Parameters
     ----------
     features
-        Of the run.
+        Features of the run.
     C, max_iter
-        As in `linear_baseline.fit`.
+        Inverse strength of the L2 penalty, and maximum number of iterations; see `linear_baseline.fit`.
     out_of_bag, draws
-        Out-of-bag share of a pass, and the seeds of the passes whose draws are taken.
+        Share of the samples that a pass leaves out of bag, and the seeds of the passes whose splits are used.
     bins
-        Of the calibration table.
+        Number of bins of the calibration table.
     n_resamples, seed
-        Of the bootstrap over test samples.
+        Resamples and seed of the bootstrap over test samples.
     progress
-        Receives progress.
+        Receives progress messages.
     """
     X, y, development, test = features.X, features.y, features.development, features.test
     samples = features.development_samples
@@ -69,12 +69,12 @@ def fit_run_baseline(
     fitted = linear_baseline.fit_rows(X, y, development, features.names, C, max_iter, progress=progress)
     if features.about["scheme"] == "repeated":
         average = linear_baseline.out_of_bag(samples, out_of_bag, draws, C, max_iter)
-        judged = evaluation.evaluate_average(average, samples.labels, features.classes, samples.group_codes, why)
+        result = evaluation.evaluate_average(average, samples.labels, features.classes, samples.group_codes, why)
     else:
-        judged = evaluation.evaluate_ensemble([fitted.predict(X, test)], y[test], y[development], features.classes, why)
-    made = metrics(judged, bins, n_resamples, seed, features.names_of(development))
-    made.numbers["solver"] = fitted.solver
+        result = evaluation.evaluate_ensemble([fitted.predict(X, test)], y[test], y[development], features.classes, why)
+    computed = compute_metrics(result, bins, n_resamples, seed, features.names_of(development))
+    computed.numbers["solver"] = fitted.solver
     ranking = pd.DataFrame(fitted.ranking, columns=["feature", "importance"])
     ranking.insert(0, "rank", range(1, len(ranking) + 1))
-    accuracy = f"accuracy {made.numbers['accuracy']:.3f}, {made.numbers['n_test']} samples judged"
-    return BaselineFindings(ranking, made, (why, fitted.solver, accuracy))
+    accuracy = f"accuracy {computed.numbers['accuracy']:.3f} on {computed.numbers['n_test']} samples"
+    return BaselineFindings(ranking, computed, (why, fitted.solver, accuracy))

@@ -1,4 +1,4 @@
-"""How much the passes of a model rely on the chords that they read as pixels."""
+"""How much the passes of a model rely on the gene chords (interaction gene sets) that they read as pixels."""
 
 from __future__ import annotations
 
@@ -14,34 +14,43 @@ from ..passes.result import PassResult
 
 
 def rank_chords(results: Sequence[PassResult], names: Sequence[str], top_k: int, min_accuracy: float) -> pd.DataFrame:
-    """One row a chord: what the accepted passes that read it as a pixel make of it, among features and chords.
+    """One row per chord: its selection frequency, importance and rank among all features and chords.
 
     Parameters
     ----------
     results
         Passes of one model; their weights are not needed.
     names
-        The chords that they read.
+        Names of the chords that the passes read.
     top_k
-        Head of each pass's ranking that counts as selected.
+        Number of features and chords that each pass selects: the first of its ranking.
     min_accuracy
-        Passes below are left out.
+        Passes with a lower accuracy are left out.
+
+    Raises
+    ------
+    InputError
+        If an accepted pass read no chords.
     """
     columns = MODEL_CHORDS.names()
-    kept = accumulate.accepted_passes(results, min_accuracy)
-    if not kept or not names:
+    accepted = accumulate.accepted_passes(results, min_accuracy)
+    if not accepted or not names:
         return pd.DataFrame(columns=columns)
-    of_chords = [r.chords.importance for r in kept if r.chords is not None]
-    if len(of_chords) < len(kept):
+    chord_importance = [r.chords.importance for r in accepted if r.chords is not None]
+    if len(chord_importance) < len(accepted):
         raise InputError(
-            f"{len(kept) - len(of_chords)} of {len(kept)} passes read no gene chords, {len(names)} were expected: "
-            f"train the passes of this model on the features with chords"
+            f"{len(accepted) - len(chord_importance)} of {len(accepted)} passes read no gene chords, expected "
+            f"{len(names)}: train the passes of this model on the features with chords"
         )
-    both = [np.concatenate([r.importance, chord]).tolist() for r, chord in zip(kept, of_chords, strict=True)]
-    place = slice(len(both[0]) - len(names), None)
-    share = accumulate.selection_frequency([accumulate.top_k_set(i, top_k) for i in both], len(both[0]))[place]
-    intervals = np.array([accumulate.wilson_interval(one, len(kept)) for one in share])
-    quartiles = np.quantile(of_chords, [0.25, 0.5, 0.75], axis=0)
-    ranks = accumulate.mean_rank([accumulate.ranks_from_importances(i) for i in both])[place]
-    found = (list(names), share, *intervals.T, quartiles[1], quartiles[0], quartiles[2], ranks)
-    return pd.DataFrame(dict(zip(columns, found, strict=True)))
+    importances = [
+        np.concatenate([r.importance, chords]).tolist() for r, chords in zip(accepted, chord_importance, strict=True)
+    ]
+    n = len(importances[0])
+    chords = slice(n - len(names), None)
+    top_sets = [accumulate.top_k_set(importance, top_k) for importance in importances]
+    frequency = accumulate.selection_frequency(top_sets, n)[chords]
+    intervals = np.array([accumulate.wilson_interval(share, len(accepted)) for share in frequency])
+    low, median, high = np.quantile(chord_importance, [0.25, 0.5, 0.75], axis=0)
+    ranks = accumulate.mean_rank([accumulate.ranks_from_importances(importance) for importance in importances])[chords]
+    values = (list(names), frequency, *intervals.T, median, low, high, ranks)
+    return pd.DataFrame(dict(zip(columns, values, strict=True)))

@@ -1,4 +1,4 @@
-"""What many passes agree on: the mean slope of each class with each feature, and scales that make slopes comparable."""
+"""What many passes agree on: mean gradients of the class scores by each feature, brought to comparable scales."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ import numpy as np
 from ..errors import InputError
 from ..passes.result import PassFile, PassResult
 
-_STRATUM = 100  # features of similar mean value that are standardised together
+_STRATUM = 100  # features of similar mean value that are standardised together: enough for a stable root mean square
 
-_MAX_STRATA = 50
+_MAX_STRATA = 50  # chosen by hand
 
 
-def between_classes(slope: np.ndarray) -> np.ndarray:
-    """(C, p) slopes minus their mean over the classes; classes without a value (NaN) count as the mean."""
-    seen = ~np.isnan(slope).any(axis=1)
-    centred = np.zeros(slope.shape)
-    if seen.any():
-        centred[seen] = slope[seen] - slope[seen].mean(0, dtype=np.float64)
+def between_classes(gradient: np.ndarray) -> np.ndarray:
+    """(C, p) gradients minus their mean over the classes; a class with any NaN gets 0, the mean."""
+    known = ~np.isnan(gradient).any(axis=1)
+    centred = np.zeros(gradient.shape)
+    if known.any():
+        centred[known] = gradient[known] - gradient[known].mean(0, dtype=np.float64)
     return centred
 
 
-def mean_slopes(passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, int]:
-    """Mean over passes of the slopes between classes, (C, p), and the number of passes."""
+def mean_gradients(passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, int]:
+    """Mean over passes of the gradients between classes, (C, p), and the number of passes."""
     total, n = np.zeros(()), 0
     for result in passes:
         total, n = total + between_classes(result.class_gradient), n + 1
     return total / n, n
 
 
-def mean_slopes_by_draw(shadow_passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Consensus of passes with shadows: of the features, (C, p); of the shadows of each draw, (draws, C, p)."""
+def mean_gradients_by_draw(shadow_passes: Iterable[PassResult | PassFile]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Mean gradients of passes with shadows: of the features, (C, p); of the shadows of each draw, (draws, C, p).
+
+    The third value is the number of passes.
+    """
     features, n = np.zeros(()), 0
     totals: dict[int, np.ndarray] = {}
-    times: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for result in shadow_passes:
         features, n = features + between_classes(result.class_gradient), n + 1
         part = result.shadows
@@ -43,56 +46,58 @@ def mean_slopes_by_draw(shadow_passes: Iterable[PassResult | PassFile]) -> tuple
             raise InputError(f"pass {result.seed} read no shadow features: expected passes of `train_shadow_pass`")
         draw = part.draw
         totals[draw] = totals.get(draw, 0) + between_classes(part.class_gradient)
-        times[draw] = times.get(draw, 0) + 1
-    return features / n, np.stack([totals[draw] / times[draw] for draw in totals]), n
+        counts[draw] = counts.get(draw, 0) + 1
+    return features / n, np.stack([totals[draw] / counts[draw] for draw in totals]), n
 
 
 def comparable_scales(
-    found: np.ndarray, beside: np.ndarray, draws: np.ndarray, mean_value: np.ndarray
+    plain: np.ndarray, shadowed: np.ndarray, shadows: np.ndarray, mean_value: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find what makes slopes comparable, among features of similar mean value and class by class.
+    """Factors that make gradients comparable, by strata of features of similar mean value and by class.
 
     Parameters
     ----------
-    found
-        (C, p) consensus of the passes without shadows.
-    beside
-        (C, p) that of the same features beside shadows.
-    draws
-        (draws, C, p) that of the shadows.
+    plain
+        (C, p) mean gradients of the features in passes without shadows.
+    shadowed
+        (C, p) mean gradients of the same features in passes with shadows.
+    shadows
+        (draws, C, p) mean gradients of the shadows.
     mean_value
-        (p,) what is similar.
+        (p,) mean value of every feature.
 
     Returns
     -------
     tuple
-        (C, p) factors: from slopes without shadows to slopes beside them, and from these to root mean squares of
-        shadows; 0 where there are only zeros.
+        (C, p) factors from gradients without shadows to gradients with shadows, and from the latter to units of the
+        root mean square of the shadows; 0 where all gradients are 0.
     """
-    ratio, scale = np.zeros_like(found), np.zeros_like(found)
+    ratio, scale = np.zeros_like(plain), np.zeros_like(plain)
     order = np.argsort(mean_value, kind="stable")
     for members in np.array_split(order, min(max(1, len(order) // _STRATUM), _MAX_STRATA)):
-        size = np.sqrt((draws[:, :, members] ** 2).mean(axis=(0, 2)))
+        size = np.sqrt((shadows[:, :, members] ** 2).mean(axis=(0, 2)))
         for code in np.flatnonzero(size > 0):
-            ratio[code, members] = _ratio(beside[code, members], found[code, members])
+            ratio[code, members] = _median_ratio(shadowed[code, members], plain[code, members])
             scale[code, members] = 1 / size[code]
     return ratio, scale
 
 
+def _median_ratio(numerator: np.ndarray, denominator: np.ndarray) -> float:
+    """Ratio of the median absolute values, over places where neither array is 0; 0 if there are none."""
+    both = (numerator != 0) & (denominator != 0)
+    if not both.any():
+        return 0.0
+    return float(np.median(np.abs(numerator[both])) / np.median(np.abs(denominator[both])))
+
+
 def limit_ranks(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Lower the r-th largest of the values to the r-th largest of the limits, where it is above."""
-    held = np.empty(len(values))
+    """Limit the r-th largest of the values to the r-th largest of the limits, for every r."""
+    limited = np.empty(len(values))
     order = np.argsort(values, kind="stable")
-    held[order] = np.minimum(values[order], np.sort(limits))
-    return held
-
-
-def _ratio(beside: np.ndarray, alone: np.ndarray) -> float:
-    """Ratio of median sizes, over features that are not zero in both; 0 where there are none."""
-    both = (beside != 0) & (alone != 0)
-    return float(np.median(np.abs(beside[both])) / np.median(np.abs(alone[both]))) if both.any() else 0.0
+    limited[order] = np.minimum(values[order], np.sort(limits))
+    return limited
 
 
 def root_mean_square(z: np.ndarray) -> np.ndarray:
-    """Root mean square over classes, of (..., C, p)."""
+    """Root mean square over the classes, of (..., C, p)."""
     return np.sqrt((z**2).mean(axis=-2))

@@ -14,11 +14,12 @@ from ..passes.result import PassFile, PassResult
 if TYPE_CHECKING:
     import torch
 
-_AT_ONCE = 2**29  # numbers of embeddings held together, 2 GB; more are computed twice, in blocks of samples
+# Values of embeddings held in memory at once, 2 GB; larger embeddings are computed twice, in blocks of samples.
+_MAX_VALUES = 2**29
 
 
 def predict(result: PassResult | PassFile, X, rows: np.ndarray, device: torch.device | str | None = None) -> np.ndarray:
-    """Probabilities that a trained pass gives to `rows` of `X`: (n, C) float64; `device` as in `passes.train_pass`."""
+    """Probabilities predicted by a trained pass for `rows` of `X`, (n, C) float64; `device` as in `train_pass`."""
     from ..training import inference
     from ..training.runtime import as_device
 
@@ -28,7 +29,7 @@ def predict(result: PassResult | PassFile, X, rows: np.ndarray, device: torch.de
 
 
 def embed(result: PassResult | PassFile, X, rows: np.ndarray, device: torch.device | str | None = None) -> np.ndarray:
-    """What the last layer of a trained pass reads of `rows` of `X`: (n, d) float32; `device` as in `predict`."""
+    """Inputs of the last layer of a trained pass for `rows` of `X`: (n, d) float32; `device` as in `predict`."""
     from ..training import inference
     from ..training.runtime import as_device
 
@@ -43,26 +44,28 @@ def embed_ensemble(
     rows: np.ndarray,
     n_components: int = 32,
     device: torch.device | str | None = None,
+    max_values: int = _MAX_VALUES,
 ) -> np.ndarray:
     """One embedding from all passes: the principal axes of their averaged kernel.
 
-    Every pass's embedding is centred and scaled to unit total variance, so that each counts the same; the principal
-    components of all of them side by side are those of the average of their linear kernels. Where they would take more
-    than 2 GB, their covariance is added up over blocks of samples, which are then embedded once more to be projected.
-    `device` is as in `passes.train_pass`.
+    The embedding of every pass is centred and scaled to unit total variance, so that all passes count the same; the
+    principal components of the concatenated embeddings are those of the average of their linear kernels. If they hold
+    more than `max_values` values, their covariance is summed over blocks of samples, which are then embedded a second
+    time to be projected. `device` is as in `train_pass`.
 
     Returns
     -------
     numpy.ndarray
-        (n, at most `n_components`) float32, columns by falling variance, signs fixed.
+        (n, at most `n_components`) float32, columns by descending variance, signs fixed.
     """
     from sklearn.decomposition import PCA
 
     if not results:
         return np.zeros((len(rows), 0), dtype=np.float32)
-    width = len(results) * embed(results[0], X, rows[:1], device).shape[1]  # passes of one model are of one shape
-    if len(rows) * width > _AT_ONCE:
-        return _embed_in_blocks(results, X, rows, n_components, max(1, _AT_ONCE // 8 // width), device)
+    width = len(results) * embed(results[0], X, rows[:1], device).shape[1]  # all passes have the same shape
+    if len(rows) * width > max_values:
+        # a block is held in float64, once per pass and once concatenated, beside the covariance
+        return _embed_in_blocks(results, X, rows, n_components, max(1, max_values // 8 // width), device)
     parts = []
     for result in results:
         part = embed(result, X, rows, device).astype(np.float64)
@@ -71,47 +74,47 @@ def embed_ensemble(
         parts.append((part / spread if spread > 0 else part).astype(np.float32))
     stacked = np.concatenate(parts, axis=1)
     n_components = min(n_components, *stacked.shape)
-    return PCA(
-        n_components, svd_solver="covariance_eigh" if stacked.shape[1] <= 4096 else "randomized", random_state=0
-    ).fit_transform(stacked)
+    # the covariance of more columns would take longer than a randomised decomposition
+    solver = "covariance_eigh" if stacked.shape[1] <= 4096 else "randomized"
+    return PCA(n_components, svd_solver=solver, random_state=0).fit_transform(stacked)
 
 
 def _embed_in_blocks(results, X, rows: np.ndarray, n_components: int, size: int, device=None) -> np.ndarray:
-    """As `embed_ensemble`, `size` samples at a time, twice."""
-    # no `Moments`: the sums are of products of all columns with one another
+    """Do the same as `embed_ensemble`, `size` samples at a time, in two rounds."""
+    # `Moments` does not serve here: it has no products of different columns
     from scipy.linalg import eigh
 
-    def stacked(start: int) -> list[np.ndarray]:
+    def embeddings(start: int) -> list[np.ndarray]:
         return [embed(result, X, rows[start : start + size], device).astype(np.float64) for result in results]
 
     total, products = np.zeros(()), np.zeros(())
     for start in range(0, len(rows), size):
-        parts = stacked(start)
+        parts = embeddings(start)
         values = np.hstack(parts)
         total, products = total + values.sum(0), products + values.T @ values
     mean = total / len(rows)
     covariance = products / len(rows) - np.outer(mean, mean)
     variance = np.diagonal(covariance).clip(0)
-    ends = np.cumsum([0, *(part.shape[1] for part in parts)])
-    spread = [np.sqrt(variance[a:b].sum()) or 1.0 for a, b in zip(ends, ends[1:], strict=False)]
-    scale = np.repeat(spread, np.diff(ends))
+    widths = [part.shape[1] for part in parts]
+    spread = [np.sqrt(of_pass.sum()) or 1.0 for of_pass in np.split(variance, np.cumsum(widths)[:-1])]
+    scale = np.repeat(spread, widths)
     covariance /= np.outer(scale, scale)
     n_components, d = min(n_components, len(rows), len(scale)), len(scale)
     axes = eigh(covariance, subset_by_index=[d - n_components, d - 1])[1][:, ::-1]
-    axes *= np.sign(axes[np.abs(axes).argmax(0), np.arange(n_components)])  # as scikit-learn turns them
-    found = np.empty((len(rows), n_components), dtype=np.float32)
+    axes *= np.sign(axes[np.abs(axes).argmax(0), np.arange(n_components)])  # the same signs as scikit-learn's
+    embedding = np.empty((len(rows), n_components), dtype=np.float32)
     for start in range(0, len(rows), size):
-        found[start : start + size] = (np.hstack(stacked(start)) - mean) / scale @ axes
-    return found
+        embedding[start : start + size] = (np.hstack(embeddings(start)) - mean) / scale @ axes
+    return embedding
 
 
 def map_embedding(embedding: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
-    """Two dimensions to look at: UMAP (McInnes et al. 2018, arXiv:1802.03426), or the first two axes of few samples.
+    """Map an embedding to two dimensions by UMAP (McInnes et al. 2018, arXiv:1802.03426), few samples by PCA.
 
     Returns
     -------
     tuple
-        (n, 2) float32 and what the axes are, "UMAP" or "PCA" (fewer than 10 samples or 3 columns; absent axes are 0).
+        (n, 2) float32, and the method: "UMAP", or "PCA" with fewer than 10 samples or 3 columns (missing axes are 0).
     """
     n, d = embedding.shape
     if n < 10 or d < 3:
@@ -119,7 +122,6 @@ def map_embedding(embedding: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str
     import umap
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="n_jobs value")  # one job is what a seed asks for
-        return umap.UMAP(n_neighbors=min(15, n - 1), random_state=seed).fit_transform(embedding).astype(
-            np.float32
-        ), "UMAP"
+        warnings.filterwarnings("ignore", message="n_jobs value")  # a seed needs a single job, and UMAP warns of that
+        mapped = umap.UMAP(n_neighbors=min(15, n - 1), random_state=seed).fit_transform(embedding)
+    return mapped.astype(np.float32), "UMAP"

@@ -12,37 +12,38 @@ from ..passes.result import PassFile, PassResult
 
 @dataclass
 class EvalResult:
-    """The ensemble's predictions on the judged samples, and how good they are.
+    """The ensemble's predictions on the evaluated samples, and how good they are.
 
-    Judged are those of a fixed test split by all accepted passes, or, where none was set aside, all samples, each by
-    the passes that had it out of bag.
+    With a fixed test split, its samples are evaluated with all accepted passes. Without one, every sample is evaluated
+    with the passes that had it out of bag.
 
     Attributes
     ----------
     y_true, y_pred
-        Class codes of the judged samples.
+        Class codes of the evaluated samples.
     y_proba
-        Probabilities, the softmax averaged over passes: a list of C numbers for every judged sample.
+        Probabilities, the softmax averaged over passes: a list of C numbers for every evaluated sample.
     classes
         Names of the classes.
     accuracy, balanced_accuracy, macro_f1
         Of `y_pred`; balanced is the mean recall of the classes.
     majority_accuracy
-        What always naming the largest class reaches: of the development part, or of the samples judged out of bag.
+        Accuracy of always predicting the largest class: of the development part, or of the samples evaluated out of
+        bag.
     per_pass_acc
-        Accuracy of each averaged pass alone: on the test split, or on what it had out of bag.
+        Accuracy of each pass alone: on the test split, or on its out-of-bag samples.
     report
-        scikit-learn's classification report as a dictionary.
+        Classification report of scikit-learn as a dictionary.
     n_passes
         Passes averaged.
     scheme, why
         "fixed" (a test split) or "repeated" (out of bag), and the reason in a sentence; see `splits.Scheme`.
     rows
-        Positions of the judged samples.
+        Indices of the evaluated samples.
     not_judged
-        Positions of samples that no pass had out of bag; empty with a fixed test split.
+        Indices of the samples that no pass had out of bag; empty with a fixed test split.
     groups
-        Group codes of the judged samples, where groups were kept together.
+        Group codes of the evaluated samples, if groups were kept together.
     """
 
     y_true: list[int]
@@ -64,12 +65,12 @@ class EvalResult:
 
 
 def out_of_bag_probability(results: Sequence[PassResult | PassFile], n_samples: int, n_classes: int) -> np.ndarray:
-    """Average, for every sample, what the passes say that had it out of bag: (n, C), NaN where none had."""
-    total, times = np.zeros((n_samples, n_classes)), np.zeros(n_samples)
+    """Average for every sample the predictions of the passes that had it out of bag: (n, C), NaN if none had."""
+    total, count = np.zeros((n_samples, n_classes)), np.zeros(n_samples)
     for result in results:
         total[result.out_of_bag_rows] += result.out_of_bag_probability
-        times[result.out_of_bag_rows] += 1
-    return np.divide(total, times[:, None], out=np.full_like(total, np.nan), where=times[:, None] > 0)
+        count[result.out_of_bag_rows] += 1
+    return np.divide(total, count[:, None], out=np.full_like(total, np.nan), where=count[:, None] > 0)
 
 
 def evaluate_out_of_bag(
@@ -79,7 +80,7 @@ def evaluate_out_of_bag(
     groups: np.ndarray | None = None,
     why: str = "",
 ) -> EvalResult:
-    """Judge every sample once, by the average of the passes that did not train on it.
+    """Evaluate the average prediction of every sample by the passes that did not train on it.
 
     Parameters
     ----------
@@ -90,12 +91,13 @@ def evaluate_out_of_bag(
     classes
         Names of the classes.
     groups
-        (n,) group codes, where groups were kept together.
+        (n,) group codes, if groups were kept together.
     why
-        Why there is no test split, in a sentence.
+        Reason why there is no test split, in a sentence.
     """
-    judged = evaluate_average(out_of_bag_probability(results, len(y), len(classes)), y, classes, groups, why)
-    return replace(judged, per_pass_acc=[result.accuracy for result in results], n_passes=len(results))
+    average = out_of_bag_probability(results, len(y), len(classes))
+    evaluated = evaluate_average(average, y, classes, groups, why)
+    return replace(evaluated, per_pass_acc=[result.accuracy for result in results], n_passes=len(results))
 
 
 def evaluate_average(
@@ -105,25 +107,28 @@ def evaluate_average(
     groups: np.ndarray | None = None,
     why: str = "",
 ) -> EvalResult:
-    """Judge (n, C) out-of-bag averages, NaN for samples to leave out; the rest as in `judge_out_of_bag`."""
-    judged = ~np.isnan(probability[:, 0])
-    found = evaluate_ensemble([probability[judged]] if judged.any() else [], y[judged], y, classes, why)
+    """Evaluate averaged out-of-bag predictions, (n, C); samples with NaN are left out.
+
+    The other parameters are those of `evaluate_out_of_bag`.
+    """
+    known = ~np.isnan(probability[:, 0])
+    evaluated = evaluate_ensemble([probability[known]] if known.any() else [], y[known], y, classes, why)
     return replace(
-        found,
-        majority_accuracy=float(np.bincount(y[judged]).max() / judged.sum()) if judged.any() else float("nan"),
+        evaluated,
+        majority_accuracy=float(np.bincount(y[known]).max() / known.sum()) if known.any() else float("nan"),
         scheme="repeated",
-        rows=np.flatnonzero(judged).tolist(),
-        not_judged=np.flatnonzero(~judged).tolist(),
-        groups=None if groups is None else groups[judged].tolist(),
+        rows=np.flatnonzero(known).tolist(),
+        not_judged=np.flatnonzero(~known).tolist(),
+        groups=None if groups is None else groups[known].tolist(),
     )
 
 
 def not_evaluated_note(missed: Sequence, n_passes: int) -> str:
-    """Say which samples no pass had out of bag."""
+    """State which samples no pass had out of bag."""
     listed = ", ".join(map(str, missed[:10])) + (", ..." if len(missed) > 10 else "")
     return (
-        f"{len(missed)} sample(s) were out of bag in none of {n_passes} passes and are not judged: {listed}. "
-        f"More passes would judge them."
+        f"{len(missed)} sample(s) were not out of bag in any of {n_passes} passes and are not evaluated: {listed}. "
+        f"Run more passes to evaluate them."
     )
 
 
@@ -134,29 +139,29 @@ def evaluate_ensemble(
     classes: Sequence[str],
     why: str = "",
 ) -> EvalResult:
-    """Average the passes' probabilities and compare with the truth; without passes there are no predictions.
+    """Average the predictions of passes and compare them with the true classes; no passes give no predictions.
 
     Parameters
     ----------
     probabilities
-        One (n, C) array a pass; read once, one by one.
+        One (n, C) array per pass; read once, one at a time.
     truth
         (n,) class codes of the held-out samples.
     development
-        Class codes of all other samples; gives the majority class.
+        Class codes of all other samples, which define the largest class.
     classes
         Names of the classes.
     why
-        Why these samples are judged, in a sentence.
+        Reason why these samples are evaluated, in a sentence.
     """
     from sklearn.metrics import balanced_accuracy_score, classification_report, f1_score
 
     majority = float((truth == np.bincount(development).argmax()).mean())
-    total, alone = np.zeros((len(truth), len(classes))), []
+    total, accuracies = np.zeros((len(truth), len(classes))), []
     for probability in probabilities:
         total += probability
-        alone.append(float((probability.argmax(1) == truth).mean()))
-    if not alone:
+        accuracies.append(float((probability.argmax(1) == truth).mean()))
+    if not accuracies:
         return EvalResult(
             y_true=truth.tolist(),
             y_pred=[],
@@ -167,7 +172,7 @@ def evaluate_ensemble(
             majority_accuracy=majority,
             why=why,
         )
-    mean = total / len(alone)
+    mean = total / len(accuracies)
     predicted = mean.argmax(1)
     labels = np.arange(len(classes))
     return EvalResult(
@@ -177,11 +182,11 @@ def evaluate_ensemble(
         classes=list(classes),
         accuracy=float((predicted == truth).mean()),
         macro_f1=float(f1_score(truth, predicted, labels=labels, average="macro", zero_division=0)),
-        per_pass_acc=alone,
+        per_pass_acc=accuracies,
         report=classification_report(
             truth, predicted, labels=labels, target_names=list(classes), output_dict=True, zero_division=0
         ),
-        n_passes=len(alone),
+        n_passes=len(accuracies),
         balanced_accuracy=float(balanced_accuracy_score(truth, predicted)),
         majority_accuracy=majority,
         why=why,

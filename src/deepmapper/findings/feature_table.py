@@ -1,4 +1,4 @@
-"""The table of features: every feature by rank, with its statistics."""
+"""The table of features: every feature in order of rank, with its statistics over the passes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from .. import accumulate
 from ..reads.denovo import is_denovo
 from .ranking import Findings
 
+# Sign of a feature's gradient in a class -> how the tables name it.
 DIRECTIONS = {1: "up", -1: "down", 0: "unclear"}
 
 
 def feature_table(findings: Findings) -> pd.DataFrame:
-    """One row a feature, best first: frequency with its 95 % interval, importance with quartiles, classes, directions.
+    """One row per feature, best first: selection frequency, importance and rank, and the importance for each class.
 
-    Empty, with all its columns, when no pass was accepted.
+    If no pass was accepted, the table has all its columns and no rows.
     """
     order = findings.order()
     frequency = np.array(findings.selection_frequency)[order]
@@ -40,54 +41,3 @@ def feature_table(findings: Findings) -> pd.DataFrame:
         table[f"direction[{name}]"] = [DIRECTIONS[direction[i]] for i in order]
     table["is_denovo"] = [is_denovo(names[i]) for i in order]
     return pd.DataFrame(table)
-
-
-def add_chords(table: pd.DataFrame, chord_features: pd.DataFrame, chords: pd.DataFrame) -> pd.DataFrame:
-    """Add to a table of features the columns `chord`, `z_chord` and `synergy`.
-
-    Parameters
-    ----------
-    table
-        One row a feature, column `feature`.
-    chord_features
-        As `chords.feature_table` gives it: `feature`, `chord` (comma-separated, the strongest first) and `z_chord`.
-    chords
-        As findings/chords.tsv holds them: `chord` and `synergy`, which is that of a feature's first chord.
-    """
-    of_feature = chord_features.set_index("feature").reindex(table["feature"])
-    named = of_feature["chord"].fillna("").astype(str)
-    synergy = named.str.split(",").str[0].map(dict(zip(chords["chord"], chords["synergy"], strict=True)))
-    added = {"chord": named, "z_chord": of_feature["z_chord"], "synergy": synergy.astype(float)}
-    return table.assign(**{name: values.to_numpy() for name, values in added.items()})
-
-
-def join_by_feature(table: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
-    """Add the columns of one table of features to another, by the features' names.
-
-    Parameters
-    ----------
-    table
-        One row per feature, column `feature` among others; its rows and their order stay.
-    added
-        One row per feature, in any order, column `feature` among others; features that it lacks get no value.
-    """
-    columns = added.set_index("feature").reindex(table["feature"])
-    return pd.concat([table, columns.set_index(table.index)], axis=1)
-
-
-def rank_by_significance(table: pd.DataFrame) -> pd.DataFrame:
-    """Put significant features first, then sort by falling `z`; ties keep their order, and `rank` counts anew.
-
-    A table without a column `z`, as there is without shadow passes, keeps its order.
-
-    Parameters
-    ----------
-    table
-        One row per feature, columns `rank` and `feature` and, where features were tested, `z` and `significant`.
-    """
-    if "z" not in table or not len(table):
-        return table
-    order = np.lexsort((-table["z"].to_numpy(), ~table["significant"].to_numpy(dtype=bool)))
-    table = table.iloc[order].reset_index(drop=True)
-    table["rank"] = np.arange(1, len(table) + 1)
-    return table

@@ -1,4 +1,4 @@
-"""Confidence intervals of accuracies and of per-class scores, and the calibration curve."""
+"""Confidence intervals of accuracies and of scores per class, and the calibration curve."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..core.draws import Draw, stream
 def bootstrap_intervals(
     truth: np.ndarray, probability: np.ndarray, n_resamples: int = 1000, seed: int = 0, confidence: float = 0.95
 ) -> dict[str, tuple]:
-    """Percentile intervals of the metrics over resampled test samples.
+    """Percentile bootstrap intervals of the metrics over test samples.
 
-    Resamples are drawn within each class, so that none loses a class.
+    Samples are drawn within each class, so that every resample has all classes.
 
     Returns
     -------
@@ -27,12 +27,12 @@ def bootstrap_intervals(
     for code in np.unique(truth):
         row = np.bincount(predicted[truth == code], minlength=n_classes)
         counts[:, code] = rng.multinomial(row.sum(), row / row.sum(), size=n_resamples)
-    found, present = per_class_scores(counts), counts[0].sum(1) > 0
+    scores, present = per_class_scores(counts), counts[0].sum(1) > 0
     correct = np.trace(counts, axis1=1, axis2=2)
     values = {
         "accuracy": correct / len(truth),
-        "balanced_accuracy": found["recall"][:, present].mean(1),
-        "macro_f1": found["f1"].mean(1),
+        "balanced_accuracy": scores["recall"][:, present].mean(1),
+        "macro_f1": scores["f1"].mean(1),
     }
     tail = (1 - confidence) / 2
     return {name: tuple(np.quantile(value, [tail, 1 - tail])) for name, value in values.items()}
@@ -41,11 +41,12 @@ def bootstrap_intervals(
 def wilson_intervals(
     truth: np.ndarray, probability: np.ndarray, groups: np.ndarray | None = None, confidence: float = 0.95
 ) -> dict[str, tuple]:
-    """Intervals of the metrics that keep a width where all samples are right, as a bootstrap does not.
+    """Intervals of the metrics that have a width even if all samples are right, unlike those of a bootstrap.
 
-    Accuracy is a share: Wilson's interval. Balanced accuracy is the mean of the recalls, which are independent: their
-    limits' distances are added as squares (Zou & Donner 2008, doi 10.1002/sim.3095). Macro F1 is the mean of F1s that
-    rise and fall together: the mean of their limits. Groups count as `effective_share` says.
+    Accuracy is a share, so its interval is Wilson's. Balanced accuracy is the mean of the recalls, which are
+    independent, so the squared distances to their limits are added (Zou & Donner 2008, doi 10.1002/sim.3095). Macro F1
+    is the mean of F1 scores that depend on each other, so its limits are the means of their limits. Samples of groups
+    count as in `effective_share`.
 
     Returns
     -------
@@ -69,18 +70,19 @@ def wilson_intervals(
 
 
 def effective_share(hit: np.ndarray, groups: np.ndarray | None) -> float:
-    """How many independent samples each sample counts for, given which were right; 1 without groups.
+    """Number of independent samples that one sample counts for, given which predictions are right; 1 without groups.
 
-    The samples of a group are right or wrong together more often than those of different groups. The variance of the
-    accuracy between groups says how many independent samples would vary as much; at least as many as there are groups,
-    and no more than there are samples. Where all are right or all wrong nothing is known: groups are counted.
+    The samples of a group are right or wrong together more often than those of different groups. The number of
+    independent samples is estimated as the number that would give the observed variance of the accuracy between groups;
+    it is at least the number of groups and at most the number of samples. If all samples are right or all are wrong,
+    the variance is unknown, and the number of groups is used.
     """
     if groups is None:
         return 1.0
-    _, member = np.unique(groups, return_inverse=True)
-    n, sizes = len(hit), np.bincount(member)
+    _, group_of = np.unique(groups, return_inverse=True)
+    n, sizes = len(hit), np.bincount(group_of)
     accuracy, n_groups = hit.mean(), len(sizes)
-    residual = np.bincount(member, weights=hit) - accuracy * sizes
+    residual = np.bincount(group_of, weights=hit) - accuracy * sizes
     variance = n_groups / max(n_groups - 1, 1) * (residual**2).sum() / n**2
     if accuracy in (0, 1):
         return n_groups / n
@@ -92,40 +94,43 @@ def per_class_intervals(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Wilson intervals of the precision, recall and F1 of every class, from (C, C) counts, true classes in rows.
 
-    `share`: how many independent samples each sample counts for (`effective_share`).
+    `share` is the number of independent samples that each sample counts for (`effective_share`).
 
-    Unlike a bootstrap they keep a width where a score is 0 or 1. Precision and recall are shares; F1 is 2 J / (1 + J)
-    of the share J of those named or there that are both. A class without samples to count has the interval (0, 1).
+    Unlike those of a bootstrap, the intervals have a width even if a score is 0 or 1. Precision and recall are shares;
+    F1 is 2 J / (1 + J), where J is the Jaccard index of the predicted and the true samples of the class. A class with
+    no samples to count has the interval (0, 1).
     """
-    hit, named, there = np.diagonal(confusion), confusion.sum(0), confusion.sum(1)
+    hit, predicted, actual = np.diagonal(confusion), confusion.sum(0), confusion.sum(1)
 
-    def wilson(out_of):
-        shares = np.divide(hit, out_of, out=np.zeros(len(hit)), where=out_of > 0)
-        pairs = zip(shares.tolist(), (share * out_of).tolist(), strict=True)
-        return tuple(np.array([accumulate.wilson_interval(share, n, confidence) for share, n in pairs]).T)
+    def wilson(total):
+        ratios = np.divide(hit, total, out=np.zeros(len(hit)), where=total > 0)
+        pairs = zip(ratios.tolist(), (share * total).tolist(), strict=True)
+        return tuple(np.array([accumulate.wilson_interval(ratio, n, confidence) for ratio, n in pairs]).T)
 
-    low, high = wilson(named + there - hit)
-    return {"precision": wilson(named), "recall": wilson(there), "f1": (2 * low / (1 + low), 2 * high / (1 + high))}
+    low, high = wilson(predicted + actual - hit)
+    f1 = (2 * low / (1 + low), 2 * high / (1 + high))
+    return {"precision": wilson(predicted), "recall": wilson(actual), "f1": f1}
 
 
 def per_class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
     """Precision, recall and F1 of every class from (..., C, C) counts, true classes in rows; 0 where undefined."""
     hit = np.diagonal(confusion, axis1=-2, axis2=-1)
-    named, there = confusion.sum(-2), confusion.sum(-1)
+    predicted, actual = confusion.sum(-2), confusion.sum(-1)
 
-    def ratio(top, bottom):
-        return np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom > 0)
+    def ratio(numerator, denominator):
+        return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=float), where=denominator > 0)
 
-    return {"precision": ratio(hit, named), "recall": ratio(hit, there), "f1": ratio(2 * hit, named + there)}
+    return {"precision": ratio(hit, predicted), "recall": ratio(hit, actual), "f1": ratio(2 * hit, predicted + actual)}
 
 
 def calibration_table(truth: np.ndarray, probability: np.ndarray, bins: int = 10) -> tuple[list[dict], float]:
-    """Confidence against accuracy in equal-width bins, and the expected calibration error (Guo et al. 2017).
+    """Confidence and accuracy in bins of equal width, and the expected calibration error (Guo et al. 2017).
 
     Returns
     -------
     tuple
-        One row a bin (confidence_low, confidence_high, n, mean_confidence, accuracy; NaN where empty), and the error.
+        One row per bin (bin, confidence_low, confidence_high, n, mean_confidence, accuracy; NaN if empty), and the
+        error.
     """
     confidence, hit = probability.max(1), probability.argmax(1) == truth
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)

@@ -1,4 +1,4 @@
-"""Metrics of a model on the test split, with intervals."""
+"""Metrics of a model on its test split, or out of bag, with intervals."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.table_schemas import CALIBRATION, CONFUSION, PER_CLASS
-from . import evaluation
-from . import intervals as findings_intervals
+from . import intervals
+from .evaluation import EvalResult
 
 _HEADLINE = [
     f"{metric}{end}" for metric in ("accuracy", "balanced_accuracy", "macro_f1") for end in ("", "_low", "_high")
@@ -19,18 +19,18 @@ _HEADLINE = [
 
 @dataclass(frozen=True)
 class Metrics:
-    """Numbers and tables of a final evaluation.
+    """Numbers and tables of an evaluation.
 
     Attributes
     ----------
     numbers
-        What metrics.json holds.
+        Contents of metrics.json.
     per_class
-        One row per class: precision, recall and F1 with their intervals, and the samples of the class.
+        One row per class: precision, recall and F1 with their intervals, and the number of samples.
     confusion
-        One row per true class, one column per predicted class: counts.
+        Counts, one row per true class and one column per predicted class.
     calibration
-        One row per bin of confidence.
+        One row per bin of confidence: mean confidence and accuracy.
     """
 
     numbers: dict
@@ -39,14 +39,22 @@ class Metrics:
     calibration: pd.DataFrame
 
 
-def metrics(
-    result: evaluation.EvalResult, bins: int, n_resamples: int, seed: int, samples: Sequence[str] = ()
-) -> Metrics:
-    """Numbers and tables of a final evaluation, with 95 % intervals.
+def compute_metrics(result: EvalResult, bins: int, n_resamples: int, seed: int, samples: Sequence[str] = ()) -> Metrics:
+    """Numbers and tables of an evaluation, with 95 % intervals.
 
-    Those of a class are Wilson's; those of all samples a bootstrap over the test samples, or, judged out of bag,
-    Wilson's and what follows from them (`evaluate.wilson_intervals`), groups being counted where they were kept whole.
-    `samples`, the names of all samples, lists those that were not judged by name.
+    The intervals of a class are Wilson intervals. Those over all samples come from a bootstrap over the test samples
+    or, out of bag, from Wilson intervals (`wilson_intervals`), which count groups if groups were kept whole.
+
+    Parameters
+    ----------
+    result
+        The evaluation.
+    bins
+        Number of bins of the calibration table.
+    n_resamples, seed
+        Resamples and seed of the bootstrap.
+    samples
+        Names of all samples, to list those that were not evaluated by name instead of index.
     """
     from sklearn.metrics import confusion_matrix, log_loss
 
@@ -56,37 +64,38 @@ def metrics(
         return _no_metrics(result, samples)
     groups = None if result.groups is None else np.array(result.groups)
     if result.scheme == "repeated":
-        intervals = findings_intervals.wilson_intervals(truth, probability, groups)
+        limits = intervals.wilson_intervals(truth, probability, groups)
     else:
-        intervals = findings_intervals.bootstrap_intervals(truth, probability, n_resamples, seed)
-    bins_table, ece = findings_intervals.calibration_table(truth, probability, bins)
+        limits = intervals.bootstrap_intervals(truth, probability, n_resamples, seed)
+    bin_rows, ece = intervals.calibration_table(truth, probability, bins)
     counts = confusion_matrix(truth, probability.argmax(1), labels=np.arange(n_classes))
     one_hot = np.eye(n_classes)[truth]
-    numbers: dict = _about(result, samples)
+    numbers: dict = _evaluated(result, samples)
     for name in ("accuracy", "balanced_accuracy", "macro_f1"):
-        numbers |= {name: getattr(result, name), f"{name}_low": intervals[name][0], f"{name}_high": intervals[name][1]}
+        low, high = limits[name]
+        numbers |= {name: getattr(result, name), f"{name}_low": low, f"{name}_high": high}
     numbers |= {
         "majority_accuracy": result.majority_accuracy,
         "log_loss": float(log_loss(truth, probability, labels=np.arange(n_classes))),
         "brier": float(((probability - one_hot) ** 2).sum(1).mean()),
         "ece": ece,
-        "per_pass_accuracy_mean": mean(np.array(result.per_pass_acc)),
+        "per_pass_accuracy_mean": mean_or_none(np.array(result.per_pass_acc)),
         "per_pass_accuracy": result.per_pass_acc,
         "classes": result.classes,
     }
-    share = findings_intervals.effective_share(probability.argmax(1) == truth, groups)
-    of_class = findings_intervals.per_class_intervals(counts, share=share)
+    share = intervals.effective_share(probability.argmax(1) == truth, groups)
+    class_limits = intervals.per_class_intervals(counts, share=share)
     per_class = pd.DataFrame({"class": result.classes})
-    for name, scores in findings_intervals.per_class_scores(counts).items():
-        per_class[name], per_class[f"{name}_low"], per_class[f"{name}_high"] = scores, *of_class[name]
+    for name, scores in intervals.per_class_scores(counts).items():
+        per_class[name], per_class[f"{name}_low"], per_class[f"{name}_high"] = scores, *class_limits[name]
     per_class["support"] = counts.sum(1)
     confusion = pd.DataFrame(counts, columns=result.classes)
     confusion.insert(0, "true_class", result.classes)
-    return Metrics(numbers, per_class, confusion, pd.DataFrame(bins_table))
+    return Metrics(numbers, per_class, confusion, pd.DataFrame(bin_rows))
 
 
-def _about(result: evaluation.EvalResult, samples: Sequence[str]) -> dict:
-    """How the samples were judged, and how many."""
+def _evaluated(result: EvalResult, samples: Sequence[str]) -> dict:
+    """How many samples were evaluated, and how."""
     return {
         "scheme": result.scheme,
         "why": result.why,
@@ -96,9 +105,9 @@ def _about(result: evaluation.EvalResult, samples: Sequence[str]) -> dict:
     }
 
 
-def _no_metrics(result: evaluation.EvalResult, samples: Sequence[str]) -> Metrics:
-    """The same numbers and tables when no pass was accepted: there, and empty."""
-    numbers = _about(result, samples) | dict.fromkeys(
+def _no_metrics(result: EvalResult, samples: Sequence[str]) -> Metrics:
+    """The same numbers and tables without any values, for the case that no pass was accepted."""
+    numbers = _evaluated(result, samples) | dict.fromkeys(
         [*_HEADLINE, "log_loss", "brier", "ece", "per_pass_accuracy_mean"]
     )
     numbers |= {"majority_accuracy": result.majority_accuracy, "per_pass_accuracy": [], "classes": result.classes}
@@ -111,9 +120,11 @@ def _no_metrics(result: evaluation.EvalResult, samples: Sequence[str]) -> Metric
 
 
 def headline(numbers: dict) -> dict:
+    """Select the metrics that are shown side by side for all models."""
     return {name: numbers[name] for name in [*_HEADLINE, "ece", "majority_accuracy"]}
 
 
-def mean(values: np.ndarray) -> float | None:
+def mean_or_none(values: np.ndarray) -> float | None:
+    """Mean of the values that are not NaN; None if there are none."""
     values = values[~np.isnan(values)]
     return float(values.mean()) if len(values) else None

@@ -1,4 +1,4 @@
-"""Error rates of the features of one model: `calibration` on the passes of a run, with intervals over the passes."""
+"""Error rates of the features of one model, with bootstrap intervals over its passes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ModelCalibration:
     Attributes
     ----------
     table
-        One row per feature, in their order: z, p and q where there are shadow passes, and the intervals of importance
-        and rank where passes were accepted.
+        One row per feature, in input order: z, p and q if there are shadow passes, and the intervals of importance and
+        rank if passes were accepted.
     null
-        Quantiles of z, of shadows and of features (`calibration.null_table`).
+        Quantiles of z of shadows and of features (`calibration.null_table`).
     summary
-        What significance.json holds.
+        Contents of significance.json.
     """
 
     table: pd.DataFrame
@@ -46,50 +46,51 @@ def calibrate_model(
     n_resamples: int,
     seed: int,
 ) -> ModelCalibration:
-    """Give the features of a model their error rates and intervals, as far as its passes allow.
+    """Compute error rates and intervals for the features of a model, as far as its passes allow.
 
     Parameters
     ----------
     features
-        What the passes read; their test split is not.
+        Features that the passes read; their test split is not used.
     passes, shadow_passes
-        All passes, and those with a shadow beside every feature.
+        All passes, and the passes with a shadow of every feature.
     min_accuracy
-        Passes below are left out; passes with shadows all count.
+        Passes with a lower accuracy are left out; passes with shadows all count.
     level
-        False discovery rate at which a feature is significant.
+        False discovery rate up to which a feature is significant.
     min_detected
-        Share of the samples in which a feature must be seen to be tested, as `calibration.least_detected` takes it.
+        Share of the samples in which a feature must be detected to be tested (`levels.min_detected_samples`).
     n_resamples, seed
-        Of the bootstrap over passes.
+        Resamples and seed of the bootstrap over passes.
     """
     accepted = accepted_passes(passes, min_accuracy)
-    found = _calibrated(features, accepted, shadow_passes, level, min_detected) if accepted and shadow_passes else None
-    if found is None:
-        table = pd.DataFrame({"feature": features.names})
-    else:
-        table = calibration.significance_table(found, features.names, features.classes)
+    calibrated = None
+    table = pd.DataFrame({"feature": features.names})
+    if accepted and shadow_passes:
+        calibrated = _calibrate(features, accepted, shadow_passes, level, min_detected)
+        table = calibration.significance_table(calibrated, features.names, features.classes)
     if accepted:
-        # the scores are as large as the importances: one of them is held at a time
-        scores = (
-            pass_intervals.importances(accepted) if found is None else calibration.votes(accepted, shadow_passes, found)
-        )
+        # the scores are as large as the importances, so only one of the two is held at a time
+        if calibrated is None:
+            scores = pass_intervals.importances(accepted)
+        else:
+            scores = calibration.pass_scores(accepted, shadow_passes, calibrated)
         ranks = pass_intervals.rank_intervals(scores, n_resamples, seed)
         del scores
         sizes = pass_intervals.importance_intervals(pass_intervals.importances(accepted), n_resamples, seed)
         table["importance_low"], table["importance_high"] = sizes
         table["rank_low"], table["rank_high"] = ranks
-    return ModelCalibration(table, calibration.null_table(found), calibration.summarise(found))
+    return ModelCalibration(table, calibration.null_table(calibrated), calibration.summarise_calibration(calibrated))
 
 
-def _calibrated(
+def _calibrate(
     features: Features,
     accepted: Sequence[PassResult | PassFile],
     shadow_passes: Sequence[PassResult | PassFile],
     level: float,
     min_detected: float,
 ) -> calibration.Calibration:
-    """Calibrate on the development part: its means, and its ways to permute the labels."""
+    """Calibrate with the mean values and the possible label permutations of the development part."""
     samples = features.development_samples
     mean_value, detected = levels.feature_levels(samples.X, samples.rows, samples.n_features)
     return calibration.calibrate(

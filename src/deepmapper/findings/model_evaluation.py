@@ -1,4 +1,4 @@
-"""The final evaluation of one model of a run: its ensemble, its predictions, and what its networks see."""
+"""The final evaluation of one model of a run: metrics, predictions and embedding of its ensemble."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..features.confounding import confounder_accuracy
 from ..features.store import Features
 from ..passes.result import PassFile, PassResult
 from . import ensemble, evaluation
-from .metrics import Metrics, metrics
+from .metrics import Metrics, compute_metrics
 from .predictions import prediction_table
 
 
@@ -24,13 +24,13 @@ class ModelEvaluation:
     Attributes
     ----------
     metrics
-        Numbers and tables; the numbers also say what the confounders that were adjusted for reach alone.
+        Numbers and tables; the numbers also give the accuracy with which the confounders alone predict the classes.
     predictions
-        One row per sample: what passes that had not trained on it predict.
+        One row per sample: the prediction of passes that had not trained on it.
     embedding
-        What embedding.npz holds: `embedding` (n, d), `map` (n, 2) and `basis`, what the axes of the map are.
+        Contents of embedding.npz: `embedding` (n, d), `map` (n, 2) and `basis`, the method of the map.
     lines
-        What a reader of the log should know, a line each.
+        Lines for the log.
     """
 
     metrics: Metrics
@@ -49,25 +49,25 @@ def evaluate_model(
     seed: int,
     threads: int | None = None,
 ) -> ModelEvaluation:
-    """Judge the ensemble of one model on the CPU.
+    """Evaluate the ensemble of one model on the CPU.
 
-    With a test split, the accepted passes are averaged and judged on it; it is read here only. Without one, all passes
-    are judged on what they had out of bag, since to drop those that were wrong there would flatter the rest.
+    With a test split, the average of the accepted passes is evaluated on it. Without one, all passes are evaluated on
+    their out-of-bag samples: leaving out passes that did badly on them would bias the accuracy upwards.
 
     Parameters
     ----------
     features
-        What the passes read.
+        Features that the passes read.
     passes
-        All of them.
+        All passes, accepted or not.
     min_accuracy
-        Passes below are no members of the ensemble.
+        Passes with a lower accuracy are left out of the ensemble.
     bins
-        Of the calibration table.
+        Number of bins of the calibration table.
     n_resamples, seed
-        Of the bootstrap over test samples.
+        Resamples and seed of the bootstrap over test samples.
     threads
-        Of torch; None leaves them as they are.
+        Number of threads of torch; None keeps its setting.
     """
     import torch
 
@@ -77,35 +77,35 @@ def evaluate_model(
     names = features.names_of(samples.rows)
     why, lines = features.about["why"], []
     if features.about["scheme"] == "repeated":
-        judged = evaluation.evaluate_out_of_bag(passes, samples.labels, features.classes, samples.group_codes, why)
+        result = evaluation.evaluate_out_of_bag(passes, samples.labels, features.classes, samples.group_codes, why)
         predictions, _ = prediction_table(features, passes, np.empty((0, len(features.classes))))
-        if judged.not_judged:
-            missed = [names[row] for row in judged.not_judged]
+        if result.not_judged:
+            missed = [names[row] for row in result.not_judged]
             lines.append(evaluation.not_evaluated_note(missed, len(passes)))
     else:
-        judged = evaluation.evaluate_ensemble(
-            (ensemble.predict(result, features.X, features.test, device="cpu") for result in members),
+        result = evaluation.evaluate_ensemble(
+            (ensemble.predict(member, features.X, features.test, device="cpu") for member in members),
             features.y[features.test],
             samples.labels,
             features.classes,
             why,
         )
-        predictions, _ = prediction_table(features, members, np.array(judged.y_proba))
-    made = metrics(judged, bins, n_resamples, seed, names)
-    made.numbers.update(_of_confounders(features))
+        predictions, _ = prediction_table(features, members, np.array(result.y_proba))
+    computed = compute_metrics(result, bins, n_resamples, seed, names)
+    computed.numbers.update(_confounder_numbers(features))
     embedding = ensemble.embed_ensemble(members, features.X, features.labelled, device="cpu")
     coordinates, basis = ensemble.map_embedding(embedding)
     lines += [
         why,
-        f"accuracy {made.numbers['accuracy']} from {judged.n_passes} passes, {made.numbers['n_test']} samples judged",
+        f"accuracy {computed.numbers['accuracy']} of {result.n_passes} passes on {computed.numbers['n_test']} samples",
     ]
     return ModelEvaluation(
-        made, predictions, {"embedding": embedding, "map": coordinates, "basis": np.array(basis)}, tuple(lines)
+        computed, predictions, {"embedding": embedding, "map": coordinates, "basis": np.array(basis)}, tuple(lines)
     )
 
 
-def _of_confounders(features: Features) -> dict:
-    """Names of the confounders that were adjusted for, and their accuracy alone on the same samples."""
+def _confounder_numbers(features: Features) -> dict:
+    """Names of the confounders that were adjusted for, and the accuracy with which they alone predict the classes."""
     accuracy = None
     if features.design is not None:
         accuracy = confounder_accuracy(

@@ -1,4 +1,4 @@
-"""Table of the models side by side, with logistic regression as the reference."""
+"""Table that compares the models, with logistic regression as the reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from .metrics import headline
 def model_table(
     summaries: Sequence[dict], metrics_of: Sequence[dict], baseline: dict, kinds: dict[str, str]
 ) -> pd.DataFrame:
-    """One row a model, what it reached on the judged samples beside its passes; logistic regression last."""
+    """One row per model, with its metrics on the evaluated samples; logistic regression last.
+
+    Parameters
+    ----------
+    summaries, metrics_of
+        Contents of ranking.json and metrics.json of every model, in the same order.
+    baseline
+        Contents of metrics.json of logistic regression.
+    kinds
+        Kind of network of every model, by its name.
+    """
     rows = []
     for summary, numbers in zip(summaries, metrics_of, strict=True):
         rows.append(

@@ -1,8 +1,9 @@
-"""A panel: how well the significant features alone predict the classes, with a small linear model."""
+"""A panel: a small linear model that predicts the classes from the significant features alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,28 @@ from ..core.logistic import fit_ridge_logistic
 from ..features.store import Features
 from . import evaluation, intervals
 
-MAX_FEATURES = 200  # features of a panel; beyond, the first of the ranking
+MAX_FEATURES = 200  # features of a panel at most, the first of the ranking; chosen by hand
 
 _FOLDS = 5
 
-_PENALTIES = tuple(np.logspace(-4, 1, 10).tolist())  # inverse strengths (C) of the L2 penalty, to choose from
+_PENALTIES = tuple(np.logspace(-4, 1, 10).tolist())  # inverse strengths (C) of the L2 penalty to choose from
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A fitted panel, or the reason why there is none.
+
+    Attributes
+    ----------
+    summary
+        Contents of panel.json.
+    members
+        One row per member: feature, what ("feature" or "chord"), and its coefficient per standard deviation for every
+        class (with two classes, for the second).
+    """
+
+    summary: dict
+    members: pd.DataFrame
 
 
 def fit_panel(
@@ -25,7 +43,7 @@ def fit_panel(
     y: np.ndarray,
     classes: Sequence[str],
     names: Sequence[str],
-    chosen: np.ndarray,
+    selected: np.ndarray,
     development: np.ndarray,
     test: np.ndarray,
     *,
@@ -34,42 +52,38 @@ def fit_panel(
     groups: np.ndarray | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
-) -> tuple[dict, pd.DataFrame]:
-    """Fit logistic regression on chosen features and judge it on the test split.
+) -> Panel:
+    """Fit logistic regression on selected features and evaluate it on the test split.
 
-    The penalty (L2) is chosen by cross-validation within the development part; values are standardised there.
+    The L2 penalty is chosen by cross-validation within the development part, which also gives the means and standard
+    deviations by which all values are standardised.
 
     Parameters
     ----------
     X
-        (n, p) dense or CSR.
+        (n, p) values, dense or CSR.
     y
         (n,) class codes.
     classes, names
-        Of the classes and features.
-    chosen
-        Positions of the significant features, best first.
+        Names of the classes and of the features.
+    selected
+        Indices of the significant features, best first.
     development, test
-        Rows to fit on and to judge on; they share none.
+        Row indices to fit on and to evaluate on; they must not overlap.
     products, product_names
-        (n, m) further columns, such as values of gene chords, and their names.
+        (n, m) additional columns, such as values of gene chords, and their names.
     groups
-        (n,) group codes: folds keep groups whole.
+        (n,) group codes; folds keep groups whole.
     n_resamples, seed
-        Of the intervals, and of the folds.
-
-    Returns
-    -------
-    tuple
-        What panel.json holds, and a table with a row for every member: feature, what ("feature" or "chord"), and its
-        coefficient, in standard deviations, for every class (that of the second class, where there are two).
+        Resamples of the bootstrap; seed of the bootstrap and of the folds.
     """
     products = np.empty((len(y), 0), dtype=np.float32) if products is None else products
-    left_out = max(0, len(chosen) - MAX_FEATURES)
-    chosen = np.asarray(chosen[:MAX_FEATURES], dtype=np.int64)
-    about: dict = {
-        "n_features": len(chosen),
-        "n_left_out": left_out,
+    n_left_out = max(0, len(selected) - MAX_FEATURES)
+    selected = np.asarray(selected[:MAX_FEATURES], dtype=np.int64)
+    summary: dict = {
+        "statement": "",
+        "n_features": len(selected),
+        "n_left_out": n_left_out,
         "n_chords": products.shape[1],
         "n_test": len(test),
         "accuracy": None,
@@ -78,13 +92,13 @@ def fit_panel(
         "balanced_accuracy": None,
         "majority_accuracy": None,
     }
-    members = [*(names[i] for i in chosen), *product_names]
-    if not len(chosen) + products.shape[1]:
-        return {"statement": "No panel: no feature is significant.", **about}, _member_table([], 0, classes)
+    if not len(selected) + products.shape[1]:
+        summary["statement"] = "No panel: no feature is significant."
+        return Panel(summary, _member_table([], 0, classes))
     if not len(test):
-        nothing = "No panel: there is no test split that could judge it."
-        return {"statement": nothing, **about}, _member_table([], 0, classes)
-    values = _values(X, chosen, products)
+        summary["statement"] = "No panel: there is no test split to evaluate it on."
+        return Panel(summary, _member_table([], 0, classes))
+    values = _values(X, selected, products)
     folds = draw_folds(y[development], None if groups is None else groups[development], seed)
     model = fit_ridge_logistic(
         values[development],
@@ -96,39 +110,34 @@ def fit_panel(
         max_iter=2000,
     )
     probability = model.probabilities(values[test])
-    judged = evaluation.evaluate_ensemble([probability], y[test], y[development], classes)
+    result = evaluation.evaluate_ensemble([probability], y[test], y[development], classes)
     low, high = intervals.bootstrap_intervals(y[test], probability, n_resamples, seed)["accuracy"]
-    about |= {
-        "accuracy": judged.accuracy,
+    summary |= {
+        "accuracy": result.accuracy,
         "accuracy_low": float(low),
         "accuracy_high": float(high),
-        "balanced_accuracy": judged.balanced_accuracy,
-        "majority_accuracy": judged.majority_accuracy,
+        "balanced_accuracy": result.balanced_accuracy,
+        "majority_accuracy": result.majority_accuracy,
         "penalty": model.penalty,
     }
-    return {"statement": _statement(about), **about}, _member_table(members, len(chosen), classes, model.coefficients)
+    summary["statement"] = _statement(summary)
+    members = [*(names[i] for i in selected), *product_names]
+    return Panel(summary, _member_table(members, len(selected), classes, model.coefficients))
 
 
-def fit_run_panel(
-    features: Features, table: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0
-) -> tuple[dict, pd.DataFrame]:
-    """Fit a panel on the significant features of a run, and on the chords that lie beside them (`fit_panel`).
+def fit_run_panel(features: Features, table: pd.DataFrame, *, n_resamples: int = 1000, seed: int = 0) -> Panel:
+    """Fit a panel on the significant features of a run, and on the values of its chords (`fit_panel`).
 
     Parameters
     ----------
     features
-        Of the run, with chords where its model reads them.
+        Features of the run, with chords if the model reads them.
     table
-        features.tsv of the model, best first; without a column `significant` no feature is.
+        Contents of features.tsv of the model, best first; without a column `significant` no feature is.
     n_resamples, seed
-        As in `fit_panel`.
-
-    Returns
-    -------
-    tuple
-        As of `fit_panel`.
+        Resamples of the bootstrap; seed of the bootstrap and of the folds.
     """
-    position = {name: i for i, name in enumerate(features.names)}
+    index = {name: i for i, name in enumerate(features.names)}
     significant = table.loc[table["significant"].astype(bool), "feature"] if "significant" in table else []
     products = None
     if features.chords:
@@ -139,7 +148,7 @@ def fit_run_panel(
         features.y,
         features.classes,
         features.names,
-        np.array([position[name] for name in significant], dtype=np.int64),
+        np.array([index[name] for name in significant], dtype=np.int64),
         features.development,
         features.test,
         products=products,
@@ -150,19 +159,20 @@ def fit_run_panel(
     )
 
 
-def _statement(about: dict) -> str:
-    """State what the fields of panel.json say of a panel that was judged."""
-    chords = f" and {about['n_chords']} chords" if about["n_chords"] else ""
-    better = about["accuracy_low"] > about["majority_accuracy"]
-    verdict = "better than" if better else "not clearly better than"
+def _statement(summary: dict) -> str:
+    """State the result of a panel that was evaluated."""
+    chords = f" and {summary['n_chords']} chords" if summary["n_chords"] else ""
+    clearly_better = summary["accuracy_low"] > summary["majority_accuracy"]
+    comparison = "better than" if clearly_better else "not clearly better than"
     statement = (
-        f"Logistic regression on {about['n_features']} features{chords} names {about['accuracy']:.3f} of "
-        f"{about['n_test']} test samples right ({about['accuracy_low']:.3f} to {about['accuracy_high']:.3f} with 95 % "
-        f"confidence), {verdict} always naming the largest class ({about['majority_accuracy']:.3f})."
+        f"Logistic regression on {summary['n_features']} features{chords} has an accuracy of "
+        f"{summary['accuracy']:.3f} on {summary['n_test']} test samples (95 % interval {summary['accuracy_low']:.3f} "
+        f"to {summary['accuracy_high']:.3f}), {comparison} always predicting the largest class "
+        f"({summary['majority_accuracy']:.3f})."
     )
-    if about["n_left_out"]:
+    if summary["n_left_out"]:
         statement += (
-            f" Of the significant features the first {MAX_FEATURES} were taken, {about['n_left_out']} were left out."
+            f" Only the first {MAX_FEATURES} significant features were used; {summary['n_left_out']} were left out."
         )
     return statement
 
@@ -170,35 +180,35 @@ def _statement(about: dict) -> str:
 def _member_table(
     members: Sequence[str], n_features: int, classes: Sequence[str], coefficients: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """Table of the members, features first, and their (classes, members) coefficients; without any, only columns."""
-    named = [classes[1]] if len(classes) == 2 else list(classes)
+    """Table of the members, features first, with their (classes, members) coefficients; without these it is empty."""
+    shown = [classes[1]] if len(classes) == 2 else list(classes)
     if coefficients is None:
-        return pd.DataFrame(columns=["feature", "what", *(f"coefficient[{name}]" for name in named)])
+        return pd.DataFrame(columns=["feature", "what", *(f"coefficient[{name}]" for name in shown)])
     kinds = ["feature"] * n_features + ["chord"] * (len(members) - n_features)
     table = pd.DataFrame({"feature": list(members), "what": kinds})
-    for row, name in enumerate(named):
+    for row, name in enumerate(shown):
         table[f"coefficient[{name}]"] = coefficients[row]
     return table
 
 
-def _values(X, chosen: np.ndarray, products: np.ndarray) -> np.ndarray:
-    """Chosen columns and products of all samples, (n, members) float64."""
-    columns = X[:, chosen]
+def _values(X, selected: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """Selected columns and products of all samples, (n, members) float64."""
+    columns = X[:, selected]
     return np.hstack([columns.toarray() if sp.issparse(columns) else columns, products]).astype(np.float64)
 
 
 def draw_folds(y: np.ndarray, groups: np.ndarray | None, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Draw up to five folds, stratified, groups kept whole: rows to learn from, which hold every class, and the others.
+    """Draw up to five stratified folds that keep groups whole: (rows to fit on, rows held out) of every fold.
 
-    None where the classes or groups are too few for that.
+    Folds whose rows to fit on lack a class are left out, so the list may be empty.
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     sizes = np.bincount(y)
-    least, state = int(sizes[sizes > 0].min()), integer_seed(seed, Draw.PANEL_FOLDS)
+    smallest, state = int(sizes[sizes > 0].min()), integer_seed(seed, Draw.PANEL_FOLDS)
     if groups is None:
-        folds = StratifiedKFold(max(2, min(_FOLDS, least)), shuffle=True, random_state=state).split(y, y)
+        folds = StratifiedKFold(max(2, min(_FOLDS, smallest)), shuffle=True, random_state=state).split(y, y)
     else:
-        n_folds = max(2, min(_FOLDS, least, len(np.unique(groups))))
+        n_folds = max(2, min(_FOLDS, smallest, len(np.unique(groups))))
         folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=state).split(y, y, groups)
     return [(train, held) for train, held in folds if len(np.unique(y[train])) == (sizes > 0).sum()]

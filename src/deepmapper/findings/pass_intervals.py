@@ -1,4 +1,4 @@
-"""Bootstrap intervals over passes: of importances and of ranks."""
+"""Bootstrap intervals over passes, of importances and of ranks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..core.draws import Draw, stream
 from ..passes.result import PassFile, PassResult
 
-_BLOCK = 2**24  # numbers held at once while medians of resampled passes are taken
+_MAX_VALUES = 2**24  # values of resampled passes held in memory at once
 
 
 def importances(passes: Sequence[PassResult | PassFile]) -> np.ndarray:
@@ -21,16 +21,22 @@ def importances(passes: Sequence[PassResult | PassFile]) -> np.ndarray:
 
 
 def importance_intervals(
-    importances: np.ndarray, n_resamples: int = 200, seed: int = 0, confidence: float = 0.95
+    importances: np.ndarray,
+    n_resamples: int = 200,
+    seed: int = 0,
+    confidence: float = 0.95,
+    max_values: int = _MAX_VALUES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Percentile intervals of the median importance over resampled passes.
 
     Parameters
     ----------
     importances
-        (passes, p).
+        (passes, p) importances.
     n_resamples, seed, confidence
-        Of the bootstrap.
+        Resamples and seed of the bootstrap, and the confidence of the intervals.
+    max_values
+        Values held in memory at once; does not change the result.
 
     Returns
     -------
@@ -38,28 +44,34 @@ def importance_intervals(
         (p,) lower and (p,) upper limits.
     """
     n_passes, n_features = importances.shape
-    chosen = _resamples(n_passes, n_resamples, seed)
+    drawn = _resamples(n_passes, n_resamples, seed)
     low, high = np.empty(n_features), np.empty(n_features)
     tail = (1 - confidence) / 2
-    width = max(1, _BLOCK // chosen.size)
+    width = max(1, max_values // drawn.size)
     for start in range(0, n_features, width):
         block = slice(start, start + width)
-        medians = np.median(importances[:, block][chosen], axis=1)
+        medians = np.median(importances[:, block][drawn], axis=1)
         low[block], high[block] = np.quantile(medians, [tail, 1 - tail], axis=0)
     return low, high
 
 
 def rank_intervals(
-    scores: np.ndarray, n_resamples: int = 200, seed: int = 0, confidence: float = 0.95
+    scores: np.ndarray,
+    n_resamples: int = 200,
+    seed: int = 0,
+    confidence: float = 0.95,
+    max_values: int = _MAX_VALUES,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile intervals of the rank of the mean score over resampled passes; 1 is the largest.
+    """Percentile intervals of the rank of the absolute mean score over resampled passes; 1 is the largest.
 
     Parameters
     ----------
     scores
-        (passes, p), for example `votes` or importances.
+        (passes, p) scores, for example `calibration.pass_scores` or importances.
     n_resamples, seed, confidence
-        Of the bootstrap.
+        Resamples and seed of the bootstrap, and the confidence of the intervals.
+    max_values
+        Values held in memory at once; does not change the result.
 
     Returns
     -------
@@ -67,15 +79,15 @@ def rank_intervals(
         (p,) lower and (p,) upper limits.
     """
     n_passes, n_features = scores.shape
-    chosen = _resamples(n_passes, n_resamples, seed)
+    drawn = _resamples(n_passes, n_resamples, seed)
     ranks = np.empty((n_resamples, n_features), dtype=np.int32)
-    places = np.arange(1, n_features + 1, dtype=np.int32)
-    for row, passes in enumerate(chosen):
-        times = np.bincount(passes, minlength=n_passes).astype(scores.dtype)
-        ranks[row, np.argsort(-np.abs(times @ scores), kind="stable")] = places
+    one_to_p = np.arange(1, n_features + 1, dtype=np.int32)
+    for row, passes in enumerate(drawn):
+        counts = np.bincount(passes, minlength=n_passes).astype(scores.dtype)
+        ranks[row, np.argsort(-np.abs(counts @ scores), kind="stable")] = one_to_p
     tail = (1 - confidence) / 2
     low, high = np.empty(n_features), np.empty(n_features)
-    width = max(1, _BLOCK // n_resamples)
+    width = max(1, max_values // n_resamples)
     for start in range(0, n_features, width):
         block = slice(start, start + width)
         low[block], high[block] = np.quantile(ranks[:, block], [tail, 1 - tail], axis=0, method="nearest")
@@ -83,5 +95,5 @@ def rank_intervals(
 
 
 def _resamples(n_passes: int, n_resamples: int, seed: int) -> np.ndarray:
-    """Numbers of passes drawn with replacement, (resamples, passes)."""
+    """Indices of passes drawn with replacement, (resamples, passes)."""
     return stream(seed, Draw.PASS_RESAMPLES).integers(0, n_passes, (n_resamples, n_passes))

@@ -1,4 +1,4 @@
-"""Tables of the passes: accuracy, training history and agreement."""
+"""Tables of the passes: accuracy, training history and agreement between passes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from .. import accumulate
 from ..core.table_schemas import AGREEMENT
 from ..passes.result import PassFile, PassResult
 
-_AT_ONCE = 2**24  # ranks held together in float64, of all passes
+_MAX_VALUES = 2**24  # ranks of all passes held in float64 at once
 
 
 def pass_table(
     passes: Sequence[PassResult | PassFile], controls: Sequence[PassResult | PassFile], min_accuracy: float
 ) -> pd.DataFrame:
-    """One row a pass, controls last: whether it was accumulated and why not, its accuracy beside its references."""
+    """One row per pass, controls last: whether or why not it was accepted, its accuracy and the references.
+
+    Passes with an accuracy below `min_accuracy` are not accepted, and neither are controls.
+    """
     rows = []
     for result in [*passes, *controls]:
         accepted = not result.permuted and accumulate.accept_pass(result.accuracy, min_accuracy)
-        reason = "" if accepted else "control: trained on permuted labels"
-        if not accepted and not result.permuted:
+        reason = ""
+        if result.permuted:
+            reason = "control: trained on permuted labels"
+        elif not accepted:
             reason = f"accuracy {result.accuracy:.4f} below min_accuracy {min_accuracy:g}"
         rows.append(
             {
@@ -48,7 +53,7 @@ def pass_table(
 
 
 def history_table(results: Sequence[PassResult | PassFile]) -> pd.DataFrame:
-    """One row an epoch of every pass."""
+    """One row per epoch of every pass."""
     parts = []
     for result in results:
         part = pd.DataFrame(result.history, columns=["train_loss", "val_loss", "val_accuracy"])
@@ -59,8 +64,10 @@ def history_table(results: Sequence[PassResult | PassFile]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def agreement_table(results: Sequence[PassResult | PassFile], top_k: int) -> pd.DataFrame:
-    """Every pair of passes: share of the top k in common, and Spearman correlation of the importances."""
+def agreement_table(
+    results: Sequence[PassResult | PassFile], top_k: int, max_values: int = _MAX_VALUES
+) -> pd.DataFrame:
+    """One row per pair of passes: share of the top k in common, and Spearman correlation of the importances."""
     if len(results) < 2:
         return pd.DataFrame(columns=AGREEMENT.names())
     from scipy.sparse import csr_matrix
@@ -68,23 +75,23 @@ def agreement_table(results: Sequence[PassResult | PassFile], top_k: int) -> pd.
 
     n_features = len(results[0].importance)
     k = min(top_k, n_features)
-    heads = np.empty((len(results), k), dtype=np.int64)
-    # centred ranks are whole or half numbers, exact in float32 up to 8 million features
+    top_sets = np.empty((len(results), k), dtype=np.int64)
+    # centred ranks are multiples of 1/2 and at most n_features / 2 in size, which float32 holds exactly here
     ranks = np.empty((len(results), n_features), dtype=np.float32 if n_features < 2**22 else np.float64)
     for row, result in enumerate(results):
         importance = np.asarray(result.importance)
-        heads[row] = np.argsort(-importance, kind="stable")[:k]
+        top_sets[row] = np.argsort(-importance, kind="stable")[:k]
         ranks[row] = rankdata(importance) - (n_features + 1) / 2
-    chosen = (np.ones(heads.size, dtype=np.float32), heads.ravel(), np.arange(0, heads.size + 1, max(k, 1)))
-    picks = csr_matrix(chosen, shape=(len(results), n_features))
-    overlap = (picks @ picks.T).toarray() / k
+    ones, row_starts = np.ones(top_sets.size, dtype=np.float32), np.arange(0, top_sets.size + 1, max(k, 1))
+    selected = csr_matrix((ones, top_sets.ravel(), row_starts), shape=(len(results), n_features))
+    overlap = (selected @ selected.T).toarray() / k
     products = np.zeros((len(results), len(results)))
-    width = max(1, _AT_ONCE // len(results))
+    width = max(1, max_values // len(results))
     for start in range(0, n_features, width):
         part = ranks[:, start : start + width].astype(np.float64)
         products += part @ part.T
     norm = np.sqrt(np.diagonal(products))
-    norm = np.where(norm == 0, np.nan, norm)  # constant importances correlate with nothing
+    norm = np.where(norm == 0, np.nan, norm)  # constant importances have no correlation
     correlation = products / np.outer(norm, norm)
     first, second = np.triu_indices(len(results), 1)
     seeds = np.array([result.seed for result in results])

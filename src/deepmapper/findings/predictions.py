@@ -1,4 +1,4 @@
-"""Table of predictions, one row per sample."""
+"""The table of predictions, one row per sample."""
 
 from __future__ import annotations
 
@@ -15,16 +15,25 @@ from . import evaluation
 def prediction_table(
     features: Features, passes: Sequence[PassResult | PassFile], test_probability: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """What was predicted for every sample by passes that had not trained on it.
+    """Predict every sample by passes that had not trained on it.
 
-    Test samples carry the ensemble's prediction; all others the average of the passes that had them out of bag; those
-    that no pass had out of bag carry none ("none" in the column `split`, NaN probabilities). Samples without a label
-    are left out: the table has a row for every other one, in their order.
+    Test samples get the prediction of the ensemble, all others the average of the passes that had them out of bag.
+    Samples that no pass had out of bag get no prediction ("none" in the column `split`, NaN probabilities). The table
+    has one row per labelled sample, in their order.
+
+    Parameters
+    ----------
+    features
+        Features of the run.
+    passes
+        Passes whose out-of-bag predictions are averaged.
+    test_probability
+        (n test, C) probabilities of the ensemble; empty if there are none.
 
     Returns
     -------
     tuple
-        The table, and the (n, C) probabilities, NaN for those without a label.
+        The table, and the (n, C) probabilities of all samples, NaN where there is no prediction.
     """
     n_classes = len(features.classes)
     probability = np.full((len(features.y), n_classes), np.nan)

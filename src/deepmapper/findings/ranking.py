@@ -1,4 +1,4 @@
-"""Accumulation of passes into `Findings`: selection frequency, importance and rank of every feature."""
+"""Passes are accumulated into `Findings`: selection frequency, importance and rank of every feature."""
 
 from __future__ import annotations
 
@@ -11,45 +11,48 @@ from .. import accumulate
 from ..errors import InputError
 from ..passes.result import COMPLETENESS_BOUND, PassFile, PassResult
 
-_AT_ONCE = 2**24  # importances held together, of all passes
+_MAX_VALUES = 2**24  # importances of all passes held in memory at once
+
+# A feature has a direction in a class if the mean sign of its gradient is at least this: 80 % of the passes agree.
+_MIN_MEAN_SIGN = 0.6
 
 
 @dataclass
 class Findings:
-    """What the passes say together.
+    """Accumulated results of the passes.
 
-    Lists over passes follow the order of `seeds`; lists over features that of the input. When no pass was accepted,
-    every list over features is empty and `ranking` gives an empty list.
+    Lists over passes are in the order of `seeds`, lists over features in that of the input. If no pass was accepted,
+    all lists over features are empty, and so is `ranking`.
 
     Attributes
     ----------
     n_features, n_passes_run, n_accepted
-        Features, passes trained, passes accumulated.
+        Numbers of features, of passes trained, and of passes accepted.
     accuracies
         Out-of-bag accuracy of every pass trained.
     stop_epochs
         Epoch whose weights each pass kept.
     median_importance, mean_rank, selection_frequency
-        Per feature, over the accepted passes.
+        Of every feature, over the accepted passes.
     feature_names
-        Names, or None.
+        Names of the features, or None.
     seeds, accepted
-        Seed of every pass trained, and whether it was accumulated.
+        Seed of every pass trained, and whether the pass was accepted.
     balanced_accuracies, majority_accuracies, permuted_accuracies, permutation_p
-        Per pass: mean recall of the classes; the accuracy of naming the largest class; of the predictions against
-        shuffled labels; and the share of shuffles that reach the pass's accuracy.
+        Of every pass: mean recall of the classes; accuracy of always predicting the largest class; accuracy of the
+        predictions against shuffled labels; and the share of the shuffles that reach the accuracy of the pass.
     completeness_errors
-        Per pass, of integrated gradients; NaN for other methods.
+        Of every pass, for integrated gradients; NaN for other methods.
     classes
         Names of the classes.
     class_importance
-        Per class a list over features: median over accepted passes.
+        For every class a list over features: median importance over the accepted passes.
     class_direction
-        Per class a list over features: +1 up, -1 down, 0 when fewer than 80 % of the passes agree.
+        For every class a list over features: +1 up, -1 down, 0 if less than 80 % of the passes agree.
     importance_quartiles
         Two lists over features: lower and upper quartile of the importance over the accepted passes.
     notes
-        What was said loudly: settings that cannot act, passes rejected, coarse attributions.
+        Messages to the user: settings without effect, rejected passes, inaccurate attributions.
     """
 
     n_features: int
@@ -75,7 +78,7 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
     def order(self) -> list[int]:
-        """Features from first to last: by selection frequency, then median importance, then input order."""
+        """Indices of the features by rank: by selection frequency, then median importance, then input order."""
         frequency, importance = self.selection_frequency, self.median_importance
         return sorted(range(len(frequency)), key=lambda i: (-frequency[i], -importance[i]))
 
@@ -96,24 +99,32 @@ def accumulate_passes(
     top_k: int,
     min_accuracy: float,
     feature_names: Sequence[str] | None = None,
+    max_values: int = _MAX_VALUES,
 ) -> Findings:
-    """Turn passes into findings: gate each on its accuracy, then aggregate the accepted ones.
+    """Accumulate the passes whose accuracy is high enough into findings.
 
     Parameters
     ----------
     results
-        Passes over the same features and classes, in memory or left in their files (`pass_result.PassFile`); their
-        weights are not needed. What is held at once depends on the features, not on the number of passes.
+        Passes over the same features and classes, in memory or in their files (`PassFile`); their weights are not
+        needed.
     top_k
-        Head of each pass's ranking that counts as selected.
+        Number of features that each pass selects: the first of its ranking.
     min_accuracy
-        Passes below are listed, not accumulated.
+        Passes with a lower accuracy are listed, but not accumulated.
     feature_names
         Names of the features.
+    max_values
+        Importances held in memory at once; does not change the result.
+
+    Raises
+    ------
+    InputError
+        If there are no passes.
     """
     results = list(results)
     if not results:
-        raise InputError("there is no pass to accumulate: expected at least one")
+        raise InputError("there are no passes: expected at least one")
     accepted = [accumulate.accept_pass(r.accuracy, min_accuracy) for r in results]
     kept = [r for r, good in zip(results, accepted, strict=True) if good]
     n_features = len(results[0].importance)
@@ -135,95 +146,101 @@ def accumulate_passes(
         notes=_pass_notes(results, accepted, min_accuracy),
     )
     if kept:
-        findings.mean_rank, findings.selection_frequency = _ranked(kept, top_k, n_features)
-        low, middle, high = _quartiles(kept, n_features)
-        findings.median_importance, findings.importance_quartiles = middle.tolist(), [low.tolist(), high.tolist()]
-        findings.class_importance, findings.class_direction = _by_class(kept)
+        findings.mean_rank, findings.selection_frequency = _ranks(kept, top_k, n_features)
+        low, median, high = _quartiles(kept, n_features, max_values)
+        findings.median_importance, findings.importance_quartiles = median.tolist(), [low.tolist(), high.tolist()]
+        findings.class_importance, findings.class_direction = _by_class(kept, max_values)
     return findings
 
 
 def _pass_notes(results: list[PassResult | PassFile], accepted: list[bool], min_accuracy: float) -> list[str]:
+    """List what a user should know about the passes."""
     notes = []
     rejected = [r for r, good in zip(results, accepted, strict=True) if not good]
     if rejected:
-        listed = ", ".join(f"{r.seed} ({r.accuracy:.3f})" for r in rejected[:10]) + (
-            ", ..." if len(rejected) > 10 else ""
-        )
+        listed = ", ".join(f"{r.seed} ({r.accuracy:.3f})" for r in rejected[:10])
+        more = ", ..." if len(rejected) > 10 else ""
         notes.append(
-            f"{len(rejected)} of {len(results)} passes were rejected, their out-of-bag accuracy being below "
-            f"min_accuracy={min_accuracy:g}: seed {listed}. {len(results) - len(rejected)} were accumulated."
+            f"{len(rejected)} of {len(results)} passes were rejected because their out-of-bag accuracy is below "
+            f"min_accuracy={min_accuracy:g}: seed {listed}{more}. {len(results) - len(rejected)} were accumulated."
         )
     if not any(accepted):
         notes.append(
             "No pass was accepted: the ranking is empty. Lower min_accuracy, or find out why the model does not learn."
         )
-    unwatched = [r for r in results if r.settings.get("early_stop") and not len(r.validation_rows)]
-    if unwatched:
-        n = len(unwatched[0].train_rows) + len(unwatched[0].out_of_bag_rows)
+    no_validation = [r for r in results if r.settings.get("early_stop") and not len(r.validation_rows)]
+    if no_validation:
+        first = no_validation[0]
+        n = len(first.train_rows) + len(first.out_of_bag_rows)
         notes.append(
             f"{n} samples are too few to hold any back for early stopping: every pass trains all "
-            f"{len(unwatched[0].history)} epochs and keeps its last weights."
+            f"{len(first.history)} epochs and keeps its last weights."
         )
-    sizes = [r.settings.get("batch_size", 0) for r in results]
-    if len(set(sizes)) > 1:
-        fewer = [r.seed for r, size in zip(results, sizes, strict=True) if size < max(sizes)]
+    batch_sizes = [r.settings.get("batch_size", 0) for r in results]
+    largest = max(batch_sizes)
+    reduced = [r.seed for r, size in zip(results, batch_sizes, strict=True) if size < largest]
+    if reduced:
         notes.append(
-            f"{len(fewer)} of {len(results)} passes were trained in batches of less than {max(sizes)} samples, the "
-            f"memory of a GPU being too small: seed {', '.join(map(str, fewer[:10]))}. Lower batch_size to train all "
-            f"alike."
+            f"{len(reduced)} of {len(results)} passes were trained in batches of less than {largest} samples, because "
+            f"the GPU had too little memory: seed {', '.join(map(str, reduced[:10]))}. Lower batch_size to train all "
+            f"passes alike."
         )
-    coarse = [r for r in results if r.completeness_error > COMPLETENESS_BOUND]
-    if coarse:
-        worst = max(coarse, key=lambda r: r.completeness_error)
+    inaccurate = [r for r in results if r.completeness_error > COMPLETENESS_BOUND]
+    if inaccurate:
+        worst = max(inaccurate, key=lambda r: r.completeness_error)
         notes.append(
-            f"integrated gradients of {len(coarse)} of {len(results)} passes miss the change of score by more than "
+            f"Integrated gradients of {len(inaccurate)} of {len(results)} passes miss the change in score by more than "
             f"{COMPLETENESS_BOUND:.0%} (worst {worst.completeness_error:.1%}, seed {worst.seed}): raise ig_steps."
         )
     return notes
 
 
-def _ranked(kept: Sequence[PassResult | PassFile], top_k: int, n_features: int) -> tuple[list[float], list[float]]:
-    """Mean rank and selection frequency of every feature, a pass at a time; as `accumulate` defines them."""
+def _ranks(kept: Sequence[PassResult | PassFile], top_k: int, n_features: int) -> tuple[list[float], list[float]]:
+    """Mean rank and selection frequency of every feature, as defined in `accumulate`; one pass at a time."""
     total, selected = np.zeros(n_features, dtype=np.int64), np.zeros(n_features, dtype=np.int64)
-    places = np.arange(1, n_features + 1)
+    one_to_p = np.arange(1, n_features + 1)
     for result in kept:
         importance = result.importance
         if np.isnan(importance).any():
             raise ValueError("an importance is NaN and has no rank")
         order = np.argsort(-importance, kind="stable")
-        total[order] += places
+        total[order] += one_to_p
         selected[order[:top_k]] += 1
     return (total / len(kept)).tolist(), (selected / len(kept)).tolist()
 
 
-def _quartiles(kept: Sequence[PassResult | PassFile], n_features: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _quartiles(
+    kept: Sequence[PassResult | PassFile], n_features: int, max_values: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lower quartile, median and upper quartile of the importance, some features at a time."""
-    low, middle, high = np.empty((3, n_features))
-    for block in _blocks_of(n_features, len(kept)):
-        values = _gathered(kept, lambda result, block=block: result.importance[block]).astype(np.float64)
+    low, median, high = np.empty((3, n_features))
+    for block in _feature_blocks(n_features, len(kept), max_values):
+        values = _gather(kept, lambda result, block=block: result.importance[block]).astype(np.float64)
         low[block], high[block] = np.quantile(values, [0.25, 0.75], axis=0)
-        middle[block] = np.median(values, axis=0)
-    return low, middle, high
+        median[block] = np.median(values, axis=0)
+    return low, median, high
 
 
-def _by_class(kept: Sequence[PassResult | PassFile]) -> tuple[list[list[float]], list[list[int]]]:
-    """Median importance and agreed direction of every feature in every class, some features at a time."""
+def _by_class(kept: Sequence[PassResult | PassFile], max_values: int) -> tuple[list[list[float]], list[list[int]]]:
+    """Median importance and direction of every feature in every class, some features at a time."""
     n_classes, n_features = kept[0].class_importance.shape
     importance, direction = np.full((n_classes, n_features), np.nan), np.zeros((n_classes, n_features), dtype=int)
     for code in range(n_classes):
-        seen = [result for result in kept if not np.isnan(result.class_importance[code, 0])]
-        for block in _blocks_of(n_features, len(seen)) if seen else ():
+        attributed = [result for result in kept if not np.isnan(result.class_importance[code, 0])]
+        if not attributed:
+            continue
+        for block in _feature_blocks(n_features, len(attributed), max_values):
             place = code, block
-            sizes = _gathered(seen, lambda result, place=place: result.class_importance[place])
+            sizes = _gather(attributed, lambda result, place=place: result.class_importance[place])
             importance[code, block] = np.median(sizes, axis=0)
-            lean = np.sign(_gathered(seen, lambda result, place=place: result.class_gradient[place])).mean(0)
-            # 80 % one way, 20 % the other
-            direction[code, block] = np.where(np.abs(lean) >= 0.6, np.sign(lean), 0)
+            gradients = _gather(attributed, lambda result, place=place: result.class_gradient[place])
+            mean_sign = np.sign(gradients).mean(0)
+            direction[code, block] = np.where(np.abs(mean_sign) >= _MIN_MEAN_SIGN, np.sign(mean_sign), 0)
     return importance.tolist(), direction.tolist()
 
 
-def _gathered(kept: Sequence[PassResult | PassFile], part: Callable) -> np.ndarray:
-    """(passes, width) of a part of each; one file is mapped at a time."""
+def _gather(kept: Sequence[PassResult | PassFile], part: Callable) -> np.ndarray:
+    """Stack a part of every pass, (passes, width); only one file is mapped at a time."""
     first = part(kept[0])
     values = np.empty((len(kept), len(first)), dtype=first.dtype)
     for row, result in zip(values, kept, strict=True):
@@ -231,7 +248,7 @@ def _gathered(kept: Sequence[PassResult | PassFile], part: Callable) -> np.ndarr
     return values
 
 
-def _blocks_of(n_features: int, n_passes: int) -> Iterator[slice]:
-    width = max(1, _AT_ONCE // n_passes)
+def _feature_blocks(n_features: int, n_passes: int, max_values: int) -> Iterator[slice]:
+    width = max(1, max_values // n_passes)
     for start in range(0, n_features, width):
         yield slice(start, min(start + width, n_features))

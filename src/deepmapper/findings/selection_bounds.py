@@ -1,27 +1,26 @@
-"""Bounds on the expected number of false selections in stability selection. Standard library only."""
+"""Bounds on the expected number of false selections in stability selection (Shah & Samworth 2013).
+
+A false selection is a selected feature whose selection probability in a single pass is at most q / p. The worst case,
+whatever the distribution, is `accumulate.stability_selection_bound`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .. import accumulate
-
-
-def worst_case_bound(threshold: float, q: float, n_features: int) -> float:
-    """Bound on the expected number of selected features of low selection probability, whatever the distribution."""
-    return accumulate.stability_selection_bound(threshold, q, n_features)
+from ..accumulate import stability_selection_bound
 
 
 def unimodal_bound(threshold: float, q: float, n_features: int, n_pairs: int) -> float:
-    """The same where the simultaneous selection of such a feature has a unimodal distribution.
+    """Bound if the simultaneous selection of a feature of low selection probability has a unimodal distribution.
 
-    Never above the worst case, which takes its place where the theorem does not apply (q above p / sqrt(3), or a
+    It is never above the worst case, which is used where the theorem does not apply (q above p / sqrt(3), or a
     threshold too close to 1/2).
     """
-    worst = worst_case_bound(threshold, q, n_features)
+    worst = stability_selection_bound(threshold, q, n_features)
     share = q / n_features
-    least = min(0.5 + share**2, 0.5 + 1 / (2 * n_pairs) + 0.75 * share**2)
-    if share > 3**-0.5 or threshold <= least:
+    min_threshold = min(0.5 + share**2, 0.5 + 1 / (2 * n_pairs) + 0.75 * share**2)
+    if share > 3**-0.5 or threshold <= min_threshold:
         return worst
     if threshold <= 0.75:
         slack = 2 * (2 * threshold - 1 - 1 / (2 * n_pairs))
@@ -32,40 +31,40 @@ def unimodal_bound(threshold: float, q: float, n_features: int, n_pairs: int) ->
 
 
 def r_concave_bound(threshold: float, q: float, n_features: int, n_pairs: int) -> float:
-    """The same where simultaneous selection is -1/2-concave and the selection frequency -1/4-concave (so unimodal)."""
+    """Bound if simultaneous selection is -1/2-concave and the selection frequency -1/4-concave (hence unimodal)."""
     share = q / n_features
-    of_pairs = largest_tail(share**2, _steps((2 * threshold - 1) * n_pairs), n_pairs, -1 / 2)
-    of_passes = largest_tail(share, _steps(2 * threshold * n_pairs), 2 * n_pairs, -1 / 4)
-    return min(unimodal_bound(threshold, q, n_features, n_pairs), min(of_pairs, of_passes) * n_features)
+    pair_tail = largest_tail(share**2, _ceil((2 * threshold - 1) * n_pairs), n_pairs, -1 / 2)
+    pass_tail = largest_tail(share, _ceil(2 * threshold * n_pairs), 2 * n_pairs, -1 / 4)
+    return min(unimodal_bound(threshold, q, n_features, n_pairs), min(pair_tail, pass_tail) * n_features)
 
 
-def largest_tail(mean: float, least: int, n_steps: int, r: float) -> float:
-    """Largest probability of `least` or more for an r-concave distribution on 0, 1, .. n_steps with a mean as given.
+def largest_tail(mean: float, start: int, n_steps: int, r: float) -> float:
+    """Largest probability of `start` or more for an r-concave distribution on 0, 1, .. n_steps with a given mean.
 
     Parameters
     ----------
     mean
-        As a share of `n_steps`.
-    least
-        Where the tail begins.
+        Mean of the distribution, as a share of `n_steps`.
+    start
+        First value of the tail.
     n_steps
         Largest value.
     r
-        Below 0: the distribution to the power of r is convex.
+        Below 0; the distribution to the power of r is convex.
 
     Notes
     -----
-    The extremal distributions are f(i) = (a + i)^(1/r) on 0 .. k, cut off behind it, the value at k + 1 taking what the
-    mean asks for (Shah & Samworth 2013, appendix A.4).
+    The extremal distributions are f(i) = (a + i)^(1/r) on 0 .. k and 0 above k + 1, where the value at k + 1 is set so
+    that the mean is right (Shah & Samworth 2013, appendix A.4).
     """
     from scipy.optimize import brentq, minimize_scalar
 
     power, expected = 1 / r, mean * n_steps
     first = int(np.ceil(2 * expected)) + 1
-    if least < first:
+    if start < first:
         return 1.0
-    if first > n_steps or least > n_steps:
-        return 1.0 if least <= n_steps else 0.0
+    if start > n_steps:
+        return 0.0
 
     def surplus(log_a: float, k: int) -> float:
         places = np.arange(k + 1)
@@ -75,20 +74,20 @@ def largest_tail(mean: float, least: int, n_steps: int, r: float) -> float:
     def tail(log_a: float, k: int) -> float:
         places = np.arange(k + 1)
         weight = (np.exp(log_a) + places) ** power
-        kept = (k + 1 - expected) * weight[:least].sum()
+        kept = (k + 1 - expected) * weight[:start].sum()
         return float(1 - kept / ((k + 1 - places) * weight).sum())
 
     low, high = np.log(1e-12), np.log(1e9)
     root = {k: brentq(surplus, low, high, args=(k,)) for k in range(first, n_steps + 1)}
     best = 0.0
-    for k in range(max(first, least - 1), n_steps):
-        found = minimize_scalar(
+    for k in range(max(first, start - 1), n_steps):
+        result = minimize_scalar(
             lambda log_a, k=k: -tail(log_a, k), bounds=(root[k + 1], root[k]), method="bounded", options={"xatol": 1e-9}
         )
-        best = max(best, -found.fun, tail(root[k], k), tail(root[k + 1], k))
+        best = max(best, -result.fun, tail(root[k], k), tail(root[k + 1], k))
     return min(1.0, best)
 
 
-def _steps(value: float) -> int:
-    """Round up, whatever the last digit of a float says."""
+def _ceil(value: float) -> int:
+    """Round up, tolerating the rounding error of floats."""
     return int(np.ceil(round(value, 9)))

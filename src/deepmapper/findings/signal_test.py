@@ -15,79 +15,86 @@ from .evaluation import evaluate_out_of_bag
 from .intervals import effective_share
 from .ranking import Findings
 
-LEVEL = 0.05  # how often a study of nothing may be called signal
+LEVEL = 0.05  # significance level: how often data without signal may be called signal
+
+_NO_SIGNAL = "Do not interpret the ranking."
+
+_UNCLEAR = "Treat the ranking as a lead, not as a finding."
 
 
 @dataclass(frozen=True)
 class SignalTest:
-    """What can be said of signal, and how sure it is.
+    """Whether there is signal, and how certain this is.
 
     Attributes
     ----------
     signal
-        True, False, or None where it cannot be told.
+        True, False, or None if it is unclear.
     statement
-        The same in a sentence or two.
+        The result in a sentence or two.
     control_accuracies
-        What control passes reached; of few samples a number for every labeling, the mean of the passes on it.
+        Accuracies of the control passes; for few samples one number per permutation of the labels, the mean of the
+        passes on it.
     p_value
-        How often a study of nothing does as well. Of few samples: the share of labelings, the true one included, under
-        which passes predict as well. None where no pass was accepted or no control trained on few samples.
-    n_labelings
-        Labelings on which controls were trained; None where samples are many.
+        Probability that data without signal give such a result. For few samples: the share of permutations, the true
+        labels included, on which passes predict as well. None if no pass was accepted, or if there are few samples and
+        no controls.
+    n_permutations
+        Permutations of the labels on which controls were trained; None for many samples.
     n_possible
-        All the ways to deal the labels out; None where samples are many.
+        All distinct permutations of the labels, the true labels included; None for many samples.
     """
 
     signal: bool | None
     statement: str
     control_accuracies: list[float]
     p_value: float | None = None
-    n_labelings: int | None = None
+    n_permutations: int | None = None
     n_possible: int | None = None
 
 
 def compare_with_controls(findings: Findings, controls: Sequence[PassResult]) -> SignalTest:
-    """Hold the passes against control passes on permuted labels, and against the largest class.
+    """Compare the passes with control passes on permuted labels, and with the largest class.
 
-    Judged is the median out-of-bag accuracy of all passes, rejected ones included: those that `min_accuracy` lets
-    through are better than chance by being chosen. Signal needs it to lie above the largest class, above what the
-    passes reach against shuffled labels, and higher than at most 5 % of control passes would come by chance: Student's
-    t for one more observation beside the controls. Controls vary by their labels and by their split and weights, the
-    median over many passes on one labeling by little more than the former, so the test is wrong less often than it
-    says. Above all controls, but not by so much, it cannot be told.
+    The test statistic is the median out-of-bag accuracy of all passes, including rejected ones: passes selected by
+    `min_accuracy` would be better than chance through the selection. There is signal if it is above the largest class,
+    above the accuracy against shuffled labels, and higher than control passes reach by chance with a probability of
+    5 %, by Student's t for one further observation. Controls vary by their labels and by their split and weights; the
+    median over many passes on the same labels varies by little more than the former, so the test is conservative. If
+    the statistic is above all controls, but not by enough, the result is unclear.
 
-    Fewer than two controls have no spread. Then the passes' own tests against shuffled labels decide, as twice the
-    median of their p-values, which bounds that of all together (Rüger 1978; see arXiv:2404.03484). It takes samples
-    for independent, which those of one donor are not.
+    Fewer than two controls have no spread. In that case the passes' own tests against shuffled labels decide, combined
+    as twice the median of their p-values, which is a valid p-value for all together (Rüger 1978; see arXiv:2404.03484).
+    These tests treat samples as independent, which the samples of one donor are not.
     """
-    accuracy, control = np.array(findings.accuracies), [result.accuracy for result in controls]
+    accuracies, control = np.array(findings.accuracies), [result.accuracy for result in controls]
     if not findings.n_accepted:
         return SignalTest(False, _none_accepted(findings), control)
-    reached = float(np.median(accuracy))
+    reached = float(np.median(accuracies))
     majority, shuffled = float(np.mean(findings.majority_accuracies)), float(np.mean(findings.permuted_accuracies))
-    p = _chance(reached, np.array(control), findings)
-    judged = f"the median out-of-bag accuracy of {len(accuracy)} passes, {reached:.3f},"
+    p = _p_value(reached, np.array(control), findings)
+    median = f"the median out-of-bag accuracy of {len(accuracies)} passes, {reached:.3f},"
     best = f", best of {len(control)} control passes {max(control):.3f}" if control else "; no control pass was trained"
-    beside = f"(largest class {majority:.3f}, shuffled labels {shuffled:.3f}{best})"
+    references = f"(largest class {majority:.3f}, shuffled labels {shuffled:.3f}{best})"
     if reached <= max(majority, shuffled) or (p > LEVEL and control and reached <= max(control)):
-        said = f"No signal: {judged} is not above what needs no signal {beside}. The ranking is not to be read."
-        return SignalTest(False, said, control, p)
+        statement = f"No signal: {median} is no higher than without signal {references}. {_NO_SIGNAL}"
+        return SignalTest(False, statement, control, p)
     if p <= LEVEL:
-        return SignalTest(True, f"Signal: {judged} is above what needs no signal {beside}, p = {p:.2g}.", control, p)
-    said = (
-        f"It cannot be told whether there is signal: {judged} is above what needs no signal {beside}, but not by more "
-        f"than chance may give (p = {p:.2f}); more control passes tell finer (passes: n_permuted). The ranking is a "
-        f"lead, not a finding."
+        statement = f"Signal: {median} is higher than without signal {references}, p = {p:.2g}."
+        return SignalTest(True, statement, control, p)
+    statement = (
+        f"It is unclear whether there is signal: {median} is higher than without signal {references}, but this may be "
+        f"due to chance (p = {p:.2f}). More control passes give a more sensitive test (passes: n_permuted). {_UNCLEAR}"
     )
-    return SignalTest(None, said, control, p)
+    return SignalTest(None, statement, control, p)
 
 
-def _chance(reached: float, control: np.ndarray, findings: Findings) -> float:
-    """How often a study of nothing comes this high."""
+def _p_value(reached: float, control: np.ndarray, findings: Findings) -> float:
+    """Probability that data without signal give such an accuracy."""
     if len(control) < 2:
-        own = min(1.0, 2 * float(np.median(findings.permutation_p)))
-        return 1.0 if len(control) and np.median(findings.accuracies) <= control[0] else own
+        if len(control) and np.median(findings.accuracies) <= control[0]:
+            return 1.0
+        return min(1.0, 2 * float(np.median(findings.permutation_p)))
     from scipy.special import stdtr
 
     spread = max(control.std(ddof=1), 1e-9) * np.sqrt(1 + 1 / len(control))
@@ -100,77 +107,84 @@ def permutation_test(
     controls: Sequence[PassResult],
     samples: Samples,
 ) -> SignalTest:
-    """Hold the passes against passes on other labelings of the same samples, and the samples against chance.
+    """Compare the passes with passes on permuted labels of the same few samples, and their accuracy with chance.
 
-    Signal needs both: on at most 5 % of the labelings, the true one among them, passes give as much probability to the
-    right class (a permutation test; Phipson & Smyth 2010, doi 10.2202/1544-6115.1585), and Wilson's interval of the
-    share of samples that were named right lies above what always naming the largest class reaches. Where the test
-    cannot reach 5 %, however good the passes, or where it does and the interval does not, it cannot be told.
+    There is signal if two conditions hold. On at most 5 % of the permutations, the true labels included, passes give as
+    much probability to the right class (a permutation test; Phipson & Smyth 2010, doi 10.2202/1544-6115.1585). And
+    Wilson's interval of the accuracy lies above the accuracy of always predicting the largest class. If the test cannot
+    reach 5 % however good the passes are, or if only the second condition fails, the result is unclear.
 
     Parameters
     ----------
     findings
-        Of all passes.
+        Findings from all passes.
     passes
-        All of them, rejected ones included.
+        All passes, including rejected ones.
     controls
-        What `controls.train_control` returned.
+        Results of `controls.train_control`.
     samples
-        Those that the passes were given.
+        Samples that the passes were given.
     """
     y, groups = samples.labels, samples.group_codes
-    done = [part for part in (result.control for result in controls) if part is not None and len(part.labels)]
-    labels = np.concatenate([part.labels for part in done]) if done else np.empty((0, len(y)))
+    parts = [part for part in (result.control for result in controls) if part is not None and len(part.labels)]
+    labels = np.concatenate([part.labels for part in parts]) if parts else np.empty((0, len(y)))
     first = distinct_rows(labels)
-    reached = np.array([value for part in done for value in part.accuracy])[first]
-    probability = np.array([value for part in done for value in part.probability])[first]
-    possible, n = count_permutations(y, groups, samples.strata_codes), len(first)
+    control_accuracy = np.array([value for part in parts for value in part.accuracy])[first]
+    probability = np.array([value for part in parts for value in part.probability])[first]
+    n_possible, n = count_permutations(y, groups, samples.strata_codes), len(first)
     if not findings.n_accepted:
-        return SignalTest(False, _none_accepted(findings), reached.tolist(), None, n, possible)
-    as_good = int((probability >= np.mean([mean_probability(result, y) for result in passes])).sum())
-    p = (1 + as_good) / (1 + n)
-    judged = evaluate_out_of_bag(passes, y, findings.classes, groups)
-    right = np.array(judged.y_true) == np.array(judged.y_pred)
-    units = effective_share(right, None if judged.groups is None else np.array(judged.groups)) * len(right)
-    low, high = accumulate.wilson_interval(judged.accuracy, units)
-    said = (
-        f"{right.sum()} of {len(right)} samples were named right by passes that had not trained on them "
-        f"({low:.2f} to {high:.2f} with 95 % confidence; always naming the largest class reaches "
-        f"{judged.majority_accuracy:.2f})"
+        return SignalTest(False, _none_accepted(findings), control_accuracy.tolist(), None, n, n_possible)
+    n_as_good = int((probability >= np.mean([mean_probability(result, y) for result in passes])).sum())
+    p = (1 + n_as_good) / (1 + n)
+    evaluated = evaluate_out_of_bag(passes, y, findings.classes, groups)
+    right = np.array(evaluated.y_true) == np.array(evaluated.y_pred)
+    n_effective = effective_share(right, None if evaluated.groups is None else np.array(evaluated.groups)) * len(right)
+    low, high = accumulate.wilson_interval(evaluated.accuracy, n_effective)
+    accuracy = (
+        f"{right.sum()} of {len(right)} samples were classified correctly by passes that had not trained on them "
+        f"(95 % interval {low:.2f} to {high:.2f}; always predicting the largest class reaches "
+        f"{evaluated.majority_accuracy:.2f})"
     )
-    signal, statement = _statement(
-        said,
-        f"on {as_good or 'none'} of {n} other labelings of the samples passes predict as well (p = {p:.3f})",
+    comparison = (
+        f"on {n_as_good or 'none'} of {n} other permutations of the labels passes predict as well (p = {p:.3f})"
+    )
+    signal, statement = _conclude(
+        accuracy,
+        comparison,
         p,
         n,
-        possible,
-        above=judged.accuracy > judged.majority_accuracy,
-        clear=low > judged.majority_accuracy,
+        n_possible,
+        above=evaluated.accuracy > evaluated.majority_accuracy,
+        clearly_above=low > evaluated.majority_accuracy,
     )
-    return SignalTest(signal, statement, reached.tolist(), p if n else None, n, possible)
+    return SignalTest(signal, statement, control_accuracy.tolist(), p if n else None, n, n_possible)
 
 
-def _statement(
-    said: str, compared: str, p: float, n: int, possible: int, above: bool, clear: bool
+def _conclude(
+    accuracy: str, comparison: str, p: float, n: int, n_possible: int, above: bool, clearly_above: bool
 ) -> tuple[bool | None, str]:
-    """Decide, given p of `n` labelings, and whether the accuracy or its interval is above the largest class."""
-    least = 1 / possible
+    """Decide from p of `n` permutations, and from whether the accuracy or its interval is above the largest class."""
+    min_p = 1 / n_possible
     if not above:
-        return False, f"No signal: {said}. The ranking is not to be read."
-    if n and p <= LEVEL and clear:
-        ways = f"; there are {possible} labelings in all, so p cannot be below {least:.3f}" if n + 1 >= possible else ""
-        return True, f"Signal: {said}, and {compared}{ways}."
+        return False, f"No signal: {accuracy}. {_NO_SIGNAL}"
+    if n and p <= LEVEL and clearly_above:
+        limit = ""
+        if n + 1 >= n_possible:
+            limit = f"; there are only {n_possible} permutations in all, so p cannot be below {min_p:.3f}"
+        return True, f"Signal: {accuracy}, and {comparison}{limit}."
     if 1 / (1 + n) <= LEVEL < p:
-        return False, f"No signal: {said}, but {compared}. The ranking is not to be read."
+        return False, f"No signal: {accuracy}, but {comparison}. {_NO_SIGNAL}"
     if not n:
-        why = "but no control pass was trained on permuted labels (passes: n_permuted)"
+        reason = "but no control pass was trained on permuted labels (passes: n_permuted)"
     elif p <= LEVEL:
-        why = f"and {compared}, but so few samples may come out like this by chance"
-    elif least > LEVEL:
-        why = f"and {compared}, but there are only {possible} labelings in all, so p cannot be below {least:.2f}"
+        reason = f"and {comparison}, but with so few samples this accuracy may be due to chance"
+    elif min_p > LEVEL:
+        obstacle = f"there are only {n_possible} permutations in all, so p cannot be below {min_p:.2f}"
+        reason = f"and {comparison}, but {obstacle}"
     else:
-        why = f"and {compared}, but {n} labelings can show no p below {1 / (1 + n):.2f}; raise n_permuted (passes)"
-    return None, f"It cannot be told whether there is signal: {said}, {why}. The ranking is a lead, not a finding."
+        obstacle = f"with {n} permutations p cannot be below {1 / (1 + n):.2f}; raise n_permuted (passes)"
+        reason = f"and {comparison}, but {obstacle}"
+    return None, f"It is unclear whether there is signal: {accuracy}, {reason}. {_UNCLEAR}"
 
 
 def _none_accepted(findings: Findings) -> str:

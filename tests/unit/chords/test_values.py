@@ -35,14 +35,14 @@ def test_members_alone_are_read_for_values(features, screened):
     assert (X[:, members] != features.X[:, members]).nnz == 0
     some = keep_members(features.X.toarray(), screened.chords, features.test)
     assert (some != X[features.test]).nnz == 0
-    assert score_table(features, ()).empty and append_chords(features, ()).X.whole().shape == features.X.shape
+    assert score_table(features, ()).empty and append_chords(features, ()).X.to_memory().shape == features.X.shape
 
 
 @pytest.fixture(scope="module")
 def reading(features, screened, quick):
     """Three passes of the default network that reads the chord, and what they read."""
     both = append_chords(features, screened.chords)
-    both = replace(both, X=both.X.whole())
+    both = replace(both, X=both.X.to_memory())
     config = quick("cnn_small", epochs=12, lr=0.001, attribution_samples=16, ig_steps=8, buffer=30)
     passes = [train_pass(both.development_samples, config, seed) for seed in range(2)]
     return both, passes

@@ -12,7 +12,7 @@ from deepmapper.core.tables import read_table, write_table
 from deepmapper.evidence import values as evidence_values
 from deepmapper.evidence.rank import rank_by_evidence, rank_run
 from deepmapper.features.prepare import prepare_features
-from deepmapper.findings.feature_table import join_by_feature
+from deepmapper.findings.feature_join import join_by_feature
 from deepmapper.io.expression import Expression
 from deepmapper.simulate import counts as simulate_counts
 

@@ -12,7 +12,7 @@ from deepmapper.features import levels
 from deepmapper.features.store import Features
 from deepmapper.findings import audit
 from deepmapper.findings.audit import CHOICES, audit_features, audit_findings, audit_run, chord_members
-from deepmapper.findings.feature_table import join_by_feature
+from deepmapper.findings.feature_join import join_by_feature
 from deepmapper.io.expression import Expression
 
 FLAVOURS = ["hvg_seurat", "hvg_seurat_v3", "hvg_cell_ranger"]
@@ -39,7 +39,7 @@ def audited(cells):
 
 
 def test_every_flavour_keeps_about_2000_and_what_varies_most(audited):
-    table, notes = audited
+    table, notes = audited.table, audited.notes
     assert list(table.columns) == ["feature", *CHOICES]
     for flavour in FLAVOURS:
         kept = table[flavour]
@@ -59,7 +59,7 @@ def test_the_flavours_are_those_of_scanpy(cells, audited):
         adata.uns["log1p"] = {"base": None}
         chosen = scanpy.pp.highly_variable_genes(adata, n_top_genes=2000, flavor=flavour, inplace=False)
         expected = chosen["highly_variable"].to_numpy()
-        assert (audited[0][f"hvg_{flavour}"][:2395].to_numpy(dtype=bool) == expected).all()
+        assert (audited.table[f"hvg_{flavour}"][:2395].to_numpy(dtype=bool) == expected).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -76,7 +76,8 @@ def test_in_blocks_and_of_some_rows_they_are_those_of_scanpy_too(monkeypatch, se
     monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 10_000)
     taken = blocks.MappedRows(counts, rows, lambda block, _: block)
     names = [f"g{i}" for i in range(p)]
-    table, notes = audit_features(logs, names, rows=rows, logarithms=True, counts=taken)
+    made = audit_features(logs, names, rows=rows, logarithms=True, counts=taken)
+    table, notes = made.table, made.notes
     detected = np.asarray(counts[rows].sum(0)).ravel() > 0
     assert 2500 < detected.sum() < p
     for flavour, matrix in (("seurat", logs), ("seurat_v3", counts), ("cell_ranger", logs)):
@@ -89,45 +90,46 @@ def test_in_blocks_and_of_some_rows_they_are_those_of_scanpy_too(monkeypatch, se
 
 
 def test_components_hold_what_varies_together_and_not_what_varies_alone(audited):
-    share = audited[0]["pca_50"]
+    share = audited.table["pca_50"]
     assert share[:140].min() > 0.4
     assert share[140:2395].median() < 0.3
     assert share[2395:].isna().all()  # constant: there is no variance to share
     assert share.dropna().between(0, 1).all()
-    assert "of 2400 features have less than 10% of their variance" in audited[1]["pca_50"]
+    assert "of 2400 features have less than 10% of their variance" in audited.notes["pca_50"]
 
 
 def test_dense_and_sparse_say_the_same(cells, audited):
     counts, logs, names = cells
-    dense, notes = audit_features(logs.toarray(), names, logarithms=True, counts=counts.toarray())
-    assert notes == audited[1]
-    pd.testing.assert_frame_equal(dense, audited[0], rtol=1e-3)
+    dense = audit_features(logs.toarray(), names, logarithms=True, counts=counts.toarray())
+    assert dense.notes == audited.notes
+    pd.testing.assert_frame_equal(dense.table, audited.table, rtol=1e-3)
 
 
 def test_with_no_more_than_2000_features_all_are_kept(cells):
     counts, logs, names = cells
-    table, notes = audit_features(logs[:, :700], names[:700], logarithms=True, counts=counts[:, :700])
-    assert table[FLAVOURS].all(axis=None)
-    assert notes["hvg_seurat"] == "700 features are no more than 2000: all are kept"
+    made = audit_features(logs[:, :700], names[:700], logarithms=True, counts=counts[:, :700])
+    assert made.table[FLAVOURS].all(axis=None)
+    assert "700 features, no more than 2000" in made.notes["hvg_seurat"]
 
 
 def test_of_many_features_that_hardly_vary_those_that_do_are_kept(cells):
     counts, logs, names = cells
     few = sp.csr_matrix(counts.toarray() * (np.arange(2400) < 900))
-    table, notes = audit_features(np.log1p(few), names, logarithms=True, counts=few)
-    assert (table[FLAVOURS].sum() == 900).all()
-    assert notes["hvg_seurat_v3"] == "900 of 2400 features vary, no more than 2000: all of these are kept"
-    nothing, _ = audit_features(np.zeros((20, 2400)), names, logarithms=True, counts=np.zeros((20, 2400)))
-    assert not nothing[FLAVOURS].any(axis=None)
+    made = audit_features(np.log1p(few), names, logarithms=True, counts=few)
+    assert (made.table[FLAVOURS].sum() == 900).all()
+    assert "900 of 2400 features vary" in made.notes["hvg_seurat_v3"]
+    nothing = audit_features(np.zeros((20, 2400)), names, logarithms=True, counts=np.zeros((20, 2400)))
+    assert not nothing.table[FLAVOURS].any(axis=None)
 
 
 def test_few_samples_have_no_more_components_than_are_kept(cells):
     counts, logs, names = cells
-    table, notes = audit_features(logs[:12], names, logarithms=True, counts=counts[:12])
+    made = audit_features(logs[:12], names, logarithms=True, counts=counts[:12])
+    table = made.table
     varying = np.ptp(logs[:12].toarray(), axis=0) > 0
     assert (table["pca_50"][varying] == 1).all()
     assert table["pca_50"][~varying].isna().all()
-    assert notes["pca_50"] == "12 samples of 2400 features span no more than 50 components: all is kept"
+    assert "12 samples of 2400 features have no more than 50 components" in made.notes["pca_50"]
 
 
 def test_a_flavour_that_fails_leaves_its_column_empty_and_says_why(cells, monkeypatch):
@@ -138,7 +140,8 @@ def test_a_flavour_that_fails_leaves_its_column_empty_and_says_why(cells, monkey
 
     counts, logs, names = cells
     monkeypatch.setattr(skmisc.loess, "loess", refuse)
-    table, notes = audit_features(logs, names, logarithms=True, counts=counts)
+    made = audit_features(logs, names, logarithms=True, counts=counts)
+    table, notes = made.table, made.notes
     assert table["hvg_seurat_v3"].isna().all()
     assert notes["hvg_seurat_v3"] == (
         "the method failed on these data: ValueError: svddc failed in l2fit. Try a larger span."
@@ -149,9 +152,9 @@ def test_a_flavour_that_fails_leaves_its_column_empty_and_says_why(cells, monkey
 @pytest.mark.parametrize(
     ("change", "logarithms", "column", "why"),
     [
-        (lambda counts, logs: (counts, logs - 0.5), True, "hvg_seurat", "the values go down to -0.5, so they were"),
+        (lambda counts, logs: (counts, logs - 0.5), True, "hvg_seurat", "the values go down to -0.5"),
         (lambda counts, logs: (counts, counts * 9), False, "hvg_cell_ranger", "were not normalised"),
-        (lambda counts, logs: (logs, logs), True, "hvg_seurat_v3", "needs counts; the values that were read hold"),
+        (lambda counts, logs: (logs, logs), True, "hvg_seurat_v3", "needs counts; the matrix holds"),
         (lambda counts, logs: (-counts, logs), True, "hvg_seurat_v3", "needs counts; the values go down to -"),
         (lambda counts, logs: (None, logs), True, "hvg_seurat_v3", "needs counts; there are none"),
     ],
@@ -159,7 +162,8 @@ def test_a_flavour_that_fails_leaves_its_column_empty_and_says_why(cells, monkey
 def test_values_that_a_flavour_cannot_take_are_named(cells, change, logarithms, column, why):
     counts, logs, names = cells
     counts, values = change(counts.toarray(), logs.toarray())
-    table, notes = audit_features(values, names, logarithms=logarithms, counts=counts)
+    made = audit_features(values, names, logarithms=logarithms, counts=counts)
+    table, notes = made.table, made.notes
     assert table[column].isna().all()
     assert why in notes[column]
 
@@ -168,9 +172,9 @@ def test_estimated_fragments_are_rounded_and_not_refused(cells):
     counts, logs, names = cells
     estimated = counts.copy()
     estimated.data = estimated.data + 0.2
-    table, _ = audit_features(logs, names, logarithms=True, counts=estimated, estimated=True)
-    whole, _ = audit_features(logs, names, logarithms=True, counts=counts)
-    assert table["hvg_seurat_v3"].equals(whole["hvg_seurat_v3"])
+    rounded = audit_features(logs, names, logarithms=True, counts=estimated, estimated=True)
+    whole = audit_features(logs, names, logarithms=True, counts=counts)
+    assert rounded.table["hvg_seurat_v3"].equals(whole.table["hvg_seurat_v3"])
 
 
 # Of the findings.
@@ -241,11 +245,11 @@ def test_a_run_is_audited_on_its_development_part_and_the_counts_behind_it(cells
         logs, np.arange(300) % 2, ("a", "b"), tuple(names), tuple(samples), split, about={"normalization": "log1p"}
     )
     turned = Expression(counts[::-1], pd.DataFrame(index=samples[::-1]), pd.DataFrame(index=names))
-    table, notes = audit_run(features, turned, estimated=False)
+    made = audit_run(features, turned, estimated=False)
     rows = features.development
     expected = audit_features(logs, names, rows=rows, logarithms=True, counts=blocks.MappedRows(counts, rows))
-    pd.testing.assert_frame_equal(table, expected[0])
-    assert notes == expected[1]
+    pd.testing.assert_frame_equal(made.table, expected.table)
+    assert made.notes == expected.notes
 
 
 def test_the_threshold_is_the_one_that_is_stated():
@@ -266,7 +270,8 @@ def test_of_many_samples_some_are_drawn_and_said(monkeypatch):
 def test_components_alone_are_of_drawn_samples(cells, audited, monkeypatch):
     counts, logs, names = cells
     monkeypatch.setattr(levels, "MAX_VALUES", logs.nnz // 2)
-    table, notes = audit_features(logs, names, logarithms=True, counts=counts)
-    assert table[["feature", *FLAVOURS]].equals(audited[0][["feature", *FLAVOURS]])
-    assert {column for column in CHOICES if notes[column] != audited[1][column]} == {"pca_50"}
+    made = audit_features(logs, names, logarithms=True, counts=counts)
+    table, notes = made.table, made.notes
+    assert table[["feature", *FLAVOURS]].equals(audited.table[["feature", *FLAVOURS]])
+    assert {column for column in CHOICES if notes[column] != audited.notes[column]} == {"pca_50"}
     assert notes["pca_50"].endswith("; made on 150 of 300 samples, drawn at random: all hold 457758 values")

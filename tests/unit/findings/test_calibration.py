@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
 from deepmapper.features import levels
-from deepmapper.findings import calibration, pass_intervals
-from deepmapper.findings.feature_table import join_by_feature, rank_by_significance
+from deepmapper.findings import calibration
+from deepmapper.findings.feature_join import join_by_feature, rank_by_significance
 from deepmapper.passes.result import ShadowPart
 
 P = 1000
@@ -30,20 +31,20 @@ def made(rng, effects, scale, n=12, shadow_n=12, n_classes=2, gain=1.0, noise=0.
         return (scale * factor * (value + noise * rng.normal(size=value.shape))).astype(np.float32)
 
     passes = [SimpleNamespace(class_gradient=slope(own, gain)) for _ in range(n)]
-    beside = [
+    shadowed = [
         SimpleNamespace(class_gradient=slope(own, 1), shadows=ShadowPart(slope(shadows[i // 3], 1), i // 3))
         for i in range(shadow_n)
     ]
-    return passes, beside
+    return passes, shadowed
 
 
 @pytest.mark.parametrize("heavy", [False, True])
 @pytest.mark.parametrize("gain", [1.0, 7.0])
-def test_p_values_of_features_that_tell_nothing_are_uniform_whatever_the_scale(gain, heavy):
+def test_p_values_of_uninformative_features_are_uniform_at_any_scale(gain, heavy):
     rng = np.random.default_rng(1)
     level = np.exp(rng.normal(size=P))
-    passes, beside = made(rng, np.zeros(P), level, gain=gain, heavy=heavy)
-    found = calibration.calibrate(passes, beside, level, np.ones(P, dtype=bool))
+    passes, shadowed = made(rng, np.zeros(P), level, gain=gain, heavy=heavy)
+    found = calibration.calibrate(passes, shadowed, level, np.ones(P, dtype=bool))
     for share in (0.05, 0.2, 0.5):
         assert abs((found.p < share).mean() - share) < 0.05
     assert not found.significant.any()
@@ -57,20 +58,20 @@ def test_the_rate_is_held_where_few_and_where_most_features_differ(share):
         rng = np.random.default_rng(seed)
         level = np.exp(rng.normal(size=P))
         true = rng.random(P) < share
-        passes, beside = made(rng, np.where(true, 7.0, 0.0), level, gain=3.0)
-        chosen = calibration.calibrate(passes, beside, level, np.ones(P, dtype=bool)).significant
+        passes, shadowed = made(rng, np.where(true, 7.0, 0.0), level, gain=3.0)
+        chosen = calibration.calibrate(passes, shadowed, level, np.ones(P, dtype=bool)).significant
         false.append((chosen & ~true).sum() / max(1, chosen.sum()))
         power.append(chosen[true].mean())
     assert np.mean(false) <= 0.1
     assert np.mean(power) > 0.8
 
 
-def test_the_direction_and_the_class_of_an_effect_are_told():
+def test_direction_and_class_of_an_effect_are_found():
     rng = np.random.default_rng(0)
     effects = np.zeros(P)
     effects[:20], effects[20:40] = 12.0, -12.0
-    passes, beside = made(rng, effects, np.ones(P), n_classes=3)
-    found = calibration.calibrate(passes, beside, np.ones(P), np.ones(P, dtype=bool))
+    passes, shadowed = made(rng, effects, np.ones(P), n_classes=3)
+    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
     assert (found.class_z[1, :20] > 0).all()
     assert (found.class_z[1, 20:40] < 0).all()
     assert (found.class_q[1, :40] <= 0.1).mean() > 0.9
@@ -81,33 +82,32 @@ def test_features_that_are_not_tested_have_no_p_and_do_not_count():
     rng = np.random.default_rng(0)
     effects = np.zeros(P)
     effects[:5] = 50.0
-    passes, beside = made(rng, effects, np.ones(P))
+    passes, shadowed = made(rng, effects, np.ones(P))
     tested = np.arange(P) < 500
-    found = calibration.calibrate(passes, beside, np.ones(P), tested)
+    found = calibration.calibrate(passes, shadowed, np.ones(P), tested)
     assert np.isnan(found.p[500:]).all() and np.isnan(found.q[500:]).all() and np.isnan(found.class_q[:, 500:]).all()
     assert (found.z[500:] == 0).all()
     assert set(np.flatnonzero(found.significant)) >= {0, 1, 2, 3, 4}
     assert len(found.null_z) == 4 * 500
 
 
-def test_few_ways_to_deal_labels_out_give_no_small_p_and_it_is_said():
+def test_few_permutations_give_no_small_p_and_the_statement_says_so():
     rng = np.random.default_rng(0)
-    passes, beside = made(rng, np.full(P, 50.0), np.ones(P))
-    found = calibration.calibrate(passes, beside, np.ones(P), np.ones(P, dtype=bool), n_labelings=3)
+    passes, shadowed = made(rng, np.full(P, 50.0), np.ones(P))
+    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool), n_permutations=3)
     assert found.p.min() == pytest.approx(1 / 3)
     assert not found.significant.any()
-    assert "None can be: there are only 3 ways to deal the labels out, so that no p-value can be below 0.33" in (
-        found.statement
-    )
+    assert "only 3 permutations of the labels" in found.statement
+    assert "below 0.33" in found.statement
 
 
 def test_classes_that_a_pass_did_not_attribute_are_left_out_of_it():
     rng = np.random.default_rng(0)
     effects = np.where(np.arange(P) < 30, 12.0, 0.0)
-    passes, beside = made(rng, effects, np.ones(P), n_classes=3)
+    passes, shadowed = made(rng, effects, np.ones(P), n_classes=3)
     passes[0].class_gradient[2] = np.nan
-    beside[0].class_gradient[2] = beside[0].shadows.class_gradient[2] = np.nan
-    found = calibration.calibrate(passes, beside, np.ones(P), np.ones(P, dtype=bool))
+    shadowed[0].class_gradient[2] = shadowed[0].shadows.class_gradient[2] = np.nan
+    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
     assert np.isfinite(found.z).all()
     assert found.significant[:30].mean() > 0.9
 
@@ -127,70 +127,41 @@ def test_levels_are_those_of_the_rows_asked_for(sparse):
     np.testing.assert_allclose(detected, [1 / 3, 0, 1 / 3])  # the second never varies
 
 
-def test_what_is_tested_hangs_on_the_sizes_of_the_classes_alone():
+def test_which_features_are_tested_depends_on_the_class_sizes_alone():
     assert levels.min_detected_samples(0.05, np.arange(100) % 2) == 0.05
     assert levels.min_detected_samples(0.05, np.repeat([0, 1], [98, 2])) == 0.01
     assert 0 < levels.min_detected_samples(0.0, np.arange(100) % 2) < 1e-6
 
 
-def test_votes_of_all_passes_rank_as_z_does():
+def test_scores_of_all_passes_rank_as_z_does():
     rng = np.random.default_rng(0)
-    passes, beside = made(rng, np.where(np.arange(P) < 30, 12.0, 0.0), np.exp(rng.normal(size=P)), n_classes=3, gain=2)
-    found = calibration.calibrate(passes, beside, np.ones(P), np.ones(P, dtype=bool))
-    scores = calibration.votes(passes, beside, found)
+    passes, shadowed = made(
+        rng, np.where(np.arange(P) < 30, 12.0, 0.0), np.exp(rng.normal(size=P)), n_classes=3, gain=2
+    )
+    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    scores = calibration.pass_scores(passes, shadowed, found)
     assert scores.shape == (24, P)
     np.testing.assert_array_equal(np.argsort(scores.mean(0, dtype=np.float64))[-50:], np.argsort(found.z)[-50:])
 
 
-def test_passes_without_shadows_find_no_more_than_stands_out_beside_them():
+def test_passes_without_shadows_do_not_raise_the_number_of_significant_features():
     rng = np.random.default_rng(0)
     effects = np.where(np.arange(P) < 100, 8.0, 0.0)
-    passes, beside = made(rng, effects, np.ones(P), n=60, noise=2.0)
+    passes, shadowed = made(rng, effects, np.ones(P), n=60, noise=2.0)
     for result in passes:  # another network would make the largest slopes larger still
         result.class_gradient = np.sign(result.class_gradient) * np.abs(result.class_gradient) ** 2
-    alone = [SimpleNamespace(class_gradient=result.class_gradient) for result in beside]
-    most = calibration.calibrate(alone, beside, np.ones(P), np.ones(P, dtype=bool))
-    found = calibration.calibrate(passes, beside, np.ones(P), np.ones(P, dtype=bool))
-    assert 80 < found.significant.sum() <= most.significant.sum()
+    same = [SimpleNamespace(class_gradient=result.class_gradient) for result in shadowed]
+    limit = calibration.calibrate(same, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    assert 80 < found.significant.sum() <= limit.significant.sum()
     assert found.significant[100:].sum() <= 12
-    assert (np.sort(found.z) <= np.sort(most.z) + 1e-9).all()
-
-
-def test_intervals_hold_the_value_and_narrow_with_the_number_of_passes():
-    rng = np.random.default_rng(0)
-    truth = np.linspace(1, 2, 200)
-    widths = []
-    for n in (10, 160):
-        values = (truth + rng.normal(0, 0.3, (n, 200))).astype(np.float32)
-        low, high = pass_intervals.importance_intervals(values)
-        assert ((low <= np.median(values, 0)) & (np.median(values, 0) <= high)).all()
-        rank_low, rank_high = pass_intervals.rank_intervals(values)
-        assert ((rank_low >= 1) & (rank_high <= 200) & (rank_low <= rank_high)).all()
-        ranks = np.argsort(np.argsort(-values.mean(0))) + 1
-        assert ((rank_low <= ranks) & (ranks <= rank_high)).mean() > 0.9
-        widths.append(((high - low).mean(), (rank_high - rank_low).mean()))
-    assert widths[1][0] < widths[0][0] / 2
-    assert widths[1][1] < widths[0][1]
-    for first, second in zip(pass_intervals.rank_intervals(values), pass_intervals.rank_intervals(values), strict=True):
-        np.testing.assert_array_equal(first, second)
-
-
-def test_blocks_do_not_change_the_intervals(monkeypatch):
-    values = np.random.default_rng(0).random((7, 50)).astype(np.float32)
-    whole = pass_intervals.importance_intervals(values), pass_intervals.rank_intervals(values)
-    monkeypatch.setattr(pass_intervals, "_BLOCK", 1)
-    for one, other in zip(
-        whole, (pass_intervals.importance_intervals(values), pass_intervals.rank_intervals(values)), strict=True
-    ):
-        np.testing.assert_array_equal(one, other)
+    assert (np.sort(found.z) <= np.sort(limit.z) + 1e-9).all()
 
 
 def test_the_table_puts_significant_features_first_and_counts_ranks_anew():
-    import pandas as pd
-
     rng = np.random.default_rng(0)
-    passes, beside = made(rng, np.where(np.arange(P) < 10, 30.0, 0.0), np.ones(P))
-    found = calibration.calibrate(passes, beside, np.ones(P), np.arange(P) != 3)
+    passes, shadowed = made(rng, np.where(np.arange(P) < 10, 30.0, 0.0), np.ones(P))
+    found = calibration.calibrate(passes, shadowed, np.ones(P), np.arange(P) != 3)
     names = [f"g{i}" for i in range(P)]
     given = pd.DataFrame({"rank": np.arange(1, P + 1), "feature": names[::-1], "median_importance": np.arange(P)})
     tested = calibration.significance_table(found, names, ["a", "b"])
@@ -204,6 +175,6 @@ def test_the_table_puts_significant_features_first_and_counts_ranks_anew():
     assert plain["feature"].tolist() == given["feature"].tolist()
 
 
-def test_without_shadows_it_is_said():
-    assert "n_shadow" in calibration.summarise(None)["statement"]
+def test_without_shadows_the_statement_says_so():
+    assert "n_shadow" in calibration.summarise_calibration(None)["statement"]
     assert list(calibration.null_table(None)) == ["share", "z_shadow", "z_feature"]

@@ -5,6 +5,7 @@ import pytest
 
 from deepmapper.features.store import Features
 from deepmapper.findings.model_calibration import calibrate_model
+from deepmapper.passes.result import ShadowPart
 
 P = 200
 OPTIONS = {"min_accuracy": 0.5, "level": 0.1, "min_detected": 0.05, "n_resamples": 50, "seed": 0}
@@ -34,8 +35,8 @@ def passes(hand_made):
         for seed, accuracy, slope in ((seed, 0.9 if seed < 7 else 0.2, noisy(own)) for seed in range(8))
     ]
     shadows = [
-        hand_made(seed, 0.9, np.abs(own[1]), class_gradient=noisy(own), shadow_draw=seed // 3,
-                  shadow_class_gradient=noisy(rng.normal(size=(2, P))))
+        hand_made(seed, 0.9, np.abs(own[1]), class_gradient=noisy(own),
+                  shadows=ShadowPart(noisy(rng.normal(size=(2, P))), seed // 3))
         for seed in range(6)
     ]  # fmt: skip
     return alone, shadows

@@ -20,12 +20,13 @@ def cells():
 
 
 @pytest.mark.parametrize("sparse", [False, True])
-def test_a_panel_of_the_right_features_tells_the_classes_on_samples_it_has_not_seen(cells, sparse):
+def test_a_panel_of_the_right_features_predicts_samples_it_has_not_seen(cells, sparse):
     X, y, names, development, test = cells
-    about, table = fit_panel(sp.csr_matrix(X) if sparse else X, y, ("a", "b"), names, np.arange(5), development, test)
+    panel = fit_panel(sp.csr_matrix(X) if sparse else X, y, ("a", "b"), names, np.arange(5), development, test)
+    about, table = panel.summary, panel.members
     assert about["accuracy"] > 0.75
     assert about["accuracy_low"] <= about["accuracy"] <= about["accuracy_high"]
-    assert "better than always naming the largest class" in about["statement"]
+    assert "better than always predicting the largest class" in about["statement"]
     assert table["feature"].tolist() == names[:5]
     assert (table["coefficient[b]"] > 0).all()
 
@@ -34,26 +35,27 @@ def test_the_test_split_does_not_shape_the_panel(cells):
     X, y, names, development, test = cells
     spoiled, labels = X.copy(), y.copy()
     spoiled[test], labels[test] = 7, 1 - y[test]
-    one = fit_panel(X, y, ("a", "b"), names, np.arange(5), development, test)[1]
-    other = fit_panel(spoiled, labels, ("a", "b"), names, np.arange(5), development, test)[1]
+    one = fit_panel(X, y, ("a", "b"), names, np.arange(5), development, test).members
+    other = fit_panel(spoiled, labels, ("a", "b"), names, np.arange(5), development, test).members
     np.testing.assert_array_equal(one["coefficient[b]"], other["coefficient[b]"])
 
 
-def test_features_that_say_nothing_are_called_no_better(cells):
+def test_uninformative_features_are_not_clearly_better_than_the_largest_class(cells):
     X, y, names, development, test = cells
-    about, _ = fit_panel(X, y, ("a", "b"), names, np.arange(20, 25), development, test)
-    assert "not clearly better than always naming the largest class" in about["statement"]
+    about = fit_panel(X, y, ("a", "b"), names, np.arange(20, 25), development, test).summary
+    assert "not clearly better than always predicting the largest class" in about["statement"]
 
 
-def test_products_of_chords_can_carry_it_and_are_named():
+def test_products_of_chords_can_carry_the_panel_and_are_named():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 4)).astype(np.float32)
     y = (X[:, 0] * X[:, 1] > 0).astype(np.int64)
     rows = np.arange(400)
     given = (X, y, ("a", "b"), list("pqrs"), np.array([0, 1]), rows[:300], rows[300:])
-    alone, _ = fit_panel(*given)
-    about, table = fit_panel(*given, products=X[:, :1] * X[:, 1:2], product_names=["chord1"])
-    assert alone["accuracy"] < 0.65 < 0.85 < about["accuracy"]
+    without = fit_panel(*given)
+    panel = fit_panel(*given, products=X[:, :1] * X[:, 1:2], product_names=["chord1"])
+    table = panel.members
+    assert without.summary["accuracy"] < 0.65 < 0.85 < panel.summary["accuracy"]
     assert table["what"].tolist() == ["feature", "feature", "chord"]
     assert table["feature"].tolist() == ["p", "q", "chord1"]
 
@@ -63,18 +65,21 @@ def test_more_classes_have_a_coefficient_each(cells):
     y = np.arange(300) % 3
     X = X.copy()
     X[:, 7] += 2 * (y == 2)
-    _, table = fit_panel(X, y, ("a", "b", "c"), names, np.array([7, 8]), development, test)
+    table = fit_panel(X, y, ("a", "b", "c"), names, np.array([7, 8]), development, test).members
     assert table.loc[0, "coefficient[c]"] > table.loc[0, ["coefficient[a]", "coefficient[b]"]].max()
 
 
-def test_nothing_significant_no_test_split_and_too_many_are_said(cells):
+def test_nothing_significant_no_test_split_and_too_many_are_stated(cells):
     X, y, names, development, test = cells
-    about, table = fit_panel(X, y, ("a", "b"), names, np.arange(0), development, test)
+    panel = fit_panel(X, y, ("a", "b"), names, np.arange(0), development, test)
+    about, table = panel.summary, panel.members
     assert about["statement"] == "No panel: no feature is significant."
     assert about["accuracy"] is None
     assert not len(table)
-    assert "no test split" in fit_panel(X, y, ("a", "b"), names, np.arange(5), np.arange(300), test[:0])[0]["statement"]
-    about, table = fit_panel(X, y, ("a", "b"), names, np.arange(230), development, test)
+    untested = fit_panel(X, y, ("a", "b"), names, np.arange(5), np.arange(300), test[:0])
+    assert "no test split" in untested.summary["statement"]
+    panel = fit_panel(X, y, ("a", "b"), names, np.arange(230), development, test)
+    about, table = panel.summary, panel.members
     assert (len(table), about["n_left_out"]) == (MAX_FEATURES, 30)
     assert "30 were left out" in about["statement"]
 
@@ -85,8 +90,8 @@ def test_groups_are_kept_whole_and_the_seed_fixes_everything(cells):
     one, other = (
         fit_panel(X, y, ("a", "b"), names, np.arange(5), development, test, groups=groups, seed=3) for _ in range(2)
     )
-    assert one[0] == other[0]
-    np.testing.assert_array_equal(one[1], other[1])
+    assert one.summary == other.summary
+    np.testing.assert_array_equal(one.members, other.members)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -99,22 +104,20 @@ def test_a_run_gives_its_significant_features_in_their_order_and_its_chords(cell
         sp.csr_matrix(both) if sparse else both, y, ("a", "b"), tuple(names), (), split, chords=("chord_1",)
     )
     table = pd.DataFrame({"feature": ["g3", "g9", "g0"], "significant": [True, False, True]})
-    about, members = fit_run_panel(features, table, n_resamples=100, seed=2)
+    panel = fit_run_panel(features, table, n_resamples=100, seed=2)
     expected = fit_panel(
         X, y, ("a", "b"), names, np.array([3, 0]), development, test,
         products=both[:, -1:], product_names=["chord_1"], n_resamples=100, seed=2,
     )  # fmt: skip
-    assert about == expected[0]
-    pd.testing.assert_frame_equal(members, expected[1])
-    assert members["feature"].tolist() == ["g3", "g0", "chord_1"]
+    assert panel.summary == expected.summary
+    pd.testing.assert_frame_equal(panel.members, expected.members)
+    assert panel.members["feature"].tolist() == ["g3", "g0", "chord_1"]
 
 
 def test_a_run_without_error_rates_has_no_panel(cells):
     X, y, names, _, test = cells
     split = np.zeros(300, dtype=np.uint8)
     split[test] = 1
-    about, members = fit_run_panel(
-        Features(X, y, ("a", "b"), tuple(names), (), split), pd.DataFrame({"feature": names})
-    )
-    assert about["statement"] == "No panel: no feature is significant."
-    assert len(members) == 0
+    panel = fit_run_panel(Features(X, y, ("a", "b"), tuple(names), (), split), pd.DataFrame({"feature": names}))
+    assert panel.summary["statement"] == "No panel: no feature is significant."
+    assert len(panel.members) == 0

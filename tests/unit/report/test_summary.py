@@ -114,14 +114,14 @@ def page(hand_made):
         told = signal_test.compare_with_controls(found, control_passes)
         told = told if signal == "told" else replace(told, signal=signal)
         agreement = pass_table.agreement_table(kept, 2)
-        summary = findings_summary.summarise(model, found, told, len(control_passes), agreement, 2)
+        summary = findings_summary.summarise_model(model, found, told, len(control_passes), agreement, 2)
         truth = np.arange(n_test) % 2
 
         def numbers_of(share, n_passes):
             hit = np.arange(n_test) < share * n_test
             probability = np.eye(2)[np.where(hit, truth, 1 - truth)] * 0.8 + 0.1
             judged = evaluate_ensemble([probability] * n_passes, truth, truth, classes, WHY[scheme])
-            return metrics.metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0).numbers
+            return metrics.compute_metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0).numbers
 
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
         models = model_table.model_table([summary], [numbers], baseline, {model: "cnn_small"})

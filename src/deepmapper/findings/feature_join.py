@@ -1,0 +1,118 @@
+"""The ranking of a model joined with all other findings on its features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+# Parts of a model's summary that other rules compute; each contributes its statement.
+JOINED = ("convergence", "significance", "stability", "evidence")
+
+
+@dataclass(frozen=True)
+class JoinedFindings:
+    """All findings on the features of one model, and its summary.
+
+    Attributes
+    ----------
+    features
+        One row per feature, significant ones first, by descending z; in the order of the ranking if none was tested.
+    summary
+        Summary of the passes, with the statements of everything that was joined.
+    """
+
+    features: pd.DataFrame
+    summary: dict
+
+    @property
+    def lines(self) -> list[str]:
+        """The statements, one per line."""
+        return [self.summary["statement"], *(self.summary[name] for name in JOINED)]
+
+
+def join_findings(
+    ranking: pd.DataFrame,
+    summary: Mapping,
+    *,
+    significance: pd.DataFrame,
+    stability: pd.DataFrame,
+    evidence: pd.DataFrame,
+    audit: pd.DataFrame,
+    chord_features: pd.DataFrame,
+    chords: pd.DataFrame,
+    summaries: Mapping[str, Mapping],
+) -> JoinedFindings:
+    """Join the ranking of a model with all other findings on its features.
+
+    Parameters
+    ----------
+    ranking, summary
+        Ranking and summary of `ModelFindings`.
+    significance, stability, evidence, audit
+        Tables with one row per feature, in any order.
+    chord_features, chords
+        Tables of chords, see `add_chords`.
+    summaries
+        For each name in `JOINED` a summary, whose `statement` goes into the summary of the model.
+    """
+    table = add_chords(ranking, chord_features, chords)
+    for added in (significance, stability, evidence, audit):
+        table = join_by_feature(table, added)
+    return JoinedFindings(
+        rank_by_significance(table),
+        {**summary, **{name: summaries[name]["statement"] for name in JOINED}},
+    )
+
+
+def add_chords(table: pd.DataFrame, chord_features: pd.DataFrame, chords: pd.DataFrame) -> pd.DataFrame:
+    """Add to a table of features the columns `chord`, `z_chord` and `synergy`.
+
+    Parameters
+    ----------
+    table
+        One row per feature, column `feature`.
+    chord_features
+        One row per feature: `feature`, `chord` (names separated by commas, the strongest first) and `z_chord`.
+    chords
+        Contents of findings/chords.tsv: `chord` and `synergy`. A feature gets the synergy of its first chord.
+    """
+    by_feature = chord_features.set_index("feature").reindex(table["feature"])
+    names = by_feature["chord"].fillna("").astype(str)
+    synergy = names.str.split(",").str[0].map(dict(zip(chords["chord"], chords["synergy"], strict=True)))
+    added = {"chord": names, "z_chord": by_feature["z_chord"], "synergy": synergy.astype(float)}
+    return table.assign(**{name: values.to_numpy() for name, values in added.items()})
+
+
+def join_by_feature(table: pd.DataFrame, added: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns of one table of features to another, matched by feature name.
+
+    Parameters
+    ----------
+    table
+        One row per feature, column `feature` among others; its rows keep their order.
+    added
+        One row per feature, in any order, column `feature` among others; features missing here get no value.
+    """
+    columns = added.set_index("feature").reindex(table["feature"])
+    return pd.concat([table, columns.set_index(table.index)], axis=1)
+
+
+def rank_by_significance(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort significant features first, then by descending `z`; ties keep their order, and `rank` is renumbered.
+
+    Without shadow passes there is no column `z`, and the table keeps its order.
+
+    Parameters
+    ----------
+    table
+        One row per feature; columns `rank` and `feature` and, if features were tested, `z` and `significant`.
+    """
+    if "z" not in table or not len(table):
+        return table
+    order = np.lexsort((-table["z"].to_numpy(), ~table["significant"].to_numpy(dtype=bool)))
+    table = table.iloc[order].reset_index(drop=True)
+    table["rank"] = np.arange(1, len(table) + 1)
+    return table
