@@ -13,7 +13,7 @@ from deepmapper.chords.tables import feature_table as chord_feature_table
 from deepmapper.core.tables import read_table, write_table
 from deepmapper.features.splits import split_off_test
 from deepmapper.findings.annotate import annotate
-from deepmapper.findings.feature_table import add_chords
+from deepmapper.findings.feature_join import add_chords
 
 
 def test_tables_hold_what_was_found(small, screen_label):
