@@ -15,7 +15,7 @@ _HOME = {
     "confusion": "evaluation",
     "confusion_matrix": "values",
     "convergence": "passes",
-    "embedding": "embedding",
+    "embedding": "sample_map",
     "evidence": "significance",
     "importance_heatmap": "features",
     "importance_null": "significance",

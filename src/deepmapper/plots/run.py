@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from .chords import chord_networks, chord_scores
-from .embedding import embedding
 from .evaluation import calibration, confusion, per_class
 from .features import importance_heatmap, ranking
 from .filtering import audit
 from .passes import accuracy_references, agreement, convergence, learning_curves
+from .sample_map import embedding
 from .significance import evidence, importance_null, importance_significance
 
 # Tables behind the figures of a model.

@@ -23,8 +23,8 @@ def drawn(monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize(("scheme", "judged"), [("fixed", "on the test split"), ("repeated", "out of bag")])
-def test_every_figure_gets_its_table_its_file_and_a_title_with_the_model(drawn, scheme, judged):
+@pytest.mark.parametrize(("scheme", "evaluated"), [("fixed", "on the test split"), ("repeated", "out of bag")])
+def test_every_figure_gets_its_table_its_file_and_a_title_with_the_model(drawn, scheme, evaluated):
     tables = {name: pd.DataFrame({"split": ["test"], "label": ["a"], "prediction": ["b"]}) for name in MODEL_TABLES}
     draw_model(
         "cnn",
@@ -43,7 +43,7 @@ def test_every_figure_gets_its_table_its_file_and_a_title_with_the_model(drawn, 
         assert any(text.startswith("cnn: ") for text in texts), name
     for name in ("confusion", "per_class", "calibration"):
         assert drawn[name][0][0] is tables[name]
-        assert drawn[name][0][2].endswith(judged)
+        assert drawn[name][0][2].endswith(evaluated)
     assert drawn["learning_curves"][0][0] is tables["history"]
     assert drawn["accuracy_references"][0][0] is tables["passes"]
     assert drawn["importance_null"][0][0] is tables["null"]

@@ -1,0 +1,340 @@
+"""Tables as a run writes them, and every figure drawn from them, typical and at the edges."""
+
+import xml.etree.ElementTree as ET
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepmapper import plots
+from deepmapper.accumulate import wilson_interval
+from deepmapper.findings.audit import CHOICES
+
+BLOOD = [
+    "CD14+ Monocyte", "CD19+ B", "CD34+", "CD4+/CD25 T Reg", "CD4+/CD45RA+/CD25- Naive T", "CD4+/CD45RO+ Memory",
+    "CD56+ NK", "CD8+ Cytotoxic T", "CD8+/CD45RA+ Naive Cytotoxic", "Dendritic",
+]  # fmt: skip
+TWO = ["ctrl", "stim"]
+LONG = [f"tissue-resident memory CD8+ T cell, donor {i}, lamina propria, stim." for i in range(12)]
+
+
+# The tables of a run, in the formats of results/findings/.
+
+
+def many_classes(n):
+    return [f"cluster {i}" for i in range(n)]
+
+
+def feature_table(n=765, classes=BLOOD, names=None, n_passes=30, seed=0):
+    rng = np.random.default_rng(seed)
+    strength = np.sort(rng.gamma(0.3, 1.0, n))[::-1]
+    frequency = np.round(np.clip(strength / strength[0] * 1.5, 0, 1) * n_passes) / n_passes
+    low, high = np.array([wilson_interval(f, n_passes) for f in frequency]).T
+    table = pd.DataFrame({
+        "rank": np.arange(1, n + 1), "feature": names or [f"GENE{i}" for i in range(n)],
+        "selection_frequency": frequency,
+        "selection_frequency_low": low, "selection_frequency_high": high, "median_importance": 0.02 * strength,
+        "importance_q25": 0.015 * strength, "importance_q75": 0.028 * strength, "mean_rank": np.arange(n) + 1.0,
+    })  # fmt: skip
+    table["evidence_rank"] = np.random.default_rng(1).permutation(n) + 1.0
+    columns = {}
+    for c in classes:
+        columns[f"importance[{c}]"] = 0.02 * strength * rng.gamma(0.5, 1.0, n)
+        columns[f"direction[{c}]"] = rng.choice(["up", "down", "unclear"], n)
+    return pd.concat([table, pd.DataFrame(columns)], axis=1)
+
+
+def history_table(n_passes=12, n_controls=3, seed=0):
+    rng, rows = np.random.default_rng(seed), []
+    for number in range(n_passes + n_controls):
+        control, length = number >= n_passes, int(rng.integers(40, 90))
+        epoch = np.arange(1, length + 1)
+        fall = np.exp(-epoch / rng.uniform(12, 18))
+        noise = rng.normal(0, 0.02, length)
+        rows.append(pd.DataFrame({
+            "seed": number % n_passes, "control": control, "epoch": epoch, "train_loss": 0.1 + 2.2 * fall,
+            "val_loss": (2.3 + 0.01 * epoch if control else 0.8 + 1.5 * fall) + noise,
+            "val_accuracy": (0.2 if control else 0.75 - 0.6 * fall) + noise,
+        }))  # fmt: skip
+    return pd.concat(rows, ignore_index=True)
+
+
+def passes_table(n_passes=30, n_controls=5, rejected=(3, 17), seed=0):
+    rng, n = np.random.default_rng(seed), n_passes + n_controls
+    control = np.arange(n) >= n_passes
+    accepted = ~control & ~np.isin(np.arange(n), rejected)
+    accuracy = np.where(control, rng.normal(0.22, 0.03, n), np.where(accepted, rng.normal(0.72, 0.03, n), 0.31))
+    return pd.DataFrame({
+        "seed": np.arange(n) % max(n_passes, 1), "control": control, "accepted": accepted,
+        "reason": np.where(accepted, "", "accuracy below min_accuracy"), "accuracy": accuracy,
+        "majority_accuracy": 0.34, "permuted_accuracy": rng.normal(0.2, 0.02, n), "n_oob": 131,
+    })  # fmt: skip
+
+
+def agreement_table(n_passes=30, seed=0):
+    rng = np.random.default_rng(seed)
+    a, b = np.triu_indices(n_passes, 1)
+    return pd.DataFrame({"seed_a": a, "seed_b": b, "top_k_overlap": rng.integers(7, 18, len(a)) / 20,
+                         "spearman": rng.normal(0.6, 0.08, len(a))})  # fmt: skip
+
+
+def confusion_counts(classes=BLOOD, seed=0):
+    rng, n = np.random.default_rng(seed), len(classes)
+    return rng.poisson(4 / n, (n, n)) + np.diag(rng.integers(4, 40, n))
+
+
+def confusion_table(classes=BLOOD, seed=0):
+    return pd.DataFrame(confusion_counts(classes, seed), columns=list(classes)).assign(true_class=list(classes))[
+        ["true_class", *classes]
+    ]
+
+
+def per_class_table(classes=BLOOD, seed=0):
+    rng, n = np.random.default_rng(seed), len(classes)
+    table = pd.DataFrame({"class": list(classes)})
+    for measure in ("precision", "recall", "f1"):
+        table[measure] = rng.uniform(0.3, 0.97, n)
+        table[measure + "_low"] = np.clip(table[measure] - rng.uniform(0.02, 0.3, n), 0, 1)
+        table[measure + "_high"] = np.clip(table[measure] + rng.uniform(0.02, 0.2, n), 0, 1)
+    return table.assign(support=rng.integers(3, 60, n))
+
+
+def calibration_table(n=10, total=175, seed=0):
+    edges = np.linspace(0, 1, n + 1)
+    counts = np.random.default_rng(seed).multinomial(total, np.arange(n) ** 2 / np.sum(np.arange(n) ** 2))
+    middle = (edges[1:] + edges[:-1]) / 2
+    empty = counts == 0
+    return pd.DataFrame({
+        "bin": np.arange(n), "confidence_low": edges[:-1], "confidence_high": edges[1:], "n": counts,
+        "mean_confidence": np.where(empty, np.nan, middle), "accuracy": np.where(empty, np.nan, middle**1.3),
+    })  # fmt: skip
+
+
+def models_table():
+    return pd.DataFrame({
+        "model": ["cnn_small", "mlp", "wide", "linear_baseline"],
+        "kind": ["cnn_small", "mlp", "mlp", "logistic regression"],
+        "n_passes": [28, 30, 30, 1], "per_pass_accuracy_mean": [0.41, 0.79, 0.8, np.nan],
+        "accuracy": [0.46, 0.834, 0.851, 0.863], "accuracy_low": [0.39, 0.77, 0.79, 0.8],
+        "accuracy_high": [0.53, 0.88, 0.9, 0.91], "balanced_accuracy": 0.7, "macro_f1": 0.7, "ece": 0.05,
+        "majority_accuracy": 0.343, "control_accuracy_mean": [0.3, 0.21, 0.2, np.nan],
+        "signal": [False, True, True, np.nan], "top_k_overlap": [0.2, 0.7, 0.9, 1.0],
+    })  # fmt: skip
+
+
+def map_of_cells(n=700, classes=BLOOD, seed=0):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, len(classes), n)
+    centre = rng.normal(0, 5, (len(classes), 2))
+    guess = np.where(rng.random(n) < 0.85, label, rng.integers(0, len(classes), n))
+    names = np.array(classes, dtype=object)
+    return centre[label] + rng.normal(0, 1, (n, 2)), names[label], rng.random(n) < 0.25, names[guess]
+
+
+def features_with_q(n=765, significant=40, classes=BLOOD[:3], names=None, seed=0):
+    """The table once null passes were held against the passes."""
+    rng, table = np.random.default_rng(seed), feature_table(n, classes, names, seed=seed)
+    z = np.sort(rng.normal(0, 1, n) + np.where(np.arange(n) < significant, 6 + 20 * rng.random(n), 0))[::-1]
+    q = np.where(np.arange(n) < significant, rng.choice([0.004, 0.011, 0.03, 0.07], n), rng.uniform(0.2, 1, n))
+    q = np.sort(q)
+    return table.assign(z=z, q=q, significant=np.arange(n) < significant, importance_low=table["importance_q25"] * 1.1,
+                        importance_high=table["importance_q75"] * 0.95, rank_low=np.maximum(1, table["rank"] * 0.6),
+                        rank_high=table["rank"] * 1.8 + 2)  # fmt: skip
+
+
+def null_of(n=300, seed=0):
+    share, rng = (np.arange(n) + 0.5) / n, np.random.default_rng(seed)
+    return pd.DataFrame({"share": share, "z_shadow": np.sort(rng.chisquare(2, n)),
+                         "z_feature": np.sort(rng.chisquare(2, n) * (1 + 4 * (share > 0.95)))})  # fmt: skip
+
+
+def chord_table(sides=((6, 5), (2, 3), (1, 1)), names="GENE", proved=True):
+    """Chords as findings/chords.tsv lists them, with the significant products between their sides."""
+    rows, pairs, triplets = [], [], []
+    for number, sizes in enumerate(sides, start=1):
+        members = [[f"{names}{number}{'ABC'[s]}{i}" for i in range(size)] for s, size in enumerate(sizes)]
+        row = {"chord": f"chord_{number}", "order": len(sizes), "class": BLOOD[number % 10], "z": 30.0 / number,
+               "n_members": sum(sizes), "n_products": 4} | {f"side_{s + 1}": "" for s in range(3)}  # fmt: skip
+        row |= {f"side_{s + 1}": ",".join(side) for s, side in enumerate(members)}
+        row["joined"] = members[0][-1] if len(members[0]) > 2 else ""
+        if proved:
+            row |= {"n_test": 200, "auc_chord": 0.87, "auc_chord_low": 0.8, "auc_chord_high": 0.93,
+                    "best_member": members[0][0], "auc_best_member": 0.55, "auc_additive": 0.56, "synergy": 0.31,
+                    "synergy_low": 0.22, "synergy_high": 0.39}  # fmt: skip
+        rows.append(row)
+        if len(sizes) == 2:
+            pairs += [{"feature_a": a, "feature_b": b, "z": 30 / (1 + i + j), "significant": i + j < 5}
+                      for i, a in enumerate(members[0]) for j, b in enumerate(members[1])]  # fmt: skip
+        else:
+            triplets += [dict(zip(("feature_a", "feature_b", "feature_c"), trio, strict=True)) | {"z": 9.0} |
+                         {"significant": True} for trio in zip(*members, strict=True)]  # fmt: skip
+    columns = ["feature_a", "feature_b", "feature_c", "z", "significant"]
+    return (pd.DataFrame(rows), pd.DataFrame(pairs, columns=[columns[i] for i in (0, 1, 3, 4)]),
+            pd.DataFrame(triplets, columns=columns))  # fmt: skip
+
+
+def score_table(chords, classes=BLOOD, n=200, split="test", seed=0):
+    rng, parts = np.random.default_rng(seed), []
+    for name in chords["chord"]:
+        label = rng.choice(classes, n)
+        score = rng.normal(0, 1, n) + 2.0 * (label == chords.set_index("chord").loc[name, "class"])
+        parts.append(
+            pd.DataFrame({"cell": np.arange(n), "split": split, "label": label, "chord": name, "score": score})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def audit_table(n=40, members=14, failed=True):
+    kinds = {"significant features": n, "chord members": members}
+    rows = []
+    for i, choice in enumerate(CHOICES.values()):
+        for kind, total in kinds.items():
+            lost = [f"GENE{k}" for k in range(min(total, 7 * i))]
+            bad = failed and i == 2
+            rows.append({"choice": choice, "of": kind, "n": total, "n_lost": np.nan if bad else len(lost),
+                         "share_lost": np.nan if bad or not total else len(lost) / total,
+                         "lost": "" if bad else ",".join(lost),
+                         "note": "the method failed on these data: ValueError" if bad else "kept"})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def convergence_of(n=20, known=True):
+    m = np.array([1, 2, 4, 7, 10, 20, 40, 80]) if known else np.array([1, 2])
+    mean = 1 - 1 / (1 + 0.12 * m) ** 0.8
+    curve = pd.DataFrame({"m": m, "mean": mean, "low": mean - 0.05, "high": mean + 0.05,
+                          "kind": np.where(m <= n // 2, "observed", "expected")})  # fmt: skip
+    if not known:
+        curve[["low", "high"]] = np.nan
+    statement = "The top 20 is stable at 0.8 from about 40 passes (31 to 62); you ran 20."
+    about = {"statement": statement, "level": 0.8, "top_k": 20, "n_accepted": n}
+    return curve, about | dict(zip(("estimate", "low", "high"), (40, 31, 62) if known else (None,) * 3, strict=True))
+
+
+def report_of(classes=BLOOD):
+    return {c: {"precision": 0.5, "recall": 0.6, "f1-score": 0.55, "support": 12.0} for c in classes}
+
+
+# Every figure, typical and at the edges: name -> what draws it into a file.
+
+
+def drawings():
+    none = {"n_accepted": 0, "n_passes_run": 30}
+    no_signal = {"n_accepted": 28, "top_k": 20, "signal": False, "statement": "No signal: not above what needs none."}
+    found = {}
+    for tag, classes in (("typical", BLOOD), ("two", ["ctrl", "stim"]), ("forty", many_classes(40)), ("long", LONG)):
+        names = [f"DENOVO_TRINITY_DN{i}_c115_g5_i1_len={200 + i}" for i in range(30)] if tag == "long" else None
+        features, where = feature_table(30, classes=classes, names=names), map_of_cells(300, classes=classes)
+        found |= {
+            f"importance_heatmap-{tag}": lambda p, f=features: plots.importance_heatmap(f, p, top=12),
+            f"confusion-{tag}": lambda p, c=classes: plots.confusion(confusion_table(c), p),
+            f"per_class-{tag}": lambda p, c=classes: plots.per_class(per_class_table(c), p),
+            f"embedding-{tag}": lambda p, w=where: plots.embedding(w[0], w[1], p, test=w[2], predicted=w[3]),
+        }
+    return found | {
+        "ranking-typical": lambda p: plots.ranking(feature_table(), p, summary={"n_accepted": 28, "top_k": 20}),
+        "ranking-long": lambda p: plots.ranking(feature_table(12, names=LONG), p),
+        "ranking-one-feature-one-pass": lambda p: plots.ranking(feature_table(1, n_passes=1), p),
+        "ranking-no-signal": lambda p: plots.ranking(feature_table(), p, summary=no_signal),
+        "ranking-none": lambda p: plots.ranking(feature_table().head(0), p, summary=none),
+        "importance_heatmap-one-feature": lambda p: plots.importance_heatmap(feature_table(1), p),
+        "importance_heatmap-none": lambda p: plots.importance_heatmap(feature_table().head(0), p, summary=none),
+        "confusion-none": lambda p: plots.confusion(confusion_table().head(0), p),
+        "per_class-none": lambda p: plots.per_class(per_class_table().head(0), p),
+        "learning_curves-typical": lambda p: plots.learning_curves(history_table(), p),
+        "learning_curves-one-pass": lambda p: plots.learning_curves(history_table(1, 0), p),
+        "learning_curves-one-epoch": lambda p: plots.learning_curves(history_table().query("epoch == 1"), p),
+        "learning_curves-none": lambda p: plots.learning_curves(history_table().head(0), p),
+        "accuracy_references-typical": lambda p: plots.accuracy_references(passes_table(), p),
+        "accuracy_references-one-pass": lambda p: plots.accuracy_references(passes_table(1, 0, ()), p),
+        "accuracy_references-all-rejected": lambda p: plots.accuracy_references(passes_table(3, 1, range(3)), p),
+        "accuracy_references-many": lambda p: plots.accuracy_references(passes_table(70), p),
+        "agreement-typical": lambda p: plots.agreement(agreement_table(25), p),
+        "agreement-two": lambda p: plots.agreement(agreement_table(2), p),
+        "agreement-many": lambda p: plots.agreement(agreement_table(61), p),
+        "agreement-none": lambda p: plots.agreement(agreement_table(1), p),
+        "calibration-typical": lambda p: plots.calibration(calibration_table(), p),
+        "calibration-many": lambda p: plots.calibration(calibration_table(20, 90000), p),
+        "calibration-none": lambda p: plots.calibration(calibration_table().head(0), p),
+        "embedding-many": lambda p: plots.embedding(*map_of_cells(6000)[:2], p),
+        "model_comparison-typical": lambda p: plots.model_comparison(models_table(), p),
+        "model_comparison-one": lambda p: plots.model_comparison(models_table().head(1), p),
+        "ranking-tested": lambda p: plots.ranking(features_with_q(significant=11), p, summary={"n_accepted": 30}),
+        "ranking-tested-one-feature": lambda p: plots.ranking(features_with_q(1, 0), p),
+        "importance_significance-typical": lambda p: plots.importance_significance(features_with_q(), p, level=0.1),
+        "importance_significance-none": lambda p: plots.importance_significance(
+            features_with_q(significant=0), p, level=0.1, summary=no_signal),
+        "importance_significance-untested": lambda p: plots.importance_significance(feature_table(), p),
+        "importance_null-typical": lambda p: plots.importance_null(null_of(), p),
+        "importance_null-none": lambda p: plots.importance_null(null_of().assign(z_shadow=np.nan), p),
+        "importance_significance-long": lambda p: plots.importance_significance(
+            features_with_q(12, 12, names=LONG), p, level=0.1),
+        "importance_significance-one-feature": lambda p: plots.importance_significance(features_with_q(1, 1), p),
+        "chord_networks-typical": lambda p: plots.chord_networks(*chord_table()[:2], p),
+        "chord_networks-one": lambda p: plots.chord_networks(*chord_table(((1, 1),), proved=False)[:2], p),
+        "chord_networks-long": lambda p: plots.chord_networks(
+            *chord_table(((24, 9), (4, 4)), names="DENOVO_TRINITY_DN1_c115_g5_i1_len=2")[:2], p),
+        "chord_networks-three-sides": lambda p: (
+            lambda c: plots.chord_networks(c[0], c[1], p, c[2]))(chord_table(((4, 4, 4), (3, 2)))),
+        "chord_networks-none": lambda p: plots.chord_networks(
+            *(t.head(0) for t in chord_table()[:2]), p, why="No product of 765 features reaches the threshold."),
+        "chord_scores-typical": lambda p: plots.chord_scores(score_table(chord_table()[0]), chord_table()[0], p),
+        "chord_scores-two-few": lambda p: plots.chord_scores(
+            score_table(chord_table()[0], ["ctrl", "stim"], 12, "development"), chord_table()[0].head(2), p),
+        "chord_scores-forty": lambda p: plots.chord_scores(
+            score_table(chord_table()[0], many_classes(40), 900), chord_table()[0], p),
+        "chord_scores-long": lambda p: plots.chord_scores(score_table(chord_table()[0], LONG), chord_table()[0], p),
+        "chord_scores-none": lambda p: plots.chord_scores(
+            score_table(chord_table()[0]).head(0), chord_table()[0].head(0), p),
+        "convergence-typical": lambda p: (lambda c: plots.convergence(c[0], p, c[1]))(convergence_of()),
+        "convergence-few": lambda p: (lambda c: plots.convergence(c[0], p, c[1]))(convergence_of(5, known=False)),
+        "convergence-none": lambda p: plots.convergence(convergence_of()[0].head(0), p, convergence_of()[1]),
+        "evidence-typical": lambda p: plots.evidence(feature_table(), p),
+        "evidence-significant": lambda p: plots.evidence(
+            feature_table(names=[f"ENSG{i:011d}" for i in range(765)]).assign(significant=np.arange(765) < 40), p
+        ),
+        "evidence-two": lambda p: plots.evidence(feature_table(2), p),
+        "evidence-none": lambda p: plots.evidence(feature_table().assign(evidence_rank=np.nan), p),
+        "audit-typical": lambda p: plots.audit(audit_table(), p),
+        "audit-features-only": lambda p: plots.audit(audit_table(members=0, failed=False), p),
+        "audit-none": lambda p: plots.audit(audit_table(0, 0), p),
+        "confusion_matrix": lambda p: plots.confusion_matrix([0, 1, 1], [0, 1, 0], ["a", "b"], p.with_suffix("")),
+        "per_class_metrics": lambda p: plots.per_class_metrics(report_of(), BLOOD[:3], p.with_suffix("")),
+        "method_comparison": lambda p: plots.method_comparison(
+            [{"method": "DeepMapper cnn_small", "accuracy": 0.83, "accuracy_low": 0.8, "accuracy_high": 1.0},
+             {"method": "scanpy: HVG, PCA, logistic regression", "accuracy": float("nan")}], p.with_suffix("")),
+        "top_genes": lambda p: plots.top_genes(BLOOD[:4], [4, 3, 2, 1], p.with_suffix(""), highlight={"CD34+"}),
+    }  # fmt: skip
+
+
+DRAWINGS = drawings()
+
+
+def pytest_generate_tests(metafunc):
+    """Run a test that takes `drawing` once for every figure."""
+    if "drawing" in metafunc.fixturenames:
+        metafunc.parametrize("drawing", DRAWINGS)
+
+
+@pytest.fixture(name="drawings")
+def all_drawings():
+    """Every figure: name -> function that draws it into a file."""
+    return DRAWINGS
+
+
+@pytest.fixture
+def examples():
+    """Functions that make the tables of a run, and names of classes."""
+    return SimpleNamespace(**globals())
+
+
+@pytest.fixture
+def files():
+    """Give a function that lists the files of a folder."""
+    return lambda folder: sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def words():
+    """Give a function that lists the texts of an SVG, as a search would find them."""
+    return lambda path: [element.text for element in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
