@@ -37,7 +37,7 @@ os.environ.update(
 from deepmapper.core.files import MIN_FREE_BYTES, disk_full_message, free_space
 from deepmapper.errors import InputError
 from deepmapper.passes.shadows import SHADOWS_SHARED
-from deepmapper.workflow import snakemake_internals, source_files
+from deepmapper.workflow import snakemake_internals
 from deepmapper.workflow.job_resources import grow
 from deepmapper.workflow.locks import clear_stale_locks
 from deepmapper.workflow.provenance import source_of
@@ -68,10 +68,6 @@ onerror:
     if any("[Errno 28]" in Path(file).read_text(errors="replace") for file in log):
         logger.error(f"Note: {disk_full_message('keeping the books of the run', ['.'])}")
 
-
-# The code of the package, as far as an earlier process has read it (workflow/Snakefile keeps it).
-CODE_READ = ".snakemake/deepmapper/code.json"
-source_files.recall(CODE_READ)
 
 try:
     SETTINGS = read_settings(config, ROOT / "workflow/schemas/config.schema.yaml")

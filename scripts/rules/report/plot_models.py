@@ -3,7 +3,7 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper import plots
     from deepmapper.core.tables import read_table
+    from deepmapper.plots.evaluation import model_comparison
 
-    plots.model_comparison(read_table(snakemake.input[0]), snakemake.output[0])
+    model_comparison(read_table(snakemake.input[0]), snakemake.output[0])

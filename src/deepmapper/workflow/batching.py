@@ -17,10 +17,10 @@ class PassKind(NamedTuple):
 
 # by the rule that trains them
 PASS_KINDS = {
-    "train_pass": PassKind("plain", "", "train"),
-    "train_permuted_pass": PassKind("permuted", "permuted/", "controls"),
-    "train_shadow_pass": PassKind("shadow", "shadow/", "shadows"),
-    "train_half_pass": PassKind("half", "half/", "halves"),
+    "train_pass": PassKind("plain", "", "passes.train"),
+    "train_permuted_pass": PassKind("permuted", "permuted/", "passes.controls"),
+    "train_shadow_pass": PassKind("shadow", "shadow/", "passes.shadows"),
+    "train_half_pass": PassKind("half", "half/", "passes.halves"),
 }
 
 
@@ -30,7 +30,7 @@ def unused_imports(rule_name: str) -> dict[str, list[str]]:
     It is what `provenance.source_of` takes as `unused`.
     """
     own = {PASS_KINDS["train_pass"].module, PASS_KINDS[rule_name].module}
-    return {"pass_jobs": sorted({kind.module for kind in PASS_KINDS.values()} - own)}
+    return {"workflow.pass_jobs": sorted({kind.module for kind in PASS_KINDS.values()} - own)}
 
 
 def stages(first: int, start: int, step: int, cap: int) -> list[list[int]]:

@@ -48,7 +48,7 @@ def test_a_job_waits_for_a_place_and_says_so_once(tmp_path, monkeypatch):
 
 def test_a_place_ends_with_its_process_however_that_ends(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from deepmapper.devices import claim\n"
+        "import sys; from pathlib import Path; from deepmapper.workflow.devices import claim\n"
         f"number, lock = claim(['a', 'b'], 1, Path({str(tmp_path)!r})); print(number, flush=True); sys.stdin.read()"
     )
     source = str(Path(deepmapper.__file__).parents[1])

@@ -64,7 +64,7 @@ def test_any_other_failure_shows_where_it_happened(rule, capsys, error):
 PASS = '''
 import json, os, sys
 from types import SimpleNamespace
-from deepmapper.jobs import job
+from deepmapper.workflow.rule_script import job
 
 def seconds(task):
     """Time on the processor of one thread of this process."""
@@ -77,8 +77,8 @@ with job(SimpleNamespace(threads=threads, log=[sys.argv[2]], rule="train_pass"))
     torch.set_num_threads(threads)
     import numba, numpy as np
     from deepmapper.config import DeepMapperConfig
-    from deepmapper.passes import train_pass
-    from deepmapper.samples_view import Samples
+    from deepmapper.features.samples import Samples
+    from deepmapper.passes.train import train_pass
     rng = np.random.default_rng(0)
     y = np.arange(300) % 3
     X = (rng.gamma(1.0, 1.0, (300, 900)) + (np.arange(900) < 30 * y[:, None])).astype(np.float32)

@@ -19,7 +19,7 @@ SNAKEFILE = """
 import sys
 
 sys.path.insert(0, {source!r})
-from deepmapper import snakemake_internals as internals
+from deepmapper.workflow import snakemake_internals as internals
 
 
 def named():
@@ -66,7 +66,7 @@ internals.run_as(workflow, rules.several, rules.one, 2)
 internals.set_default_target(workflow, "another")
 print("main", internals.is_main_process(workflow), "here", internals.runs_jobs_here(workflow))
 print("name", internals.name_of(rules.one), "deployment", internals.deployment_methods(workflow))
-print("jobs", internals.most_jobs(workflow), internals.array_rules(workflow))
+print("jobs", internals.max_jobs(workflow), internals.array_rules(workflow))
 print("same code", rules.several.rule.run_func_src == rules.one.rule.run_func_src)
 print("at", internals.origin(workflow.current_basedir))
 
