@@ -1,4 +1,4 @@
-# What the usual filters would have done to the features, whatever the models.
+# Which features the usual filters would have discarded; independent of the models.
 
 
 rule audit_filtering:
@@ -22,6 +22,6 @@ rule audit_filtering:
         estimated=STARTS_FROM_READS,
         source=source_of("audit_filtering"),
     message:
-        "Choosing features as filters would"
+        "Applying the usual filters to the features"
     script:
         "../../scripts/rules/features/audit_filtering.py"

@@ -1,7 +1,7 @@
-# Many passes become statements.
+# Findings from the passes of each model, and the tables that present them.
 
 
-# Whether as many passes again would rank the same features first.
+# Whether the same number of passes again would rank the same features first.
 rule judge_convergence:
     input:
         passes_of,
@@ -25,12 +25,12 @@ rule judge_convergence:
         cap=SETTINGS["passes"]["auto"]["cap"] if SEEDS is None else None,
         source=source_of("judge_convergence"),
     message:
-        "Agreement between the passes of {wildcards.model}"
+        "Measuring the agreement between the passes of {wildcards.model}"
     script:
         "../../scripts/rules/findings/judge_convergence.py"
 
 
-# Every feature against shadows: a ranking with an error rate.
+# Compares every feature with shadow features, for a ranking with error rates.
 rule calibrate_features:
     input:
         features=rules.prepare_features.output[0],
@@ -60,11 +60,12 @@ rule calibrate_features:
         seed=SETTINGS["split"]["seed"],
         source=source_of("calibrate_features"),
     message:
-        "Error rates of the features of {wildcards.model}"
+        "Computing error rates of the features of {wildcards.model}"
     script:
         "../../scripts/rules/findings/calibrate_features.py"
 
 
+# Which features are selected on random halves of the samples again and again.
 rule select_stable:
     input:
         features=rules.prepare_features.output[0],
@@ -87,12 +88,12 @@ rule select_stable:
         threshold=SETTINGS["stability"]["threshold"],
         source=source_of("select_stable"),
     message:
-        "Stability selection of {wildcards.model}"
+        "Selecting stable features of {wildcards.model}"
     script:
         "../../scripts/rules/findings/select_stable.py"
 
 
-# The passes of a model, and nothing else: its ranking, and whether there is signal.
+# The ranking of a model from its passes alone, and whether there is signal.
 rule accumulate_passes:
     input:
         features=rules.prepare_features.output[0],
@@ -131,7 +132,7 @@ rule accumulate_passes:
         "../../scripts/rules/findings/accumulate_passes.py"
 
 
-# The ranking with all else that is known of the features.
+# Joins the ranking with all other findings on the features.
 rule join_features:
     input:
         ranking=rules.accumulate_passes.output.ranking,
@@ -167,11 +168,12 @@ rule join_features:
     params:
         source=source_of("join_features"),
     message:
-        "Joining all that is known of the features of {wildcards.model}"
+        "Joining all findings on the features of {wildcards.model}"
     script:
         "../../scripts/rules/findings/join_features.py"
 
 
+# Which findings the usual filters would have discarded.
 rule audit_findings:
     input:
         features_table=rules.join_features.output.features,
@@ -194,12 +196,12 @@ rule audit_findings:
         top=SETTINGS["passes"]["top_k"],
         source=source_of("audit_findings"),
     message:
-        "What filtering would have lost of the findings of {wildcards.model}"
+        "Counting the findings of {wildcards.model} that filters would have lost"
     script:
         "../../scripts/rules/findings/audit_findings.py"
 
 
-# Only for models whose passes read chords as pixels.
+# Runs only for models whose passes read chords as pixels.
 rule rank_chords:
     input:
         features=features_of,
@@ -221,12 +223,12 @@ rule rank_chords:
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
         source=source_of("rank_chords"),
     message:
-        "Ranking the chords in {wildcards.model}"
+        "Ranking the chords of {wildcards.model}"
     script:
         "../../scripts/rules/chords/rank_chords.py"
 
 
-# The test split is read here, by a panel that is settled.
+# Reads the test split, to evaluate a panel that is already fitted.
 rule fit_panel:
     input:
         features=features_of,
@@ -249,11 +251,12 @@ rule fit_panel:
         split_seed=SETTINGS["split"]["seed"],
         source=source_of("fit_panel"),
     message:
-        "A panel of the significant features of {wildcards.model}"
+        "Fitting a panel on the significant features of {wildcards.model}"
     script:
         "../../scripts/rules/findings/fit_panel.py"
 
 
+# Reads the test split, to evaluate the ensemble of the passes.
 rule evaluate_ensemble:
     input:
         features=features_of,
@@ -282,11 +285,12 @@ rule evaluate_ensemble:
         split_seed=SETTINGS["split"]["seed"],
         source=source_of("evaluate_ensemble"),
     message:
-        "Judging the ensemble of {wildcards.model}"
+        "Evaluating the ensemble of {wildcards.model}"
     script:
         "../../scripts/rules/findings/evaluate_ensemble.py"
 
 
+# The reference: one exact fit on all features, evaluated on the same samples.
 rule fit_linear_baseline:
     input:
         features=rules.prepare_features.output[0],
@@ -310,8 +314,8 @@ rule fit_linear_baseline:
         C=SETTINGS["baseline"]["C"],
         max_iter=SETTINGS["baseline"]["max_iter"],
         out_of_bag=SETTINGS["passes"]["test_size"],
-        # without a test split it is judged on the draws of 30 passes, however many there are: it need not be fitted
-        # again when there are more
+        # without a test split it is evaluated out of bag on the splits of 30 passes, whatever the number of passes,
+        # so that it need not be fitted again when passes are added
         draws=[SETTINGS["passes"]["seed"] + i for i in range(30)],
         bins=SETTINGS["findings"]["ece_bins"],
         resamples=SETTINGS["findings"]["bootstrap"],
@@ -323,6 +327,7 @@ rule fit_linear_baseline:
         "../../scripts/rules/findings/fit_linear_baseline.py"
 
 
+# One row per model, logistic regression last.
 rule compare_models:
     input:
         summaries=expand(rules.accumulate_passes.output.summary, model=MODELS),
@@ -354,6 +359,7 @@ rule compare_models:
         "../../scripts/rules/findings/compare_models.py"
 
 
+# The expression matrix with all findings, for scanpy.
 rule annotate_expression:
     input:
         expression=EXPRESSION,
@@ -381,6 +387,6 @@ rule annotate_expression:
         ),
         source=source_of("annotate_expression"),
     message:
-        "Writing the findings of {wildcards.model} into the matrix"
+        "Annotating the expression matrix with the findings of {wildcards.model}"
     script:
         "../../scripts/rules/findings/annotate_expression.py"

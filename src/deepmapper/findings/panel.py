@@ -86,11 +86,7 @@ def fit_panel(
         "n_left_out": n_left_out,
         "n_chords": products.shape[1],
         "n_test": len(test),
-        "accuracy": None,
-        "accuracy_low": None,
-        "accuracy_high": None,
-        "balanced_accuracy": None,
-        "majority_accuracy": None,
+        **dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "majority_accuracy")),
     }
     if not len(selected) + products.shape[1]:
         summary["statement"] = "No panel: no feature is significant."

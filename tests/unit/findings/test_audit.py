@@ -10,7 +10,7 @@ from deepmapper.core.table_schemas import FEATURES
 from deepmapper.core.tables import read_table, write_table
 from deepmapper.features import levels
 from deepmapper.features.store import Features
-from deepmapper.findings import audit
+from deepmapper.findings import filters
 from deepmapper.findings.audit import CHOICES, audit_features, audit_findings, audit_run, chord_members
 from deepmapper.findings.feature_join import join_by_feature
 from deepmapper.io.expression import Expression
@@ -253,7 +253,7 @@ def test_a_run_is_audited_on_its_development_part_and_the_counts_behind_it(cells
 
 
 def test_the_threshold_is_the_one_that_is_stated():
-    assert audit.MIN_SHARE == 0.1
+    assert filters.MIN_SHARE == 0.1
     assert "below 0.1" in FEATURES.descriptions["pca_50"]
 
 

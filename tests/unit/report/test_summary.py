@@ -120,8 +120,9 @@ def page(hand_made):
         def numbers_of(share, n_passes):
             hit = np.arange(n_test) < share * n_test
             probability = np.eye(2)[np.where(hit, truth, 1 - truth)] * 0.8 + 0.1
-            judged = evaluate_ensemble([probability] * n_passes, truth, truth, classes, WHY[scheme])
-            return metrics.compute_metrics(replace(judged, scheme=scheme, not_judged=list(not_judged)), 5, 200, 0).numbers
+            evaluated = evaluate_ensemble([probability] * n_passes, truth, truth, classes, WHY[scheme])
+            evaluated = replace(evaluated, scheme=scheme, not_judged=list(not_judged))
+            return metrics.compute_metrics(evaluated, 5, 200, 0).numbers
 
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
         models = model_table.model_table([summary], [numbers], baseline, {model: "cnn_small"})
