@@ -48,17 +48,20 @@ def with_rare(y, n):
 BAD_MATRICES = {
     "NaN": (
         lambda X: with_value(X, np.nan),
-        r"1 value\(s\) that are NaN or infinite, the first \(nan\) at sample 7, feat",
+        r"1 value\(s\) that are NaN or infinite, the first \(nan\) in sample 7, feat",
     ),
     "infinite": (
         lambda X: with_value(X, np.inf),
-        r"the first \(inf\) at sample 7, feature .*: expected finite numbers",
+        r"the first \(inf\) in sample 7, feature .*: expected finite numbers",
     ),
     "minus infinite": (lambda X: with_value(X, -np.inf), r"the first \(-inf\).*Fill or remove them"),
-    "NaN in sparse": (lambda X: sp.csr_matrix(with_value(X, np.nan)), r"the first \(nan\) at sample 7, feature"),
-    "infinite in columns": (lambda X: sp.csc_matrix(with_value(X, np.inf)), r"the first \(inf\) at sample 7, feature"),
-    "NaN in a frame": (lambda X: pd.DataFrame(with_value(X, np.nan)), r"at sample 7, feature .*expected finite"),
-    "all NaN": (lambda X: X * np.nan, r"holds 3600 value\(s\) that are NaN or infinite, the first \(nan\) at sample 0"),
+    "NaN in sparse": (lambda X: sp.csr_matrix(with_value(X, np.nan)), r"the first \(nan\) in sample 7, feature"),
+    "infinite in columns": (lambda X: sp.csc_matrix(with_value(X, np.inf)), r"the first \(inf\) in sample 7, feature"),
+    "NaN in a frame": (lambda X: pd.DataFrame(with_value(X, np.nan)), r"in sample 7, feature .*expected finite"),
+    "all NaN": (
+        lambda X: X * np.nan,
+        r"contains 3600 value\(s\) that are NaN.*the first \(nan\) in sample 0",
+    ),
     "one dimension": (lambda X: X[:, 0], r"X has shape \(120,\): expected at least one sample and one feature"),
     "three dimensions": (lambda X: X[None], r"X has shape \(1, 120, 30\): expected at least one sample"),
     "no features": (lambda X: X[:, :0], r"X has shape \(120, 0\): expected at least one sample and one feature"),
@@ -87,18 +90,18 @@ DOORS = {
 BAD_LABELS = {
     "negative": (
         lambda y: np.where(y == 0, -1, y),
-        r"y holds 40 negative label\(s\), for example -1, at row 0.*unlabelled",
+        r"y contains 40 negative label\(s\), for example -1 in row 0.*unlabelled",
     ),
-    "one negative": (lambda y: recoded(y, [0, 1, 2], -1), "y holds 1 negative label.*leave those rows out"),
+    "one negative": (lambda y: recoded(y, [0, 1, 2], -1), "y contains 1 negative label.*leave those rows out"),
     "negative float": (
         lambda y: recoded(y, [0.0, 1.0, 2.0], -1.0),
-        r"1 negative label\(s\), for example -1\.0, at row 0",
+        r"1 negative label\(s\), for example -1\.0 in row 0",
     ),
-    "negative objects": (lambda y: np.array(recoded(y, [0, 1, 2], -1), dtype=object), "y holds 1 negative label"),
-    "nullable negative": (lambda y: pd.Series(y - 1, dtype="Int64"), r"y holds 40 negative label\(s\)"),
-    "minus infinity": (lambda y: recoded(y, [0.0, 1.0, 2.0], -np.inf), "y holds 1 negative label"),
-    "halves": (lambda y: y + 0.5, r"y holds 120 label\(s\) that are not whole numbers, for example 0\.5, at row 0"),
-    "continuous": (lambda y: np.linspace(0, 1, len(y)), "not whole numbers.*Divide a continuous measure into classes"),
+    "negative objects": (lambda y: np.array(recoded(y, [0, 1, 2], -1), dtype=object), "y contains 1 negative label"),
+    "nullable negative": (lambda y: pd.Series(y - 1, dtype="Int64"), r"y contains 40 negative label\(s\)"),
+    "minus infinity": (lambda y: recoded(y, [0.0, 1.0, 2.0], -np.inf), "y contains 1 negative label"),
+    "halves": (lambda y: y + 0.5, r"y contains 120 label\(s\) that are not whole numbers, for example 0\.5 in row 0"),
+    "continuous": (lambda y: np.linspace(0, 1, len(y)), "not whole numbers.*Divide a continuous variable into classes"),
     "infinite": (lambda y: recoded(y, [0.0, 1.0, 2.0], np.inf), "1 label.*not whole numbers, for example inf"),
     "NaN": (lambda y: recoded(y, [0.0, 1.0, 2.0], np.nan), r"1 of 120 samples have no label \('row 0'\)"),
     "None among strings": (lambda y: recoded(y, "abc", None), r"1 of 120 samples have no label \('row 0'\)"),
@@ -110,9 +113,9 @@ BAD_LABELS = {
     ),
     "one class": (lambda y: y * 0, r"found 1 class \('0'\), expected at least two"),
     "one class of strings": (lambda y: ["a"] * len(y), "found 1 class .*right label column"),
-    "too few": (lambda y: y[:-1], r"y has shape \(119,\), X has 120 rows: expected one label a row"),
+    "too few": (lambda y: y[:-1], r"y has shape \(119,\), X has 120 rows: expected one label per row"),
     "too many": (lambda y: [*y, 0], r"y has shape \(121,\), X has 120 rows"),
-    "a column": (lambda y: y[:, None], r"y has shape \(120, 1\), X has 120 rows: expected one label a row"),
+    "a column": (lambda y: y[:, None], r"y has shape \(120, 1\), X has 120 rows: expected one label per row"),
     "one-hot": (lambda y: np.eye(3)[y], r"y has shape \(120, 3\)"),
     "none": (lambda y: None, r"y has shape \(\)"),
 }
@@ -129,11 +132,11 @@ BAD_DIVISIONS = {
     ),
     "groups of wrong length": (
         lambda y: {"y": y, "groups": ["d"] * 7},
-        "groups holds 7 entries, X has 120 rows: expected one group a row",
+        "groups has 7 entries, X has 120 rows: expected one group per row",
     ),
     "a group missing": (
         lambda y: {"y": y, "groups": ["d1", "d2", None, *["d3"] * 117]},
-        r"groups is missing for 1 sample\(s\), the first at row 2: expected a group for every row",
+        r"groups is missing for 1 sample\(s\), the first in row 2: expected a group for every row",
     ),
     "groups of NaN": (lambda y: {"y": y, "groups": np.full(len(y), np.nan)}, r"groups is missing for 120 sample\(s\)"),
     "one group": (lambda y: {"y": y, "groups": ["d"] * len(y)}, "class '0', '1', '2' lies in a single group"),
@@ -147,16 +150,16 @@ BAD_DIVISIONS = {
 BAD_NAMES = {
     "duplicate": (
         lambda names: ["gene1", *names[1:]],
-        r"feature_names holds 1 name\(s\) more than once, for example gene1",
+        r"feature_names contains 1 name\(s\) more than once, for example gene1",
     ),
     "all alike": (
         lambda names: ["g"] * 30,
-        r"more than once, for example g: expected all different.*var_names_make_unique",
+        r"more than once, for example g: expected unique names.*var_names_make_unique",
     ),
-    "too few": (lambda names: names[:-1], "feature_names holds 29 names, X has 30 columns: expected one name a column"),
-    "too many": (lambda names: [*names, "more"], "feature_names holds 31 names, X has 30 columns"),
-    "none at all": (lambda names: [], "feature_names holds 0 names, X has 30 columns"),
-    "numbers alike as text": (lambda names: [1, "1", *names[2:]], "for example 1: expected all different"),
+    "too few": (lambda names: names[:-1], "feature_names has 29 names, X has 30 columns: expected one name per column"),
+    "too many": (lambda names: [*names, "more"], "feature_names has 31 names, X has 30 columns"),
+    "none at all": (lambda names: [], "feature_names has 0 names, X has 30 columns"),
+    "numbers alike as text": (lambda names: [1, "1", *names[2:]], "for example 1: expected unique names"),
 }
 
 BAD_SETTINGS = {
@@ -266,7 +269,7 @@ def test_names_that_name_nothing_are_refused(planted, no_training, door, case):
 
 def test_a_frame_whose_columns_are_named_alike_is_refused(planted, no_training):
     frame = pd.DataFrame(planted.X, columns=["MYC", "MYC", *planted.names[2:]])
-    with pytest.raises(InputError, match="for example MYC: expected all different"):
+    with pytest.raises(InputError, match="for example MYC: expected unique names"):
         run(frame, planted.y, BASE)
 
 

@@ -90,7 +90,7 @@ def test_too_few_iterations_are_said(planted):
 
 
 def test_bad_data_are_refused_as_everywhere(planted):
-    with pytest.raises(InputError, match="expected one label a row"):
+    with pytest.raises(InputError, match="expected one label per row"):
         fit(planted.X, planted.y[:5])
     with pytest.raises(InputError, match="NaN or infinite"):
         fit(planted.X * np.nan, planted.y)

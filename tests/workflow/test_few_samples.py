@@ -20,7 +20,7 @@ from deepmapper.workflow.settings import validate_config
 pytestmark = pytest.mark.workflow
 
 MODELS = ("mlp", "linear")
-JUDGED = "Every sample is judged by the passes that did not train on it."
+JUDGED = "Each sample is predicted by the passes that did not train on it."
 WHY = f"No test split was set aside: 12 samples are too few. {JUDGED}"
 
 

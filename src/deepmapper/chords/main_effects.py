@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from ..core.blocks import column_blocks
 from ..core.draws import Draw, integer_seed
 from ..core.logistic import column_scale, fit_ridge_logistic
-from ..features.strata import assign_folds
+from ..features.splits import assign_folds
 
 # Numbers of features and inverse strengths (C) of the ridge penalty that are tried: a coarse grid, chosen by hand.
 _SIZES, _PENALTIES = (30, 100, 300), (0.003, 0.03, 0.3)

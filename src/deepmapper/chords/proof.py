@@ -16,8 +16,8 @@ from ..core.logistic import Folds, fit_ridge_logistic
 from ..core.words import count
 from ..errors import InputError
 from ..features.levels import draw_samples
+from ..features.splits import assign_folds
 from ..features.store import Features
-from ..features.strata import assign_folds
 from .tables import chord_table
 from .types import Chord, ChordProof
 from .values import chord_features, dense, keep_members, squash

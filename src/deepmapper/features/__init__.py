@@ -1,4 +1,4 @@
-"""The feature store and what is decided before any training: labels, splits, confounders, permutations.
+"""The feature store and all that is fixed before training: labels, splits, confounders, permutations of the labels.
 
 May use: core, io.
 """

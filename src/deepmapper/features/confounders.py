@@ -1,4 +1,4 @@
-"""Confounders: sample columns, depth, detected features and cell-cycle scores."""
+"""Confounders: columns of the samples, depth, number of detected features, cell-cycle scores."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from ..core.draws import Draw, stream
 from ..errors import InputError
 from ..io.matrix_stats import MatrixStats
 
-# What is computed when asked for by name, where the samples have no such column.
+# Confounders that are computed on request if the samples have no column of that name.
 COMPUTED = ("depth", "detected", "cell_cycle")
 
-_BINS, _CONTROLS = 25, 50  # of expression, and control genes of a bin for each gene of a set
+# Bins of mean expression, and control genes per gene of a set: the defaults of scanpy's score_genes.
+_N_BINS, _N_CONTROLS = 25, 50
 
-# Genes of the S and G2/M phases: human symbols of today for those of Tirosh et al. 2016, Science 352:189.
+# Genes of the S and G2/M phases from Tirosh et al. 2016, Science 352:189, by their current human symbols.
 _S = """
     MCM5 PCNA TYMS FEN1 MCM2 MCM4 RRM1 UNG GINS2 MCM6 CDCA7 DTL PRIM1 UHRF1 CENPU HELLS RFC2 RPA2 NASP RAD51AP1 GMNN
     WDR76 SLBP CCNE2 UBR7 POLD3 MSH2 ATAD2 RAD51 RRM2 CDC45 CDC6 EXO1 TIPIN DSCC1 BLM CASP8AP2 USP1 CLSPN POLA1 CHAF1B
@@ -44,60 +45,61 @@ def confounder_columns(
     gene_sets: Mapping[str, Sequence[str]] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Collect the named confounders: columns of the samples, or what is computed from their matrix.
+    """Collect the requested confounders: columns of the samples, or values computed from the matrix.
 
     Parameters
     ----------
     obs
-        One row a sample.
+        One row per sample.
     requested
-        Names of columns of `obs`; a name of `COMPUTED` that is no column is computed: "depth" (logarithm of the sum of
-        `counts`), "detected" (features that are not zero), "cell_cycle" (a score for each of `gene_sets`).
+        Names of columns of `obs`. A name in `COMPUTED` that is not a column is computed: "depth" (logarithm of the sum
+        of `counts`), "detected" (number of non-zero features), "cell_cycle" (one score for each of `gene_sets`).
     counts
-        (n, p) raw counts, or what `io.survey` saw of them, for "depth" and "detected".
+        (n, p) raw counts, or their `io.matrix_stats.scan`, for "depth" and "detected".
     X, names
         (n, p) normalised values and the names of the features, for "cell_cycle".
     gene_sets
-        Score name -> genes; None takes `CELL_CYCLE`.
+        Score name -> genes; None for `CELL_CYCLE`.
     seed
         Seed of the choice of control genes.
 
     Raises
     ------
     InputError
-        If a name is neither a column nor computed, a column lacks values, or what is computed lacks its matrix.
+        If a name is neither a column nor can be computed, a column has missing values, or a matrix that is needed is
+        not given.
     """
-    found = pd.DataFrame(index=obs.index)
+    columns = pd.DataFrame(index=obs.index)
     for name in requested:
         if name in obs.columns:
-            found[name] = obs[name]
+            columns[name] = obs[name]
         elif name == "depth":
-            given = _needed(counts, name, "counts")
-            found[name] = np.log1p(given.totals if isinstance(given, MatrixStats) else _by_row(given, _sum))
+            source = _require(counts, name, "counts")
+            columns[name] = np.log1p(source.totals if isinstance(source, MatrixStats) else _by_row(source, _sum))
         elif name == "detected":
-            given = _needed(counts, name, "counts")
-            found[name] = given.detected if isinstance(given, MatrixStats) else _by_row(given, _count)
+            source = _require(counts, name, "counts")
+            columns[name] = source.detected if isinstance(source, MatrixStats) else _by_row(source, _count)
         elif name == "cell_cycle":
             sets = CELL_CYCLE if gene_sets is None else gene_sets
             for score, genes in sets.items():
-                found[score] = score_genes(_needed(X, name, "X"), _needed(names, name, "names"), genes, seed=seed)
+                columns[score] = score_genes(_require(X, name, "X"), _require(names, name, "names"), genes, seed=seed)
         else:
-            listed = ", ".join(map(str, obs.columns[:12])) or "none at all"
+            known = ", ".join(map(str, obs.columns[:12])) or "none"
             raise InputError(
-                f"confounder '{name}': expected a column of the samples ({listed}) or what is computed "
+                f"confounder '{name}': expected a column of the samples ({known}) or one that can be computed "
                 f"({', '.join(COMPUTED)})"
             )
-    lacking = [f"{name} ({found[name].isna().sum()})" for name in found if found[name].isna().any()]
-    if lacking:
+    incomplete = [f"{name} ({columns[name].isna().sum()})" for name in columns if columns[name].isna().any()]
+    if incomplete:
         raise InputError(
-            f"confounders without a value for some samples: {', '.join(lacking)}. Fill them in, or leave the samples "
-            f"or the columns out."
+            f"confounders are missing for some samples (number of samples): {', '.join(incomplete)}. Fill the values "
+            f"in, or leave out the samples or the columns."
         )
-    return found
+    return columns
 
 
 def score_genes(X, names: Sequence[str], genes: Sequence[str], *, seed: int = 0) -> np.ndarray:
-    """Score a set of genes in every sample: their mean minus that of control genes of similar expression.
+    """Score a gene set in every sample: its mean expression minus that of control genes with similar expression.
 
     Parameters
     ----------
@@ -106,46 +108,46 @@ def score_genes(X, names: Sequence[str], genes: Sequence[str], *, seed: int = 0)
     names
         Names of the features.
     genes
-        The set. Case does not matter, so that symbols of mouse are found too.
+        The gene set. Case is ignored, so that mouse symbols are found, too.
     seed
         Seed of the choice of control genes.
 
     Raises
     ------
     InputError
-        If fewer than 2 genes of the set are among `names`, or no other genes are left for control.
+        If fewer than 2 genes of the set are among `names`, or there are no other genes to use as controls.
 
     Notes
     -----
-    Tirosh et al. 2016, Science 352:189, as in Seurat: 25 bins of mean expression, 50 control genes of the bin each.
+    Tirosh et al. 2016, Science 352:189: 25 bins of mean expression, 50 control genes from the bin of each gene.
     """
-    place = {str(name).upper(): i for i, name in enumerate(names)}
-    inside = np.array(sorted({place[gene.upper()] for gene in genes if gene.upper() in place}), dtype=np.int64)
+    column = {str(name).upper(): i for i, name in enumerate(names)}
+    inside = np.array(sorted({column[gene.upper()] for gene in genes if gene.upper() in column}), dtype=np.int64)
     if len(inside) < 2:
         raise InputError(
             f"{len(inside)} of {len(genes)} genes of the set ({', '.join(list(genes)[:3])}, ...) are among the feature "
-            f"names: expected at least 2. The built-in sets are human symbols; give gene_sets in the names of the "
-            f"matrix, or leave this confounder out."
+            f"names: expected at least 2. The built-in sets are human gene symbols; give the gene sets by the feature "
+            f"names of the matrix, or leave this confounder out."
         )
     total = sum(np.asarray(block.sum(0, dtype=np.float64)).ravel() for _, block in blocks(X))
-    mean = np.round(total / X.shape[0], 9)  # so that sparse and dense have the same ties
+    mean = np.round(total / X.shape[0], 9)  # so that sparse and dense matrices have the same ties
     rank = np.argsort(np.argsort(mean, kind="stable"), kind="stable")
-    bins = rank * _BINS // len(mean)
+    bins = rank * _N_BINS // len(mean)
     rng = stream(seed, Draw.CONTROL_GENES)
-    controls: set[int] = set()
+    chosen: set[int] = set()
     for code in np.unique(bins[inside]):
-        free = np.setdiff1d(np.flatnonzero(bins == code), inside)
-        wanted = _CONTROLS * int((bins[inside] == code).sum())
-        controls |= set(rng.permutation(free)[:wanted].tolist())
-    if not controls:
-        raise InputError(f"the set of {len(inside)} genes leaves no control genes of similar expression")
-    beside = np.array(sorted(controls))
-    return _by_row(X, lambda block: _mean_of(block, inside) - _mean_of(block, beside))
+        candidates = np.setdiff1d(np.flatnonzero(bins == code), inside)
+        n_controls = _N_CONTROLS * int((bins[inside] == code).sum())
+        chosen |= set(rng.permutation(candidates)[:n_controls].tolist())
+    if not chosen:
+        raise InputError(f"the set of {len(inside)} genes leaves no control genes with similar expression")
+    controls = np.array(sorted(chosen))
+    return _by_row(X, lambda block: _row_means(block, inside) - _row_means(block, controls))
 
 
-def _by_row(X, what: Callable) -> np.ndarray:
-    """Compute a value a row from a matrix, or another source of `blocks`."""
-    return np.concatenate([what(block) for _, block in blocks(X)])
+def _by_row(X, compute: Callable) -> np.ndarray:
+    """Compute one value per row, block by block, from a matrix or another source of `blocks`."""
+    return np.concatenate([compute(block) for _, block in blocks(X)])
 
 
 def _count(matrix) -> np.ndarray:
@@ -156,11 +158,11 @@ def _sum(matrix) -> np.ndarray:
     return np.asarray(matrix.sum(1), dtype=np.float64).ravel()
 
 
-def _mean_of(X, columns: np.ndarray) -> np.ndarray:
+def _row_means(X, columns: np.ndarray) -> np.ndarray:
     return np.asarray(X[:, columns].mean(1), dtype=np.float64).ravel()
 
 
-def _needed(value, name: str, what: str):
+def _require(value, name: str, argument: str):
     if value is None:
-        raise InputError(f"confounder '{name}' is computed from `{what}`: expected it to be given")
+        raise InputError(f"confounder '{name}' is computed from `{argument}`, which is not given")
     return value

@@ -1,4 +1,4 @@
-"""How well confounders alone predict the classes, with a label-permutation test within strata."""
+"""How well confounders alone predict the classes, and strata in which permuted labels keep that association."""
 
 from __future__ import annotations
 
@@ -14,33 +14,37 @@ from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import fit_ridge_logistic
 from ..errors import DeepMapperWarning
 from .design import Design, make_design
-from .strata import assign_folds, draw_strata, strata_of_vectors
+from .splits import assign_folds
+from .strata import draw_strata, strata_of_vectors
 
-_DRAWS = 200  # resamples behind the intervals of `judge_confounders`
+_N_RESAMPLES = 200  # of the intervals in confounders.json
 
-_MIN_OF_A_KIND, _MAX_KINDS = 4, 64  # samples of each combination of values on average, and combinations at most
+# Confounders with few combinations of values are held exactly, one stratum per combination: with at least this many
+# samples per combination on average, and at most this many combinations. Chosen by hand.
+_MIN_PER_COMBINATION, _MAX_COMBINATIONS = 4, 64
 
 _ALL = "all together"
 
-_SAID = {"detected": "the number of detected features alone names", _ALL: "together they name"}
+# How a statement begins; otherwise "NAME alone predicts".
+_SUBJECTS = {"detected": "the number of detected features alone predicts", _ALL: "together they predict"}
 
 
 @dataclass(frozen=True)
 class ConfounderAuc:
-    """How well confounders alone tell the classes, each sample predicted by a fit that has not seen it.
+    """How well confounders alone predict the classes, by cross-validation.
 
     Attributes
     ----------
     names
         The confounders.
     n
-        Samples judged.
+        Number of samples.
     accuracy, balanced_accuracy
-        Of the predictions; balanced is the mean recall of the classes.
+        Accuracy of the out-of-fold predictions, and their mean recall over classes.
     majority_accuracy
-        What always naming the largest class reaches.
+        Accuracy of always predicting the largest class.
     macro_auc, macro_auc_low, macro_auc_high
-        Mean over classes, each against the rest, with a 95 % bootstrap interval over samples, or over groups.
+        Mean AUC over classes, one against the rest, with a 95 % bootstrap interval over samples or groups.
     """
 
     names: tuple[str, ...]
@@ -56,40 +60,39 @@ class ConfounderAuc:
 def evaluate_design(
     design: Design, y: np.ndarray, *, groups: np.ndarray | None = None, draws: int = 500, seed: int = 0
 ) -> ConfounderAuc:
-    """Say how well the confounders alone tell the classes, by five-fold cross-validation.
+    """Measure how well the confounders alone predict the classes, by five-fold cross-validation.
 
     Parameters
     ----------
     design
-        Confounders of n samples; their squares take part.
+        Confounders of n samples; their squares are predictors, too.
     y
-        (n,) class codes, 0 .. K - 1.
+        (n,) class codes, 0 .. n_classes - 1.
     groups
-        (n,) codes: folds keep groups whole where they can, and the interval resamples groups.
+        (n,) codes: folds do not split groups if possible, and the interval resamples groups.
     draws
-        Resamples.
+        Number of resamples.
     seed
         Seed of folds and resamples.
     """
     n_classes = int(y.max()) + 1
     counts = np.bincount(y, minlength=n_classes)
     probability = _propensity(design.values, y, groups, seed)
-    named = probability.argmax(1)
-    area = _macro_auc(probability, y)
-    areas = [weighted_auc(probability[:, code], y == code) for code in range(n_classes)]
-    drawn = []
+    predicted = probability.argmax(1)
+    auc_of_class = [weighted_auc(probability[:, code], y == code) for code in range(n_classes)]
+    resampled = []
     for rows in resamples(len(y), groups, draws, stream(seed, Draw.CONFOUNDER_RESAMPLES)):
-        times = np.bincount(rows, minlength=len(y))
-        drawn.append(float(np.mean([area(times) for area in areas])))
-    drawn = [value for value in drawn if np.isfinite(value)]
-    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn else (np.nan, np.nan)
+        multiplicity = np.bincount(rows, minlength=len(y))
+        resampled.append(float(np.mean([class_auc(multiplicity) for class_auc in auc_of_class])))
+    resampled = [value for value in resampled if np.isfinite(value)]
+    low, high = np.quantile(resampled, [0.025, 0.975]) if resampled else (np.nan, np.nan)
     return ConfounderAuc(
         names=design.names,
         n=len(y),
-        accuracy=float((named == y).mean()),
-        balanced_accuracy=float(np.mean([(named[y == code] == code).mean() for code in range(n_classes)])),
+        accuracy=float((predicted == y).mean()),
+        balanced_accuracy=float(np.mean([(predicted[y == code] == code).mean() for code in range(n_classes)])),
         majority_accuracy=float(counts.max() / len(y)),
-        macro_auc=area,
+        macro_auc=_macro_auc(probability, y),
         macro_auc_low=float(low),
         macro_auc_high=float(high),
     )
@@ -103,67 +106,51 @@ def evaluate_confounders(
     groups: np.ndarray | None = None,
     seed: int = 0,
 ) -> dict:
-    """Say how well confounders tell the classes, each alone and those adjusted for together: for confounders.json.
+    """Measure how well each confounder, and all that are adjusted for together, predict the classes.
 
     Parameters
     ----------
     columns
-        One row a sample, those that are judged; one column a confounder, adjusted for or only to be looked at.
+        One row per sample to predict; one column per confounder, whether it is adjusted for or not.
     adjusted
         Names of the columns that are adjusted for.
     y, groups, seed
-        As in `judge_alone`.
+        As in `evaluate_design`.
 
     Returns
     -------
     dict
-        ``adjusted`` (names), ``alone`` (one record a column, and "all together" where several are adjusted for) and
-        ``statement``, a sentence or two for people.
+        Content of confounders.json: ``adjusted`` (names), ``alone`` (one record per column, and "all together" if
+        several are adjusted for) and ``statement``, a sentence or two.
     """
-    asked = {str(name): [name] for name in columns}
+    evaluated = {str(name): [name] for name in columns}
     if len(adjusted) > 1:
-        asked[_ALL] = list(adjusted)
+        evaluated[_ALL] = list(adjusted)
     records = []
-    for label, names in asked.items():
+    for label, names in evaluated.items():
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeepMapperWarning)  # a column of one value tells nothing, and is told so
+            warnings.simplefilter("ignore", DeepMapperWarning)  # of a constant column: its AUC of 0.5 says the same
             design = make_design(columns[names])
-        alone = evaluate_design(design, y, groups=groups, draws=_DRAWS, seed=seed)
+        result = evaluate_design(design, y, groups=groups, draws=_N_RESAMPLES, seed=seed)
         numbers = {
             name: value if np.isfinite(value) else None
-            for name, value in vars(alone).items()
+            for name, value in vars(result).items()
             if name not in ("names", "n")
         }
-        records.append({"confounder": label, "adjusted": set(names) <= set(adjusted), "n": alone.n, **numbers})
+        records.append({"confounder": label, "adjusted": set(names) <= set(adjusted), "n": result.n, **numbers})
     return {"adjusted": [*map(str, adjusted)], "alone": records, "statement": _statement(records, adjusted)}
-
-
-def _statement(records: Sequence[dict], adjusted: Sequence[str]) -> str:
-    """Say first what was adjusted for, then how well it (or depth, where nothing was) tells the classes."""
-    if not records:
-        return "Nothing was adjusted for, and no confounder could be computed from values that are not counts."
-    first, told = "Nothing was adjusted for.", list(records)
-    if adjusted:
-        first = f"Adjusted for {', '.join(map(str, adjusted))}."
-        told = [record for record in records if record["adjusted"]][-1:]  # all together, where they are several
-    said = [f"{_SAID.get(one['confounder'], one['confounder'] + ' alone names')} the class right in" for one in told]
-    shares = [f"{one['accuracy']:.2f}" for one in told]
-    second = " and ".join(f"{who} {share}" for who, share in zip(said, shares, strict=True))
-    return f"{first} {second[0].upper()}{second[1:]} of {told[0]['n']} samples (largest class " + (
-        f"{told[0]['majority_accuracy']:.2f})."
-    )
 
 
 def confounder_accuracy(
     design: np.ndarray, y: np.ndarray, *, train: np.ndarray, test: np.ndarray, groups: np.ndarray | None = None
 ) -> float:
-    """Share of samples whose class confounders alone name: fitted on `train` rows, judged on `test` rows.
+    """Return the accuracy on `test` rows of confounders alone, fitted on `train` rows.
 
-    Where there are no test rows, out of fold on the `train` rows (folds keep `groups` whole).
+    Without test rows, the accuracy is that of cross-validation on the `train` rows (`groups` are not split).
     """
     if not len(test):
-        inner = None if groups is None else groups[train]
-        return float((_propensity(design[train], y[train], inner, 0).argmax(1) == y[train]).mean())
+        train_groups = None if groups is None else groups[train]
+        return float((_propensity(design[train], y[train], train_groups, 0).argmax(1) == y[train]).mean())
     values = _with_squares(design)
     model = fit_ridge_logistic(values[train], y[train], standardise=False)
     return float((model.predict(values[test]) == y[test]).mean())
@@ -172,11 +159,10 @@ def confounder_accuracy(
 def draw_null_strata(
     design: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, *, seed: int = 0
 ) -> tuple[np.ndarray | None, str]:
-    """Divide samples into strata within which confounders leave labels exchangeable, for null passes.
+    """Divide samples into strata within which labels are exchangeable given the confounders, for null passes.
 
-    Where confounders take few different values together, every combination is a stratum. Else samples are divided by
-    the class probabilities that the confounders and their squares alone give them, out of fold. Strata lie within
-    groups.
+    If the confounders have few combinations of values, every combination is a stratum. Otherwise samples are divided by
+    the class probabilities that the confounders and their squares predict out of fold. Strata never span groups.
 
     Parameters
     ----------
@@ -192,7 +178,7 @@ def draw_null_strata(
     Returns
     -------
     tuple
-        (n,) codes from 0, or None where confounders cannot be held; and a sentence that says what was done.
+        (n,) codes from 0, or None if no strata can be formed; and a sentence that says what was done.
 
     Notes
     -----
@@ -200,28 +186,48 @@ def draw_null_strata(
     """
     if groups is not None and all(len(np.unique(y[groups == group])) == 1 for group in np.unique(groups)):
         return None, (
-            "Every group holds a single class: null passes exchange whole groups, and cannot hold the confounders."
+            "Every group has a single class: null passes permute the labels of whole groups and do not preserve the "
+            "association of labels and confounders."
         )
-    whole = np.zeros(len(y), dtype=np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
-    kinds = np.unique(np.round(design, 6), axis=0, return_inverse=True)[1].ravel()
-    if kinds.max() < min(len(y) // _MIN_OF_A_KIND, _MAX_KINDS):
-        strata = np.unique(np.column_stack([whole, kinds]), axis=0, return_inverse=True)[1].ravel()
-        how = f"{strata.max() + 1} strata of equal confounders"
+    group = np.zeros(len(y), dtype=np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
+    combination = np.unique(np.round(design, 6), axis=0, return_inverse=True)[1].ravel()
+    if combination.max() < min(len(y) // _MIN_PER_COMBINATION, _MAX_COMBINATIONS):
+        strata = np.unique(np.column_stack([group, combination]), axis=0, return_inverse=True)[1].ravel()
+        kind = "strata of equal confounders"
     else:
         probability = _propensity(design, y, groups, seed)
-        strata = (
-            draw_strata(probability[:, 1], groups)
-            if len(probability[0]) == 2
-            else strata_of_vectors(probability, groups)
+        if probability.shape[1] == 2:
+            strata = draw_strata(probability[:, 1], groups)
+        else:
+            strata = strata_of_vectors(probability, groups)
+        kind = "strata in which the confounders make the classes about equally probable"
+    if strata.max() == group.max():
+        return None, (
+            f"{len(y)} samples are too few to form strata of similar confounders: null passes do not preserve the "
+            f"association of labels and confounders."
         )
-        how = f"{strata.max() + 1} strata in which the confounders make the classes about equally probable"
-    if strata.max() == whole.max():
-        return None, f"{len(y)} samples are too few to be divided by confounders: null passes do not hold them."
-    return strata, f"Null passes permute labels within {how}."
+    return strata, f"Null passes permute labels within {strata.max() + 1} {kind}."
+
+
+def _statement(records: Sequence[dict], adjusted: Sequence[str]) -> str:
+    """Say what is adjusted for, and how well it predicts the classes; without it, how well depth and detected do."""
+    if not records:
+        return "Nothing was adjusted for, and no confounder could be computed from values that are not counts."
+    first, reported = "Nothing was adjusted for.", list(records)
+    if adjusted:
+        first = f"Adjusted for {', '.join(map(str, adjusted))}."
+        reported = [record for record in records if record["adjusted"]][-1:]  # the last is "all together", if several
+    clauses = []
+    for record in reported:
+        subject = _SUBJECTS.get(record["confounder"], f"{record['confounder']} alone predicts")
+        clauses.append(f"{subject} the class with accuracy {record['accuracy']:.2f}")
+    second = " and ".join(clauses)
+    n, majority = reported[0]["n"], reported[0]["majority_accuracy"]
+    return f"{first} {second[0].upper()}{second[1:]} ({n} samples, largest class {majority:.2f})."
 
 
 def _propensity(values: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
-    """Give out-of-fold class probabilities of confounders and their squares, (n, K)."""
+    """Out-of-fold class probabilities given confounders and their squares, (n, n_classes)."""
     n_classes = int(y.max()) + 1
     probability = np.tile(np.bincount(y, minlength=n_classes) / len(y), (len(y), 1))
     if not values.shape[1]:

@@ -1,4 +1,4 @@
-"""Design matrices of confounders, and an orthonormal basis of what they explain."""
+"""Design matrices of confounders, and an orthonormal basis of their columns."""
 
 from __future__ import annotations
 
@@ -10,26 +10,20 @@ import pandas as pd
 
 from ..errors import DeepMapperWarning, InputError
 
-
-def orthonormal(columns: np.ndarray) -> np.ndarray:
-    """Give orthonormal columns that span the same, float32."""
-    left, sizes, _ = np.linalg.svd(columns, full_matrices=False)
-    return left[:, sizes > 1e-6 * sizes[0]].astype(np.float32)
-
-
+# A categorical confounder with more values than this is taken for an identifier of samples; chosen by hand.
 _MAX_CATEGORIES = 50
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Confounders as numbers.
+    """Design matrix of confounders.
 
     Attributes
     ----------
     values
-        (n, q) float64; each column has mean 0 and deviation 1 over all samples.
+        (n, q) float64; each column has mean 0 and standard deviation 1 over all samples.
     names
-        Name of each column; of a category ``column=value``.
+        Name of each column; ``confounder=value`` for an indicator.
     """
 
     values: np.ndarray
@@ -37,17 +31,17 @@ class Design:
 
 
 def make_design(columns: pd.DataFrame) -> Design:
-    """Turn confounders into standardised numbers: numeric columns as they are, others as indicators of their values.
+    """Build the design matrix: numeric confounders as they are, others as indicators; all columns standardised.
 
     Raises
     ------
     InputError
-        If a column that is not numeric has more than 50 values, or a numeric one values that are not finite.
+        If a numeric confounder has values that are not finite, or another one has more than 50 different values.
 
     Warns
     -----
     DeepMapperWarning
-        For a column with a single value, which is left out.
+        If a confounder has a single value; it is left out.
     """
     parts: dict[str, np.ndarray] = {}
     for name in columns:
@@ -56,19 +50,19 @@ def make_design(columns: pd.DataFrame) -> Design:
             values = column.to_numpy(dtype=np.float64)
             if not np.isfinite(values).all():
                 raise InputError(
-                    f"confounder '{name}' holds {int((~np.isfinite(values)).sum())} value(s) that are NaN or infinite: "
+                    f"confounder '{name}' has {int((~np.isfinite(values)).sum())} value(s) that are NaN or infinite: "
                     f"expected finite numbers"
                 )
             made = {str(name): values}
         else:
             text = column.astype(str)
-            kinds = sorted(text.unique())
-            if len(kinds) > _MAX_CATEGORIES:
+            categories = sorted(text.unique())
+            if len(categories) > _MAX_CATEGORIES:
                 raise InputError(
-                    f"confounder '{name}' holds {len(kinds)} different values that are not numbers: expected at most "
-                    f"{_MAX_CATEGORIES}. Is it a name of samples?"
+                    f"confounder '{name}' has {len(categories)} different values that are not numbers: expected at "
+                    f"most {_MAX_CATEGORIES}. Does it hold names of samples?"
                 )
-            made = {f"{name}={kind}": (text == kind).to_numpy(dtype=np.float64) for kind in kinds[1:]}
+            made = {f"{name}={value}": (text == value).to_numpy(dtype=np.float64) for value in categories[1:]}
         made = {key: values for key, values in made.items() if np.ptp(values) > 0}
         if not made:
             warnings.warn(
@@ -81,3 +75,9 @@ def make_design(columns: pd.DataFrame) -> Design:
         return Design(np.zeros((len(columns), 0)), ())
     values = np.column_stack(list(parts.values()))
     return Design((values - values.mean(0)) / values.std(0), tuple(parts))
+
+
+def orthonormal(columns: np.ndarray) -> np.ndarray:
+    """Return orthonormal columns with the same span, float32."""
+    left, singular_values, _ = np.linalg.svd(columns, full_matrices=False)
+    return left[:, singular_values > 1e-6 * singular_values[0]].astype(np.float32)

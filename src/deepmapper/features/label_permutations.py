@@ -1,4 +1,4 @@
-"""Permutations of the labels that respect groups and strata: the null of every accuracy."""
+"""Permutations of the labels that respect groups and strata: the null distribution of every accuracy."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ import numpy as np
 
 from ..core.draws import Draw, FixedDraw, fixed_stream, stream
 
-PERMUTATIONS, PASSES = 8, 4  # labelings of one control, and passes on each of them: five controls make 40 labelings
+# Permutations of the labels in one control of a small study, and passes on each of them. Five controls, the default,
+# make 40 permutations: the smallest p-value is then 1/41.
+PERMUTATIONS, PASSES = 8, 4
 
-_LISTED = 1000  # up to so many, labelings are listed, so that controls share them out without repeating one
+# If there are at most this many permutations they are enumerated, and controls take different ones.
+_MAX_LISTED = 1000
 
 
 def draw_permutations(
     y: np.ndarray, groups: np.ndarray | None, seed: int, strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """Permuted labels for control `seed`, (at most `LABELINGS`, n): all different, none like the true ones.
+    """Draw the permuted labels of control `seed`, (at most `PERMUTATIONS`, n): all different, none as the true ones.
 
-    Where there are at most 1000, controls of consecutive seeds take them in turn, and together all before any twice.
+    If there are at most 1000 permutations, controls with consecutive seeds take them in turn, so that none is used
+    twice before all have been used.
     """
     possible = count_permutations(y, groups, strata)
-    if possible <= _LISTED:
-        others = _distinct(y, groups, strata, possible - 1, fixed_stream(FixedDraw.LISTED_LABELINGS))
-        turns = (seed * PERMUTATIONS + np.arange(min(PERMUTATIONS, len(others)))) % max(len(others), 1)
-        return others[turns]
-    return _distinct(y, groups, strata, PERMUTATIONS, stream(seed, Draw.CONTROL_LABELINGS))
+    if possible <= _MAX_LISTED:
+        listed = _draw_distinct(y, groups, strata, possible - 1, fixed_stream(FixedDraw.LISTED_LABELINGS))
+        turns = (seed * PERMUTATIONS + np.arange(min(PERMUTATIONS, len(listed)))) % max(len(listed), 1)
+        return listed[turns]
+    return _draw_distinct(y, groups, strata, PERMUTATIONS, stream(seed, Draw.CONTROL_LABELINGS))
 
 
 def count_permutations(y: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> int:
-    """Count the ways to deal the labels out, the true one included, as a permutation of them may.
+    """Count the different permutations of the labels that `shuffle_labels` can draw, the true labels included.
 
-    Without groups: all arrangements of the labels. Where every group has one class: of the groups' labels. Else within
-    each group; where `strata` are given, within each of them. Labelings that only exchange the names of classes are
-    one: 4 and 4 samples have 35.
+    Permutations that differ only in the names of the classes count once: two classes of 4 samples each have 35.
     """
     within = groups if strata is None else strata
     if within is None:
@@ -45,57 +47,27 @@ def count_permutations(y: np.ndarray, groups: np.ndarray | None = None, strata: 
             tables = [np.sum([counts > 0 for counts in by_group], axis=0)]
         else:
             tables = by_group
-    ways = math.prod(_multinomial(counts) for counts in tables)
-    return ways // _renamings(tables)
+    arrangements = math.prod(_multinomial(counts) for counts in tables)
+    return arrangements // _count_renamings(tables)
 
 
-def distinct_rows(labelings: np.ndarray) -> np.ndarray:
-    """Positions of the first of every labeling, (m, n); those that only exchange the names of classes are one."""
-    if not len(labelings):
+def distinct_rows(labels: np.ndarray) -> np.ndarray:
+    """Return the row of the first occurrence of every permutation in (m, n) labels.
+
+    Permutations that differ only in the names of the classes are the same.
+    """
+    if not len(labels):
         return np.arange(0)
-    return np.sort(np.unique([_named_by_order(row) for row in labelings], axis=0, return_index=True)[1])
-
-
-def _distinct(y, groups, strata, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw until `wanted` different labelings are found."""
-    seen = {tuple(_named_by_order(y))}
-    found: list[np.ndarray] = []
-    while len(found) < wanted:
-        labels = shuffle_labels(y, groups, rng, strata)
-        key = tuple(_named_by_order(labels))
-        if key not in seen:
-            seen.add(key)
-            found.append(labels)
-    return np.array(found, dtype=y.dtype).reshape(len(found), len(y))
-
-
-def _named_by_order(labels: np.ndarray) -> np.ndarray:
-    """Code classes by where they first appear, so that an exchange of names changes nothing."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]
-
-
-def _multinomial(counts: np.ndarray) -> int:
-    """Ways to arrange so many of each; beyond 10^30, which no test can tell apart, 10^30."""
-    logarithm = math.lgamma(counts.sum() + 1) - sum(math.lgamma(count + 1) for count in counts)
-    if logarithm > 30 * math.log(10):
-        return 10**30
-    return math.factorial(int(counts.sum())) // math.prod(math.factorial(int(count)) for count in counts)
-
-
-def _renamings(tables: list[np.ndarray]) -> int:
-    """Count the exchanges of class names that change nothing: of classes of the same size in every table."""
-    of_class = list(zip(*(table.tolist() for table in tables), strict=True))
-    return math.prod(math.factorial(of_class.count(sizes)) for sizes in set(of_class))
+    return np.sort(np.unique([_rename_by_order(row) for row in labels], axis=0, return_index=True)[1])
 
 
 def shuffle_labels(
     y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator, strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """Shuffle labels: freely; within groups that hold several classes; between groups where each holds one.
+    """Permute labels: freely; within groups if any group has several classes; between groups if each has one class.
 
-    Where `strata`, (n,) codes, are given, labels are shuffled within them and nowhere else (they lie within groups, see
-    `confounders.draw_null_strata`).
+    With `strata`, (n,) codes, labels are permuted within strata only; strata never span groups
+    (`confounding.draw_null_strata`).
     """
     within = groups if strata is None else strata
     if within is None:
@@ -117,28 +89,60 @@ def draw_source(
     strata: np.ndarray | None,
     draw: int,
 ) -> np.ndarray:
-    """Draw the row that every row takes its shadows from, as `passes.shuffle_labels` deals labels.
+    """Draw the row from which every row takes its shadow features, by the rules of `shuffle_labels`.
 
-    Freely; within strata, or within groups that hold several classes; where each group holds one, the rows of a group
-    take those of another (some twice, where that is smaller). A draw that gives every row one of its own class is
-    drawn again, where there are others.
+    If each group has one class, the rows of a group take rows of another group, some of them twice if that group is
+    smaller. A draw in which every row would keep its class is drawn again, if others are possible.
 
     Parameters
     ----------
     y, groups, strata
         (n,) codes.
     draw
-        Number of the draw; its seed.
+        Number of the draw, its seed.
     """
     rng = stream(draw, Draw.SHADOWS)
-    others = count_permutations(y, groups, strata) > 1
+    has_alternatives = count_permutations(y, groups, strata) > 1
     while True:
-        source = _permuted_rows(y, groups, strata, rng)
-        if not others or len(distinct_rows(np.stack([y, y[source]]))) > 1:
+        source = _permute_rows(y, groups, strata, rng)
+        if not has_alternatives or len(distinct_rows(np.stack([y, y[source]]))) > 1:
             return source
 
 
-def _permuted_rows(y, groups, strata, rng: np.random.Generator) -> np.ndarray:
+def _draw_distinct(y, groups, strata, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw until there are `n` different permutations."""
+    seen = {tuple(_rename_by_order(y))}
+    drawn: list[np.ndarray] = []
+    while len(drawn) < n:
+        labels = shuffle_labels(y, groups, rng, strata)
+        key = tuple(_rename_by_order(labels))
+        if key not in seen:
+            seen.add(key)
+            drawn.append(labels)
+    return np.array(drawn, dtype=y.dtype).reshape(len(drawn), len(y))
+
+
+def _rename_by_order(labels: np.ndarray) -> np.ndarray:
+    """Code classes in the order of their first appearance, so that the names of the classes do not matter."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
+
+
+def _multinomial(counts: np.ndarray) -> int:
+    """Number of arrangements of this many labels of each class; at most 10^30, more than any test can distinguish."""
+    logarithm = math.lgamma(counts.sum() + 1) - sum(math.lgamma(count + 1) for count in counts)
+    if logarithm > 30 * math.log(10):
+        return 10**30
+    return math.factorial(int(counts.sum())) // math.prod(math.factorial(int(count)) for count in counts)
+
+
+def _count_renamings(tables: list[np.ndarray]) -> int:
+    """Count the exchanges of class names that change nothing: between classes of the same size in every table."""
+    class_sizes = list(zip(*(table.tolist() for table in tables), strict=True))
+    return math.prod(math.factorial(class_sizes.count(sizes)) for sizes in set(class_sizes))
+
+
+def _permute_rows(y, groups, strata, rng: np.random.Generator) -> np.ndarray:
     within = groups if strata is None else strata
     if within is None:
         return rng.permutation(len(y))

@@ -1,4 +1,4 @@
-"""How strongly each feature is expressed, and the samples drawn to measure it in large studies."""
+"""Mean and detection rate of every feature, and subsamples of large studies."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from ..core.draws import Draw, FixedDraw, fixed_stream, stream
 from ..core.moments import Moments
 from .store import Features
 
-# Stored values up to which components are of all samples: 1 GB as CSR, of which the methods of others make several
-# copies. Beyond, they are of so many samples, drawn at random, as fit into it.
+# Maximum number of stored values that are computed on at once, 1 GB as CSR; decompositions make several copies of them.
+# From a larger matrix a random subsample of this size is drawn.
 MAX_VALUES = 2**27
 
 
 def drawn_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
-    """Choose rows for components: all, or as many as `MAX_VALUES` allow, drawn; and say which, if not all."""
+    """Return all rows, or a random subsample with at most `MAX_VALUES` stored values and a note that says so."""
     stored = int(np.diff(X.indptr)[rows].sum()) if sp.issparse(X) else len(rows) * X.shape[1]
     if stored <= MAX_VALUES:
         return rows, ""
     n = max(1, int(len(rows) * (MAX_VALUES / stored)))
     drawn = np.sort(fixed_stream(FixedDraw.AUDITED_SAMPLES).choice(rows, n, replace=False))
-    return drawn, f"made on {n} of {len(rows)} samples, drawn at random: all hold {stored} values"
+    return drawn, f"computed on {n} of {len(rows)} samples, drawn at random, since all have {stored} values"
 
 
 def feature_levels(X, rows: np.ndarray, n_features: int, batch: int = 1024) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of every feature over some rows, (p,), and the share of them that are not zero, `batch` rows at a time.
+    """Return the mean of every feature over some rows, (p,), and the share of these rows in which it is not zero, (p,).
 
-    The share of a feature with a single value is 0, whatever the value.
+    Reads `batch` rows at a time. The share is 0 for a constant feature, whatever its value.
     """
     moments = Moments(n_features, keep=("nonzero", "extremes"))
     for start in range(0, len(rows), batch):
@@ -36,30 +36,30 @@ def feature_levels(X, rows: np.ndarray, n_features: int, batch: int = 1024) -> t
 
 
 def min_detected_samples(share: float, y: np.ndarray) -> float:
-    """Share of the samples in which a feature must be seen to be tested: `share`, or half of the smallest class.
+    """Return the share of samples in which a feature must be detected to be tested: `share` or half the smallest class.
 
-    So the marker of a rare class is not left out. Only the sizes of the classes count, or the choice would know what is
-    tested. Never 0: a feature that does not vary is not tested.
+    The smaller of the two, so that markers of a rare class are tested. Depends on the sizes of the classes only, so
+    that the choice of features is independent of the test. Never 0: a feature that does not vary is not tested.
     """
     counts = np.bincount(y)
     return max(min(share, counts[counts > 0].min() / len(y) / 2), 1e-12)
 
 
-def draw_samples(features: Features, most: int, seed: int) -> np.ndarray:
-    """Draw the samples of the development part that are screened: all, or `most` of them.
+def draw_samples(features: Features, max_samples: int, seed: int) -> np.ndarray:
+    """Draw at most `max_samples` rows of the development part, or return all of them if there are no more.
 
-    Half of the places are dealt evenly to the classes, so that a rare one keeps its samples; the others follow the
-    classes' sizes.
+    Half of `max_samples` is divided evenly among the classes, so that a rare class keeps its samples; the other half in
+    proportion to the samples that are left in each class.
     """
     rows = features.development
-    if len(rows) <= most:
+    if len(rows) <= max_samples:
         return rows
     y = features.y[rows]
     sizes = np.bincount(y, minlength=len(features.classes))
-    dealt = np.minimum(sizes, most // (2 * len(sizes)))
-    dealt += ((sizes - dealt) * ((most - dealt.sum()) / (sizes - dealt).sum())).astype(np.int64)
-    largest = int(np.argmax(sizes - dealt))
-    dealt[largest] = min(sizes[largest], dealt[largest] + most - dealt.sum())  # what rounding left over
+    n_drawn = np.minimum(sizes, max_samples // (2 * len(sizes)))
+    n_drawn += ((sizes - n_drawn) * ((max_samples - n_drawn.sum()) / (sizes - n_drawn).sum())).astype(np.int64)
+    largest = int(np.argmax(sizes - n_drawn))
+    n_drawn[largest] = min(sizes[largest], n_drawn[largest] + max_samples - n_drawn.sum())  # the rest from rounding
     rng = stream(seed, Draw.SCREENED_SAMPLES)
-    drawn = [rng.choice(rows[y == code], size, replace=False) for code, size in enumerate(dealt)]
+    drawn = [rng.choice(rows[y == code], n, replace=False) for code, n in enumerate(n_drawn)]
     return np.sort(np.concatenate(drawn))

@@ -1,4 +1,4 @@
-"""From an expression matrix to the feature store: coded labels, normalised values, a test split where samples suffice."""
+"""From an expression matrix to the feature store: normalised values, encoded labels, test split, confounders."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..io.matrix_stats import scan
 from ..io.normalize import normalize_lazily
 from .confounders import CELL_CYCLE, COMPUTED, confounder_columns
 from .confounding import draw_null_strata, evaluate_confounders
-from .design import make_design
+from .design import Design, make_design
 from .splits import check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
 
-# Above this share of non-zero values CSR takes more room than a dense matrix.
+# Above this share of non-zero values CSR needs more memory than a dense matrix.
 _DENSE_FROM = 0.5
 
 # Score of a phase of the cell cycle, and the option that lists its genes.
@@ -39,89 +39,67 @@ def prepare_features(
     split_seed: int = 0,
     confounders: Mapping | None = None,
 ) -> Features:
-    """Make the features of a run.
+    """Prepare the features of a run.
 
     Parameters
     ----------
     adata
-        AnnData as `results/expression.h5ad` holds it: raw values in `X`, `layers["tpm"]` for "log1p_tpm". Or a
-        `matrix_files.Expression`, whose matrices stay in their file: then the features are normalised when the store is
-        written.
+        AnnData with the content of `results/expression.h5ad`: raw values in `X`, `layers["tpm"]` for "log1p_tpm". Or
+        an `io.expression.Expression`, whose matrices stay in their file: the values are then normalised while the store
+        is written.
     label_column
-        Column of `obs` that tells the states.
+        Column of `obs` with the labels.
     exclude
         Labels to leave out.
     missing
         "refuse" or "drop" samples without a label.
     group_column
-        Column of `obs` whose groups stay on one side of every split; "" for none.
+        Column of `obs` with the groups, which are never split; "" for none.
     normalization
         "none", "log1p_median", "log1p_cp10k", "log1p_cpm" or "log1p_tpm".
     split_scheme
-        "fixed" sets a test split aside, "repeated" none; "auto" none where samples are few (`splits.few_samples`).
+        "fixed" for a test split, "repeated" for none, "auto" for none in a small study (`splits.is_small`).
     test_size, split_seed
         Share and seed of the fixed test split.
     confounders
         What to adjust for: `columns` (of `obs`), `depth`, `detected` and `cell_cycle` (whether to compute them),
-        `s_genes` and `g2m_genes` (empty for the human ones). None for nothing. How well depth and detected features
-        tell the classes is said either way.
+        `s_genes` and `g2m_genes` (empty for the built-in human genes). None for nothing. Depth and the number of
+        detected features are evaluated in any case.
 
     Raises
     ------
     InputError
-        If a column is missing, a group is missing, or the data cannot be used.
+        If a column or a group is missing, or the data cannot be used.
     """
     if missing not in ("refuse", "drop"):
         raise InputError(f"labels.missing is {missing!r}: expected 'refuse' or 'drop'")
     labels = _column(adata.obs, label_column, "labels.column")
     codes, classes = encode_labels(labels, names=list(adata.obs_names), exclude=tuple(exclude), missing=missing)
     kept = np.flatnonzero(codes >= 0)
-    names = np.array(adata.obs_names, dtype=object)[kept].tolist()
-    y = codes[kept]
-    groups = None
-    if group_column:
-        column = _column(adata.obs, group_column, "labels.group").iloc[kept]
-        if column.isna().any():
-            lacking = column.index[column.isna()]
-            raise InputError(
-                f"labels.group: column '{group_column}' is empty for {len(lacking)} sample(s), the first {lacking[0]}: "
-                f"expected a group for every sample. Fill it in, or leave those samples out."
-            )
-        groups = pd.factorize(column.astype(str), sort=True)[0].astype(np.int64)
+    names, y = np.array(adata.obs_names, dtype=object)[kept].tolist(), codes[kept]
+    groups = _group_codes(adata.obs, group_column, kept)
     scheme, development, test = set_test_aside(y, split_scheme, test_size, split_seed, groups, classes)
     if scheme.name == "fixed":
-        beside_test = "one each to train, validate and judge out of bag, besides the test split"
-        check_class_sizes(y[development], 3, beside_test, classes)
+        purpose = "one each to train, validate and test out of bag, besides the test split"
+        check_class_sizes(y[development], 3, purpose, classes)
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
-    tpm = adata.layers.get("tpm")
-    made, seen = normalize_lazily(adata.X, normalization, tpm, names=names, rows=kept, reference=development)
-    made = replace(made, dense=bool(made.nnz > _DENSE_FROM * np.prod(made.shape)))
-    X = made.to_memory() if in_memory(adata.X) else made
-    counts = seen if normalization != "log1p_tpm" else scan(MappedRows(adata.X, kept).blocks())
-    adjusted, looked_at = _confounders(
-        adata.obs.iloc[kept], counts, X, adata.var_names, confounders or {}, normalization != "none" or seen.is_integer
+    values, counts, is_counts = _normalise(adata, normalization, names, kept, development)
+    adjusted, evaluated = _collect_confounders(
+        adata.obs.iloc[kept], counts, values, adata.var_names, confounders or {}, is_counts
     )
-    inside = None if groups is None else groups[development]
-    told = evaluate_confounders(
-        looked_at.iloc[development], list(adjusted), y[development], groups=inside, seed=split_seed
-    )
-    design, strata = make_design(adjusted), np.full(len(y), -1, dtype=np.int64)
-    drawn = None
-    if design.names:
-        drawn, told["null"] = draw_null_strata(design.values[development], y[development], inside, seed=split_seed)
-        if drawn is not None:
-            strata[development] = drawn
+    design = make_design(adjusted)
+    summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)
     about = {
         "label_column": label_column,
         "group_column": group_column,
         "normalization": normalization,
         "scheme": scheme.name,
         "why": scheme.why,
-        "confounders": told,
+        "confounders": summary,
     }
     return Features(
-        X,
+        values,
         y,
         tuple(classes),
         tuple(map(str, adata.var_names)),
@@ -131,13 +109,13 @@ def prepare_features(
         about,
         design=design.values if design.names else None,
         design_names=design.names,
-        strata=None if drawn is None else strata,
+        strata=strata,
         confounders=adjusted if len(adjusted.columns) else None,
     )
 
 
 def describe_features(features: Features) -> list[str]:
-    """Say in a few lines what `prepare_features` made: the split, the samples of each class, the confounders."""
+    """Summarise the result of `prepare_features` for the log: split, samples of each class, confounders."""
     lines = [features.about["why"]]
     for code, name in enumerate(features.classes):
         split = features.split[features.y == code]
@@ -146,31 +124,80 @@ def describe_features(features: Features) -> list[str]:
     return [*lines, f"{confounders['statement']} {confounders.get('null', '')}"]
 
 
-def _confounders(obs, counts, X, names, asked: Mapping, counted: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Collect what is adjusted for, and that with depth and detected features, where there are counts to sum."""
-    sets = {score: asked.get(key) or CELL_CYCLE[score] for score, key in _PHASES.items()}
-    computed = [name for name in COMPUTED if asked.get(name)]
-    if "depth" in computed and not counted:
-        raise InputError(
-            "confounders.depth: the matrix holds values that are not counts (features.normalization is none): expected "
-            "counts to sum. Give a column of the samples, such as n_counts, under confounders.columns."
-        )
-    given = confounder_columns(obs, asked.get("columns", ()))
-    options = {"counts": counts, "X": X, "names": tuple(map(str, names)), "gene_sets": sets}
-    made = confounder_columns(obs[[]], computed, **options)
-    twice = sorted(set(given) & set(made))
-    if twice:
-        raise InputError(
-            f"confounders.columns names {', '.join(twice)}, which is to be computed as well: expected one of them. "
-            f"Leave it out of the columns, or do not ask for it."
-        )
-    adjusted = pd.concat([given, made], axis=1)
-    beside = [name for name in ("depth", "detected") if counted and name not in adjusted]
-    return adjusted, pd.concat([adjusted, confounder_columns(obs[[]], beside, **options)], axis=1)
-
-
 def _column(obs: pd.DataFrame, name: str, key: str) -> pd.Series:
+    """Look up the column that the option `key` names."""
     if name not in obs.columns:
-        listed = ", ".join(map(str, obs.columns[:12])) or "none at all"
-        raise InputError(f"{key}: there is no column '{name}' in the sample sheet (obs); it has {listed}")
+        known = ", ".join(map(str, obs.columns[:12])) or "none"
+        raise InputError(f"{key}: there is no column '{name}' in the sample sheet (obs); its columns: {known}")
     return obs[name]
+
+
+def _group_codes(obs: pd.DataFrame, group_column: str, kept: np.ndarray) -> np.ndarray | None:
+    """Encode the groups of the samples that are kept."""
+    if not group_column:
+        return None
+    column = _column(obs, group_column, "labels.group").iloc[kept]
+    if column.isna().any():
+        missing = column.index[column.isna()]
+        raise InputError(
+            f"labels.group: column '{group_column}' is empty for {len(missing)} sample(s), the first is {missing[0]}: "
+            f"expected a group for every sample. Fill them in, or leave those samples out."
+        )
+    return pd.factorize(column.astype(str), sort=True)[0].astype(np.int64)
+
+
+def _normalise(adata, normalization: str, names: list[str], kept: np.ndarray, development: np.ndarray):
+    """Return the normalised values, the scan of the raw counts, and whether these are counts."""
+    tpm = adata.layers.get("tpm")
+    rows, stats = normalize_lazily(adata.X, normalization, tpm, names=names, rows=kept, reference=development)
+    rows = replace(rows, dense=bool(rows.nnz > _DENSE_FROM * np.prod(rows.shape)))
+    values = rows.to_memory() if in_memory(adata.X) else rows
+    counts = scan(MappedRows(adata.X, kept).blocks()) if normalization == "log1p_tpm" else stats
+    return values, counts, normalization != "none" or stats.whole
+
+
+def _collect_confounders(
+    obs: pd.DataFrame, counts, X, names, options: Mapping, is_counts: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Collect the confounders to adjust for, and those with depth and detected features, if counts are known."""
+    sets = {score: options.get(key) or CELL_CYCLE[score] for score, key in _PHASES.items()}
+    computed = [name for name in COMPUTED if options.get(name)]
+    if "depth" in computed and not is_counts:
+        raise InputError(
+            "confounders.depth: the matrix has values that are not counts (features.normalization is none): expected "
+            "counts to sum. Name a column of the samples, such as n_counts, in confounders.columns."
+        )
+    sources = {"counts": counts, "X": X, "names": tuple(map(str, names)), "gene_sets": sets}
+    from_columns = confounder_columns(obs, options.get("columns", ()))
+    from_matrix = confounder_columns(obs[[]], computed, **sources)
+    repeated = sorted(set(from_columns) & set(from_matrix))
+    if repeated:
+        raise InputError(
+            f"confounders.columns contains {', '.join(repeated)}, which is also to be computed: expected one of the "
+            f"two. Remove it from the columns, or switch the computation off."
+        )
+    adjusted = pd.concat([from_columns, from_matrix], axis=1)
+    further = [name for name in ("depth", "detected") if is_counts and name not in adjusted]
+    return adjusted, pd.concat([adjusted, confounder_columns(obs[[]], further, **sources)], axis=1)
+
+
+def _evaluate_confounders(
+    adjusted: pd.DataFrame,
+    evaluated: pd.DataFrame,
+    design: Design,
+    y: np.ndarray,
+    development: np.ndarray,
+    groups: np.ndarray | None,
+    seed: int,
+) -> tuple[dict, np.ndarray | None]:
+    """Evaluate confounders on the development part, and form the strata of null passes: summary and (n,) codes."""
+    inside, labels = None if groups is None else groups[development], y[development]
+    summary = evaluate_confounders(evaluated.iloc[development], list(adjusted), labels, groups=inside, seed=seed)
+    if not design.names:
+        return summary, None
+    drawn, summary["null"] = draw_null_strata(design.values[development], labels, inside, seed=seed)
+    if drawn is None:
+        return summary, None
+    strata = np.full(len(y), -1, dtype=np.int64)
+    strata[development] = drawn
+    return summary, strata

@@ -1,4 +1,4 @@
-"""The samples that a pass, a control or an evaluation may see, with their labels, groups and strata."""
+"""The samples that a pass, a control or an evaluation may use, with their labels, groups and strata."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from ..errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Rows of a matrix with what is known of them; the matrix stays whole and is not copied.
+    """Some rows of a matrix, with all that is known of them; the matrix is shared, not copied.
 
     Attributes
     ----------
     X
-        (n, p + chords) float32, dense or CSR, possibly memory-mapped; read a batch of rows at a time.
+        (n, p + chords) float32, dense or CSR, possibly memory-mapped; read in batches of rows.
     y
-        (n,) class codes, 0 .. len(classes) - 1; other values only outside `rows`.
+        (n,) class codes, 0 .. len(classes) - 1; outside `rows` any value is allowed.
     classes
         Name of every class.
     rows
-        Rows of `X` that may be seen; None for all.
+        Rows of `X` that may be used; None for all.
     groups
-        (n,) group codes, for example of donors, or None; a group stays on one side of every split.
+        (n,) group codes, for example of donors, or None; a group is never split.
     strata
-        (n,) codes within which labels are permuted, where confounders are to be held (`passes.shuffle_labels`), or
-        None.
+        (n,) codes within which labels are permuted to preserve their association with confounders
+        (`label_permutations.shuffle_labels`), or None.
     n_chords
-        How many of the last columns of `X` hold values of gene chords.
+        Number of gene chords, whose values are the last columns of `X`.
 
     Raises
     ------
     InputError
-        If the lengths differ, or a row is not in the matrix or has no label.
+        If shapes do not match, or a row is outside the matrix or has no label.
     """
 
     X: Any
     y: np.ndarray
     classes: tuple[str, ...]
-    rows: np.ndarray = None  # type: ignore[assignment]  # None is replaced when it is made
+    rows: np.ndarray = None  # type: ignore[assignment]  # __post_init__ replaces None
     groups: np.ndarray | None = None
     strata: np.ndarray | None = None
     n_chords: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what does not fit together."""
+        """Check that the parts match, and fill in the default of `rows`."""
         n, n_columns = self.X.shape
         for name in ("y", "groups", "strata"):
             values = getattr(self, name)
@@ -57,33 +57,33 @@ class Samples:
                 )
         if not 0 <= self.n_chords <= n_columns:
             raise InputError(
-                f"n_chords={self.n_chords}, X has {n_columns} columns: expected how many of the last hold gene chords"
+                f"n_chords={self.n_chords}, X has {n_columns} columns: expected the number of columns that hold chords"
             )
         rows = np.arange(n) if self.rows is None else np.asarray(self.rows)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
             raise InputError(
-                f"rows is of type {rows.dtype} and shape {rows.shape}: expected row numbers, one dimension. Take "
+                f"rows has dtype {rows.dtype} and shape {rows.shape}: expected row indices in one dimension. Use "
                 f"np.flatnonzero(...) of a mask."
             )
-        beyond = rows[(rows < 0) | (rows >= n)]
-        if len(beyond):
-            raise InputError(f"rows holds {beyond[0]}, X has {n} rows: expected row numbers from 0 to {n - 1}")
+        outside = rows[(rows < 0) | (rows >= n)]
+        if len(outside):
+            raise InputError(f"rows contains {outside[0]}, X has {n} rows: expected row indices from 0 to {n - 1}")
         labels = np.asarray(self.y)[rows]
         unknown = rows[(labels < 0) | (labels >= len(self.classes))]
         if len(unknown):
             raise InputError(
-                f"y holds {self.y[unknown[0]]} at row {unknown[0]}: expected a code of one of {len(self.classes)} "
+                f"y is {self.y[unknown[0]]} in row {unknown[0]}: expected the code of one of {len(self.classes)} "
                 f"classes, 0 to {len(self.classes) - 1}. Leave samples without a label out of rows."
             )
         object.__setattr__(self, "rows", rows)
 
     def __len__(self) -> int:
-        """Samples that may be seen."""
+        """Number of samples."""
         return len(self.rows)
 
     @property
     def n_features(self) -> int:
-        """Number of features p, chords not counted."""
+        """Number of features p, without chords."""
         return self.X.shape[1] - self.n_chords
 
     @property
@@ -102,11 +102,11 @@ class Samples:
         return None if self.strata is None else self.strata[self.rows]
 
     def subset(self, positions: np.ndarray) -> Samples:
-        """Take some of the samples, by their positions among `rows`."""
+        """Return some of the samples, by their positions in `rows`."""
         return replace(self, rows=self.rows[positions])
 
     def relabel(self, labels: np.ndarray) -> Samples:
-        """Give the rows other class codes, (len(self),)."""
+        """Return the same samples with other class codes, (len(self),)."""
         y = self.y.copy()
         y[self.rows] = labels
         return replace(self, y=y)

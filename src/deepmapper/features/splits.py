@@ -1,4 +1,4 @@
-"""Train, validation and test splits, stratified by class and grouped."""
+"""Train, validation, out-of-bag and test splits, and folds: stratified by class, with whole groups."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ from ..errors import InputError
 
 SCHEMES = ("auto", "fixed", "repeated")
 
-# Below either, no test split can be spared: a quarter of it would be a sample or two of a class.
+# A study with fewer samples, or fewer per class on average, is small and has no test split: a quarter of it would be
+# one or two samples per class.
 SMALL, SMALL_PER_CLASS = 50, 8
 
-# Of few samples, none is spared for validation below this many in a class: two or three would choose the epoch by
-# chance, and would be missed in training.
-_SPARED_FROM = 6
+# A small study has validation samples only from this many samples in every class on: with two or three of them the best
+# epoch would be a matter of chance, and training needs them more.
+_MIN_FOR_VALIDATION = 6
+
+_N_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How samples are judged.
+    """On which samples the passes are evaluated.
 
     Attributes
     ----------
     name
-        "fixed": a test split is set aside before any pass. "repeated": none is; the passes that did not train on a
-        sample judge it.
+        "fixed": a test split is set aside before any pass. "repeated": there is none, and each sample is predicted by
+        the passes that did not train on it.
     why
-        The same in a plain sentence or two, with the reason.
+        The scheme and its reason, in a sentence or two.
     """
 
     name: str
@@ -38,7 +41,7 @@ class Scheme:
 
 
 def is_small(y: np.ndarray) -> bool:
-    """Whether samples are few: below 50 in all, or below 8 a class on average."""
+    """Whether a study is small: fewer than 50 samples, or fewer than 8 per class on average."""
     return len(y) < max(SMALL, SMALL_PER_CLASS * len(np.unique(y)))
 
 
@@ -50,21 +53,21 @@ def set_test_aside(
     groups: np.ndarray | None = None,
     classes: Sequence[str] = (),
 ) -> tuple[Scheme, np.ndarray, np.ndarray]:
-    """Choose how samples are judged, and draw the test split where there is one, before any pass.
+    """Choose the evaluation scheme, and draw the test split if there is one; before any pass.
 
     Parameters
     ----------
     y, groups, classes
         As in `hold_out`.
     scheme
-        "fixed", "repeated", or "auto": repeated where samples are few (`few_samples`), else fixed.
+        "fixed", "repeated", or "auto": repeated for small studies (`is_small`), else fixed.
     test_size, seed
         Share and seed of a fixed test split.
 
     Returns
     -------
     tuple
-        The scheme, the rows that passes may see, and those of the test split (empty when repeated).
+        The scheme, the rows of the development part, and the rows of the test split (empty if repeated).
 
     Raises
     ------
@@ -75,29 +78,30 @@ def set_test_aside(
         raise InputError(f"scheme={scheme!r}: expected one of {', '.join(SCHEMES)}")
     if scheme == "fixed" or (scheme == "auto" and not is_small(y)):
         development, test = split_off_test(y, test_size, seed, groups, classes)
-        why = f"A test split of {len(test)} of {len(y)} samples was set aside before any pass and judges them together."
+        why = f"A test split of {len(test)} of {len(y)} samples was set aside before any pass, for the evaluation."
         return Scheme("fixed", why), development, test
-    check_class_sizes(y, 2, "one to learn from and one to judge on", classes)
+    check_class_sizes(y, 2, "one to train on and one to test on", classes)
     if groups is not None:
-        draw_out_of_bag(y, test_size, seed, groups, classes)  # what cannot be divided is refused before any pass tries
+        draw_out_of_bag(y, test_size, seed, groups, classes)  # raises InputError if the groups cannot be divided
     if scheme == "repeated":
         why = "No test split was set aside, as the configuration asks"
     elif len(y) < SMALL:
         why = f"No test split was set aside: {len(y)} samples are too few"
     else:
         why = f"No test split was set aside: {len(y)} samples in {len(np.unique(y))} classes are too few"
-    why += ". Every sample is judged by the passes that did not train on it."
+    why += ". Each sample is predicted by the passes that did not train on it."
     return Scheme("repeated", why), np.arange(len(y)), np.arange(0)
 
 
 def draw_out_of_bag(
     y: np.ndarray, share: float, seed: int, groups: np.ndarray | None = None, classes: Sequence[str] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw what pass `seed` leaves out of bag: rows kept and rows left out.
+    """Draw the out-of-bag samples of pass `seed`: rows in the bag and rows out of it.
 
-    As `hold_out`; of few samples whole groups are drawn one by one, so that as few as the share allows are missed.
+    Like `hold_out`; in a small study groups are drawn one at a time, so that no more of them are left out than asked
+    for.
     """
-    return _draw(y)(y, share, stream(seed, Draw.OUT_OF_BAG), groups, classes)
+    return _hold_out_of(y)(y, share, stream(seed, Draw.OUT_OF_BAG), groups, classes)
 
 
 def draw_validation(
@@ -108,58 +112,24 @@ def draw_validation(
     groups: np.ndarray | None = None,
     classes: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide what pass `seed` kept from its out-of-bag draw: rows to train on and rows to validate."""
-    inner = None if groups is None else groups[kept]
-    train, validation = _draw(y)(y[kept], share, stream(seed, Draw.VALIDATION), inner, classes)
+    """Divide the rows that pass `seed` has in the bag into rows to train on and rows to validate on."""
+    kept_groups = None if groups is None else groups[kept]
+    train, validation = _hold_out_of(y)(y[kept], share, stream(seed, Draw.VALIDATION), kept_groups, classes)
     return kept[train], kept[validation]
 
 
 def has_validation(y: np.ndarray, groups: np.ndarray | None = None) -> bool:
-    """Whether a pass on these samples holds some back for validation: not of few with a class below 6.
+    """Whether passes on these samples hold any out for validation: not in a small study with a class of less than 6.
 
-    Where each class has groups of its own, and where each group holds every class, it is groups that count.
+    If every group has a single class, or every group has all classes, groups are counted instead of samples.
     """
     if not is_small(y):
         return True
-    strata = _strata(y, groups)
-    if strata is None:
-        assert groups is not None  # samples by themselves are never of mixed make
-        return min(len(np.unique(groups[y == code])) for code in np.unique(y)) >= _SPARED_FROM
-    return _smallest(strata) >= _SPARED_FROM
-
-
-def _draw(y: np.ndarray):
-    return _hold_out_small if is_small(y) else hold_out
-
-
-def _hold_out_small(y, share, rng, groups=None, classes=()) -> tuple[np.ndarray, np.ndarray]:
-    """Hold out whole groups one by one, of every class as many as its share, where all are of one make."""
-    strata = _strata(y, groups)
-    if groups is None or strata is None or _smallest(strata) < 2:
-        return hold_out(y, share, rng, groups, classes)
-    held = _hold_out_samples(strata, np.unique(strata), share, rng)
-    mask = np.isin(groups, np.unique(groups)[held])
-    return np.flatnonzero(~mask), np.flatnonzero(mask)
-
-
-def _strata(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray | None:
-    """What is drawn: samples by class, groups by their one class, or groups that all hold every class.
-
-    Returns the class of every group (or sample); 0 for all where each group holds every class; None for groups of
-    mixed make, which only a search can divide.
-    """
-    if groups is None:
-        return y
-    held = [np.unique(y[groups == group]) for group in np.unique(groups)]
-    if all(len(codes) == 1 for codes in held):
-        return np.array([codes[0] for codes in held])
-    if all(len(codes) == len(np.unique(y)) for codes in held):
-        return np.zeros(len(held), dtype=np.int64)
-    return None
-
-
-def _smallest(strata: np.ndarray) -> int:
-    return int(np.unique(strata, return_counts=True)[1].min())
+    units = _unit_classes(y, groups)
+    if units is None:
+        assert groups is not None  # single samples can always be drawn
+        return min(len(np.unique(groups[y == code])) for code in np.unique(y)) >= _MIN_FOR_VALIDATION
+    return _smallest_class(units) >= _MIN_FOR_VALIDATION
 
 
 def hold_out(
@@ -169,37 +139,37 @@ def hold_out(
     groups: np.ndarray | None = None,
     classes: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide samples in two, every class on both sides.
+    """Divide samples into two parts, each with samples of every class.
 
     Parameters
     ----------
     y
         (n,) class codes.
     share
-        Share of every class to hold out; rounded, at least one sample and never all.
+        Share of every class to hold out; rounded to samples, at least one and never all.
     rng
-        Stream of the draw, see `draws.stream`.
+        Random stream (`draws.stream`).
     groups
-        (n,) group codes; samples of one group stay together. The share is then met as well as whole groups allow.
+        (n,) group codes; a group is never split. The share is then met as closely as whole groups allow.
     classes
-        Names for messages.
+        Class names for messages.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Sorted positions of those kept and of those held out.
+        Sorted indices of the samples kept and of those held out.
 
     Raises
     ------
     InputError
-        If a class has fewer than two samples, or the groups cannot be divided with every class on both sides.
+        If a class has fewer than two samples, or the groups cannot be divided with every class in both parts.
     """
     codes, counts = np.unique(y, return_counts=True)
     if counts.min() < 2:
         small = ", ".join(_name(c, classes) for c in codes[counts < 2])
         raise InputError(
-            f"class {small}: 1 sample left, expected at least 2 to divide between training and what is held out "
-            f"({share:.0%}). Leave the class out, merge it with another, or hold out nothing for it by adding samples."
+            f"class {small}: 1 sample left, expected at least 2, to train on one and hold out the other ({share:.0%}). "
+            f"Leave the class out, merge it with another, or add samples."
         )
     held = (
         _hold_out_samples(y, codes, share, rng) if groups is None else _hold_out_groups(y, share, rng, groups, classes)
@@ -212,13 +182,19 @@ def hold_out(
 def split_off_test(
     y: np.ndarray, test_size: float, seed: int, groups: np.ndarray | None = None, classes: Sequence[str] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the fixed test split, before any pass: rows of the development part and of the test part."""
-    check_class_sizes(y, 2, "one to learn from and one to judge on", classes)
+    """Draw the fixed test split, before any pass: rows of the development part and rows of the test split."""
+    check_class_sizes(y, 2, "one to train on and one to test on", classes)
     return hold_out(y, test_size, stream(seed, Draw.TEST_SPLIT), groups, classes)
 
 
 def check_class_sizes(y: np.ndarray, needed: int, purpose: str, classes: Sequence[str] = ()) -> None:
-    """Refuse classes with fewer than `needed` samples, all of them in one message."""
+    """Check that every class has at least `needed` samples.
+
+    Raises
+    ------
+    InputError
+        If not; the message lists all classes that are too small, and the `purpose` of the samples.
+    """
     codes, counts = np.unique(y, return_counts=True)
     small = [f"{_name(c, classes)} ({n})" for c, n in zip(codes, counts, strict=True) if n < needed]
     if small:
@@ -226,6 +202,64 @@ def check_class_sizes(y: np.ndarray, needed: int, purpose: str, classes: Sequenc
             f"too few samples in class {', '.join(small)}: expected at least {needed}, {purpose}. "
             f"Leave these classes out (labels: exclude), merge them with others, or add samples."
         )
+
+
+def assign_folds(y: np.ndarray, groups: np.ndarray | None, random_state: int) -> np.ndarray:
+    """Assign samples to at most five folds, stratified by class: (n,) fold numbers.
+
+    Groups are not split, unless a class has a single group.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    n_folds = int(min(_N_FOLDS, np.bincount(y).min()))
+    fold = np.zeros(len(y), dtype=np.int64)
+    if groups is not None:
+        groups_per_class = [len(np.unique(groups[y == code])) for code in range(int(y.max()) + 1)]
+        if min(groups_per_class) >= 2:
+            n_folds = min(n_folds, min(groups_per_class))
+            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=random_state)
+            for i, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y, groups)):
+                fold[held] = i
+            return fold
+    splitter = StratifiedKFold(max(n_folds, 2), shuffle=True, random_state=random_state)
+    for i, (_, held) in enumerate(splitter.split(np.zeros(len(y)), y)):
+        fold[held] = i
+    return fold
+
+
+def _hold_out_of(y: np.ndarray):
+    """Choose the function that draws from samples with these labels."""
+    return _hold_out_small if is_small(y) else hold_out
+
+
+def _hold_out_small(y, share, rng, groups=None, classes=()) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out whole groups one at a time, a share of those of every class, if `_unit_classes` allows it."""
+    units = _unit_classes(y, groups)
+    if groups is None or units is None or _smallest_class(units) < 2:
+        return hold_out(y, share, rng, groups, classes)
+    held = _hold_out_samples(units, np.unique(units), share, rng)
+    mask = np.isin(groups, np.unique(groups)[held])
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _unit_classes(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray | None:
+    """Class of every unit that is drawn: of every sample, or of every group.
+
+    0 for all groups if each has all classes; None if groups have some classes each, so that they cannot be drawn class
+    by class.
+    """
+    if groups is None:
+        return y
+    contained = [np.unique(y[groups == group]) for group in np.unique(groups)]
+    if all(len(codes) == 1 for codes in contained):
+        return np.array([codes[0] for codes in contained])
+    if all(len(codes) == len(np.unique(y)) for codes in contained):
+        return np.zeros(len(contained), dtype=np.int64)
+    return None
+
+
+def _smallest_class(units: np.ndarray) -> int:
+    return int(np.unique(units, return_counts=True)[1].min())
 
 
 def _hold_out_samples(y, codes, share, rng) -> np.ndarray:
@@ -237,30 +271,29 @@ def _hold_out_samples(y, codes, share, rng) -> np.ndarray:
 
 
 def _hold_out_groups(y, share, rng, groups, classes, tries: int = 20) -> np.ndarray:
-    """Take the first fold, of several shuffles, that leaves every class on both sides."""
+    """Return the first fold, over several shuffles, that leaves samples of every class in both parts."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     n_groups = len(np.unique(groups))
-    largest_class = int(np.unique(y, return_counts=True)[1].max())  # the splitter takes no more folds than this
-    folds = min(max(2, round(1 / min(share, 1 - share))), n_groups, largest_class)
-    lacking = {code: len(np.unique(groups[y == code])) for code in np.unique(y)}
-    alone = [_name(code, classes) for code, n in lacking.items() if n < 2]
-    if alone:
+    largest_class = int(np.unique(y, return_counts=True)[1].max())  # the splitter accepts no more folds than this
+    max_folds = min(max(2, round(1 / min(share, 1 - share))), n_groups, largest_class)
+    groups_per_class = {code: len(np.unique(groups[y == code])) for code in np.unique(y)}
+    single = [_name(code, classes) for code, n in groups_per_class.items() if n < 2]
+    if single:
         raise InputError(
-            f"class {', '.join(alone)} lies in a single group of the {n_groups} to divide: expected samples from at "
-            f"least 2 in every class, so that whole groups can be held out (each split of a run needs groups of its "
-            f"own). Add donors, leave the class out, or run without a group column."
+            f"class {', '.join(single)} lies in a single group of the {n_groups} to divide: expected samples from at "
+            f"least 2 groups in every class, so that whole groups can be held out (each split of a run needs its own "
+            f"groups). Add donors, leave the class out, or run without a group column."
         )
-    for fewer in range(folds, 1, -1):  # larger folds, where none of the asked size holds every class
+    for n_folds in range(max_folds, 1, -1):  # fewer and larger folds if none of this size has every class
         for _ in range(tries):
-            splitter = StratifiedGroupKFold(fewer, shuffle=True, random_state=int(rng.integers(2**31)))
+            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**31)))
             for kept, held in splitter.split(np.zeros(len(y)), y, groups):
-                if len(np.unique(y[kept])) == len(np.unique(y[held])) == len(lacking):
+                if len(np.unique(y[kept])) == len(np.unique(y[held])) == len(groups_per_class):
                     return held if share <= 0.5 else kept
     raise InputError(
-        f"{n_groups} groups could not be divided with every class on both sides ({share:.0%} held out and more, "
-        f"{tries} shuffles each): expected more groups per class. Add donors, leave a class out, or run without a "
-        f"group column."
+        f"{n_groups} groups could not be divided with every class in both parts ({share:.0%} or more held out, {tries} "
+        f"shuffles each): expected more groups per class. Add donors, leave a class out, or run without a group column."
     )
 
 

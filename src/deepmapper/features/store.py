@@ -1,8 +1,8 @@
 """The feature store: a memory-mapped matrix with labels, split and names, written once and read by every pass.
 
-A folder holds `features.json` (what it is) and plain .npy files: ``matrix.data``, ``matrix.indices`` and
-``matrix.indptr`` of a CSR matrix, or ``matrix.dense``; ``labels``, ``split`` and, where given, ``groups``; with
-confounders ``design``, ``strata`` and, for people, `confounders.tsv` and `confounders.json`.
+It is a folder with `features.json` (shape, names, metadata) and .npy files: ``matrix.data``, ``matrix.indices`` and
+``matrix.indptr`` of a CSR matrix, or ``matrix.dense``; ``labels``, ``split`` and, if there are any, ``groups``; with
+confounders also ``design``, ``strata`` and, for people to read, `confounders.tsv` and `confounders.json`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ from .samples import Samples
 if TYPE_CHECKING:
     import pandas as pd
 
+# Version of the folder's layout; a store of another version is refused.
 FORMAT = 3
 
+# Codes of `Features.split`.
 DEVELOPMENT, TEST, UNLABELLED = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Features:
-    """Samples × features with what is known of both.
+    """The matrix of a run, with all that is known of its samples and features.
 
     Attributes
     ----------
     X
-        (n, p) float32, CSR or dense; memory-mapped when read from a store. Before it is written, also a source of
-        `blocks`.
+        (n, p) float32, CSR or dense; memory-mapped when read from a store. Before it is written it can also be another
+        source of `blocks`.
     y
         (n,) int64 class codes, 0 .. len(classes) - 1; -1 for a sample without a label.
     classes
@@ -48,25 +50,25 @@ class Features:
     samples
         Name of every sample; empty when unknown.
     split
-        (n,) uint8: 0 development, 1 the fixed test split, 2 a sample without a label, which no pass sees and nothing
-        judges.
+        (n,) uint8: 0 for development, 1 for the fixed test split, 2 for a sample without a label, which neither passes
+        nor the evaluation use.
     groups
         (n,) int64 group codes, or None.
     about
-        Whatever else `features.json` says: normalisation, source, settings.
+        Label column, normalisation, split scheme, accuracy of the confounders: ``about`` in `features.json`.
     design
-        (n, q) float64 confounders to adjust for, as `confounders.make_design` gives them, or None.
+        (n, q) float64 design matrix of the confounders to adjust for (`design.make_design`), or None.
     design_names
         Name of every column of `design`.
     strata
-        (n,) int64 codes within which null draws permute labels, -1 outside the development part; or None.
+        (n,) int64 codes within which labels are permuted for null passes, -1 outside the development part; or None.
     chords
-        Names of gene chords whose values are the last columns of `X`, beyond the features (`with_chords`).
-    digest
-        Hash of what passes read: the arrays and the classes, not the names. Empty where not read from a store.
+        Names of the gene chords whose values are the last columns of `X`, behind the features (`with_chords`).
     confounders
-        One column a confounder, one row a sample, as given or computed: what is written for people to read. None when
-        read from a store.
+        The confounders as given or computed, one row per sample, written for people to read. None when read from a
+        store.
+    digest
+        Hash of all that a pass reads: the arrays and the classes, but not the names. Empty if not read from a store.
     """
 
     X: Any
@@ -86,24 +88,23 @@ class Features:
 
     @property
     def n_features(self) -> int:
-        """Number of features p, chords not counted."""
+        """Number of features p, without chords."""
         return self.X.shape[1] - len(self.chords)
 
     @property
     def class_sizes(self) -> dict[str, int]:
-        """Samples of every class, by its name."""
-        return dict(
-            zip(self.classes, np.bincount(self.y[self.labelled], minlength=len(self.classes)).tolist(), strict=True)
-        )
+        """Number of samples of every class, by class name."""
+        sizes = np.bincount(self.y[self.labelled], minlength=len(self.classes))
+        return dict(zip(self.classes, sizes.tolist(), strict=True))
 
     @property
     def development(self) -> np.ndarray:
-        """Rows that passes may see."""
+        """Rows of the development part, which passes may use."""
         return np.flatnonzero(self.split == DEVELOPMENT)
 
     @property
     def test(self) -> np.ndarray:
-        """Rows that only the final evaluation may see."""
+        """Rows of the test split, which only the final evaluation may use."""
         return np.flatnonzero(self.split == TEST)
 
     @property
@@ -113,58 +114,30 @@ class Features:
 
     @property
     def labelled(self) -> np.ndarray:
-        """Rows of the development part and of the test split."""
+        """Rows of the development part and the test split."""
         return np.flatnonzero(self.split != UNLABELLED)
 
     @property
     def development_samples(self) -> Samples:
-        """The samples that passes may see."""
+        """The samples of the development part, which passes may use."""
         return self.select(self.development)
 
     def names_of(self, rows: np.ndarray) -> list[str]:
-        """Names of some samples; none where they are unknown."""
+        """Return the names of the samples in `rows`; empty if names are unknown."""
         return [self.samples[row] for row in rows] if self.samples else []
 
     def select(self, rows: np.ndarray) -> Samples:
-        """Take labelled samples by their rows."""
+        """Return the samples in `rows`, all of which need a label."""
         return Samples(self.X, self.y, self.classes, rows, self.groups, self.strata, len(self.chords))
 
 
-def check_finite(X, samples=None, names=None) -> None:
-    """Refuse NaN and infinite values, naming the first one.
-
-    Raises
-    ------
-    InputError
-        With the row and column of the first such value and their number.
-    """
-    if sp.issparse(X):
-        X = X.tocsr()
-    values = X.data if sp.issparse(X) else X
-    bad = ~np.isfinite(values)
-    if not bad.any():
-        return
-    if sp.issparse(X):
-        first = int(np.argmax(bad))
-        row, column = int(np.searchsorted(X.indptr, first, side="right") - 1), int(X.indices[first])
-    else:
-        row, column = (int(i) for i in np.argwhere(bad)[0])
-    value = values[bad].ravel()[0]
-    raise InputError(
-        f"the matrix holds {int(bad.sum())} value(s) that are NaN or infinite, the first ({value}) at sample "
-        f"{samples[row] if samples is not None and len(samples) else row}, feature "
-        f"{names[column] if names is not None and len(names) else column}: expected finite numbers. "
-        f"Fill or remove them before the analysis."
-    )
-
-
 def with_chords(features: Features, values: np.ndarray, names: Sequence[str]) -> Features:
-    """Put the values of chords, (n, chords) for all samples, behind the features; `X` is then a source of `blocks`."""
+    """Append the values of chords, (n, chords), as columns behind the features; `X` is then a source of `blocks`."""
     return replace(features, X=HStack(features.X, np.asarray(values, dtype=np.float32)), chords=tuple(names))
 
 
 def write_features(folder: str | Path, features: Features) -> None:
-    """Write a store, its matrix block by block; the folder appears whole or not at all, an existing one is replaced."""
+    """Write a store, the matrix block by block; the folder is written atomically and replaces an existing one."""
     folder, X = Path(folder), features.X
     with atomic_folder(folder) as tmp:
         _write_matrix(tmp, X)
@@ -180,7 +153,7 @@ def write_features(folder: str | Path, features: Features) -> None:
             features.confounders.to_csv(tmp / "confounders.tsv", sep="\t", index_label="sample", float_format="%.6g")
         if "confounders" in features.about:
             (tmp / "confounders.json").write_text(json.dumps(features.about["confounders"], indent=2) + "\n")
-        about = {
+        content = {
             "format": FORMAT,
             "shape": list(features.X.shape),
             "classes": list(features.classes),
@@ -190,42 +163,9 @@ def write_features(folder: str | Path, features: Features) -> None:
             "names": list(features.names),
             "samples": list(features.samples),
         }
-        read = [about["shape"], about["classes"], len(features.chords)]
-        about["digest"] = digest(json.dumps(read), sorted(tmp.glob("*.npy")))
-        (tmp / "features.json").write_text(json.dumps(about, indent=0) + "\n")
-
-
-def _write_matrix(folder: Path, X) -> None:
-    if isinstance(X, np.ndarray) or (isinstance(X, MappedRows | HStack) and X.dense):
-        with _growing(folder / "matrix.dense.npy", np.float32, X.shape) as file:
-            for _, block in blocks(X):
-                file.write(np.ascontiguousarray(block, dtype=np.float32).data)
-        return
-    index = np.int32 if X.nnz < 2**31 else np.int64  # one type for both, or scipy copies
-    ends, n_values = [np.zeros(1, dtype=index)], 0
-    with (
-        _growing(folder / "matrix.data.npy", np.float32, (X.nnz,)) as data,
-        _growing(folder / "matrix.indices.npy", index, (X.nnz,)) as indices,
-    ):
-        for _, block in blocks(X):
-            data.write(block.data.astype(np.float32, copy=False).data)
-            indices.write(block.indices.astype(index, copy=False).data)
-            ends.append(n_values + block.indptr[1:].astype(index))
-            n_values += block.nnz
-    np.save(folder / "matrix.indptr.npy", np.concatenate(ends))
-
-
-@contextmanager
-def _growing(path: Path, dtype, shape: tuple[int, ...]) -> Iterator[IO[bytes]]:
-    """Open a .npy file to which the values of an array are written one after the other."""
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        start = file.tell()
-        yield file
-        found, expected = file.tell() - start, int(np.prod(shape)) * np.dtype(dtype).itemsize
-    if found != expected:
-        raise RuntimeError(f"{path}: {found} bytes of values were written, {expected} were announced")
+        used_by_passes = [content["shape"], content["classes"], len(features.chords)]
+        content["digest"] = digest(json.dumps(used_by_passes), sorted(tmp.glob("*.npy")))
+        (tmp / "features.json").write_text(json.dumps(content, indent=0) + "\n")
 
 
 def open_features(folder: str | Path) -> Features:
@@ -234,23 +174,23 @@ def open_features(folder: str | Path) -> Features:
     Raises
     ------
     InputError
-        If the folder is not a store of this version.
+        If the folder is not a complete store of this version.
     """
     folder = Path(folder)
     try:
-        about = json.loads((folder / "features.json").read_text())
+        content = json.loads((folder / "features.json").read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} is not a feature store ({error}): run the rule prepare_features first") from error
-    found = about.get("format") if isinstance(about, dict) else None
-    if found != FORMAT:
-        raise InputError(f"{folder} has format {found}, expected {FORMAT}: run the rule prepare_features again")
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != FORMAT:
+        raise InputError(f"{folder} has format {version}, expected {FORMAT}: run the rule prepare_features again")
 
     def array(name: str) -> np.ndarray:
         path = folder / f"{name}.npy"
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise InputError(f"{path} is not whole ({error}): run the rule prepare_features again") from error
+            raise InputError(f"{path} is damaged or missing ({error}): run the rule prepare_features again") from error
 
     def optional(name: str) -> np.ndarray | None:
         return np.array(array(name)) if (folder / f"{name}.npy").exists() else None
@@ -260,19 +200,52 @@ def open_features(folder: str | Path) -> Features:
         X = array("matrix.dense")
     else:
         parts = (array("matrix.data"), array("matrix.indices"), array("matrix.indptr"))
-        X = sp.csr_matrix(parts, shape=tuple(about["shape"]), copy=False)
+        X = sp.csr_matrix(parts, shape=tuple(content["shape"]), copy=False)
     return Features(
         X=X,
         y=np.array(array("labels")),
-        classes=tuple(about["classes"]),
-        names=tuple(about["names"]),
-        samples=tuple(about["samples"]),
+        classes=tuple(content["classes"]),
+        names=tuple(content["names"]),
+        samples=tuple(content["samples"]),
         split=np.array(array("split")),
         groups=optional("groups"),
-        about=about["about"],
+        about=content["about"],
         design=optional("design"),
-        design_names=tuple(about["design"]),
+        design_names=tuple(content["design"]),
         strata=optional("strata"),
-        chords=tuple(about["chords"]),
-        digest=about["digest"],
+        chords=tuple(content["chords"]),
+        digest=content["digest"],
     )
+
+
+def _write_matrix(folder: Path, X) -> None:
+    if isinstance(X, np.ndarray) or (isinstance(X, MappedRows | HStack) and X.dense):
+        with _npy_writer(folder / "matrix.dense.npy", np.float32, X.shape) as file:
+            for _, block in blocks(X):
+                file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+        return
+    dtype = np.int32 if X.nnz < 2**31 else np.int64  # of indices and indptr alike, or scipy copies them
+    indptr, n_values = [np.zeros(1, dtype=dtype)], 0
+    with (
+        _npy_writer(folder / "matrix.data.npy", np.float32, (X.nnz,)) as data,
+        _npy_writer(folder / "matrix.indices.npy", dtype, (X.nnz,)) as indices,
+    ):
+        for _, block in blocks(X):
+            data.write(block.data.astype(np.float32, copy=False).data)
+            indices.write(block.indices.astype(dtype, copy=False).data)
+            indptr.append(n_values + block.indptr[1:].astype(dtype))
+            n_values += block.nnz
+    np.save(folder / "matrix.indptr.npy", np.concatenate(indptr))
+
+
+@contextmanager
+def _npy_writer(path: Path, dtype, shape: tuple[int, ...]) -> Iterator[IO[bytes]]:
+    """Open a .npy file of a known shape, to which the values are written piece by piece."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        start = file.tell()
+        yield file
+        written, expected = file.tell() - start, int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if written != expected:
+        raise RuntimeError(f"{path}: {written} bytes of values were written, expected {expected}")

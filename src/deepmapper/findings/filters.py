@@ -177,7 +177,7 @@ def component_shares(X, rows: np.ndarray, moments: Moments) -> tuple[np.ndarray,
         share = np.where(_scanpy_variance(moments) > 0, 1.0, np.nan)
         return share, f"{n} samples of {p} features have no more than {N_COMPONENTS} components: all is kept"
     drawn, sampling_note = drawn_rows(X, rows)
-    computed, note = try_filter(_share_in_components, MappedRows(X, drawn).whole())
+    computed, note = try_filter(_share_in_components, MappedRows(X, drawn).to_memory())
     if sampling_note:
         note += f"; {sampling_note}"
     return np.full(p, np.nan) if computed is None else computed, note

@@ -43,14 +43,14 @@ def test_labels_names_and_samples(adata):
     assert [features.classes[code] for code in features.y] == adata.obs["type"].tolist()
     assert features.names == tuple(adata.var_names)
     assert features.samples == tuple(adata.obs_names)
-    told = features.about.pop("confounders")
+    summary = features.about.pop("confounders")
     assert features.about == {
         **{"label_column": "type", "group_column": "", "normalization": "log1p_median", "scheme": "fixed"},
-        "why": "A test split of 15 of 60 samples was set aside before any pass and judges them together.",
+        "why": "A test split of 15 of 60 samples was set aside before any pass, for the evaluation.",
     }
     assert features.groups is None
-    assert told["adjusted"] == [] and [one["confounder"] for one in told["alone"]] == ["depth", "detected"]
-    assert told["statement"].startswith("Nothing was adjusted for. Depth alone names the class right in 0.")
+    assert summary["adjusted"] == [] and [record["confounder"] for record in summary["alone"]] == ["depth", "detected"]
+    assert summary["statement"].startswith("Nothing was adjusted for. Depth alone predicts the class with accuracy 0.")
     assert features.design is None and features.strata is None and features.confounders is None
 
 
@@ -135,7 +135,7 @@ def test_labels_that_are_numbers_are_classes(adata):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"label_column": "typ"}, r"labels\.column: there is no column 'typ' .*it has type, donor, dose"),
+        ({"label_column": "typ"}, r"labels\.column: there is no column 'typ' .*its columns: type, donor, dose"),
         ({"group_column": "patient"}, r"labels\.group: there is no column 'patient'"),
         ({"exclude": ["C"]}, "exclude names 'C', which no sample has"),
         ({"exclude": ["B", "T2"]}, "found 1 class "),
@@ -150,7 +150,7 @@ def test_what_cannot_be_prepared_is_refused(adata, settings, message):
 
 def test_a_sample_without_a_label_or_a_group_is_refused_by_name(adata):
     adata.obs.loc["cell7", "donor"] = np.nan
-    with pytest.raises(InputError, match=r"labels\.group: column 'donor' is empty for 1 sample\(s\), the first cell7"):
+    with pytest.raises(InputError, match=r"labels\.group: column 'donor' is empty for 1 sample.*cell7"):
         prepared(adata, group_column="donor")
     adata.obs.loc["cell9", "type"] = np.nan
     with pytest.raises(InputError, match=r"1 of 60 samples have no label \('cell9'\)"):
@@ -178,9 +178,9 @@ def test_confounders_are_stored_with_strata_of_the_development_part(adata):
     assert features.design.shape == (600, len(features.design_names))
     np.testing.assert_allclose(features.confounders["depth"], np.log1p(np.asarray(adata.X.sum(1)).ravel()), rtol=1e-6)
     assert (features.strata[features.test] == -1).all() and features.strata[features.development].min() == 0
-    told = features.about["confounders"]
-    assert told["adjusted"] == ["dose", "donor", "depth", "detected"] and "Null passes" in told["null"]
-    assert [one["confounder"] for one in told["alone"]] == [*told["adjusted"], "all together"]
+    summary = features.about["confounders"]
+    assert summary["adjusted"] == ["dose", "donor", "depth", "detected"] and "Null passes" in summary["null"]
+    assert [record["confounder"] for record in summary["alone"]] == [*summary["adjusted"], "all together"]
 
 
 def test_labels_of_the_test_split_do_not_shape_the_strata(adata, monkeypatch):
@@ -201,7 +201,7 @@ def test_labels_of_the_test_split_do_not_shape_the_strata(adata, monkeypatch):
     [
         ({"columns": ["age"]}, {}, "confounder 'age': expected a column"),
         ({"depth": True}, {"normalization": "none"}, "confounders.depth: .*not counts .*such as n_counts"),
-        ({"columns": ["depth"], "depth": True}, {}, "names depth, which is to be computed as well"),
+        ({"columns": ["depth"], "depth": True}, {}, "contains depth, which is also to be computed"),
         ({"cell_cycle": True}, {}, "s_score|genes"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Who trains and who judges: every class on both sides, whole groups on one."""
+"""Splits: samples of every class in both parts, whole groups in one."""
 
 import warnings
 
@@ -120,7 +120,7 @@ def test_a_small_share_of_small_classes_is_drawn_by_group():
         ([0, 0, 1, 1], [5, 5, 6, 6], r"class 'common', 'rare' lies in a single group of the 2 to divide"),
         ([0, 0, 1, 1], [5, 6, 7, 7], r"class 'rare' lies in a single group of the 3 to divide.*Add donors"),
         # each class in two of three groups: the side with a single group always lacks one
-        ([0, 1, 1, 2, 2, 0], [1, 1, 2, 2, 3, 3], "3 groups could not be divided with every class on both sides"),
+        ([0, 1, 1, 2, 2, 0], [1, 1, 2, 2, 3, 3], "3 groups could not be divided with every class in both parts"),
     ],
 )
 def test_what_cannot_be_divided_is_refused(y, groups, message):
@@ -179,7 +179,7 @@ def test_the_scheme_says_why():
     def why(sizes, scheme="auto"):
         return set_test_aside(np.repeat(np.arange(len(sizes)), sizes), scheme, 0.25, 0)[0].why
 
-    judges = ". Every sample is judged by the passes that did not train on it."
+    judges = ". Each sample is predicted by the passes that did not train on it."
     assert why((4, 4)) == "No test split was set aside: 8 samples are too few" + judges
     assert why((7,) * 8) == "No test split was set aside: 56 samples in 8 classes are too few" + judges
     assert why((90, 90), "repeated") == "No test split was set aside, as the configuration asks" + judges

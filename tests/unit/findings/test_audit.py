@@ -263,7 +263,7 @@ def test_of_many_samples_some_are_drawn_and_said(monkeypatch):
     monkeypatch.setattr(levels, "MAX_VALUES", 50)
     drawn, said = levels.drawn_rows(X, rows)
     assert len(drawn) == 10 and set(drawn) <= set(rows) and (np.diff(drawn) > 0).all()
-    assert said == "made on 10 of 30 samples, drawn at random: all hold 150 values"
+    assert said == "computed on 10 of 30 samples, drawn at random, since all have 150 values"
     np.testing.assert_array_equal(levels.drawn_rows(X.toarray(), rows)[0], drawn)
 
 
@@ -274,4 +274,4 @@ def test_components_alone_are_of_drawn_samples(cells, audited, monkeypatch):
     table, notes = made.table, made.notes
     assert table[["feature", *FLAVOURS]].equals(audited.table[["feature", *FLAVOURS]])
     assert {column for column in CHOICES if notes[column] != audited.notes[column]} == {"pca_50"}
-    assert notes["pca_50"].endswith("; made on 150 of 300 samples, drawn at random: all hold 457758 values")
+    assert notes["pca_50"].endswith("; computed on 150 of 300 samples, drawn at random, since all have 457758 values")
