@@ -220,7 +220,7 @@ def _paths(folder: Path, sheet: str | Path | None, samples: list[_Sample]) -> St
 
 
 def _express_reference(
-    random: np.random.RandomState, genes: list[Gene], reference: dict[str, str], others: float
+    random: np.random.RandomState, genes: list[Gene], reference: dict[str, str], other_share: float
 ) -> list[_Expressed]:
     abundance = random.lognormal(0, 0.5, len(genes))
     shares, folds = {}, {}
@@ -229,7 +229,9 @@ def _express_reference(
             shares[name] = abundance[i] * part * len(gene.isoforms) * len(reference[name])
             folds[name] = gene_fold(i)
     total = sum(shares.values())
-    return [_Expressed(name, reference[name], (1 - others) * shares[name] / total, folds[name]) for name in reference]
+    return [
+        _Expressed(name, reference[name], (1 - other_share) * shares[name] / total, folds[name]) for name in reference
+    ]
 
 
 def _express_novel(

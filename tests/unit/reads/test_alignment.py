@@ -20,7 +20,6 @@ from deepmapper.reads.alignment import (
     index_prefix,
     tabulate_alignment,
 )
-from deepmapper.reads.nucleotides import reverse_complement
 from deepmapper.reads.samples import Unit
 
 NASTY = "a b,c;d'e\"f$(g)"
@@ -28,34 +27,6 @@ NASTY = "a b,c;d'e\"f$(g)"
 
 def bases(length, seed):
     return "".join(random.Random(seed).choices("ACGT", k=length))
-
-
-def fastq(records, ends="\n"):
-    return "".join(f"@{name}{ends}{seq}{ends}+{ends}{'I' * len(seq)}{ends}" for name, seq in records).encode()
-
-
-def write(path, records, ends="\n"):
-    content = fastq(records, ends)
-    path.write_bytes(gzip.compress(content) if path.name.endswith(".gz") else content)
-    return str(path)
-
-
-def read(path):
-    lines = gzip.decompress(Path(path).read_bytes()).decode().splitlines()
-    return list(zip((line[1:] for line in lines[::4]), lines[1::4], strict=True))
-
-
-def draw(sequence, count, seed, *, length=75, insert=200, error=0.005):
-    """Pairs from a sequence, with errors."""
-    rng = random.Random(seed)
-
-    def misread(piece):
-        return "".join(rng.choice("ACGT") if rng.random() < error else base for base in piece)
-
-    for _ in range(count):
-        start = rng.randrange(len(sequence) - insert)
-        fragment = sequence[start : start + insert]
-        yield misread(fragment[:length]), misread(reverse_complement(fragment)[:length])
 
 
 GENOME = bases(40_000, 1)
@@ -75,20 +46,15 @@ def index(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pairs():
+def pairs(draw_pairs):
     """400 pairs of the genome, 120 of a novel sequence, 30 with one mate of each."""
-    drawn = [*draw(EXON, 400, 4, error=0), *draw(NOVEL, 120, 5)]
-    drawn += [(one, two) for (one, _), (_, two) in zip(draw(EXON, 30, 6, error=0), draw(NOVEL, 30, 7), strict=True)]
+    drawn = [*draw_pairs(EXON, 400, 4, error=0), *draw_pairs(NOVEL, 120, 5)]
+    drawn += [
+        (one, two)
+        for (one, _), (_, two) in zip(draw_pairs(EXON, 30, 6, error=0), draw_pairs(NOVEL, 30, 7), strict=True)
+    ]
     random.Random(8).shuffle(drawn)
     return [(f"read{number}", one, two) for number, (one, two) in enumerate(drawn)]
-
-
-def files(folder, pairs, ending=".fastq.gz"):
-    return Unit(
-        "1",
-        write(folder / f"1{ending}", [(f"{name}/1", one) for name, one, _ in pairs]),
-        write(folder / f"2{ending}", [(f"{name}/2", two) for name, _, two in pairs]),
-    )
 
 
 def align(units, index, folder, **options):
@@ -115,7 +81,7 @@ def test_index_of_a_genome_with_a_nasty_path_is_the_same_with_any_threads(tmp_pa
         assert (folder / "index" / f"genome.{part}.ht2").read_bytes() == Path(f"{index}.{part}.ht2").read_bytes()
 
 
-def test_an_index_that_is_not_whole_is_refused(tmp_path):
+def test_an_incomplete_index_is_rejected(tmp_path):
     with pytest.raises(InputError, match="no HISAT2 index here"):
         index_prefix(tmp_path / "genome")
     with pytest.raises(InputError, match="found none"):
@@ -129,7 +95,7 @@ def test_an_index_that_is_not_whole_is_refused(tmp_path):
 
 
 @pytest.mark.tools
-def test_a_genome_that_is_no_fasta_leaves_no_index(tmp_path):
+def test_a_genome_that_is_not_fasta_leaves_no_index(tmp_path):
     (tmp_path / "genome.fa").write_text("nonsense\n")
     with pytest.raises(ToolFailed, match="Is .*genome.fa a FASTA file"):
         build_hisat2_index(tmp_path / "genome.fa", tmp_path / "index", log=io.StringIO())
@@ -140,8 +106,8 @@ def test_a_genome_that_is_no_fasta_leaves_no_index(tmp_path):
 
 
 @pytest.mark.tools
-def test_pairs_without_a_place_are_captured_whatever_the_threads(tmp_path, index, pairs):
-    unit = files(tmp_path, pairs)
+def test_unaligned_pairs_are_captured_with_any_number_of_threads(tmp_path, index, pairs, write_pairs, read_records):
+    unit = write_pairs(tmp_path, pairs)
     counts = align([unit], index, tmp_path / "one", threads=1)
     align([unit], index, tmp_path / "two", threads=2)
     assert counts["fragments"] == 550 == counts["aligned"] + counts["captured"]
@@ -157,7 +123,7 @@ def test_pairs_without_a_place_are_captured_whatever_the_threads(tmp_path, index
     ]
     for name in ("1.fastq.gz", "2.fastq.gz", "counts.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    one, two = (read(tmp_path / "one" / f"{mate}.fastq.gz") for mate in (1, 2))
+    one, two = (read_records(tmp_path / "one" / f"{mate}.fastq.gz") for mate in (1, 2))
     names = [name for name, _ in one]
     assert names == [name for name, _ in two] == sorted(names)
     given = {name: (first, second) for name, first, second in pairs}
@@ -167,9 +133,9 @@ def test_pairs_without_a_place_are_captured_whatever_the_threads(tmp_path, index
 
 
 @pytest.mark.tools
-def test_spliced_reads_do_not_depend_on_the_threads(tmp_path, index):
-    drawn = draw(SPLICED, 3000, 10, length=40, insert=41, error=0.01)
-    path = write(tmp_path / "r.fastq.gz", [(f"r{i}", one) for i, (one, _) in enumerate(drawn)])
+def test_spliced_reads_do_not_depend_on_the_threads(tmp_path, index, write_fastq, draw_pairs):
+    drawn = draw_pairs(SPLICED, 3000, 10, length=40, insert=41, error=0.01)
+    path = write_fastq(tmp_path / "r.fastq.gz", [(f"r{i}", one) for i, (one, _) in enumerate(drawn)])
     counts = [align([Unit("1", path)], index, tmp_path / str(threads), threads=threads) for threads in (1, 2, 4)]
     assert counts[0]["captured"] > 20  # those with little on one side of the intron, which HISAT2 could learn to place
     assert counts[0] == counts[1] == counts[2]
@@ -178,9 +144,9 @@ def test_spliced_reads_do_not_depend_on_the_threads(tmp_path, index):
 
 
 @pytest.mark.tools
-def test_known_splice_sites_place_more_reads(tmp_path, index):
-    drawn = draw(SPLICED, 1000, 11, length=40, insert=41, error=0)
-    unit = Unit("1", write(tmp_path / "r.fastq.gz", [(f"r{i}", one) for i, (one, _) in enumerate(drawn)]))
+def test_known_splice_sites_place_more_reads(tmp_path, index, write_fastq, draw_pairs):
+    drawn = draw_pairs(SPLICED, 1000, 11, length=40, insert=41, error=0)
+    unit = Unit("1", write_fastq(tmp_path / "r.fastq.gz", [(f"r{i}", one) for i, (one, _) in enumerate(drawn)]))
     sites = tmp_path / "sites.tsv"
     sites.touch()
     without = align([unit], index, tmp_path / "without", splice_sites=sites)
@@ -190,26 +156,29 @@ def test_known_splice_sites_place_more_reads(tmp_path, index):
 
 
 @pytest.mark.tools
-def test_mates_that_align_alone_are_kept_on_request(tmp_path, index, pairs):
-    counts = align([files(tmp_path, pairs)], index, tmp_path / "out", keep_half_mapped=True)
+def test_mates_that_align_alone_are_kept_on_request(tmp_path, index, pairs, write_pairs, read_records):
+    counts = align([write_pairs(tmp_path, pairs)], index, tmp_path / "out", keep_half_mapped=True)
     assert counts["kept_mates"] == counts["half_mapped"] == 30
-    kept = read(tmp_path / "out" / "single.fastq.gz")
+    kept = read_records(tmp_path / "out" / "single.fastq.gz")
     given = {f"{name}/2": two for name, _, two in pairs}
     assert len(kept) == 30
     assert all(given[name] == sequence for name, sequence in kept)
 
 
 @pytest.mark.tools
-def test_lanes_of_single_reads_with_shared_names_are_all_kept(tmp_path, index):
+def test_lanes_of_single_reads_with_shared_names_are_all_kept(tmp_path, index, write_fastq, draw_pairs, read_records):
     lanes = [
-        [(f"r{i}/1", one) for i, (one, _) in enumerate([*draw(NOVEL, 40, seed), *draw(EXON, 60, seed, error=0)])]
+        [
+            (f"r{i}/1", one)
+            for i, (one, _) in enumerate([*draw_pairs(NOVEL, 40, seed), *draw_pairs(EXON, 60, seed, error=0)])
+        ]
         for seed in (1, 2)
     ]
-    units = [Unit(str(n), write(tmp_path / f"lane{n}.fastq", lane)) for n, lane in enumerate(lanes)]
+    units = [Unit(str(n), write_fastq(tmp_path / f"lane{n}.fastq", lane)) for n, lane in enumerate(lanes)]
     counts = align(units, index, tmp_path / "out", strandedness="reverse")
     align(units[::-1], index, tmp_path / "turned", strandedness="reverse")
     assert (counts["layout"], counts["fragments"], counts["captured"]) == ("single", 200, 80)
-    captured = read(tmp_path / "out" / "single.fastq.gz")
+    captured = read_records(tmp_path / "out" / "single.fastq.gz")
     assert sorted(sequence for _, sequence in captured) == sorted(one for lane in lanes for _, one in lane[:40])
     assert captured[0][0] == captured[1][0] == "r0"
     # equal names are ordered by their sequence
@@ -217,23 +186,23 @@ def test_lanes_of_single_reads_with_shared_names_are_all_kept(tmp_path, index):
 
 
 @pytest.mark.tools
-def test_pairs_of_lanes_with_shared_names_stay_together(tmp_path, index):
-    lanes = [list(draw(NOVEL, 30, seed)) for seed in (1, 2)]
+def test_pairs_of_lanes_with_shared_names_stay_together(tmp_path, index, write_pairs, draw_pairs, read_records):
+    lanes = [list(draw_pairs(NOVEL, 30, seed)) for seed in (1, 2)]
     units = []
     for number, lane in enumerate(lanes):
         (tmp_path / f"{number}").mkdir()
-        units.append(files(tmp_path / f"{number}", [(f"r{i}", *pair) for i, pair in enumerate(lane)]))
+        units.append(write_pairs(tmp_path / f"{number}", [(f"r{i}", *pair) for i, pair in enumerate(lane)]))
     assert align(units, index, tmp_path / "out")["captured"] == 60
-    one, two = (read(tmp_path / "out" / f"{mate}.fastq.gz") for mate in (1, 2))
+    one, two = (read_records(tmp_path / "out" / f"{mate}.fastq.gz") for mate in (1, 2))
     given = {(f"r{i}", *pair) for lane in lanes for i, pair in enumerate(lane)}
     assert {(name, first, second) for (name, first), (_, second) in zip(one, two, strict=True)} == given
 
 
 @pytest.mark.tools
-def test_nasty_paths_work(tmp_path, index, pairs):
+def test_nasty_paths_work(tmp_path, index, pairs, write_pairs):
     place = tmp_path / NASTY
     place.mkdir()
-    unit = files(place, pairs, " x,y;'z.fastq.gz")
+    unit = write_pairs(place, pairs, " x,y;'z.fastq.gz")
     moved = place / "in dex"
     moved.mkdir()
     for part in range(1, 9):
@@ -246,38 +215,40 @@ def test_nasty_paths_work(tmp_path, index, pairs):
 
 
 @pytest.mark.tools
-def test_gzip_is_told_by_content_not_by_name(tmp_path, index):
+def test_gzip_is_recognised_by_content_not_by_name(tmp_path, index, fastq_bytes, draw_pairs):
     path = tmp_path / "reads.fastq"
-    path.write_bytes(gzip.compress(fastq([(f"r{i}", one) for i, (one, _) in enumerate(draw(EXON, 50, 1, error=0))])))
+    path.write_bytes(
+        gzip.compress(fastq_bytes([(f"r{i}", one) for i, (one, _) in enumerate(draw_pairs(EXON, 50, 1, error=0))]))
+    )
     assert align([Unit("1", str(path))], index, tmp_path / "out")["aligned"] == 50
 
 
 @pytest.mark.tools
-def test_no_captured_read_is_ordinary(tmp_path, index):
-    known = [(f"r{i}", *pair) for i, pair in enumerate(draw(EXON, 50, 1, error=0))]
-    counts = align([files(tmp_path, known)], index, tmp_path / "out")
+def test_no_captured_reads_are_no_error(tmp_path, index, write_pairs, draw_pairs, read_records):
+    known = [(f"r{i}", *pair) for i, pair in enumerate(draw_pairs(EXON, 50, 1, error=0))]
+    counts = align([write_pairs(tmp_path, known)], index, tmp_path / "out")
     assert counts["captured"] == 0
-    assert read(tmp_path / "out" / "1.fastq.gz") == read(tmp_path / "out" / "2.fastq.gz") == []
+    assert read_records(tmp_path / "out" / "1.fastq.gz") == read_records(tmp_path / "out" / "2.fastq.gz") == []
 
 
 @pytest.mark.tools
-def test_reads_of_every_length_are_accounted_for(tmp_path, index):
+def test_reads_of_every_length_are_accounted_for(tmp_path, index, write_fastq, read_records):
     rng = random.Random(9)
     records = []
     for i, length in enumerate([0, 1, 5, 19, *range(20, 251, 5)]):
         start = rng.randrange(10_000)
         records += [(f"g{i}", GENOME[start : start + length]), (f"n{i}", NOVEL[start % 1700 : start % 1700 + length])]
     records.append(("allN", "N" * 80))
-    counts = align([Unit("1", write(tmp_path / "r.fastq", records))], index, tmp_path / "out")
+    counts = align([Unit("1", write_fastq(tmp_path / "r.fastq", records))], index, tmp_path / "out")
     assert counts["fragments"] == len(records)
-    captured = dict(read(tmp_path / "out" / "single.fastq.gz"))
+    captured = dict(read_records(tmp_path / "out" / "single.fastq.gz"))
     assert all(captured[name] == sequence for name, sequence in records if name[0] == "n" and len(sequence) >= 30)
     assert not any(name in captured for name, sequence in records if name[0] == "g" and len(sequence) >= 30)
 
 
 @pytest.mark.tools
-def test_alignments_are_kept_on_request(tmp_path, index, pairs):
-    unit = files(tmp_path, pairs)
+def test_alignments_are_kept_on_request(tmp_path, index, pairs, write_pairs):
+    unit = write_pairs(tmp_path, pairs)
     counts = align([unit], index, tmp_path / "with", bam=True, threads=2)
     assert counts == align([unit], index, tmp_path / "without")
     assert (tmp_path / "with" / "1.fastq.gz").read_bytes() == (tmp_path / "without" / "1.fastq.gz").read_bytes()
@@ -289,9 +260,9 @@ def test_alignments_are_kept_on_request(tmp_path, index, pairs):
 
 
 @pytest.mark.tools
-def test_table_of_samples(tmp_path, index, pairs):
-    align([files(tmp_path, pairs)], index, tmp_path / "a", sample="a")
-    align([Unit("1", write(tmp_path / "r.fastq", [("r", NOVEL[:80])]))], index, tmp_path / "b", sample="b")
+def test_table_of_samples(tmp_path, index, pairs, write_fastq, write_pairs):
+    align([write_pairs(tmp_path, pairs)], index, tmp_path / "a", sample="a")
+    align([Unit("1", write_fastq(tmp_path / "r.fastq", [("r", NOVEL[:80])]))], index, tmp_path / "b", sample="b")
     tabulate_alignment([tmp_path / "a" / "counts.json", tmp_path / "b" / "counts.json"], tmp_path / "out.tsv")
     header, *rows = (line.split("\t") for line in (tmp_path / "out.tsv").read_text().splitlines())
     table = [dict(zip(header, row, strict=True)) for row in rows]
@@ -305,8 +276,8 @@ def test_table_of_samples(tmp_path, index, pairs):
 
 
 @pytest.mark.tools
-def test_a_truncated_file_never_passes(tmp_path, index, pairs):
-    unit = files(tmp_path, pairs)
+def test_a_truncated_file_is_rejected(tmp_path, index, pairs, write_pairs):
+    unit = write_pairs(tmp_path, pairs)
     content = Path(unit.fq2).read_bytes()
     Path(unit.fq2).write_bytes(content[: len(content) * 2 // 3])
     with pytest.raises(InputError, match="2.fastq.gz: the gzip file is truncated"):
@@ -315,7 +286,7 @@ def test_a_truncated_file_never_passes(tmp_path, index, pairs):
 
 
 @pytest.mark.tools
-def test_an_empty_file_is_refused_with_its_sample(tmp_path, index):
+def test_an_empty_file_is_rejected_with_its_sample(tmp_path, index):
     path = tmp_path / "none.fastq.gz"
     path.write_bytes(gzip.compress(b""))
     with pytest.raises(InputError, match="sample s1: .*none.fastq.gz holds no reads"):
@@ -346,8 +317,8 @@ def test_missing_hisat2(tmp_path, monkeypatch):
         ("printf 'r0\\t4\\t*\\t0\\t0\\t*\\t*\\t0\\t0\\tAC\\tII\\n'; kill -9 $$", "killed by signal 9"),
     ],
 )
-def test_hisat2_that_fails_or_loses_reads_leaves_nothing(tmp_path, index, fake_program, script, message):
-    path = write(tmp_path / "r.fastq", [(f"r{i}", "ACGT") for i in range(3)])
+def test_hisat2_that_fails_or_loses_reads_leaves_nothing(tmp_path, index, fake_program, script, message, write_fastq):
+    path = write_fastq(tmp_path / "r.fastq", [(f"r{i}", "ACGT") for i in range(3)])
     fake_program("hisat2", script)
     with pytest.raises(ToolFailed, match=message):
         align([Unit("1", path)], index, tmp_path / "out")
@@ -355,16 +326,14 @@ def test_hisat2_that_fails_or_loses_reads_leaves_nothing(tmp_path, index, fake_p
 
 
 @pytest.mark.tools
-def test_a_killed_run_leaves_no_result(tmp_path, index, pairs, fake_program):
-    unit = files(tmp_path, pairs)
+def test_a_killed_run_leaves_no_result(tmp_path, index, pairs, fake_program, write_pairs):
+    unit = write_pairs(tmp_path, pairs)
     # HISAT2 gives half of its output, then takes its caller with it
     script = 'hisat2=$(PATH=${PATH#*:} command -v hisat2); $hisat2 "$@" | head -n 100; kill -9 $PPID'
     code = f"""
     import io
     from pathlib import Path
-    from deepmapper.reads.nucleotides import reverse_complement
-from deepmapper.reads.samples import Unit
-from deepmapper.reads.alignment import align_reads
+    from deepmapper.reads.alignment import align_reads
     from deepmapper.reads.samples import Unit
     align_reads([{unit!r}], index={index!r}, folder=Path({str(tmp_path / "out")!r}), sample="s1", log=io.StringIO())
     """

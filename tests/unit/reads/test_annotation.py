@@ -90,7 +90,7 @@ def test_exons_that_overlap_or_repeat_are_joined(file):
     assert read_annotation(write(file, *rows))[0].exons == ((0, 50), (59, 70))
 
 
-def test_coding_parts_stand_for_exons_that_are_missing(file):
+def test_coding_parts_replace_missing_exons(file):
     attributes = 'gene_id "g"; transcript_id "t";'
     write(
         file,
@@ -111,7 +111,7 @@ def test_one_id_in_two_places_is_two_transcripts(file):
     ]
 
 
-def test_ncbi_gtf_names_genes_otherwise_and_has_genes_without_transcripts(file):
+def test_ncbi_gtf_with_other_gene_names_and_genes_without_transcripts(file):
     write(
         file,
         'chr1 gene 1 9 + gene_id "A2M"; transcript_id ""; gene "A2M"; ',
@@ -151,7 +151,7 @@ def test_tair(file):
     ]
 
 
-def test_ensembl_gff3_with_parents_behind_their_exons_and_a_sequence_at_the_end(file):
+def test_ensembl_gff3_with_parents_after_their_exons_and_a_sequence_at_the_end(file):
     write(
         file,
         "1 exon 5 9 - Parent=transcript:ENST00000335137;Name=ENSE1",
@@ -201,7 +201,7 @@ def test_gff3_without_genes_without_transcripts_and_without_parents(file):
     ]
 
 
-def test_a_comma_in_an_id_is_no_second_parent(file):
+def test_a_comma_in_an_id_does_not_start_a_second_parent(file):
     write(file, "c mRNA 1 9 + ID=a%2Cb;Parent=g", "c exon 1 9 + Parent=a%2Cb")
     assert read_annotation(file)[0].id == "a,b"
 
@@ -226,7 +226,7 @@ def test_a_comma_in_an_id_is_no_second_parent(file):
         ("", "holds no exons"),
     ],
 )
-def test_files_that_are_no_annotation(file, content, message):
+def test_files_that_are_not_annotations(file, content, message):
     file.write_text(content)
     with pytest.raises(InputError, match=message) as raised:
         read_annotation(file)

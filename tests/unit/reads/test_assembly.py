@@ -99,7 +99,7 @@ def test_pool_names_counts_and_order(tmp_path):
     assert table(tmp_path / "pool") == [("a.1", "0", "2"), ("b", "2", "0"), ("c", "0", "0")]
 
 
-def test_pool_is_the_same_whatever_the_order(tmp_path):
+def test_pool_does_not_depend_on_the_order_of_samples(tmp_path):
     folders = [capture(tmp_path / name, list(draw(bases(500, 1), 20, seed))) for seed, name in enumerate("abc")]
     pool_unaligned(folders, tmp_path / "pool")
     pool_unaligned(folders[::-1], tmp_path / "turned")
@@ -107,13 +107,13 @@ def test_pool_is_the_same_whatever_the_order(tmp_path):
         assert (tmp_path / "pool" / name).read_bytes() == (tmp_path / "turned" / name).read_bytes()
 
 
-def test_names_that_lanes_share_are_told_apart(tmp_path):
+def test_names_that_lanes_share_are_numbered(tmp_path):
     folder = capture(tmp_path / "a", singles=[("x", "AAAA"), ("x", "CCCC"), ("x", "CCCC"), ("y", "GGGG")])
     pool_unaligned([folder], tmp_path / "pool")
     assert [name for name, _ in fasta(tmp_path / "pool" / "single.fa.gz")] == ["a|x/1", "a|x#2/1", "a|x#3/1", "a|y/1"]
 
 
-def test_second_mates_alone_are_turned_round(tmp_path):
+def test_single_second_mates_are_reverse_complemented(tmp_path):
     folder = capture(tmp_path / "a", singles=[("x/1", "AACG"), ("y/2", "AACG")])
     pool_unaligned([folder], tmp_path / "pool")
     assert fasta(tmp_path / "pool" / "single.fa.gz") == [("a|x/1", "AACG"), ("a|y/1", "CGTT")]
@@ -156,7 +156,7 @@ def few(tmp_path_factory):
 
 @pytest.mark.tools
 @pytest.mark.parametrize("assembler", assembly.ASSEMBLERS)
-def test_pairs_and_singles_together_the_same_with_any_threads(tmp_path, mixed, assembler):
+def test_pairs_and_singles_give_the_same_contigs_with_any_number_of_threads(tmp_path, mixed, assembler):
     for threads in (1, 2):
         run(mixed, tmp_path / f"{threads}.fa", assembler=assembler, threads=threads)
     assert (tmp_path / "1.fa").read_bytes() == (tmp_path / "2.fa").read_bytes()
@@ -253,7 +253,7 @@ def test_broken_trinity_is_named_and_leaves_nothing(tmp_path, fake_program, pool
 
 
 @pytest.mark.parametrize("script", ["sleep 60", TRINITY + LIST.format(command="hangs")])
-def test_trinity_that_hangs_is_ended(tmp_path, fake_program, pool, script):
+def test_hanging_trinity_is_stopped(tmp_path, fake_program, pool, script):
     fake_program("hangs", "sleep 60")
     fake_program("Trinity", script)
     start = time.monotonic()
@@ -273,7 +273,7 @@ def test_contigs_of_all_clusters_are_named_by_length_then_sequence(tmp_path, fak
     assert contigs(tmp_path / "contigs.fa") == [made["c2"], made["c1"]]
 
 
-def test_a_cluster_without_the_contigs_it_should_have_is_a_failure(tmp_path, fake_program, pool):
+def test_a_cluster_without_its_contigs_is_a_failure(tmp_path, fake_program, pool):
     fake_program("cluster", "echo '>c' > $2.out.Trinity.fasta")
     fake_program("Trinity", TRINITY + LIST.format(command="cluster"))
     with pytest.raises(ToolFailed, match="(?s)Trinity.tmp.fasta.*exit status 1"):
@@ -300,7 +300,7 @@ def test_broken_rnaspades_is_named(tmp_path, fake_program, pool):
     assert not (tmp_path / "contigs.fa").exists()
 
 
-def test_what_a_killed_run_left_goes_with_the_next_one(tmp_path, fake_program, pool):
+def test_leftovers_of_a_killed_run_are_deleted_by_the_next(tmp_path, fake_program, pool):
     code = f"""
     import io
     from pathlib import Path

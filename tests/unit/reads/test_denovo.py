@@ -3,6 +3,6 @@
 from deepmapper.reads.denovo import is_denovo
 
 
-def test_novel_transcripts_are_known_by_their_name():
+def test_novel_transcripts_are_recognised_by_their_name():
     assert is_denovo("DENOVO_0a")
     assert not is_denovo("T1_DENOVO_")

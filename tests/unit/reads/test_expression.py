@@ -73,7 +73,7 @@ def contigs(tmp_path):
     return tmp_path / "contigs.tsv"
 
 
-def test_the_matrix_holds_counts_and_tpm_by_the_sheets_order(quants, genes, contigs):
+def test_the_matrix_holds_counts_and_tpm_in_the_order_of_the_sheet(quants, genes, contigs):
     adata = build_expression(quants, samples=SHEET, denovo_table=contigs, transcript_to_gene=genes)
     assert list(adata.obs_names) == ["s1", "s2", "s0"]
     assert list(adata.var_names) == list(LENGTHS)
@@ -84,7 +84,7 @@ def test_the_matrix_holds_counts_and_tpm_by_the_sheets_order(quants, genes, cont
     assert adata.uns["quantification"] == {"salmon": "1.10.1", "repeatable": True}
 
 
-def test_samples_keep_their_sheet_and_gain_what_was_counted(quants, tmp_path):
+def test_samples_have_the_columns_of_the_sheet_and_of_the_counts(quants, tmp_path):
     table = tmp_path / "alignment.tsv"
     table.write_text("sample\tlayout\trate\tcaptured_rate\ns2\tpaired\t0.9\t0.1\ns1\tpaired\t1\t0\ns0\tpaired\t0\t1\n")
     obs = build_expression(quants, samples=SHEET, alignment=table).obs
@@ -98,7 +98,7 @@ def test_samples_keep_their_sheet_and_gain_what_was_counted(quants, tmp_path):
     assert obs["aligned_rate"].tolist() == [1, 0.9, 0]
 
 
-def test_features_tell_gene_and_novelty(quants, genes, contigs):
+def test_features_have_gene_and_novelty(quants, genes, contigs):
     var = build_expression(quants, samples=SHEET, denovo_table=contigs, transcript_to_gene=genes).var
     assert var["is_denovo"].tolist() == [False] * 4 + [True]
     assert var["length"].tolist() == list(LENGTHS.values())
@@ -140,7 +140,7 @@ def test_a_sample_without_counts_or_with_other_transcripts_is_named(quants, tmp_
         build_expression(quants, samples=SHEET)
 
 
-def test_a_column_of_the_sheet_never_overwrites_one_made_here(quants):
+def test_a_column_of_the_sheet_never_overwrites_an_added_one(quants):
     with pytest.raises(InputError, match="column counted_rate has the name of a column that is added here"):
         build_expression(quants, samples=[row | {"counted_rate": "1"} for row in SHEET])
 
@@ -150,7 +150,7 @@ def test_a_column_of_the_sheet_never_overwrites_one_made_here(quants):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_counts_of_genes_are_sums_and_what_has_no_gene_stands_alone(quants, genes, contigs):
+def test_counts_of_genes_are_sums_and_transcripts_without_a_gene_stay_alone(quants, genes, contigs):
     adata = build_expression(quants, samples=SHEET, denovo_table=contigs, transcript_to_gene=genes)
     found = summarise_genes(quants, expression=adata, transcript_to_gene=genes)
     assert found.var_names.tolist() == ["G1", "G/2", "lonely", "DENOVO_0a"]
@@ -202,7 +202,7 @@ def test_genes_get_the_sums_of_their_own_transcripts(tmp_path_factory, owners, d
     np.testing.assert_array_equal(found.X.toarray(), expected.to_numpy(np.float32))
 
 
-def test_a_map_for_other_transcripts_or_an_unknown_kind_is_refused(quants, tmp_path):
+def test_a_table_for_other_transcripts_or_an_unknown_kind_of_counts_is_rejected(quants, tmp_path):
     adata = build_expression(quants, samples=SHEET)
     path = tmp_path / "genes.tsv"
     path.write_text("transcript_id\tgene_id\tgene_name\n")

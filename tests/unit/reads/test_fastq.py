@@ -15,45 +15,29 @@ def bases(length, seed):
     return "".join(random.Random(seed).choices("ACGT", k=length))
 
 
-def fastq(records, ends="\n"):
-    return "".join(f"@{name}{ends}{seq}{ends}+{ends}{'I' * len(seq)}{ends}" for name, seq in records).encode()
-
-
-def write(path, records, ends="\n"):
-    content = fastq(records, ends)
-    path.write_bytes(gzip.compress(content) if path.name.endswith(".gz") else content)
-    return str(path)
-
-
-def files(folder, pairs, ending=".fastq.gz"):
-    return Unit(
-        "1",
-        write(folder / f"1{ending}", [(f"{name}/1", one) for name, one, _ in pairs]),
-        write(folder / f"2{ending}", [(f"{name}/2", two) for name, _, two in pairs]),
-    )
-
-
 @pytest.fixture(scope="module")
 def pairs():
     return [(f"read{i}", bases(75, i), bases(75, -i)) for i in range(200)]
 
 
-def test_reads_are_counted_plain_gzipped_and_in_several_members(tmp_path):
+def test_reads_are_counted_plain_gzipped_and_in_several_members(tmp_path, fastq_bytes, write_fastq):
     records = [(f"r{i}", bases(30 + i % 200, i)) for i in range(5000)]
-    assert count_reads(write(tmp_path / "a.fastq", records)) == 5000
-    assert count_reads(write(tmp_path / "a.fastq.gz", records)) == 5000
+    assert count_reads(write_fastq(tmp_path / "a.fastq", records)) == 5000
+    assert count_reads(write_fastq(tmp_path / "a.fastq.gz", records)) == 5000
     several = tmp_path / "several.gz"
-    several.write_bytes(gzip.compress(fastq(records[:7])) + gzip.compress(b"") + gzip.compress(fastq(records[7:])))
+    several.write_bytes(
+        gzip.compress(fastq_bytes(records[:7])) + gzip.compress(b"") + gzip.compress(fastq_bytes(records[7:]))
+    )
     assert count_reads(several) == 5000
 
 
-def test_last_line_without_its_end_and_blank_lines_after_it(tmp_path):
+def test_last_line_without_a_newline_and_blank_lines_after_it(tmp_path, fastq_bytes):
     path = tmp_path / "a.fastq"
-    path.write_bytes(fastq([("a", "ACGT"), ("b", "AC")]).rstrip(b"\n"))
+    path.write_bytes(fastq_bytes([("a", "ACGT"), ("b", "AC")]).rstrip(b"\n"))
     assert count_reads(path) == 2
-    path.write_bytes(fastq([("a", "ACGT"), ("b", "")]) + b"\n\n")
+    path.write_bytes(fastq_bytes([("a", "ACGT"), ("b", "")]) + b"\n\n")
     assert count_reads(path) == 2
-    path.write_bytes(fastq([("a", "ACGT"), ("b", "")]).rstrip(b"\n") + b"\n")
+    path.write_bytes(fastq_bytes([("a", "ACGT"), ("b", "")]).rstrip(b"\n") + b"\n")
     assert count_reads(path) == 2
 
 
@@ -71,7 +55,7 @@ def test_empty_files_have_no_reads(tmp_path):
         (b"@a\nACGT\n+\nIIII\n@b\nACGT\n-\nIIII\n", "third line of record 2 is '-'"),
         (b">a\nACGT\n>b\nACGT\n", "record 1 starts with '>a', expected '@'"),
         (b"@a\nACGT\n+\nIIII\n@\nACGT\n+\nIIII\n", "record 2 has no name"),
-        (fastq([("a", "ACGT")] * 3, "\r\n"), "record 1 has Windows line endings"),
+        (b"@a\r\nACGT\r\n+\r\nIIII\r\n", "record 1 has Windows line endings"),
         (os.urandom(3000), "expected|truncated"),
     ],
 )
@@ -84,8 +68,8 @@ def test_faulty_fastq_is_refused_by_name_and_record(tmp_path, content, message):
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "tail"])
-def test_damaged_gzip_is_refused(tmp_path, damage):
-    whole = bytearray(gzip.compress(fastq([(f"r{i}", bases(100, i)) for i in range(3000)])))
+def test_damaged_gzip_is_refused(tmp_path, damage, fastq_bytes):
+    whole = bytearray(gzip.compress(fastq_bytes([(f"r{i}", bases(100, i)) for i in range(3000)])))
     if damage == "cut":
         del whole[len(whole) // 2 :]
     elif damage == "flipped":
@@ -103,9 +87,9 @@ def test_missing_fastq(tmp_path):
         count_reads(tmp_path / "none.fastq")
 
 
-def test_mates_with_different_numbers_of_reads(tmp_path, pairs):
-    one = files(tmp_path, pairs).fq1
-    two = write(tmp_path / "short.fastq", [(f"{name}/2", two) for name, _, two in pairs[:-5]])
+def test_mates_with_different_numbers_of_reads(tmp_path, pairs, write_fastq, write_pairs):
+    one = write_pairs(tmp_path, pairs).fq1
+    two = write_fastq(tmp_path / "short.fastq", [(f"{name}/2", two) for name, _, two in pairs[:-5]])
     with pytest.raises(InputError, match=f"holds {len(pairs)} reads but .* holds {len(pairs) - 5}"):
         count_fragments([Unit("1", one, two)], "s1")
 
@@ -121,27 +105,27 @@ def test_mates_with_different_numbers_of_reads(tmp_path, pairs):
         ("x.1", "x.1"),
     ],
 )
-def test_ways_to_name_mates(tmp_path, first, second):
+def test_ways_to_name_mates(tmp_path, first, second, write_fastq):
     others = [
         (f"y{i}{name[1:]}" if name[0] == "x" else name.replace(".7.", f".{i}."), "ACGT")
         for i in range(9)
         for name in (first, second)
     ]
-    one = write(tmp_path / "1.fastq", [(first, "ACGT"), *others[::2]])
-    two = write(tmp_path / "2.fastq", [(second, "ACGT"), *others[1::2]])
+    one = write_fastq(tmp_path / "1.fastq", [(first, "ACGT"), *others[::2]])
+    two = write_fastq(tmp_path / "2.fastq", [(second, "ACGT"), *others[1::2]])
     assert count_fragments([Unit("1", one, two)], "s1") == 10
 
 
-def test_mates_out_of_order_are_refused_by_record(tmp_path, pairs):
-    one = files(tmp_path, pairs).fq1
+def test_mates_out_of_order_are_refused_by_record(tmp_path, pairs, write_fastq, write_pairs):
+    one = write_pairs(tmp_path, pairs).fq1
     wrong = [pairs[0], *pairs[2:50], pairs[1], *pairs[50:]]
-    two = write(tmp_path / "wrong.fastq", [(f"{name}/2", two) for name, _, two in wrong])
+    two = write_fastq(tmp_path / "wrong.fastq", [(f"{name}/2", two) for name, _, two in wrong])
     with pytest.raises(InputError, match="record 2 is @read1/1 in .* but @read2/2 in"):
         count_fragments([Unit("1", one, two)], "s1")
 
 
-def test_paired_and_single_units_do_not_mix(tmp_path, pairs):
-    one, two = files(tmp_path, pairs).files
+def test_paired_and_single_units_do_not_mix(tmp_path, pairs, write_pairs):
+    one, two = write_pairs(tmp_path, pairs).files
     with pytest.raises(InputError, match="mix paired and single"):
         count_fragments([Unit("1", one, two), Unit("2", one)], "s1")
 

@@ -41,6 +41,6 @@ def test_a_place_is_classified_by_the_annotation(blocks, spliced, stranded, kind
     assert (relation.kind, ",".join(relation.genes)) == (kind, gene), relation.reason
 
 
-def test_a_transcript_is_found_by_its_id_with_or_without_version():
+def test_a_gene_is_found_by_transcript_id_with_or_without_version():
     index = TranscriptIndex([THREE, Transcript("ENST1", "ENSG1", "", "chr", "+", ((0, 10),))])
     assert [index.gene(name) for name in ("T1.1", "ENST1.7", "ENST1", "other")] == ["T1", "ENSG1", "ENSG1", "other"]

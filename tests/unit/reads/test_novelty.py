@@ -148,7 +148,7 @@ def test_every_class_is_recognised(screen, contigs, tmp_path):
 
 
 @pytest.mark.tools
-def test_the_table_says_where_and_how_much(screen, contigs, world):
+def test_the_table_gives_places_and_shares(screen, contigs, world):
     rows = {row["contig"]: row for row in screen(contigs)}
     isoform = rows["novel_isoform1"]
     assert (isoform["best_transcript"], isoform["gene"], isoform["introns"]) == ("G1.1", "G1", "1")
@@ -164,7 +164,7 @@ def test_the_table_says_where_and_how_much(screen, contigs, world):
 
 
 @pytest.mark.tools
-def test_the_result_is_the_same_for_any_threads_and_order(screen, contigs, tmp_path):
+def test_the_result_is_the_same_with_any_number_of_threads_and_order(screen, contigs, tmp_path):
     rows = screen(contigs)
     fasta = (tmp_path / "out" / "denovo.fa").read_bytes()
     assert screen(contigs, threads=3) == rows
@@ -175,7 +175,7 @@ def test_the_result_is_the_same_for_any_threads_and_order(screen, contigs, tmp_p
 
 
 @pytest.mark.tools
-def test_an_earlier_result_fed_again_is_the_same(screen, contigs, tmp_path):
+def test_an_earlier_result_as_input_gives_the_same(screen, contigs, tmp_path):
     screen(contigs)
     fasta = (tmp_path / "out" / "denovo.fa").read_bytes()
     again = screen([(r.name, r.sequence) for r in read_fasta(tmp_path / "out" / "denovo.fa")])
@@ -184,7 +184,7 @@ def test_an_earlier_result_fed_again_is_the_same(screen, contigs, tmp_path):
 
 
 @pytest.mark.tools
-def test_without_a_genome_the_transcripts_decide(screen, contigs):
+def test_without_a_genome_only_the_transcripts_count(screen, contigs):
     found = classes(screen(contigs, bare=True))
     assert found["reference_copy2"] == "reference_copy"
     assert found["chimeric1"] == "chimeric"
@@ -194,7 +194,7 @@ def test_without_a_genome_the_transcripts_decide(screen, contigs):
 
 
 @pytest.mark.tools
-def test_without_an_annotation_what_the_genome_has_is_genomic(screen, contigs):
+def test_without_an_annotation_contigs_of_the_genome_are_genomic(screen, contigs):
     found = classes(screen(contigs, annotation=""))
     assert {found[n] for n in ("intergenic1", "intronic1", "antisense1", "reference_copy5")} == {"genomic"}
     assert found["chimeric2"] == found["chimeric1"] == "chimeric"
@@ -202,7 +202,7 @@ def test_without_an_annotation_what_the_genome_has_is_genomic(screen, contigs):
 
 
 @pytest.mark.tools
-def test_strand_tells_antisense_where_contigs_have_one(screen, world):
+def test_stranded_contigs_can_be_antisense(screen, world):
     antisense = {"sense": world.transcripts["G3.1"], "anti": reverse_complement(world.transcripts["G3.1"][100:800])}
     assert classes(screen(antisense)) == {"sense": "reference_copy", "anti": "reference_copy"}
     for bare in (False, True):
@@ -211,7 +211,7 @@ def test_strand_tells_antisense_where_contigs_have_one(screen, world):
 
 
 @pytest.mark.tools
-def test_names_given_twice_and_small_letters_are_no_matter(screen, tmp_path):
+def test_repeated_names_and_lower_case_are_accepted(screen, tmp_path):
     rows = screen([("same", NOVEL.lower()), ("same", letters(500, "x").lower()), ("same", NOVEL)])
     assert [row["class"] for row in rows] == ["unmapped", "unmapped", "duplicate"]
     assert rows[0]["name"] == rows[2]["name"] != rows[1]["name"]
@@ -226,7 +226,7 @@ def test_no_contigs_give_empty_tables(screen, tmp_path):
 
 
 @pytest.mark.tools
-def test_no_contigs_but_samples_give_a_table_of_no_rows(screen, tmp_path):
+def test_no_contigs_give_a_support_table_without_rows(screen, tmp_path):
     pool = make_pool(tmp_path, [], [], {"s1": "", "s2": ""})
     assert screen({}, pool=pool) == []
     assert (tmp_path / "out" / "support.tsv").read_text() == "name\ts1\ts2\n"
@@ -307,7 +307,7 @@ def test_fragments_are_counted_once_for_the_contig_they_match(screen, tmp_path):
 
 
 @pytest.mark.tools
-def test_least_support_needs_reads(screen):
+def test_minimum_support_needs_reads(screen):
     with pytest.raises(InputError, match="need the pool"):
         screen({"a": NOVEL}, options={"min_fragments": 3})
 

@@ -9,7 +9,7 @@ from deepmapper.reads.nucleotides import impossible_letter, mate_suffix, reverse
 
 
 @given(st.text(st.characters(max_codepoint=127)))
-def test_the_other_strand_is_that_of_biopython(sequence):
+def test_the_reverse_complement_is_that_of_biopython(sequence):
     assert reverse_complement(sequence) == of_biopython(sequence)
     assert reverse_complement(sequence.encode()) == of_biopython(sequence).encode()
 

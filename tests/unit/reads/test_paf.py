@@ -37,7 +37,7 @@ def test_the_best_target_is_that_of_all_its_hits(hit):
     assert best_target([]) is None
 
 
-def test_a_locus_is_not_both_copies_of_a_repeat(hit):
+def test_a_locus_holds_only_one_copy_of_a_repeat(hit):
     copies = [hit(0, 100, "chr", at=0), hit(0, 100, "chr", at=5000)]
     assert len(best_locus(copies, 200_000).hits) == 1
     far = [hit(0, 50, "chr"), hit(50, 100, "chr", at=5000), hit(50, 100, "chr", at=5000, strand="-")]
@@ -68,7 +68,7 @@ def test_paf_lines_are_read(tmp_path, strand, ts):
     assert found.spliced == ("+" if strand == ts else "-")
 
 
-def test_a_paf_without_cigar_is_refused(tmp_path):
+def test_a_paf_without_cigar_is_rejected(tmp_path):
     (tmp_path / "x.paf").write_text("q\t100\t0\t100\t+\tt\t900\t50\t305\t95\t110\t60\tde:f:0.05\n")
     with pytest.raises(InputError, match="line 1: not PAF with a CIGAR"):
         read_paf(tmp_path / "x.paf")

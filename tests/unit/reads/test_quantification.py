@@ -37,7 +37,7 @@ def fasta(path, records):
 
 
 @pytest.mark.parametrize("k", [1, 30, 33])
-def test_a_word_length_that_salmon_cannot_take_is_refused(tmp_path, k):
+def test_a_kmer_length_that_salmon_does_not_accept_is_rejected(tmp_path, k):
     with pytest.raises(InputError, match=f"k is {k}, expected an odd number from 3 to 31"):
         index_salmon(tmp_path / "x.fa", tmp_path / "index", k=k)
 
@@ -55,7 +55,7 @@ def test_an_index_of_another_major_version_is_refused(tmp_path, salmon_1):
         check_index(tmp_path)
 
 
-def test_an_index_of_the_same_major_version_is_taken_and_so_is_a_foreign_one(tmp_path, salmon_1):
+def test_an_index_of_the_same_major_version_is_accepted_with_or_without_our_record(tmp_path, salmon_1):
     (tmp_path / "versionInfo.json").write_text('{"salmonVersion": "1.9.0"}')
     check_index(tmp_path)
     (tmp_path / "deepmapper.json").write_text('{"salmon": "1.10.3"}')
@@ -63,7 +63,7 @@ def test_an_index_of_the_same_major_version_is_taken_and_so_is_a_foreign_one(tmp
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", "{}"])
-def test_what_is_no_index_is_refused(tmp_path, salmon_1, text):
+def test_a_folder_that_is_not_an_index_is_rejected(tmp_path, salmon_1, text):
     if text is not None:
         (tmp_path / "deepmapper.json").write_text(text)
     with pytest.raises(InputError, match="not a Salmon index" if text is None else "is damaged"):
@@ -106,7 +106,7 @@ fragments = st.lists(
 
 
 @given(fragments, st.randoms(use_true_random=False))
-def test_what_is_measured_hangs_on_no_order(fragments, rng):
+def test_measurements_do_not_depend_on_the_order_of_fragments(fragments, rng):
     def measure(order):
         strands, lengths = Counter(), Counter()
         sam = [b"@SQ\tSN:T1\tLN:500\n"]
@@ -125,7 +125,7 @@ def test_what_is_measured_hangs_on_no_order(fragments, rng):
     assert lengths == Counter(length for found in one_length if len(found) == 1 for length in found if length <= 1000)
 
 
-def test_a_mate_that_maps_alone_and_single_reads_tell_no_length():
+def test_single_mates_and_single_reads_have_no_length():
     strands, lengths = Counter(), Counter()
     count_strands_and_lengths([record("r1", 1 | 8 | 64, 0)], True, strands, lengths)
     assert not strands
@@ -209,7 +209,7 @@ def counts_of(folder):
 
 @pytest.mark.tools
 @pytest.mark.parametrize("paired", [True, False])
-def test_counts_are_the_truth_and_the_same_with_any_number_of_threads(tmp_path, index, transcripts, novel, paired):
+def test_counts_equal_the_truth_with_any_number_of_threads(tmp_path, index, transcripts, novel, paired):
     expressed = {name: s for name, s in (transcripts | novel).items() if name not in ("short", "copy")}
     unit, truth = write_reads(tmp_path, expressed, 4000, paired=paired)
     results = [
@@ -270,7 +270,7 @@ def test_units_add_up_and_paths_may_hold_what_a_shell_or_salmon_would_split(tmp_
 
 
 @pytest.mark.tools
-def test_a_sample_of_which_nothing_maps_gets_zeros_and_a_note(tmp_path, index, transcripts, novel):
+def test_if_nothing_maps_counts_are_zero_with_a_note(tmp_path, index, transcripts, novel):
     unit, _ = write_reads(tmp_path, {"x": "".join(random.Random(9).choices("ACGT", k=900))}, 50)
     with pytest.warns(DeepMapperWarning, match="none of 50 fragments maps"):
         result = quantify_sample([unit], index=index, folder=tmp_path / "out", sample="a")
@@ -309,7 +309,7 @@ def test_faulty_reads_are_refused_and_leave_nothing(tmp_path, index, transcripts
 
 
 @pytest.mark.tools
-def test_salmon_failing_is_named_and_leaves_what_was_there(tmp_path, index, transcripts):
+def test_a_failure_of_salmon_keeps_the_earlier_result(tmp_path, index, transcripts):
     unit, _ = write_reads(tmp_path, {"G8.1": transcripts["G8.1"]}, 10)
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -323,7 +323,7 @@ def test_salmon_failing_is_named_and_leaves_what_was_there(tmp_path, index, tran
 
 
 @pytest.mark.tools
-def test_decoys_keep_reads_of_the_genome_off_the_transcripts(tmp_path, transcripts):
+def test_decoys_keep_genomic_reads_off_the_transcripts(tmp_path, transcripts):
     rng = random.Random(3)
     exon = transcripts["G8.1"]
     # the genome holds a worn copy of the transcript as well: reads from there fit it better

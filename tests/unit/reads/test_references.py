@@ -116,7 +116,7 @@ def test_transcripts_that_are_refused(tmp_path, out, text, message):
     refused(out, message, prepare_transcripts, transcripts=write(tmp_path / "t.fa", text), log=io.StringIO())
 
 
-def test_ids_that_only_their_versions_tell_apart(tmp_path, out):
+def test_ids_that_differ_only_in_version(tmp_path, out):
     text = ">ENST00000335137.3\nAC\n>ENST00000335137.4\nAG\n"
     source = write(tmp_path / "t.fa", text)
     assert prepare_transcripts(out, transcripts=source, log=io.StringIO()) == 2
@@ -243,7 +243,7 @@ def test_genes_match_with_and_without_versions(tmp_path, out, annotated, asked):
     assert rows == [(asked, "ENSG00000186092", "N0")]
 
 
-def test_an_exact_match_goes_before_one_without_version_and_isoforms_stay_apart(tmp_path, out):
+def test_an_exact_match_comes_before_one_without_version_and_isoforms_are_not_merged(tmp_path, out):
     annotation = gtf(tmp_path, ("ENST00000335137.3", "old"), ("ENST00000335137.4", "new"), ("AT1G01010.1", "x"))
     fasta = prepared(tmp_path, "ENST00000335137.4", "AT1G01010.2", "AT1G01010")
     assert genes(out, transcripts_fasta=fasta, annotation=annotation)[0] == [("ENST00000335137.4", "new", "N1")]
@@ -270,7 +270,7 @@ def test_genes_of_headers(tmp_path, out, text, expected):
     assert [row[1:] for row in rows] == (expected if "|" not in text else [])
 
 
-def test_a_table_without_genes_is_its_header(tmp_path, out):
+def test_a_table_without_genes_is_only_a_header(tmp_path, out):
     rows, log = genes(out, transcripts_fasta=prepared(tmp_path, "a", "b"))
     assert rows == []
     assert log.endswith("gene known for 0 transcripts, unknown for 2\n")

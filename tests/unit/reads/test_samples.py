@@ -57,7 +57,7 @@ def test_paired_and_single_samples(here):
     assert samples[1].files == ["b_1.fq"]
 
 
-def test_every_further_column_is_kept_and_empty_cells_too(here):
+def test_all_other_columns_are_kept_with_empty_cells(here):
     rows = [row + end for row, end in zip(FOUR, (" d1 x", " d2 -", " d1 y", " d2"), strict=True)]
     samples = load(sheet(*rows, header="sample condition fq1 fq2 donor note"), group_column="donor")
     assert samples[0].columns == {"condition": "ctrl", "donor": "d1", "note": "x"}
@@ -83,7 +83,7 @@ def test_units_are_merged_in_order(here):
     assert samples[1].units[0].name == "1"
 
 
-def test_fq2_may_be_left_out_altogether(here):
+def test_fq2_may_be_omitted(here):
     samples = load(sheet("a x a_1.fq", "b x b_1.fq", "c y c_1.fq", "d y d_1.fq", header="sample condition fq1"))
     assert not any(sample.paired for sample in samples)
 
@@ -94,7 +94,7 @@ def test_strandedness(here):
     assert [sample.strandedness for sample in samples] == ["forward", "reverse", "unstranded", "auto"]
 
 
-def test_entries_of_the_configuration_alone_and_beside_a_sheet(here):
+def test_entries_of_the_configuration_with_and_without_a_sheet(here):
     entries = [
         {"sample": "e", "condition": "ctrl", "fq1": "e_1.fq", "fq2": "e_2.fq", "batch": 7},
         {"sample": 6, "condition": "stim", "fq1": "f_1.fq", "fq2": None},
@@ -111,11 +111,11 @@ def test_a_comma_separated_sheet_called_csv(here):
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ","])
-def test_a_sheet_with_another_ending_is_known_by_its_header(here, delimiter):
+def test_the_delimiter_of_a_sheet_with_another_ending_is_found_in_its_header(here, delimiter):
     assert len(load(sheet(*FOUR, name="s.txt", delimiter=delimiter))) == 4
 
 
-def test_what_spreadsheets_and_editors_do_to_a_text(here):
+def test_changes_by_spreadsheets_and_editors_are_accepted(here):
     text = "\ufeff# my study\r\n\r\n sample\tcondition \tfq1\tfq2\r\n" + "".join(
         "\t".join("" if cell == "-" else f" {cell} " for cell in row.split()) + "\r\n" for row in FOUR
     )
@@ -133,7 +133,7 @@ def test_faults_count_rows_as_an_editor_does(here):
 @pytest.mark.parametrize(
     "name", ["with space.fq", "it's.fq", 'do"uble.fq', "semi;colon.fq", "$(touch x).fq", "a,b.fq", "{x}.fq", "ü*?.fq"]
 )
-def test_any_path_that_is_a_file_is_taken(here, name):
+def test_any_path_to_a_file_is_accepted(here, name):
     (here / name).write_text(READ)
     (here / "s.tsv").write_text(f"sample\tcondition\tfq1\na\tx\t{name}\nb\tx\tb_1.fq\nc\ty\tc_1.fq\nd\ty\td_1.fq\n")
     assert load("s.tsv")[0].files == [name]
@@ -145,12 +145,12 @@ def test_quoted_cells(here):
     assert load("s.csv")[0].files == ['a,"b".fq']
 
 
-def test_gzip_is_known_by_its_content(here):
+def test_gzip_is_recognised_by_content(here):
     (here / "a_1.fq").write_bytes(gzip.compress(READ.encode()))
     assert load(sheet(*FOUR))[0].paired
 
 
-def test_params_hold_what_a_job_depends_on_and_can_be_undone(here):
+def test_params_hold_what_a_job_depends_on_and_give_the_sample_back(here):
     sample = load(sheet(*FOUR))[0]
     assert sample.as_params() == {"name": "a", "units": [["1", "a_1.fq", "a_2.fq"]], "strandedness": "auto"}
     again = Sample.from_params(sample.as_params())
@@ -189,11 +189,11 @@ def test_a_sheet_that_cannot_be_read(here):
         ("s.txt", ";", "s.txt: its columns are separated by semicolons, expected tabs in a .txt. Save it with tabs."),
     ],
 )
-def test_a_sheet_that_is_not_what_its_name_says(here, name, delimiter, message):
+def test_a_sheet_whose_delimiter_does_not_match_its_ending(here, name, delimiter, message):
     assert faults(sheet(*FOUR, name=name, delimiter=delimiter)) == [message]
 
 
-def test_columns_that_are_missing_twice_or_nameless(here):
+def test_columns_that_are_missing_repeated_or_without_a_name(here):
     assert faults(sheet(*FOUR, header="sample label fq1 fq1"), group_column="donor") == [
         "samples.tsv row 1: the column 'fq1' appears 2 times, expected once.",
         "samples.tsv row 1: there is no column 'condition', found sample, label, fq1, fq1. Add it.",
@@ -215,7 +215,7 @@ def test_columns_that_are_missing_twice_or_nameless(here):
         ("sample condition fq1 Strandness", "Strandness", "strandedness"),
     ],
 )
-def test_a_column_under_another_name_is_not_taken_for_missing(here, header, found, expected):
+def test_a_column_with_another_name_is_not_reported_as_missing(here, header, found, expected):
     assert faults(sheet(*FOUR, header=header)) == [
         f"samples.tsv row 1: has a column '{found}', expected '{expected}'. Rename it."
     ]
@@ -229,7 +229,7 @@ def test_a_column_that_no_table_can_hold(here, column):
     ]
 
 
-def test_a_label_or_group_that_is_no_description(here):
+def test_a_label_or_group_that_does_not_describe_the_sample(here):
     assert faults(sheet(*FOUR), label_column="fq1") == [
         "the label column is 'fq1', expected a column that describes the sample."
     ]
@@ -263,7 +263,7 @@ def test_empty_cells(here):
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", "a*", ".hidden", "-x", "_x", "ä", "a;b", "x" * 101])
-def test_names_that_are_no_file_names(here, name):
+def test_names_that_cannot_be_file_names(here, name):
     assert faults(sheet(*FOUR, f"{name} stim e_1.fq -")) == [
         f"samples.tsv row 6, sample: is '{name}', expected letters, digits, '_', '.' and '-', a letter or digit first, "
         f"at most 100 characters."
@@ -280,7 +280,7 @@ def test_a_name_with_a_space_and_a_unit_with_a_slash(here):
     ]
 
 
-def test_names_that_differ_in_case_alone(here):
+def test_names_that_differ_only_in_case(here):
     assert faults(sheet(*FOUR, "A stim e_1.fq -")) == [
         "samples.tsv row 6, sample: 'A' and 'a' (samples.tsv row 2) differ only in case, expected names that differ in "
         "more. Rename one."
@@ -331,7 +331,7 @@ def test_strandedness_that_does_not_exist(here):
     ]
 
 
-def test_entries_that_are_no_text(here):
+def test_entries_that_are_not_text(here):
     entries = [
         "a",
         {"sample": "a", "condition": False, "fq1": "a_1.fq"},
@@ -353,7 +353,7 @@ def test_entries_that_are_no_text(here):
 # ---- files
 
 
-def test_files_that_are_missing_or_no_files(here):
+def test_files_that_are_missing_or_not_regular(here):
     (here / "folder").mkdir()
     os.mkfifo(here / "pipe")
     absolute = here / "none.fq"
@@ -401,7 +401,7 @@ def test_a_file_that_may_not_be_read(here, monkeypatch):
         "blank line",
     ],
 )
-def test_files_that_are_no_fastq(here, content, message):
+def test_files_that_are_not_fastq(here, content, message):
     (here / "a_1.fq").write_bytes(content)
     (fault,) = faults(sheet(*FOUR))
     assert fault.startswith(f"samples.tsv row 2, fq1: {message}")
@@ -451,7 +451,7 @@ def test_units_of_one_sample_are_one_sample(here):
     assert "too few samples of x" in faults(sheet(*rows, header="sample unit condition fq1"))[0]
 
 
-def test_one_class_alone(here):
+def test_only_one_class(here):
     assert faults(sheet(*FOUR[:2])) == [
         "column condition: the samples are of 1 class (ctrl: 2), expected at least 2 to compare."
     ]
@@ -465,7 +465,7 @@ def test_numbers_may_be_labels_and_excluded(here):
     assert len(load(sheet(*rows, "e 2 e_1.fq -"), exclude=[2])) == 5
 
 
-def test_without_a_label_no_class_is_asked_for(here):
+def test_without_a_label_classes_are_not_checked(here):
     assert len(load(sheet("a a_1.fq", header="sample fq1"), label_column="")) == 1
 
 

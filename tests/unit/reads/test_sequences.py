@@ -27,7 +27,7 @@ def letters(n, seed):
 
 
 @given(any_dna)
-def test_both_strands_have_one_name(sequence):
+def test_both_strands_have_the_same_name(sequence):
     one, other = canonical(sequence), canonical(reverse_complement(sequence))
     assert one == other
     assert one in (sequence, reverse_complement(sequence))
@@ -51,7 +51,7 @@ def test_names_that_would_be_equal_get_more_digits():
     assert shortest_unique(digests) == {"a": digests["a"][:16], "b": digests["b"][:16], "c": "f" * 12}
 
 
-def orf_by_force(sequence):
+def longest_orf_length(sequence):
     """Length of the longest run of codons without a stop that starts with ATG or as the first of its frame."""
     longest = 0
     for strand in (sequence, reverse_complement(sequence)):
@@ -71,9 +71,9 @@ def orf_by_force(sequence):
 @example("A")
 @example("TAATAATAA")
 @example("ATGAAATAG" * 3)
-def test_the_longest_frame_is_the_one_found_by_force(sequence):
+def test_the_longest_frame_is_that_of_an_exhaustive_search(sequence):
     orf = longest_orf(sequence)
-    assert orf.length == orf_by_force(sequence)
+    assert orf.length == longest_orf_length(sequence)
     assert longest_orf(reverse_complement(sequence)).length == orf.length
     assert (orf.strand == "") == (orf.length == 0)
 
@@ -103,7 +103,7 @@ def test_repeats_are_simple(simple):
     assert simple_share(reverse_complement(simple)) == 1
 
 
-def test_other_sequence_is_not_simple():
+def test_random_sequence_is_not_simple():
     assert max(simple_share(letters(1000, seed)) for seed in range(100)) == 0
     assert simple_share(letters(600, 1) + "A" * 400) == pytest.approx(0.4, abs=0.05)
 

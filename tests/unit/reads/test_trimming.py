@@ -1,6 +1,5 @@
 """Trimming and reports with fastp: what is written, and what is rejected."""
 
-import gzip
 import io
 import json
 import random
@@ -22,69 +21,35 @@ def bases(length, seed):
     return "".join(random.Random(seed).choices("ACGT", k=length))
 
 
-def fastq(records, ends="\n"):
-    return "".join(f"@{name}{ends}{seq}{ends}+{ends}{'I' * len(seq)}{ends}" for name, seq in records).encode()
-
-
-def write(path, records, ends="\n"):
-    content = fastq(records, ends)
-    path.write_bytes(gzip.compress(content) if path.name.endswith(".gz") else content)
-    return str(path)
-
-
-def files(folder, pairs, ending=".fastq.gz"):
-    return Unit(
-        "1",
-        write(folder / f"1{ending}", [(f"{name}/1", one) for name, one, _ in pairs]),
-        write(folder / f"2{ending}", [(f"{name}/2", two) for name, _, two in pairs]),
-    )
-
-
-def read(path):
-    lines = gzip.decompress(Path(path).read_bytes()).decode().splitlines()
-    return list(zip((line[1:] for line in lines[::4]), lines[1::4], strict=True))
-
-
-def draw(sequence, count, seed, *, length=75, insert=200, error=0.005):
-    """Pairs from a sequence, with errors."""
-    rng = random.Random(seed)
-
-    def misread(piece):
-        return "".join(rng.choice("ACGT") if rng.random() < error else base for base in piece)
-
-    for _ in range(count):
-        start = rng.randrange(len(sequence) - insert)
-        fragment = sequence[start : start + insert]
-        yield misread(fragment[:length]), misread(reverse_complement(fragment)[:length])
-
-
 NOVEL = bases(2_000, 3)
 
 
 @pytest.fixture(scope="module")
-def pairs():
-    return [(f"read{i}", *pair) for i, pair in enumerate(draw(NOVEL, 300, 5))]
+def pairs(draw_pairs):
+    return [(f"read{i}", *pair) for i, pair in enumerate(draw_pairs(NOVEL, 300, 5))]
 
 
 @pytest.mark.tools
-def test_reports_alone_leave_the_reads_untouched(tmp_path, pairs):
+def test_without_trimming_fastp_only_reports(tmp_path, pairs, write_pairs):
     place = tmp_path / NASTY
     place.mkdir()
-    assert trim_reads([files(place, pairs)], report=tmp_path / "report", sample="s1", log=io.StringIO()) == len(pairs)
+    assert trim_reads([write_pairs(place, pairs)], report=tmp_path / "report", sample="s1", log=io.StringIO()) == len(
+        pairs
+    )
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["fastp.html", "fastp.json"]
     summary = json.loads((tmp_path / "report" / "fastp.json").read_text())["summary"]
     assert summary["before_filtering"]["total_reads"] == summary["after_filtering"]["total_reads"] == 2 * len(pairs)
 
 
 @pytest.mark.tools
-def test_adapters_are_trimmed_and_units_joined(tmp_path):
+def test_adapters_are_trimmed_and_units_joined(tmp_path, write_pairs, draw_pairs, read_records):
     units = []
     for lane in (1, 2):
         folder = tmp_path / str(lane)
         folder.mkdir()
-        short = [fragment for fragment, _ in draw(NOVEL, 200, lane, length=50, insert=60, error=0)]
+        short = [fragment for fragment, _ in draw_pairs(NOVEL, 200, lane, length=50, insert=60, error=0)]
         drawn = [(f"l{lane}r{i}", f + ADAPTER[:25], reverse_complement(f) + ADAPTER[:25]) for i, f in enumerate(short)]
-        units.append(files(folder, drawn))
+        units.append(write_pairs(folder, drawn))
     options = {"report": tmp_path / "report", "trimmed": tmp_path / "out", "sample": "s1", "log": io.StringIO()}
     assert trim_reads(units, threads=2, **options) == 400
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
@@ -95,26 +60,26 @@ def test_adapters_are_trimmed_and_units_joined(tmp_path):
     ]
     (unit,) = trimmed_units(tmp_path / "out")
     assert count_fragments([unit], "s1") == 400
-    names = [name for name, _ in read(unit.fq1)]
+    names = [name for name, _ in read_records(unit.fq1)]
     assert names[0].startswith("l1r0")
     assert names[-1].startswith("l2r199")
-    assert {len(sequence) for _, sequence in read(unit.fq1)} == {50}
+    assert {len(sequence) for _, sequence in read_records(unit.fq1)} == {50}
 
 
 @pytest.mark.tools
 @pytest.mark.parametrize("cut", [": > 2.fastq.gz", "truncate --size=-9 2.fastq.gz"])
-def test_reads_that_fastp_did_not_write_are_missed(tmp_path, pairs, fake_program, cut):
+def test_reads_that_fastp_did_not_write_are_noticed(tmp_path, pairs, fake_program, cut, write_pairs):
     script = f'fastp=$(PATH=${{PATH#*:}} command -v fastp); $fastp "$@"; {cut}'
     fake_program("fastp", script)
     options = {"report": tmp_path / "report", "trimmed": tmp_path / "out", "sample": "s1", "log": io.StringIO()}
     with pytest.raises(ToolFailed, match=rf"fastp wrote \d+ of {len(pairs)} reads of sample s1"):
-        trim_reads([files(tmp_path, pairs)], **options)
+        trim_reads([write_pairs(tmp_path, pairs)], **options)
     assert not (tmp_path / "out").exists() and not (tmp_path / "report").exists()
 
 
 @pytest.mark.tools
-def test_single_reads_are_trimmed(tmp_path):
-    path = write(tmp_path / "r.fastq", [(f"r{i}", one) for i, (one, _) in enumerate(draw(NOVEL, 300, 1))])
+def test_single_reads_are_trimmed(tmp_path, write_fastq, draw_pairs):
+    path = write_fastq(tmp_path / "r.fastq", [(f"r{i}", one) for i, (one, _) in enumerate(draw_pairs(NOVEL, 300, 1))])
     assert trim_reads(
         [Unit("1", path)], report=tmp_path / "report", trimmed=tmp_path / "out", sample="s1", log=io.StringIO()
     )
@@ -122,7 +87,7 @@ def test_single_reads_are_trimmed(tmp_path):
 
 
 @pytest.mark.tools
-def test_trimming_that_leaves_nothing_says_so(tmp_path):
+def test_trimming_that_leaves_no_reads_is_an_error(tmp_path):
     path = tmp_path / "r.fastq"
     path.write_text("".join(f"@r{i}\n{bases(50, i)}\n+\n{'#' * 50}\n" for i in range(20)))
     with pytest.raises(InputError, match="trimming left none of 20 fragments"):
@@ -133,8 +98,8 @@ def test_trimming_that_leaves_nothing_says_so(tmp_path):
 
 
 @pytest.mark.tools
-def test_trimming_never_takes_a_truncated_file(tmp_path, pairs):
-    one, two = files(tmp_path, pairs).files
+def test_a_truncated_file_is_not_trimmed(tmp_path, pairs, write_pairs):
+    one, two = write_pairs(tmp_path, pairs).files
     Path(one).write_bytes(Path(one).read_bytes()[:-100])
     with pytest.raises(InputError, match="truncated"):
         trim_reads([Unit("1", one, two)], report=tmp_path / "report", sample="s1", log=io.StringIO())

@@ -15,7 +15,7 @@ def small():
     return plant("small", seed=3)
 
 
-def test_same_seed_same_counts_another_seed_others(small):
+def test_equal_seeds_give_equal_counts_and_different_seeds_do_not(small):
     again, other = plant("small", seed=3), plant("small", seed=4)
     assert (small.counts != again.counts).nnz == 0
     assert small.obs.equals(again.obs) and small.var.equals(again.var)
@@ -88,7 +88,7 @@ def test_as_anndata(small):
     assert list(adata.obs_names) == small.obs.index.tolist() and list(adata.var_names) == small.names
 
 
-def test_what_cannot_be_planted_is_refused():
+def test_impossible_designs_are_rejected():
     with pytest.raises(InputError, match="expected one of full, half, small"):
         plant("huge")
     with pytest.raises(InputError, match="3 genes are left .* expected 5 for 'program_1'"):

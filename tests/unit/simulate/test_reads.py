@@ -80,7 +80,7 @@ def test_the_committed_study_is_small_and_its_sheet_is_accepted(monkeypatch):
     assert sorted(sample.columns["donor"] for sample in samples) == sorted(["d1", "d2", "d3", "d4"] * 2)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
+def test_equal_seeds_give_equal_bytes_and_different_seeds_do_not(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         make_study(tmp_path / name, sheet=tmp_path / name / "sheet.tsv", seed=seed, **SMALL)
     raw = [{path.name: path.read_bytes() for path in (tmp_path / n).rglob("*.gz")} for n in "abc"]
@@ -175,7 +175,7 @@ def origin(fragment, strands):
     return None
 
 
-def test_a_sample_of_the_reference_alone(study):
+def test_a_sample_that_expresses_only_the_reference(study):
     for name in ("novel", "near_copies"):
         assert all(int(row["stim_2"]) == 0 for row in table(getattr(study, name)))
         assert sum(int(row["stim_1"]) for row in table(getattr(study, name))) > 10
@@ -196,7 +196,7 @@ def test_six_novel_transcripts_differ_and_counts_vary_more_than_poisson(tmp_path
     assert np.median(within[large].var(1, ddof=1) / within[large].mean(1)) > 2
 
 
-def test_errors_are_as_many_as_asked_and_mostly_of_low_quality(tmp_path):
+def test_errors_have_the_given_rate_and_mostly_a_low_quality(tmp_path):
     settings = {"n_genes": 24, "samples_per_condition": 1, "fragments_per_sample": 500}
     studies = [make_study(tmp_path / name, error_rate=rate, **settings) for name, rate in (("w", 0.02), ("r", 0))]
     wrong, right = (load_samples(str(one.sheet), label_column="condition", min_per_class=1) for one in studies)
@@ -210,7 +210,7 @@ def test_errors_are_as_many_as_asked_and_mostly_of_low_quality(tmp_path):
     assert np.mean([quality != "F" for quality in errors]) > 0.7
 
 
-def test_what_people_wrote_beside_the_study_stays(tmp_path):
+def test_other_files_in_the_folder_are_kept(tmp_path):
     (tmp_path / "README.md").write_text("mine")
     (tmp_path / "fastq").mkdir()
     (tmp_path / "fastq" / "earlier.fastq.gz").write_text("old")
@@ -228,13 +228,13 @@ def test_what_people_wrote_beside_the_study_stays(tmp_path):
         ({"n_near_copies": 50}, "n_near_copies=50: only"),
     ],
 )
-def test_numbers_that_do_not_fit_together(tmp_path, settings, message):
+def test_inconsistent_numbers_are_rejected(tmp_path, settings, message):
     with pytest.raises(InputError, match=message):
         make_study(tmp_path, **{**SMALL, **settings})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_study_without_anything_new(tmp_path):
+def test_a_study_without_novel_transcripts(tmp_path):
     study = make_study(tmp_path, n_novel=0, n_differing=0, n_near_copies=0, **SMALL)
     assert table(study.novel) == table(study.near_copies) == []
     assert study.novel_fasta.read_bytes() == b""
