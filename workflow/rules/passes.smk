@@ -1,8 +1,8 @@
-# One job a seed, or one for several (`resources.seeds_per_job`): arrange, train, attribute.
+# One job per seed, or one for several seeds (`resources.seeds_per_job`): arrange, train, attribute.
 #
-# A pass depends on the features, its model's settings, its seed and the package's source, and on nothing else. More passes
-# are more files; those that exist stay. Where their number grows by itself, the agreement of those that are finished decides
-# how many there are, for every model alone.
+# A pass depends only on the features, its model's settings, its seed and the package's source. More passes are more files;
+# existing files stay. If the number of passes is not fixed, the agreement of the finished passes decides how many are trained,
+# separately for every model.
 
 
 rule train_pass:
@@ -28,7 +28,7 @@ rule train_pass:
         "../../scripts/rules/passes/train_pass.py"
 
 
-# The same pass on permuted labels: what this model reaches when there is nothing to find.
+# The same pass on permuted labels: what this model reaches without any signal.
 use rule train_pass as train_permuted_pass with:
     output:
         pass_file("train_permuted_pass"),
@@ -44,7 +44,7 @@ use rule train_pass as train_permuted_pass with:
         "Control pass {wildcards.seed} of {wildcards.model} (permuted labels)"
 
 
-# The same pass with a shadow beside every feature: what this model gives to features that tell nothing.
+# The same pass with a shadow for every feature: the importance that this model gives to uninformative features.
 use rule train_pass as train_shadow_pass with:
     output:
         pass_file("train_shadow_pass"),
@@ -60,7 +60,7 @@ use rule train_pass as train_shadow_pass with:
         "Pass {wildcards.seed} of {wildcards.model} with shadow features"
 
 
-# The same pass on half of the samples: what it finds again elsewhere.
+# The same pass on half of the samples: what is selected again in other samples.
 use rule train_pass as train_half_pass with:
     output:
         pass_file("train_half_pass"),
@@ -76,8 +76,8 @@ use rule train_pass as train_half_pass with:
         "Pass {wildcards.seed} of {wildcards.model} on half of the samples"
 
 
-# One job for several seeds, by the script of the single one. Passes that are there stay (`update`), as far as they still
-# hold; those that a failed job had finished are found among the scratch files.
+# One job for several seeds, with the script of the single one. Existing passes stay (`update`) if they are still valid; those
+# that a failed job had finished are found among the scratch files.
 for _single, _seeds in batches_of_seeds():
     _batch = f"{_seeds[0]}_{_seeds[-1]}"
     _several = f"{_single.replace('pass', 'passes')}_{_batch}"
@@ -114,7 +114,7 @@ for _single, _seeds in batches_of_seeds():
 
 if SEEDS is None:
 
-    # What is judged does not hang on the level or the cap: another one asks the same files.
+    # The agreement depends neither on the level asked for nor on the cap, so other values of these reuse the same files.
     checkpoint judge_growth:
         input:
             lambda wildcards: expand(

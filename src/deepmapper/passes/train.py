@@ -128,9 +128,9 @@ def draw_split(
     """
     validate = config.early_stop and has_validation(y, groups)
     if validate:
-        check_class_sizes(y, 3, "one each to train, validate and judge out of bag", classes)
+        check_class_sizes(y, 3, "one each for training, validation and the out-of-bag test", classes)
     else:
-        check_class_sizes(y, 2, "one each to train and judge out of bag", classes)
+        check_class_sizes(y, 2, "one each for training and the out-of-bag test", classes)
     development, out_of_bag = draw_out_of_bag(y, config.test_size, seed, groups, classes)
     if not validate:
         return development, development[:0], out_of_bag

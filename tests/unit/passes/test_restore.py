@@ -1,18 +1,10 @@
 """The network and the arrangement of a finished pass, rebuilt from its record."""
 
 import numpy as np
-import pytest
 import torch
 
 from deepmapper.passes.restore import restore_model, softmax
-from deepmapper.passes.train import train_pass
 from deepmapper.transform import permutation, to_images
-
-
-@pytest.fixture(scope="module")
-def trained(planted, quick):
-    """Give a pass that several tests look at."""
-    return train_pass(planted.samples, quick("mlp", early_stop=True, min_epochs=5, patience=5), 1)
 
 
 def test_importance_is_what_attribution_of_the_stored_model_says(trained, planted):

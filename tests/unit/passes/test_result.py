@@ -1,7 +1,7 @@
 """The record of a pass and its file."""
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,28 +22,8 @@ from deepmapper.passes.result import (
 from deepmapper.passes.train import train_pass
 
 
-@pytest.fixture(scope="module")
-def trained(planted, quick):
-    """Give a pass that several tests look at."""
-    return train_pass(planted.samples, quick("mlp", early_stop=True, min_epochs=5, patience=5), 1)
-
-
-def differing(one, other):
-    """Names of the fields in which two passes differ."""
-    names = []
-    for field in fields(PassResult):
-        a, b = getattr(one, field.name), getattr(other, field.name)
-        if field.name == "weights":
-            same = a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
-        else:
-            same = np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else repr(a) == repr(b)
-        if not same:
-            names.append(field.name)
-    return names
-
-
 @pytest.mark.parametrize("kind", ["linear", "cnn"])
-def test_a_pass_comes_back_from_its_file(planted, quick, tmp_path, kind):
+def test_a_pass_comes_back_from_its_file(planted, quick, tmp_path, kind, differing):
     result = train_pass(planted.samples, quick(kind, epochs=2, attribution="saliency"), 1)
     result.save(tmp_path / "deep" / "1.npz")
     loaded = PassResult.load(tmp_path / "deep" / "1.npz")

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from deepmapper.config import AugmentConfig
 from deepmapper.errors import InputError
 from deepmapper.features.samples import Samples
 from deepmapper.passes import train as passes_train
-from deepmapper.passes.result import PassResult
 from deepmapper.passes.train import draw_split, train_pass
 
 KINDS = ["linear", "mlp", "cnn_small", "cnn"]
@@ -40,26 +38,6 @@ for kind in ("linear", "mlp", "cnn_small", "cnn"):
 """
 
 
-@pytest.fixture(scope="module")
-def trained(planted, quick):
-    """Give a pass that several tests look at."""
-    return train_pass(planted.samples, quick("mlp", early_stop=True, min_epochs=5, patience=5), 1)
-
-
-def differing(one, other):
-    """Names of the fields in which two passes differ."""
-    names = []
-    for field in fields(PassResult):
-        a, b = getattr(one, field.name), getattr(other, field.name)
-        if field.name == "weights":
-            same = a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
-        else:
-            same = np.array_equal(a, b, equal_nan=True) if isinstance(a, np.ndarray) else repr(a) == repr(b)
-        if not same:
-            names.append(field.name)
-    return names
-
-
 def test_two_processes_write_the_same_bytes_from_dense_and_from_sparse_data(planted, tmp_path):
     np.savez(tmp_path / "data.npz", X=planted.X, y=planted.y)
     source = str(Path(deepmapper.__file__).parents[1])
@@ -82,7 +60,7 @@ def test_two_processes_write_the_same_bytes_from_dense_and_from_sparse_data(plan
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind):
+def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind, differing):
     config = quick(kind, epochs=2)
 
     def once(seed):
@@ -114,7 +92,7 @@ def test_the_callers_random_numbers_are_left_alone(planted, quick, attribution):
     np.testing.assert_array_equal(np.random.get_state()[1], legacy)
 
 
-def test_settings_of_the_run_do_not_touch_a_pass(planted, quick):
+def test_settings_of_the_run_do_not_touch_a_pass(planted, quick, differing):
     """More passes, another top k or gate must leave finished passes as they are."""
     one, other = (
         train_pass(planted.samples, quick("linear", epochs=2, **beyond), 4)
@@ -123,14 +101,14 @@ def test_settings_of_the_run_do_not_touch_a_pass(planted, quick):
     assert differing(one, other) == []
 
 
-def test_a_part_of_the_rows_is_as_good_as_a_matrix_of_them(planted, quick):
+def test_a_part_of_the_rows_is_as_good_as_a_matrix_of_them(planted, quick, differing):
     rows = np.flatnonzero(np.arange(120) % 4)
     within = train_pass(Samples(planted.X, planted.y, planted.classes, rows=rows), quick("mlp", epochs=2), 1)
     alone = train_pass(Samples(planted.X[rows], planted.y[rows], planted.classes), quick("mlp", epochs=2), 1)
     assert differing(within, alone) == []
 
 
-def test_rows_left_out_do_not_count(planted, quick):
+def test_rows_left_out_do_not_count(planted, quick, differing):
     """Poison: what lies in the rows that a pass may not see changes nothing, be it not even a number."""
     rows, X = np.arange(90), planted.X.copy()
     X[90:] = np.nan
