@@ -1,13 +1,13 @@
-# Gene chords: features that tell a class only together. One screen a run, whatever the models.
+# Gene chords: interaction gene sets, which predict a class only together. One screen per run, whatever the models.
 
-# A GPU is asked for, and taken, as by passes.
+# A GPU is requested in the same cases as for passes.
 SCREEN_ON_GPU = SETTINGS["chords"]["enabled"] and (
     SETTINGS["chords"]["device"] == "gpu"
     or (SETTINGS["chords"]["device"] == "auto" and SETTINGS["resources"]["gpu"])
 )
 
 
-# Reads the development part alone.
+# Reads the development part only.
 rule screen_chords:
     input:
         features=rules.prepare_features.output[0],
@@ -43,7 +43,7 @@ rule screen_chords:
         "../../scripts/rules/chords/screen_chords.py"
 
 
-# The test split is read here, by chords that are settled.
+# Reads the test split; the chords are final.
 rule prove_chords:
     input:
         features=rules.prepare_features.output[0],
@@ -68,12 +68,12 @@ rule prove_chords:
         seed=SETTINGS["split"]["seed"],
         source=source_of("prove_chords"),
     message:
-        "Proving the chords on the test split"
+        "Testing the chords on the test split"
     script:
         "../../scripts/rules/chords/prove_chords.py"
 
 
-# The features with the values of the chords beside them, for networks that read both.
+# The features with the values of the chords appended, for networks that read both.
 rule append_chords:
     input:
         features=rules.prepare_features.output[0],
@@ -93,6 +93,6 @@ rule append_chords:
     params:
         source=source_of("append_chords"),
     message:
-        "Putting the values of the chords beside the features"
+        "Appending the values of the chords to the features"
     script:
         "../../scripts/rules/chords/append_chords.py"

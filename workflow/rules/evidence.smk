@@ -1,4 +1,4 @@
-# A second ranking, from the values themselves, whatever the models.
+# The evidence ranking, from the values themselves, whatever the models.
 
 
 rule weigh_evidence:
@@ -24,12 +24,12 @@ rule weigh_evidence:
         seed=SETTINGS["split"]["seed"],
         source=source_of("weigh_evidence"),
     message:
-        "Comparing every feature between the classes"
+        "Ranking the features by evidence: differences between the classes"
     script:
         "../../scripts/rules/evidence/weigh_evidence.py"
 
 
-# How few features tell the classes. The test split is read here, by a panel that is settled.
+# How few features predict the classes. Reads the test split; the panel is final.
 rule fit_evidence_panel:
     input:
         features=rules.prepare_features.output[0],
@@ -56,6 +56,6 @@ rule fit_evidence_panel:
         seed=SETTINGS["split"]["seed"],
         source=source_of("fit_evidence_panel"),
     message:
-        "A panel of the first features by evidence"
+        "Fitting a panel of the first features by evidence"
     script:
         "../../scripts/rules/evidence/fit_evidence_panel.py"

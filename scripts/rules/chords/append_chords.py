@@ -1,4 +1,4 @@
-"""Rule append_chords: a store of the features with the values of the chords as further columns."""
+"""Rule append_chords: append the values of the chords to the features as further columns."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -8,5 +8,5 @@ with job(snakemake):
     from deepmapper.features.store import open_features, write_features
 
     features = append_chords(open_features(snakemake.input.features), read_chords(snakemake.input.chords))
-    print(f"{len(features.chords)} chords beside {features.n_features} features")
+    print(f"appended {len(features.chords)} chords to {features.n_features} features")
     write_features(snakemake.output[0], features)

@@ -1,4 +1,4 @@
-"""Rule prove_chords: how well every chord tells its class in the test split, and its value in every sample."""
+"""Rule prove_chords: test how well every chord predicts its class on the test split, and compute its values."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -8,14 +8,14 @@ with job(snakemake):
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.features.store import open_features
 
-    found = prove_run(
+    proven = prove_run(
         open_features(snakemake.input.features),
         read_chords(snakemake.input.chords),
         max_samples=snakemake.params.max_samples,
         draws=snakemake.params.resamples,
         seed=snakemake.params.seed,
     )
-    print(found.summary["statement"])
-    write_table(found.table, snakemake.output.chords_table)
-    write_json(found.summary, snakemake.output.proof_summary)
-    write_table(found.scores, snakemake.output.scores)
+    print(proven.summary["statement"])
+    write_table(proven.table, snakemake.output.chords_table)
+    write_json(proven.summary, snakemake.output.proof_summary)
+    write_table(proven.scores, snakemake.output.scores)

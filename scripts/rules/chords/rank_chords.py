@@ -1,4 +1,4 @@
-"""Rule rank_chords: how much the passes of a model make of the chords that they read as pixels."""
+"""Rule rank_chords: rank the chords by their importance in the passes that read them as pixels."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule screen_chords: all pairs, and triplets, of the development part; significant ones become chords."""
+"""Rule screen_chords: screen pairs and triplets of features on the development part, and group them into chords."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -13,7 +13,7 @@ with job(snakemake):
     from deepmapper.workflow.devices import for_screen
 
     options, resources = snakemake.params.options, snakemake.resources
-    found = screen_features(
+    screened = screen_features(
         open_features(snakemake.input.features),
         options,
         seed=snakemake.params.seed,
@@ -22,10 +22,10 @@ with job(snakemake):
         folder=Path(snakemake.output.chords).parent,
         progress=lambda line: print(line, flush=True),
     )
-    print(found.summary["statement"])
-    write_table(found.tables["pairs"], snakemake.output.pairs)
-    write_table(found.tables["triplets"], snakemake.output.triplets)
-    write_table(found.tables["features"], snakemake.output.chord_features, CHORD_FEATURES)
-    write_table(found.tables["chords"], snakemake.output.chords_table, SCREENED_CHORDS)
-    write_chords(found.chords, snakemake.output.chords)
-    write_json(found.summary, snakemake.output.screen_summary)
+    print(screened.summary["statement"])
+    write_table(screened.tables["pairs"], snakemake.output.pairs)
+    write_table(screened.tables["triplets"], snakemake.output.triplets)
+    write_table(screened.tables["features"], snakemake.output.chord_features, CHORD_FEATURES)
+    write_table(screened.tables["chords"], snakemake.output.chords_table, SCREENED_CHORDS)
+    write_chords(screened.chords, snakemake.output.chords)
+    write_json(screened.summary, snakemake.output.screen_summary)

@@ -1,4 +1,4 @@
-"""Rule fit_evidence_panel: as many of the first features by evidence as tell the classes best, on the test split."""
+"""Rule fit_evidence_panel: fit a panel of the first features by evidence, and test it on the test split."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -8,12 +8,12 @@ with job(snakemake):
     from deepmapper.features.store import open_features
     from deepmapper.io.expression import open_expression
 
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     summary, members = fit_evidence_panel(
-        open_features(given.features),
-        open_expression(given.expression),
-        read_table(given.evidence_table),
-        read_json(given.evidence_summary),
+        open_features(inputs.features),
+        open_expression(inputs.expression),
+        read_table(inputs.evidence_table),
+        read_json(inputs.evidence_summary),
         params.options,
         min_detected=params.min_detected,
         n_resamples=params.resamples,

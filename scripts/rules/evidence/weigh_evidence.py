@@ -1,4 +1,4 @@
-"""Rule weigh_evidence: between which classes each feature differs, and whether those it moves with differ likewise."""
+"""Rule weigh_evidence: rank the features by their differences between classes and those of correlated features."""
 
 from deepmapper.workflow.rule_script import job
 
