@@ -95,8 +95,8 @@ def prove(
         summary["n_adding"] = n_adding
         summary["statement"] = (
             f"{n_adding} of {count(len(chords), 'chord predicts', 'chords predict')} the class better than the members "
-            f"one by one, on {len(features.test)} samples that the screen never saw (the 95 % interval of the synergy is "
-            f"above 0)."
+            f"one by one, on {len(features.test)} samples that the screen never saw (the 95 % interval of the synergy "
+            f"is above 0)."
         )
     elif chords:
         summary["statement"] = (
