@@ -1,11 +1,11 @@
-# A matrix that exists.
+# Input: an existing matrix of counts or values.
 
 TABLES = []
 PROGRAMS = {}
 DATA = SETTINGS["matrix"]["path"] or ", ".join(
     population["path"] for population in SETTINGS["matrix"]["populations"]
 )
-# whatever the size; all other formats are held in memory
+# These formats are read in blocks, so memory does not grow with their size; all others are held in memory.
 IN_BLOCKS = SETTINGS["matrix"]["format"] in ("h5ad", "zarr") or SETTINGS["matrix"][
     "path"
 ].endswith((".h5ad", ".zarr"))
@@ -34,6 +34,6 @@ rule import_matrix:
         matrix=SETTINGS["matrix"],
         source=source_of("import_matrix"),
     message:
-        "Reading the matrix"
+        "Importing the matrix"
     script:
         "../../scripts/rules/matrix/import_matrix.py"

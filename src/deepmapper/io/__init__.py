@@ -1,4 +1,4 @@
-"""Matrices and label tables: reading every supported file format, checking, naming and normalisation.
+"""Matrices and label tables: reading every supported file format, checks, unique names and normalisation.
 
 May use: core.
 """

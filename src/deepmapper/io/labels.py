@@ -25,8 +25,8 @@ def encode_labels(
     Parameters
     ----------
     labels
-        One label per sample: strings, categories, integers (any coding), booleans or floats; a float without a
-        fraction is named as an integer. NaN, None, "" and "nan" are missing.
+        One label per sample: strings, categories, integers (any coding), booleans or floats; whole-number
+        floats are named as integers. NaN, None, "" and "nan" are missing.
     names
         Names of the samples, for messages.
     exclude
@@ -110,7 +110,7 @@ def _warn_similar(classes: Sequence[str]) -> None:
 
 
 def _label_text(value: Any) -> str | None:
-    """Return a label as text, None if it is missing; a float without a fraction is written as an integer."""
+    """Return a label as text, None if it is missing; whole-number floats are written as integers."""
     if isinstance(value, bytes):
         value = value.decode()
     if isinstance(value, float | np.floating):

@@ -137,7 +137,7 @@ def test_labels_that_are_numbers_are_classes(adata):
     [
         ({"label_column": "typ"}, r"labels\.column: there is no column 'typ' .*its columns: type, donor, dose"),
         ({"group_column": "patient"}, r"labels\.group: there is no column 'patient'"),
-        ({"exclude": ["C"]}, "exclude names 'C', which no sample has"),
+        ({"exclude": ["C"]}, "exclude names 'C', which is not a label"),
         ({"exclude": ["B", "T2"]}, "found 1 class "),
         ({"normalization": "zscore"}, "normalization 'zscore' is unknown"),
         ({"group_column": "type"}, "class 'B', 'T2', 'T10' lies in a single group"),
