@@ -153,7 +153,7 @@ def _normalise(adata, normalization: str, names: list[str], kept: np.ndarray, de
     rows = replace(rows, dense=bool(rows.nnz > _DENSE_FROM * np.prod(rows.shape)))
     values = rows.to_memory() if in_memory(adata.X) else rows
     counts = scan(MappedRows(adata.X, kept).blocks()) if normalization == "log1p_tpm" else stats
-    return values, counts, normalization != "none" or stats.whole
+    return values, counts, normalization != "none" or stats.is_integer
 
 
 def _collect_confounders(
