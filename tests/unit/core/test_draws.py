@@ -1,4 +1,4 @@
-"""Random streams: each has a name, none is another's, and no module makes its own."""
+"""Random streams: each has a name, no two are the same, and no module makes its own."""
 
 import ast
 from pathlib import Path
@@ -11,13 +11,13 @@ from deepmapper.core.draws import Draw, FixedDraw, fixed_stream, integer_seed, s
 
 PACKAGE = Path(deepmapper.__file__).parent
 GENERATORS = {"default_rng", "RandomState", "SeedSequence", "Random", "manual_seed"}
-# Top-level definitions that may make a generator themselves, and why.
+# Top-level definitions that may create a generator themselves, and why.
 ALLOWED = {
-    "make_study": "its bytes rest on numpy's legacy streams, which are kept for ever",
-    "plant": "makes data; the figures in benchmarks/README.md are of these very data",
+    "make_study": "its output depends on numpy's legacy streams, which never change",
+    "plant": "simulates data; results in benchmarks/README.md refer to exactly these data",
     "load_10x_populations": "the second word is a hash of the population's label",
-    "permutation": "the published mechanism of the arrangement",
-    "_draw_embedding": "the order in which points are drawn, of which no result is made",
+    "permutation": "the published method of the arrangement",
+    "_draw_embedding": "only the order in which points are plotted",
     "seeded": "seeds torch by the pass",
     "train_pass": "seeds torch by the pass",
 }
@@ -35,13 +35,13 @@ def test_streams_of_all_draws_and_seeds_differ():
 
 
 def test_integer_seeds_of_all_draws_and_seeds_differ():
-    """No draw of one seed divides samples as another draw of another seed does."""
+    """No draw of one seed splits samples in the same way as another draw of another seed."""
     assert len({integer_seed(seed, draw) for draw in Draw for seed in range(201)}) == len(Draw) * 201
     assert all(0 <= integer_seed(seed, Draw.PANEL_FOLDS) < 2**31 for seed in range(20))
 
 
-def test_the_words_of_draws_stay():
-    """Another word for a draw is another result for the same seed."""
+def test_the_numbers_of_draws_do_not_change():
+    """Another number for a draw would change the result of a seed."""
     assert {draw.name: int(draw) for draw in Draw} == {
         "OUT_OF_BAG": 0,
         "VALIDATION": 1,
@@ -78,17 +78,17 @@ def test_a_negative_seed_is_refused():
         stream(-1, Draw.OUT_OF_BAG)
 
 
-def test_no_module_makes_a_stream_of_its_own():
+def test_no_module_creates_its_own_stream():
     made = []
     for path in sorted(PACKAGE.rglob("*.py")):
         for top in ast.parse(path.read_text()).body:
             if path.name == "draws.py" or getattr(top, "name", "") in ALLOWED:
                 continue
-            made += [f"{path.relative_to(PACKAGE)}:{node.lineno}" for node in ast.walk(top) if makes_a_stream(node)]
+            made += [f"{path.relative_to(PACKAGE)}:{node.lineno}" for node in ast.walk(top) if creates_a_stream(node)]
     assert not made, f"{', '.join(made)}: expected a member of `draws.Draw` and `draws.stream`"
 
 
-def makes_a_stream(node):
+def creates_a_stream(node):
     if not isinstance(node, ast.Call):
         return False
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

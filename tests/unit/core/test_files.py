@@ -1,4 +1,4 @@
-"""Files and folders appear whole or not at all, and a full disk is called that."""
+"""Atomic writes of files and folders, and the message about a full disk."""
 
 import errno
 import os
@@ -13,22 +13,14 @@ from deepmapper.core import files
 from deepmapper.core.files import atomic_folder, atomic_write, free_space, is_disk_full
 from deepmapper.errors import DiskFull, InputError, ToolFailed
 
-NO_ROOM = OSError(errno.ENOSPC, "No space left on device")
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
 HDF5 = RuntimeError("Can't close dataset (file write failed: errno = 28, error message = 'No space left on device')")
 INDEXER = ToolFailed("hisat2-build failed.\n  Its last lines:\n    Please check if the disk is full.")
 PROGRAM = ToolFailed("samtools failed (exit status 1).\n  Its last lines:\n    write failed: No space left on device")
 
 
-def test_file_appears_at_the_end(tmp_path):
-    with atomic_write(tmp_path / "deep/table.tsv") as path:
-        path.write_text("whole")
-        assert not (tmp_path / "deep/table.tsv").exists()
-        assert path.suffix == ".tsv"
-    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["table.tsv"]
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("x"), InputError("x")])
-def test_what_fails_leaves_the_old_file_and_its_own_error(tmp_path, error):
+def test_a_failure_keeps_the_old_file_and_its_own_error(tmp_path, error):
     (tmp_path / "a").write_text("old")
     with pytest.raises(type(error)) as raised, atomic_write(tmp_path / "a") as path:
         path.write_text("half")
@@ -38,21 +30,21 @@ def test_what_fails_leaves_the_old_file_and_its_own_error(tmp_path, error):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("error", [NO_ROOM, HDF5, PROGRAM, INDEXER, OSError(errno.EDQUOT, "Disk quota exceeded")])
+@pytest.mark.parametrize("error", [NO_SPACE, HDF5, PROGRAM, INDEXER, OSError(errno.EDQUOT, "Disk quota exceeded")])
 @pytest.mark.parametrize("kind", [atomic_write, atomic_folder])
-def test_full_disk_is_one_message(tmp_path, error, kind):
+def test_a_full_disk_gives_one_message(tmp_path, error, kind):
     with pytest.raises(DiskFull) as raised, kind(tmp_path / "features") as path:
         (path / "part" if kind is atomic_folder else path).write_bytes(b"x" * 12_000)
         raise error
-    said = str(raised.value)
-    assert f"no space left while writing {tmp_path}/features (12 kB written)" in said
-    assert f"Free on {files.mount_of(tmp_path)}: " in said
-    assert "run the same command again" in said
+    message = str(raised.value)
+    assert f"no space left while writing {tmp_path}/features (12 kB written)" in message
+    assert f"Free on {files.mount_of(tmp_path)}: " in message
+    assert "run the same command again" in message
     assert raised.value.__cause__ is error
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_program_deleted_or_linked_counts_as_nothing_written(tmp_path):
+def test_deleted_and_linked_files_do_not_count_as_written(tmp_path):
     (tmp_path / "genome.fa").write_bytes(b"x" * 12_000)
     with (
         pytest.raises(DiskFull, match="no partial output is left"),
@@ -63,15 +55,15 @@ def test_what_a_program_deleted_or_linked_counts_as_nothing_written(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [atomic_write, atomic_folder])
-def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path, kind):
-    code = f"import os, signal; from deepmapper.core.files import {kind.__name__} as whole\n"
-    code += "with whole('7.npz') as path: "
+def test_leftovers_of_a_killed_writer_are_removed_by_the_next_one(tmp_path, kind):
+    code = f"import os, signal; from deepmapper.core.files import {kind.__name__} as write\n"
+    code += "with write('7.npz') as path: "
     code += "path.mkdir(exist_ok=True); " if kind is atomic_folder else "path.write_text('half'); "
     code += "os.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
     assert len(list(tmp_path.iterdir())) == 1
-    (tmp_path / f".7.{os.uname().nodename}-1.part.npz").touch()  # its process lives
-    (tmp_path / ".7.elsewhere-999999999.part.npz").touch()  # nobody here can know
+    (tmp_path / f".7.{os.uname().nodename}-1.part.npz").touch()  # its process is alive
+    (tmp_path / ".7.elsewhere-999999999.part.npz").touch()  # of another machine, which cannot be checked here
     with kind(tmp_path / "7.npz") as path:
         if kind is atomic_write:
             path.touch()
@@ -79,50 +71,50 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path, kind):
     assert left == {f".7.{os.uname().nodename}-1.part.npz", ".7.elsewhere-999999999.part.npz"}
 
 
-def test_full_disk_while_a_folder_is_begun(tmp_path, monkeypatch):
+def test_a_full_disk_when_a_folder_is_created(tmp_path, monkeypatch):
     def refuse(*_, **__):
-        raise NO_ROOM
+        raise NO_SPACE
 
     monkeypatch.setattr(files.tempfile, "mkdtemp", refuse)
     with pytest.raises(DiskFull, match="writing .*features"), atomic_folder(tmp_path / "features"):
         pass
 
 
-def test_file_in_a_folder_is_named_once(tmp_path):
+def test_a_file_in_an_atomic_folder_is_named_once(tmp_path):
     with (
         pytest.raises(DiskFull, match="while writing .*/outer/inner ") as raised,
         atomic_folder(tmp_path / "outer") as outer,
         atomic_write(outer / "inner"),
     ):
-        raise NO_ROOM
+        raise NO_SPACE
     assert str(raised.value).count("disk is full") == 1
 
 
-def test_real_device_without_room(tmp_path):
+def test_a_device_without_space(tmp_path):
     with pytest.raises(DiskFull), atomic_write(tmp_path / "a"), Path("/dev/full").open("w") as full:
         full.write("x")
 
 
-def test_error_of_unknown_cause_counts_when_there_is_no_room(tmp_path, monkeypatch):
-    odd = ToolFailed("hisat2-build failed (exit status 1).")  # programs do not always say why
-    assert not is_disk_full(odd, [tmp_path])
+def test_an_error_of_unknown_cause_counts_if_no_space_is_left(tmp_path, monkeypatch):
+    unclear = ToolFailed("hisat2-build failed (exit status 1).")  # programs do not always say why
+    assert not is_disk_full(unclear, [tmp_path])
     monkeypatch.setattr(files, "free_space", lambda _: (0, 1))
-    assert is_disk_full(odd, [tmp_path])
+    assert is_disk_full(unclear, [tmp_path])
     assert not is_disk_full(InputError("no such column"), [tmp_path])
     assert not is_disk_full(KeyboardInterrupt(), [tmp_path])
 
 
-def test_cause_is_looked_for_behind_an_error():
+def test_the_cause_of_an_error_is_examined():
     try:
         try:
-            raise NO_ROOM
+            raise NO_SPACE
         except OSError as error:
             raise ValueError("cannot write") from error
     except ValueError as error:
         assert is_disk_full(error, [])
 
 
-def test_room_of_what_is_not_there_is_that_of_its_folder(tmp_path):
+def test_free_space_of_a_missing_path_is_that_of_its_folder(tmp_path):
     assert free_space(tmp_path / "a/b/c")[1] == free_space(tmp_path)[1]
 
 

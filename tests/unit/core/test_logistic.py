@@ -1,4 +1,4 @@
-"""Ridge logistic regression: scikit-learn's optimum, at the penalty with the least log loss out of fold."""
+"""Ridge logistic regression: scikit-learn's optimum at the penalty with the lowest cross-validated log loss."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def folds_of(n, n_folds=4):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_one_penalty_is_scikit_learns_fit_of_standardised_columns(n_classes):
+def test_one_penalty_equals_scikit_learn_on_standardised_columns(n_classes):
     X, y = made(n_classes=n_classes)
     scaled = (X - X.mean(0)) / X.std(0)
     expected = LogisticRegression(C=0.1, max_iter=1000).fit(scaled, y)
@@ -39,7 +39,7 @@ def test_one_penalty_is_scikit_learns_fit_of_standardised_columns(n_classes):
     assert model.penalty == 0.1 and model.classes.tolist() == list(range(n_classes))
 
 
-def test_columns_are_taken_as_they_are_where_asked_for():
+def test_columns_are_not_standardised_on_request():
     X, y = made()
     expected = LogisticRegression(max_iter=1000).fit(X, y)
     model = fit_ridge_logistic(X, y, standardise=False)
@@ -48,7 +48,7 @@ def test_columns_are_taken_as_they_are_where_asked_for():
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=10, deadline=None)
-def test_the_penalty_is_that_of_the_least_loss_out_of_fold(seed):
+def test_the_penalty_has_the_lowest_cross_validated_loss(seed):
     X, y = made(seed)
     folds = folds_of(len(y))
     model = fit_ridge_logistic(X, y, penalties=PENALTIES, folds=folds)
@@ -64,7 +64,7 @@ def test_the_penalty_is_that_of_the_least_loss_out_of_fold(seed):
     np.testing.assert_array_equal(model.coefficients, fit_ridge_logistic(X, y, penalties=(model.penalty,)).coefficients)
 
 
-def test_from_a_warm_start_it_is_scikit_learns_search():
+def test_a_warm_start_equals_scikit_learns_search():
     X, y = made()
     folds = folds_of(len(y))
     scaled = (X - X.mean(0)) / X.std(0)
@@ -78,14 +78,14 @@ def test_from_a_warm_start_it_is_scikit_learns_search():
     np.testing.assert_allclose(cold.probabilities(X), model.probabilities(X), atol=1e-3)
 
 
-def test_without_folds_a_search_from_a_warm_start_makes_its_own():
+def test_a_warm_start_without_folds_makes_its_own():
     X, y = made()
     assert fit_ridge_logistic(X, y, penalties=PENALTIES, folds=[], warm_start=True).penalty in PENALTIES
     with pytest.raises(ValueError, match="3 penalties to choose from: expected folds"):
         fit_ridge_logistic(X, y, penalties=PENALTIES)
 
 
-def test_a_class_that_the_rows_lack_has_probability_zero():
+def test_a_class_missing_from_the_rows_has_probability_zero():
     X, y = made()
     rows = y != 1
     probability = fit_ridge_logistic(X[rows], y[rows], n_classes=4).probabilities(X)
@@ -93,7 +93,7 @@ def test_a_class_that_the_rows_lack_has_probability_zero():
     np.testing.assert_allclose(probability.sum(1), 1)
 
 
-def test_a_constant_column_is_centred_and_does_no_harm():
+def test_a_constant_column_is_centred_and_has_no_effect():
     X, y = made()
     X[:, 2] = 7
     mean, scale = column_scale(X)
@@ -102,13 +102,13 @@ def test_a_constant_column_is_centred_and_does_no_harm():
     assert np.isfinite(model.probabilities(X)).all() and np.abs(model.coefficients[:, 2]).max() < 1e-12
 
 
-def test_new_rows_are_scaled_as_those_of_the_fit():
+def test_new_rows_are_scaled_like_the_training_rows():
     X, y = made()
     model = fit_ridge_logistic(X[:80], y[:80])
     np.testing.assert_allclose(model.probabilities(X)[80:], model.probabilities(X[80:]))
 
 
-def test_too_few_iterations_are_warned_of():
+def test_too_few_iterations_give_a_warning():
     X, y = made()
     with pytest.warns(ConvergenceWarning):
         fit_ridge_logistic(X, y, max_iter=1)

@@ -36,18 +36,18 @@ def names(folder):
 def wait_until(condition, seconds=10.0):
     limit = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < limit, "waited in vain"
+        assert time.monotonic() < limit, "timed out"
         time.sleep(0.02)
 
 
 def test_output_and_log(tmp_path):
     log = io.StringIO()
     code = "import sys; print('data'); print('a remark', file=sys.stderr)"
-    said = run_tool(python(code), stdout=tmp_path / "out", log=log)
+    last_lines = run_tool(python(code), stdout=tmp_path / "out", log=log)
     assert (tmp_path / "out").read_text() == "data\n"
     assert "a remark" in log.getvalue()
     assert log.getvalue().startswith("$ ")
-    assert said == "a remark"
+    assert last_lines == "a remark"
 
 
 def test_arguments_never_pass_a_shell(tmp_path):
@@ -80,7 +80,7 @@ def test_failure_names_status_last_lines_and_way_out():
 def test_the_reader_of_a_pipe_is_named_when_it_fails():
     endless = python("import itertools, sys\nfor i in itertools.count(): sys.stdout.write('x' * 4096)")
     with pytest.raises(ToolFailed, match="failed.*exit status 4"):
-        run_tool(endless, python("import sys; sys.exit('no room') if 0 else sys.exit(4)"), log=io.StringIO())
+        run_tool(endless, python("import sys; sys.exit(4)"), log=io.StringIO())
 
 
 def test_the_writer_of_a_pipe_is_named_when_it_fails(tmp_path):
@@ -209,12 +209,12 @@ def test_a_version_in_another_encoding_is_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(0, "ended without an error, but the disk is full"), (3, "failed .exit status 3.")]
+    ("status", "message"), [(0, "ended without an error, but the disk is full"), (3, "failed .exit status 3.")]
 )
-def test_full_disk_at_the_end_of_a_program_is_why_it_failed(tmp_path, monkeypatch, status, said):
-    """Also where it did not notice, and where nobody can see it any more once its folder is deleted."""
+def test_full_disk_at_the_end_of_a_program_is_why_it_failed(tmp_path, monkeypatch, status, message):
+    """Also if the program did not notice, and if deleting its folder frees the space again."""
     monkeypatch.setattr(programs, "free_space", lambda folder: (0, 1) if folder == tmp_path else (1 << 30, 1 << 30))
     run_tool(python("pass"), log=io.StringIO())
-    with pytest.raises(ToolFailed, match=said) as raised:
+    with pytest.raises(ToolFailed, match=message) as raised:
         run_tool(python(f"raise SystemExit({status})"), folder=tmp_path, log=io.StringIO())
     assert is_disk_full(raised.value, [])

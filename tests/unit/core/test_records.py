@@ -1,4 +1,4 @@
-"""One format of records: what is written comes back, in memory or mapped, and what is damaged is refused."""
+"""Records: written and read back, in memory or memory-mapped, and refused if damaged."""
 
 import zipfile
 
@@ -30,7 +30,7 @@ def same(found, expected):
     assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
 
 
-def test_what_was_written_is_read(path):
+def test_a_record_is_read_back(path):
     about, arrays = read_record(path, "pass")
     assert repr(about) == repr(ABOUT)
     assert list(arrays) == list(ARRAYS)
@@ -41,7 +41,7 @@ def test_what_was_written_is_read(path):
     assert repr(verify_record(path, "pass")) == repr(ABOUT)
 
 
-def test_arrays_are_mapped_where_they_lie(path):
+def test_arrays_are_memory_mapped(path):
     record = MappedRecord(path, "pass")
     assert repr(record.metadata) == repr(ABOUT)
     assert record.names == tuple(ARRAYS) and "wide" in record and "about" not in record
@@ -53,21 +53,21 @@ def test_arrays_are_mapped_where_they_lie(path):
         record.array("wide")[0] = 1
 
 
-def test_a_person_opens_it_with_numpy(path):
+def test_numpy_can_open_a_record(path):
     with np.load(path, allow_pickle=False) as file:
         same(file["wide"], ARRAYS["wide"])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 @pytest.mark.parametrize("read", [read_record, verify_record, MappedRecord])
-def test_a_file_that_was_cut_off_is_refused(path, share, read):
+def test_a_truncated_file_is_refused(path, share, read):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(InputError, match=r"7\.npz is not a complete pass \(.*: delete it and run its target again"):
         read(path, "pass")
 
 
-def test_one_wrong_byte_is_found_by_whoever_reads_all(path):
+def test_a_wrong_byte_is_found_by_readers_of_that_array(path):
     content = bytearray(path.read_bytes())
     place = content.index(ARRAYS["wide"].tobytes()) + 5
     content[place] ^= 1
@@ -94,7 +94,7 @@ def test_another_archive_is_refused(path):
         MappedRecord(path, "pass")
 
 
-def test_a_file_that_is_not_there_is_no_damage(tmp_path):
+def test_a_missing_file_does_not_count_as_damaged(tmp_path):
     for read in (read_record, verify_record, MappedRecord):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "missing.npz", "pass")

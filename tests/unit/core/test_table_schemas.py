@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.path)
-def test_every_schema_is_whole(table):
+def test_every_schema_is_complete(table):
     listed = [column.name for column in table.columns]
     assert len(set(listed)) == len(listed)
     assert table.description.endswith(".")
@@ -28,7 +28,7 @@ def test_every_schema_is_whole(table):
     assert table_at(table.path.replace("{model}", "cnn")) is table
 
 
-def test_tables_that_share_a_name_are_told_apart_by_their_place():
+def test_tables_with_the_same_name_are_distinguished_by_their_path():
     assert table_called("features.tsv") is FEATURES and table_called("chords.tsv") is CHORDS
     assert table_at("chords/features.tsv") is CHORD_FEATURES
     assert table_at("chords/chords.tsv") is SCREENED_CHORDS
@@ -37,7 +37,7 @@ def test_tables_that_share_a_name_are_told_apart_by_their_place():
     assert table_at("reads/quantification/a/aux_info/ambig_info.tsv") is None
 
 
-def test_a_column_of_every_class_is_found_whatever_the_class_is_called():
+def test_a_column_per_class_is_found_for_any_class_name():
     for name in ("NA", "1.10", "a\tb", "a\nb", " a ", "[x]", "*", "\ufeffx"):
         assert FEATURES.column(f"importance[{name}]").name == "importance[*]"
         assert CONFUSION.column(name).name == "*"
@@ -47,8 +47,8 @@ def test_a_column_of_every_class_is_found_whatever_the_class_is_called():
     assert STABILITY.absent(["feature"]) == ["stability"]
 
 
-def test_column_lists_that_are_kept_elsewhere_agree():
-    """What reads and screens imports no schema, so that no read is aligned again because a description changed."""
+def test_column_lists_elsewhere_agree_with_the_schemas():
+    """Alignment and screens do not import schemas, so that a new description does not run them again."""
     assert list(alignment._COLUMNS) == ALIGNMENT.names()
     assert list(novelty._COLUMNS) == CONTIGS.names()
     assert list(tables.chord_table(()).columns) == SCREENED_CHORDS.names()
@@ -65,15 +65,15 @@ def test_pages_explain_every_column():
         assert set(kind.first) <= set(schema.names())
 
 
-def test_figures_ask_for_columns_that_exist():
+def test_figures_require_existing_columns():
     known = {column.name for table in TABLES for column in table.columns}
     package = Path(filtering.__file__).parent
-    asked = set()
+    required = set()
     for module in package.glob("*.py"):
         for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "checked":
-                asked |= {n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant)}
-    assert asked and asked <= known
+                required |= {n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant)}
+    assert required and required <= known
 
 
 def run_columns(*arguments):

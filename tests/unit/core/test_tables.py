@@ -1,4 +1,4 @@
-"""Tables as files: names come back as they were written, numbers as numbers."""
+"""Tables as files: names are read back exactly as written, numbers as numbers."""
 
 import json
 import warnings
@@ -26,7 +26,7 @@ def missing(values):
 
 @given(st.lists(st.tuples(names, names, numbers, st.none() | st.booleans(), st.integers(-(2**31), 2**31)), min_size=1))
 @example([(name, name, 0.5, True, 1) for name in NASTY])
-def test_whatever_the_values_are_they_come_back(tmp_path_factory, rows):
+def test_any_values_are_read_back(tmp_path_factory, rows):
     columns = list(zip(*rows, strict=True))
     makers = (text, name_list, number, boolean, integer)
     schema = Table("t.tsv", "", tuple(make(name, "") for make, name in zip(makers, "abcde", strict=True)))
@@ -45,7 +45,7 @@ def test_whatever_the_values_are_they_come_back(tmp_path_factory, rows):
 
 @given(st.lists(names, min_size=1, max_size=4, unique=True))
 @example(NASTY)
-def test_class_names_in_a_header_come_back(tmp_path_factory, classes):
+def test_class_names_in_a_header_are_read_back(tmp_path_factory, classes):
     frame = pd.DataFrame([[name, *range(len(classes))] for name in classes], columns=["true_class", *classes])
     frame = frame.loc[:, ~frame.columns.duplicated()]
     path = tmp_path_factory.getbasetemp() / "confusion.tsv"
@@ -87,14 +87,14 @@ def test_types_do_not_depend_on_the_values(tmp_path):
     assert missing(read_table(tmp_path / "evidence.tsv")["evidence_rank"]) == [None, 3]
 
 
-def test_a_column_that_the_schema_lacks_is_refused_by_name(tmp_path):
+def test_a_column_missing_from_the_schema_is_refused_by_name(tmp_path):
     frame = pd.DataFrame({"feature": ["a"], "stability": [0.5], "surprise": [1]})
     with pytest.raises(ValueError, match=r"column 'surprise' is not in the schema of findings/\{model\}/stability.tsv"):
         write_table(frame, tmp_path / "stability.tsv")
     assert not any(tmp_path.iterdir())
 
 
-def test_a_file_that_no_schema_knows_is_refused(tmp_path):
+def test_a_file_without_a_schema_is_refused(tmp_path):
     with pytest.raises(ValueError, match="stabilty.tsv: no table of the results has this file name; expected one of"):
         write_table(pd.DataFrame({"feature": ["a"]}), tmp_path / "stabilty.tsv")
 
@@ -112,7 +112,7 @@ def test_an_unknown_column_is_read_as_text(tmp_path):
         ("True\t0.1", r"row 2, column 'evidence_rank': found 'True', expected an integer"),
     ],
 )
-def test_a_cell_of_another_type_is_named(cells, found, tmp_path):
+def test_a_cell_of_the_wrong_type_is_named(cells, found, tmp_path):
     (tmp_path / "evidence.tsv").write_text(f"evidence_rank\tevidence\n1\t0.5\n{cells}\n")
     with pytest.raises(InputError, match=rf"evidence.tsv: {found}. Delete the file"):
         read_table(tmp_path / "evidence.tsv")

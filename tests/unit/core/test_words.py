@@ -1,4 +1,4 @@
-"""Words that messages share: each reads alike wherever it is written."""
+"""Wording that messages share: lists, counts, suggestions and natural order."""
 
 import pytest
 from hypothesis import given
@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from deepmapper.core.words import count, did_you_mean, listed, natural_order, nearest, some, some_names
 
 
-def test_a_few_values_are_shown_in_their_order_and_in_quotation_marks():
+def test_the_first_values_are_quoted_in_their_order():
     assert some(["b", "a"]) == "'b', 'a'"
     assert some([3, 2, 1, 0]) == "'3', '2', '1', ..."
     assert some((name for name in "abcd"), 4) == "'a', 'b', 'c', 'd'"
     assert some([]) == ""
 
 
-def test_names_are_shown_once_by_the_alphabet_with_the_number_of_others():
+def test_distinct_names_are_listed_alphabetically_with_the_number_of_others():
     assert some_names(["chr2", "chr1", "chr2"]) == "chr1, chr2"
     assert some_names("gfedcba") == "a, b, c, d, e and 2 more"
     assert some_names("dcba", 3, ", ...") == "a, b, c, ..."
@@ -30,7 +30,7 @@ def test_counts_agree_with_their_nouns():
     assert count(0, "feature", separator=",") == "0 features"
 
 
-def test_a_slip_finds_the_known_word_whatever_its_case():
+def test_a_misspelling_finds_the_known_word_in_any_case():
     assert nearest("epoch", ["epochs", "batch_size", "lr"]) == ["epochs"]
     assert nearest("EPOCHS", ["Epochs"]) == ["Epochs"]
     assert nearest("resnet", ["resnet18", "resnet34", "vit"], n=3) == ["resnet34", "resnet18"]
@@ -52,6 +52,6 @@ def test_numbers_are_ordered_by_value(names, order):
 
 
 @given(st.sets(st.text()))
-def test_the_natural_order_is_of_the_names_alone(names):
+def test_the_natural_order_does_not_depend_on_the_input_order(names):
     assert natural_order(names) == natural_order(sorted(names, reverse=True))
     assert set(natural_order(names)) == names

@@ -8,7 +8,7 @@ from deepmapper.io.dataset import load_10x_populations, load_h5ad
 from deepmapper.io.read import read_matrix
 
 
-def test_doubled_symbols_of_10x(tmp_path, toy):
+def test_duplicate_symbols_of_10x(tmp_path, toy):
     symbols = ["TP53", "MYC", "TP53", "CD3E", "MYC"]
     a, b = toy.write_10x(tmp_path / "a", genes=symbols), toy.write_10x(tmp_path / "b", genes=symbols)
     with pytest.raises(InputError, match=r"2 duplicate feature names \('TP53' 2 times, 'MYC' 2 times\)"):
@@ -23,7 +23,7 @@ def test_doubled_symbols_of_10x(tmp_path, toy):
         load_10x_populations([(a, "x"), (b, "y")], duplicate_names="refuse")
 
 
-def test_doubled_names_of_h5ad(tmp_path, toy):
+def test_duplicate_names_of_h5ad(tmp_path, toy):
     path = toy.write_h5ad(tmp_path / "a.h5ad", genes=["A", "B", "A", "A", "C"])
     with pytest.raises(InputError, match=r"1 duplicate feature name \('A' 3 times\)\. Rename"):
         read_matrix(path)
@@ -44,7 +44,7 @@ def test_doubled_names_of_h5ad(tmp_path, toy):
     assert load_h5ad(path, "cell_type").n_cells == 6  # a Dataset has no cell names
 
 
-def test_doubled_and_empty_names_of_a_table(tmp_path, toy):
+def test_duplicate_and_empty_names_of_a_table(tmp_path, toy):
     path = toy.write_table(tmp_path / "a.csv", columns=["A", "B", "A", "C", "D"])
     with pytest.raises(InputError, match=r"'A' 2 times"):
         read_matrix(path)

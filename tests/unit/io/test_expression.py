@@ -1,4 +1,4 @@
-"""Matrices that are read and written a block of rows at a time give what they give when they are read whole."""
+"""Matrices read and written in row blocks equal those read into memory; damage is refused."""
 
 import shutil
 
@@ -56,10 +56,10 @@ def with_stored_zeros(adata):
 
 
 @pytest.mark.parametrize("kind", [lambda adata: adata, dense, by_columns, with_stored_zeros])
-def test_an_h5ad_is_imported_as_it_is_read_whole(tmp_path, adata, kind):
+def test_an_h5ad_is_imported_as_when_read_into_memory(tmp_path, adata, kind):
     kind(adata).write_h5ad(tmp_path / "in.h5ad")
-    said = []
-    import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad", progress=said.append)
+    lines = []
+    import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad", progress=lines.append)
     whole, made = io_read.read_matrix(tmp_path / "in.h5ad"), anndata.read_h5ad(tmp_path / "out.h5ad")
     assert isinstance(made.X, sp.csr_matrix) and made.X.dtype == np.float32
     for ours, expected in ((made.X, whole.X), (made.layers["tpm"], whole.layers["tpm"])):
@@ -67,12 +67,12 @@ def test_an_h5ad_is_imported_as_it_is_read_whole(tmp_path, adata, kind):
             np.testing.assert_array_equal(getattr(ours, part), getattr(expected, part))
     pd.testing.assert_frame_equal(made.obs, whole.obs)
     pd.testing.assert_frame_equal(made.var, whole.var)
-    assert said[-1] == f"70 samples × 40 features, {whole.X.nnz} nonzero values"
-    assert sum("samples read" in line for line in said) >= 10
+    assert lines[-1] == f"70 samples × 40 features, {whole.X.nnz} nonzero values"
+    assert sum("samples read" in line for line in lines) >= 10
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5ad", "out.h5ad"]
 
 
-def test_layers_labels_and_doubled_names(tmp_path, adata):
+def test_layers_labels_and_duplicate_names(tmp_path, adata):
     adata.layers["raw_counts"] = adata.X * 2
     adata.var_names = ["g0", *adata.var_names[1:-1], "g0"]
     adata.write_h5ad(tmp_path / "in.h5ad")
@@ -88,7 +88,7 @@ def test_layers_labels_and_doubled_names(tmp_path, adata):
         import_matrix(tmp_path / "x.h5ad", tmp_path / "in.h5ad", layer="raw_count")
 
 
-def test_what_is_not_finite_is_refused_and_leaves_no_file(tmp_path, adata):
+def test_nonfinite_values_are_refused_and_leave_no_file(tmp_path, adata):
     adata.X[40, 0], adata.X[60, 0] = np.nan, np.inf
     adata.write_h5ad(tmp_path / "in.h5ad")
     with pytest.raises(InputError, match=r"2 NaN or infinite values, the first \(nan\) in sample 'cell40', feature"):
@@ -110,7 +110,7 @@ def test_a_damaged_matrix_is_refused(tmp_path, adata):
 
 @pytest.mark.parametrize("kind", [lambda adata: adata, dense])
 @pytest.mark.parametrize("normalization", ["none", "log1p_cp10k", "log1p_tpm"])
-def test_a_store_made_from_the_file_is_the_one_made_in_memory(tmp_path, adata, kind, normalization):
+def test_a_store_from_the_file_equals_one_from_memory(tmp_path, adata, kind, normalization):
     kind(adata)
     if kind is dense:
         adata.X += 1  # most values are not zero: the store is dense, too
@@ -145,7 +145,7 @@ def test_negative_counts_are_refused_when_read_from_the_file(tmp_path, adata):
             prepare_features(source, label_column="type")
 
 
-def test_some_samples_are_written_with_what_was_found(tmp_path, adata):
+def test_some_samples_are_written_with_other_results(tmp_path, adata):
     adata.uns["quantification"] = {"salmon": "1.10"}
     adata.write_h5ad(tmp_path / "expression.h5ad")
     expression, rows = open_expression(tmp_path / "expression.h5ad"), np.arange(5, 60, 3)
@@ -172,7 +172,7 @@ def zarr_of_version(version):
 
 @pytest.mark.parametrize("kind", [lambda adata: adata, dense, by_columns, with_stored_zeros])
 @pytest.mark.parametrize("version", [2, 3])
-def test_a_zarr_is_imported_as_the_h5ad_of_the_same(tmp_path, adata, kind, version):
+def test_a_zarr_is_imported_like_the_same_h5ad(tmp_path, adata, kind, version):
     kind(adata).write_h5ad(tmp_path / "in.h5ad")
     zarr_of_version(version)(adata, tmp_path / "in.zarr")
     for ending in ("h5ad", "zarr"):
@@ -186,7 +186,7 @@ def test_a_zarr_is_imported_as_the_h5ad_of_the_same(tmp_path, adata, kind, versi
     np.testing.assert_array_equal(io_read.read_matrix(tmp_path / "in.zarr").X.toarray(), theirs.X.toarray())
 
 
-def test_layers_of_a_zarr_and_a_name_that_tells_nothing(tmp_path, adata):
+def test_layers_of_a_zarr_without_a_suffix(tmp_path, adata):
     adata.layers["raw_counts"] = adata.X * 2
     adata.write_zarr(tmp_path / "study")
     for format in ("auto", "zarr"):
@@ -228,7 +228,7 @@ def as_a_file(path):
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (without_X, "has no matrix 'X'.* 'tpm'"),
         (without_the_tables, "is not an AnnData file: it holds .*, but no obs and var.* tables or mod"),
@@ -238,28 +238,28 @@ def as_a_file(path):
         (as_a_file, "in.zarr is a file, expected a zarr folder. If it is an archive, unpack it"),
     ],
 )
-def test_a_folder_that_is_no_whole_zarr_is_refused(tmp_path, adata, version, spoil, said):
+def test_an_incomplete_zarr_is_refused(tmp_path, adata, version, spoil, message):
     zarr_of_version(version)(adata, tmp_path / "in.zarr")
     spoil(tmp_path / "in.zarr")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
     assert [path.name for path in tmp_path.iterdir()] == ["in.zarr"]
 
 
-def test_pieces_that_a_dense_zarr_lacks_are_warned_of(tmp_path, adata):
+def test_missing_chunks_of_a_dense_zarr_give_a_warning(tmp_path, adata):
     dense(adata).write_zarr(tmp_path / "in.zarr", chunks=(10, 40))
-    pieces = [file for file in (tmp_path / "in.zarr/X").rglob("[0-9]*") if file.is_file()]
-    pieces[0].unlink()
+    chunks = [file for file in (tmp_path / "in.zarr/X").rglob("[0-9]*") if file.is_file()]
+    chunks[0].unlink()
     with pytest.warns(UserWarning, match=r"1 of 7 chunks of the matrix are missing and are read as zeros"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
-    for piece in pieces[1:]:
-        piece.unlink()
+    for chunk in chunks[1:]:
+        chunk.unlink()
     with pytest.raises(InputError, match="7 of 7 chunks"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "in.zarr")
 
 
-def test_samples_are_found_by_their_names_and_one_that_is_not_there_is_refused():
-    """Not taken for the last row, as a position of -1 would be."""
+def test_samples_are_found_by_name_and_a_missing_one_is_refused():
+    """The position -1 of a missing sample must not be used as the last row."""
     expression = Expression(None, pd.DataFrame(index=["b", "a", "c"]), pd.DataFrame())
     assert expression.rows_of(("a", "c", "b")).tolist() == [1, 2, 0]
     with pytest.raises(InputError, match="1 of 2 samples .*the first is 'd'.*prepare_features again"):

@@ -29,7 +29,7 @@ def test_normalization_is_that_of_scanpy(method, target):
     np.testing.assert_allclose(X.toarray(), adata.X.toarray(), rtol=1e-5, atol=0)
 
 
-def test_the_median_is_that_of_samples_with_counts():
+def test_the_median_ignores_samples_without_counts():
     counts = sparse.csr_matrix(np.array([[0, 0], [0, 0], [0, 0], [1, 3], [8, 0]], dtype=np.float32))
     with pytest.warns(DeepMapperWarning, match="3 of 5 samples have no counts"):
         X = normalize_matrix(counts, "log1p_median")
@@ -39,7 +39,7 @@ def test_the_median_is_that_of_samples_with_counts():
     np.testing.assert_allclose(X.toarray(), np.log1p([[1, 3], [4, 0]]), rtol=1e-6)
 
 
-def test_normalization_adds_up_entries_that_occur_twice():
+def test_normalization_sums_duplicate_entries():
     twice = sparse.csr_matrix((np.ones(4, np.float32), [0, 0, 1, 0], [0, 3, 4]), shape=(2, 2))
     X = normalize_matrix(twice, "log1p_cp10k", target_sum=3)
     np.testing.assert_allclose(X.toarray(), np.log1p([[2, 1], [3, 0]]), rtol=1e-6)
@@ -65,7 +65,7 @@ def test_normalization_none_and_tpm(toy):
     data=st.lists(st.lists(st.integers(0, 10**6), min_size=4, max_size=4), min_size=1, max_size=8),
     target=st.floats(1.0, 1e6),
 )
-def test_rows_sum_to_the_target_before_the_logarithm(data, target):
+def test_rows_sum_to_the_target_before_log1p(data, target):
     counts = np.array(data, dtype=np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeepMapperWarning)
