@@ -81,8 +81,9 @@ def measure(X, y, epochs):
     used = int(gated.sum()) if gated.sum() < 0.8 * len(gated) else len(gated)
     weights -= (len(gated) - used) * model.hidden
     width = model.patches.weight.shape[1]
-    steps = len(loop._batch_starts(len(train), config.batch_size))
-    touched = sum(len(np.unique(X[batch].indices)) for batch in loop.batches(train, config.batch_size))
+    batches = loop.batches(train, config.batch_size)
+    steps = len(batches)
+    touched = sum(len(np.unique(X[batch].indices)) for batch in batches)
     stored, judged = (int(np.diff(X.indptr)[rows].sum()) for rows in (train, validation))
     grid, small = model.grid, 0
     for _ in range(2):

@@ -27,20 +27,20 @@ def test_images_are_those_of_the_transform(planted, quick, index_features, data)
     np.testing.assert_array_equal(images[:, 0].numpy(), expected)
 
 
-def few(planted):
-    """Most of the planted values taken away: what the sparse way is for."""
+def sparsened(planted):
+    """Return the planted matrix with four fifths of its values set to zero."""
     X = planted.X.copy()
     X[np.random.default_rng(1).random(X.shape) < 0.8] = 0
     return X
 
 
-def test_whole_images_are_read_where_values_are_not_few(planted, quick):
+def test_images_are_read_dense_if_values_are_not_few(planted, quick):
     def mostly_zero(X, **overrides):
         return image_maker(X, quick("linear", **overrides), 0, torch.device("cpu")).mostly_zero
 
     assert not mostly_zero(planted.X)
     assert not mostly_zero(planted.sparse)
-    assert not mostly_zero(few(planted), in_chans=2)
+    assert not mostly_zero(sparsened(planted), in_chans=2)
 
 
 @pytest.mark.parametrize("sparse", [True, False])
@@ -51,29 +51,33 @@ def test_the_statistics_of_the_pixels_by_hand(planted, quick, sparse):
     X = planted.sparse if sparse else planted.X
     images = image_maker(X, quick("linear"), 4, torch.device("cpu"), np.arange(10, 100))
     rows = np.arange(5, 75)
-    seen, y = planted.X[15:85].astype(np.float64), planted.y[10:100]
-    spread, ratio, known = (image.flatten().numpy() for image in images.statistics(y, rows, batch=16))
-    np.testing.assert_allclose(spread[images.pixel], seen.std(0), rtol=1e-5)
-    within = sum(((seen[y[rows] == code] - seen[y[rows] == code].mean(0)) ** 2).sum(0) for code in range(3)) / (70 - 3)
-    expected = np.sqrt((1 - within / seen.var(0, ddof=1)).clip(0))
+    values, y = planted.X[15:85].astype(np.float64), planted.y[10:100]
+    spread, ratio, trust = (image.flatten().numpy() for image in images.statistics(y, rows, batch=16))
+    np.testing.assert_allclose(spread[images.pixel], values.std(0), rtol=1e-5)
+    within = sum(((values[y[rows] == code] - values[y[rows] == code].mean(0)) ** 2).sum(0) for code in range(3)) / (
+        70 - 3
+    )
+    expected = np.sqrt((1 - within / values.var(0, ddof=1)).clip(0))
     np.testing.assert_allclose(ratio[images.pixel], expected, rtol=1e-4, atol=1e-6)
-    f_ratio, p_value = f_classif(seen, y[rows])
+    f_ratio, p_value = f_classif(values, y[rows])
     q_value = false_discovery_control(p_value) * min(1, 2 * (p_value > 0.5).mean())
-    np.testing.assert_allclose(known[images.pixel], (1 - 1 / f_ratio.clip(1)) * (1 - q_value), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(images.mean(rows, batch=16).flatten().numpy()[images.pixel], seen.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(trust[images.pixel], (1 - 1 / f_ratio.clip(1)) * (1 - q_value), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(images.mean(rows, batch=16).flatten().numpy()[images.pixel], values.mean(0), rtol=1e-5)
     assert not spread[np.setdiff1d(np.arange(36), images.pixel)].any()
 
 
-def test_evidence_depends_on_how_many_others_have_some():
-    """The same weak feature among 999 of noise, and among 999 that tell the classes apart."""
+def test_shrinkage_depends_on_how_many_others_differ_between_classes():
+    """The same weak feature among 999 of noise, and among 999 that differ between the classes."""
     rng = np.random.default_rng(0)
     noise, signal = rng.chisquare(2, 999), 40 * rng.chisquare(2, 999)
-    alone, among = (shrinkage(np.append(others, 12.0), np.full(1000, 50.0), 2, 50)[-1] for others in (noise, signal))
-    assert alone < 0.5 < 0.8 < among < 1
+    among_noise, among_signal = (
+        shrinkage(np.append(others, 12.0), np.full(1000, 50.0), 2, 50)[-1] for others in (noise, signal)
+    )
+    assert among_noise < 0.5 < 0.8 < among_signal < 1
 
 
-def test_without_more_samples_than_classes_nothing_is_held_against_a_pixel(planted, quick):
+def test_with_no_more_samples_than_classes_no_pixel_is_shrunk(planted, quick):
     images = image_maker(planted.X, quick("linear"), 0, torch.device("cpu"))
-    spread, ratio, known = images.statistics(planted.y, np.arange(3))
+    spread, ratio, trust = images.statistics(planted.y, np.arange(3))
     assert torch.equal(ratio, (spread > 1e-6).float())
-    assert torch.equal(known, ratio)
+    assert torch.equal(trust, ratio)

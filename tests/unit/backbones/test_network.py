@@ -102,8 +102,8 @@ def test_weights_follow_the_seed_and_are_all_that_is_drawn(kind):
 
 @pytest.mark.parametrize(("kind", "option"), [(kind, option) for kind in KINDS for option in SMALL[kind]])
 def test_every_option_acts(kind, option):
-    """It changes the number of weights, or how the network trains."""
-    side = 40  # of which 5 × 5 places are left where residual networks pool
+    """Every option changes the number of weights or the training loss."""
+    side = 40  # residual networks reduce it to 5 × 5 cells before pooling
     other = {"num_heads": 2, "dropout": 0.6, "reconstruction": 2.0, "beta": 2.0, "num_layers": 3}.get(
         option, 2 * SMALL[kind][option]
     )
@@ -175,7 +175,7 @@ def test_scores_of_many_images_are_those_of_each(planted):
 
 @pytest.mark.parametrize("kind", ["cnn_small", "cnn"])
 def test_no_network_averages_over_positions(kind):
-    """Far from every border and in step with the strides, only the place of the lit pixel differs."""
+    """Far from the edges and in phase with the strides, only the position of the lit pixel differs."""
     model, places = small_network(kind, 64), [(row, column) for row in (24, 32, 40) for column in (24, 32, 40)]
     images = torch.zeros(len(places), 1, 64, 64)
     for image, (row, column) in zip(images, places, strict=True):

@@ -37,7 +37,7 @@ class Plain(nn.Module):
 
 
 class Sized(Plain):
-    """A network that wants to know the size of the images."""
+    """A network that takes the size of the images."""
 
     def __init__(self, img_size=224, **others):
         super().__init__(**others)
@@ -45,7 +45,7 @@ class Sized(Plain):
 
 
 class Patched(Sized):
-    """A network of patches of 4 × 4 that drops what does not fill a patch."""
+    """A network on patches of 4 × 4 that ignores pixels outside complete patches."""
 
     def __init__(self, **others):
         super().__init__(patch=4, **others)
@@ -79,7 +79,7 @@ class TwoHeaded(Plain):
 
 
 class Amended(Plain):
-    """A network that does more behind its classifier."""
+    """A network with a further layer after its classifier."""
 
     def forward(self, images):
         return super().forward(images) * 2 if isinstance(self.fc, nn.Linear) else super().forward(images)
@@ -98,7 +98,7 @@ MODELS = {
 
 @pytest.fixture
 def calls(monkeypatch):
-    """Put a stand-in where timm would be; gives what it was asked to create."""
+    """Replace timm by a double; returns the arguments it was called with."""
     asked = []
 
     def create_model(name, pretrained=False, **options):
@@ -283,7 +283,9 @@ def test_networks_of_timm_itself_train_and_attribute(timm, planted, name, extra)
 def test_timm_itself_is_refused_where_it_would_leave_features_unread(timm):
     with pytest.raises(InputError, match="leaves 509 of 765 features unread at a side of 28"):
         build(spec("vit_tiny_patch16_224", 28, extra={"depth": 1}), 3, 765)
-    with pytest.raises(InputError, match="'timm:convnext_atto' cannot read images of side 28 .*for most 32 or more"):
+    with pytest.raises(
+        InputError, match="'timm:convnext_atto' cannot read images of side 28 .*for most networks 32 or more"
+    ):
         build(spec("convnext_atto", 28), 3, 765)
     with pytest.raises(InputError, match="extra depht=2: timm's vit_tiny_patch16_224 has no such option"):
         build(spec("vit_tiny_patch16_224", 32, extra={"depht": 2}), 3)

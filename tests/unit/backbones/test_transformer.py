@@ -22,7 +22,7 @@ EXTRA = {"embedding_dim": DIM, "num_layers": LAYERS, "num_heads": HEADS}
 
 
 def network(side=SIDE, seed=0, **extra):
-    """Make a transformer whose attention is far from even, as it is after training."""
+    """Return a transformer whose attention is far from even, as after training."""
     torch.manual_seed(seed)
     model = build(BackboneSpec("vit_cct", side, extra={**EXTRA, **extra}), CLASSES).eval()
     with torch.no_grad():
@@ -56,7 +56,7 @@ def normalised(x, weights, name):
 
 
 def by_hand(model, image, more_attention=None, more_pooling=None):
-    """Scores, (layers, heads, tokens, tokens) attention and (tokens,) pooling of one image; both may be nudged."""
+    """Scores, (layers, heads, tokens, tokens) attention and (tokens,) pooling of one image; both can be shifted."""
     w = {name: value.double().numpy() for name, value in model.state_dict().items()}
     pixels = image.double().numpy().reshape(TOKENS, 1)
     x = np.maximum(pixels * w["tokenizer.1.weight"].reshape(DIM), 0) * w["scale"] + w["position"]
@@ -83,7 +83,7 @@ def by_hand(model, image, more_attention=None, more_pooling=None):
 
 
 def slopes_by_hand(model, image, target, step=1e-5):
-    """How the target's score moves with every entry of the attention and of the pooling, by central differences."""
+    """Return the gradient of the target's score by attention and pooling, by central differences."""
 
     def slope(name, shape):
         found = np.zeros(shape)

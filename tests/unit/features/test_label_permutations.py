@@ -20,7 +20,7 @@ FOUR_AND_FOUR = np.arange(8) % 2
 
 
 def key(labels):
-    """Samples of one class together, whatever the class is called."""
+    """Return the samples of every class, whatever the class is called."""
     return frozenset(frozenset(np.flatnonzero(labels == code).tolist()) for code in set(labels))
 
 
@@ -37,13 +37,13 @@ def key(labels):
         (np.repeat([0, 1], 2), np.array([0, 0, 0, 0]), 3),
     ],
 )
-def test_ways_to_deal_labels_by_hand(y, groups, ways):
+def test_permutations_are_counted_by_hand(y, groups, ways):
     assert count_permutations(y, groups) == ways
 
 
 @settings(max_examples=30)
 @given(st.lists(st.integers(0, 2), min_size=3, max_size=6).filter(lambda y: len(set(y)) > 1), st.integers(0, 3))
-def test_ways_are_those_that_shuffling_finds(labels, seed):
+def test_counted_permutations_are_those_that_shuffling_finds(labels, seed):
     y = np.unique(labels, return_inverse=True)[1]
     groups = np.random.default_rng(seed).integers(0, 2, len(y)) if seed else None
     rng = np.random.default_rng(0)
@@ -53,7 +53,7 @@ def test_ways_are_those_that_shuffling_finds(labels, seed):
         assert len({key(np.array(order)) for order in permutations(y)}) == len(found)
 
 
-def test_controls_of_consecutive_seeds_share_out_all_labelings_but_the_true_one():
+def test_controls_of_consecutive_seeds_take_all_permutations_but_the_true_labels():
     drawn = [draw_permutations(FOUR_AND_FOUR, None, seed) for seed in range(5)]
     assert [part.shape for part in drawn] == [(8, 8)] * 5
     assert len({key(labels) for part in drawn[:4] for labels in part}) == 32
@@ -63,23 +63,23 @@ def test_controls_of_consecutive_seeds_share_out_all_labelings_but_the_true_one(
     np.testing.assert_array_equal(drawn[3], draw_permutations(FOUR_AND_FOUR, None, 3))
 
 
-def test_of_many_labelings_each_control_draws_its_own():
+def test_every_control_draws_its_own_if_there_are_many_permutations():
     y = np.arange(24) % 2
     drawn = np.concatenate([draw_permutations(y, None, seed) for seed in (0, 1, 10**6)])
     assert len({key(labels) for labels in drawn}) == 24
     assert (drawn.sum(1) == 12).all()
 
 
-def test_two_pairs_have_one_other_labeling():
+def test_two_pairs_have_one_other_permutation():
     assert draw_permutations(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), 7).tolist() in (
         [[0, 1, 1, 0]],
         [[1, 0, 0, 1]],
     )
 
 
-def test_labelings_that_exchange_names_are_one():
-    labelings = np.array([[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 1, 0]])
-    assert distinct_rows(labelings).tolist() == [0, 1, 4]
+def test_permutations_that_only_exchange_class_names_are_one():
+    permuted = np.array([[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 1, 0]])
+    assert distinct_rows(permuted).tolist() == [0, 1, 4]
     assert distinct_rows(np.empty((0, 4))).tolist() == []
 
 
@@ -92,13 +92,15 @@ def test_permuted_labels_are_the_same_labels(groups):
     assert (shuffled != y).any()
     for code in [] if groups is None else np.unique(groups):
         members = groups == code
-        if groups[0] < 100:  # several classes in a group: shuffled within, so that a group's make-up tells nothing
+        if (
+            groups[0] < 100
+        ):  # several classes in a group: shuffled within, so a group's composition carries no information
             np.testing.assert_array_equal(np.bincount(shuffled[members]), np.bincount(y[members]))
         else:  # one class a group: whole groups change their label
             assert len(np.unique(shuffled[members])) == 1
 
 
-def test_shadows_are_the_same_rows_dealt_anew_and_follow_their_draw():
+def test_shadows_are_a_permutation_of_rows_and_follow_their_draw():
     y = np.arange(60) % 3
     source = draw_source(y, None, None, 4)
     assert sorted(source) == list(range(60))

@@ -8,7 +8,7 @@ from deepmapper.transform import permutation, to_images
 
 
 def test_importance_is_what_attribution_of_the_stored_model_says(trained, planted):
-    """Everything again from the file: the network, the arrangement, the samples."""
+    """Network, arrangement and samples are all restored from the record."""
     from deepmapper.attribution import feature_importances
 
     perm = permutation(1, 30)

@@ -42,7 +42,7 @@ def test_the_file_holds_no_pickles_and_opens_without_the_package(trained, tmp_pa
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
-def test_half_a_file_is_not_taken_for_a_pass(trained, tmp_path, share):
+def test_a_truncated_file_is_refused(trained, tmp_path, share):
     path = tmp_path / "7.npz"
     trained.save(path)
     content = path.read_bytes()
@@ -51,7 +51,7 @@ def test_half_a_file_is_not_taken_for_a_pass(trained, tmp_path, share):
         PassResult.load(path)
 
 
-def test_another_file_is_not_taken_for_a_pass(tmp_path):
+def test_another_file_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", X=np.arange(3))
     (tmp_path / "text.npz").write_text("not an archive")
     for name in ("other", "text"):
@@ -103,8 +103,8 @@ def test_a_pass_left_in_its_file_is_the_pass(tmp_path, trained):
     assert left.config == result.config
     with pytest.raises(AttributeError, match="has no shape"):
         _ = left.shape
-    whole = path.read_bytes()
-    for broken in (whole[: len(whole) // 2], b"no archive"):
+    complete = path.read_bytes()
+    for broken in (complete[: len(complete) // 2], b"no archive"):
         path.write_bytes(broken)
         with pytest.raises(InputError, match="is not a complete pass"):
             PassFile(path)
@@ -125,7 +125,7 @@ def test_what_only_some_passes_have_comes_back_and_is_none_for_the_others(tmp_pa
                 np.testing.assert_array_equal(getattr(getattr(found, name), key), value)
         plain = read(tmp_path / "2.npz")
         assert plain.chords is None and plain.shadows is None and plain.control is None
-    with np.load(tmp_path / "1.npz") as file:  # for whoever opens it without the package, names are flat
+    with np.load(tmp_path / "1.npz") as file:  # names are flat, for readers without the package
         assert {"chord_importance", "chord_class_gradient", "shadow_class_gradient", "control_labels"} < set(file.files)
         assert json.loads(str(file["about"]))["shadow_draw"] == 3
     with np.load(tmp_path / "2.npz") as file:

@@ -14,15 +14,15 @@ from deepmapper.passes.train import train_pass
 def test_shadows_stand_between_features_and_chords_and_hold_the_values_of_other_rows(sparse):
     X = np.arange(12, dtype=np.float32).reshape(4, 3)
     source = np.array([1, 0, 3, 2])
-    beside = Shadowed(sp.csr_matrix(X) if sparse else X, source, 2)
-    assert beside.shape == (4, 5)
+    shadowed = Shadowed(sp.csr_matrix(X) if sparse else X, source, 2)
+    assert shadowed.shape == (4, 5)
     rows = np.array([3, 0])
-    found = beside[rows]
+    found = shadowed[rows]
     found = found.toarray() if sparse else found
     np.testing.assert_array_equal(found, np.hstack([X[rows, :2], X[source[rows], :2], X[rows, 2:]]))
 
 
-def test_a_pass_with_shadows_weighs_them_below_what_tells_the_classes(planted, quick, tmp_path):
+def test_shadows_weigh_less_than_features_that_differ_between_classes(planted, quick, tmp_path):
     rows = np.arange(100)
     result = train_shadow_pass(Samples(planted.sparse, planted.y, planted.classes, rows=rows), quick(), 3)
     assert result.importance.shape == (30,)
@@ -41,9 +41,9 @@ def test_a_pass_with_shadows_weighs_them_below_what_tells_the_classes(planted, q
 def test_passes_of_one_draw_read_the_same_shadows_others_do_not(planted, quick):
     read = []
 
-    def spied(samples, *rest, **named):
+    def spied(samples, *args, **kwargs):
         read.append(samples.X.source)
-        return train_pass(samples, *rest, **named)
+        return train_pass(samples, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deepmapper.passes.shadows.train_pass", spied)
@@ -53,7 +53,7 @@ def test_passes_of_one_draw_read_the_same_shadows_others_do_not(planted, quick):
     assert (read[0] != read[2]).any()
 
 
-def test_an_image_that_has_no_room_for_shadows_grows_and_one_that_has_stays(planted, quick):
+def test_an_image_too_small_for_shadows_grows_and_a_larger_one_stays(planted, quick):
     small = train_shadow_pass(planted.samples, quick(img_size=6, epochs=1), 0)
     large = train_shadow_pass(planted.samples, quick(img_size=12, epochs=1), 0)
     assert small.settings["backbone"]["img_size"] == 8

@@ -60,7 +60,7 @@ def test_two_processes_write_the_same_bytes_from_dense_and_from_sparse_data(plan
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind, differing):
+def test_passes_depend_on_the_seed_alone(planted, quick, kind, differing):
     config = quick(kind, epochs=2)
 
     def once(seed):
@@ -75,7 +75,7 @@ def test_the_seed_is_all_that_counts_and_it_counts(planted, quick, kind, differi
 
 
 def test_first_weights_follow_the_seed(planted, quick):
-    """At a learning rate of nothing the weights are those that training started from."""
+    """With a learning rate of almost zero, the weights stay at their initial values."""
     config = quick("mlp", epochs=1, lr=1e-12)
     first = [train_pass(planted.samples, config, seed).weights["head.weight"] for seed in (1, 2)]
     assert np.abs(first[0] - first[1]).max() > 0.01
@@ -93,10 +93,10 @@ def test_the_callers_random_numbers_are_left_alone(planted, quick, attribution):
 
 
 def test_settings_of_the_run_do_not_touch_a_pass(planted, quick, differing):
-    """More passes, another top k or gate must leave finished passes as they are."""
+    """More passes, another top_k or min_accuracy must not change finished passes."""
     one, other = (
-        train_pass(planted.samples, quick("linear", epochs=2, **beyond), 4)
-        for beyond in ({}, {"n_passes": 60, "top_k": 3, "min_accuracy": 0.9, "max_tries": 99, "seed": 8})
+        train_pass(planted.samples, quick("linear", epochs=2, **changed), 4)
+        for changed in ({}, {"n_passes": 60, "top_k": 3, "min_accuracy": 0.9, "max_tries": 99, "seed": 8})
     )
     assert differing(one, other) == []
 
@@ -104,12 +104,12 @@ def test_settings_of_the_run_do_not_touch_a_pass(planted, quick, differing):
 def test_a_part_of_the_rows_is_as_good_as_a_matrix_of_them(planted, quick, differing):
     rows = np.flatnonzero(np.arange(120) % 4)
     within = train_pass(Samples(planted.X, planted.y, planted.classes, rows=rows), quick("mlp", epochs=2), 1)
-    alone = train_pass(Samples(planted.X[rows], planted.y[rows], planted.classes), quick("mlp", epochs=2), 1)
-    assert differing(within, alone) == []
+    separate = train_pass(Samples(planted.X[rows], planted.y[rows], planted.classes), quick("mlp", epochs=2), 1)
+    assert differing(within, separate) == []
 
 
 def test_rows_left_out_do_not_count(planted, quick, differing):
-    """Poison: what lies in the rows that a pass may not see changes nothing, be it not even a number."""
+    """Rows that a pass may not see change nothing, even if they hold NaN."""
     rows, X = np.arange(90), planted.X.copy()
     X[90:] = np.nan
     clean, poisoned = (
@@ -155,7 +155,7 @@ def test_the_accuracy_is_that_of_the_predictions_it_keeps(trained, planted):
     assert trained.balanced_accuracy == pytest.approx(np.mean([(predicted[truth == c] == c).mean() for c in range(3)]))
 
 
-def test_the_references_beside_the_accuracy_by_hand():
+def test_the_references_of_the_accuracy_by_hand():
     """Predictions a, a, b, b against a, a, a, b, which is right in 3 of 4."""
     probability = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.4, 0.6]])
     metrics = passes_train._evaluate(probability, np.array([0, 0, 0, 1]), np.array([0, 1, 1]), seed=0)
@@ -167,14 +167,14 @@ def test_the_references_beside_the_accuracy_by_hand():
     assert metrics["permutation_p"] == pytest.approx(0.5, abs=0.05)
 
 
-def test_perfect_predictions_are_as_unlikely_by_chance_as_999_shuffles_can_say():
+def test_perfect_predictions_have_the_smallest_p_value_of_999_shuffles():
     truth = np.repeat([0, 1], 20)
     metrics = passes_train._evaluate(np.eye(2)[truth], truth, truth, seed=0)
     assert metrics["permutation_p"] == 0.001
 
 
 def test_real_signal_is_found_and_a_control_finds_none(planted, quick):
-    """Ten controls on permuted labels: a third by chance, give or take the noise of 300 judgements."""
+    """Ten controls on permuted labels: a third by chance, give or take the noise of 300 test samples."""
     config = quick("linear", epochs=15)
     real = [train_pass(planted.samples, config, seed) for seed in range(3)]
     controls = [train_pass(planted.samples, config, seed, permute_labels=True) for seed in range(10)]
@@ -242,7 +242,7 @@ def test_contributions_are_measured_from_the_baseline(planted, quick, method, ba
         np.testing.assert_allclose(result.class_importance[code], expected, rtol=1e-3, atol=3e-5)
 
 
-def test_progress_is_told(planted, quick):
+def test_progress_is_reported(planted, quick):
     lines = []
     train_pass(planted.samples, quick("linear", epochs=2), 6, progress=lines.append)
     assert lines[0].startswith("epoch 1/2")
@@ -261,7 +261,7 @@ def test_a_class_too_small_to_divide_is_refused_by_name(planted, quick, early_st
 
 
 def test_a_pass_does_not_import_torchs_compiler(tmp_path):
-    """It takes two seconds and is used for nothing."""
+    """The import takes two seconds, and nothing of it is used."""
     code = """
 import sys
 import numpy as np

@@ -1,4 +1,4 @@
-"""A training that was ended goes on from its checkpoint and gives the same bytes."""
+"""A training run that was interrupted resumes from its checkpoint and gives the same bytes."""
 
 from dataclasses import fields
 
@@ -15,11 +15,11 @@ HERE = {"torch": "2", "device": "cpu", "threads": 1}
 
 
 class Killed(BaseException):
-    """What ends a training from outside."""
+    """Stands for a process that is killed."""
 
 
 class Ending(Checkpoint):
-    """A checkpoint that is written at every batch, and ends the training after so many of them."""
+    """A checkpoint that is written after every batch and ends the training after a number of them."""
 
     def __init__(self, path, after):
         super().__init__(path, 0, HERE)
@@ -49,7 +49,7 @@ CASES = {
     "in the first epoch": ("mlp", 3, {}),
     "at the end of an epoch": ("mlp", 22, {}),
     "with early stopping": ("linear", 25, {"early_stop": True, "patience": 2, "min_epochs": 2, "min_delta": 0.5}),
-    "with all there is": (
+    "with all options": (
         "cnn_small",
         17,
         {
@@ -66,7 +66,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_pass_that_was_ended_goes_on_to_the_same_bytes(planted, quick, tmp_path, case):
+def test_an_interrupted_pass_resumes_to_the_same_bytes(planted, quick, tmp_path, case):
     kind, after, options = CASES[case]
     config = quick(kind, **{"epochs": 8, "batch_size": 8, **options})
     given = (Samples(planted.sparse, planted.y, planted.classes), config, 5)
@@ -76,22 +76,22 @@ def test_a_pass_that_was_ended_goes_on_to_the_same_bytes(planted, quick, tmp_pat
         passes_train.train_pass(*given, checkpoint=Ending(path, after))
     with pytest.raises(Killed):  # a second time
         passes_train.train_pass(*given, checkpoint=Ending(path, 2))
-    said = []
-    resumed = passes_train.train_pass(*given, checkpoint=Checkpoint(path, 1e9, HERE), progress=said.append)
-    assert "resuming from a checkpoint in epoch" in said[0]
-    assert not any(line.startswith("epoch 1/") for line in said) or case == "in the first epoch"
+    lines = []
+    resumed = passes_train.train_pass(*given, checkpoint=Checkpoint(path, 1e9, HERE), progress=lines.append)
+    assert "resuming from a checkpoint in epoch" in lines[0]
+    assert not any(line.startswith("epoch 1/") for line in lines) or case == "in the first epoch"
     same(undisturbed, resumed)
 
 
 @pytest.mark.parametrize("train", [controls.train_control, shadows.train_shadow_pass, halves.train_half_pass])
-def test_every_kind_of_pass_goes_on(planted, quick, tmp_path, train):
+def test_every_kind_of_pass_resumes(planted, quick, tmp_path, train):
     given = (planted.samples, quick("linear", epochs=4, batch_size=8), 5)
     path = tmp_path / "checkpoint.npz"
     with pytest.raises(Killed):
         train(*given, checkpoint=Ending(path, 9))
-    said = []
-    resumed = train(*given, checkpoint=Checkpoint(path, 1e9, HERE), progress=said.append)
-    assert "resuming from a checkpoint" in said[0]
+    lines = []
+    resumed = train(*given, checkpoint=Checkpoint(path, 1e9, HERE), progress=lines.append)
+    assert "resuming from a checkpoint" in lines[0]
     same(train(*given), resumed)
 
 
@@ -103,12 +103,12 @@ def test_a_checkpoint_is_written_only_when_it_is_time(planted, quick, tmp_path):
 
 
 @pytest.mark.parametrize("broken", ["cut short", "empty", "made elsewhere"])
-def test_a_checkpoint_that_does_not_hold_is_put_aside_and_that_is_said(tmp_path, broken):
-    said = []
+def test_an_unusable_checkpoint_is_ignored_with_a_message(tmp_path, broken):
+    lines = []
     path = tmp_path / "checkpoint.npz"
-    checkpoint = Checkpoint(path, 0, HERE, said.append)
+    checkpoint = Checkpoint(path, 0, HERE, lines.append)
     assert checkpoint.load() is None
-    assert said == []
+    assert lines == []
     checkpoint.save({"epoch": 1}, {"a": np.arange(1000)})
     about, arrays = checkpoint.load()
     assert about == {"epoch": 1}
@@ -118,13 +118,13 @@ def test_a_checkpoint_that_does_not_hold_is_put_aside_and_that_is_said(tmp_path,
     else:
         path.write_bytes(path.read_bytes()[:700] if broken == "cut short" else b"")
     assert checkpoint.load() is None
-    assert "the pass starts from the beginning" in said[0]
+    assert "the pass starts from the beginning" in lines[0]
     checkpoint.remove()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_room_for_a_checkpoint_the_pass_goes_on(tmp_path):
-    said = []
+def test_a_pass_goes_on_if_its_checkpoint_cannot_be_written(tmp_path):
+    lines = []
     (tmp_path / "file").write_text("")
-    Checkpoint(tmp_path / "file/checkpoint.npz", 0, HERE, said.append).save({}, {})
-    assert said[0].startswith("no checkpoint written (")
+    Checkpoint(tmp_path / "file/checkpoint.npz", 0, HERE, lines.append).save({}, {})
+    assert lines[0].startswith("no checkpoint written (")

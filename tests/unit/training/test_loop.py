@@ -37,9 +37,9 @@ class Autoencoder(Objective):
 
 
 class SemiSupervised(Objective):
-    """Cross-entropy of labelled rows, and consistency of unlabelled ones above a threshold that runs along.
+    """Cross-entropy of labelled rows, and consistency of unlabelled ones above a running threshold.
 
-    Two networks, one encoder and one classifier, lie in one module. The weight of the second term rises with the steps.
+    One module holds two networks, an encoder and a classifier. The weight of the second term rises with the steps.
     """
 
     score_name = "accuracy"
@@ -95,11 +95,11 @@ MAKERS = [autoencoder, semi_supervised]
 
 
 class Interrupted(Exception):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
 class Killed(Checkpoint):
-    """A checkpoint after whose nth write the process ends."""
+    """A checkpoint that ends the process after its nth write."""
 
     def __init__(self, path, after):
         super().__init__(path, 0, {})
@@ -121,7 +121,7 @@ def train(make, options=OPTIONS, checkpoint=None, lines=None):
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_an_objective_of_its_own_is_learned(make):
+def test_any_objective_is_learned(make):
     lines = []
     model, objective, trained = train(make, lines=lines)
     assert trained.history[-1, 1] < 0.9 * trained.history[0, 1]
@@ -152,7 +152,7 @@ def test_a_resumed_training_ends_with_the_same_bits(make, after, precision, tmp_
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_early_stopping_follows_the_score_where_asked(make):
+def test_early_stopping_can_follow_the_score(make):
     """The weights kept are those of the highest score, and it ends `patience` epochs later."""
     options = TrainingOptions(
         epochs=200, batch_size=16, lr=0.02, monitor="score", min_epochs=3, patience=4, min_delta=0
@@ -196,7 +196,7 @@ def test_a_gpu_too_small_halves_the_batch_of_any_objective(monkeypatch):
 
 
 @given(st.integers(1, 60), st.integers(1, 20))
-def test_every_row_is_in_one_batch_and_none_is_alone(n, size):
+def test_every_row_is_in_one_batch_and_no_batch_has_one_row(n, size):
     rows = np.arange(n) + 7
     parts = list(batches(rows, size))
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), rows)
@@ -205,7 +205,7 @@ def test_every_row_is_in_one_batch_and_none_is_alone(n, size):
         assert min(len(part) for part in parts) > 1
 
 
-def test_batches_come_in_a_fresh_order_that_follows_the_seed():
+def test_batches_come_in_a_new_order_that_follows_the_seed():
     def epochs(seed):
         with seeded(seed):
             return [np.concatenate(list(batches(np.arange(50), 8))).tolist() for _ in range(2)]

@@ -26,7 +26,7 @@ def test_seeded_leaves_the_callers_torch_as_it_was():
     assert not torch.are_deterministic_algorithms_enabled()
 
 
-def test_seeded_does_not_have_new_tensors_filled():
+def test_seeded_does_not_fill_new_tensors():
     before = torch.utils.deterministic.fill_uninitialized_memory
     with seeded(1):
         assert not torch.utils.deterministic.fill_uninitialized_memory
@@ -34,7 +34,7 @@ def test_seeded_does_not_have_new_tensors_filled():
 
 
 @pytest.mark.parametrize("only_warn", [True, False])
-def test_seeded_gives_back_how_strict_the_caller_was(only_warn):
+def test_seeded_restores_the_strictness_of_the_caller(only_warn):
     torch.use_deterministic_algorithms(True, warn_only=only_warn)
     try:
         with pytest.raises(RuntimeError, match="in the middle"), seeded(1):
@@ -45,23 +45,23 @@ def test_seeded_gives_back_how_strict_the_caller_was(only_warn):
         torch.use_deterministic_algorithms(False)
 
 
-SAID = "CUDA out of memory. Tried to allocate 2.00 GiB."
+REASON = "CUDA out of memory. Tried to allocate 2.00 GiB."
 
 
-def holds(most: int, size: int) -> None:
-    if size > most:
-        raise torch.OutOfMemoryError(f"{SAID}\nmore")
+def check_memory(max_size: int, size: int) -> None:
+    if size > max_size:
+        raise torch.OutOfMemoryError(f"{REASON}\nmore")
 
 
 @pytest.fixture
 def small_memory(monkeypatch):
-    """Let training hold so many images at once."""
+    """Return a function that limits how many images fit into memory during training."""
 
-    def limit(most: int) -> None:
+    def limit(max_size: int) -> None:
         loss = Network.loss
 
         def limited(self, images, targets, weight=None):
-            holds(most, len(targets))
+            check_memory(max_size, len(targets))
             return loss(self, images, targets, weight)
 
         monkeypatch.setattr(Network, "loss", limited)
@@ -72,10 +72,11 @@ def small_memory(monkeypatch):
 def test_training_starts_again_with_half_the_batch_and_the_file_says_so(planted, quick, small_memory):
     small = train.train_pass(planted.samples, quick("linear", epochs=3, batch_size=4), 5)
     small_memory(5)
-    with pytest.warns(DeepMapperWarning, match="out of memory on the GPU") as told:
+    with pytest.warns(DeepMapperWarning, match="out of memory on the GPU") as warned:
         found = train.train_pass(planted.samples, quick("linear", epochs=3, batch_size=16), 5)
-    assert [str(warning.message) for warning in told] == [
-        f"out of memory on the GPU: training starts again in batches of {now}, not {2 * now} ({SAID})" for now in (8, 4)
+    assert [str(warning.message) for warning in warned] == [
+        f"out of memory on the GPU: training starts again in batches of {now}, not {2 * now} ({REASON})"
+        for now in (8, 4)
     ]
     assert found.settings == small.settings
     assert found.settings["batch_size"] == 4
@@ -91,36 +92,36 @@ def test_findings_say_that_passes_were_trained_in_smaller_batches(hand_made):
     assert ranking.accumulate_passes(results[:2], 2, 0).notes == []
 
 
-def test_prediction_and_attribution_go_on_with_the_same_result(planted, quick, monkeypatch):
+def test_prediction_and_attribution_give_the_same_result_in_smaller_batches(planted, quick, monkeypatch):
     given = (planted.samples, quick("linear", epochs=3, ig_internal_batch=64), 5)
-    whole = train.train_pass(*given)
+    reference = train.train_pass(*given)
     reader, attribute = inference.reader, attribution.attribute
 
     def limited_reader(model, images):
         def read(rows):
             if not model.training:
-                holds(10, len(rows))
+                check_memory(10, len(rows))
             return reader(model, images)(rows)
 
         return read
 
     def limited_attribute(*given):
-        holds(20, given[-1])
+        check_memory(20, given[-1])
         return attribute(*given)
 
     monkeypatch.setattr(inference, "reader", limited_reader)
     monkeypatch.setattr(attribution, "attribute", limited_attribute)
-    with pytest.warns(DeepMapperWarning) as told:
+    with pytest.warns(DeepMapperWarning) as warned:
         found = train.train_pass(*given)
-    said = {str(warning.message).split(" (")[0] for warning in told}
-    assert "out of memory on the GPU: prediction starts again in batches of 8, not 16" in said
-    assert "out of memory on the GPU: attribution starts again in batches of 16, not 32" in said
-    assert found.settings == whole.settings  # how the same result came about
-    np.testing.assert_allclose(found.out_of_bag_probability, whole.out_of_bag_probability, rtol=1e-5)
-    np.testing.assert_allclose(found.importance, whole.importance, rtol=1e-4, atol=1e-7)
+    messages = {str(warning.message).split(" (")[0] for warning in warned}
+    assert "out of memory on the GPU: prediction starts again in batches of 8, not 16" in messages
+    assert "out of memory on the GPU: attribution starts again in batches of 16, not 32" in messages
+    assert found.settings == reference.settings  # smaller batches here do not change the result
+    np.testing.assert_allclose(found.out_of_bag_probability, reference.out_of_bag_probability, rtol=1e-5)
+    np.testing.assert_allclose(found.importance, reference.importance, rtol=1e-4, atol=1e-7)
 
 
-def test_where_not_even_one_image_fits_that_is_said(planted, quick, small_memory):
+def test_a_gpu_too_small_for_one_image_is_refused(planted, quick, small_memory):
     small_memory(0)
     config = quick("linear", epochs=1, batch_size=2)
     with pytest.warns(DeepMapperWarning), pytest.raises(InputError, match="too small for training with a single image"):
