@@ -151,8 +151,8 @@ def _gradient(function, values, targets, weight=None):
 def _path_gradient(model, images, reference, targets, steps: int, batch: int):
     """Average gradient along the straight path from `reference` to each image, (n, channels, side, side).
 
-    A linear first layer (`first_layer`) maps a straight path to a straight path. The average is then taken behind that
-    layer, whatever the size of the image, and propagated back to the pixels once.
+    The first layer of many networks is linear (`first_layer`) and maps a straight path to a straight path. The average
+    is then taken in that layer, whatever the size of the image, and propagated back to the pixels once.
     """
     import torch
 
