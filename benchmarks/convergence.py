@@ -149,7 +149,7 @@ def main():
     sizes = [1, 2, 3, 4, 6, 8, 10, 14, 20, 28, 40, 56, 80, 112, 160, 226, 320]
     if not options.auto:
         columns = " | ".join(f"{what} | error | within" for what in ("at n", "at 2 n", "at 4 n"))
-        print(f"| passes | n | {columns} | needed | said | within |")
+        print(f"| passes | n | {columns} | needed | estimates | within |")
         print("|---" * 14 + "|")
     for name in [options.passes.name] if options.passes else options.families:
         draw, pool = given(options.passes) if options.passes else simulated(FAMILIES[name])

@@ -64,7 +64,7 @@ def embed_ensemble(
         return np.zeros((len(rows), 0), dtype=np.float32)
     width = len(results) * embed(results[0], X, rows[:1], device).shape[1]  # all passes have the same shape
     if len(rows) * width > max_values:
-        # a block is held in float64, once per pass and once concatenated, beside the covariance
+        # a block is held in float64, as parts and concatenated
         return _embed_in_blocks(results, X, rows, n_components, max(1, max_values // 8 // width), device)
     parts = []
     for result in results:

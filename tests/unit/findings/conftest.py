@@ -1,4 +1,4 @@
-"""Passes made by hand over four features, and predictions of ten samples, for the tests of several tables."""
+"""Data shared by tests of several modules: passes made by hand over four features, samples, planted data."""
 
 from dataclasses import asdict
 
@@ -14,7 +14,7 @@ NAMES = ("g0", "g1", "g2", "g3")
 
 @pytest.fixture
 def passes(hand_made):
-    """Four passes over four features; the last is below a gate of 0.5."""
+    """Four passes over four features; the last has an accuracy below 0.5."""
     return [
         hand_made(0, 0.9, [3, 2, 1, 0]),
         hand_made(1, 0.8, [2, 3, 1, 0]),
@@ -46,7 +46,7 @@ def evaluated(hand_made):
 
 @pytest.fixture(scope="module")
 def features(planted):
-    """The planted data, a quarter of it in the test split, adjusted for a confounder that tells nothing."""
+    """The planted data, a quarter of it in the test split, adjusted for a confounder without information."""
     n = len(planted.y)
     split = (np.arange(n) % 4 == 0).astype(np.uint8)
     return Features(
@@ -93,6 +93,7 @@ def study():
 
 @pytest.fixture
 def study_passes(hand_made):
+    """Three passes of the study; the last has an accuracy below 0.5."""
     settings = asdict(DeepMapperConfig())
     return [
         hand_made(0, 0.9, [3, 2, 1, 0], settings=settings),
@@ -103,5 +104,6 @@ def study_passes(hand_made):
 
 @pytest.fixture
 def ranked(study, study_passes, hand_made):
+    """Findings from the passes of the study."""
     controls = [hand_made(9, 0.5, permuted=True)]
     return accumulate_model("cnn", study, study_passes, controls, top_k=2, min_accuracy=0.5)

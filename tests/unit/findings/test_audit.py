@@ -1,4 +1,4 @@
-"""What filtering would have lost: right on data whose truth is known, and never silent where it cannot be said."""
+"""The filtering audit: the same choices as scanpy, the findings they lose, and a reason where a filter fails."""
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def test_every_flavour_keeps_about_2000_and_what_varies_most(audited):
         kept = table[flavour]
         assert 1990 <= kept.sum() <= 2010, notes[flavour]
         assert kept[:140].mean() > 0.95
-        assert not kept[2395:].any()  # what no cell holds is kept by nobody
+        assert not kept[2395:].any()  # no flavour keeps what no cell has
         assert notes[flavour] == f"{kept.sum()} of 2400 features are kept"
 
 
@@ -63,7 +63,7 @@ def test_the_flavours_are_those_of_scanpy(cells, audited):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_in_blocks_and_of_some_rows_they_are_those_of_scanpy_too(monkeypatch, seed):
+def test_in_blocks_and_for_some_rows_the_flavours_are_those_of_scanpy(monkeypatch, seed):
     import anndata
     import scanpy
 
@@ -98,7 +98,7 @@ def test_components_hold_what_varies_together_and_not_what_varies_alone(audited)
     assert "of 2400 features have less than 10% of their variance" in audited.notes["pca_50"]
 
 
-def test_dense_and_sparse_say_the_same(cells, audited):
+def test_dense_and_sparse_give_the_same(cells, audited):
     counts, logs, names = cells
     dense = audit_features(logs.toarray(), names, logarithms=True, counts=counts.toarray())
     assert dense.notes == audited.notes
@@ -159,7 +159,7 @@ def test_a_flavour_that_fails_leaves_its_column_empty_and_says_why(cells, monkey
         (lambda counts, logs: (None, logs), True, "hvg_seurat_v3", "needs counts; there are none"),
     ],
 )
-def test_values_that_a_flavour_cannot_take_are_named(cells, change, logarithms, column, why):
+def test_values_that_a_flavour_cannot_use_are_named(cells, change, logarithms, column, why):
     counts, logs, names = cells
     counts, values = change(counts.toarray(), logs.toarray())
     made = audit_features(values, names, logarithms=logarithms, counts=counts)
@@ -175,9 +175,6 @@ def test_estimated_fragments_are_rounded_and_not_refused(cells):
     rounded = audit_features(logs, names, logarithms=True, counts=estimated, estimated=True)
     whole = audit_features(logs, names, logarithms=True, counts=counts)
     assert rounded.table["hvg_seurat_v3"].equals(whole.table["hvg_seurat_v3"])
-
-
-# Of the findings.
 
 
 def small_audit(**columns):
@@ -204,7 +201,7 @@ def test_what_is_lost_is_counted_and_named_by_rank():
     assert rows_of(lost, "chord members").loc[CHOICES["pca_50"], "lost"] == "f"
 
 
-def test_without_an_error_rate_the_first_features_stand_in_and_the_table_says_so():
+def test_without_an_error_rate_the_first_features_are_used_and_the_table_says_so():
     audited, notes = small_audit(hvg_seurat=False)
     lost = audit_findings(pd.DataFrame({"feature": list("abcdef")}), audited, notes, [], 2)
     found = rows_of(lost, "first features of the ranking (no error rate)").loc[CHOICES["hvg_seurat"]]
@@ -212,7 +209,7 @@ def test_without_an_error_rate_the_first_features_stand_in_and_the_table_says_so
     assert (rows_of(lost, "chord members")["n"] == 0).all()
 
 
-def test_what_could_not_be_said_stays_empty_with_its_reason(tmp_path):
+def test_what_could_not_be_computed_stays_empty_with_its_reason(tmp_path):
     audited, notes = small_audit(hvg_seurat_v3=pd.array([pd.NA] * 6, dtype="boolean"))
     notes["hvg_seurat_v3"] = "the method failed"
     ranking = pd.DataFrame({"feature": list("abcdef"), "significant": True})
@@ -257,21 +254,21 @@ def test_the_threshold_is_the_one_that_is_stated():
     assert "below 0.1" in FEATURES.descriptions["pca_50"]
 
 
-def test_of_many_samples_some_are_drawn_and_said(monkeypatch):
+def test_of_many_samples_some_are_drawn_with_a_note(monkeypatch):
     X, rows = sp.csr_matrix(np.ones((40, 5), dtype=np.float32)), np.arange(10, 40)
     assert levels.drawn_rows(X, rows) == (rows, "")
     monkeypatch.setattr(levels, "MAX_VALUES", 50)
-    drawn, said = levels.drawn_rows(X, rows)
+    drawn, note = levels.drawn_rows(X, rows)
     assert len(drawn) == 10 and set(drawn) <= set(rows) and (np.diff(drawn) > 0).all()
-    assert said == "computed on 10 of 30 samples, drawn at random, since all have 150 values"
+    assert "10 of 30 samples" in note
     np.testing.assert_array_equal(levels.drawn_rows(X.toarray(), rows)[0], drawn)
 
 
-def test_components_alone_are_of_drawn_samples(cells, audited, monkeypatch):
+def test_only_components_are_computed_on_drawn_samples(cells, audited, monkeypatch):
     counts, logs, names = cells
     monkeypatch.setattr(levels, "MAX_VALUES", logs.nnz // 2)
     made = audit_features(logs, names, logarithms=True, counts=counts)
     table, notes = made.table, made.notes
     assert table[["feature", *FLAVOURS]].equals(audited.table[["feature", *FLAVOURS]])
     assert {column for column in CHOICES if notes[column] != audited.notes[column]} == {"pca_50"}
-    assert notes["pca_50"].endswith("; computed on 150 of 300 samples, drawn at random, since all have 457758 values")
+    assert notes["pca_50"].endswith(levels.drawn_rows(logs, np.arange(300))[1])

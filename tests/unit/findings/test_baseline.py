@@ -8,7 +8,7 @@ OPTIONS = {"bins": 5, "n_resamples": 50, "seed": 0}
 BASELINE = {**OPTIONS, "C": 1.0, "max_iter": 500, "out_of_bag": 0.3, "draws": [0, 1, 2]}
 
 
-def test_logistic_regression_is_judged_on_the_same_samples(features, planted):
+def test_logistic_regression_is_evaluated_on_the_same_samples(features, planted):
     found = fit_run_baseline(features, **BASELINE)
     assert found.metrics.numbers["n_test"] == len(features.test)
     assert found.metrics.numbers["accuracy"] > 0.8
@@ -25,7 +25,7 @@ def test_the_test_split_does_not_shape_logistic_regression(features):
     assert fit_run_baseline(one, **BASELINE).ranking.equals(fit_run_baseline(other, **BASELINE).ranking)
 
 
-def test_without_a_test_split_logistic_regression_is_judged_out_of_bag(repeated):
+def test_without_a_test_split_logistic_regression_is_evaluated_out_of_bag(repeated):
     found = fit_run_baseline(repeated, **BASELINE)
     numbers = found.metrics.numbers
     assert (numbers["scheme"], numbers["n_passes"]) == ("repeated", 1)

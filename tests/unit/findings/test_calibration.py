@@ -1,4 +1,4 @@
-"""Error rates: p-values that are what they say, features found and not found, and intervals over passes."""
+"""Error rates: valid p-values, and which features are significant."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ P = 1000
 
 
 def made(rng, effects, scale, n=12, shadow_n=12, n_classes=2, gain=1.0, noise=0.3, heavy=False):
-    """Passes whose slopes are an effect, what the labelling happens to favour, and noise of the pass."""
+    """Passes whose gradients are an effect, chance associations with the labels, and noise of the pass."""
 
     def lean(size):
         drawn = rng.normal(size=size)
@@ -52,7 +52,7 @@ def test_p_values_of_uninformative_features_are_uniform_at_any_scale(gain, heavy
 
 
 @pytest.mark.parametrize("share", [0.03, 0.7])
-def test_the_rate_is_held_where_few_and_where_most_features_differ(share):
+def test_the_error_rate_is_controlled_if_few_and_if_most_features_differ(share):
     false, power = [], []
     for seed in range(8):
         rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ NAMES = ("g0", "g1", "g2", "g3")
 
 @pytest.fixture
 def others():
-    """What other rules say of the features, in the order of the matrix."""
+    """Results of other rules on the features, in the order of the matrix."""
     feature = {"feature": list(NAMES)}
     return {
         "significance": pd.DataFrame({**feature, "z": [1.0, 5.0, 7.0, 0.5], "significant": [False, True, True, False]}),

@@ -32,7 +32,7 @@ def test_the_table_of_features_by_hand(accumulated):
     assert table["is_denovo"].tolist() == [False] * 4
 
 
-def test_assembled_transcripts_are_told_by_their_tag(passes):
+def test_assembled_transcripts_are_recognised_by_their_tag(passes):
     named = accumulate_passes(passes, 2, 0.5, ["DENOVO_g0", "g1_DENOVO_", "g2", "g3"])
     assert feature_table(named)["is_denovo"].tolist() == [True, False, False, False]
 

@@ -40,7 +40,7 @@ def test_metrics_by_hand(evaluated):
         assert (made.per_class[f"{name}_high"] >= made.per_class[name]).all()
 
 
-def test_metrics_out_of_bag_say_how_few_were_judged(evaluated):
+def test_metrics_out_of_bag_count_the_evaluated_samples(evaluated):
     features, passes, _ = evaluated
     y = features.y[features.development]  # a, b, b, b, a, a
     result = evaluate_out_of_bag(passes, y, features.classes, np.arange(6) // 2, "because")

@@ -30,7 +30,7 @@ def passes(hand_made):
     def noisy(values):
         return (values + 0.1 * rng.normal(size=values.shape)).astype(np.float32)
 
-    alone = [
+    plain = [
         hand_made(seed, accuracy, np.abs(slope[1]), class_gradient=slope)
         for seed, accuracy, slope in ((seed, 0.9 if seed < 7 else 0.2, noisy(own)) for seed in range(8))
     ]
@@ -39,7 +39,7 @@ def passes(hand_made):
                   shadows=ShadowPart(noisy(rng.normal(size=(2, P))), seed // 3))
         for seed in range(6)
     ]  # fmt: skip
-    return alone, shadows
+    return plain, shadows
 
 
 def test_features_that_the_networks_rely_on_are_significant_with_their_intervals(features, passes):

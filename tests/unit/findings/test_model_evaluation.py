@@ -29,13 +29,13 @@ def test_the_accepted_passes_are_averaged_on_the_test_split(features, passes):
     assert f"of 2 passes on {len(features.test)} samples" in found.lines[1]
 
 
-def test_what_confounders_reach_alone_stands_beside_it(features, passes):
+def test_the_accuracy_of_confounders_alone_is_given(features, passes):
     numbers = evaluate_model(features, passes[:1], min_accuracy=0.0, **OPTIONS).metrics.numbers
     assert numbers["confounders"] == ["batch"]
     assert numbers["confounders_accuracy"] < numbers["accuracy"] - 0.2
 
 
-def test_without_an_accepted_pass_nothing_is_judged_and_all_files_can_be_written(features, passes):
+def test_without_an_accepted_pass_nothing_is_evaluated_and_all_files_can_be_written(features, passes):
     found = evaluate_model(features, passes, min_accuracy=1.1, **OPTIONS)
     assert (found.metrics.numbers["n_passes"], found.metrics.numbers["accuracy"]) == (0, None)
     assert len(found.metrics.confusion) == 0
@@ -43,7 +43,7 @@ def test_without_an_accepted_pass_nothing_is_judged_and_all_files_can_be_written
     assert str(found.embedding["basis"]) == "PCA"
 
 
-def test_without_a_test_split_all_passes_are_judged_out_of_bag(repeated, hand_made):
+def test_without_a_test_split_all_passes_are_evaluated_out_of_bag(repeated, hand_made):
     """Rejected ones too; a sample that none had out of bag is named."""
     made = [
         hand_made(

@@ -21,14 +21,14 @@ def test_the_ranking_is_of_accepted_passes_and_the_tables_of_all(ranked):
     ) == ("cnn", 2, 1)
 
 
-def test_the_summary_says_how_samples_were_judged_and_the_log_repeats_it(ranked):
+def test_the_summary_names_the_scheme_and_the_log_repeats_it(ranked):
     assert (ranked.summary["scheme"], ranked.summary["why"]) == ("fixed", "A test split was set aside.")
     assert ranked.lines[0] == "A test split was set aside."
     assert ranked.lines[-1] == ranked.summary["statement"]
     assert any("1 of 3 passes were rejected" in line for line in ranked.lines)
 
 
-def test_few_samples_are_judged_by_other_labelings(study, study_passes, hand_made):
+def test_few_samples_are_tested_by_permutations(study, study_passes, hand_made):
     few = Features(
         study.X[:8],
         np.arange(8) % 2,

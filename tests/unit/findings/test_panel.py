@@ -1,4 +1,4 @@
-"""The panel: what it reads, how it is judged, and when there is none."""
+"""The panel: what it reads, how it is evaluated, and when there is none."""
 
 import numpy as np
 import pandas as pd

@@ -8,7 +8,7 @@ from deepmapper.core.table_schemas import AGREEMENT, PASSES
 from deepmapper.findings.pass_table import agreement_table, history_table, pass_table
 
 
-def test_every_pass_is_listed_with_the_reason_why_it_does_not_count(passes, hand_made):
+def test_every_pass_is_listed_with_the_reason_why_it_is_not_accepted(passes, hand_made):
     table = pass_table(passes, [hand_made(1000, 0.45, permuted=True)], min_accuracy=0.5)
     assert table.columns.tolist() == PASSES.names()
     assert table["seed"].tolist() == [0, 1, 2, 3, 1000]
@@ -34,7 +34,7 @@ def test_every_epoch_of_every_pass_is_in_the_history(passes, hand_made):
     assert history["train_loss"].tolist() == [0.7, 0.5, 0.4] * 3
 
 
-def test_passes_that_say_the_same_agree_completely(hand_made):
+def test_equal_passes_agree_completely(hand_made):
     table = agreement_table([hand_made(0), hand_made(1), hand_made(2)], top_k=2)
     assert table.columns.tolist() == AGREEMENT.names()
     assert list(zip(table["seed_a"], table["seed_b"], strict=True)) == [(0, 1), (0, 2), (1, 2)]
@@ -42,15 +42,15 @@ def test_passes_that_say_the_same_agree_completely(hand_made):
     assert table["spearman"].tolist() == pytest.approx([1.0] * 3)
 
 
-def test_agreement_is_the_shared_head_and_spearmans_correlation(hand_made):
+def test_agreement_is_the_shared_top_and_spearmans_correlation(hand_made):
     rng = np.random.default_rng(0)
     results = [hand_made(seed, importance=rng.random(40).round(1)) for seed in range(4)]  # rounded: ties
     table = agreement_table(results, top_k=10)
     assert len(table) == 6
     for row in table.itertuples():
         a, b = (results[int(seed)].importance for seed in (row.seed_a, row.seed_b))
-        heads = [set(np.argsort(-values, kind="stable")[:10]) for values in (a, b)]
-        assert row.top_k_overlap == pytest.approx(len(heads[0] & heads[1]) / 10)
+        tops = [set(np.argsort(-values, kind="stable")[:10]) for values in (a, b)]
+        assert row.top_k_overlap == pytest.approx(len(tops[0] & tops[1]) / 10)
         assert row.spearman == pytest.approx(spearmanr(a, b).statistic)
 
 
@@ -67,7 +67,7 @@ def test_opposite_and_constant_importances(hand_made):
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_fewer_than_two_passes_agree_with_nobody(hand_made, n):
+def test_fewer_than_two_passes_have_no_agreement(hand_made, n):
     table = agreement_table([hand_made(i) for i in range(n)], 2)
     assert table.columns.tolist() == AGREEMENT.names()
     assert len(table) == 0

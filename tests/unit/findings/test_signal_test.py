@@ -39,7 +39,7 @@ def tested(hand_made):
     return test
 
 
-def test_four_and_four_all_right_is_signal_and_says_what_it_rests_on(tested):
+def test_four_and_four_all_right_is_signal(tested):
     found = tested()
     assert found.signal is True
     assert (found.n_permutations, found.n_possible) == (34, 35)

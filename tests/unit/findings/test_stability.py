@@ -1,4 +1,4 @@
-"""Stability selection: halves, what is counted, and bounds that hold."""
+"""Stability selection: what is counted, and bounds that hold."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from deepmapper.errors import InputError
 from deepmapper.features.samples import Samples
 from deepmapper.findings import selection_bounds
 from deepmapper.findings.stability import select_stable
-from deepmapper.passes.halves import draw_half, train_half_pass
+from deepmapper.passes.halves import train_half_pass
 from deepmapper.passes.result import HalfPass
 
 
@@ -15,47 +15,13 @@ def halves(importances):
     return [HalfPass(seed, "", 50, 0.8, np.asarray(row, dtype=np.float32)) for seed, row in enumerate(importances)]
 
 
-def test_seeds_of_a_pair_read_complementary_halves_with_every_class_and_whole_groups():
-    y, groups = np.arange(90) % 3, np.arange(90) // 3
-    for by in (None, groups):
-        first, second = draw_half(y, by, 6), draw_half(y, by, 7)
-        assert sorted([*first, *second]) == list(range(90))
-        assert abs(len(first) - len(second)) <= 3
-        assert set(y[first]) == set(y[second]) == {0, 1, 2}
-    assert not set(groups[first]) & set(groups[second])
-    assert set(draw_half(y, None, 8)) != set(draw_half(y, None, 6))
-
-
-def test_a_pass_reads_its_half_alone_and_comes_back_from_its_file(planted, quick, tmp_path):
-    rows = np.arange(20, 120)
-    half = rows[draw_half(planted.y[rows], None, 5)]
-    elsewhere = planted.X.copy()
-    elsewhere[np.setdiff1d(np.arange(120), half)] = 99
-    made, again = (
-        train_half_pass(Samples(X, planted.y, planted.classes, rows=rows), quick(), 5) for X in (planted.X, elsewhere)
-    )
-    np.testing.assert_array_equal(made.importance, again.importance)
-    assert (made.n_samples, made.refused, made.seed) == (len(half), "", 5)
-    made.save(tmp_path / "5.npz")
-    np.testing.assert_array_equal(HalfPass.load(tmp_path / "5.npz").importance, made.importance)
-    (tmp_path / "5.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match="not a complete pass"):
-        HalfPass.load(tmp_path / "5.npz")
-
-
-def test_few_samples_are_not_halved_and_it_is_said(planted, quick):
+def test_few_samples_are_not_halved_and_the_statement_says_so(planted, quick):
     rows = np.arange(12)
     made = [train_half_pass(Samples(planted.X, planted.y, planted.classes, rows=rows), quick(), s) for s in (0, 1)]
     assert made[0].refused == "12 samples are too few to halve"
     selection = select_stable(made, 5, 0.75, planted.names)
     assert selection.summary["statement"] == "No stability selection: 12 samples are too few to halve."
     assert selection.table["stability"].isna().all()
-
-
-def test_groups_that_cannot_be_halved_are_told_apart_from_faults(planted, quick):
-    groups = np.where(planted.y == 0, 0, 1 + np.arange(120) % 7)
-    made = train_half_pass(Samples(planted.X, planted.y, planted.classes, groups=groups), quick(), 0)
-    assert "cannot be halved" in made.refused
 
 
 def test_probabilities_and_simultaneous_selection_by_hand():
