@@ -225,8 +225,8 @@ def test_annotated_matrix_opens_with_all_slots(finished, model):
 
 def test_summary_names_the_data_the_verdicts_and_the_numbers(finished):
     page = (finished.results / "findings/summary.html").read_text()
-    assert "40 features of matrix.h5ad, 3 classes of <b>state</b>" in page
-    assert "judged on 24 samples that no pass has seen" in page
+    assert "40 features from matrix.h5ad, 3 classes of <b>state</b>" in page
+    assert "evaluated on 24 samples that no pass has seen" in page
     assert page.count("<svg") == 1
     for model in MODELS:
         summary = json.loads((finished.results / f"findings/{model}/summary.json").read_text())

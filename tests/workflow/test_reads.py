@@ -138,7 +138,7 @@ def test_report_holds_the_reads(embedded_run, tmp_path):
     assert "0 Reads" in page
     assert (embedded_run.results / "reads/qc/multiqc_report.html").stat().st_size > 100_000
     summary = (embedded_run.results / "findings/summary.html").read_text()
-    assert "features of their reads" in summary
+    assert "features from their reads" in summary
 
 
 def table_of(directory) -> pd.DataFrame:

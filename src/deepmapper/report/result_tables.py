@@ -12,7 +12,7 @@ from .table_page import table_page
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _Page:
     """A table of a run: heading, how to read it, meanings of its columns, lead column, and columns shown first."""
 
     title: str
@@ -22,8 +22,8 @@ class _Kind:
     first: tuple[str, ...] = ()
 
 
-_KINDS = {
-    "features": _Kind(
+PAGES = {
+    "features": _Page(
         "Features",
         "All features, the best first. If there is a column q, it is the share of false positives to expect among all "
         "features with this q or less. Without it, the ranking has no error rate. Search for a gene to see its rank.",
@@ -42,25 +42,25 @@ _KINDS = {
             "chord",
         ),
     ),
-    "passes": _Kind(
+    "passes": _Page(
         "Passes",
         "All passes, control passes last. Accuracies should be clearly above majority_accuracy and permuted_accuracy.",
         PASSES.descriptions,
     ),
-    "models": _Kind(
+    "models": _Page(
         "Models side by side",
         "All models, and logistic regression on all features, evaluated on the same samples. Models whose intervals "
         "overlap cannot be said to differ.",
         MODELS.descriptions,
     ),
-    "chords": _Kind(
+    "chords": _Page(
         "Gene chords",
         "Sets of features whose product predicts a class better than the features do one by one (interactions), found "
         "on the development part and tested on the test split. If synergy_low is above 0, the chord carries "
         "information that its members do not carry one by one.",
         CHORDS.descriptions,
     ),
-    "audit": _Kind(
+    "audit": _Page(
         "What filtering would have lost",
         "Features and chord members that were found without any filter, and how many of them the usual choices of "
         "features would have discarded before the analysis. Principal components keep a feature only as far as it "
@@ -84,8 +84,8 @@ def result_page(name: str, table: pd.DataFrame, source: str, model: str = "") ->
     model
         Name of the model; empty for tables of all models.
     """
-    kind = _KINDS[name]
-    first = [column for column in kind.first if column in table]
+    page = PAGES[name]
+    first = [column for column in page.first if column in table]
     table = table[first + [column for column in table.columns if column not in first]]
-    title = f"{model}: {kind.title[0].lower()}{kind.title[1:]}" if model else kind.title
-    return table_page(table, title, kind.about, source, kind.notes, kind.lead)
+    title = f"{model}: {page.title[0].lower()}{page.title[1:]}" if model else page.title
+    return table_page(table, title, page.about, source, page.notes, page.lead)

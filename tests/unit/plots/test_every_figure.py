@@ -1,6 +1,8 @@
 """What holds for every figure: it is complete and legible, and survives missing values."""
 
+import ast
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from deepmapper.core.table_schemas import (
     MODELS,
     PASSES,
     PER_CLASS,
+    TABLES,
 )
 from deepmapper.core.tables import read_table, write_table
 from deepmapper.errors import InputError
@@ -170,3 +173,14 @@ def test_refusals_say_what_was_found_and_expected(tables, files, draw, message, 
     with pytest.raises(InputError, match=message):
         draw(tmp_path / "figure.svg", tables)
     assert files(tmp_path) == []
+
+
+def test_figures_ask_for_columns_that_exist():
+    known = {column.name for table in TABLES for column in table.columns}
+    package = Path(plots.__file__).parent
+    asked = set()
+    for module in package.glob("*.py"):
+        for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "require_columns":
+                asked |= {n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant)}
+    assert asked and asked <= known

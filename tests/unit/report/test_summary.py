@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepmapper import plots
 from deepmapper.findings import feature_table, metrics, model_table, pass_table, signal_test
 from deepmapper.findings import summary as findings_summary
 from deepmapper.findings.evaluation import evaluate_ensemble
 from deepmapper.findings.ranking import accumulate_passes
-from deepmapper.plots import evaluation
-from deepmapper.report.models import SUMMARIES, TABLES, Model, read_models
+from deepmapper.report.models import Model
 from deepmapper.report.summary import summary_page
 
 WHY = {"fixed": "A test split was set aside.", "repeated": "No test split was set aside: 12 samples are too few."}
@@ -24,7 +24,7 @@ SCREEN = {"statement": "No screen for chords: the configuration asks for none."}
 UNTESTED = {"level": None, "statement": "No error rate: there are no shadows."}
 FEW_PASSES = {"statement": "3 accepted passes are too few to tell.", "reached": None, "level": 0.8}
 NO_PANEL = {"statement": "No panel: no feature is significant.", "n_features": 0, "accuracy": None}
-JUDGED = {
+RESULTS = {
     "significance": UNTESTED,
     "stability": {"statement": "No stability selection."},
     "convergence": FEW_PASSES,
@@ -45,7 +45,7 @@ CHORDS = pd.DataFrame({
 
 
 def summary_of(models, table, baseline, **given):
-    """The page with nothing adjusted for and no chord, unless said otherwise."""
+    """The page with nothing adjusted for and no chord, unless shown otherwise."""
     usual = {"confounders": CONFOUNDERS, "screen": SCREEN, "proof": NO_PROOF, "chords": CHORDS.head(0)}
     usual["evidence_panel"] = {"accuracy": None}
     data = given.pop("data", None) or {**DATA, "sizes": {"a": 60, "b": 40}}
@@ -95,7 +95,7 @@ def page(hand_made):
         chart="",
         n_test=100,
         note=None,
-        signal="told",
+        signal="computed",
         scheme="fixed",
         not_judged=(),
         tested=None,
@@ -111,10 +111,13 @@ def page(hand_made):
         found.notes += [note] if note else []
         kept = [p for p, good in zip(passes, found.accepted, strict=True) if good]
         control_passes = [hand_made(1000 + i, value, permuted=True) for i, value in enumerate(controls)]
-        told = signal_test.compare_with_controls(found, control_passes)
-        told = told if signal == "told" else replace(told, signal=signal)
+        tested_signal = signal_test.compare_with_controls(found, control_passes)
+        if signal != "computed":
+            tested_signal = replace(tested_signal, signal=signal)
         agreement = pass_table.agreement_table(kept, 2)
-        summary = findings_summary.summarise_model(model, found, told, len(control_passes), agreement, 2)
+        summary = findings_summary.summarise_model(
+            model, found, tested_signal, len(control_passes), agreement, 2
+        )
         truth = np.arange(n_test) % 2
 
         def numbers_of(share, n_passes):
@@ -127,8 +130,8 @@ def page(hand_made):
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
         models = model_table.model_table([summary], [numbers], baseline, {model: "cnn_small"})
         ranking = feature_table.feature_table(found).assign(**(tested or {}))
-        judged = {**JUDGED, "significance": significance or UNTESTED, **(of_model or {})}
-        known = Model(summary, numbers, ranking, AUDIT, **judged)
+        results = {**RESULTS, "significance": significance or UNTESTED, **(of_model or {})}
+        known = Model(summary, numbers, ranking, AUDIT, **results)
         data = {**DATA, "sizes": dict(zip(classes, (60, 40), strict=True)), **(data or {})}
         return summary_of([known], models, baseline, data=data, chart=chart, **given)
 
@@ -139,14 +142,14 @@ def test_the_page_says_what_was_analysed_and_what_was_found(page):
     text = page()
     read = Page(text)
     assert read.open == []
-    said = " ".join(" ".join(read.texts).split())
-    assert "100 samples × 4 features of counts.h5ad, 2 classes of cell_type (a 60, b 40)" in said
-    assert "normalisation log1p_cp10k; judged on 100 samples that no pass has seen." in said
-    assert "Signal: the median out-of-bag accuracy of 3 passes, 0.900" in said
-    assert "Always naming the largest class reaches 0.500" in said
+    shown = plain(text)
+    assert "100 samples × 4 features from counts.h5ad, 2 classes of cell_type (a 60, b 40)" in shown
+    assert "normalisation log1p_cp10k; evaluated on 100 samples that no pass has seen." in shown
+    assert "Signal: the median out-of-bag accuracy of 3 passes, 0.900" in shown
+    assert "Always predicting the largest class reaches 0.500" in shown
     assert "<p class='yes'>" in text
     assert "No signal" not in text
-    assert "Nothing that the run itself can see" in text
+    assert "Nothing that the run itself can detect" in text
 
 
 def test_numbers_carry_their_intervals(page):
@@ -161,37 +164,37 @@ def test_numbers_carry_their_intervals(page):
 
 
 def test_groups_kept_whole_are_mentioned(page):
-    assert "whole groups of <b>donor</b> kept on one side" in page(data={"group": "donor"})
-    assert "whole groups" not in page()
+    assert "samples of the same <b>donor</b> were never split" in page(data={"group": "donor"})
+    assert "never split" not in page()
 
 
 @pytest.mark.parametrize("controls", [(), (0.95,)])
 def test_a_model_without_signal_is_not_dressed_up(page, controls):
     text = page(0.5 if not controls else 0.9, min_accuracy=0.0, controls=controls)
     assert "<p class='no'><b>cnn_small</b> No signal" in text
-    assert "no signal; its ranking is not to be read" in text
-    assert "No signal: this list is not to be read." in text
+    assert "no signal, so its ranking should not be interpreted" in text
+    assert "No signal: this list should not be interpreted." in text
     assert "<p class='yes'>" not in text
 
 
-def test_what_cannot_be_told_is_neither_signal_nor_none(page):
+def test_an_undecided_signal_is_neither_signal_nor_none(page):
     text = page(signal=None)
     assert "<p class='open'><b>cnn_small</b>" in text
-    assert "It cannot be told whether there is signal: this list is a lead, not a finding." in text
+    assert "Whether there is signal is undecided" in text
     assert "<p class='no'>" not in text
     assert "<p class='yes'>" not in text
 
 
-def test_the_page_says_how_few_samples_were_judged(page):
+def test_the_page_says_how_few_samples_were_evaluated(page):
     text = page(scheme="repeated", n_test=12, not_judged=(3, 7), right=1.0)
-    said = " ".join(" ".join(Page(text).texts).split())
-    assert "12 samples judged by passes that did not train on them" in said
-    assert WHY["repeated"] in said
-    assert "each counted once" in said
-    assert "test split," not in said
-    assert "1.000 (0.758–1.000)" in said  # Wilson's interval of twelve of twelve, where a bootstrap has no width
-    assert "2 sample(s) were out of bag in no pass and are not judged: 3, 7." in said
-    assert "Judged are 6 samples a class on average" in said
+    shown = plain(text)
+    assert "12 samples evaluated by passes that did not train on them" in shown
+    assert WHY["repeated"] in shown
+    assert "each counted once" in shown
+    assert "test split," not in shown
+    assert "1.000 (0.758–1.000)" in shown  # Wilson's interval of twelve of twelve, where a bootstrap has no width
+    assert "2 samples were never out of bag and could not be evaluated: 3, 7." in shown
+    assert "only 6 samples per class were evaluated" in shown
     assert WHY["fixed"] in page()
 
 
@@ -205,20 +208,20 @@ def test_when_no_pass_was_accepted_there_is_no_list(page):
 
 
 @pytest.mark.parametrize(
-    ("settings", "doubt"),
+    ("settings", "caution"),
     [
-        ({"controls": ()}, "no control pass was trained on permuted labels"),
+        ({"controls": ()}, "no control passes were trained on permuted labels"),
         ({"importances": [[3, 2, 1, 0], [0, 1, 2, 3], [3, 0, 2, 1]]}, "two passes share only 33% of their top 2"),
         ({"right": 0.6, "baseline_right": 0.95}, "logistic regression is more accurate (0.950 against 0.600)"),
-        ({"n_test": 10}, "The test split holds 5 samples a class on average"),
+        ({"n_test": 10}, "only 5 samples per class were evaluated"),
         ({"note": "early stopping never acts"}, "early stopping never acts"),
     ],
 )
-def test_what_is_to_be_doubted_is_said(page, settings, doubt):
+def test_reasons_for_caution_are_given(page, settings, caution):
     text = page(**settings)
-    assert doubt in text
-    assert "Nothing that the run itself can see" not in text
-    assert doubt not in page()
+    assert caution in text
+    assert "Nothing that the run itself can detect" not in text
+    assert caution not in page()
 
 
 def test_names_cannot_break_the_page(page):
@@ -231,7 +234,7 @@ def test_names_cannot_break_the_page(page):
 
 
 def test_no_name_acts_in_the_page(page, hostile, elements):
-    """As a feature, class, sample, file, column, confounder, chord and filter, and in what is said of them."""
+    """As a feature, class, sample, file, column, confounder, chord and filter, and in what is shown of them."""
 
     def written(word):
         evidence = {"confounder": word, "adjusted": False, "macro_auc": 0.91, "macro_auc_low": 0.85}
@@ -283,7 +286,7 @@ def test_no_name_acts_in_the_chart(hostile, elements, tmp_path):
     models = pd.DataFrame([dict.fromkeys([*columns, *rest], 0.5) | {"model": one, "kind": "mlp"} for one in "kl"])
     counts = []
     for word in (hostile, "k"):
-        evaluation.model_comparison(models.replace({"model": {"k": word}}), tmp_path / "models.svg")
+        plots.model_comparison(models.replace({"model": {"k": word}}), tmp_path / "models.svg")
         counts.append(elements((tmp_path / "models.svg").read_text()))
     read, harmless = counts
     assert "script" not in read.counts
@@ -298,11 +301,11 @@ def test_the_chart_is_put_in_without_what_stands_before_it(page):
     assert text.count("<!DOCTYPE") == 1
 
 
-def test_the_page_needs_nothing_from_elsewhere(page):
+def test_the_page_loads_nothing_from_elsewhere(page):
     assert not any(word in page() for word in ("http:", "https:", "src=", "@import", "url("))
 
 
-def test_several_models_are_told_apart(page):
+def test_several_models_have_their_own_verdicts_and_lists(page):
     """One verdict and one list a model."""
     table = pd.DataFrame({"feature": []})
     summary = {
@@ -321,7 +324,7 @@ def test_several_models_are_told_apart(page):
     baseline |= {"scheme": "fixed", "why": WHY["fixed"]}
     columns = [f"{m}{e}" for m in ("accuracy", "balanced_accuracy", "macro_f1") for e in ("", "_low", "_high")]
     models = pd.DataFrame([dict.fromkeys(["model", "n_passes", "per_pass_accuracy_mean", "ece", *columns])] * 3)
-    both = [Model(one, numbers, table, AUDIT.head(0), **JUDGED) for one in (summary, {**summary, "model": "y"})]
+    both = [Model(one, numbers, table, AUDIT.head(0), **RESULTS) for one in (summary, {**summary, "model": "y"})]
     text = summary_of(both, models, baseline)
     assert text.count("<p class='no'>") == 2
     assert "<h3>x</h3>" in text
@@ -331,7 +334,8 @@ def test_several_models_are_told_apart(page):
 # What was found, and at which error rate.
 
 
-def said(text):
+def plain(text):
+    """The text of a page without its elements."""
     return " ".join(" ".join(Page(text).texts).split())
 
 
@@ -340,11 +344,11 @@ TESTED = {"z": [9.0, 5.0, 1.0, 0.1], "q": [0.004, 0.04, 0.6, 1.0], "significant"
 
 def test_the_ten_questions_are_answered_in_one_order(page):
     questions = [
-        "What was analysed?", "Is there signal?", "How many features?", "How many chords?", "How stable?",
-        "How well do they predict?", "What do confounders alone predict?", "What would filtering have lost?",
-        "What to distrust?", "Where to look next?",
+        "What was analysed?", "Is there signal?", "How many significant features?", "How many chords?",
+        "How stable is the ranking?", "How well do the models predict?", "How well do confounders alone predict?",
+        "What would filtering have lost?", "What calls for caution?", "Where to look next?",
     ]  # fmt: skip
-    text = said(page())
+    text = plain(page())
     places = [text.index(question) for question in questions]
     assert places == sorted(places)
 
@@ -352,21 +356,21 @@ def test_the_ten_questions_are_answered_in_one_order(page):
 def test_features_are_counted_with_their_error_rate(page):
     calibration = {"level": 0.1, "statement": "2 are significant, held against 40 shadow features."}
     text = page(tested=TESTED, significance=calibration)
-    assert "cnn_small : 2 significant , of which at most 0.2 are expected to be false (q ≤ 0.1)." in said(text)
-    assert "held against 40 shadow features. No stability selection." in said(text)
+    assert "cnn_small : 2 significant (q ≤ 0.1), of which at most 0.2 are expected to be false" in plain(text)
+    assert "held against 40 shadow features. No stability selection." in plain(text)
     cells = Page(text).cells
     assert cells[cells.index("g1") :][:3] == ["g1", "5.0", "0.04"]
     assert cells[cells.index("g2") :][:3] == ["g2", "1.0", "0.6 (n.s.)"]
 
 
-def test_nothing_significant_is_said_so(page):
+def test_the_page_says_when_nothing_is_significant(page):
     none = {**TESTED, "significant": [False] * 4}
-    text = said(page(tested=none, significance={"level": 0.1, "statement": "0 of 4 are significant."}))
+    text = plain(page(tested=none, significance={"level": 0.1, "statement": "0 of 4 are significant."}))
     assert "cnn_small : none significant . 0 of 4 are significant." in text
 
 
 def test_without_a_null_there_is_no_error_rate(page):
-    assert "cnn_small : No error rate: there are no shadows." in said(page(controls=()))
+    assert "cnn_small : No error rate: there are no shadows." in plain(page(controls=()))
 
 
 def test_chords_are_listed_with_their_proof(page):
@@ -375,7 +379,7 @@ def test_chords_are_listed_with_their_proof(page):
         screen={"statement": "1 chords: 9 significant pairs."},
         proof={"proved": True, "statement": "1 of 1 chords tell more than their members."},
     )
-    assert "1 chords: 9 significant pairs. 1 of 1 chords tell more than their members." in said(text)
+    assert "1 chords: 9 significant pairs. 1 of 1 chords tell more than their members." in plain(text)
     cells = Page(text).cells
     row = cells[cells.index("chord_1") :][:8]
     assert row == [
@@ -385,31 +389,31 @@ def test_chords_are_listed_with_their_proof(page):
     assert "chord_networks.svg" not in Page(page()).links
 
 
-def test_chords_without_a_test_split_are_doubted(page):
+def test_chords_without_a_test_split_call_for_caution(page):
     unproved = CHORDS.assign(**dict.fromkeys([c for c in CHORDS if c.startswith(("auc", "synergy"))], np.nan))
     text = page(chords=unproved, proof={"proved": False, "statement": "Nothing is proved."})
-    assert "No chord was judged on samples that the screen had not seen." in said(text)
-    assert "nan" not in said(text).lower().split()
+    assert "No chord was tested on samples that the screen had not used." in plain(text)
+    assert "nan" not in plain(text).lower().split()
 
 
 def test_how_stable_comes_from_the_convergence_of_the_passes(page):
     unstable = {"statement": "The top 2 is stable at 0.8 from about 40 passes.", "reached": False, "level": 0.8}
-    text = said(page(of_model={"convergence": unstable}))
+    text = plain(page(of_model={"convergence": unstable}))
     assert "The top 2 is stable at 0.8 from about 40 passes." in text
     assert "the ranking is not yet stable at 0.8" in text
-    assert "not yet stable" not in said(page(of_model={"convergence": {**unstable, "reached": True}}))
+    assert "not yet stable" not in plain(page(of_model={"convergence": {**unstable, "reached": True}}))
 
 
 def test_the_small_model_stands_beside_the_passes(page):
     panel = {"n_features": 2, "accuracy": 0.88, "accuracy_low": 0.8, "accuracy_high": 0.93}
-    text = said(page(of_model={"panel": panel}))
-    assert "a small model on its 2 significant features alone 0.880 (0.800–0.930)" in text
+    text = plain(page(of_model={"panel": panel}))
+    assert "a small model on only its 2 significant features: 0.880 (0.800–0.930)" in text
     assert "by evidence" not in text
-    text = said(page(evidence_panel={**panel, "n_features": 40}))
-    assert "A small model on the first 40 features by evidence alone: 0.880 (0.800–0.930)." in text
+    text = plain(page(evidence_panel={**panel, "n_features": 40}))
+    assert "A small model on only the first 40 features by evidence: 0.880 (0.800–0.930)." in text
 
 
-def test_a_confounder_that_tells_the_classes_is_a_doubt_unless_adjusted_for(page):
+def test_a_confounder_that_predicts_the_classes_calls_for_caution_unless_adjusted_for(page):
     record = {
         "confounder": "depth",
         "adjusted": False,
@@ -418,21 +422,21 @@ def test_a_confounder_that_tells_the_classes_is_a_doubt_unless_adjusted_for(page
         "macro_auc_high": 0.95,
     }
     depth = {"adjusted": [], "alone": [record], "statement": "Depth alone names the class right in 0.80."}
-    text = said(page(confounders=depth))
+    text = plain(page(confounders=depth))
     assert "Depth alone names the class right in 0.80." in text
-    assert "depth alone tells the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
+    assert "depth alone predicts the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
     for harmless in ({"adjusted": True}, {"macro_auc": 0.6}, {"macro_auc": None}):
-        assert "depth alone tells" not in said(page(confounders={**depth, "alone": [{**record, **harmless}]}))
+        assert "depth alone predicts" not in plain(page(confounders={**depth, "alone": [{**record, **harmless}]}))
 
 
 def test_what_filtering_would_have_lost_is_named(page):
-    text = said(page())
+    text = plain(page())
     assert "flavour seurat: 3 of 4 significant features (g3, g1, g2) and 0 of 2 chord members" in text
-    assert "50 principal components: cannot be said (too few samples)" in text
+    assert "50 principal components: not available (too few samples)" in text
 
 
 def test_passes_that_read_chords_are_optimistic(page):
-    assert "out-of-bag accuracies are too kind" in said(page(of_model={"reads_chords": True}))
+    assert "out-of-bag accuracies are too optimistic" in plain(page(of_model={"reads_chords": True}))
 
 
 def test_links_are_relative_and_of_files_beside_the_page(page):
@@ -445,20 +449,3 @@ def test_links_are_relative_and_of_files_beside_the_page(page):
 def test_the_class_for_which_a_feature_matters_is_named_with_its_direction(page):
     cells = Page(page()).cells
     assert cells[cells.index("g0") + 3] == "a ↑"
-
-
-def test_models_are_read_from_their_files_in_one_order(tmp_path):
-    files = {name: [] for name in (*TABLES, *SUMMARIES)}
-    for model in ("cnn", "mlp"):
-        for name in TABLES:
-            files[name].append(tmp_path / f"{model}_{name}.tsv")
-            feature_table.write_table(pd.DataFrame({"feature": [f"NA of {model}"]}), files[name][-1])
-        for name in SUMMARIES:
-            files[name].append(str(tmp_path / f"{model}_{name}.json"))
-            feature_table.write_json({"model": model, "what": name}, files[name][-1])
-    first, second = read_models(reading_chords=["mlp"], **files)
-    assert (first.name, first.reads_chords, second.reads_chords) == ("<b>cnn</b>", False, True)
-    assert second.panel == {"model": "mlp", "what": "panel"}
-    assert second.features["feature"].tolist() == ["NA of mlp"]
-    with pytest.raises(ValueError, match="shorter"):
-        read_models(**files | {"panel": files["panel"][:1]})
