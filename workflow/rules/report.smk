@@ -1,4 +1,6 @@
-# What people look at: figures, tables that can be searched, and one page that says it all in a few lines.
+# What users look at: figures, searchable tables, and a summary on one page.
+
+# Figure of a model -> category in the report
 
 FIGURES = {
     "ranking": "3 Features",
@@ -59,7 +61,7 @@ rule plot_findings:
         level=SETTINGS["calibration"]["level"],
         source=source_of("plot_findings"),
     message:
-        "Drawing the findings of {wildcards.model}"
+        "Drawing the figures of {wildcards.model}"
     script:
         "../../scripts/rules/report/plot_findings.py"
 
@@ -122,12 +124,12 @@ rule plot_chords:
     params:
         source=source_of("plot_chords"),
     message:
-        "Drawing the chords"
+        "Drawing the figures of the chords"
     script:
         "../../scripts/rules/report/plot_chords.py"
 
 
-# Tables as pages: sorted by a click, searched as one types.
+# Tables as pages with sorting and search.
 rule write_tables:
     input:
         features=rules.join_features.output.features,
@@ -144,7 +146,7 @@ rule write_tables:
             for name, category, what in (
                 ("features", "3 Features", "features"),
                 ("passes", "2 Passes", "passes"),
-                ("audit", "3 Features", "what filtering would have lost"),
+                ("audit", "3 Features", "findings lost by filtering"),
             )
         },
     log:
@@ -216,7 +218,7 @@ rule write_summary:
             f"{RESULTS}/findings/summary.html",
             caption="../report/summary.rst",
             category="1 Summary",
-            labels={"model": "all", "what": "in a few lines"},
+            labels={"model": "all", "what": "summary"},
         ),
     log:
         f"{RESULTS}/logs/write_summary.log",
@@ -240,12 +242,12 @@ rule write_summary:
         ),
         reading_chords=READING_CHORDS,
     message:
-        "Writing the summary"
+        "Writing the summary page"
     script:
         "../../scripts/rules/report/write_summary.py"
 
 
-# Nothing depends on it. `resources` change no result, so another one does not make this again.
+# No rule depends on this one. `resources` and `results` change no result, so changing them does not run it again.
 rule record_run:
     input:
         expand(rules.judge_convergence.output.convergence_summary, model=MODELS),
@@ -262,7 +264,7 @@ rule record_run:
         mem_mb=grow(1000),
         runtime=grow(30),
     params:
-        # one by one, so that Snakemake names those that changed, not all
+        # one parameter per section, so that Snakemake reports only those that changed
         **{
             name: value
             for name, value in SETTINGS.items()
@@ -278,6 +280,6 @@ rule record_run:
         deployment=snakemake_internals.deployment_methods(workflow),
         source=source_of("record_run"),
     message:
-        "Recording how the results were made"
+        "Recording versions, settings and inputs of the run"
     script:
         "../../scripts/rules/report/record_run.py"

@@ -8,14 +8,14 @@ with job(snakemake):
     from deepmapper.core.tables import read_json, read_table
     from deepmapper.plots.run import MODEL_TABLES, draw_model
 
-    given = snakemake.input
+    inputs = snakemake.input
     draw_model(
         snakemake.wildcards.model,
-        {name: read_table(given[f"{name}_table"]) for name in MODEL_TABLES},
+        {name: read_table(inputs[f"{name}_table"]) for name in MODEL_TABLES},
         dict(snakemake.output.items()),
-        summary=read_json(given.summary),
-        convergence_summary=read_json(given.convergence_summary),
-        embedded=np.load(given.embedding, allow_pickle=False),
+        summary=read_json(inputs.summary),
+        convergence_summary=read_json(inputs.convergence_summary),
+        embedded=np.load(inputs.embedding, allow_pickle=False),
         top=snakemake.params.top,
         level=snakemake.params.level,
     )

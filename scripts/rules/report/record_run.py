@@ -1,4 +1,4 @@
-"""Rule record_run: how the results were made, in one file."""
+"""Rule record_run: versions, settings and inputs of the run, in one file."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule write_summary: one page that answers in a few lines."""
+"""Rule write_summary: the summary page."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -12,28 +12,28 @@ with job(snakemake):
     from deepmapper.report.summary import summary_page
     from deepmapper.workflow.snakemake_report import unescaped
 
-    given = snakemake.input
+    inputs = snakemake.input
     page = summary_page(
-        data={**unescaped(snakemake.params.data), "sizes": open_features(given.features).class_sizes},
+        data={**unescaped(snakemake.params.data), "sizes": open_features(inputs.features).class_sizes},
         models=read_models(
-            features=given.features_tables,
-            audit=given.audit_tables,
-            summary=given.summaries,
-            metrics=given.metrics,
-            significance=given.significance_summaries,
-            stability=given.stability_summaries,
-            convergence=given.convergence_summaries,
-            panel=given.panel_summaries,
+            features=inputs.features_tables,
+            audit=inputs.audit_tables,
+            summary=inputs.summaries,
+            metrics=inputs.metrics,
+            significance=inputs.significance_summaries,
+            stability=inputs.stability_summaries,
+            convergence=inputs.convergence_summaries,
+            panel=inputs.panel_summaries,
             reading_chords=snakemake.params.reading_chords,
         ),
-        table=read_table(given.models),
-        baseline=read_json(given.baseline),
-        confounders=read_json(Path(given.features, "confounders.json")),
-        screen=read_json(given.screen_summary),
-        proof=read_json(given.proof_summary),
-        chords=read_table(given.chords),
-        evidence_panel=read_json(given.evidence_panel_summary),
-        chart=Path(given.chart).read_text(),
+        table=read_table(inputs.models),
+        baseline=read_json(inputs.baseline),
+        confounders=read_json(Path(inputs.features, "confounders.json")),
+        screen=read_json(inputs.screen_summary),
+        proof=read_json(inputs.proof_summary),
+        chords=read_table(inputs.chords),
+        evidence_panel=read_json(inputs.evidence_panel_summary),
+        chart=Path(inputs.chart).read_text(),
     )
     with atomic_write(snakemake.output[0]) as path:
         path.write_text(page)
