@@ -1,4 +1,4 @@
-"""Names that are HTML: they come from the data of others, and none may act in a page or in the report of Snakemake."""
+"""Names from the data that are HTML: none may add elements or scripts to a page, a figure or the report of Snakemake."""
 
 import base64
 import json
@@ -29,14 +29,14 @@ class Tags(HTMLParser):
 
 
 def embedded(page: str, name: str):
-    """Give the value of a variable of the report's page."""
+    """Return the value of a JavaScript variable of the report."""
     value = re.search(rf'^ +var {name} = (?=["{{])', page, re.MULTILINE)
     return json.JSONDecoder().raw_decode(page, value.end())[0]
 
 
 @pytest.fixture(scope="module")
 def hostile(work_directory, matrix):
-    """Run everything on a matrix of which every name is hostile, up to Snakemake's report."""
+    """Run the workflow and Snakemake's report on a matrix in which every name is hostile."""
     directory = work_directory(
         labels={"column": EVIL, "table": "labels.tsv", "group": IMAGE},
         passes={"n_passes": 2, "n_permuted": 0, "n_shadow": 0, "top_k": 6},
@@ -90,7 +90,7 @@ def test_no_name_acts_in_the_report_of_snakemake(hostile):
     assert base64.b64decode(data) == (hostile.results / "findings/summary.html").read_bytes()
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser to look at the page")
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
 def test_a_browser_runs_none_of_them(hostile, tmp_path):
     pages = [hostile.folder / "report.html", *(hostile.results / "findings").rglob("*.html")]
     for page in pages:
@@ -109,6 +109,6 @@ def test_paths_that_would_end_a_script_of_the_report_are_refused(work_directory,
     directory = work_directory()
     bad = "a<" + EVIL[2:]
     directory.configure(**({"results": bad} if key == "results" else {"matrix": {"path": bad}}))
-    said = " ".join(directory.run("--dry-run", fails=True).said.split())
-    assert "these would end it" in said
-    assert f"{'results' if key == 'results' else 'matrix.path'}: " in said
+    message = " ".join(directory.run("--dry-run", fails=True).said.split())
+    assert f"{'results' if key == 'results' else 'matrix.path'}: " in message
+    assert bad in message

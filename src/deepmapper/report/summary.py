@@ -182,25 +182,20 @@ def _cautions(
         auc = record["macro_auc"]
         if not record["adjusted"] and auc is not None and auc >= _PREDICTIVE_AUC:
             interval = with_interval(auc, record["macro_auc_low"], record["macro_auc_high"], 2)
-            cautions.append(
-                _Line(
-                    f"{record['confounder']} alone predicts the classes (AUC {interval}) and was not adjusted for, so "
-                    f"findings may reflect it rather than the classes (setting: confounders)."
-                )
+            text = (
+                f"The confounder {record['confounder']} alone predicts the classes (AUC {interval}) and was not adjusted "
+                f"for, so findings may reflect it rather than the classes (setting: confounders)."
             )
+            cautions.append(_Line(text))
     if len(chords) and not proof["proved"]:
         cautions.append(_Line("No chord was tested on samples that the screen had not used."))
     per_class = baseline["n_test"] / len(baseline["classes"])
     if per_class < _FEW_SAMPLES:
-        cautions.append(
-            _Line(f"On average only {per_class:.0f} samples per class were evaluated, so the intervals are wide.")
-        )
+        text = f"On average only {per_class:.0f} samples per class were evaluated, so the intervals are wide."
+        cautions.append(_Line(text))
     if not cautions:
-        cautions.append(
-            _Line(
-                "Nothing that the run itself can detect: every setting took effect, and every reference was exceeded."
-            )
-        )
+        text = "Nothing that the run itself can detect: every setting took effect, and every reference was exceeded."
+        cautions.append(_Line(text))
     return cautions
 
 
@@ -268,7 +263,7 @@ def _top_features(model: Model, top: int) -> dict[str, list[str]]:
     else:
         columns["importance"] = [f"{value:.3g}" for value in rows["median_importance"]]
     columns["frequency"] = _with_intervals(rows, "selection_frequency", 2)
-    columns["main class"] = [_main_class(row, model.summary["classes"]) for _, row in rows.iterrows()]
+    columns["class"] = [_main_class(row, model.summary["classes"]) for _, row in rows.iterrows()]
     if "chord" in rows and any(chords := _texts(rows["chord"])):
         columns["chord"] = chords
     return columns

@@ -65,7 +65,7 @@ def test_columns_of_classes_are_explained_once():
     assert "2 columns for single classes" in text
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no browser to look at the page")
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.parametrize(
     ("act", "first_column"),
     [
