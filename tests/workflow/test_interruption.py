@@ -106,7 +106,7 @@ def test_second_run_beside_a_living_one_is_refused(work_directory):
 def test_locks_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_path):
     locks = tmp_path / ".snakemake/locks"
     code = (
-        f"import sys; from deepmapper.locks import clear_stale_locks as c; print(c({str(tmp_path / '.snakemake')!r}))"
+        f"import sys; from deepmapper.workflow.locks import clear_stale_locks as c; print(c({str(tmp_path / '.snakemake')!r}))"
     )
     code += "; sys.stdout.flush(); sys.stdin.read()"
 

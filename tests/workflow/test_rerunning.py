@@ -36,11 +36,21 @@ def changed(directory, section: str, **options) -> None:
     directory.configure(**{section: {**directory.settings.get(section, {}), **options}})
 
 
-def edited(directory, *names: str, edit=lambda text: text + "\n_EDITED = True\n") -> None:
-    """Change the code of one module of the package: the first of these that is there."""
-    found = [path for name in names for path in sorted((directory.pipeline / "src/deepmapper").rglob(name))]
-    assert found, f"none of {', '.join(names)} is in the package"
-    found[0].write_text(edit(found[0].read_text()))
+def edited(directory, *files: str, edit=lambda text: text + "\n_EDITED = True\n") -> None:
+    """Change files of the package: Python code, unless another edit is given."""
+    for file in files:
+        path = directory.pipeline / "src/deepmapper" / file
+        text = path.read_text()
+        assert edit(text) != text
+        path.write_text(edit(text))
+
+
+def redescribed(directory) -> None:
+    """Change a description in the schema of the configuration."""
+    path = directory.pipeline / "workflow/schemas/config.schema.yaml"
+    text = path.read_text()
+    assert "description: " in text
+    path.write_text(text.replace("description: ", "description: In other words. ", 1))
 
 
 def commented(directory) -> None:
@@ -58,10 +68,8 @@ def comments_in_the_package(directory) -> None:
         lambda text: text.replace("\n\n\n", "\n\n\n\n# a comment\n", 1),
         lambda text: text.replace('"""', '"""In other words: ', 1),
     ):
-        edited(directory, *TRAINING, edit=edit)
+        edited(directory, "training/loop.py", edit=edit)
 
-
-TRAINING = ("training/loop.py", "training.py")  # the loop over the epochs
 
 # What is changed, and the jobs that follow.
 CASES = {
@@ -99,29 +107,50 @@ CASES = {
     ),
     "comments in the package": (comments_in_the_package, {}),
     # every pass and what reads one, and nothing that reads none
-    "code of the training": (lambda d: edited(d, *TRAINING), {**TRAIN_ALL, **judge(3)}),
+    "code of the training": (lambda d: edited(d, "training/loop.py"), {**TRAIN_ALL, **judge(3)}),
     "code of the plots": (
-        lambda d: edited(d, "plots/style.py", "_plot_parts.py"),
+        lambda d: edited(d, "plots/style.py"),
         {"plot_findings": 3, "plot_models": 1, "plot_chords": 1, "write_summary": 1},
     ),
     "code of the readers": (
-        lambda d: edited(d, "io/normalize.py", "io.py"),
+        lambda d: edited(d, "io/normalize.py"),
         {"import_matrix": 1, **PREPARE, **CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
-    "a message of the configuration": (lambda d: edited(d, "settings.py"), {}),
+    "code that checks the configuration": (
+        lambda d: edited(
+            d, *(f"workflow/{name}.py" for name in ("settings", "schema", "cross_checks", "run_settings"))
+        ),
+        {},
+    ),
+    "a description of the configuration's schema": (redescribed, {}),
+    "a template of the pages": (
+        lambda d: edited(d, "report/templates/page.css", edit=lambda text: text + "\np {}\n"),
+        {"write_tables": 3, "write_shared_tables": 1, "write_summary": 1},
+    ),
 }
 
 # Edits of what is made of passes, and some of the jobs that follow: whatever these are, no pass is among them.
 RANKING = {name: n for name, n in progress(3).items() if name not in RECORD}
 AFTER_PASSES = {
-    "code of the calibration": (lambda d: edited(d, "calibration.py"), {"calibrate_features": 3, **RANKING}),
+    "code of the calibration": (
+        lambda d: edited(d, "findings/calibration.py"),
+        {"calibrate_features": 3, **RANKING},
+    ),
     "code of the tables": (
-        lambda d: edited(d, "feature_table.py", "findings.py"),
+        lambda d: edited(d, "findings/feature_table.py"),
         {"accumulate_passes": 3, "annotate_expression": 3, "plot_findings": 3, "compare_models": 1},
     ),
-    "code of the screen": (lambda d: edited(d, "chords/screen.py", "chords.py"), CHORDS),
-    "code of the evidence": (lambda d: edited(d, "evidence/rank.py", "evidence.py"), {**EVIDENCE, **RANKING}),
-    "code of the alignment": (lambda d: edited(d, "alignment.py"), {}),
+    "the schemas of the tables": (
+        lambda d: edited(d, "core/table_schemas.py"),
+        {"accumulate_passes": 3, "plot_findings": 3, "compare_models": 1, "write_tables": 3},
+    ),
+    "the writer of the tables": (
+        lambda d: edited(d, "core/tables.py"),
+        {"accumulate_passes": 3, "plot_findings": 3, "compare_models": 1, "write_tables": 3},
+    ),
+    "code of the screen": (lambda d: edited(d, "chords/screen.py"), CHORDS),
+    "code of the evidence": (lambda d: edited(d, "evidence/rank.py"), {**EVIDENCE, **RANKING}),
+    "code of the alignment": (lambda d: edited(d, "reads/alignment.py"), {}),
 }
 
 

@@ -16,7 +16,7 @@ rule audit_filtering:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=7000),
+        mem_mb=grow(1000, per_mb=25, max_extra=7000),
         runtime=grow(60),
     params:
         estimated=STARTS_FROM_READS,

@@ -60,7 +60,7 @@ rule prove_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=7000),
+        mem_mb=grow(1000, per_mb=25, max_extra=7000),
         runtime=grow(60),
     params:
         max_samples=SETTINGS["chords"]["max_samples"],
@@ -88,7 +88,7 @@ rule append_chords:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=3000),
+        mem_mb=grow(1000, per_mb=25, max_extra=3000),
         runtime=grow(30),
     params:
         source=source_of("append_chords"),

@@ -1,4 +1,4 @@
-# Settings, the package, and what several stages share.
+# Settings, the package, and names that several stages share.
 
 import os
 import re
@@ -11,21 +11,21 @@ from snakemake.exceptions import WorkflowError
 
 
 def run_module(name):
-    """Names of a module of the package that runs by itself, before it is known where the package lies."""
+    """Run a module that needs no other part of the package, before the package can be imported; return its names."""
     return runpy.run_path(workflow.source_path(f"../../src/deepmapper/workflow/{name}.py"))
 
 
-# The repository: this folder, or that of a commit where another workflow takes this one out of git.
+# The repository: this folder, or a checkout if another workflow uses this one from git.
 PATH, GIT, COMMIT = run_module("snakemake_internals")["origin"](
     workflow.current_basedir
 )
 ROOT = (
     PATH.parents[1]
     if PATH
-    else run_module("repository")["lay_out"](GIT, COMMIT, ".snakemake/deepmapper")
+    else run_module("repository")["check_out"](GIT, COMMIT, ".snakemake/deepmapper")
 )
 
-# The package is used where it lies, here and in every job, installed or not.
+# The package is imported from the repository, here and in every job, whether it is installed or not.
 SOURCE = ROOT / "src"
 sys.path.insert(0, str(SOURCE))
 os.environ.update(
@@ -53,20 +53,20 @@ try:
 except RuntimeError as error:
     raise WorkflowError(str(error))
 
-# Snakemake keeps its own books in this folder, and answers a full disk with a long traceback.
+# Snakemake writes its metadata to this folder, and a full disk would end in a long traceback.
 if MAIN_PROCESS and free_space(".")[0] < MIN_FREE_BYTES:
     sys.exit(f"Nothing was started: {disk_full_message('starting', ['.'])}")
 
 if MAIN_PROCESS and clear_stale_locks(".snakemake"):
     logger.warning(
-        "Note: an earlier run was killed; its lock is removed, its finished files are kept."
+        "Note: an earlier run was killed; its lock was removed, its finished files were kept."
     )
 
 
-# Snakemake's own writing (locks, books, benchmarks) fails with a traceback where a job's says what to do.
+# Snakemake's own files (locks, metadata, benchmarks) fail with a traceback, where jobs have a message of their own.
 onerror:
     if any("[Errno 28]" in Path(file).read_text(errors="replace") for file in log):
-        logger.error(f"Note: {disk_full_message('keeping the books of the run', ['.'])}")
+        logger.error(f"Note: {disk_full_message('writing the metadata of the run', ['.'])}")
 
 
 try:
@@ -84,14 +84,14 @@ STARTS_FROM_READS = starts_from_reads(SETTINGS)
 MODELS = list(SETTINGS["models"])
 READING_CHORDS = [name for name in MODELS if SETTINGS["models"][name]["chord_pixels"]]
 _PASSES = SETTINGS["passes"]
-# None where the number of passes grows by itself; then `seeds_of` has them for each model.
+# None if the number of passes grows by itself; then `seeds_of` gives them for each model.
 SEEDS = (
     None
     if _PASSES["n_passes"] == "auto"
     else list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_passes"]))
 )
 CONTROL_SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_permuted"]))
-# passes that share a draw of shadows have consecutive seeds, the first a multiple of their number
+# passes that share a draw of shadows have consecutive seeds, starting at a multiple of SHADOWS_SHARED
 SHADOW_SEEDS = [
     SHADOWS_SHARED * _PASSES["seed"] + i
     for i in range(_PASSES["n_shadow"])

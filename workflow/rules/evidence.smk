@@ -16,7 +16,7 @@ rule weigh_evidence:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=7000),
+        mem_mb=grow(1000, per_mb=25, max_extra=7000),
         runtime=grow(60),
     params:
         options=SETTINGS["evidence"],
@@ -47,7 +47,7 @@ rule fit_evidence_panel:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=7000),
+        mem_mb=grow(1000, per_mb=25, max_extra=7000),
         runtime=grow(60),
     params:
         options=SETTINGS["evidence"],

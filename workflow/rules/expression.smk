@@ -21,7 +21,7 @@ rule prepare_features:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=3000),
+        mem_mb=grow(1000, per_mb=25, max_extra=3000),
         runtime=grow(30),
     params:
         label_column=SETTINGS["labels"]["column"],

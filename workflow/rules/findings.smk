@@ -244,7 +244,7 @@ rule fit_panel:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=7000),
+        mem_mb=grow(1000, per_mb=25, max_extra=7000),
         runtime=grow(30),
     params:
         resamples=SETTINGS["findings"]["bootstrap"],
@@ -276,7 +276,7 @@ rule evaluate_ensemble:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(2000, per_mb=25, most=6000),
+        mem_mb=grow(2000, per_mb=25, max_extra=6000),
         runtime=grow(60),
     params:
         min_accuracy=SETTINGS["passes"]["min_accuracy"],
@@ -308,7 +308,7 @@ rule fit_linear_baseline:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=7000),
+        mem_mb=grow(1000, per_mb=25, max_extra=7000),
         runtime=grow(60),
     params:
         C=SETTINGS["baseline"]["C"],
@@ -379,7 +379,7 @@ rule annotate_expression:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25, most=3000),
+        mem_mb=grow(1000, per_mb=25, max_extra=3000),
         runtime=grow(60),
     params:
         settings=lambda wildcards: model_settings(

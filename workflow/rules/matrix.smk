@@ -28,7 +28,7 @@ rule import_matrix:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=20, most=3000 if IN_BLOCKS else float("inf")),
+        mem_mb=grow(1000, per_mb=20, max_extra=3000 if IN_BLOCKS else float("inf")),
         runtime=grow(30),
     params:
         matrix=SETTINGS["matrix"],

@@ -1,4 +1,4 @@
-# Which passes there are, what they read, and what their jobs ask for.
+# Which passes there are, what they read, and the resources of their jobs.
 
 import json
 import math
@@ -10,7 +10,7 @@ from deepmapper.workflow.batching import PASS_KINDS
 
 
 def pass_params(rule_name):
-    """What a pass depends on beside its settings, the same however many seeds a job trains."""
+    """Parameters of a pass besides its settings; they do not depend on the number of seeds per job."""
     return {
         "kind": PASS_KINDS[rule_name].name,
         "source": source_of("train_pass", unused=batching.unused_imports(rule_name)),
@@ -23,24 +23,24 @@ def pass_file(rule_name, seed="{seed}"):
 
 
 def pass_log(folder, rule_name, name="{seed}"):
-    """Where the job of a pass, or of several, writes its log or benchmark, without the suffix."""
+    """Path of the log or benchmark of a job, without the suffix."""
     return f"{RESULTS}/{folder}/passes/{{model}}/{PASS_KINDS[rule_name].folder}{name}"
 
 
 def settings_of(wildcards):
-    """All that determines a pass of a model, its seed and its features apart."""
+    """All that determines a pass of a model, apart from its seed and features."""
     return model_settings(SETTINGS, wildcards.model)
 
 
 def pass_resources(rule_name, n_seeds=1):
-    """What a job of so many passes asks for. Results do not depend on any of it."""
+    """Resources of a job with `n_seeds` passes. Results do not depend on them."""
     asked = SETTINGS["resources"]
-    # twice the features
+    # a shadow pass has twice the features
     size = 2 if rule_name == "train_shadow_pass" else 1
     return {
         "mem_mb": grow(size * asked["pass_mem_mb"]),
         "runtime": grow(size * n_seeds * asked["pass_runtime"]),
-        # whole numbers: Snakemake rounds
+        # Snakemake rounds to whole numbers
         "checkpoint_seconds": math.ceil(60 * asked["checkpoint_minutes"]),
         "passes_per_gpu": asked["passes_per_gpu"],
         "scratch": f"{RESULTS}/scratch/passes",
@@ -49,22 +49,22 @@ def pass_resources(rule_name, n_seeds=1):
 
 
 def features_of(wildcards):
-    """What the passes of a model read: the features, with the chords where the model asks for them."""
+    """Feature store that the passes of a model read, with chords if the model uses them."""
     if wildcards.model in READING_CHORDS:
         return rules.append_chords.output[0]
     return rules.prepare_features.output[0]
 
 
 def seeds_of(model):
-    """The seeds of a model's passes; growing, as far as finished passes tell."""
+    """Seeds of a model's passes; in a growing run, those known to be needed so far."""
     if SEEDS is not None:
         return SEEDS
 
-    def judged_at(n_passes):
+    def agreement_at(n_passes):
         file = checkpoints.judge_growth.get(model=model, n_passes=n_passes).output[0]
         return json.loads(Path(file).read_text())
 
-    n_passes = growth.n_passes_needed(judged_at, **_PASSES["auto"])
+    n_passes = growth.n_passes_needed(agreement_at, **_PASSES["auto"])
     return list(range(_PASSES["seed"], _PASSES["seed"] + n_passes))
 
 
@@ -85,21 +85,21 @@ else:
 
 @cache
 def trained_alone():
-    """Whether the command line wants passes trained alone: it names one or its rule, or trains all again.
+    """Whether the command line asks for single passes: it names one or its rule, or forces all jobs.
 
-    A job of several seeds keeps what is there already, so it is none for those that are to be trained again.
+    A job of several seeds keeps passes that exist, so it cannot train a pass again that is up to date.
     """
     if not MAIN_PROCESS:
         return False
-    named, everything = snakemake_internals.asked_for(workflow)
-    # their names as they are in this workflow, which may be a module of another
+    named, everything = snakemake_internals.requested(workflow)
+    # another workflow that uses this one may have renamed the rules
     training = [
         snakemake_internals.name_of(getattr(rules, name)) for name in PASS_KINDS
     ]
     return everything or batching.names_a_pass(named, f"{RESULTS}/passes", training)
 
 
-# By rule, in the stages in which they are asked for.
+# Seeds by rule, in stages: those of one stage are asked for together.
 PASS_SEEDS = {
     "train_pass": PASS_STAGES,
     "train_permuted_pass": [CONTROL_SEEDS],
@@ -109,7 +109,7 @@ PASS_SEEDS = {
 
 
 def batches_of_seeds():
-    """Rule and seeds of every job that trains several seeds."""
+    """Yield the rule and the seeds of every job that trains several seeds."""
     for rule_name in PASS_KINDS:
         for seeds in batching.batches(
             PASS_SEEDS[rule_name], SETTINGS["resources"]["seeds_per_job"]
@@ -118,9 +118,9 @@ def batches_of_seeds():
 
 
 def check_arrays():
-    """Refuse arrays for which the plugin for Slurm (up to 2.8.0 at least) would wait without end and without a word.
+    """Refuse job arrays for which the Slurm plugin (at least up to 2.8.0) would wait forever.
 
-    It submits jobs of a rule only once all that are ready have come in, and Snakemake hands over no more than `--jobs`.
+    It submits the jobs of a rule only when it has all that are ready, and Snakemake passes on at most `--jobs` of them.
     """
     arrays = snakemake_internals.array_rules(workflow)
     jobs = snakemake_internals.max_jobs(workflow)
@@ -137,7 +137,7 @@ def check_arrays():
             and jobs < n
         ):
             raise WorkflowError(
-                f"--jobs {jobs} is less than the {n} jobs of {rule_name}, which go to Slurm as an array (slurm-array-jobs): the "
-                f"plugin would wait for ever. Give --jobs {n} or more, take the rule out of slurm-array-jobs, or set "
-                f"resources.seeds_per_job."
+                f"--jobs {jobs} is less than the {n} jobs of {rule_name}, which are submitted as a Slurm array "
+                f"(slurm-array-jobs): the plugin would wait forever. Give --jobs {n} or more, remove the rule from "
+                f"slurm-array-jobs, or set resources.seeds_per_job."
             )

@@ -1,4 +1,4 @@
-"""Seeds of each job when one job trains several. Standard library only."""
+"""Which seeds one job trains, when jobs train several. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 
 class PassKind(NamedTuple):
-    """A kind of pass: its name, its folder below those of a model, the module that trains it."""
+    """A kind of pass: its name, its folder below that of the model, the module that trains it."""
 
     name: str
     folder: str
     module: str
 
 
-# by the rule that trains them
+# By rule.
 PASS_KINDS = {
     "train_pass": PassKind("plain", "", "passes.train"),
     "train_permuted_pass": PassKind("permuted", "permuted/", "passes.controls"),
@@ -25,48 +25,46 @@ PASS_KINDS = {
 
 
 def unused_imports(rule_name: str) -> dict[str, list[str]]:
-    """Imports that a rule's passes never run: `pass_jobs` imports what trains every kind, and a job trains one.
+    """Imports that the passes of a rule never run: `pass_jobs` imports the training of every kind, a job needs one.
 
-    It is what `provenance.source_of` takes as `unused`.
+    For the argument `unused` of `provenance.source_of`.
     """
     own = {PASS_KINDS["train_pass"].module, PASS_KINDS[rule_name].module}
     return {"workflow.pass_jobs": sorted({kind.module for kind in PASS_KINDS.values()} - own)}
 
 
 def stages(first: int, start: int, step: int, cap: int) -> list[list[int]]:
-    """Seeds from `first` in the stages in which growing asks for them: `start`, then `step` at a time up to `cap`."""
-    ends = [*range(start, cap, step), cap] if start < cap else [cap]
-    return [
-        list(range(first + begin, first + end)) for begin, end in zip([0, *ends[:-1]], ends, strict=True) if begin < end
-    ]
+    """Seeds in the stages in which a growing run asks for them: `start` seeds, then `step` more each, up to `cap`."""
+    sizes = [*range(start, cap, step), cap] if start < cap else [cap]
+    ends = [first + size for size in sizes]
+    return [list(range(begin, end)) for begin, end in zip([first, *ends[:-1]], ends, strict=True)]
 
 
-def batches(asked: Sequence[Sequence[int]], size: int) -> list[list[int]]:
-    """Cut each stage of seeds into batches of at most `size`; a batch of one seed is none.
+def batches(stages: Sequence[Sequence[int]], size: int) -> list[list[int]]:
+    """Cut each stage of seeds into batches of at most `size` seeds; single seeds are left out.
 
     Parameters
     ----------
-    asked
-        Seeds that are asked for together, stage by stage; no batch reaches over two, so that nothing is trained before
-        it is asked for.
+    stages
+        Seeds that are asked for together. No batch spans two stages, so that nothing is trained before it is needed.
     size
-        Seeds of one job; up to 1 gives no batches.
+        Largest number of seeds per job; below 2 there are no batches.
 
     Returns
     -------
     list
-        Seeds of each job of several.
+        Seeds of each job that trains several.
     """
     if size < 2:
         return []
-    cut = [list(stage[i : i + size]) for stage in asked for i in range(0, len(stage), size)]
+    cut = [list(stage[i : i + size]) for stage in stages for i in range(0, len(stage), size)]
     return [seeds for seeds in cut if len(seeds) > 1]
 
 
 def names_a_pass(targets: Iterable[str], folder: str | Path, rules: Iterable[str]) -> bool:
-    """Whether any of the targets is the file of a pass below `folder`, or one of the rules that train them."""
-    rules, within = set(rules), Path(folder).resolve()
+    """Whether any target is the file of a pass below `folder`, or one of the rules that train passes."""
+    rules, folder = set(rules), Path(folder).resolve()
     return any(
-        target in rules or (target.endswith(".npz") and Path(target).resolve().is_relative_to(within))
+        target in rules or (target.endswith(".npz") and Path(target).resolve().is_relative_to(folder))
         for target in targets
     )

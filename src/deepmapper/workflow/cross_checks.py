@@ -1,172 +1,252 @@
-"""Checks that involve several settings of the configuration."""
+"""Checks between settings of the configuration: one small function each, in the order of `CHECKS`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from ..config import ATTENTION_KINDS, ATTENTION_METHODS, GENERAL_METHODS
 from .schema import allowed_values, model_schema
 from .sections import named_files, starts_from_reads
 
 
-def cross_faults(settings: dict, schema: dict) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what is wrong between keys: the keys concerned and a line."""
-    matrix, labels = settings["matrix"], settings["labels"]
-    populations = matrix["populations"]
-    doors = ("sample_sheet", "samples", "matrix.path", "matrix.populations")
-    if matrix["path"] and populations:
-        yield doors[2:], "`matrix.path` and `matrix.populations` are both given; keep the one that holds your cells"
-    if starts_from_reads(settings):
-        if matrix["path"] or populations:
-            yield (
-                doors,
-                (
-                    "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep the reads or the matrix "
-                    "to start from, and remove the other"
-                ),
-            )
-        else:
-            yield from _reads_faults(settings)
-    elif not matrix["path"] and not populations:
-        yield (
-            doors,
-            (
-                "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` for "
-                "a matrix that exists, or several 10x folders as `matrix.populations`"
-            ),
+class Fault(NamedTuple):
+    """What is wrong between settings: the keys concerned, and a message."""
+
+    keys: tuple[str, ...]
+    message: str
+
+
+Settings = dict[str, Any]
+
+
+def cross_faults(settings: Settings, schema: dict) -> Iterator[Fault]:
+    """Yield every fault between settings; all defaults are filled in."""
+    for check in CHECKS:
+        yield from check(settings)
+    yield from _models(settings, allowed_values(model_schema(schema)["properties"]["kind"]))
+
+
+def _one_start(settings: Settings) -> Iterator[Fault]:
+    matrix, reads = settings["matrix"], starts_from_reads(settings)
+    keys = ("sample_sheet", "samples", "matrix.path", "matrix.populations")
+    if matrix["path"] and matrix["populations"]:
+        yield Fault(
+            keys[2:], "`matrix.path` and `matrix.populations` are both given; keep the one that holds your cells"
         )
+    if reads and (matrix["path"] or matrix["populations"]):
+        yield Fault(
+            keys,
+            "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep either the reads or the matrix, "
+            "and remove the other",
+        )
+    if not reads and not matrix["path"] and not matrix["populations"]:
+        yield Fault(
+            keys,
+            "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` to start "
+            "from a matrix, or several 10x folders as `matrix.populations`",
+        )
+
+
+def _reference(settings: Settings) -> Iterator[Fault]:
+    if not _reads_alone(settings):
+        return
+    reference = settings["reference"]
+    if not reference["genome"] and not reference["hisat2_index"]:
+        yield Fault(
+            ("reference.genome", "reference.hisat2_index"),
+            "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
+        )
+    if not reference["transcripts"] and not (reference["genome"] and reference["annotation"]):
+        yield Fault(
+            ("reference.transcripts", "reference.genome", "reference.annotation"),
+            "`reference.transcripts` is empty; give the FASTA of the transcripts, or both `reference.genome` and "
+            "`reference.annotation` to extract them",
+        )
+
+
+def _quantification(settings: Settings) -> Iterator[Fault]:
+    if not _reads_alone(settings):
+        return
+    if settings["quantification"]["decoys"] and not settings["reference"]["genome"]:
+        yield Fault(
+            ("quantification.decoys", "reference.genome"),
+            "`quantification.decoys` needs `reference.genome`; give the FASTA of the genome",
+        )
+    k = settings["quantification"]["k"]
+    if k % 2 == 0:
+        yield Fault(("quantification.k",), f"`quantification.k`: found {k}; expected an odd number, such as {k - 1}")
+
+
+def _labels_of_samples(settings: Settings) -> Iterator[Fault]:
+    if _reads_alone(settings) and settings["labels"]["table"]:
+        yield Fault(
+            ("labels.table",),
+            "`labels.table` is only for a matrix; the labels of samples are columns of the sample sheet, so leave it "
+            "out",
+        )
+
+
+def _gene_level(settings: Settings) -> Iterator[Fault]:
     if settings["features"]["level"] == "gene" and not starts_from_reads(settings):
-        yield (
+        yield Fault(
             ("features.level",),
-            "`features.level`: found gene; a matrix's features are taken as they are, leave it out",
+            "`features.level`: found gene; the features of a matrix are used as they are, so leave it out",
         )
-    if populations:
-        yield from _population_faults(populations, matrix)
+
+
+def _populations(settings: Settings) -> Iterator[Fault]:
+    matrix, key = settings["matrix"], "matrix.populations"
+    populations = matrix["populations"]
+    if not populations:
+        return
+    if matrix["format"] != "auto":
+        yield Fault(
+            (key, "matrix.format"),
+            f'`matrix.format`: found "{matrix["format"]}"; leave it out with `matrix.populations`, whose formats '
+            "follow from the file names",
+        )
+    if matrix["transpose"]:
+        yield Fault(
+            (key, "matrix.transpose"),
+            "`matrix.transpose` is only for a csv or tsv file; leave it out with `matrix.populations`",
+        )
+    for i, population in enumerate(populations, start=1):
+        for field in ("path", "label"):
+            if not population[field].strip():
+                yield Fault((key,), f"`{key}.{field}` (entry {i}) is empty; give it a {field}")
+    paths = [population["path"] for population in populations]
+    for path in sorted({path for path in paths if path and paths.count(path) > 1}):
+        yield Fault((key,), f'`{key}`: "{path}" is listed {paths.count(path)} times; list every folder once')
+    if len({population["label"] for population in populations}) < 2:
+        yield Fault((key,), f"`{key}` has a single label; at least two are needed")
+
+
+def _labels_of_a_matrix(settings: Settings) -> Iterator[Fault]:
+    matrix, labels = settings["matrix"], settings["labels"]
     if matrix["path"] and not labels["table"] and _holds_no_labels(matrix):
-        yield (
+        yield Fault(
             ("matrix.path", "matrix.format", "labels.table"),
             f'`labels.table` is empty, but "{matrix["path"]}" holds no labels; give a .csv or .tsv with a row per cell',
         )
+
+
+def _label_column(settings: Settings) -> Iterator[Fault]:
+    labels, populations = settings["labels"], settings["matrix"]["populations"]
     if not labels["column"] and not populations:
-        yield (
+        yield Fault(
             ("labels.column", "matrix.populations"),
-            "`labels.column` is empty; give the name of the column that holds the label of every cell",
+            "`labels.column` is empty; give the name of the column that holds the label of every sample or cell",
         )
     if populations and labels["column"] not in ("", "population") and not labels["table"]:
-        yield (
+        yield Fault(
             ("labels.column", "labels.table", "matrix.populations"),
             f'`labels.column`: found "{labels["column"]}"; with `matrix.populations` leave it out (the labels are the '
-            f"populations), or give `labels.table`, the file with this column",
+            "populations), or give the file with this column as `labels.table`",
         )
+
+
+def _group_column(settings: Settings) -> Iterator[Fault]:
+    labels = settings["labels"]
     if labels["group"] and labels["group"] == labels["column"]:
-        yield (
+        yield Fault(
             ("labels.group", "labels.column"),
             f'`labels.group` and `labels.column` are both "{labels["group"]}"; a group is what must stay together, '
-            f"such as the donor, and each would hold a single label",
+            "such as a donor, and here each group would hold a single label",
         )
-    yield from _chord_faults(settings)
-    auto = settings["passes"]["auto"]
-    if settings["passes"]["n_passes"] == "auto" and auto["start"] > auto["cap"]:
-        yield (
-            ("passes.auto.start", "passes.auto.cap"),
-            f"`passes.auto.start` ({auto['start']}) is above `passes.auto.cap` ({auto['cap']}); raise the cap or start "
-            f"lower",
-        )
-    kinds = allowed_values(model_schema(schema)["properties"]["kind"])
-    for name, model in settings["models"].items():
-        if model["kind"] == name and name not in kinds:
-            yield (
-                (f"models.{name}.kind",),
-                f"`models.{name}.kind` is missing and `{name}` is not a kind; expected one of {', '.join(kinds)}",
-            )
-        elif model["attribution"] in ATTENTION_METHODS and model["kind"] not in ATTENTION_KINDS:
-            yield (
-                (f"models.{name}.kind", f"models.{name}.attribution", "training.attribution"),
-                f"`models.{name}.attribution` is {model['attribution']}, which reads a network's attention, and "
-                f"{model['kind']} shows none; expected one of {', '.join(GENERAL_METHODS)}, or the kind "
-                f"{' or '.join(ATTENTION_KINDS)}",
-            )
-    paths = {"results": settings["results"], **named_files(settings)}
-    for key, path in paths.items():
-        if path.startswith("~"):
-            yield (key.partition(" ")[0],), f'`{key}`: found "{path}"; write the home folder out, `~` is not expanded'
 
 
-def _chord_faults(settings: dict) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what is wrong with the screen for chords and with what it adjusts for."""
-    chords, confounders, labels = settings["chords"], settings["confounders"], settings["labels"]
-    needed = math.ceil(1 / chords["level"] - 1e-9) - 1
+def _chord_permutations(settings: Settings) -> Iterator[Fault]:
+    chords = settings["chords"]
+    needed = math.ceil(1 / chords["level"] - 1e-9) - 1  # the smallest p-value of n permutations is 1 / (n + 1)
     if chords["rate"] == "family" and chords["permutations"] < needed:
-        yield (
+        yield Fault(
             ("chords.permutations", "chords.level"),
             f"`chords.permutations`: found {chords['permutations']}; expected at least {needed} to reach "
             f"`chords.level` {chords['level']:g}",
         )
+
+
+def _chord_pixels(settings: Settings) -> Iterator[Fault]:
     for name, model in settings["models"].items():
-        if model["chord_pixels"] and not chords["enabled"]:
-            yield (
+        if model["chord_pixels"] and not settings["chords"]["enabled"]:
+            yield Fault(
                 (f"models.{name}.chord_pixels", "training.chord_pixels", "chords.enabled"),
                 f"`models.{name}.chord_pixels` is true and `chords.enabled` is false; change one of them",
             )
-    if labels["column"] and labels["column"] in confounders["columns"]:
-        yield (
+
+
+def _confounders(settings: Settings) -> Iterator[Fault]:
+    column = settings["labels"]["column"]
+    if column and column in settings["confounders"]["columns"]:
+        yield Fault(
             ("confounders.columns", "labels.column"),
-            f'`confounders.columns` holds "{labels["column"]}", the label itself; leave it out',
+            f'`confounders.columns` contains "{column}", the label itself; leave it out',
         )
 
 
-def _holds_no_labels(matrix: dict) -> bool:
-    """Whether the format, given or told by the name, has numbers alone; a folder's name tells nothing."""
+def _growing_passes(settings: Settings) -> Iterator[Fault]:
+    auto = settings["passes"]["auto"]
+    if settings["passes"]["n_passes"] == "auto" and auto["start"] > auto["cap"]:
+        yield Fault(
+            ("passes.auto.start", "passes.auto.cap"),
+            f"`passes.auto.start` ({auto['start']}) is above `passes.auto.cap` ({auto['cap']}); raise the cap or start "
+            "lower",
+        )
+
+
+def _home_folders(settings: Settings) -> Iterator[Fault]:
+    for key, path in {"results": settings["results"], **named_files(settings)}.items():
+        if path.startswith("~"):
+            yield Fault(
+                (key.partition(" ")[0],), f'`{key}`: found "{path}"; write out the home folder, `~` is not expanded'
+            )
+
+
+def _models(settings: Settings, kinds: list[str]) -> Iterator[Fault]:
+    for name, model in settings["models"].items():
+        if model["kind"] == name and name not in kinds:
+            yield Fault(
+                (f"models.{name}.kind",),
+                f"`models.{name}.kind` is missing and `{name}` is not a kind; expected one of {', '.join(kinds)}",
+            )
+        elif model["attribution"] in ATTENTION_METHODS and model["kind"] not in ATTENTION_KINDS:
+            yield Fault(
+                (f"models.{name}.kind", f"models.{name}.attribution", "training.attribution"),
+                f"`models.{name}.attribution` is {model['attribution']}, which needs a network with attention, and "
+                f"{model['kind']} has none; expected one of {', '.join(GENERAL_METHODS)}, or the kind "
+                f"{' or '.join(ATTENTION_KINDS)}",
+            )
+
+
+def _reads_alone(settings: Settings) -> bool:
+    """Whether the run starts from reads, and no matrix contradicts that."""
+    matrix = settings["matrix"]
+    return starts_from_reads(settings) and not matrix["path"] and not matrix["populations"]
+
+
+def _holds_no_labels(matrix: Settings) -> bool:
+    """Whether a matrix of this format, given or recognised by its name, cannot hold labels; unknown for folders."""
     name = matrix["path"].lower().removesuffix(".gz")
     return matrix["format"] not in ("auto", "h5ad", "zarr") or (
         matrix["format"] == "auto" and name.endswith((".csv", ".tsv", ".txt", ".h5"))
     )
 
 
-def _reads_faults(settings: dict) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what is wrong with a run that starts from reads."""
-    reference, labels = settings["reference"], settings["labels"]
-    if not reference["genome"] and not reference["hisat2_index"]:
-        yield (
-            ("reference.genome", "reference.hisat2_index"),
-            "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
-        )
-    if not reference["transcripts"] and not (reference["genome"] and reference["annotation"]):
-        yield (
-            ("reference.transcripts", "reference.genome", "reference.annotation"),
-            "`reference.transcripts` is empty; give the FASTA of the transcripts, or `reference.genome` and "
-            "`reference.annotation` to cut them from",
-        )
-    if settings["quantification"]["decoys"] and not reference["genome"]:
-        yield (
-            ("quantification.decoys", "reference.genome"),
-            "`quantification.decoys` needs `reference.genome`; give the FASTA of the genome",
-        )
-    if settings["quantification"]["k"] % 2 == 0:
-        found = settings["quantification"]["k"]
-        yield ("quantification.k",), f"`quantification.k`: found {found}; expected an odd number, such as {found - 1}"
-    if labels["table"]:
-        yield (
-            ("labels.table",),
-            "`labels.table` is for a matrix; the labels of samples are columns of the sample sheet, leave it out",
-        )
-
-
-def _population_faults(populations: list[dict], matrix: dict) -> Iterator[tuple[tuple[str, ...], str]]:
-    key = ("matrix.populations",)
-    if matrix["format"] != "auto":
-        line = f'`matrix.format`: found "{matrix["format"]}"; leave it out with `matrix.populations`, the names tell it'
-        yield (*key, "matrix.format"), line
-    if matrix["transpose"]:
-        line = "`matrix.transpose` is for one csv or tsv; leave it out with `matrix.populations`"
-        yield (*key, "matrix.transpose"), line
-    for i, population in enumerate(populations, start=1):
-        for field in ("path", "label"):
-            if not population[field].strip():
-                yield key, f"`matrix.populations.{field}` (entry {i}) is empty; give it a {field}"
-    paths = [population["path"] for population in populations]
-    for path in sorted({path for path in paths if path and paths.count(path) > 1}):
-        yield key, f'`matrix.populations`: "{path}" is listed {paths.count(path)} times; list every folder once'
-    if len({population["label"] for population in populations}) < 2:
-        yield key, "`matrix.populations` has a single label; two or more are needed to tell apart"
+CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
+    _one_start,
+    _reference,
+    _quantification,
+    _labels_of_samples,
+    _gene_level,
+    _populations,
+    _labels_of_a_matrix,
+    _label_column,
+    _group_column,
+    _chord_permutations,
+    _chord_pixels,
+    _confounders,
+    _growing_passes,
+    _home_folders,
+)

@@ -1,4 +1,4 @@
-"""The device of a job: CPU, or a GPU of its own. Loads torch on first use."""
+"""The device of a job: the CPU, or a GPU that no other job uses. Imports torch on first use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     import torch
 
-_held: list[TextIO] = []  # open files hold their locks until the process ends
+_held: list[TextIO] = []  # open files keep their locks until the process ends
 
 
 def for_job(
@@ -25,18 +25,18 @@ def for_job(
     setting: str = "resources.gpu: 1",
     instead: str = "resources.gpu: 0",
 ) -> torch.device:
-    """Give the device of a job: the CPU where it asked for no GPU, else one that no other job has.
+    """Choose the device of a job: the CPU if it asked for no GPU, else a GPU with a free place.
 
     Parameters
     ----------
     gpu
-        GPUs that the job asked for, 0 or 1.
+        Number of GPUs that the job asked for, 0 or 1.
     shared_by
-        Jobs that may have the same GPU at a time.
+        Number of jobs that may use the same GPU at a time.
     progress
         Receives a line when the job has to wait for a GPU.
     setting, instead
-        For the message: what asked for a GPU, and what asks for none.
+        For the message: the setting that asked for a GPU, and the one that asks for none.
 
     Raises
     ------
@@ -57,36 +57,47 @@ def for_job(
         return torch.device("mps")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     raise InputError(
-        f"{setting}, and torch sees no GPU here: torch {torch.__version__} is a {build()} and CUDA_VISIBLE_DEVICES is "
-        f"{'not set' if visible is None else repr(visible)}. {_remedy()}, or set {instead}."
+        f"{setting}, but torch finds no GPU: torch {torch.__version__} is a {torch_build()} and CUDA_VISIBLE_DEVICES "
+        f"is {'not set' if visible is None else repr(visible)}. {_remedy()}, or set {instead}."
     )
 
 
 def for_screen(asked: str, gpu: int, shared_by: int, progress: Callable[[str], None] = lambda line: None) -> str:
-    """Give what multiplies in the screen: numpy, or a GPU where the job asked for one, taken as passes take theirs.
+    """Choose what the chord screen computes with: numpy, or a GPU if the job asked for one (see `for_job`).
 
     Parameters
     ----------
     asked
         `chords.device`.
-    gpu, shared_by, progress
-        As of `for_job`.
+    gpu
+        Number of GPUs that the job asked for, 0 or 1.
+    shared_by
+        Number of jobs that may use the same GPU at a time.
+    progress
+        Receives a line on the device that is used.
+
+    Returns
+    -------
+    str
+        "numpy", or a CUDA device ("cuda:0").
 
     Raises
     ------
     InputError
-        If a GPU was asked for and torch sees none, or, with "gpu", none that the screen can use.
+        If a GPU was asked for and torch finds none, or, with "gpu", none that the screen can use.
     """
     if not gpu:
         return "numpy"
     why = ("chords.device: gpu", "chords.device: cpu") if asked == "gpu" else ()
-    where = for_job(gpu, shared_by, progress, *why)
-    if where.type == "cuda":
-        progress(f"the screen multiplies on {where} ({name(where)})")
-        return str(where)
+    device = for_job(gpu, shared_by, progress, *why)
+    if device.type == "cuda":
+        progress(f"the screen runs on {device} ({device_name(device)})")
+        return str(device)
     if asked == "gpu":
-        raise InputError(f"chords.device: expected a CUDA GPU for `gpu`, torch has {where.type} alone. Take `cpu`.")
-    progress(f"the screen multiplies on the CPU: it knows CUDA alone, torch has {where.type}")
+        raise InputError(
+            f"chords.device: `gpu` needs a CUDA GPU, and torch has only {device.type} here. Set chords.device: cpu."
+        )
+    progress(f"the screen runs on the CPU: it can use only CUDA GPUs, and torch has {device.type}")
     return "numpy"
 
 
@@ -97,63 +108,62 @@ def claim(
     progress: Callable[[str], None] = lambda line: None,
     pause: float = 2.0,
 ) -> tuple[int, TextIO]:
-    """Take the first free place on a device, in turns over the devices; wait for one where all are taken.
+    """Take the first free place on a device, spreading jobs over the devices; wait if every place is taken.
 
-    Every place is a lock of the kernel on a file, which ends with its process however that ends.
+    A place is a kernel lock on a file, which is released when its process ends, even if it is killed.
 
     Parameters
     ----------
     names
-        Of the devices that this process sees; the same device has the same name in every process.
+        Names of the devices that this process sees; the same device has the same name in every process.
     shared_by
-        Places on each device.
+        Number of places on each device.
     folder
-        Where the locks lie: on this machine, the same for all jobs.
+        Folder of the lock files: on this machine, the same for all jobs.
     progress
         Receives one line before the first wait.
     pause
-        Seconds between two tries.
+        Seconds between two attempts.
 
     Returns
     -------
     tuple
-        Number of the device in `names`, and the open file that holds the place until it is closed.
+        Index of the device in `names`, and the open file, which keeps the place until it is closed.
     """
     waiting = False
     while True:
         for place in range(shared_by):
-            for number, name in enumerate(names):
-                lock = _take(folder / f"deepmapper-{name}.{place}.lock")
+            for i, name in enumerate(names):
+                lock = _lock(folder / f"deepmapper-{name}.{place}.lock")
                 if lock is not None:
-                    return number, lock
+                    return i, lock
         if not waiting:
-            progress(f"waits for a GPU: all {len(names)} are taken, each by {shared_by}")
+            progress(f"waiting for a GPU: all {len(names)} are in use, with {shared_by} running on each")
         waiting = True
         time.sleep(pause)
 
 
-def describe(where: torch.device, threads: int) -> str:
-    """Say in one line what a pass computes on."""
+def describe(device: torch.device, threads: int) -> str:
+    """One line for the log: device, torch version and threads of a pass."""
     import torch
 
-    if where.type == "cuda":
-        device = f"{where} ({name(where)})"
-    elif where.type == "cpu" and torch.cuda.is_available():
-        device = "cpu (a GPU is there and was not asked for: resources.gpu)"
-    else:
-        device = where.type
-    return f"device {device}, torch {torch.__version__} ({build()}), {threads} thread{'s' if threads > 1 else ''}"
+    shown = device.type
+    if device.type == "cuda":
+        shown = f"{device} ({device_name(device)})"
+    elif device.type == "cpu" and torch.cuda.is_available():
+        shown = "cpu (a GPU is available, but resources.gpu is 0)"
+    return f"device {shown}, torch {torch.__version__} ({torch_build()}), {threads} thread{'s' if threads > 1 else ''}"
 
 
-def name(where: torch.device) -> str:
-    """Name the kind of a device: results are the same bytes on the same kind."""
+def device_name(device: torch.device) -> str:
+    """Model of a device; results are bit-identical on devices of the same model."""
     import torch
 
-    return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def build() -> str:
-    """Say what this torch was built for."""
+def torch_build() -> str:
+    """What the installed torch was built for, as "build for CUDA 12.8"."""
     import torch
 
     if torch.version.cuda:
@@ -165,14 +175,14 @@ def _remedy() -> str:
     import torch
 
     if not (torch.version.cuda or torch.version.hip):
-        return "Install a build for its GPU (docs/cluster.md: GPUs)"
-    return "Give the job a node with a GPU and a driver that answers (nvidia-smi; docs/cluster.md: GPUs)"
+        return "Install a build for your GPU (docs/cluster.md: GPUs)"
+    return "Run the job on a node with a GPU and a working driver (check with nvidia-smi; docs/cluster.md: GPUs)"
 
 
-def _take(path: Path) -> TextIO | None:
-    """Lock a file, or None where another process has it."""
+def _lock(path: Path) -> TextIO | None:
+    """Lock a file; None if another process has locked it."""
     try:
-        lock = path.open()  # the file of another user may be read, and that is enough
+        lock = path.open()  # another user's file can only be read, which is enough for a lock
     except FileNotFoundError:
         lock = path.open("a+")
     try:

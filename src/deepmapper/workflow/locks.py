@@ -1,4 +1,4 @@
-"""Stale locks of killed runs, recognised and removed. Standard library only."""
+"""Removes Snakemake's locks that a killed run left behind. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-_held: list[TextIO] = []  # open files hold their locks until the process ends
+_held: list[TextIO] = []  # open files keep their locks until the process ends
 
 
 def clear_stale_locks(folder: str | Path) -> bool:
-    """Remove Snakemake's locks if the run that took them is gone, and mark this process as running.
+    """Remove Snakemake's locks if the run that took them has ended, and mark this process as running.
 
-    Snakemake's locks are files: those of a run that was killed (``kill -9``, a power cut) stay and block the next one.
-    So every run also shares a lock of the kernel, on the file ``running``, which ends with its process however that
-    ends. Only who could have it alone may remove what lies there.
+    Snakemake's locks are files: those of a killed run (``kill -9``, a power cut) stay and block the next one. So every
+    run also holds a shared kernel lock on the file ``running``, which is released when its process ends, however it
+    ends. A process that gets this lock exclusively knows that no other run is alive, and may remove the files.
 
     Parameters
     ----------
     folder
-        Snakemake's own folder, ``.snakemake``; made where it does not exist.
+        Snakemake's own folder, ``.snakemake``; created if it does not exist.
 
     Returns
     -------
     bool
-        Whether there were locks, and they were removed. False also where another run lives, or the file system has no
-        such locks: then all stays as it is, and Snakemake's own check decides.
+        Whether locks were found and removed. False if another run is alive or the file system has no kernel locks:
+        then nothing is changed, and Snakemake's own check decides.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,5 +40,5 @@ def clear_stale_locks(folder: str | Path) -> bool:
         found = locks.is_dir() and any(locks.iterdir())
         shutil.rmtree(locks, ignore_errors=True)
     with suppress(OSError):
-        fcntl.flock(running, fcntl.LOCK_SH)  # waits only while another process looks, as above
+        fcntl.flock(running, fcntl.LOCK_SH)  # waits only while another process is in the block above
     return found

@@ -1,9 +1,9 @@
 """Jobs that train passes: one seed after another, each file written when it is complete.
 
-A job trains one seed, or several that share the start and the features. Every file carries a key, a hash of all that it
-depends on. So a job that is given again trains only what is not there: files of before are known by their keys, those
-that Snakemake put away because the job as a whole failed among them (a second name of each lies in the scratch folder
-until the job is done).
+A job trains one seed, or several, which then share start-up and features. Every file carries a key, a hash of all that
+the pass depends on, so a repeated job trains only the seeds whose files are missing or out of date. Snakemake removes
+the outputs of a job that failed, so until a job is done each finished file also has a second name (a hard link) in the
+scratch folder.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import to_config
 from ..core.files import atomic_write
 from ..core.records import DamagedRecord, verify_record
 from ..errors import InputError
-from ..features.store import open_features
+from ..features.store import Features, open_features
 from ..passes import controls, halves, shadows, train
 from ..training.checkpoint import Checkpoint
 from . import devices
 
-# by the kind of pass; what each does stands in its module
+if TYPE_CHECKING:
+    import torch
+
+# By kind of pass.
 TRAIN: dict[str, Callable[..., Any]] = {
     "plain": train.train_pass,
     "permuted": controls.train_control,
@@ -38,32 +41,32 @@ TRAIN: dict[str, Callable[..., Any]] = {
 
 
 def pass_key(features: str, settings: Mapping[str, Any], kind: str, seed: int, source: str) -> str:
-    """Hash all that a pass depends on: 32 hexadecimal digits.
+    """Hash of all that a pass depends on: 32 hexadecimal digits.
 
     Parameters
     ----------
     features
         Digest of the feature store.
     settings
-        What `settings.model_settings` returns.
+        Result of `sections.model_settings`.
     kind
-        Kind of the pass, one of `TRAIN`.
+        Kind of the pass, a key of `TRAIN`.
     seed
-        Of the pass.
+        Seed of the pass.
     source
-        Hash of the package's source behind it.
+        Hash of the source code behind the pass (`provenance.source_of`).
     """
     parts = json.dumps([features, settings, kind, seed, source], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
 def train_seeds(snakemake) -> None:
-    """Train a pass for every output of a job, whose name is the seed, and write it; what is there already stays.
+    """Train a pass for every output of a job that is missing or out of date; the file's name is the seed.
 
     Parameters
     ----------
     snakemake
-        The job: its `input.features`, `output` and `threads`; of its params `kind` (one of `TRAIN`), `settings` and
+        The job: its `input.features`, `output` and `threads`; of its params `kind` (a key of `TRAIN`), `settings` and
         `source`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds` and `scratch`.
 
     Raises
@@ -75,74 +78,102 @@ def train_seeds(snakemake) -> None:
 
     torch.set_num_threads(snakemake.threads)
     resources = snakemake.resources
-    where = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
-    features = open_features(snakemake.input.features)
-    samples = features.development_samples
-    given = snakemake.params
-    config = to_config(given.settings)
-    made_by = {"torch": torch.__version__, "device": devices.name(where), "threads": snakemake.threads}
-    several, failed, done = len(snakemake.output) > 1, {}, []
+    device = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
+    job = _Job(snakemake, device, open_features(snakemake.input.features))
+    failed = {}
     for path in map(Path, snakemake.output):
+        try:
+            job.train(path)
+        except InputError as error:
+            if not job.several:
+                raise
+            failed[path.stem] = error
+            print(f"seed {path.stem} failed: {error}")
+    if failed:
+        lines = "\n".join(f"seed {seed}: {error}" for seed, error in failed.items())
+        raise InputError(f"{len(failed)} of {len(snakemake.output)} passes failed, the others are kept:\n{lines}")
+    for scratch in job.done:
+        _remove_scratch(scratch)
+
+
+@dataclass
+class _Job:
+    """What the passes of one job share, and the scratch folders of those that are done."""
+
+    snakemake: Any
+    device: torch.device
+    features: Features
+    done: list[Path] = field(default_factory=list)
+
+    @property
+    def several(self) -> bool:
+        return len(self.snakemake.output) > 1
+
+    def train(self, path: Path) -> None:
+        """Train one pass and write it, unless it exists already."""
+        params, resources = self.snakemake.params, self.snakemake.resources
         seed = int(path.stem)
-        if several:
+        if self.several:
             print(f"== seed {seed} ==")
-        print(devices.describe(where, snakemake.threads))
-        key = pass_key(features.digest, given.settings, given.kind, seed, given.source)
+        print(devices.describe(self.device, self.snakemake.threads))
+        key = pass_key(self.features.digest, params.settings, params.kind, seed, params.source)
         scratch = Path(resources.scratch) / key
         finished = scratch / path.name
-        if several and _there(path, finished, key):
-            print(f"seed {seed} is finished already: its file is whole and depends on what is given now")
-            done.append(scratch)
-            continue
-        seconds = resources.checkpoint_seconds
-        checkpoint = Checkpoint(scratch / "checkpoint.npz", seconds, made_by, print) if seconds else None
-        began = time.monotonic()
-        try:
-            found = TRAIN[given.kind](samples, config, seed=seed, checkpoint=checkpoint, progress=print, device=where)
-        except InputError as error:
-            if not several:
-                raise
-            failed[seed] = error
-            print(f"seed {seed} failed: {error}")
-            continue
-        replace(found, key=key).save(path)
-        print(f"seed {seed} took {time.monotonic() - began:.1f} s")
-        if several:
+        if self.several and _is_finished(path, finished, key):
+            print(f"seed {seed} is finished already: its file is complete and up to date")
+            self.done.append(scratch)
+            return
+        checkpoint = self._checkpoint(scratch) if resources.checkpoint_seconds else None
+        start = time.monotonic()
+        result = TRAIN[params.kind](
+            self.features.development_samples,
+            to_config(params.settings),
+            seed=seed,
+            checkpoint=checkpoint,
+            progress=print,
+            device=self.device,
+        )
+        replace(result, key=key).save(path)
+        print(f"seed {seed} took {time.monotonic() - start:.1f} s")
+        if self.several:
             try:
-                _second_name(path, finished)
+                _link(path, finished)
             except OSError as error:
                 print(f"{finished} could not be written ({error}): if this job fails, seed {seed} is trained again")
         if checkpoint is not None:
             checkpoint.remove()
-        done.append(scratch)
-    if failed:
-        told = "\n".join(f"seed {seed}: {error}" for seed, error in failed.items())
-        raise InputError(f"{len(failed)} of {len(snakemake.output)} passes failed, the others are kept:\n{told}")
-    for scratch in done:
-        _clear(scratch)
+        self.done.append(scratch)
+
+    def _checkpoint(self, scratch: Path) -> Checkpoint:
+        import torch
+
+        seconds = self.snakemake.resources.checkpoint_seconds
+        threads = self.snakemake.threads
+        made_by = {"torch": torch.__version__, "device": devices.device_name(self.device), "threads": threads}
+        return Checkpoint(scratch / "checkpoint.npz", seconds, made_by, print)
 
 
-def _there(path: Path, finished: Path, key: str) -> bool:
-    """Whether a pass is there, whole and with this key; one that was put away is brought back."""
+def _is_finished(path: Path, finished: Path, key: str) -> bool:
+    """Whether a complete pass with this key exists; one that Snakemake removed is restored from its second name."""
     for place in (path, finished):
         if place.exists() and key_of(place) == key:
             if place is finished:
-                _second_name(finished, path)
-            os.utime(path)  # made again, as far as Snakemake is concerned
+                _link(finished, path)
+            os.utime(path)  # so that Snakemake takes it for the job's own output
             return True
     return False
 
 
 def key_of(path: Path) -> str | None:
-    """Key that the file of a pass carries; None where it is not whole."""
+    """Key in the file of a pass; None if the file is missing or damaged."""
     try:
         return verify_record(path, "pass").get("key")
     except (DamagedRecord, FileNotFoundError):
         return None
 
 
-def _second_name(path: Path, second: Path) -> None:
-    """Give a whole file a second name, or a copy where the file system has only one; it appears whole or not at all."""
+def _link(path: Path, second: Path) -> None:
+    """Give a file a second name atomically: a hard link, or a copy if the file system has no hard links."""
     with atomic_write(second) as tmp:
         try:
             os.link(path, tmp)
@@ -150,8 +181,8 @@ def _second_name(path: Path, second: Path) -> None:
             shutil.copyfile(path, tmp)
 
 
-def _clear(scratch: Path) -> None:
-    """Remove the scratch files of a pass, and the folders that this leaves empty."""
+def _remove_scratch(scratch: Path) -> None:
+    """Remove the scratch files of a pass, and parent folders that are empty then."""
     shutil.rmtree(scratch, ignore_errors=True)
     with suppress(OSError):
         scratch.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Where the workflow's repository lies. Standard library only: it runs before the package can be imported."""
+"""Checks out the workflow's repository. Standard library only: it runs before the package can be imported."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from pathlib import Path
 PARTS = ("src", "workflow", "envs", "scripts")
 
 
-def lay_out(git: str | Path, commit: str, folder: str | Path) -> Path:
-    """Lay a commit of a git repository out in a folder, unless it is there.
+def check_out(git: str | Path, commit: str, folder: str | Path) -> Path:
+    """Check out a commit of a git repository into a folder, unless that was done before.
 
-    Snakemake reads a workflow that another one takes from github(...), gitlab(...) or git+file: file by file out of
-    git, so the package would not be there. The folder must be one that the jobs of every machine find.
+    When another workflow uses this one from github(...), gitlab(...) or git+file, Snakemake reads the rule files one by
+    one from git, so the Python package would be missing. The folder must be visible to jobs on every machine.
 
     Parameters
     ----------
     git
-        A repository, bare or not.
+        Path of the repository, bare or not.
     commit
-        Its name, or a tag or a branch.
+        Hash of the commit, or a tag or branch.
     folder
-        Below it each commit has a folder.
+        Parent of the folders of all commits.
 
     Returns
     -------
     Path
-        Folder with `PARTS` of the repository, absolute.
+        Absolute path of the folder with `PARTS` of the repository.
 
     Raises
     ------
@@ -36,18 +36,18 @@ def lay_out(git: str | Path, commit: str, folder: str | Path) -> Path:
         If there is no such commit.
     """
 
-    def ask(*arguments: str) -> bytes:
+    def git_output(*arguments: str) -> bytes:
         return subprocess.check_output(["git", "-C", str(git), *arguments])
 
-    commit = ask("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
-    laid_out = Path(folder, commit).absolute()
-    if not laid_out.exists():
-        laid_out.parent.mkdir(parents=True, exist_ok=True)
-        packed = ask("archive", "--format=tar", commit, *PARTS)
-        with tempfile.TemporaryDirectory(dir=laid_out.parent) as work:
-            whole = Path(work, "whole")
-            whole.mkdir()
-            subprocess.run(["tar", "-x", "-C", whole], input=packed, check=True)
-            with suppress(OSError):  # another job was faster
-                whole.rename(laid_out)
-    return laid_out
+    commit = git_output("rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
+    checkout = Path(folder, commit).absolute()
+    if not checkout.exists():
+        checkout.parent.mkdir(parents=True, exist_ok=True)
+        packed = git_output("archive", "--format=tar", commit, *PARTS)
+        with tempfile.TemporaryDirectory(dir=checkout.parent) as work:
+            complete = Path(work, "complete")
+            complete.mkdir()
+            subprocess.run(["tar", "-x", "-C", complete], input=packed, check=True)
+            with suppress(OSError):  # another job has created it meanwhile
+                complete.rename(checkout)
+    return checkout

@@ -1,4 +1,4 @@
-"""The frame of every rule script: threads, log, messages and exit status. Standard library only."""
+"""What every rule script runs in: threads, log, error messages and exit status. Standard library only."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..errors import BackboneUnavailable, BioToolUnavailable, DiskFull, InputErr
 
 @contextmanager
 def job(snakemake) -> Iterator[None]:
-    """Run a rule's work: its threads and no more, its output in its log, one clear message when its input is at fault.
+    """Run the body of a rule: limit its threads, send its output to its log, turn known errors into one clear message.
 
-    Must be entered before numpy or torch are imported, which read the number of threads then.
+    Must be entered before numpy or torch are imported, since they read the number of threads at import.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = str(snakemake.threads)
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait must not take the cores of other jobs
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # waiting threads must not use the cores of other jobs
     screen = sys.stderr
     with _log(snakemake) as log, redirect_stdout(log), redirect_stderr(log):
         warnings.simplefilter("default")
@@ -32,16 +32,16 @@ def job(snakemake) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            said = _said_of(error, snakemake)
+            message = _message(error, snakemake)
             for stream in (screen, log):
-                with suppress(OSError):  # the disk of the log may be the one that is full
-                    print(said, file=stream)
+                with suppress(OSError):  # the log may be on the disk that is full
+                    print(message, file=stream)
             sys.exit(1)
 
 
 @contextmanager
 def _log(snakemake) -> Iterator[TextIO]:
-    """Open the log of a rule, line by line; what a full disk kept out of it is no error of its own."""
+    """Open the log of a rule, line-buffered; an error on closing it (a full disk) is ignored."""
     log = Path(snakemake.log[0]).open("w", buffering=1)  # noqa: SIM115 (closed below)
     try:
         yield log
@@ -50,14 +50,14 @@ def _log(snakemake) -> Iterator[TextIO]:
             log.close()
 
 
-def _said_of(error: BaseException, snakemake) -> str:
-    """One clear message where the cause is known, else the whole traceback."""
+def _message(error: BaseException, snakemake) -> str:
+    """One clear message if the cause is known, else the whole traceback."""
     places = [Path(snakemake.log[0]).parent, Path(tempfile.gettempdir())]
     if not isinstance(error, DiskFull) and is_disk_full(error, places):
-        # what was half-written is deleted by now, and its room free again
-        said = disk_full_message(f"running {snakemake.rule}, whose temporary files are deleted now", places)
+        # incomplete files have been deleted by now, so the disk may have free space again
+        message = disk_full_message(f"running {snakemake.rule}, whose temporary files are deleted now", places)
         cause = f"\n{error}" if isinstance(error, ToolFailed) else ""
-        return f"Error in {snakemake.rule}: {said}{cause}"
+        return f"Error in {snakemake.rule}: {message}{cause}"
     if isinstance(error, (InputError, BackboneUnavailable, BioToolUnavailable, ToolFailed, DiskFull)):
         return f"Error in {snakemake.rule}: {error}"
     return "".join(traceback.format_exception(error)).rstrip("\n")

@@ -30,8 +30,8 @@ LIBRARIES = (
     "pytximport",
 )
 
-# Parameters of the rule that are no settings.
-_NO_SETTINGS = ("seeds", "files", "programs", "deployment", "source")
+# Parameters of the rule that are not settings.
+_NOT_SETTINGS = ("seeds", "files", "programs", "deployment", "source")
 
 
 def record_run(
@@ -42,17 +42,17 @@ def record_run(
     Parameters
     ----------
     params
-        The configuration with every default filled in, section by section, without `resources` and `results`; and
-        `seeds` of control, shadow and half passes, `files`, `programs`, `deployment`.
+        The configuration by section, with every default filled in, without `resources` and `results`; and the `seeds`
+        of control, shadow and half passes, `files`, `programs`, `deployment`.
     n_passes
-        Passes that each model of `params["models"]` ran, in their order.
+        Number of passes of each model, in the order of `params["models"]`.
     version
-        Of this package.
+        Version of this package.
     resources, results
-        These two settings as they were given. They change no result, so they are no parameters: another value must not
-        make the record again.
+        These two settings. They change no result, so they are not parameters of the rule: another value must not re-run
+        it.
     """
-    settings = {name: value for name, value in params.items() if name not in _NO_SETTINGS}
+    settings = {name: value for name, value in params.items() if name not in _NOT_SETTINGS}
     first = settings["passes"]["seed"]
     passes = {model: list(range(first, first + n)) for model, n in zip(settings["models"], n_passes, strict=True)}
     return record_of(
@@ -81,19 +81,19 @@ def record_of(
     Parameters
     ----------
     version
-        Of this package.
+        Version of this package.
     settings
         The configuration with every default filled in.
     seeds
         Seeds of the passes, by kind or model.
     files
-        What the configuration names, by its key.
+        Files that the configuration names, by key.
     programs
-        Names of the programs that the run used beside Python.
+        Names of the programs that the run used besides Python.
     root
         Folder of the workflow.
     deployment
-        How Snakemake brought the software ("conda", "apptainer"); empty where it was there.
+        How Snakemake provided the software ("conda", "apptainer"); empty if it was installed already.
     """
     root = Path(root)
     return {
@@ -105,26 +105,26 @@ def record_of(
         "programs": {name: version_of(name) if shutil.which(name) else None for name in programs},
         "deployment": sorted(deployment),
         "environments": {path.stem: _pins(path) for path in sorted((root / "envs").glob("*.yaml"))},
-        "files": {key: _about_file(Path(path)) for key, path in files.items() if path},
+        "files": {key: _file_record(Path(path)) for key, path in files.items() if path},
         "seeds": dict(seeds),
         "settings": dict(settings),
     }
 
 
 def git_state(root: str | Path) -> dict | None:
-    """Commit of the workflow and the files that differ from it; None where the folder is no checkout of its own.
+    """Commit of the workflow, and the files that differ from it; None if the folder is not a git checkout.
 
-    `changed` is None where git refuses to say.
+    `changed` is None if git cannot list them.
     """
     root = Path(root)
     if shutil.which("git") is None or not (root / ".git").exists():
         return None
 
-    def ask(*arguments: str) -> str | None:
+    def git(*arguments: str) -> str | None:
         done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
         return done.stdout if done.returncode == 0 else None
 
-    commit, changed = ask("rev-parse", "HEAD"), ask("status", "--porcelain", "--untracked-files=no")
+    commit, changed = git("rev-parse", "HEAD"), git("status", "--porcelain", "--untracked-files=no")
     if commit is None:
         return None
     return {
@@ -142,12 +142,12 @@ def _installed(name: str) -> str | None:
 
 
 def _pins(path: Path) -> list[str]:
-    """The lines of an environment that name a package in a version."""
+    """Lines of an environment file that pin a package to a version."""
     return re.findall(r"^ *- ([\w.-]+ ?=.+)$", path.read_text(), re.MULTILINE)
 
 
-def _about_file(path: Path) -> dict:
-    """Path, bytes and SHA-256 of a file; the path alone of a folder."""
+def _file_record(path: Path) -> dict:
+    """Path, size and SHA-256 of a file; only the path of a folder."""
     if not path.is_file():
         return {"path": str(path)}
     with path.open("rb") as file:

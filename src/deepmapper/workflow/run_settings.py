@@ -1,4 +1,4 @@
-"""The configuration of a run, checked against what is there: its files and its networks."""
+"""The configuration of a run, checked including its files and networks."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .snakemake_report import check_paths
 
 
 def read_settings(config: Any, schema: str | Path) -> dict:
-    """The configuration, checked, with every default filled in.
+    """Check a configuration and fill in every default.
 
     Parameters
     ----------
     config
-        What config.yaml holds.
+        Content of config.yaml.
     schema
-        The file of its schema.
+        Path of its schema.
 
     Raises
     ------
     InputError
-        If an option is wrong, a path could act in a page, a file does not exist, or a network cannot be built.
+        If an option is wrong, a path would break the report page, a file does not exist, or a network cannot be built.
     """
     checked = validate_config(config, load_schema(schema))
     check_paths({"results": checked["results"], **named_files(checked)})
@@ -37,12 +37,12 @@ def read_settings(config: Any, schema: str | Path) -> dict:
 
 
 def check_files(checked: dict) -> None:
-    """Refuse files that the configuration names and that do not exist.
+    """Refuse a configuration that names missing files.
 
     Raises
     ------
     InputError
-        If there are any; all are named.
+        If files are missing; names all of them.
     """
     missing = [
         f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
@@ -51,19 +51,19 @@ def check_files(checked: dict) -> None:
     ]
     if missing:
         raise InputError(
-            "the configuration names what is not there:\n  - "
+            "the configuration names missing files:\n  - "
             + "\n  - ".join(missing)
-            + "\nGive paths from the folder in which snakemake runs, or absolute ones."
+            + "\nGive absolute paths, or paths relative to the folder in which snakemake runs."
         )
 
 
 def check_networks(checked: dict) -> None:
-    """Refuse networks that cannot be built, before the first of many passes tries.
+    """Refuse networks that cannot be built, before any pass starts.
 
     Raises
     ------
     InputError
-        For the first of them.
+        For the first such network.
     """
     for name in checked["models"]:
         try:

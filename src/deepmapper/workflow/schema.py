@@ -1,10 +1,10 @@
-"""The configuration against its JSON schema: faults as messages that name key, value and remedy."""
+"""Checks of the configuration against its JSON Schema: messages that name the key, the value and what is expected."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 KeyPath = tuple[str | int, ...]
 
-# Types of an option that is a whole number or one word, which its pattern gives.
+# Types of an option that is a whole number or one word; the word is its pattern.
 _NUMBER_OR_WORD = {"integer", "string"}
 
 
@@ -28,7 +28,7 @@ def load_schema(path: str | Path) -> dict:
 
 
 def expected(schema: Mapping) -> str:
-    """Say in words which values a schema allows, for messages and for the table of options."""
+    """Which values a schema allows, in words, for messages and for the table of options."""
     types = _types(schema)
     if choices := allowed_values(schema):
         return "one of " + ", ".join(choices)
@@ -44,7 +44,7 @@ def expected(schema: Mapping) -> str:
             f"a list of entries with {' and '.join(f'`{key}`' for key in keys)}" if keys else "a list, such as [a, b]"
         )
     if "properties" in schema:
-        return "a section: its options below it, indented, one `option: value` a line"
+        return "a section: its options below it, indented, one `option: value` per line"
     if types == {"object"}:
         named = "properties" in schema["additionalProperties"]
         return "one section per name, such as `cnn_small: {}`" if named else "options, such as `{hidden: 256}`"
@@ -54,9 +54,11 @@ def expected(schema: Mapping) -> str:
 
 
 def allowed_values(schema: Mapping) -> list[str]:
-    """The values that a schema lists, those that it describes by a pattern under their title."""
-    listed = [str(value) for value in schema.get("enum", ()) if value != ""]
-    return listed + [name for one in schema.get("anyOf", ()) for name in allowed_values(one) or [one["title"]]]
+    """Values that a schema lists; those described by a pattern appear as the title of the pattern."""
+    values = [str(value) for value in schema.get("enum", ()) if value != ""]
+    for alternative in schema.get("anyOf", ()):
+        values += allowed_values(alternative) or [alternative["title"]]
+    return values
 
 
 def _types(schema: Mapping) -> set[str]:
@@ -89,25 +91,26 @@ def found(value: Any) -> str:
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'} ({kind})"
 
 
-def list_words(names) -> str:
+def list_words(names: Iterable[str]) -> str:
+    """Names in backticks, separated by commas."""
     return ", ".join(f"`{name}`" for name in names)
 
 
 def _dotted(path: KeyPath) -> str:
-    """Write a path as `a.b.c`, the place in a list as a counted entry."""
+    """A path as `a.b.c`, with the position in a list as "(entry 1)"."""
     entries = "".join(f" (entry {part + 1})" for part in path if isinstance(part, int))
     return f"`{'.'.join(part for part in path if isinstance(part, str))}`{entries}"
 
 
 def tidied(value: Any, schema: Mapping, path: KeyPath, faults: dict[KeyPath, str]) -> Any:
-    """Copy to plain builtins: known keys without a value left out, numbers in the type that the schema wants."""
+    """Copy to plain builtins: known keys without a value are left out, numbers get the type of the schema."""
     if isinstance(value, Mapping):
         known, other = schema.get("properties", {}), schema.get("additionalProperties")
         copied = {}
         for key, item in value.items():
             if isinstance(key, bool):
                 faults[(*path, f"{key}")] = (
-                    f"{_dotted((*path, str(key).lower()))}: YAML reads this name as yes/no; put it in quotes"
+                    f"{_dotted((*path, str(key).lower()))}: YAML reads this name as true or false; put it in quotes"
                 )
                 continue
             below = known.get(key, other if isinstance(other, Mapping) else {})
@@ -136,7 +139,7 @@ def _as_number(value: Any, types: set[str]) -> Any:
 
 
 def schema_faults(given: dict, schema: dict, faults: dict[KeyPath, str]) -> None:
-    """Add one line for every key that breaks the schema."""
+    """Add a line to `faults` for every key that violates the schema."""
     from jsonschema import Draft202012Validator, validators
 
     def is_finite_number(_, value: Any) -> bool:
@@ -156,13 +159,13 @@ def schema_faults(given: dict, schema: dict, faults: dict[KeyPath, str]) -> None
                 faults.setdefault((*path, key), line)
         elif "propertyNames" in error.absolute_schema_path:
             line = f"{_dotted(path)}: a model cannot be named `{error.instance}`; " + (
-                "the name is taken, choose another"
+                "the name is reserved, choose another"
                 if error.validator == "not"
-                else "start with a letter and go on with letters, digits, `_`, `-` or `.`"
+                else "a name is a letter followed by letters, digits, `_`, `-` or `.`"
             )
             faults.setdefault((*path, error.instance), line)
         elif error.validator == "minProperties":
-            faults.setdefault(path, f"{_dotted(path)} names no model; give at least one, such as `cnn_small: {{}}`")
+            faults.setdefault(path, f"{_dotted(path)} is empty; give at least one model, such as `cnn_small: {{}}`")
         elif path[:1] == ("models",) and len(path) == 2 and path[1] in homes:
             faults.setdefault(path, _unknown_key(path[:1], str(path[1]), {}, homes))
         else:
@@ -171,7 +174,7 @@ def schema_faults(given: dict, schema: dict, faults: dict[KeyPath, str]) -> None
 
 
 def _hint(value: Any, schema: Mapping) -> str:
-    """Name the likely slip behind a wrong value; empty when there is none to name."""
+    """How to correct a wrong value, if the likely mistake is known; else empty."""
     types = _types(schema)
     if (choices := allowed_values(schema)) and isinstance(value, str):
         near = nearest(value, choices)
@@ -181,7 +184,7 @@ def _hint(value: Any, schema: Mapping) -> str:
     if isinstance(value, str) and types == {"boolean"}:
         return ", without quotes"
     if isinstance(value, str) and types == {"array"} and value.endswith((".tsv", ".csv", ".txt")):
-        return "; the name of a sample sheet goes under `sample_sheet`"
+        return "; the path of a sample sheet goes in `sample_sheet`"
     if isinstance(value, str) and types == {"array"} and "properties" not in schema["items"]:
         return f"; put it in square brackets: [{value}]"
     if value == "" and "string" in types:
@@ -192,7 +195,7 @@ def _hint(value: Any, schema: Mapping) -> str:
 
 
 def _homes(schema: dict) -> dict[str, list[str]]:
-    """Map every key to the sections that know it; those of `training` count as its own, not as each model's."""
+    """Sections of every key; the options of `training` count as those of `training`, not of each model."""
     homes: dict[str, list[str]] = {}
 
     def visit(properties: Mapping, section: str) -> None:
@@ -208,11 +211,11 @@ def _homes(schema: dict) -> dict[str, list[str]]:
 
 
 def _unknown_key(path: KeyPath, key: str, known: Mapping, homes: dict[str, list[str]]) -> str:
-    """Name the nearest known key: the same one in its own section, else a similar one, here before elsewhere."""
+    """Name the nearest known key: the same key in another section, else a similar one here, else one elsewhere."""
     line = f"unknown key {_dotted((*path, key))}; "
     if key in homes:
         places = " or ".join(f"`{section}`" for section in homes[key] if section)
-        return line + f"`{key}` belongs " + (f"under {places}" if places else "at the left margin")
+        return line + f"`{key}` belongs " + (f"under {places}" if places else "at the top level")
     plain = key.lower().replace("-", "_").replace(" ", "_")
     near = nearest(plain, known) or _described(plain, known)
     if near:
@@ -221,18 +224,18 @@ def _unknown_key(path: KeyPath, key: str, known: Mapping, homes: dict[str, list[
     if far:
         places = " or ".join(f"`{section}.{far[0]}`" if section else f"`{far[0]}`" for section in homes[far[0]])
         return line + f"did you mean {places}?"
-    network = "; options of the network itself go under `extra`" if "extra" in known else ""
+    network = "; options of the network itself go in `extra`" if "extra" in known else ""
     return line + f"known here: {list_words(known)}{network}"
 
 
 def _described(plain: str, known: Mapping) -> list[str]:
-    """Find the options whose description holds the words of a key, so that `learning_rate` finds `lr`."""
+    """Options whose description contains the words of a key, so that `learning_rate` finds `lr`."""
     words = plain.replace("_", " ")
     return [key for key, below in known.items() if below["type"] != "object" and words in below["description"].lower()]
 
 
 def drop(given: dict, path: KeyPath) -> None:
-    """Remove a faulty value, a list as a whole, so that the other keys can still be checked together."""
+    """Remove a faulty value (a list as a whole), so that the checks between other keys can still run."""
     names = [*path]
     for i, part in enumerate(path):
         if isinstance(part, int):
@@ -245,10 +248,11 @@ def drop(given: dict, path: KeyPath) -> None:
 
 
 def touches(path: KeyPath, key: str) -> bool:
-    """Whether a fault at `path` concerns the dotted `key`, from above or from within."""
+    """Whether a fault at `path` concerns the dotted `key`: at the key, above it or below it."""
     name = ".".join(part for part in path if isinstance(part, str))
     return f"{key}.".startswith(f"{name}.") or f"{name}.".startswith(f"{key}.")
 
 
 def model_schema(schema: dict) -> dict:
+    """Schema of one model."""
     return schema["properties"]["models"]["additionalProperties"]

@@ -1,4 +1,4 @@
-"""Sections of the checked configuration that rules read: models, inputs, named files."""
+"""Parts of the checked configuration that rules need: settings of one model, input files."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from .schema import list_words
 
 
 def model_settings(settings: dict, name: str) -> dict:
-    """Return all that determines a pass of one model, its seed and its features apart, and nothing else.
+    """Settings that determine a pass of one model, apart from its seed and features, and no others.
 
     Plain builtins in a fixed order, so that equal settings are equal Snakemake parameters.
 
     Raises
     ------
     InputError
-        `settings` has no model of this name.
+        If there is no model of this name.
     """
     models = settings["models"]
     if name not in models:
-        raise InputError(f"no model is named `{name}`: the configuration has {list_words(models)}.")
+        raise InputError(f"there is no model `{name}`; the configuration has {list_words(models)}.")
     model = copy.deepcopy(models[name])
     model["extra"] = dict(sorted(model["extra"].items()))
-    del model["chord_pixels"]  # which features a pass reads, not what it does with them
+    del model["chord_pixels"]  # decides which feature store a pass reads; the store has a digest
     return {**model, "test_size": settings["passes"]["test_size"]}
 
 
 def starts_from_reads(settings: dict) -> bool:
-    """Whether the run begins with raw reads, in place of a matrix that exists."""
+    """Whether the run starts from reads, rather than from a matrix."""
     return bool(settings["sample_sheet"] or settings["samples"])
 
 
 def named_files(settings: dict) -> dict[str, str]:
-    """Files and folders that the configuration names, those of single samples apart, by their key; "" where empty."""
+    """Files and folders that the configuration names, by key, except those of samples; "" if none is given."""
     files = {
         "sample_sheet": settings["sample_sheet"],
         "reference.genome": settings["reference"]["genome"],

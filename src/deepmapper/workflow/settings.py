@@ -1,8 +1,7 @@
 """The configuration checked: `config.yaml` with every default filled in.
 
 The schema (`workflow/schemas/config.schema.yaml`, JSON Schema draft 2020-12) is the one place that knows keys, types,
-ranges and defaults. This module turns its verdict into lines that a person can act on, adds the checks that span
-several keys, and hands each pass exactly the settings that determine it.
+ranges and defaults. `schema` turns its errors into messages, `cross_checks` adds the checks that involve several keys.
 """
 
 from __future__ import annotations
@@ -22,28 +21,28 @@ from .sections import model_settings
 def validate_config(config: Any, schema: dict, source: str = "config/config.yaml") -> dict:
     """Check a configuration and fill in every default.
 
-    An option or a section without a value takes its default. Text that reads as a number (``1e-3`` is text in YAML 1.1)
-    is taken as that number where one is expected, and a number as text where a label is expected. Nothing else is
-    converted. The result can be validated again and stays the same.
+    An option or section without a value takes its default. Where a number is expected, text that reads as one is
+    converted (``1e-3`` is text in YAML 1.1); where a label is expected, a number becomes text. Nothing else is
+    converted. Validating the result again returns the same.
 
     Parameters
     ----------
     config
-        What the YAML file holds; left unchanged.
+        Content of the YAML file; not modified.
     schema
-        What `load_schema` returns.
+        Result of `schema.load_schema`.
     source
-        Name of the file, for messages.
+        Name of the file, for error messages.
 
     Returns
     -------
     dict
-        Plain builtins, keys in the schema's order. Each of ``models`` holds its own options and all of ``training``.
+        Plain builtins, keys in the order of the schema. Each model has its own options and all of ``training``.
 
     Raises
     ------
     InputError
-        One line for every fault: the key, what was found, what was expected; for an unknown key the nearest known one.
+        One line per fault: the key, what was found and what was expected; for an unknown key, the nearest known one.
     """
     if config is None or config == {}:
         raise InputError(
@@ -71,29 +70,29 @@ def validate_config(config: Any, schema: dict, source: str = "config/config.yaml
 
 
 def config_warnings(settings: dict) -> list[str]:
-    """Say which settings cannot act or leave a finding without its reference, one sentence each.
+    """List settings that have no effect, or that leave a result without its reference: one sentence each.
 
-    `settings` is what `validate_config` returns.
+    `settings` is the result of `validate_config`.
     """
-    said = []
+    warnings = []
     for name in settings["models"]:
         inert = to_config(model_settings(settings, name)).inert_settings()
-        said += [f"model `{name}`: {sentence}" for sentence in inert]
+        warnings += [f"model `{name}`: {sentence}" for sentence in inert]
     if settings["passes"]["n_permuted"] == 0:
-        said.append(
-            "`passes.n_permuted` is 0: without control passes on shuffled labels no report can say whether a model "
-            "found more than chance."
+        warnings.append(
+            "`passes.n_permuted` is 0: without control passes on permuted labels no report can say whether a model is "
+            "better than chance."
         )
     if settings["passes"]["n_shadow"] == 0:
-        said.append(
-            "`passes.n_shadow` is 0: without passes with shadow features no feature has an error rate (z, p, q), and "
+        warnings.append(
+            "`passes.n_shadow` is 0: without passes with shadow features no feature gets an error rate (z, p, q), and "
             "there is no panel."
         )
-    return said
+    return warnings
 
 
 def _filled(given: dict, schema: dict) -> dict:
-    """Return every key of the schema, with what was given or its default."""
+    """Every key of the schema, with the given value or its default."""
     settings = _with_defaults(given, schema)
     settings["results"] = posixpath.normpath(settings["results"])
     if settings["matrix"]["populations"] and not settings["labels"]["column"]:
@@ -109,6 +108,7 @@ def _filled(given: dict, schema: dict) -> dict:
 
 
 def _with_defaults(given: Mapping, schema: Mapping) -> dict:
+    """Fill in the default of every option of the schema that is not given."""
     filled = {}
     for key, below in schema["properties"].items():
         if "properties" in below:
@@ -119,7 +119,7 @@ def _with_defaults(given: Mapping, schema: Mapping) -> dict:
 
 
 def _resolved(name: str, model: dict, training: dict, schema: dict) -> dict:
-    """Return one model's options: its own, else those of `training`, else defaults."""
+    """Options of one model: its own, else those of `training`, else defaults."""
     own = {**training, **model, "augment": {**training["augment"], **model.get("augment", {})}}
     full = _with_defaults(own, model_schema(schema))
     full["kind"] = full["kind"] or name

@@ -1,8 +1,8 @@
-"""What the page of `snakemake --report` shows of a run, kept from acting in it. Standard library only.
+"""Protects the page of `snakemake --report` from names that would run as code in it. Standard library only.
 
 Snakemake (9.27, `report/html_reporter`) writes parameters of rules and paths of files as JSON into scripts of the page
-and leaves "<" as it is: a name that holds ``</script>`` ends the script and begins another. Only what is handed over
-can be mended: parameters are escaped; paths, which have to stay as they are, are refused.
+without escaping "<": a name that contains ``</script>`` ends the script and can start another. So parameters are
+escaped here, and paths, which cannot be changed, are refused.
 """
 
 from __future__ import annotations
@@ -17,36 +17,35 @@ _ENDS_A_SCRIPT = re.compile(r"<(?:/?script|!--)", re.IGNORECASE)
 
 
 def escaped(texts: Mapping[str, str]) -> dict[str, str]:
-    """Escape texts that become a parameter of a rule whose output is in the report.
+    """Escape texts that are a parameter of a rule whose output is in the report.
 
-    The script of the rule undoes it with `unescaped`. Texts without ``&``, ``<`` and ``>`` stay as they are.
+    The script of the rule reverts this with `unescaped`. Texts without ``&``, ``<`` and ``>`` do not change.
     """
     return {name: escape(text, quote=False) for name, text in texts.items()}
 
 
 def unescaped(texts: Mapping[str, str]) -> dict[str, str]:
-    """Undo `escaped`."""
+    """Revert `escaped`."""
     return {name: unescape(text) for name, text in texts.items()}
 
 
 def check_paths(paths: Mapping[str, str]) -> None:
-    """Refuse paths that would end a script of the report's page.
+    """Refuse paths that would end a script of the report page.
 
     Parameters
     ----------
     paths
-        Paths by the key of the configuration that gives them.
+        Key of the configuration -> path.
 
     Raises
     ------
     InputError
-        A line for every such path.
+        Names every such path.
     """
     found = {key: _ENDS_A_SCRIPT.search(path) for key, path in paths.items()}
-    faults = [f"{key}: {paths[key]!r} holds {match[0]!r}" for key, match in found.items() if match]
+    faults = [f"{key}: {paths[key]!r} contains {match[0]!r}" for key, match in found.items() if match]
     if faults:
         raise InputError(
-            "the page of `snakemake --report` holds the paths of a run in a script, and these would end it:\n  - "
-            + "\n  - ".join(faults)
-            + "\nGive them other names, or links to them."
+            "the page of `snakemake --report` contains the paths of a run in a script, and these would end the script:"
+            "\n  - " + "\n  - ".join(faults) + "\nRename these files, or give links to them."
         )

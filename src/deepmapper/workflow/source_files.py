@@ -18,7 +18,7 @@ DYNAMIC = frozenset({"import_module", "__import__", "run_module", "run_path", "s
 # Functions with which a module looks up its public names on first use (PEP 562).
 PUBLIC_NAME_HOOKS = frozenset({"__getattr__", "__dir__"})
 
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -88,45 +88,45 @@ def read_source(path: Path) -> SourceFile:
         If the file is not valid Python.
     """
     tree = ast.parse(path.read_bytes(), str(path))
-    tree.body = [run for node in tree.body for run in (node.orelse if _is_for_type_checkers(node) else [node])]
+    tree.body = [statement for node in tree.body for statement in _without_type_checking(node)]
     imports, dynamic = [], []
     _drop_docstring(tree)
     for statement in tree.body:
         for node in ast.walk(statement):
-            if isinstance(node, _DOCUMENTED):
+            if isinstance(node, _Documented):
                 _drop_docstring(node)
             elif isinstance(node, ast.Import):
                 imports += [Import(node.lineno, 0, alias.name, ()) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 names = tuple(alias.name for alias in node.names)
                 imports.append(Import(node.lineno, node.level, node.module or "", names))
-            elif isinstance(node, ast.Call) and (call := _called(node)) in DYNAMIC:
-                dynamic.append(DynamicImport(node.lineno, call, getattr(statement, "name", "")))
+            elif isinstance(node, ast.Call) and _last_name(node.func) in DYNAMIC:
+                dynamic.append(DynamicImport(node.lineno, _last_name(node.func), getattr(statement, "name", "")))
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
     does_more = next((node.lineno for node in tree.body if not _only_names(node)), None)
     return SourceFile(digest, tuple(imports), tuple(dynamic), frozenset(_bound(tree)), does_more)
 
 
-def _is_for_type_checkers(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in (
-        getattr(node.test, "id", None),
-        getattr(node.test, "attr", None),
-    )
+def _without_type_checking(node: ast.stmt) -> list[ast.stmt]:
+    """The statement itself; of ``if TYPE_CHECKING`` only the ``else`` branch."""
+    if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
+        return node.orelse
+    return [node]
 
 
-def _drop_docstring(node: ast.AST) -> None:
+def _drop_docstring(node: _Documented) -> None:
     if ast.get_docstring(node, clean=False) is not None:
         del node.body[0]
 
 
-def _called(call: ast.Call) -> str:
-    """Last part of the name of what is called."""
-    return getattr(call.func, "id", None) or getattr(call.func, "attr", "")
+def _last_name(node: ast.expr) -> str:
+    """``c`` of the expressions ``c`` and ``a.b.c``; "" for any other."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
-        if isinstance(node, _DOCUMENTED):
+        if isinstance(node, _Documented):
             yield node.name
         elif isinstance(node, ast.Import | ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)

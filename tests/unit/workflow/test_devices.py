@@ -1,4 +1,4 @@
-"""What a job computes on: places on GPUs that no two jobs have, the CPU where no GPU was asked for, clear refusals."""
+"""The device of a job: a place on a GPU of its own, the CPU if no GPU was asked for, clear refusals."""
 
 import subprocess
 import sys
@@ -43,7 +43,7 @@ def test_a_job_waits_for_a_place_and_says_so_once(tmp_path, monkeypatch):
     monkeypatch.setattr(devices.time, "sleep", pause)
     assert devices.claim(["a"], 1, tmp_path, said.append, pause=7)[0] == 0
     assert pauses == [7, 7, 7]
-    assert said == ["waits for a GPU: all 1 are taken, each by 1"]
+    assert said == ["waiting for a GPU: all 1 are in use, with 1 running on each"]
 
 
 def test_a_place_ends_with_its_process_however_that_ends(tmp_path):
@@ -65,19 +65,19 @@ def test_a_place_ends_with_its_process_however_that_ends(tmp_path):
 def test_a_job_that_asks_for_no_gpu_has_the_cpu_whatever_is_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert devices.for_job(0, 1) == torch.device("cpu")
-    assert "cpu (a GPU is there and was not asked for: resources.gpu)" in devices.describe(torch.device("cpu"), 1)
+    assert "cpu (a GPU is available, but resources.gpu is 0)" in devices.describe(torch.device("cpu"), 1)
 
 
 @pytest.mark.parametrize(
     ("cuda", "build", "remedy"),
-    [(None, "a build for the CPU", "Install a build for its GPU"), ("12.8", "a build for CUDA 12.8", "nvidia-smi")],
+    [(None, "a build for the CPU", "Install a build for your GPU"), ("12.8", "a build for CUDA 12.8", "nvidia-smi")],
 )
 def test_a_job_that_asks_for_a_gpu_and_has_none_is_refused(monkeypatch, cuda, build, remedy):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(InputError, match="resources.gpu: 1, and torch sees no GPU here") as told:
+    with pytest.raises(InputError, match="resources.gpu: 1, but torch finds no GPU") as told:
         devices.for_job(1, 1)
     for part in (build, torch.__version__, "CUDA_VISIBLE_DEVICES is ''", remedy, "set resources.gpu: 0."):
         assert part in str(told.value)
@@ -107,18 +107,18 @@ def test_the_screen_takes_a_gpu_as_passes_do(monkeypatch):
         return torch.device("cuda", 1)
 
     monkeypatch.setattr(devices, "for_job", for_job)
-    monkeypatch.setattr(devices, "name", lambda where: "a card")
+    monkeypatch.setattr(devices, "device_name", lambda device: "a card")
     assert devices.for_screen("auto", 1, 3, said.append) == "cuda:1"
-    assert asked == [(1, 3, said.append)] and said == ["the screen multiplies on cuda:1 (a card)"]
+    assert asked == [(1, 3, said.append)] and said == ["the screen runs on cuda:1 (a card)"]
 
 
 def test_a_screen_that_asks_for_a_gpu_and_has_none_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(InputError, match="chords.device: gpu, and torch sees no GPU here.*or set chords.device: cpu"):
+    with pytest.raises(InputError, match="chords.device: gpu, but torch finds no GPU.*or set chords.device: cpu"):
         devices.for_screen("gpu", 1, 1)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     said = []
-    assert devices.for_screen("auto", 1, 1, said.append) == "numpy" and "it knows CUDA alone" in said[0]
-    with pytest.raises(InputError, match="expected a CUDA GPU"):
+    assert devices.for_screen("auto", 1, 1, said.append) == "numpy" and "only CUDA" in said[0]
+    with pytest.raises(InputError, match="needs a CUDA GPU"):
         devices.for_screen("gpu", 1, 1)

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from deepmapper.workflow.repository import PARTS, lay_out
+from deepmapper.workflow.repository import PARTS, check_out
 
 
 @pytest.fixture
@@ -25,16 +25,16 @@ def git(tmp_path):
 
 
 def test_a_commit_is_laid_out_whole_and_once(git, tmp_path):
-    root = lay_out(git, "v1", tmp_path / "out")
+    root = check_out(git, "v1", tmp_path / "out")
     commit = subprocess.check_output(["git", "-C", git, "rev-parse", "v1"], text=True).strip()
     assert root == tmp_path / "out" / commit
     assert {path.name: (path / "file").read_text() for path in root.iterdir()} == {part: part for part in PARTS}
     (root / "src/file").write_text("kept")
-    assert lay_out(git, commit, tmp_path / "out") == root
+    assert check_out(git, commit, tmp_path / "out") == root
     assert (root / "src/file").read_text() == "kept"
     assert list((tmp_path / "out").iterdir()) == [root]
 
 
 def test_an_unknown_commit_is_refused(git, tmp_path):
     with pytest.raises(subprocess.CalledProcessError):
-        lay_out(git, "v2", tmp_path / "out")
+        check_out(git, "v2", tmp_path / "out")

@@ -1,9 +1,8 @@
-"""The configuration of a run against what is there."""
+"""The configuration of a run: missing files and impossible networks are refused."""
 
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.workflow.job_resources import grow, megabytes
 from deepmapper.workflow.run_settings import read_settings
 
 
@@ -29,20 +28,9 @@ def test_files_that_do_not_exist_are_all_named(read, tmp_path):
         read(matrix={"path": "no.h5ad"}, labels={"column": "y", "table": "no.tsv"}, models={"linear": {}})
     assert f"- matrix.path: no.h5ad does not exist (looked for {tmp_path / 'no.h5ad'})" in str(refused.value)
     assert "- labels.table: no.tsv does not exist" in str(refused.value)
-    assert "Give paths from the folder in which snakemake runs" in str(refused.value)
+    assert "relative to the folder in which snakemake runs" in str(refused.value)
 
 
 def test_a_network_that_cannot_be_built_is_refused_by_its_name(read):
     with pytest.raises(InputError, match=r"models\.mine: .*hidden"):
         read(models={"mine": {"kind": "linear", "extra": {"hidden": 3}}})
-
-
-def test_resources_grow_with_attempts_and_with_the_size_of_the_input(tmp_path):
-    (tmp_path / "folder").mkdir()
-    for name in ("folder/a", "b"):
-        (tmp_path / name).write_bytes(b"x" * 2_000_000)
-    paths = [tmp_path / "folder", tmp_path / "b"]
-    assert megabytes(paths) == 4
-    assert grow(1000)(None, attempt=2) == 2000
-    assert grow(1000, per_mb=25)(None, input=paths, attempt=1) == 1100
-    assert grow(1000, per_mb=25, most=50)(None, input=paths, attempt=3) == 3150

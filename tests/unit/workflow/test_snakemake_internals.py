@@ -1,4 +1,4 @@
-"""What the workflow takes from Snakemake beyond its documented interface is there in the version that runs."""
+"""What the workflow uses of Snakemake beyond its documented interface exists in the installed version."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ from deepmapper.workflow import snakemake_internals as internals
 
 
 def named():
-    asked, everything = internals.asked_for(workflow)
+    asked, everything = internals.requested(workflow)
     return everything or "one" in asked
 
 
@@ -150,7 +150,7 @@ def test_this_version_is_tested_and_others_are_named():
     assert snakemake_internals.untested(snakemake.__version__) is None
     assert snakemake_internals.untested("9.19.0") is snakemake_internals.untested("9.27.9.dev3") is None
     assert snakemake_internals.untested("9.28.0").startswith(
-        "this is Snakemake 9.28.0; the workflow is tested with 9.19 to 9.27."
+        "this is Snakemake 9.28.0; the workflow was tested with 9.19 to 9.27."
     )
     for version in ("9.18.2", "8.30.0", "10.0.0"):
         with pytest.raises(RuntimeError, match=rf"Snakemake {version}, .* tested with 9\.19 to 9\.27: .*>=9\.19,<10"):

@@ -28,7 +28,7 @@ def test_ordinary_names_stay_as_they_are():
 def test_paths_that_would_end_a_script_are_refused():
     check_paths({"results": "results", "matrix.path": "a<b>/</sub>.h5ad", "labels.table": ""})
     for path in ("a</script>.h5ad", "a</SCRIPT", "<!--", "x<script>"):
-        with pytest.raises(InputError, match=r"matrix\.path: .* holds '<"):
+        with pytest.raises(InputError, match=r"matrix\.path: .* contains '<"):
             check_paths({"results": "results", "matrix.path": path})
 
 

@@ -1,0 +1,14 @@
+"""Memory and time of jobs grow with attempts and with the input."""
+
+from deepmapper.workflow.job_resources import grow, megabytes
+
+
+def test_resources_grow_with_attempts_and_with_the_size_of_the_input(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name in ("folder/a", "b"):
+        (tmp_path / name).write_bytes(b"x" * 2_000_000)
+    paths = [tmp_path / "folder", tmp_path / "b"]
+    assert megabytes(paths) == 4
+    assert grow(1000)(None, attempt=2) == 2000
+    assert grow(1000, per_mb=25)(None, input=paths, attempt=1) == 1100
+    assert grow(1000, per_mb=25, max_extra=50)(None, input=paths, attempt=3) == 3150
