@@ -1,5 +1,8 @@
 """A change runs again what it affects and nothing else: counted from the job tables of dry runs."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 pytestmark = pytest.mark.workflow
@@ -190,6 +193,23 @@ def test_edits_of_what_reads_passes_train_none(dry_runs, case):
 def test_change_trains_these_passes(dry_runs, case, passes):
     lines = dry_runs[case].result().said.splitlines()
     assert sorted(line.partition(": ")[2] for line in lines if "ass " in line and line.startswith("Job ")) == passes
+
+
+def test_an_edit_of_the_training_runs_passes_of_every_kind(finished, copy_pipeline, tmp_path):
+    directory = finished.branch(tmp_path / "work", copy_pipeline(tmp_path / "deepmapper", finished.pipeline))
+    changed(directory, "passes", n_shadow=1)
+    changed(directory, "stability", n_pairs=1)
+    passes = Path("results/passes/linear")
+    targets = [passes / name for name in ("0.npz", "permuted/0.npz", "shadow/0.npz", "half/0.npz")]
+    for target in targets[2:]:  # as if these had been trained
+        (directory.folder / target).parent.mkdir(exist_ok=True)
+        shutil.copy(directory.folder / targets[0], directory.folder / target)
+    directory.run("--touch", *targets)
+    edited(directory, "findings/calibration.py", "core/table_schemas.py", "core/tables.py", "workflow/settings.py")
+    assert directory.would_run(*targets) == {}
+    edited(directory, "training/loop.py")
+    kinds = ("train_pass", "train_permuted_pass", "train_shadow_pass", "train_half_pass")
+    assert directory.would_run(*targets) == dict.fromkeys(kinds, 1)
 
 
 def test_one_pass_by_its_name_runs_alone_and_is_the_same_again(ranked, tmp_path):

@@ -1,0 +1,125 @@
+"""Settings that contradict each other are refused, each with a message of its own."""
+
+import pytest
+
+KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50_s, vit_cct, conv_vae, timm:NAME"
+FITTING = "one of integrated_gradients, saliency, input_x_gradient, occlusion, or the kind vit_cct"
+
+BAD = {
+    "growing from above the cap": (
+        "passes: {n_passes: auto, auto: {start: 50, cap: 30}}",
+        "`passes.auto.start` (50) is above `passes.auto.cap` (30); raise the cap or start lower",
+    ),
+    "population with an empty path": (
+        "{matrix: {populations: [{path: a, label: c}, {path: '', label: d}]}, labels: {}}",
+        "`matrix.populations.path` (entry 2) is empty; give it a path",
+    ),
+    "a folder twice": (
+        "{matrix: {populations: [{path: a, label: c}, {path: a, label: d}]}, labels: {}}",
+        '`matrix.populations`: "a" is listed 2 times; list every folder once',
+    ),
+    "one population": (
+        "{matrix: {populations: [{path: a, label: c}]}, labels: {}}",
+        "`matrix.populations` has a single label; at least two are needed",
+    ),
+    "populations of a format": (
+        "{matrix: {populations: [{path: a, label: c}, {path: b, label: d}], format: 10x_mtx}, labels: {}}",
+        '`matrix.format`: found "10x_mtx"; leave it out with `matrix.populations`, whose formats follow '
+        "from the file names",
+    ),
+    "populations transposed": (
+        "{matrix: {populations: [{path: a, label: c}, {path: b, label: d}], transpose: true}, labels: {}}",
+        "`matrix.transpose` is only for a csv or tsv file; leave it out with `matrix.populations`",
+    ),
+    "table without labels": (
+        "matrix: {path: a.csv.gz}",
+        '`labels.table` is empty, but "a.csv.gz" holds no labels; give a .csv or .tsv with a row per cell',
+    ),
+    "10x folder without labels": (
+        "matrix: {path: a, format: 10x_mtx}",
+        '`labels.table` is empty, but "a" holds no labels; give a .csv or .tsv with a row per cell',
+    ),
+    "path and populations": (
+        "{matrix: {path: x, populations: [{path: a, label: c}, {path: b, label: d}]}, labels: {}}",
+        "`matrix.path` and `matrix.populations` are both given; keep the one that holds your cells",
+    ),
+    "no matrix": (
+        "matrix: {}",
+        "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` "
+        "to start from a matrix, or several 10x folders as `matrix.populations`",
+    ),
+    "reads and a matrix": (
+        "sample_sheet: a.tsv",
+        "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep either the reads or the "
+        "matrix, and remove the other",
+    ),
+    "no genome": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {transcripts: t.fa}}",
+        "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
+    ),
+    "no transcripts": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {genome: g.fa}}",
+        "`reference.transcripts` is empty; give the FASTA of the transcripts, or both `reference.genome` "
+        "and `reference.annotation` to extract them",
+    ),
+    "decoys without a genome": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, "
+        "quantification: {decoys: true}}",
+        "`quantification.decoys` needs `reference.genome`; give the FASTA of the genome",
+    ),
+    "even k": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, quantification: {k: 22}}",
+        "`quantification.k`: found 22; expected an odd number, such as 21",
+    ),
+    "table of labels beside a sheet": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, "
+        "labels: {column: c, table: l.csv}}",
+        "`labels.table` is only for a matrix; the labels of samples are columns of the sample sheet, so leave it out",
+    ),
+    "genes of a matrix": (
+        "features: {level: gene}",
+        "`features.level`: found gene; the features of a matrix are used as they are, so leave it out",
+    ),
+    "no label column": (
+        "labels: {}",
+        "`labels.column` is empty; give the name of the column that holds the label of every sample or cell",
+    ),
+    "column beside populations": (
+        "matrix: {populations: [{path: a, label: c}, {path: b, label: d}]}",
+        '`labels.column`: found "state"; with `matrix.populations` leave it out (the labels are the '
+        "populations), or give the file with this column as `labels.table`",
+    ),
+    "group is the label": (
+        "labels: {column: state, group: state}",
+        '`labels.group` and `labels.column` are both "state"; a group is what must stay together, such as '
+        "a donor, and here each group would hold a single label",
+    ),
+    "home folder": (
+        "matrix: {path: ~/a.h5ad}",
+        '`matrix.path`: found "~/a.h5ad"; write out the home folder, `~` is not expanded',
+    ),
+    "model without a kind": (
+        "models: {mine: {}}",
+        f"`models.mine.kind` is missing and `mine` is not a kind; expected one of {KINDS}",
+    ),
+    "attribution that a network does not fit": (
+        "models: {mlp: {attribution: chefer}}",
+        f"`models.mlp.attribution` is chefer, which needs a network with attention, and mlp has none; "
+        f"expected {FITTING}",
+    ),
+    "attribution of all models that one does not fit": (
+        "{training: {attribution: attention_rollout}, models: {vit_cct: {}, other: {kind: 'timm:resnet10t'}}}",
+        "`models.other.attribution` is attention_rollout, which needs a network with attention, and timm:resnet10t has "
+        f"none; expected {FITTING}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line"), BAD.values(), ids=BAD.keys())
+def test_settings_that_contradict_each_other_are_refused(faults, text, line):
+    assert faults(text) == [line]
+
+
+def test_a_key_that_is_wrong_by_itself_is_not_reported_twice(faults):
+    assert len(faults("matrix: {path: 5}")) == 1
+    assert len(faults("labels: none")) == 1

@@ -1,0 +1,37 @@
+"""Settings of one model hold all that determines its passes, and nothing else."""
+
+import pytest
+
+from deepmapper.errors import InputError
+from deepmapper.workflow.sections import model_settings
+
+
+def test_model_settings_hold_what_determines_a_pass_and_nothing_else(read):
+    plain = model_settings(read("models: {mlp: , linear: }"), "mlp")
+    for other in (
+        "{models: {mlp: , linear: {epochs: 3}}}",
+        "{models: {mlp: {kind: mlp}}, passes: {n_passes: 60, n_permuted: 9, top_k: 3, min_accuracy: 0.5, seed: 4}}",
+        "{models: {mlp: }, training: {lr: 1e-3}, findings: {top: 9}, baseline: {C: 2}, resources: {pass_mem_mb: 9000}}",
+    ):
+        assert repr(model_settings(read(other), "mlp")) == repr(plain)
+    for other in (
+        "{models: {mlp: {lr: 1e-4}}}",
+        "{models: {mlp: }, training: {lr: 1e-4}}",
+        "{models: {mlp: }, passes: {test_size: 0.3}}",
+        "{models: {mlp: {extra: {hidden: 3}}}}",
+    ):
+        assert model_settings(read(other), "mlp") != plain
+    assert "top_k" not in plain
+    assert "min_accuracy" not in plain
+
+
+def test_model_settings_do_not_depend_on_the_order_of_options(read):
+    a = model_settings(read("models: {mlp: {lr: 0.1, epochs: 3, extra: {b: 1, a: 2}}}"), "mlp")
+    b = model_settings(read("models: {mlp: {extra: {a: 2, b: 1}, epochs: 3, lr: 0.1}}"), "mlp")
+    assert repr(a) == repr(b)
+    assert list(a)[0] == "kind"
+
+
+def test_an_unknown_model_is_named(read):
+    with pytest.raises(InputError, match="^there is no model `cnn`; the configuration has `mlp`, `linear`.$"):
+        model_settings(read("models: {mlp: , linear: }"), "cnn")
