@@ -25,14 +25,14 @@ ROOT = PACKAGE.parents[1]
 # Modules that cannot change a result. Their own code does not count; what they import does. The same holds for every
 # `__init__.py`: it may only list public names (`SourceFile.does_more`), and no module takes them from there.
 UNCOUNTED = {
-    "core.faces": "looks up the public names of a package",
+    "core.lazy": "looks up the public names of a package",
     "workflow.rule_script": "runs a script and reports how it ended",
     "workflow.devices": "chooses the processor that a job computes on; resources are not part of a result",
 }
 
 # Functions that may import by a computed name, since it is never a module whose code a result depends on.
 MAY_LOAD = {
-    "core.faces.load_name": "for callers outside the package",
+    "core.lazy.load_name": "for callers outside the package",
     "io.open.require": "the optional libraries of some file formats",
 }
 
