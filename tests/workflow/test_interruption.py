@@ -105,9 +105,8 @@ def test_second_run_beside_a_living_one_is_refused(work_directory):
 
 def test_locks_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_path):
     locks = tmp_path / ".snakemake/locks"
-    code = (
-        f"import sys; from deepmapper.workflow.locks import clear_stale_locks as c; print(c({str(tmp_path / '.snakemake')!r}))"
-    )
+    code = "import sys; from deepmapper.workflow.locks import clear_stale_locks"
+    code += f"; print(clear_stale_locks({str(tmp_path / '.snakemake')!r}))"
     code += "; sys.stdout.flush(); sys.stdin.read()"
 
     def another() -> subprocess.Popen:

@@ -12,7 +12,9 @@ from snakemake.exceptions import WorkflowError
 
 def run_module(name):
     """Run a module that needs no other part of the package, before the package can be imported; return its names."""
-    return runpy.run_path(workflow.source_path(f"../../src/deepmapper/workflow/{name}.py"))
+    return runpy.run_path(
+        workflow.source_path(f"../../src/deepmapper/workflow/{name}.py")
+    )
 
 
 # The repository: this folder, or a checkout if another workflow uses this one from git.
@@ -66,7 +68,9 @@ if MAIN_PROCESS and clear_stale_locks(".snakemake"):
 # Snakemake's own files (locks, metadata, benchmarks) fail with a traceback, where jobs have a message of their own.
 onerror:
     if any("[Errno 28]" in Path(file).read_text(errors="replace") for file in log):
-        logger.error(f"Note: {disk_full_message('writing the metadata of the run', ['.'])}")
+        logger.error(
+            f"Note: {disk_full_message('writing the metadata of the run', ['.'])}"
+        )
 
 
 try:
@@ -93,8 +97,7 @@ SEEDS = (
 CONTROL_SEEDS = list(range(_PASSES["seed"], _PASSES["seed"] + _PASSES["n_permuted"]))
 # passes that share a draw of shadows have consecutive seeds, starting at a multiple of SHADOWS_SHARED
 SHADOW_SEEDS = [
-    SHADOWS_SHARED * _PASSES["seed"] + i
-    for i in range(_PASSES["n_shadow"])
+    SHADOWS_SHARED * _PASSES["seed"] + i for i in range(_PASSES["n_shadow"])
 ]
 # pairs of complementary halves: 2k and 2k + 1
 HALF_SEEDS = [

@@ -382,9 +382,7 @@ rule annotate_expression:
         mem_mb=grow(1000, per_mb=25, max_extra=3000),
         runtime=grow(60),
     params:
-        settings=lambda wildcards: model_settings(
-            SETTINGS, wildcards.model
-        ),
+        settings=lambda wildcards: model_settings(SETTINGS, wildcards.model),
         source=source_of("annotate_expression"),
     message:
         "Annotating the expression matrix with the findings of {wildcards.model}"

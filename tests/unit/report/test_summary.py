@@ -115,9 +115,7 @@ def page(hand_made):
         if signal != "computed":
             tested_signal = replace(tested_signal, signal=signal)
         agreement = pass_table.agreement_table(kept, 2)
-        summary = findings_summary.summarise_model(
-            model, found, tested_signal, len(control_passes), agreement, 2
-        )
+        summary = findings_summary.summarise_model(model, found, tested_signal, len(control_passes), agreement, 2)
         truth = np.arange(n_test) % 2
 
         def numbers_of(share, n_passes):
