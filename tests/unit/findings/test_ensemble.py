@@ -60,11 +60,10 @@ def test_too_little_for_a_map_is_shown_as_it_is(shape):
     assert not map_[:, shape[1] :].any()
 
 
-def test_in_blocks_the_embedding_is_the_same(planted, quick, monkeypatch):
+def test_in_blocks_the_embedding_is_the_same(planted, quick):
     results = [train_pass(planted.samples, quick("mlp"), seed) for seed in range(2)]
     rows = np.arange(0, len(planted.y), 2)
     whole = ensemble.embed_ensemble(results, planted.X, rows, 5)
-    monkeypatch.setattr(ensemble, "_AT_ONCE", 8 * 256 * 17)
-    parts = ensemble.embed_ensemble(results, planted.X, rows, 5)
+    parts = ensemble.embed_ensemble(results, planted.X, rows, 5, max_values=8 * 256 * 17)
     assert parts.dtype == np.float32 and parts.shape == whole.shape
     np.testing.assert_allclose(parts, whole, atol=2e-4)
