@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Cancel the Slurm jobs that a killed Snakemake left behind: those of yours whose working folder is this one.
+# Cancels the Slurm jobs that a killed Snakemake left behind: your jobs whose working folder is this one.
 #
-#   bash scripts/cancel_left.sh [--dry-run]      in the folder of the run, before the same command is given again
+#   bash scripts/cancel_left.sh [--dry-run]      in the folder of the run, before you give the same command again
 #
-# Waits until they are gone, since a job that ends removes what it had not finished. Refuses where a Snakemake runs in this
-# folder: then nothing is left over.
+# Waits until they have ended, since a job that ends removes its incomplete files. Refuses while a Snakemake runs in this
+# folder: then no job is left over.
 set -euo pipefail
 
 case ${1:-} in
@@ -13,9 +13,9 @@ case ${1:-} in
   *) sed -n '2,7p' "$0" | sed 's/^# \{0,1\}//' && exit 2 ;;
 esac
 
-# every run shares a lock on this file until it ends, however it ends
+# every run holds a shared lock on this file until it ends, however it ends
 if [ -e .snakemake/running ] && ! flock --exclusive --timeout 3 .snakemake/running true; then
-  echo "A Snakemake runs in this folder, so no job is left over; nothing was cancelled." >&2
+  echo "A Snakemake is running in this folder, so no job is left over; nothing was cancelled." >&2
   exit 1
 fi
 

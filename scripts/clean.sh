@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Deletes what no finding needs any more: files that were made on the way and can be made again.
+# Deletes intermediate files: no finding needs them any more, and they can be made again.
 #
 #   bash scripts/clean.sh [--dry-run] [--passes] [RESULTS]        from the folder of the run; RESULTS: results
 #
-#   --dry-run   list what would go, with its size, and delete nothing
-#   --passes    the trained passes too: findings stay, but another ranking of them needs them all trained again
+#   --dry-run   list what would be deleted, with sizes, and delete nothing
+#   --passes    also delete the trained passes: the findings are kept, but a new ranking needs all passes trained again
 #
-# Goes: trimmed and captured reads (alignments among them), the pool, indexes, the features that passes read, checkpoints of
-# passes, what killed runs left half-written, and Snakemake's scratch files. Stays: tables, contigs, counts, findings,
-# reports, logs, run.json. Afterwards `snakemake` has nothing to do. When something before the findings changes, it makes
-# again, without asking, what it then needs: see what with `snakemake -n`.
+# Deleted: trimmed and captured reads (including alignments), the pool, indexes, the features that passes read, checkpoints
+# of passes, incomplete files of killed runs, and Snakemake's scratch files. Kept: tables, contigs, counts, findings,
+# reports, logs, run.json. Afterwards `snakemake` has nothing to do. If something before the findings changes, it makes
+# again what it needs; `snakemake -n` shows what that is.
 set -euo pipefail
 
 dry=no passes=no results=results
@@ -28,10 +28,10 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -d "$results/logs" ] && [ -d "$results/benchmarks" ] ||
-  die "$PWD/$results is no folder of results: expected logs/ and benchmarks/ in it. Run this from the folder of the run."
-# every run shares a lock of the kernel on this file
+  die "$PWD/$results is not a results folder: it has no logs/ and benchmarks/. Run this from the folder of the run."
+# every run holds a shared kernel lock on this file
 if [ -e .snakemake/running ] && ! flock --exclusive --nonblock .snakemake/running true; then
-  die "a run is going on in $PWD: wait until it ends"
+  die "a run is in progress in $PWD: wait until it ends"
 fi
 
 found=()

@@ -1,4 +1,4 @@
-"""Write the tables of options into config/README.md from the config's schema; `--check` only says if they are stale.
+"""Write the tables of options in config/README.md from the schema; `--check` only reports whether they are out of date.
 
 Run by hand: python scripts/config_table.py [--check]
 """
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- parameters -->", "<!-- /parameters -->"
 
 
 def table(schema: dict) -> str:
-    """Return one markdown table per section of the schema."""
+    """One Markdown table per section of the schema."""
     sections = {key: below for key, below in schema["properties"].items() if below["type"] == "object"}
     single = {key: below for key, below in schema["properties"].items() if key not in sections}
     parts = ["### Top level", *_rows(single, "")]
@@ -51,22 +51,22 @@ def _leaves(properties: dict, prefix: str):
 
 
 def main() -> int:
-    """Bring the README up to date, or with `--check` return 1 when it is not."""
+    """Bring the README up to date, or with `--check` return 1 if it is out of date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 when the tables are stale")
+    parser.add_argument("--check", action="store_true", help="write nothing, exit 1 if the tables are out of date")
     parser.add_argument("--schema", type=Path, default=ROOT / "workflow/schemas/config.schema.yaml")
     parser.add_argument("--readme", type=Path, default=ROOT / "config/README.md")
     args = parser.parse_args()
     old = args.readme.read_text(encoding="utf-8")
     if BEGIN not in old or END not in old.partition(BEGIN)[2]:
-        print(f"{args.readme}: found no {BEGIN} followed by {END}; put both where the tables belong", file=sys.stderr)
+        print(f"{args.readme}: expected {BEGIN} followed by {END} where the tables belong; add both", file=sys.stderr)
         return 1
     before, _, rest = old.partition(BEGIN)
     new = f"{before}{BEGIN}\n\n{table(load_schema(args.schema))}\n\n{END}{rest.partition(END)[2]}"
     if new == old:
         return 0
     if args.check:
-        print(f"{args.readme}: the tables are stale; run: python scripts/config_table.py", file=sys.stderr)
+        print(f"{args.readme}: the tables are out of date; run: python scripts/config_table.py", file=sys.stderr)
         return 1
     part = args.readme.with_name(args.readme.name + ".part")
     part.write_text(new, encoding="utf-8")

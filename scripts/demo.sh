@@ -3,8 +3,8 @@
 #
 #   bash scripts/demo.sh [reads|matrix] [--cores N] [--conda|--no-conda]
 #
-# Makes what it needs (scripts/setup.sh) and runs the workflow: `reads` in the repository itself, as config/config.yaml
-# says, `matrix` in resources/demo/matrix. Run again, it does only what is missing or out of date.
+# Installs what it needs (scripts/setup.sh) and runs the workflow: `reads` in the repository itself, with
+# config/config.yaml, `matrix` in resources/demo/matrix. A second run makes only what is missing or out of date.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,12 +17,12 @@ usage() {
 usage: bash scripts/demo.sh [reads|matrix] [--cores N] [--conda|--no-conda] [-h]
 
   reads       from raw reads, with transcripts that no annotation lists (the default)
-  matrix      from a matrix that exists: 700 real blood cells
-  --cores N   how many processor cores to use (default: 2)
-  --conda     let Snakemake make the pinned conda environments of envs/ (needs the command conda)
-  --no-conda  use the programs of this machine, installing what is missing from Debian or Ubuntu (needs root)
-              With neither, reads takes conda if programs are missing and conda is there; matrix needs no programs
-  -h, --help  this text
+  matrix      from a matrix: 700 real blood cells
+  --cores N   number of processor cores to use (default: 2)
+  --conda     let Snakemake create the pinned conda environments of envs/ (needs the command conda)
+  --no-conda  use the programs of this machine, and install missing ones from Debian or Ubuntu (needs root)
+              By default, reads uses conda if programs are missing and conda is installed; matrix needs no programs
+  -h, --help  show this text
 TEXT
 }
 die() {
@@ -42,12 +42,12 @@ while [ $# -gt 0 ]; do
   esac
   shift || break
 done
-[[ $cores =~ ^[1-9][0-9]*$ ]] || die "--cores needs a whole number of at least 1, found \"$cores\""
+[[ $cores =~ ^[1-9][0-9]*$ ]] || die "--cores must be a whole number of at least 1, found \"$cores\""
 
 say() { printf '[demo] %s\n' "$*"; }
 started=$SECONDS
 
-# An activated conda may be a shell function alone; the variable tells where its program is.
+# An activated conda may be only a shell function; the variable has the path of the program.
 if ! command -v conda >/dev/null && [ -x "${CONDA_EXE:-}" ]; then
   PATH=$PATH:${CONDA_EXE%/*}
 fi
@@ -56,12 +56,12 @@ if [ "$conda" = auto ]; then
   conda=no
   if [ "$demo" = reads ] && [ -n "$found" ] && ! missing=$(bash "$root/scripts/install_tools.sh" --check); then
     case $found in
-      */conda) conda=yes && say "not installed here: $missing. Letting conda bring them (--no-conda: install them here instead)" ;;
-      *) say "$found is here, but Snakemake works with conda itself; installing the missing programs on this machine instead" ;;
+      */conda) conda=yes && say "not installed: $missing. Installing them with conda (--no-conda: install them on this machine instead)" ;;
+      *) say "found $found, but Snakemake needs conda itself; installing the missing programs on this machine instead" ;;
     esac
   fi
 elif [ "$conda" = yes ] && ! command -v conda >/dev/null; then
-  die "--conda needs the command conda on PATH: Snakemake makes its environments with it${found:+, not with $found}"
+  die "--conda needs the command conda on PATH: Snakemake creates its environments with it${found:+, not with $found}"
 fi
 deployment=()
 [ "$conda" = no ] || deployment=(--software-deployment-method conda)
@@ -85,23 +85,23 @@ say "writing the report"
 "${workflow[@]}" --report results/report.html
 
 seconds=$((SECONDS - started))
-say "done in $((seconds / 60)) min $((seconds % 60)) s. Look at, in $folder:"
+say "done in $((seconds / 60)) min $((seconds % 60)) s. Results, in $folder:"
 reads=() feature=genes unit=cells signs="direction per cell type"
 if [ "$demo" = reads ]; then
   feature=transcripts unit=samples signs="direction per condition"
   reads=(
     "results/reads/novelty/contigs.tsv|every assembled contig: what it is, kept as novel or not, and why"
     "results/reads/qc/multiqc_report.html|the quality of the reads and of each step, over all samples"
-    "results/expression.h5ad|the table of transcripts x samples, the novel ones among them"
+    "results/expression.h5ad|the table of transcripts x samples, including novel transcripts"
   )
 fi
 for file in \
-  "results/report.html|everything below with its plots, in one page for a browser" \
+  "results/report.html|all of the following and the plots, in one page for a browser" \
   "${reads[@]}" \
   "results/findings/summary.html|the answer in a few lines" \
-  "results/findings/models.tsv|the models side by side, beside the linear baseline" \
-  "results/findings/cnn_small/features.tsv|the $feature by rank, each with its stability and its $signs" \
-  "results/findings/cnn_small/summary.json|whether the model found a signal at all, in one sentence" \
+  "results/findings/models.tsv|all models compared with each other and with the linear baseline" \
+  "results/findings/cnn_small/features.tsv|the $feature by rank, with stability and $signs" \
+  "results/findings/cnn_small/summary.json|whether the model found a signal, in one sentence" \
   "results/findings/cnn_small/annotated.h5ad|$unit, findings and predictions, for scanpy"; do
   if [ -e "${file%%|*}" ]; then printf '  %-42s %s\n' "${file%%|*}" "${file#*|}"; fi
 done

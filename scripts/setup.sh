@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Makes what scripts/demo.sh and scripts/test.sh run with, unless it is there and up to date: a Python environment, and
-# the programs that work on reads (scripts/install_tools.sh).
+# Installs what scripts/demo.sh and scripts/test.sh need, unless it is installed and up to date: a Python environment, and
+# the programs for reads (scripts/install_tools.sh).
 #
 #   bash scripts/setup.sh
 #
-# DEEPMAPPER_VENV        where the environment lives (default: .venv in the repository)
-# DEEPMAPPER_PYTHON      the Python that makes it (default: the first of python3.11, 3.12, 3.13, python3 that is >= 3.11)
-# DEEPMAPPER_SKIP_TOOLS  1: leave the programs out; who analyses a matrix needs none, and conda brings its own
-# DEEPMAPPER_TOOLS       where a Trinity that gets a folder of its own lives (default: .tools in the repository)
+# DEEPMAPPER_VENV        folder of the environment (default: .venv in the repository)
+# DEEPMAPPER_PYTHON      Python to create it with (default: the first of python3.11, 3.12, 3.13, python3 that is >= 3.11)
+# DEEPMAPPER_SKIP_TOOLS  1: do not install the programs; the analysis of a matrix needs none, and conda has its own
+# DEEPMAPPER_TOOLS       folder of a privately installed Trinity (default: .tools in the repository)
 # PIP_...                pip's own settings are respected (indexes, wheel folders, certificates, proxies)
 #
-# Safe to run again and safe to interrupt: a stamp is written only when a step is complete, a step without its stamp is
-# done again, and two runs at once wait for each other.
+# Safe to run again and safe to interrupt: a stamp is written only when a step is complete, a step without a stamp is
+# repeated, and a second run at the same time waits for the first.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -44,15 +44,15 @@ find_python() {
       printf '%s\n' "$path"
       return
     fi
-    # A pyenv shim of a version that is not active prints nothing: it is no Python at all.
+    # A pyenv shim of an inactive version prints nothing; it is not a usable Python.
     [ -z "$version" ] || seen="$seen $path is $version;"
   done
   die "no Python 3.11 or newer found.${seen:+ Seen:${seen%;}.}" \
     "Install one (Debian 12 or newer, Ubuntu 24.04 or newer: apt-get install python3 python3-venv)," \
-    "or name one: DEEPMAPPER_PYTHON=/path/to/python3.11 bash scripts/setup.sh"
+    "or specify one: DEEPMAPPER_PYTHON=/path/to/python3.11 bash scripts/setup.sh"
 }
 
-# Debian ships the venv module without what it needs (ensurepip) until python3-venv is installed.
+# Without python3-venv, the venv module of Debian lacks ensurepip.
 ensure_venv_module() {
   local python=$1 package
   "$python" -c 'import ensurepip, venv' 2>/dev/null && return
@@ -67,27 +67,27 @@ ensure_venv_module() {
     "Install it, then run this again: sudo apt-get install $package"
 }
 
-# Runs pip with its long output in a file, which is shown only when it fails.
+# Runs pip with its output in a file, the end of which is shown only if pip fails.
 run_pip() {
   if ! PIP_PROGRESS_BAR=off "$venv/bin/python" -m pip --no-input "$@" >"$venv/pip.log" 2>&1; then
     tail -n 25 "$venv/pip.log" >&2
-    die "pip failed; its last lines are above, all of them in $venv/pip.log." \
-      "No versions found, unknown hosts, timeouts or certificate errors: the packages were out of reach. Check the" \
-      "connection, or tell pip about your proxy or mirror (https_proxy, PIP_INDEX_URL, PIP_CERT), then run this again."
+    die "pip failed; its last lines are above, the whole output is in $venv/pip.log." \
+      "No versions found, unknown hosts, timeouts or certificate errors mean that the packages could not be reached:" \
+      "check the connection, or set your proxy or mirror (https_proxy, PIP_INDEX_URL, PIP_CERT), then run this again."
   fi
 }
 
-# Prints the pin of one package, as it stands in the requirements.
+# Prints the pin of one package, as in the requirements.
 pinned() { grep "^$1==" "$requirements"; }
 
 python=$(find_python)
 version=$(python_version "$python")
 
-# An environment made by somebody else is not ours to rebuild. The marker also is the lock.
+# An environment that this script did not create is not rebuilt. The marker is also the lock.
 marker=$venv/.deepmapper-lock
 if [ -n "$(ls -A "$venv" 2>/dev/null)" ] && [ ! -e "$marker" ]; then
-  die "$venv exists, and was not made by this script." \
-    "Remove it, or name another place: DEEPMAPPER_VENV=/some/folder bash scripts/setup.sh"
+  die "$venv exists, and was not created by this script." \
+    "Remove it, or choose another folder: DEEPMAPPER_VENV=/some/folder bash scripts/setup.sh"
 fi
 mkdir -p "$venv"
 : >>"$marker"
@@ -97,7 +97,7 @@ if ! flock -n 9; then
   flock 9
 fi
 
-# A virtual environment knows its own place and its Python, so both count besides the pins.
+# A virtual environment contains its own path and that of its Python, so both count besides the pins.
 pins=$(printf '%s\n' "$venv" "$python" "$version" | cat - "$requirements" | sha256sum | cut -d ' ' -f 1)
 if [ "$(cat "$venv/.stamp-pins" 2>/dev/null)" != "$pins" ]; then
   started=$SECONDS
@@ -110,7 +110,7 @@ if [ "$(cat "$venv/.stamp-pins" 2>/dev/null)" != "$pins" ]; then
   run_pip install --no-compile "$(pinned torch)"
   say "installing the other $(($(grep -c '^[A-Za-z].*==' "$requirements") - 2)) packages pinned in envs/requirements.txt (a minute or a few)"
   run_pip install --no-compile --requirement "$requirements"
-  # pip compiles one file after the other; this takes all cores. Some packages ship templates that are no valid Python.
+  # pip compiles one file after another; this uses all cores. Some packages ship templates that are not valid Python.
   "$venv/bin/python" -m compileall -qq -j 0 -x '/tests?/' "$venv/lib" || true
   printf '%s\n' "$pins" >"$venv/.stamp-pins"
   say "packages installed in $((SECONDS - started)) s"

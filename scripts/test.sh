@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Every check of this repository: style, types, the workflow's lint, the tests.
+# Runs every check of this repository: style, types, the lint of the workflow, the tests.
 #
 #   bash scripts/test.sh [PYTEST ARGUMENT...]        e.g. bash scripts/test.sh -k transform -x
 #
-# Makes what it needs (scripts/setup.sh). All checks run, even after one has failed; the summary at the end names each,
-# and the exit status is 0 only if every one passed. With DEEPMAPPER_SKIP_TOOLS=1 the tests that run the programs on
-# reads are left out, and the summary says so.
+# Installs what it needs (scripts/setup.sh). All checks run, even after one has failed; the summary at the end lists them,
+# and the exit status is 0 only if all passed. With DEEPMAPPER_SKIP_TOOLS=1 the tests that run programs on reads are
+# skipped, and the summary says so.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,16 +21,16 @@ cd "$root"
 summary=()
 failed=0
 
-# check NAME COMMAND...: runs the command and notes how it went.
+# check NAME COMMAND...: runs the command and records its result.
 check() {
-  local name=$1 started=$SECONDS verdict=passed
+  local name=$1 started=$SECONDS result=passed
   shift
   printf '\n[test] %s: %s\n' "$name" "$*"
   "$@" || {
-    verdict=FAILED
+    result=FAILED
     failed=1
   }
-  summary+=("$(printf '%-18s %s (%d s)' "$name" "$verdict" $((SECONDS - started)))")
+  summary+=("$(printf '%-18s %s (%d s)' "$name" "$result" $((SECONDS - started)))")
 }
 
 check "ruff" ruff check .
@@ -41,7 +41,7 @@ check "column tables" python scripts/column_tables.py --check
 check "snakemake lint" snakemake --lint
 check "mypy" mypy
 check "import order" lint-imports --no-logo --no-cache
-# A process for each core, at most four; the tests of a file stay together, since they share what is slow to make.
+# One process per core, at most four; the tests of a file stay together, since they share slow fixtures.
 workers=$(env -u OMP_NUM_THREADS nproc)
 tests=(python -m pytest --numprocesses $((workers < 4 ? workers : 4)) --dist loadfile --no-loadscope-reorder)
 if [ "${DEEPMAPPER_SKIP_TOOLS:-}" = 1 ]; then

@@ -61,14 +61,14 @@ def test_passes_go_when_asked(finished, tmp_path):
 def test_a_living_run_and_other_folders_are_left_alone(tmp_path):
     refused = clean(tmp_path)
     assert refused.returncode == 2
-    assert "is no folder of results" in refused.stderr
+    assert "is not a results folder" in refused.stderr
     for name in ("results/logs", "results/benchmarks", "results/features", ".snakemake"):
         (tmp_path / name).mkdir(parents=True)
     with (tmp_path / ".snakemake/running").open("a") as running:
         fcntl.flock(running, fcntl.LOCK_SH)
         refused = clean(tmp_path)
     assert refused.returncode == 2
-    assert "a run is going on" in refused.stderr
+    assert "a run is in progress" in refused.stderr
     assert (tmp_path / "results/features").exists()
     assert clean(tmp_path).returncode == 0
     assert not (tmp_path / "results/features").exists()

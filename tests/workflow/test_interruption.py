@@ -55,7 +55,7 @@ def test_same_command_goes_on(ranked, work_directory, sent):
 
     again = directory.run(TARGET)
     assert again.jobs["train_pass"] == again.jobs["accumulate_passes"] == 1
-    assert ("an earlier run was killed; its lock is removed" in again.said) == (sent == signal.SIGKILL)
+    assert ("an earlier run was killed; its lock was removed" in again.said) == (sent == signal.SIGKILL)
     assert states(directory, kept) == before
     assert directory.outputs() == ranked.outputs()
 

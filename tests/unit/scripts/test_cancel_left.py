@@ -1,4 +1,4 @@
-"""What a killed Snakemake left in the queue is cancelled, and nothing else. squeue and scancel are doubles."""
+"""Jobs that a killed Snakemake left in the queue are cancelled, and no others. squeue and scancel are doubles."""
 
 import fcntl
 import os
@@ -53,5 +53,5 @@ def test_jobs_of_a_snakemake_that_runs_are_left_alone(here):
     with (here / ".snakemake/running").open("a") as running:
         fcntl.flock(running, fcntl.LOCK_SH)
         done = cancel(here)
-    assert done.returncode == 1 and "A Snakemake runs in this folder" in done.stderr
+    assert done.returncode == 1 and "A Snakemake is running in this folder" in done.stderr
     assert not (here.parent / "queue.asked").exists()

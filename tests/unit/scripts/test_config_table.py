@@ -23,7 +23,7 @@ def test_stale_tables_are_found_and_written(tmp_path):
     readme.write_text(README.read_text().replace("| `training.lr` |", "| `training.speed` |"))
     done = run_table("--check", "--readme", readme)
     assert done.returncode == 1
-    assert "the tables are stale; run: python scripts/config_table.py" in done.stderr
+    assert "the tables are out of date; run: python scripts/config_table.py" in done.stderr
     assert "training.speed" in readme.read_text()
     assert run_table("--readme", readme).returncode == 0
     assert readme.read_text() == README.read_text()
@@ -35,5 +35,5 @@ def test_missing_markers_are_named(tmp_path):
     readme.write_text("no tables here\n")
     done = run_table("--readme", readme)
     assert done.returncode == 1
-    assert "found no <!-- parameters --> followed by <!-- /parameters -->" in done.stderr
+    assert "expected <!-- parameters --> followed by <!-- /parameters -->" in done.stderr
     assert readme.read_text() == "no tables here\n"
