@@ -1,9 +1,9 @@
-"""How much code each rule of the workflow depends on, and which rules an edit of one module runs again.
+"""How much code each rule of the workflow depends on, and which rules an edit of one module re-runs.
 
-    python benchmarks/rerun_scope.py --module training
+    python benchmarks/rerun_scope.py --module training.loop
 
-One line a rule: the modules and lines that its hash covers, and whether the module is among them. Rules and scripts are
-read from the files of the workflow. A module goes by its name within the package; the last part is enough.
+One line per rule: the modules and lines in its hash, and whether the module is among them. Rules and scripts are read
+from the rule files. A module is given by its name within the package; the last part is enough.
 """
 
 from __future__ import annotations
@@ -23,29 +23,31 @@ HEAD = re.compile(r"^ *(?:rule|checkpoint|use rule (?P<parent>\w+) as) (?P<name>
 
 
 def main() -> None:
-    """Print the table and its sums."""
+    """Print the table and its totals."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--module", default="training", help="module whose edit is asked about (default: training)")
+    parser.add_argument(
+        "--module", default="training.loop", help="module that would be edited (default: training.loop)"
+    )
     module = parser.parse_args().module
     scope = {name: modules_of(script, unused=unused) for name, (script, unused) in rules().items()}
     known = sorted({covered for modules in scope.values() for covered in modules if covered})
     named = {covered for covered in known if covered == module or covered.endswith(f".{module}")}
     if not named:
         parser.error(
-            f"--module {module}: no rule depends on a module of this name; there are {', '.join(sorted(known))}"
+            f"--module {module}: no rule depends on a module of this name; known modules: {', '.join(sorted(known))}"
         )
     print(f"| rule | modules | lines | {module} |\n|---|---|---|---|")
-    total, hit = 0, 0
+    total, rerun = 0, 0
     for name, modules in scope.items():
         lines = sum(len(path.read_text().splitlines()) for path in modules.values())
         covers = bool(named & modules.keys())
-        total, hit = total + lines, hit + covers
+        total, rerun = total + lines, rerun + covers
         print(f"| `{name}` | {len(modules)} | {lines} | {'yes' if covers else ''} |")
-    print(f"\n{len(scope)} rules; an edit of {module} runs {hit} of them again; {total} lines in all hashes together")
+    print(f"\n{len(scope)} rules; an edit of {module} re-runs {rerun} of them; {total} lines in all hashes together")
 
 
 def rules() -> dict[str, tuple[str, dict | None]]:
-    """Script of every rule that has one, and the imports of it that the rule does not use, from the rules' files."""
+    """Script of every rule that has one, and the imports that the rule never runs, from the rule files."""
     found: dict[str, tuple[str, dict | None]] = {}
     for file in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         text = file.read_text()

@@ -30,7 +30,7 @@ BAD = {
         "training: {seed: 1}",
         "unknown key `training.seed`; `seed` belongs under `split` or `passes`",
     ),
-    "key at the left margin": ("n_passes: 60", "unknown key `n_passes`; `n_passes` belongs under `passes`"),
+    "key at the top level": ("n_passes: 60", "unknown key `n_passes`; `n_passes` belongs under `passes`"),
     "key of a model": ("training: {kind: mlp}", "unknown key `training.kind`; `kind` belongs under `models.<name>`"),
     "section within a section": (
         "passes: {training: {}}",
