@@ -1,4 +1,4 @@
-"""The workflow's settings: defaults, refusals and their messages, the schema and the tables made from it."""
+"""The checked configuration: defaults, conversions, warnings; the examples are valid."""
 
 import copy
 import json
@@ -23,11 +23,6 @@ ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = load_schema(ROOT / "workflow/schemas/config.schema.yaml")
 README = ROOT / "config/README.md"
 MINIMAL = "matrix: {path: a.h5ad}\nlabels: {column: state}\n"
-
-
-def read(text: str) -> dict:
-    """Validate the minimal configuration with the sections of `text` put over it."""
-    return validate_config({**yaml.safe_load(MINIMAL), **yaml.safe_load(text)}, SCHEMA)
 
 
 # --- what is refused, and how -------------------------------------------------------------------------------------
@@ -158,7 +153,7 @@ def test_the_given_configuration_stays_as_it_is():
     assert validate_config(given, SCHEMA)["models"]["mlp"]["extra"] == {}
 
 
-def test_validating_twice_changes_nothing():
+def test_validating_twice_changes_nothing(read):
     once = read("{models: {mine: {kind: mlp, lr: 1e-4}}, training: {augment: {enabled: true}}, results: ./out/}")
     assert validate_config(once, SCHEMA) == once
     assert json.loads(json.dumps(once)) == once
@@ -166,7 +161,7 @@ def test_validating_twice_changes_nothing():
 
 
 @pytest.mark.parametrize("section", SCHEMA["properties"])
-def test_a_section_or_option_without_a_value_takes_its_default(section):
+def test_a_section_or_option_without_a_value_takes_its_default(read, section):
     plain = validate_config(yaml.safe_load(MINIMAL), SCHEMA)
     if section in ("matrix", "labels"):
         below = dict.fromkeys(SCHEMA["properties"][section]["properties"])
@@ -188,40 +183,40 @@ def test_a_section_or_option_without_a_value_takes_its_default(section):
         ("'50'", "epochs", 50),
     ],
 )
-def test_numbers_are_read_as_numbers(written, key, value):
+def test_numbers_are_read_as_numbers(read, written, key, value):
     found = read(f"training: {{{key}: {written}}}")["training"][key]
     assert found == value
     assert type(found) is type(value)
 
 
 @pytest.mark.parametrize(("written", "value"), [("auto", "auto"), ("40", 40), ("'40'", 40), ("4e1", 40)])
-def test_number_of_passes_is_a_number_or_grows(written, value):
+def test_number_of_passes_is_a_number_or_grows(read, written, value):
     found = read(f"passes: {{n_passes: {written}}}")["passes"]["n_passes"]
     assert found == value
     assert type(found) is type(value)
 
 
-def test_numbers_among_builder_options_keep_their_type():
+def test_numbers_among_builder_options_keep_their_type(read):
     extra = read("models: {mlp: {extra: {hidden: 64, dropout: 1e-1, norm: true}}}")["models"]["mlp"]["extra"]
     assert extra == {"hidden": 64, "dropout": 0.1, "norm": True}
     assert type(extra["hidden"]) is int
     assert type(extra["norm"]) is bool
 
 
-def test_numbers_as_labels_become_text():
+def test_numbers_as_labels_become_text(read):
     assert read("labels: {column: a, exclude: [1, '02', 1e-3]}")["labels"]["exclude"] == ["1", "02", "1e-3"]
     both = read("{matrix: {populations: [{path: a, label: 1}, {path: b, label: 2}]}, labels: {}}")
     assert [population["label"] for population in both["matrix"]["populations"]] == ["1", "2"]
 
 
-def test_populations_name_the_label_column():
+def test_populations_name_the_label_column(read):
     text = "{matrix: {populations: [{path: a, label: c}, {path: b, label: d}]}, labels: %s}"
     assert read(text % "{}")["labels"]["column"] == "population"
     assert read(text % "{column: population}")["labels"]["column"] == "population"
     assert read(text % "{column: state, table: cells.csv}")["labels"]["column"] == "state"
 
 
-def test_a_model_overrides_training():
+def test_a_model_overrides_training(read):
     settings = read(
         "{training: {epochs: 50, augment: {gaussian_noise_std: 0.1}},"
         " models: {cnn_small: , mlp: {epochs: 7, augment: {enabled: true}}, mine: {kind: linear, lr: }}}"
@@ -236,7 +231,7 @@ def test_a_model_overrides_training():
 # --- what cannot act ----------------------------------------------------------------------------------------------
 
 
-def test_early_stopping_that_cannot_act_is_said_per_model():
+def test_early_stopping_that_cannot_act_is_said_per_model(read):
     said = config_warnings(
         read("models: {mlp: {epochs: 5}, linear: {}, cnn: {epochs: 15}, cnn_small: {epochs: 5, early_stop: false}}")
     )
@@ -257,12 +252,12 @@ def test_early_stopping_that_cannot_act_is_said_per_model():
         ("passes: {n_shadow: 0}", "`passes.n_shadow` is 0: without passes with shadow features"),
     ],
 )
-def test_settings_that_cannot_act_are_said(text, start):
+def test_settings_that_cannot_act_are_said(read, text, start):
     (said,) = config_warnings(read(text))
     assert said.startswith(start)
 
 
-def test_to_config_carries_every_setting():
+def test_to_config_carries_every_setting(read):
     model = model_settings(
         read(
             "{models: {m: {kind: mlp, img_size: 8, extra: {hidden: 4}, epochs: 3, baseline: zero, weight_decay: 0.5}},"
@@ -285,7 +280,7 @@ def test_to_config_carries_every_setting():
     assert model["extra"] == {"hidden": 4}
 
 
-def test_what_the_schema_accepts_at_its_bounds_the_package_accepts():
+def test_what_the_schema_accepts_at_its_bounds_the_package_accepts(read):
     for name, bounds in SCHEMA["properties"]["training"]["properties"].items():
         for bound in (bounds[key] for key in ("minimum", "maximum") if key in bounds):
             to_config(model_settings(read(f"training: {{{name}: {bound}}}"), "cnn_small")).check()
@@ -294,7 +289,7 @@ def test_what_the_schema_accepts_at_its_bounds_the_package_accepts():
 # --- the schema, the example and the tables -----------------------------------------------------------------------
 
 
-def test_a_network_of_timm_is_taken():
+def test_a_network_of_timm_is_taken(read):
     settings = read(
         "models: {mine: {kind: timm:mobilevit_xxs, extra: {drop_rate: 0.1}}, vit_cct: {attribution: chefer}}"
     )
