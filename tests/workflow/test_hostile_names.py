@@ -1,4 +1,4 @@
-"""Names from the data that are HTML: none adds elements or scripts to a page, a figure or the report of Snakemake."""
+"""Names from the data that are HTML: none may add elements or scripts to pages, figures or the report of Snakemake."""
 
 import base64
 import json

@@ -183,7 +183,7 @@ def _cautions(
         if not record["adjusted"] and auc is not None and auc >= _PREDICTIVE_AUC:
             interval = with_interval(auc, record["macro_auc_low"], record["macro_auc_high"], 2)
             text = (
-                f"The confounder {record['confounder']} alone predicts the classes (AUC {interval}); it was not "
+                f"The confounder {record['confounder']} alone predicts the classes (AUC {interval}) and was not "
                 f"adjusted for, so findings may reflect it rather than the classes (setting: confounders)."
             )
             cautions.append(_Line(text))
