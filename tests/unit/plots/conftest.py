@@ -318,7 +318,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(name="drawings")
 def all_drawings():
-    """Every figure: name -> function that draws it into a file."""
+    """All figures: name -> function that draws it into a file."""
     return DRAWINGS
 
 

@@ -3,7 +3,7 @@
 from deepmapper import plots
 
 
-def test_the_audit_counts_names_and_says_what_could_not_be_made(examples, drawings, words, tmp_path):
+def test_the_audit_counts_and_names_losses_and_says_what_is_not_available(examples, drawings, words, tmp_path):
     plots.audit(examples.audit_table(), tmp_path / "a.svg")
     found = words(tmp_path / "a.svg")
     assert "7 of 40  GENE0, GENE1, GENE2, GENE3, \u2026 3 more" in found

@@ -3,7 +3,7 @@
 from deepmapper import plots
 
 
-def test_accuracies_tell_accepted_rejected_and_control_passes_apart(examples, words, tmp_path):
+def test_accuracies_distinguish_accepted_rejected_and_control_passes(examples, words, tmp_path):
     plots.accuracy_references(examples.passes_table(), tmp_path / "a.svg")
     found = words(tmp_path / "a.svg")
     assert {"accepted pass", "rejected pass", "control pass (trained on permuted labels)"} <= {*found}

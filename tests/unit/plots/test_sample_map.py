@@ -16,7 +16,7 @@ def test_map_counts_what_it_shows(words, tmp_path):
     assert "no label (1)" in found
 
 
-def test_map_of_many_samples_holds_one_picture_instead_of_many_shapes(drawings, tmp_path):
+def test_many_samples_are_drawn_as_one_bitmap(drawings, tmp_path):
     drawings["embedding-many"](tmp_path / "many.svg")
     assert (tmp_path / "many.svg").read_text().count("<image") == 1
     assert (tmp_path / "many.svg").stat().st_size < 1_000_000
@@ -24,7 +24,7 @@ def test_map_of_many_samples_holds_one_picture_instead_of_many_shapes(drawings, 
     assert "<image" not in (tmp_path / "few.svg").read_text()
 
 
-def test_marks_on_the_map_part_ways():
+def test_numbers_on_the_map_do_not_overlap():
     placed = sample_map._spread_apart(np.zeros((40, 2)), 0.24)
     distance = np.linalg.norm(placed[:, None] - placed[None], axis=2) + np.eye(40)
     assert distance.min() >= 0.239

@@ -3,7 +3,7 @@
 from deepmapper import plots
 
 
-def test_significance_names_the_significant_and_counts_them(examples, words, tmp_path):
+def test_significant_features_are_named_and_counted(examples, words, tmp_path):
     plots.importance_significance(examples.features_with_q(300, 4), tmp_path / "a.svg", level=0.1)
     found = [word.strip() for word in words(tmp_path / "a.svg")]
     assert [w for w in found if w.startswith("GENE")] == ["GENE0", "GENE1", "GENE2", "GENE3"]
@@ -18,7 +18,7 @@ def test_without_a_null_the_figure_says_that_nothing_was_tested(drawings, words,
     assert "Importance was not tested" in words(tmp_path / "a.svg")
 
 
-def test_many_features_are_one_picture(examples, tmp_path):
+def test_many_features_are_drawn_as_one_bitmap(examples, tmp_path):
     plots.importance_significance(examples.features_with_q(20000, 10), tmp_path / "a.svg")
     assert (tmp_path / "a.svg").read_text().count("<image") == 1
     assert (tmp_path / "a.svg").stat().st_size < 500_000
