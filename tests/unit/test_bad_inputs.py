@@ -285,7 +285,7 @@ def test_settings_that_cannot_work_are_refused(planted, door, case):
 def test_a_class_too_small_for_every_part_is_refused(planted, early_stop, n):
     settings = config(early_stop=early_stop, epochs=100)
     with pytest.raises(
-        InputError, match=rf"too few samples in class '9' \({n}\): expected at least {n + 1}, one each to"
+        InputError, match=rf"too few samples in class '9' \({n}\): expected at least {n + 1}, one each for"
     ):
         run(planted.X, with_rare(planted.y, n), settings)
 

@@ -172,7 +172,7 @@ def test_rejected_passes_judge_too_where_they_are_judged_by_the_same_samples(pla
 
     monkeypatch.setattr(evaluate_module, "train_pass", scripted)
     config = quick("linear", n_passes=2, max_tries=5, epochs=2, min_accuracy=0.5)
-    with pytest.warns(DeepMapperWarning, match="are not judged"):
+    with pytest.warns(DeepMapperWarning, match="are not evaluated"):
         result = evaluate(planted.X, planted.y, config, scheme="repeated")
     assert result.n_passes == len(watched) == 3
     expected = out_of_bag_probability(watched, 120, 3)

@@ -83,7 +83,7 @@ def test_without_a_configuration_the_defaults_are_taken(planted):
     [
         ({"mode": "pca"}, "mode='pca': expected 'vae' or 'ae'"),
         ({"beta": -1}, "beta=-1, latent_dim=4: expected beta of 0 or more"),
-        ({"latent_dim": 0}, "latent_dim=0: expected beta of 0 or more and latent_dim of 1 or more"),
+        ({"latent_dim": 0}, "latent_dim=0: expected beta of 0 or more, latent_dim of 1 or more"),
         ({"latent_dim": 2.5}, r"latent_dim=2\.5: expected a whole number"),
         ({"config": DeepMapperConfig(epochs=0)}, "epochs=0: expected 1 or more"),
         ({"config": DeepMapperConfig(backbone=BackboneSpec(extra={"width": 0}))}, "width=0: expected a whole number"),

@@ -117,7 +117,7 @@ CASES = {
     not_a_number: ("import_matrix", r"1 values are NaN .* first is nan in sample 'cell7', feature 'beta_2'"),
     negative_counts: ("prepare_features", r"found 1 negative value, expected counts; the first is -2 in sample"),
     no_label_column: ("prepare_features", r"labels\.column: there is no column 'stat' .* it has state"),
-    class_of_three: ("prepare_features", r"too few samples in class 'gamma' \(2\): expected at least 3, one each to"),
+    class_of_three: ("prepare_features", r"too few samples in class 'gamma' \(2\): expected at least 3, one each for"),
     one_class: ("prepare_features", r"found 1 class \('alpha'\), expected at least two"),
     class_in_one_group: ("prepare_features", r"class 'alpha' lies in a single group .* samples from at least 2 "),
     no_tpm: ("prepare_features", r"log1p_tpm needs transcripts per million, but the matrix has no layer 'tpm'"),

@@ -80,7 +80,7 @@ def prepare_features(
     groups = _group_codes(adata.obs, group_column, kept)
     scheme, development, test = set_test_aside(y, split_scheme, test_size, split_seed, groups, classes)
     if scheme.name == "fixed":
-        purpose = "one each to train, validate and test out of bag, besides the test split"
+        purpose = "one each for training, validation and the out-of-bag test, besides the test split"
         check_class_sizes(y[development], 3, purpose, classes)
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deepmapper.chords import prove, tables
+from deepmapper.chords import proof, tables
 from deepmapper.core.stage_schemas import ALIGNMENT, CHORD_FEATURES, CHORDS, CONTIGS, PAIRS, SCREENED_CHORDS, TRIPLETS
 from deepmapper.core.table_schemas import CONFUSION, EVIDENCE, FEATURES, STABILITY, TABLES, table_at, table_called
 from deepmapper.findings import audit
@@ -52,7 +52,7 @@ def test_column_lists_elsewhere_agree_with_the_schemas():
     assert list(alignment._COLUMNS) == ALIGNMENT.names()
     assert list(novelty._COLUMNS) == CONTIGS.names()
     assert list(tables.chord_table(()).columns) == SCREENED_CHORDS.names()
-    assert [*SCREENED_CHORDS.names(), *prove.PROOF] == CHORDS.names()
+    assert [*SCREENED_CHORDS.names(), *proof.PROOF] == CHORDS.names()
     assert list(audit.CHOICES) == [name for name in FEATURES.names() if name.startswith(("hvg_", "pca_"))]
     assert TRIPLETS.names(("A",))[:4] == ["rank", "feature_a", "feature_b", "feature_c"]
     assert [name for name in TRIPLETS.names(("A",)) if name != "feature_c"] == PAIRS.names(("A",))
