@@ -59,10 +59,10 @@ def test_column_lists_elsewhere_agree_with_the_schemas():
 
 
 def test_pages_explain_every_column():
-    for name, kind in result_tables._KINDS.items():
+    for name, page in result_tables.PAGES.items():
         schema = table_called(f"{name}.tsv")
-        assert kind.notes == schema.descriptions
-        assert set(kind.first) <= set(schema.names())
+        assert page.notes == schema.descriptions
+        assert set(page.first) <= set(schema.names())
 
 
 def test_figures_require_existing_columns():
@@ -71,7 +71,7 @@ def test_figures_require_existing_columns():
     required = set()
     for module in package.glob("*.py"):
         for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "checked":
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "require_columns":
                 required |= {n.value for n in ast.walk(call.args[1]) if isinstance(n, ast.Constant)}
     assert required and required <= known
 
@@ -91,11 +91,11 @@ def test_stale_and_missing_columns_are_found(tmp_path):
     page.write_text(whole.replace("| `permutation_p` |", "| `p_value` |"), encoding="utf-8")
     done = run_columns("--check", "--page", page)
     assert done.returncode == 1
-    assert "the columns are stale; run: python scripts/column_tables.py" in done.stderr
+    assert "the columns are out of date; run: python scripts/column_tables.py" in done.stderr
     assert run_columns("--page", page).returncode == 0
     assert page.read_text(encoding="utf-8") == whole
     page.write_text(whole.replace("columns: findings/models.tsv", "columns: findings/model.tsv"), encoding="utf-8")
     done = run_columns("--page", page)
     assert done.returncode == 1
     assert "found 0 places for findings/models.tsv, expected 1" in done.stderr
-    assert "found <!-- columns: findings/model.tsv -->, which is no table" in done.stderr
+    assert "found <!-- columns: findings/model.tsv -->, which is not a table" in done.stderr
