@@ -1,12 +1,12 @@
-"""Two runs of the same study: whether every table and every number of their results is the same.
+"""Compare two runs of the same study, value by value.
 
     python benchmarks/compare_runs.py BEFORE AFTER [--rename OLD=NEW]... [--ignore KEY]... [--show N]
 
-BEFORE and AFTER are folders of results. Compared are tables (.tsv) cell by cell, .json, .npz, .npy and .h5ad value by value, and
-all other files byte by byte; logs, benchmarks and scratch files are left out. `--rename` names a file, a column, a key
-or an array that is called otherwise afterwards; `--ignore` a key that may differ (hashes are: key, source, digest). Pages and
-figures are counted apart, since their wording may change while their numbers do not. The exit status is 1 if
-a number differs.
+BEFORE and AFTER are results folders. Tables (.tsv) are compared cell by cell; .json, .npz, .npy and .h5ad value by
+value; all other files byte by byte. Logs, benchmarks and scratch files are left out. `--rename` gives the new name of a
+file, column, key or array; `--ignore` names a key that may differ (hashes may: key, source, digest). Sentences, pages
+and figures are counted separately, since their wording may change while no number does. The exit status is 1 if a
+number differs.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main():
     ignored = HASHES | set(given.ignore)
 
     before, after = files_of(given.before, names), files_of(given.after, {})
-    counts, different, pages, compared = Counter(), [], 0, 0
+    counts, different, reworded, pages, compared = Counter(), [], [], 0, 0
     for name in sorted(before.keys() & after.keys()):
         kind = Path(name).suffix
         one, two = values_of(before[name], names), values_of(after[name], {})
@@ -47,12 +47,16 @@ def main():
             continue
         counts[kind or "no suffix"] += 1
         compared += len(one)
-        different += [f"{name}: {place}" for place in wrong]
+        reworded += [place for place, sentence in wrong if sentence]
+        different += [f"{name}: {place}" for place, sentence in wrong if not sentence]
     for side, here, there in (("before", before, after), ("after", after, before)):
         for name in sorted(here.keys() - there.keys()):
             print(f"only {side}: {name}")
     print(", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())))
-    print(f"{compared} values compared, {len(different)} differ; {pages} pages and figures differ in their bytes")
+    print(
+        f"{compared} values compared, {len(different)} differ; {len(reworded)} sentences are reworded, {pages} pages "
+        f"and figures differ in their bytes"
+    )
     for line in different[: given.show]:
         print(f"  {line}")
     sys.exit(bool(different))
@@ -137,18 +141,24 @@ def elements(path: Path, names: dict) -> dict:
     return found
 
 
-def differences(one: dict, two: dict, ignored: set) -> list[str]:
-    """List the places whose values differ."""
+def differences(one: dict, two: dict, ignored: set) -> list[tuple[str, bool]]:
+    """List the places whose values differ, each with whether both values are sentences."""
     wrong = []
     for place in [*one, *(key for key in two if key not in one)]:
         parts = place if isinstance(place, tuple) else (place,)
         if any(part in ignored for part in parts):
             continue
         if place not in one or place not in two:
-            wrong.append(f"{place} only {'before' if place in one else 'after'}")
+            wrong.append((f"{place} only {'before' if place in one else 'after'}", False))
         elif not same(one[place], two[place]):
-            wrong.append(f"{place}: {short(one[place])} -> {short(two[place])}")
+            sentence = is_sentence(one[place]) and is_sentence(two[place])
+            wrong.append((f"{place}: {short(one[place])} -> {short(two[place])}", sentence))
     return wrong
+
+
+def is_sentence(value) -> bool:
+    """Whether a value is text of three words or more."""
+    return isinstance(value, str) and len(value.split()) > 2
 
 
 def same(a, b) -> bool:
