@@ -4,6 +4,6 @@ from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.core.tables import read_table
-    from deepmapper.plots.evaluation import model_comparison
+    from deepmapper.plots.models import model_comparison
 
     model_comparison(read_table(snakemake.input[0]), snakemake.output[0])
