@@ -128,7 +128,7 @@ def measure(options, seed, label):
         y[development] = np.random.default_rng([seed, 1]).permutation(y[development])
     design, strata = held(data, X, y, development, options.adjust)
     mean, detected = levels.feature_levels(X, development, X.shape[1])
-    tested = detected >= levels.min_detected_samples(0.05, y[development])
+    tested = detected >= levels.min_detected_share(0.05, y[development])
     truth = Truth(data, label, "cycle" in options.adjust, options.shuffle)
     figures = {"seed": seed, "label": label}
     if options.passes:

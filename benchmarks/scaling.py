@@ -109,8 +109,10 @@ def make(store, cells, features):
     split = (np.arange(cells) % 4 == 3).astype(np.uint8)
     names = [tuple(f"{what}{i}" for i in range(n)) for what, n in (("gene", features), ("cell", cells))]
     classes = tuple(f"class{code}" for code in range(synthetic.CLASSES))
-    about = {"scheme": "fixed", "why": "A quarter was set aside."}
-    write_features(store, Features(normalize_lazily(Study(), "log1p_cp10k")[0], y, classes, *names, split, about=about))
+    metadata = {"scheme": "fixed", "why": "A quarter was set aside."}
+    write_features(
+        store, Features(normalize_lazily(Study(), "log1p_cp10k")[0], y, classes, *names, split, metadata=metadata)
+    )
 
 
 def one_pass(store, epochs):

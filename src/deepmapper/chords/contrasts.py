@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.draws import Draw, stream
 from ..errors import CannotScreen
-from ..features.strata import draw_strata
+from ..features.strata import strata_by_probability
 from .columns import Columns, make_columns
 
 _MIN_ROWS = 10  # a class with fewer samples in strata of both sides is not screened; chosen by hand
@@ -77,7 +77,7 @@ def make_contrasts(
     contrasts = []
     n_classes = probability.shape[1]
     for code in range(1, 2) if n_classes == 2 else range(n_classes):
-        strata = draw_strata(probability[:, code], None if nested else groups)
+        strata = strata_by_probability(probability[:, code], None if nested else groups)
         residual, weight = centred_labels(y == code, strata)
         rows = np.flatnonzero(weight > 0)
         if len(rows) < _MIN_ROWS:

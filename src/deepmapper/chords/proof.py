@@ -15,7 +15,7 @@ from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import Folds, fit_ridge_logistic
 from ..core.words import count
 from ..errors import InputError
-from ..features.levels import draw_samples
+from ..features.levels import draw_development_samples
 from ..features.splits import assign_folds
 from ..features.store import Features
 from .tables import chord_table
@@ -75,7 +75,7 @@ def prove(
     columns = [*table.columns, *PROOF, *by_class]
     summary: dict = {"proved": len(chords) > 0 and len(features.test) > 0}
     if summary["proved"]:
-        screened = draw_samples(features, max_samples, seed)
+        screened = draw_development_samples(features, max_samples, seed)
         rows = np.sort(np.concatenate([screened, features.test]))
         samples = features.select(rows)
         proofs = prove_chords(

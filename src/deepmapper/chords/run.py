@@ -17,7 +17,7 @@ from ..core.blocks import to_csc
 from ..core.stage_schemas import PAIRS, TRIPLETS
 from ..core.words import count
 from ..errors import CannotScreen
-from ..features.levels import draw_samples
+from ..features.levels import draw_development_samples
 from ..features.splits import SMALL, SMALL_PER_CLASS, is_small
 from ..features.store import Features
 from .groups import group_chords
@@ -94,7 +94,7 @@ def screen_features(
             f"{len(y)} samples in {len(features.classes)} classes are too few, expected at least {SMALL} in all and "
             f"{SMALL_PER_CLASS} per class on average",
         )
-    rows = draw_samples(features, options["max_samples"], seed)
+    rows = draw_development_samples(features, options["max_samples"], seed)
     samples = features.select(rows)
     progress(f"screening {len(rows)} of {len(y)} samples of the development part")
     X = to_csc(features.X, rows, options["memory_mb"], folder or tempfile.gettempdir())

@@ -24,8 +24,8 @@ import scipy.sparse as sp
 from ..core.blocks import MappedRows
 from ..core.words import count
 from ..features.design import orthonormal
-from ..features.label_permutations import draw_source
-from ..features.levels import MAX_VALUES, draw_samples, feature_levels, min_detected_samples
+from ..features.label_permutations import draw_shadow_rows
+from ..features.levels import MAX_VALUES, draw_development_samples, feature_levels, min_detected_share
 from ..features.store import Features
 from .scores import compare_classes, comparisons, learn_scores, programme_support, side_name, supported_size
 from .values import Values, estimate_dispersion
@@ -73,7 +73,7 @@ def rank_run(
     options
         The section `evidence` of the configuration: enabled, draws, max_samples.
     min_detected
-        Share of the samples in which a feature must be detected to be compared, as in `min_detected_samples`.
+        Share of the samples in which a feature must be detected to be compared, as in `min_detected_share`.
     seed
         Seed of the sample.
     progress
@@ -97,8 +97,8 @@ def rank_run(
 def sample_cells(features: Features, expression, max_samples: int, seed: int) -> SampledCounts:
     """Read the counts (or values) of the development part, or of at most `max_samples` drawn from it."""
     stored = features.X.nnz / features.X.shape[0] if sp.issparse(features.X) else features.X.shape[1]
-    rows = draw_samples(features, min(max_samples, int(MAX_VALUES / max(stored, 1))), seed)
-    if features.about["normalization"] == "none":
+    rows = draw_development_samples(features, min(max_samples, int(MAX_VALUES / max(stored, 1))), seed)
+    if features.metadata["normalization"] == "none":
         return SampledCounts(rows, features.X[rows], None)
     X = MappedRows(expression.X, expression.rows_of(features.names_of(rows))).to_memory()
     return SampledCounts(rows, X, np.asarray(X.sum(1, dtype=np.float64)).ravel())
@@ -121,7 +121,7 @@ def rank_part(
         samples.labels,
         features.names,
         features.classes,
-        tested=detected >= min_detected_samples(min_detected, samples.labels),
+        tested=detected >= min_detected_share(min_detected, samples.labels),
         depth=None if sampled.depth is None else sampled.depth[part],
         design=None if features.design is None else features.design[rows],
         groups=samples.group_codes,
@@ -162,7 +162,7 @@ def rank_by_evidence(
     design
         (n, q) confounders that are regressed out of the values.
     groups, strata
-        (n,) codes within which shadows are permuted, as in `draw_source`.
+        (n,) codes within which shadows are permuted, as in `draw_shadow_rows`.
     draws
         Number of draws of the shadows.
     progress
@@ -186,7 +186,7 @@ def rank_by_evidence(
         return no_evidence(names, "fewer than two classes have more than one sample")
     values = _values_to_compare(X, kept, depth, design)
     sides = comparisons(present)
-    sources = [np.arange(n), *(draw_source(y, groups, strata, draw) for draw in range(draws))]
+    sources = [np.arange(n), *(draw_shadow_rows(y, groups, strata, draw) for draw in range(draws))]
     progress(
         f"comparing {len(kept)} of {p} features in {count(len(sides), 'comparison')} of classes, "
         f"and {count(draws, 'draw')} of shadows"

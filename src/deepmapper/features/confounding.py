@@ -15,7 +15,7 @@ from ..core.logistic import fit_ridge_logistic
 from ..errors import DeepMapperWarning
 from .design import Design, make_design
 from .splits import assign_folds
-from .strata import draw_strata, strata_of_vectors
+from .strata import strata_by_probabilities, strata_by_probability
 
 _N_RESAMPLES = 200  # of the intervals in confounders.json
 
@@ -197,9 +197,9 @@ def draw_null_strata(
     else:
         probability = _propensity(design, y, groups, seed)
         if probability.shape[1] == 2:
-            strata = draw_strata(probability[:, 1], groups)
+            strata = strata_by_probability(probability[:, 1], groups)
         else:
-            strata = strata_of_vectors(probability, groups)
+            strata = strata_by_probabilities(probability, groups)
         kind = "strata in which the confounders make the classes about equally probable"
     if strata.max() == group.max():
         return None, (

@@ -10,7 +10,7 @@ from ..core.draws import Draw, FixedDraw, fixed_stream, stream
 
 # Permutations of the labels in one control of a small study, and passes on each of them. Five controls, the default,
 # make 40 permutations: the smallest p-value is then 1/41.
-PERMUTATIONS, PASSES = 8, 4
+N_PERMUTATIONS, PASSES_PER_PERMUTATION = 8, 4
 
 # If there are at most this many permutations they are enumerated, and controls take different ones.
 _MAX_LISTED = 1000
@@ -19,7 +19,7 @@ _MAX_LISTED = 1000
 def draw_permutations(
     y: np.ndarray, groups: np.ndarray | None, seed: int, strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """Draw the permuted labels of control `seed`, (at most `PERMUTATIONS`, n): all different, none as the true ones.
+    """Draw the permuted labels of control `seed`, (at most `N_PERMUTATIONS`, n): all different, none as the true ones.
 
     If there are at most 1000 permutations, controls with consecutive seeds take them in turn, so that none is used
     twice before all have been used.
@@ -27,9 +27,9 @@ def draw_permutations(
     possible = count_permutations(y, groups, strata)
     if possible <= _MAX_LISTED:
         listed = _draw_distinct(y, groups, strata, possible - 1, fixed_stream(FixedDraw.LISTED_LABELINGS))
-        turns = (seed * PERMUTATIONS + np.arange(min(PERMUTATIONS, len(listed)))) % max(len(listed), 1)
+        turns = (seed * N_PERMUTATIONS + np.arange(min(N_PERMUTATIONS, len(listed)))) % max(len(listed), 1)
         return listed[turns]
-    return _draw_distinct(y, groups, strata, PERMUTATIONS, stream(seed, Draw.CONTROL_LABELINGS))
+    return _draw_distinct(y, groups, strata, N_PERMUTATIONS, stream(seed, Draw.CONTROL_LABELINGS))
 
 
 def count_permutations(y: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> int:
@@ -51,7 +51,7 @@ def count_permutations(y: np.ndarray, groups: np.ndarray | None = None, strata: 
     return arrangements // _count_renamings(tables)
 
 
-def distinct_rows(labels: np.ndarray) -> np.ndarray:
+def distinct_permutations(labels: np.ndarray) -> np.ndarray:
     """Return the row of the first occurrence of every permutation in (m, n) labels.
 
     Permutations that differ only in the names of the classes are the same.
@@ -83,7 +83,7 @@ def shuffle_labels(
     return shuffled
 
 
-def draw_source(
+def draw_shadow_rows(
     y: np.ndarray,
     groups: np.ndarray | None,
     strata: np.ndarray | None,
@@ -105,7 +105,7 @@ def draw_source(
     has_alternatives = count_permutations(y, groups, strata) > 1
     while True:
         source = _permute_rows(y, groups, strata, rng)
-        if not has_alternatives or len(distinct_rows(np.stack([y, y[source]]))) > 1:
+        if not has_alternatives or len(distinct_permutations(np.stack([y, y[source]]))) > 1:
             return source
 
 

@@ -14,7 +14,7 @@ from .store import Features
 MAX_VALUES = 2**27
 
 
-def drawn_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
+def subsample_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
     """Return all rows, or a random subsample with at most `MAX_VALUES` stored values and a note that says so."""
     stored = int(np.diff(X.indptr)[rows].sum()) if sp.issparse(X) else len(rows) * X.shape[1]
     if stored <= MAX_VALUES:
@@ -35,7 +35,7 @@ def feature_levels(X, rows: np.ndarray, n_features: int, batch: int = 1024) -> t
     return moments.mean, np.where(moments.maximum > moments.minimum, moments.n_nonzero / moments.n, 0.0)
 
 
-def min_detected_samples(share: float, y: np.ndarray) -> float:
+def min_detected_share(share: float, y: np.ndarray) -> float:
     """Return the share of samples in which a feature must be detected to be tested: `share` or half the smallest class.
 
     The smaller of the two, so that markers of a rare class are tested. Depends on the sizes of the classes only, so
@@ -45,7 +45,7 @@ def min_detected_samples(share: float, y: np.ndarray) -> float:
     return max(min(share, counts[counts > 0].min() / len(y) / 2), 1e-12)
 
 
-def draw_samples(features: Features, max_samples: int, seed: int) -> np.ndarray:
+def draw_development_samples(features: Features, max_samples: int, seed: int) -> np.ndarray:
     """Draw at most `max_samples` rows of the development part, or return all of them if there are no more.
 
     Half of `max_samples` is divided evenly among the classes, so that a rare class keeps its samples; the other half in

@@ -90,7 +90,7 @@ def prepare_features(
     )
     design = make_design(adjusted)
     summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)
-    about = {
+    metadata = {
         "label_column": label_column,
         "group_column": group_column,
         "normalization": normalization,
@@ -106,7 +106,7 @@ def prepare_features(
         tuple(names),
         split,
         groups,
-        about,
+        metadata,
         design=design.values if design.names else None,
         design_names=design.names,
         strata=strata,
@@ -116,11 +116,11 @@ def prepare_features(
 
 def describe_features(features: Features) -> list[str]:
     """Summarise the result of `prepare_features` for the log: split, samples of each class, confounders."""
-    lines = [features.about["why"]]
+    lines = [features.metadata["why"]]
     for code, name in enumerate(features.classes):
         split = features.split[features.y == code]
         lines.append(f"{name}: {len(split)} samples, {(split == TEST).sum()} of them in the test split")
-    confounders = features.about["confounders"]
+    confounders = features.metadata["confounders"]
     return [*lines, f"{confounders['statement']} {confounders.get('null', '')}"]
 
 

@@ -54,7 +54,7 @@ class Features:
         nor the evaluation use.
     groups
         (n,) int64 group codes, or None.
-    about
+    metadata
         Label column, normalisation, split scheme, accuracy of the confounders: ``about`` in `features.json`.
     design
         (n, q) float64 design matrix of the confounders to adjust for (`design.make_design`), or None.
@@ -78,7 +78,7 @@ class Features:
     samples: tuple[str, ...]
     split: np.ndarray
     groups: np.ndarray | None = None
-    about: dict = field(default_factory=dict)
+    metadata: dict = field(default_factory=dict)
     design: np.ndarray | None = None
     design_names: tuple[str, ...] = ()
     strata: np.ndarray | None = None
@@ -151,13 +151,13 @@ def write_features(folder: str | Path, features: Features) -> None:
             np.save(tmp / "strata.npy", features.strata.astype(np.int64))
         if features.confounders is not None:
             features.confounders.to_csv(tmp / "confounders.tsv", sep="\t", index_label="sample", float_format="%.6g")
-        if "confounders" in features.about:
-            (tmp / "confounders.json").write_text(json.dumps(features.about["confounders"], indent=2) + "\n")
+        if "confounders" in features.metadata:
+            (tmp / "confounders.json").write_text(json.dumps(features.metadata["confounders"], indent=2) + "\n")
         content = {
             "format": FORMAT,
             "shape": list(features.X.shape),
             "classes": list(features.classes),
-            "about": features.about,
+            "about": features.metadata,
             "design": list(features.design_names),
             "chords": list(features.chords),
             "names": list(features.names),
@@ -209,7 +209,7 @@ def open_features(folder: str | Path) -> Features:
         samples=tuple(content["samples"]),
         split=np.array(array("split")),
         groups=optional("groups"),
-        about=content["about"],
+        metadata=content["about"],
         design=optional("design"),
         design_names=tuple(content["design"]),
         strata=optional("strata"),

@@ -10,7 +10,7 @@ import numpy as np
 _SAMPLES_PER_STRATUM, _MAX_BINS, _MAX_LEAVES = 40, 20, 128
 
 
-def draw_strata(probability: np.ndarray, batch: np.ndarray | None = None) -> np.ndarray:
+def strata_by_probability(probability: np.ndarray, batch: np.ndarray | None = None) -> np.ndarray:
     """Divide samples into strata of similar probability of one class, within batches if given.
 
     Every bin holds the same share of the information p (1 - p), so bins are narrow where the class is uncertain.
@@ -45,7 +45,7 @@ def draw_strata(probability: np.ndarray, batch: np.ndarray | None = None) -> np.
     return strata
 
 
-def strata_of_vectors(probability: np.ndarray, batch: np.ndarray | None = None) -> np.ndarray:
+def strata_by_probabilities(probability: np.ndarray, batch: np.ndarray | None = None) -> np.ndarray:
     """Divide samples into strata of similar probability of every class, within batches if given.
 
     Recursively splits the samples at the median probability of the class whose probability varies most among them.

@@ -101,7 +101,13 @@ def write_annotated(
         table,
         predictions,
         dict(embedding),
-        {"version": version, "settings": settings, "features": features.about, "summary": summary, "metrics": metrics},
+        {
+            "version": version,
+            "settings": settings,
+            "features": features.metadata,
+            "summary": summary,
+            "metrics": metrics,
+        },
     )
     matrices = {"X": expression.X} | {f"layers/{name}": layer for name, layer in expression.layers.items()}
     write_expression(path, adata, {name: MappedRows(matrix, rows) for name, matrix in matrices.items()}, progress)

@@ -122,7 +122,7 @@ def audit_run(features: Features, expression: Expression, estimated: bool) -> Fi
         features.X,
         features.names,
         rows=rows,
-        logarithms=features.about["normalization"] != "none",
+        logarithms=features.metadata["normalization"] != "none",
         counts=MappedRows(expression.X, expression.rows_of(features.names_of(rows))),
         estimated=estimated,
     )

@@ -65,9 +65,9 @@ def fit_run_baseline(
     """
     X, y, development, test = features.X, features.y, features.development, features.test
     samples = features.development_samples
-    why = features.about["why"]
+    why = features.metadata["why"]
     fitted = linear_baseline.fit_rows(X, y, development, features.names, C, max_iter, progress=progress)
-    if features.about["scheme"] == "repeated":
+    if features.metadata["scheme"] == "repeated":
         average = linear_baseline.out_of_bag(samples, out_of_bag, draws, C, max_iter)
         result = evaluation.evaluate_average(average, samples.labels, features.classes, samples.group_codes, why)
     else:

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from ..core.blocks import MappedRows, blocks
 from ..core.moments import Moments, with_values
-from ..features.levels import drawn_rows
+from ..features.levels import subsample_rows
 
 N_TOP = 2000  # features that a flavour keeps; the default of Seurat
 
@@ -176,7 +176,7 @@ def component_shares(X, rows: np.ndarray, moments: Moments) -> tuple[np.ndarray,
     if min(n - 1, p) <= N_COMPONENTS:
         share = np.where(_scanpy_variance(moments) > 0, 1.0, np.nan)
         return share, f"{n} samples of {p} features have no more than {N_COMPONENTS} components: all is kept"
-    drawn, sampling_note = drawn_rows(X, rows)
+    drawn, sampling_note = subsample_rows(X, rows)
     computed, note = try_filter(_share_in_components, MappedRows(X, drawn).to_memory())
     if sampling_note:
         note += f"; {sampling_note}"

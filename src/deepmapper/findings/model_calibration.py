@@ -59,7 +59,7 @@ def calibrate_model(
     level
         False discovery rate up to which a feature is significant.
     min_detected
-        Share of the samples in which a feature must be detected to be tested (`levels.min_detected_samples`).
+        Share of the samples in which a feature must be detected to be tested (`levels.min_detected_share`).
     n_resamples, seed
         Resamples and seed of the bootstrap over passes.
     """
@@ -97,7 +97,7 @@ def _calibrate(
         accepted,
         shadow_passes,
         mean_value,
-        detected >= levels.min_detected_samples(min_detected, samples.labels),
+        detected >= levels.min_detected_share(min_detected, samples.labels),
         level,
         count_permutations(samples.labels, samples.group_codes, samples.strata_codes),
     )

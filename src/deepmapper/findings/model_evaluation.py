@@ -75,8 +75,8 @@ def evaluate_model(
         torch.set_num_threads(threads)
     members, samples = accepted_passes(passes, min_accuracy), features.development_samples
     names = features.names_of(samples.rows)
-    why, lines = features.about["why"], []
-    if features.about["scheme"] == "repeated":
+    why, lines = features.metadata["why"], []
+    if features.metadata["scheme"] == "repeated":
         result = evaluation.evaluate_out_of_bag(passes, samples.labels, features.classes, samples.group_codes, why)
         predictions, _ = prediction_table(features, passes, np.empty((0, len(features.classes))))
         if result.not_judged:

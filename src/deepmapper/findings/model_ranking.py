@@ -92,5 +92,5 @@ def accumulate_model(
         passes=pass_table(passes, controls, min_accuracy),
         history=history_table([*passes, *controls]),
         agreement=agreement,
-        summary=summary | {name: features.about[name] for name in ("scheme", "why")},
+        summary=summary | {name: features.metadata[name] for name in ("scheme", "why")},
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import accumulate
-from ..features.label_permutations import count_permutations, distinct_rows
+from ..features.label_permutations import count_permutations, distinct_permutations
 from ..features.samples import Samples
 from ..passes.result import PassResult, mean_probability
 from .evaluation import evaluate_out_of_bag
@@ -128,7 +128,7 @@ def permutation_test(
     y, groups = samples.labels, samples.group_codes
     parts = [part for part in (result.control for result in controls) if part is not None and len(part.labels)]
     labels = np.concatenate([part.labels for part in parts]) if parts else np.empty((0, len(y)))
-    first = distinct_rows(labels)
+    first = distinct_permutations(labels)
     control_accuracy = np.array([value for part in parts for value in part.accuracy])[first]
     probability = np.array([value for part in parts for value in part.probability])[first]
     n_possible, n = count_permutations(y, groups, samples.strata_codes), len(first)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config import DeepMapperConfig
-from ..features.label_permutations import PASSES, draw_permutations
+from ..features.label_permutations import PASSES_PER_PERMUTATION, draw_permutations
 from ..features.samples import Samples
 from ..features.splits import is_small
 from ..training.checkpoint import Checkpoint
@@ -57,10 +57,10 @@ def train_control(
     accuracy, probability = np.zeros(len(permutations)), np.zeros(len(permutations))
     for i, labels in enumerate(permutations):
         relabelled = samples.relabel(labels)
-        for offset in range(PASSES):
+        for offset in range(PASSES_PER_PERMUTATION):
             result = train_pass(relabelled, cheap, seed + offset, device=device)
-            accuracy[i] += result.accuracy / PASSES
-            probability[i] += mean_probability(result, labels) / PASSES
+            accuracy[i] += result.accuracy / PASSES_PER_PERMUTATION
+            probability[i] += mean_probability(result, labels) / PASSES_PER_PERMUTATION
         progress(
             f"control {seed}, permutation {i + 1} of {len(permutations)}: out-of-bag accuracy {accuracy[i]:.3f}, "
             f"probability of the true class {probability[i]:.3f}"

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..config import DeepMapperConfig
-from ..features.label_permutations import draw_source
+from ..features.label_permutations import draw_shadow_rows
 from ..features.samples import Samples
 from ..training.checkpoint import Checkpoint
 from ..transform import square_dim
@@ -88,7 +88,7 @@ def train_shadow_pass(
     X, rows, n_features = samples.X, samples.rows, samples.n_features
     draw = seed // SHADOWS_SHARED
     source = np.arange(X.shape[0])
-    source[rows] = rows[draw_source(samples.labels, samples.group_codes, samples.strata_codes, draw)]
+    source[rows] = rows[draw_shadow_rows(samples.labels, samples.group_codes, samples.strata_codes, draw)]
     shadowed = Shadowed(X, source, n_features)
     if config.backbone.img_size:
         side = max(square_dim(shadowed.shape[1], config.buffer), config.backbone.img_size)

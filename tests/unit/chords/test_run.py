@@ -15,7 +15,7 @@ from deepmapper.chords.types import ScreenOptions
 from deepmapper.core import blocks
 from deepmapper.features.confounders import confounder_columns
 from deepmapper.features.design import make_design
-from deepmapper.features.levels import draw_samples
+from deepmapper.features.levels import draw_development_samples
 from deepmapper.features.store import Features
 from deepmapper.simulate.counts import plant
 
@@ -110,7 +110,7 @@ def test_a_device_of_torch_screens_the_same(features, screened, run_options):
 def test_a_screen_of_drawn_samples_reads_no_others_and_says_so(features, run_options):
     options = {**run_options, "max_samples": 300}
     found = screen_features(features, options)
-    rows = draw_samples(features, 300, 0)
+    rows = draw_development_samples(features, 300, 0)
     assert len(rows) == found.summary["n_samples"] == 300 and found.summary["n_development"] == 450
     assert "300 samples, drawn from the 450 of the development part" in found.summary["statement"]
     others = np.setdiff1d(features.development, rows)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from deepmapper.features import label_permutations
 from deepmapper.features.label_permutations import (
     count_permutations,
-    distinct_rows,
+    distinct_permutations,
     draw_permutations,
-    draw_source,
+    draw_shadow_rows,
     shuffle_labels,
 )
 
@@ -79,8 +79,8 @@ def test_two_pairs_have_one_other_permutation():
 
 def test_permutations_that_only_exchange_class_names_are_one():
     permuted = np.array([[0, 0, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1], [0, 1, 1, 0]])
-    assert distinct_rows(permuted).tolist() == [0, 1, 4]
-    assert distinct_rows(np.empty((0, 4))).tolist() == []
+    assert distinct_permutations(permuted).tolist() == [0, 1, 4]
+    assert distinct_permutations(np.empty((0, 4))).tolist() == []
 
 
 @pytest.mark.parametrize("groups", [None, np.repeat(np.arange(10), 6), np.repeat(np.arange(10), 6) + 100])
@@ -102,28 +102,28 @@ def test_permuted_labels_are_the_same_labels(groups):
 
 def test_shadows_are_a_permutation_of_rows_and_follow_their_draw():
     y = np.arange(60) % 3
-    source = draw_source(y, None, None, 4)
+    source = draw_shadow_rows(y, None, None, 4)
     assert sorted(source) == list(range(60))
     assert abs(np.mean(y[source] == y) - 1 / 3) < 0.2
-    np.testing.assert_array_equal(source, draw_source(y, None, None, 4))
-    assert (source != draw_source(y, None, None, 5)).any()
+    np.testing.assert_array_equal(source, draw_shadow_rows(y, None, None, 4))
+    assert (source != draw_shadow_rows(y, None, None, 5)).any()
 
 
 def test_shadows_stay_within_strata_and_within_groups_of_several_classes():
     y, codes = np.arange(60) % 2, np.arange(60) // 15
     for groups, strata in ((None, codes), (codes, None), (codes // 2, codes)):
-        np.testing.assert_array_equal(codes[draw_source(y, groups, strata, 0)], codes)
+        np.testing.assert_array_equal(codes[draw_shadow_rows(y, groups, strata, 0)], codes)
 
 
 def test_groups_of_one_class_take_the_shadows_of_whole_groups():
     y, groups = np.repeat([0, 0, 1, 1], [5, 8, 6, 7]), np.repeat([0, 1, 2, 3], [5, 8, 6, 7])
-    partners = {tuple(np.unique(groups[draw_source(y, groups, None, 0)[groups == g]])) for g in range(4)}
+    partners = {tuple(np.unique(groups[draw_shadow_rows(y, groups, None, 0)[groups == g]])) for g in range(4)}
     assert partners == {(0,), (1,), (2,), (3,)}
 
 
 def test_a_draw_of_few_samples_is_never_the_true_labelling():
     y = np.array([0, 0, 1, 1])
     for draw in range(20):
-        shadow = y[draw_source(y, None, None, draw)]
+        shadow = y[draw_shadow_rows(y, None, None, draw)]
         assert (shadow != y).any()
         assert (shadow == y).any()  # nor the same with the names of the classes exchanged

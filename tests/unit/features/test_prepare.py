@@ -43,8 +43,8 @@ def test_labels_names_and_samples(adata):
     assert [features.classes[code] for code in features.y] == adata.obs["type"].tolist()
     assert features.names == tuple(adata.var_names)
     assert features.samples == tuple(adata.obs_names)
-    summary = features.about.pop("confounders")
-    assert features.about == {
+    summary = features.metadata.pop("confounders")
+    assert features.metadata == {
         **{"label_column": "type", "group_column": "", "normalization": "log1p_median", "scheme": "fixed"},
         "why": "A test split of 15 of 60 samples was set aside before any pass, for the evaluation.",
     }
@@ -66,11 +66,11 @@ def test_of_few_samples_none_is_set_aside(adata):
     few = prepared(adata[:45].copy())
     assert len(few.test) == 0
     np.testing.assert_array_equal(few.development, np.arange(45))
-    assert few.about["scheme"] == "repeated"
-    assert few.about["why"].startswith("No test split was set aside: 45 samples are too few.")
+    assert few.metadata["scheme"] == "repeated"
+    assert few.metadata["why"].startswith("No test split was set aside: 45 samples are too few.")
     assert len(prepared(adata, split_scheme="repeated").test) == 0
     assert len(prepared(adata[:45].copy(), split_scheme="fixed").test) == 12
-    assert prepared(adata[:6].copy()).about["scheme"] == "repeated"  # two of each class
+    assert prepared(adata[:6].copy()).metadata["scheme"] == "repeated"  # two of each class
     with pytest.raises(InputError, match=r"class 'B' \(1\): expected at least 2"):
         prepared(adata[:5].copy())
 
@@ -178,7 +178,7 @@ def test_confounders_are_stored_with_strata_of_the_development_part(adata):
     assert features.design.shape == (600, len(features.design_names))
     np.testing.assert_allclose(features.confounders["depth"], np.log1p(np.asarray(adata.X.sum(1)).ravel()), rtol=1e-6)
     assert (features.strata[features.test] == -1).all() and features.strata[features.development].min() == 0
-    summary = features.about["confounders"]
+    summary = features.metadata["confounders"]
     assert summary["adjusted"] == ["dose", "donor", "depth", "detected"] and "Null passes" in summary["null"]
     assert [record["confounder"] for record in summary["alone"]] == [*summary["adjusted"], "all together"]
 
@@ -193,7 +193,7 @@ def test_labels_of_the_test_split_do_not_shape_the_strata(adata, monkeypatch):
     again = prepared(adata, confounders={"depth": True})
     assert (again.y != features.y).any()
     np.testing.assert_array_equal(again.strata, features.strata)
-    assert again.about["confounders"] == features.about["confounders"]
+    assert again.metadata["confounders"] == features.metadata["confounders"]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +222,6 @@ def test_the_log_says_how_many_samples_each_class_has_and_what_is_adjusted_for(a
     features = prepared(adata, split_scheme="fixed")
     assert features.class_sizes == {"B": 20, "T2": 20, "T10": 20}
     lines = prepare.describe_features(features)
-    assert lines[0] == features.about["why"]
+    assert lines[0] == features.metadata["why"]
     assert "T2: 20 samples, 5 of them in the test split" in lines
-    assert lines[-1].startswith(features.about["confounders"]["statement"])
+    assert lines[-1].startswith(features.metadata["confounders"]["statement"])

@@ -29,7 +29,7 @@ def features(request, planted):
         design=np.linspace(-1, 1, 240).reshape(120, 2),
         design_names=("depth", "batch=b"),
         strata=np.arange(120) % 7,
-        about={"normalization": "none", "ä": [1, None]},
+        metadata={"normalization": "none", "ä": [1, None]},
     )
 
 
@@ -48,7 +48,7 @@ def test_what_is_written_is_read(features, tmp_path):
     np.testing.assert_array_equal(dense(read.X), dense(features.X))
     for name in ("y", "split", "groups", "design", "strata"):
         np.testing.assert_array_equal(getattr(read, name), getattr(features, name))
-    for name in ("classes", "names", "samples", "about", "n_features", "design_names", "chords"):
+    for name in ("classes", "names", "samples", "metadata", "n_features", "design_names", "chords"):
         assert getattr(read, name) == getattr(features, name)
     np.testing.assert_array_equal(read.test, np.arange(0, 120, 4))
     np.testing.assert_array_equal(np.union1d(read.test, read.development), np.arange(120))
@@ -84,8 +84,8 @@ def test_chords_stand_behind_the_features(features, tmp_path):
 
 def test_confounders_are_written_for_people(features, tmp_path):
     columns = pd.DataFrame({"batch": ["a", "b"] * 60, "depth": np.arange(120) / 7}, index=features.samples)
-    about = {**features.about, "confounders": {"statement": "Adjusted."}}
-    write_features(tmp_path / "features", replace(features, confounders=columns, about=about))
+    metadata = {**features.metadata, "confounders": {"statement": "Adjusted."}}
+    write_features(tmp_path / "features", replace(features, confounders=columns, metadata=metadata))
     read = pd.read_csv(tmp_path / "features/confounders.tsv", sep="\t", index_col="sample")
     pd.testing.assert_frame_equal(read, columns.rename_axis("sample"), rtol=1e-5)
     assert json.loads((tmp_path / "features/confounders.json").read_text()) == {"statement": "Adjusted."}

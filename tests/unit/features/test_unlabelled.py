@@ -29,7 +29,7 @@ def make(planted, kind, with_unlabelled):
         split,
         groups=np.arange(120) // 3 % 20,
         strata=np.where(split == DEVELOPMENT, np.arange(120) % 2, -1),
-        about={"normalization": "none"},
+        metadata={"normalization": "none"},
     )
     if with_unlabelled:
         places = np.sort(np.random.default_rng(0).integers(0, 121, EXTRA))

@@ -56,7 +56,7 @@ def features(planted):
         tuple(planted.names),
         tuple(f"cell{i}" for i in range(n)),
         split,
-        about={"scheme": "fixed", "why": "A test split was set aside."},
+        metadata={"scheme": "fixed", "why": "A test split was set aside."},
         design=np.random.default_rng(0).normal(size=(n, 1)),
         design_names=("batch",),
     )
@@ -72,7 +72,7 @@ def repeated(features):
         features.names,
         features.samples[:12],
         np.zeros(12, dtype=np.uint8),
-        about={"scheme": "repeated", "why": "12 samples are too few."},
+        metadata={"scheme": "repeated", "why": "12 samples are too few."},
     )
 
 
@@ -87,7 +87,7 @@ def study():
         NAMES,
         tuple(f"cell{i}" for i in range(n)),
         (np.arange(n) % 5 == 0).astype(np.uint8),
-        about={"scheme": "fixed", "why": "A test split was set aside."},
+        metadata={"scheme": "fixed", "why": "A test split was set aside."},
     )
 
 

@@ -239,7 +239,7 @@ def test_a_run_is_audited_on_its_development_part_and_the_counts_behind_it(cells
     samples = [f"cell{i}" for i in range(300)]
     split = (np.arange(300) % 5 == 0).astype(np.uint8)
     features = Features(
-        logs, np.arange(300) % 2, ("a", "b"), tuple(names), tuple(samples), split, about={"normalization": "log1p"}
+        logs, np.arange(300) % 2, ("a", "b"), tuple(names), tuple(samples), split, metadata={"normalization": "log1p"}
     )
     turned = Expression(counts[::-1], pd.DataFrame(index=samples[::-1]), pd.DataFrame(index=names))
     made = audit_run(features, turned, estimated=False)
@@ -256,12 +256,12 @@ def test_the_threshold_is_the_one_that_is_stated():
 
 def test_of_many_samples_some_are_drawn_with_a_note(monkeypatch):
     X, rows = sp.csr_matrix(np.ones((40, 5), dtype=np.float32)), np.arange(10, 40)
-    assert levels.drawn_rows(X, rows) == (rows, "")
+    assert levels.subsample_rows(X, rows) == (rows, "")
     monkeypatch.setattr(levels, "MAX_VALUES", 50)
-    drawn, note = levels.drawn_rows(X, rows)
+    drawn, note = levels.subsample_rows(X, rows)
     assert len(drawn) == 10 and set(drawn) <= set(rows) and (np.diff(drawn) > 0).all()
     assert "10 of 30 samples" in note
-    np.testing.assert_array_equal(levels.drawn_rows(X.toarray(), rows)[0], drawn)
+    np.testing.assert_array_equal(levels.subsample_rows(X.toarray(), rows)[0], drawn)
 
 
 def test_only_components_are_computed_on_drawn_samples(cells, audited, monkeypatch):
@@ -271,4 +271,4 @@ def test_only_components_are_computed_on_drawn_samples(cells, audited, monkeypat
     table, notes = made.table, made.notes
     assert table[["feature", *FLAVOURS]].equals(audited.table[["feature", *FLAVOURS]])
     assert {column for column in CHOICES if notes[column] != audited.notes[column]} == {"pca_50"}
-    assert notes["pca_50"].endswith(levels.drawn_rows(logs, np.arange(300))[1])
+    assert notes["pca_50"].endswith(levels.subsample_rows(logs, np.arange(300))[1])

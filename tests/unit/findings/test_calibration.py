@@ -128,9 +128,9 @@ def test_levels_are_those_of_the_rows_asked_for(sparse):
 
 
 def test_which_features_are_tested_depends_on_the_class_sizes_alone():
-    assert levels.min_detected_samples(0.05, np.arange(100) % 2) == 0.05
-    assert levels.min_detected_samples(0.05, np.repeat([0, 1], [98, 2])) == 0.01
-    assert 0 < levels.min_detected_samples(0.0, np.arange(100) % 2) < 1e-6
+    assert levels.min_detected_share(0.05, np.arange(100) % 2) == 0.05
+    assert levels.min_detected_share(0.05, np.repeat([0, 1], [98, 2])) == 0.01
+    assert 0 < levels.min_detected_share(0.0, np.arange(100) % 2) < 1e-6
 
 
 def test_scores_of_all_passes_rank_as_z_does():

@@ -25,7 +25,7 @@ def test_the_accepted_passes_are_averaged_on_the_test_split(features, passes):
     assert found.predictions["cell"].tolist() == list(features.samples)
     assert (found.predictions["split"] == "test").sum() == len(features.test)
     assert found.embedding["embedding"].shape[0] == found.embedding["map"].shape[0] == len(features.y)
-    assert found.lines[0] == features.about["why"]
+    assert found.lines[0] == features.metadata["why"]
     assert f"of 2 passes on {len(features.test)} samples" in found.lines[1]
 
 

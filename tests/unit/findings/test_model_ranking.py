@@ -36,7 +36,7 @@ def test_few_samples_are_tested_by_permutations(study, study_passes, hand_made):
         NAMES,
         study.samples[:8],
         np.zeros(8, dtype=np.uint8),
-        about={"scheme": "repeated", "why": "8 samples are too few."},
+        metadata={"scheme": "repeated", "why": "8 samples are too few."},
     )
     rows = {"out_of_bag_rows": np.arange(8), "out_of_bag_probability": np.tile([0.5, 0.5], (8, 1))}
     made = [hand_made(0, 0.9, settings=study_passes[0].settings, **rows)]

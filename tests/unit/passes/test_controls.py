@@ -18,7 +18,7 @@ def few(planted):
 
 
 def test_a_control_with_few_samples_takes_many_permutations(planted, quick, few, tmp_path, monkeypatch):
-    monkeypatch.setattr(controls, "PASSES", 2)
+    monkeypatch.setattr(controls, "PASSES_PER_PERMUTATION", 2)
     config = quick("linear", epochs=5)
     given_classes = planted.classes[:2]
     control = train_control(Samples(planted.X, planted.y, given_classes, rows=few), config, 3)

@@ -202,7 +202,7 @@ def test_the_digest_of_a_store_is_of_what_passes_read(planted, tmp_path):
     for name, features in {
         "one": one,
         "again": one,
-        "names": replace(one, names=("other", *one.names[1:]), samples=(), about={"why": "another"}),
+        "names": replace(one, names=("other", *one.names[1:]), samples=(), metadata={"why": "another"}),
         "value": replace(one, X=changed),
         "class": replace(one, classes=("A", "NK", "T")),
         "split": replace(one, split=np.ones(120, dtype=np.uint8)),
