@@ -36,12 +36,12 @@ from sklearn.metrics import average_precision_score
 
 from deepmapper.evidence import rank
 from deepmapper.evidence.panel import fit_evidence_panel
-from deepmapper.features import confounders, confounding, levels
+from deepmapper.features import confounder_tests, confounders, levels
 from deepmapper.features import design as features_design
 from deepmapper.features.prepare import prepare_features
 from deepmapper.features.samples import Samples
 from deepmapper.features.splits import split_off_test
-from deepmapper.findings import calibration
+from deepmapper.findings import q_values
 from deepmapper.findings.panel import fit_panel
 from deepmapper.io.expression import Expression
 from deepmapper.passes.shadows import train_shadow_pass
@@ -101,7 +101,7 @@ def by_networks(options, data, X, y, classes, development, test, strata, mean, t
         train_shadow_pass(Samples(X, y, classes, rows=development, strata=strata), config, s)
         for s in range(options.shadow_passes)
     ]
-    found = calibration.calibrate(passes, beside, mean, tested, LEVEL)
+    found = q_values.calibrate(passes, beside, mean, tested, LEVEL)
     seconds = time.perf_counter() - start
     order = np.argsort(-found.z, kind="stable")[: found.significant.sum()]
     panel = fit_panel(X, y, classes, data.names, order, development, test, n_resamples=200).summary
@@ -205,7 +205,7 @@ def held(data, X, y, development, adjust):
         return None, None
     design = features_design.make_design(pd.DataFrame(columns))
     strata = np.full(len(y), -1)
-    strata[development] = confounding.draw_null_strata(design.values[development], y[development])[0]
+    strata[development] = confounder_tests.draw_null_strata(design.values[development], y[development])[0]
     return design, strata
 
 

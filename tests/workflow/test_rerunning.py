@@ -136,7 +136,7 @@ CASES = {
 RANKING = {name: n for name, n in progress(3).items() if name not in RECORD}
 AFTER_PASSES = {
     "code of the calibration": (
-        lambda d: edited(d, "findings/calibration.py"),
+        lambda d: edited(d, "findings/q_values.py"),
         {"calibrate_features": 3, **RANKING},
     ),
     "code of the tables": (
@@ -205,7 +205,7 @@ def test_an_edit_of_the_training_runs_passes_of_every_kind(finished, copy_pipeli
         (directory.folder / target).parent.mkdir(exist_ok=True)
         shutil.copy(directory.folder / targets[0], directory.folder / target)
     directory.run("--touch", *targets)
-    edited(directory, "findings/calibration.py", "core/table_schemas.py", "core/tables.py", "workflow/settings.py")
+    edited(directory, "findings/q_values.py", "core/table_schemas.py", "core/tables.py", "workflow/settings.py")
     assert directory.would_run(*targets) == {}
     edited(directory, "training/loop.py")
     kinds = ("train_pass", "train_permuted_pass", "train_shadow_pass", "train_half_pass")

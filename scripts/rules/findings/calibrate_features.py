@@ -5,7 +5,7 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.features.store import open_features
-    from deepmapper.findings.model_calibration import calibrate_model
+    from deepmapper.findings.model_q_values import calibrate_model
     from deepmapper.passes.result import PassFile
 
     found = calibrate_model(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .network import Network, check_sizes
+from .base import Network, check_sizes
 
 
 class ConvAutoencoder(nn.Module):

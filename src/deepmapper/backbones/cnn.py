@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from .network import Network, check_dropout, check_sizes
+from .base import Network, check_dropout, check_sizes
 
 
 class Cnn(Network):

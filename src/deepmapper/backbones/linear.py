@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .network import Network, check_dropout, check_sizes
+from .base import Network, check_dropout, check_sizes
 from .pixels import PixelLayer, Pixels, SparseProduct
 
 

@@ -11,7 +11,7 @@ from ..errors import BackboneUnavailable, InputError
 from ..transform import square_dim
 
 if TYPE_CHECKING:
-    from .network import Network
+    from .base import Network
 
 _TIMM = "timm:"
 
@@ -69,7 +69,7 @@ def _mlp():
 
 @register("cnn_small", "width", "hidden", "dropout")
 def _cnn_small():
-    from .cnn_small import CnnSmall
+    from .default_cnn_small import CnnSmall
 
     return CnnSmall
 

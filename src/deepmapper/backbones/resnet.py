@@ -10,7 +10,7 @@ import math
 
 from torch import Tensor, nn
 
-from .network import Network, check_dropout, check_sizes
+from .base import Network, check_dropout, check_sizes
 
 
 class _Residual(nn.Module):

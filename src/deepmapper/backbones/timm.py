@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BackboneUnavailable, InputError
-from .network import Network
+from .base import Network
 
 
 class Timm(Network):

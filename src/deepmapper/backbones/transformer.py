@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .network import Network, check_dropout, check_sizes
+from .base import Network, check_dropout, check_sizes
 
 # Maximum number of tokens along a side; the memory of attention grows with its fourth power.
 _MAX_GRID = 16

@@ -13,8 +13,8 @@ from ..errors import InputError
 from ..io.labels import encode_labels
 from ..io.matrix_stats import scan
 from ..io.normalize import normalize_lazily
+from .confounder_tests import draw_null_strata, evaluate_confounders
 from .confounders import CELL_CYCLE, COMPUTED, confounder_columns
-from .confounding import draw_null_strata, evaluate_confounders
 from .design import Design, make_design
 from .splits import check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..accumulate import accepted_passes
-from ..features.confounding import confounder_accuracy
+from ..features.confounder_tests import confounder_accuracy
 from ..features.store import Features
 from ..passes.result import PassFile, PassResult
 from . import ensemble, evaluation

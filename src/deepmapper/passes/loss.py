@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..augment import make_train_transform
+from ..backbones.base import Network
 from ..backbones.images import Images
-from ..backbones.network import Network
 from ..config import DeepMapperConfig
 from ..training.checkpoint import Checkpoint
 from ..training.inference import predict, reader

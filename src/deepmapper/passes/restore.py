@@ -15,8 +15,8 @@ from .result import PassFile, PassResult
 if TYPE_CHECKING:
     import torch
 
+    from ..backbones.base import Network
     from ..backbones.images import Images
-    from ..backbones.network import Network
 
 
 def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[int]:

@@ -3,8 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from deepmapper.features.confounder_tests import (
+    confounder_accuracy,
+    draw_null_strata,
+    evaluate_confounders,
+    evaluate_design,
+)
 from deepmapper.features.confounders import confounder_columns
-from deepmapper.features.confounding import confounder_accuracy, draw_null_strata, evaluate_confounders, evaluate_design
 from deepmapper.features.design import Design, make_design
 from deepmapper.features.label_permutations import shuffle_labels
 from deepmapper.features.samples import Samples

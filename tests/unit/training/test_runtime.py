@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from deepmapper import attribution
-from deepmapper.backbones.network import Network
+from deepmapper.backbones.base import Network
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.findings import ranking
 from deepmapper.passes import train

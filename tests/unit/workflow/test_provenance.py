@@ -120,7 +120,7 @@ def test_a_pass_depends_on_its_own_kind_of_training_alone():
     for rule, kind in PASS_KINDS.items():
         found = set(modules_of("train_pass", unused=unused_imports(rule)))
         assert found & kinds == {"passes.train", kind.module}
-        assert {"training.loop", "backbones.cnn_small", "transform"} <= found
+        assert {"training.loop", "backbones.default_cnn_small", "transform"} <= found
         assert not {name for name in found if name.partition(".")[0] in ("findings", "plots", "report", "io", "chords")}
         assert not found & {"core.tables", "core.table_schemas", "workflow.settings", "workflow.schema", "runner"}
 

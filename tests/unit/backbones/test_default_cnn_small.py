@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 from scipy.optimize import brentq
 
-from deepmapper.backbones.cnn_small import effective_number
+from deepmapper.backbones.default_cnn_small import effective_number
 from deepmapper.backbones.registry import build
 from deepmapper.config import BackboneSpec
 

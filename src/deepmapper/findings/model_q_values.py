@@ -12,7 +12,7 @@ from ..features import levels
 from ..features.label_permutations import count_permutations
 from ..features.store import Features
 from ..passes.result import PassFile, PassResult
-from . import calibration, pass_intervals
+from . import pass_intervals, q_values
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ModelCalibration:
         One row per feature, in input order: z, p and q if there are shadow passes, and the intervals of importance and
         rank if passes were accepted.
     null
-        Quantiles of z of shadows and of features (`calibration.null_table`).
+        Quantiles of z of shadows and of features (`q_values.null_table`).
     summary
         Contents of significance.json.
     """
@@ -68,19 +68,19 @@ def calibrate_model(
     table = pd.DataFrame({"feature": features.names})
     if accepted and shadow_passes:
         calibrated = _calibrate(features, accepted, shadow_passes, level, min_detected)
-        table = calibration.significance_table(calibrated, features.names, features.classes)
+        table = q_values.significance_table(calibrated, features.names, features.classes)
     if accepted:
         # the scores are as large as the importances, so only one of the two is held at a time
         if calibrated is None:
             scores = pass_intervals.importances(accepted)
         else:
-            scores = calibration.pass_scores(accepted, shadow_passes, calibrated)
+            scores = q_values.pass_scores(accepted, shadow_passes, calibrated)
         ranks = pass_intervals.rank_intervals(scores, n_resamples, seed)
         del scores
         sizes = pass_intervals.importance_intervals(pass_intervals.importances(accepted), n_resamples, seed)
         table["importance_low"], table["importance_high"] = sizes
         table["rank_low"], table["rank_high"] = ranks
-    return ModelCalibration(table, calibration.null_table(calibrated), calibration.summarise_calibration(calibrated))
+    return ModelCalibration(table, q_values.null_table(calibrated), q_values.summarise_calibration(calibrated))
 
 
 def _calibrate(
@@ -89,11 +89,11 @@ def _calibrate(
     shadow_passes: Sequence[PassResult | PassFile],
     level: float,
     min_detected: float,
-) -> calibration.Calibration:
+) -> q_values.Calibration:
     """Calibrate with the mean values and the possible label permutations of the development part."""
     samples = features.development_samples
     mean_value, detected = levels.feature_levels(samples.X, samples.rows, samples.n_features)
-    return calibration.calibrate(
+    return q_values.calibrate(
         accepted,
         shadow_passes,
         mean_value,

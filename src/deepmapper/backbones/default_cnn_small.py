@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-from .network import Network, check_dropout, check_sizes
+from .base import Network, check_dropout, check_sizes
 from .pixels import PixelLayer, Pixels
 
 # Maximum side of the grid of patches, whatever the size of the image; chosen by hand.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepmapper.features.store import Features
-from deepmapper.findings.model_calibration import calibrate_model
+from deepmapper.findings.model_q_values import calibrate_model
 from deepmapper.passes.result import ShadowPart
 
 P = 200

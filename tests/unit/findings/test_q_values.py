@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from deepmapper.features import levels
-from deepmapper.findings import calibration
+from deepmapper.findings import q_values
 from deepmapper.findings.feature_join import join_by_feature, rank_by_significance
 from deepmapper.passes.result import ShadowPart
 
@@ -44,7 +44,7 @@ def test_p_values_of_uninformative_features_are_uniform_at_any_scale(gain, heavy
     rng = np.random.default_rng(1)
     level = np.exp(rng.normal(size=P))
     passes, shadowed = made(rng, np.zeros(P), level, gain=gain, heavy=heavy)
-    found = calibration.calibrate(passes, shadowed, level, np.ones(P, dtype=bool))
+    found = q_values.calibrate(passes, shadowed, level, np.ones(P, dtype=bool))
     for share in (0.05, 0.2, 0.5):
         assert abs((found.p < share).mean() - share) < 0.05
     assert not found.significant.any()
@@ -59,7 +59,7 @@ def test_the_error_rate_is_controlled_if_few_and_if_most_features_differ(share):
         level = np.exp(rng.normal(size=P))
         true = rng.random(P) < share
         passes, shadowed = made(rng, np.where(true, 7.0, 0.0), level, gain=3.0)
-        chosen = calibration.calibrate(passes, shadowed, level, np.ones(P, dtype=bool)).significant
+        chosen = q_values.calibrate(passes, shadowed, level, np.ones(P, dtype=bool)).significant
         false.append((chosen & ~true).sum() / max(1, chosen.sum()))
         power.append(chosen[true].mean())
     assert np.mean(false) <= 0.1
@@ -71,7 +71,7 @@ def test_direction_and_class_of_an_effect_are_found():
     effects = np.zeros(P)
     effects[:20], effects[20:40] = 12.0, -12.0
     passes, shadowed = made(rng, effects, np.ones(P), n_classes=3)
-    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
     assert (found.class_z[1, :20] > 0).all()
     assert (found.class_z[1, 20:40] < 0).all()
     assert (found.class_q[1, :40] <= 0.1).mean() > 0.9
@@ -84,7 +84,7 @@ def test_features_that_are_not_tested_have_no_p_and_do_not_count():
     effects[:5] = 50.0
     passes, shadowed = made(rng, effects, np.ones(P))
     tested = np.arange(P) < 500
-    found = calibration.calibrate(passes, shadowed, np.ones(P), tested)
+    found = q_values.calibrate(passes, shadowed, np.ones(P), tested)
     assert np.isnan(found.p[500:]).all() and np.isnan(found.q[500:]).all() and np.isnan(found.class_q[:, 500:]).all()
     assert (found.z[500:] == 0).all()
     assert set(np.flatnonzero(found.significant)) >= {0, 1, 2, 3, 4}
@@ -94,7 +94,7 @@ def test_features_that_are_not_tested_have_no_p_and_do_not_count():
 def test_few_permutations_give_no_small_p_and_the_statement_says_so():
     rng = np.random.default_rng(0)
     passes, shadowed = made(rng, np.full(P, 50.0), np.ones(P))
-    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool), n_permutations=3)
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool), n_permutations=3)
     assert found.p.min() == pytest.approx(1 / 3)
     assert not found.significant.any()
     assert "only 3 permutations of the labels" in found.statement
@@ -107,15 +107,15 @@ def test_classes_that_a_pass_did_not_attribute_are_left_out_of_it():
     passes, shadowed = made(rng, effects, np.ones(P), n_classes=3)
     passes[0].class_gradient[2] = np.nan
     shadowed[0].class_gradient[2] = shadowed[0].shadows.class_gradient[2] = np.nan
-    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
     assert np.isfinite(found.z).all()
     assert found.significant[:30].mean() > 0.9
 
 
 def test_empirical_p_counts_the_value_itself_and_ties():
     null = np.array([1.0, 2.0, 2.0, 3.0])
-    np.testing.assert_allclose(calibration.empirical_p(np.array([0.5, 2.0, 3.5]), null), [1.0, 0.8, 0.2])
-    np.testing.assert_allclose(calibration.empirical_p(np.array([3.5]), null, floor=0.3), [0.3])
+    np.testing.assert_allclose(q_values.empirical_p(np.array([0.5, 2.0, 3.5]), null), [1.0, 0.8, 0.2])
+    np.testing.assert_allclose(q_values.empirical_p(np.array([3.5]), null, floor=0.3), [0.3])
 
 
 @pytest.mark.parametrize("sparse", [False, True])
@@ -138,8 +138,8 @@ def test_scores_of_all_passes_rank_as_z_does():
     passes, shadowed = made(
         rng, np.where(np.arange(P) < 30, 12.0, 0.0), np.exp(rng.normal(size=P)), n_classes=3, gain=2
     )
-    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
-    scores = calibration.pass_scores(passes, shadowed, found)
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    scores = q_values.pass_scores(passes, shadowed, found)
     assert scores.shape == (24, P)
     np.testing.assert_array_equal(np.argsort(scores.mean(0, dtype=np.float64))[-50:], np.argsort(found.z)[-50:])
 
@@ -151,8 +151,8 @@ def test_passes_without_shadows_do_not_raise_the_number_of_significant_features(
     for result in passes:  # another network would make the largest slopes larger still
         result.class_gradient = np.sign(result.class_gradient) * np.abs(result.class_gradient) ** 2
     same = [SimpleNamespace(class_gradient=result.class_gradient) for result in shadowed]
-    limit = calibration.calibrate(same, shadowed, np.ones(P), np.ones(P, dtype=bool))
-    found = calibration.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    limit = q_values.calibrate(same, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
     assert 80 < found.significant.sum() <= limit.significant.sum()
     assert found.significant[100:].sum() <= 12
     assert (np.sort(found.z) <= np.sort(limit.z) + 1e-9).all()
@@ -161,10 +161,10 @@ def test_passes_without_shadows_do_not_raise_the_number_of_significant_features(
 def test_the_table_puts_significant_features_first_and_counts_ranks_anew():
     rng = np.random.default_rng(0)
     passes, shadowed = made(rng, np.where(np.arange(P) < 10, 30.0, 0.0), np.ones(P))
-    found = calibration.calibrate(passes, shadowed, np.ones(P), np.arange(P) != 3)
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.arange(P) != 3)
     names = [f"g{i}" for i in range(P)]
     given = pd.DataFrame({"rank": np.arange(1, P + 1), "feature": names[::-1], "median_importance": np.arange(P)})
-    tested = calibration.significance_table(found, names, ["a", "b"])
+    tested = q_values.significance_table(found, names, ["a", "b"])
     table = rank_by_significance(join_by_feature(given, tested))
     assert set(table["feature"][:9]) == {f"g{i}" for i in range(10)} - {"g3"}
     assert table["rank"].tolist() == list(range(1, P + 1))
@@ -176,5 +176,5 @@ def test_the_table_puts_significant_features_first_and_counts_ranks_anew():
 
 
 def test_without_shadows_the_statement_says_so():
-    assert "n_shadow" in calibration.summarise_calibration(None)["statement"]
-    assert list(calibration.null_table(None)) == ["share", "z_shadow", "z_feature"]
+    assert "n_shadow" in q_values.summarise_calibration(None)["statement"]
+    assert list(q_values.null_table(None)) == ["share", "z_shadow", "z_feature"]
