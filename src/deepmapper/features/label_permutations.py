@@ -67,7 +67,7 @@ def shuffle_labels(
     """Permute labels: freely; within groups if any group has several classes; between groups if each has one class.
 
     With `strata`, (n,) codes, labels are permuted within strata only; strata never span groups
-    (`confounding.draw_null_strata`).
+    (`confounder_tests.draw_null_strata`).
     """
     within = groups if strata is None else strata
     if within is None:
