@@ -111,6 +111,10 @@ CASES = {
     "comments in the package": (comments_in_the_package, {}),
     # every pass and what reads one, and nothing that reads none
     "code of the training": (lambda d: edited(d, "training/loop.py"), {**TRAIN_ALL, **judge(3)}),
+    "code of one network": (
+        lambda d: edited(d, "backbones/cnn_small.py"),
+        {**TRAIN_ONE, **judge(1), "evaluate_ensemble": 3},
+    ),
     "code of the plots": (
         lambda d: edited(d, "plots/style.py"),
         {"plot_findings": 3, "plot_models": 1, "plot_chords": 1, "write_summary": 1},

@@ -9,11 +9,19 @@ from deepmapper.workflow import batching
 from deepmapper.workflow.batching import PASS_KINDS
 
 
+@cache
+def source_of_pass(rule_name, network):
+    """Hash of the code behind a pass of a model with this kind of network."""
+    return source_of("train_pass", unused=batching.unused_imports(rule_name, network))
+
+
 def pass_params(rule_name):
     """Parameters of a pass besides its settings; they do not depend on the number of seeds per job."""
     return {
         "kind": PASS_KINDS[rule_name].name,
-        "source": source_of("train_pass", unused=batching.unused_imports(rule_name)),
+        "source": lambda wildcards: source_of_pass(
+            rule_name, SETTINGS["models"][wildcards.model]["kind"]
+        ),
     }
 
 

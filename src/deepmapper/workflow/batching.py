@@ -24,13 +24,40 @@ PASS_KINDS = {
 }
 
 
-def unused_imports(rule_name: str) -> dict[str, list[str]]:
-    """Imports that the passes of a rule never run: `pass_jobs` imports the training of every kind, a job needs one.
+# Module of each kind of network; "timm" stands for all networks of timm.
+NETWORKS = {
+    "linear": "backbones.linear",
+    "mlp": "backbones.linear",
+    "cnn_small": "backbones.cnn_small",
+    "cnn": "backbones.cnn",
+    "resnet18": "backbones.resnet",
+    "resnet18_s": "backbones.resnet",
+    "resnet34_s": "backbones.resnet",
+    "resnet50_s": "backbones.resnet",
+    "vit_cct": "backbones.transformer",
+    "conv_vae": "backbones.autoencoder",
+    "timm": "backbones.timm",
+}
 
-    For the argument `unused` of `provenance.source_of`.
+
+def unused_imports(rule_name: str, network: str | None = None) -> dict[str, list[str]]:
+    """Imports that a pass never runs, for the argument `unused` of `provenance.source_of`.
+
+    `pass_jobs` imports the training of every kind of pass, and `backbones.registry` every network; a pass needs one of
+    each. So an edit of one network trains only the models with this network again.
+
+    Parameters
+    ----------
+    rule_name
+        Rule that trains the pass, a key of `PASS_KINDS`.
+    network
+        Kind of the network; None for any.
     """
     own = {PASS_KINDS["train_pass"].module, PASS_KINDS[rule_name].module}
-    return {"workflow.pass_jobs": sorted({kind.module for kind in PASS_KINDS.values()} - own)}
+    unused = {"workflow.pass_jobs": sorted({kind.module for kind in PASS_KINDS.values()} - own)}
+    if network is not None:
+        unused["backbones.registry"] = sorted({*NETWORKS.values()} - {NETWORKS[network.partition(":")[0]]})
+    return unused
 
 
 def stages(first: int, start: int, step: int, cap: int) -> list[list[int]]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from deepmapper.workflow.batching import PASS_KINDS, unused_imports
+from deepmapper.backbones import registry
+from deepmapper.workflow.batching import NETWORKS, PASS_KINDS, unused_imports
 from deepmapper.workflow.provenance import (
     MAY_LOAD,
     NAME,
@@ -123,6 +124,15 @@ def test_a_pass_depends_on_its_own_kind_of_training_alone():
         assert {"training.loop", "backbones.default_cnn_small", "transform"} <= found
         assert not {name for name in found if name.partition(".")[0] in ("findings", "plots", "report", "io", "chords")}
         assert not found & {"core.tables", "core.table_schemas", "workflow.settings", "workflow.schema", "runner"}
+
+
+@pytest.mark.parametrize("network", [*registry.available(), "timm:mobilevit_xxs"])
+def test_a_pass_depends_on_its_own_network_alone(network):
+    found = set(modules_of("train_pass", unused=unused_imports("train_pass", network)))
+    kind = network.partition(":")[0]
+    assert found & {*NETWORKS.values()} == {NETWORKS[kind]}
+    if kind in registry.KINDS:
+        assert registry.KINDS[kind].load().__module__ == f"{NAME}.{NETWORKS[kind]}"
 
 
 @pytest.mark.parametrize("name", [*UNCOUNTED, *(kind.module for kind in PASS_KINDS.values())])
