@@ -112,7 +112,7 @@ CASES = {
     # every pass and what reads one, and nothing that reads none
     "code of the training": (lambda d: edited(d, "training/loop.py"), {**TRAIN_ALL, **judge(3)}),
     "code of one network": (
-        lambda d: edited(d, "backbones/cnn_small.py"),
+        lambda d: edited(d, "backbones/default_cnn_small.py"),
         {**TRAIN_ONE, **judge(1), "evaluate_ensemble": 3},
     ),
     "code of the plots": (

@@ -28,7 +28,7 @@ PASS_KINDS = {
 NETWORKS = {
     "linear": "backbones.linear",
     "mlp": "backbones.linear",
-    "cnn_small": "backbones.cnn_small",
+    "cnn_small": "backbones.default_cnn_small",
     "cnn": "backbones.cnn",
     "resnet18": "backbones.resnet",
     "resnet18_s": "backbones.resnet",
