@@ -40,8 +40,8 @@ def test_empty_fasta_has_no_records(tmp_path):
         (b">x\nAC1T\n", "record x holds the character '1'"),
         (b">x\n>y\nAC\n", "record x has no sequence"),
         (b">\nAC\n", "a record has no name"),
-        (gzip.compress(b">x\n" + os.urandom(40_000).hex().encode())[:9000], "cut short or damaged"),
-        (b"\xff\xfe\x00", "is no text"),
+        (gzip.compress(b">x\n" + os.urandom(40_000).hex().encode())[:9000], "truncated or damaged"),
+        (b"\xff\xfe\x00", "is not text"),
     ],
     ids=["fastq", "digit", "empty record", "no name", "cut gzip", "binary"],
 )
