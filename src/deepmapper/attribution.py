@@ -138,7 +138,7 @@ def feature_importances(
 
 
 def _gradient(function, values, targets, weight=None):
-    """Gradient of the score of each row's target class in its values, times `weight`; shape of `values`."""
+    """Gradient of each row's target-class score with respect to its values, times `weight`; shape of `values`."""
     import torch
 
     with torch.enable_grad():

@@ -97,7 +97,7 @@ class BackboneSpec:
 
 @dataclass
 class DeepMapperConfig:
-    """A whole run: arrange, train and attribute N times, then accumulate.
+    """A complete run: arrange, train and attribute N times, then accumulate.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ from .features.splits import draw_out_of_bag
 # memory. A larger one is read block by block in every iteration.
 MAX_VALUES_IN_MEMORY = 2**27
 
-# Maximum number of iterations of the fit in blocks, each of which reads the whole matrix.
+# Maximum number of iterations of the fit in blocks, each of which reads the complete matrix.
 MAX_BLOCK_ITERATIONS = 100
 
 

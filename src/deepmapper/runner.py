@@ -34,7 +34,7 @@ def run(
         (n_samples, n_features) finite numbers, unfiltered; an array, a data frame or a scipy sparse matrix (which
         stays sparse).
     y
-        (n_samples,) labels: strings, or any non-negative whole numbers.
+        (n_samples,) labels: strings, or any non-negative integers.
     config
         The settings.
     feature_names

@@ -17,7 +17,7 @@ def square_dim(n_features: int, buffer: int = 0) -> int:
     Raises
     ------
     ValueError
-        If `n_features` is not a whole number of at least 1, or `buffer` not one of at least 0.
+        If `n_features` is not an integer of at least 1, or `buffer` is not an integer of at least 0.
     """
     if not _is_int(n_features) or n_features < 1:
         raise ValueError(f"n_features={n_features!r}: expected a whole number of 1 or more")

@@ -1,4 +1,4 @@
-"""Rule append_chords: append the values of the chords to the features as further columns."""
+"""Rule append_chords: append the values of the chords to the features as additional columns."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule fit_evidence_panel: fit a panel of the first features by evidence, and test it on the test split."""
+"""Rule fit_evidence_panel: fit a panel of the top features by evidence, and test it on the test split."""
 
 from deepmapper.workflow.rule_script import job
 

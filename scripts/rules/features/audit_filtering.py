@@ -1,4 +1,4 @@
-"""Rule audit_filtering: which features the usual filters would have kept on the development part."""
+"""Rule audit_filtering: find which features the usual filters would have kept on the development part."""
 
 from deepmapper.workflow.rule_script import job
 

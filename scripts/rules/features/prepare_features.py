@@ -1,4 +1,4 @@
-"""Rule prepare_features: normalise, code labels, set a test split aside where it can be spared, write the store."""
+"""Rule prepare_features: normalise values, encode labels, set aside a test split if possible, and write the store."""
 
 from deepmapper.workflow.rule_script import job
 

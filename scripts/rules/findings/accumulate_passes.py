@@ -1,4 +1,4 @@
-"""Rule accumulate_passes: the ranking of a model from its passes, and the tables of the passes."""
+"""Rule accumulate_passes: rank the features by the passes of a model, and write the tables of the passes."""
 
 from deepmapper.workflow.rule_script import job
 

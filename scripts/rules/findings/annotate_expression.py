@@ -1,4 +1,4 @@
-"""Rule annotate_expression: the expression matrix with all findings about its features and samples."""
+"""Rule annotate_expression: annotate the expression matrix with all findings about its features and samples."""
 
 from deepmapper.workflow.rule_script import job
 

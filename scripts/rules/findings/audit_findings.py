@@ -1,4 +1,4 @@
-"""Rule audit_findings: which findings of a model the usual filters would have lost."""
+"""Rule audit_findings: find which findings of a model the usual filters would have lost."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule calibrate_features: z, p and q of every feature against shadow features, and intervals over the passes."""
+"""Rule calibrate_features: compute z, p and q of every feature against shadow features, and intervals over passes."""
 
 from deepmapper.workflow.rule_script import job
 

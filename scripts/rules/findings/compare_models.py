@@ -1,4 +1,4 @@
-"""Rule compare_models: one row per model, logistic regression last."""
+"""Rule compare_models: tabulate the models, one row each, with logistic regression last."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule fit_linear_baseline: logistic regression on the development part, evaluated on the same samples as the passes.
+"""Rule fit_linear_baseline: fit logistic regression on all features, and evaluate it on the same samples as the passes.
 
 These are the test split or, if none was set aside, the out-of-bag samples of the first passes.
 """

@@ -1,4 +1,4 @@
-"""Rule fit_panel: a small model on the significant features, evaluated on the test split."""
+"""Rule fit_panel: fit a small model on the significant features, and evaluate it on the test split."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule join_features: the ranking of a model with all other findings on its features."""
+"""Rule join_features: join the ranking of a model with all other findings about its features."""
 
 from deepmapper.workflow.rule_script import job
 

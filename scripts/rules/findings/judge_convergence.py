@@ -1,4 +1,4 @@
-"""Rule judge_convergence: whether the same number of passes again would rank the same features first."""
+"""Rule judge_convergence: assess whether another set of as many passes would rank the same features first."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule select_stable: stability selection on complementary halves of the development part."""
+"""Rule select_stable: run stability selection on complementary halves of the development part."""
 
 from deepmapper.workflow.rule_script import job
 

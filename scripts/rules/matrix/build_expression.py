@@ -1,4 +1,4 @@
-"""Rule build_expression: counts of samples × transcripts as AnnData and as text tables."""
+"""Rule build_expression: write the counts, samples × transcripts, as AnnData and as text tables."""
 
 from pathlib import Path
 

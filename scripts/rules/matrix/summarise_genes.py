@@ -1,4 +1,4 @@
-"""Rule summarise_genes: counts of samples × genes; a novel transcript is a gene of its own."""
+"""Rule summarise_genes: sum transcript counts by gene; each novel transcript is its own gene."""
 
 from pathlib import Path
 

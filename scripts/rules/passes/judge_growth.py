@@ -1,4 +1,4 @@
-"""Rule judge_growth: how well the first passes of a model agree, which decides whether more are trained."""
+"""Rule judge_growth: measure how well the first passes of a model agree, which decides whether more are trained."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rules train_pass, train_permuted_pass, train_shadow_pass, train_half_pass: passes by their seeds."""
+"""Rules train_pass, train_permuted_pass, train_shadow_pass, train_half_pass: train one pass per seed."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule prepare_transcripts: reference transcripts with clean names, from a FASTA or extracted from the genome."""
+"""Rule prepare_transcripts: write reference transcripts with clean names, from a FASTA or extracted from the genome."""
 
 import sys
 

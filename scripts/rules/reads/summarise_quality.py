@@ -1,4 +1,4 @@
-"""Rule summarise_quality: MultiQC on the reports of fastp, HISAT2 and Salmon."""
+"""Rule summarise_quality: run MultiQC on the reports of fastp, HISAT2 and Salmon."""
 
 import sys
 from pathlib import Path

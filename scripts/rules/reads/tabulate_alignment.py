@@ -1,4 +1,4 @@
-"""Rule tabulate_alignment: table of aligned and captured reads per sample."""
+"""Rule tabulate_alignment: tabulate the aligned and captured reads of every sample."""
 
 from pathlib import Path
 

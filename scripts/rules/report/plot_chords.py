@@ -1,4 +1,4 @@
-"""Rule plot_chords: members of the chords, and their scores in every class."""
+"""Rule plot_chords: draw the members of the chords, and their scores in every class."""
 
 from deepmapper.workflow.rule_script import job
 

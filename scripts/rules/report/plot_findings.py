@@ -1,4 +1,4 @@
-"""Rule plot_findings: every figure of one model."""
+"""Rule plot_findings: draw every figure of one model."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -1,4 +1,4 @@
-"""Rule plot_models: the models side by side."""
+"""Rule plot_models: draw the models side by side."""
 
 from deepmapper.workflow.rule_script import job
 

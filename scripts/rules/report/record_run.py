@@ -1,4 +1,4 @@
-"""Rule record_run: versions, settings and inputs of the run, in one file."""
+"""Rule record_run: record versions, settings and inputs of the run, in one file."""
 
 from deepmapper.workflow.rule_script import job
 

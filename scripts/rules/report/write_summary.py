@@ -1,4 +1,4 @@
-"""Rule write_summary: the summary page."""
+"""Rule write_summary: write the summary page."""
 
 from deepmapper.workflow.rule_script import job
 

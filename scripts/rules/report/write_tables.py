@@ -1,4 +1,4 @@
-"""Rules write_tables and write_shared_tables: tables as pages with sorting and search."""
+"""Rules write_tables and write_shared_tables: write tables as pages with sorting and search."""
 
 from deepmapper.workflow.rule_script import job
 

@@ -14,7 +14,7 @@ from ..errors import InputError
 
 
 class Network(nn.Module):
-    """Images to an embedding, and the embedding to class scores.
+    """Maps images to an embedding, and the embedding to class scores.
 
     A network whose first layer is linear in the pixels has `first_layer` and `later_layers`, and
     ``forward(images)`` is ``later_layers(first_layer(images))``.
@@ -44,7 +44,7 @@ class Network(nn.Module):
         return self.head(self.embed(images))
 
     def training_weights(self) -> AbstractContextManager[None]:
-        """Return the context to train in; a network may drop weights there that have no effect."""
+        """Return the context in which to train; a network may use it to drop weights that have no effect."""
         return nullcontext()
 
     def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -63,13 +63,13 @@ class Network(nn.Module):
 
 
 def check_sizes(**sizes: int) -> None:
-    """Refuse options of a network that are not whole numbers of 1 or more."""
+    """Refuse options of a network that are not integers of at least 1."""
     for name, value in sizes.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InputError(f"extra {name}={value!r}: expected a whole number of 1 or more")
 
 
 def check_dropout(dropout: float) -> None:
-    """Refuse a dropout that is not a share from 0 to less than 1."""
+    """Refuse a dropout rate that is negative or not below 1."""
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
         raise InputError(f"extra dropout={dropout!r}: expected a share from 0 to less than 1")

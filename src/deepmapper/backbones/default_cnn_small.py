@@ -83,11 +83,11 @@ class CnnSmall(Network):
 
         A gate is e · r^t / s^(1 - t), where e is the pixel's shrinkage, at least 0.05; r its correlation ratio with the
         classes, at least 0.03; and s its standard deviation. With t = 0 pixels are standardised, with t = 1 they keep
-        their values and are weighted by what they say of the classes. t is the smallest from 0 to 1 at which the images
-        have no more effective pixels than 500 of equal variance (`effective_number`): if few pixels are informative,
-        none has to be held back; if thousands are, the small ones would drown the rest in their noise. A pixel that
-        never varies has a gate of 0. All gates are scaled so that the gated variances add up to 100, whatever the
-        number of pixels and the scale of the values, so that one learning rate suits every data set.
+        their values and are weighted by how informative they are of the classes. t is the smallest from 0 to 1 at
+        which the images have no more effective pixels than 500 of equal variance (`effective_number`): if few pixels
+        are informative, none has to be held back; if thousands are, the small ones would drown the rest in their noise.
+        A pixel that never varies has a gate of 0. All gates are scaled so that the gated variances add up to 100,
+        whatever the number of pixels and the scale of the values, so that one learning rate suits every data set.
 
         Parameters
         ----------

@@ -146,7 +146,7 @@ def resolve_side(spec: BackboneSpec, n_features: int, buffer: int = 0) -> int:
 
 
 def check(spec: BackboneSpec) -> None:
-    """Refuse what `build` cannot build, without torch; whether timm has a network only `build` can tell.
+    """Refuse what `build` cannot build, without importing torch; only `build` can check whether timm has a network.
 
     Raises
     ------

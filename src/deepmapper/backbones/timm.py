@@ -19,7 +19,7 @@ from .base import Network
 
 
 class Timm(Network):
-    """A network of timm: its classifier is the head, all else the body."""
+    """A network of timm: its classifier is the head, everything else the body."""
 
     def __init__(self, body: nn.Module, head: nn.Module):
         super().__init__()
@@ -116,7 +116,7 @@ def _unknown_argument(error: TypeError) -> str | None:
 
 
 def _split(name: str, body: Any, in_chans: int, side: int) -> tuple[Timm, Tensor]:
-    """Separate body and classifier, check that together they still give the same scores, and return those too."""
+    """Separate body and classifier, check that together they still give the same scores, and return the scores too."""
     probe = _pattern(1, in_chans, side)
     body.eval()  # evaluation mode: draws no dropout, updates no batch statistics
     with torch.no_grad():

@@ -15,7 +15,7 @@ from ..features.design import orthonormal
 
 @dataclass(frozen=True)
 class Columns:
-    """Standardised features, free of the strata's means and of the confounders, a block at a time.
+    """Standardised features with stratum means and confounders removed, read a block at a time.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ def make_columns(
     clip: float,
     features: np.ndarray | None = None,
 ) -> Columns:
-    """Make columns of `rows` and `features` of `X` (None: all), free of the strata's means and of `design`, (n, q)."""
+    """Make columns of `rows` and `features` of `X` (None: all), with stratum means and `design`, (n, q), removed."""
     indicator = (strata[:, None] == np.unique(strata)).astype(np.float64)
     adjusted = indicator if design is None else np.hstack([indicator, design])
     return Columns(

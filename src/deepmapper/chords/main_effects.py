@@ -1,7 +1,7 @@
 """Additive main effects: out-of-fold class probabilities of a model without interactions.
 
-Within a stratum of samples to which the additive model gives similar probabilities, labels are exchangeable as far as
-main effects go. What products of features predict within strata therefore goes beyond main effects.
+Within a stratum of samples to which the additive model gives similar probabilities, labels are exchangeable if there
+are only main effects. If products of features predict labels within strata, there are interactions as well.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int, features: np
 
 
 def _standardised(X, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Dense columns, standardised by the mean and deviation of `rows`."""
+    """Dense columns, standardised by the mean and standard deviation of `rows`."""
     values = X[:, columns]
     values = values.toarray() if sp.issparse(values) else np.asarray(values)
     mean, scale = column_scale(values[rows])

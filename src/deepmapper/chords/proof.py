@@ -28,7 +28,7 @@ PROOF = (
     *("synergy", "synergy_low", "synergy_high", "macro_auc", "macro_auc_additive", "accuracy", "accuracy_additive"),
 )
 
-# Inverse strengths (C) of the ridge penalty to choose from: a few columns, so each decade from strong to next to none.
+# Inverse strengths (C) of the ridge penalty to choose from: a few columns, so every decade from strong to almost none.
 _PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)
 
 # Members of each side whose products enter the model one by one, by number of sides: 16 or 8 products at most.
@@ -68,7 +68,7 @@ def prove(
     """Test chords on the test split: the table of chords with the columns of the test, and a summary.
 
     The models are trained on the samples that were screened; `max_samples` must be that of the screen. Without a test
-    split the columns are empty and nothing is proved, as the statement says.
+    split the columns are empty and no chord is tested; the statement reports this.
     """
     table = chord_table(chords)
     by_class = [f"{what}[{name}]" for name in features.classes for what in ("auc", "synergy")]

@@ -35,7 +35,7 @@ _VALUES_AT_ONCE = 2**22  # values of single products held at once: 16 MB as floa
 # Share of an ordinary product's variance below which a product is taken for constant: rounding errors, not values.
 _MIN_VARIANCE = 1e-4
 
-_PRUNE = 4  # the list of products is cut to `keep` once it is this many times as long; sorting it each time costs more
+_PRUNE = 4  # the list of products is cut to `keep` once it is this many times as long; sorting it every time is slower
 
 _BLOCKS_HELD = 6  # (n, block) arrays that scoring holds at once
 
@@ -44,7 +44,7 @@ _MIN_BLOCK = 32  # features per block, however many samples: narrower matrix pro
 
 @dataclass
 class Tally:
-    """What a scan keeps of all its tests.
+    """Summary of all tests of a scan.
 
     Attributes
     ----------

@@ -249,7 +249,7 @@ _COLUMN_NAMES = {
 
 @dataclass(frozen=True)
 class ChordProof:
-    """How well a chord predicts classes of samples that the screen never saw.
+    """How well a chord predicts the classes of samples that the screen did not use.
 
     Intervals are 95 % bootstrap intervals over those samples, or over their groups.
 

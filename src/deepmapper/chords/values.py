@@ -1,4 +1,4 @@
-"""The value of a chord in any sample, and chord values as further columns that networks read as pixels."""
+"""The value of a chord in any sample, and chord values as additional columns that networks read as pixels."""
 
 from __future__ import annotations
 

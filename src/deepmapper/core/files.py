@@ -81,7 +81,7 @@ def digest(text: str, paths: Iterable[Path]) -> str:
 
 
 def is_disk_full(error: BaseException, places: Iterable[str | Path]) -> bool:
-    """Whether an error is due to a full disk: it says so, or its cause is unknown and one of `places` is full.
+    """Whether an error is due to a full disk: it is reported so, or its cause is unknown and one of `places` is full.
 
     Writers report a full disk in different ways: HDF5 raises RuntimeError, numpy an OSError without an errno, and
     programs print a message.
@@ -112,7 +112,7 @@ def free_space(place: str | Path) -> tuple[int, int]:
 
 
 def disk_full_message(doing: str, places: Iterable[str | Path]) -> str:
-    """Say that the disk is full: during what, how much is free and where, and what to do."""
+    """Describe a full disk: what was being written, how much space is free and where, and what to do."""
     disks = {mount_of(place): free_space(place) for place in places}
     fullest, (free, size) = min(disks.items(), key=lambda disk: disk[1][0])
     return (

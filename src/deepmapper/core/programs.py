@@ -268,12 +268,12 @@ def _copy_to_log(log: IO[str]) -> Iterator[tuple[int, deque[str]]]:
         yield target, last_lines
     finally:
         os.close(target)
-        copying.join(_LOG_TIMEOUT)  # a child that outlives its program may keep the pipe open for ever
+        copying.join(_LOG_TIMEOUT)  # a child that outlives its program may keep the pipe open forever
 
 
 @contextmanager
 def _kill_on_signal(running: list[subprocess.Popen]) -> Iterator[list[int]]:
-    """Kill the programs when this process is told to stop; yields a list that then holds the signal's number."""
+    """Kill the programs when this process is signalled to stop; yield a list that then holds the signal's number."""
     stopped: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield stopped  # only the main thread can handle signals

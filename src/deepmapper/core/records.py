@@ -1,4 +1,4 @@
-"""Records, the file format of what a run keeps between jobs: metadata and named arrays in an .npz.
+"""Records, the file format of the data that a run keeps between jobs: metadata and named arrays in an .npz.
 
 The member ``about`` holds the metadata as JSON; every other member is an array. There are neither pickles nor
 compression, so `numpy.load` can open a record and `MappedRecord` can memory-map its arrays.

@@ -1,4 +1,4 @@
-"""A panel of the first features by evidence, tested on the test split.
+"""A panel of the top features by evidence, tested on the test split.
 
 Its size is chosen within the development part: in every fold the features are ranked again on the training folds, so
 that the validation samples have no part in choosing them. The test split is read once, for the final panel.
@@ -21,7 +21,7 @@ from .values import dense_float32, pearson_residuals
 
 SIZES = (10, 20, 40, 80, 160)  # numbers of features that are tried: doubled each time
 
-MAX_FOLDED = 5000  # samples on which they are tried, which rank the features five times: bounds the time
+MAX_FOLDED = 5000  # samples on which they are tried, with five rankings of the features: bounds the time
 
 # Inverse strengths (C) of the L2 penalty that are tried: with up to 160 features a weak penalty overfits.
 _PENALTIES = (0.001, 0.01, 0.1, 1.0)
@@ -39,7 +39,7 @@ def fit_evidence_panel(
     seed: int = 0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[dict, pd.DataFrame]:
-    """Fit logistic regression on the best number of first features by evidence, and test it on the test split.
+    """Fit logistic regression on the best number of top features by evidence, and test it on the test split.
 
     Parameters
     ----------

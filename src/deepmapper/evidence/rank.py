@@ -240,7 +240,7 @@ def _values_to_compare(X, kept: np.ndarray, depth: np.ndarray | None, design: np
 
 
 def _between(sides, comparison: np.ndarray, first_higher: np.ndarray, classes: Sequence[str]) -> list[str]:
-    """Name the two sides of one comparison per feature, the higher one first."""
+    """Name the two sides of each feature's comparison, the side with the higher values first."""
     labels = []
     for i, rising in zip(comparison, first_higher, strict=True):
         first, second = (side_name(side, classes) for side in sides[i])

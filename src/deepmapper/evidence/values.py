@@ -85,7 +85,7 @@ def pearson_residuals(counts: np.ndarray, depth: np.ndarray, share: np.ndarray, 
 
 
 def estimate_dispersion(values: Values) -> float:
-    """Median over expressed features of their excess variance over a Poisson distribution, as a share of mean squared.
+    """Median over expressed features of the excess variance over a Poisson model, as a share of the squared mean.
 
     If fewer than 100 features are expressed, the 100 with the highest means are used.
     """

@@ -1,4 +1,4 @@
-"""The feature store and all that is fixed before training: labels, splits, confounders, permutations of the labels.
+"""The feature store and everything fixed before training: labels, splits, confounders, permutations of the labels.
 
 May use: core, io.
 """

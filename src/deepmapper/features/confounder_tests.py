@@ -210,7 +210,7 @@ def draw_null_strata(
 
 
 def _statement(records: Sequence[dict], adjusted: Sequence[str]) -> str:
-    """Say what is adjusted for, and how well it predicts the classes; without it, how well depth and detected do."""
+    """Say what is adjusted for and how well it predicts the classes; if nothing is, how well depth and detected do."""
     if not records:
         return "Nothing was adjusted for, and no confounder could be computed from values that are not counts."
     first, reported = "Nothing was adjusted for.", list(records)

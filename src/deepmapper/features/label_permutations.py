@@ -19,7 +19,7 @@ _MAX_LISTED = 1000
 def draw_permutations(
     y: np.ndarray, groups: np.ndarray | None, seed: int, strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """Draw the permuted labels of control `seed`, (at most `N_PERMUTATIONS`, n): all different, none as the true ones.
+    """Draw the permuted labels of control `seed`, (at most `N_PERMUTATIONS`, n): distinct, none equal to the true ones.
 
     If there are at most 1000 permutations, controls with consecutive seeds take them in turn, so that none is used
     twice before all have been used.

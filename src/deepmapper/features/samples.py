@@ -12,7 +12,7 @@ from ..errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Some rows of a matrix, with all that is known of them; the matrix is shared, not copied.
+    """Some rows of a matrix, with everything known about them; the matrix is shared, not copied.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Train, validation, out-of-bag and test splits, and folds: stratified by class, with whole groups."""
+"""Train, validation, out-of-bag and test splits, and folds: stratified by class, with groups kept together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _N_FOLDS = 5
 
 @dataclass(frozen=True)
 class Scheme:
-    """On which samples the passes are evaluated.
+    """The samples on which the passes are evaluated.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ def draw_validation(
 
 
 def has_validation(y: np.ndarray, groups: np.ndarray | None = None) -> bool:
-    """Whether passes on these samples hold any out for validation: not in a small study with a class of less than 6.
+    """Whether passes on these samples hold any out for validation: not in a small study with a class of fewer than 6.
 
     If every group has a single class, or every group has all classes, groups are counted instead of samples.
     """

@@ -34,7 +34,7 @@ DEVELOPMENT, TEST, UNLABELLED = 0, 1, 2
 
 @dataclass(frozen=True)
 class Features:
-    """The matrix of a run, with all that is known of its samples and features.
+    """The matrix of a run, with everything known about its samples and features.
 
     Attributes
     ----------

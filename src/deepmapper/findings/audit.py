@@ -197,7 +197,7 @@ def _discarded(audited: pd.DataFrame, column: str) -> set[str] | None:
 
 
 def _why_no_logarithms(scan: filters.MatrixScan, logarithms: bool) -> str:
-    """Say why values cannot be logarithms of counts; empty if they can."""
+    """Explain why values cannot be logarithms of counts; empty if they can."""
     if scan.lowest < 0:
         return (
             f"needs logarithms of counts; the values go down to {scan.lowest:.3g}, so they have been centred or scaled"
@@ -208,7 +208,7 @@ def _why_no_logarithms(scan: filters.MatrixScan, logarithms: bool) -> str:
 
 
 def _why_no_counts(scan: filters.MatrixScan, estimated: bool) -> str:
-    """Say why values cannot be counts; empty if they can."""
+    """Explain why values cannot be counts; empty if they can."""
     if scan.lowest < 0:
         return f"needs counts; the values go down to {scan.lowest:.3g}"
     if scan.fraction is not None and not estimated:

@@ -1,13 +1,13 @@
-"""How many passes are enough: whether the same number of passes again would find the same top features.
+"""How many passes are enough: whether another set of as many passes would find the same top features.
 
 Passes are divided at random into disjoint sets of m. Each set is ranked in the same way as `ranking.Findings.order`
 (selection frequency, then median importance, then input order). The agreement of two sets is the share of the top k
-that they have in common. It can be observed for m up to half of the passes. Beyond, the logit of the agreement is
+that they have in common. It can be observed for m up to half of the passes. For larger m, the logit of the agreement is
 extrapolated as a line in log m. This is the prophecy formula of Spearman (1910) and Brown (1910), in which the line has
 the slope 1; here the slope is fitted to the passes.
 
 The error of the extrapolation is estimated from the passes as well: two halves of them are assessed separately, at
-proportional sizes, and the error of one half is taken as the error of the whole. The error does not shrink as that of
+proportional sizes, and the error of one half is taken as the error of all passes. The error does not shrink as that of
 a mean does: with more passes, fewer features compete for the last places of the top k, but each counts as much as
 before. All this concerns the randomness of passes on the samples at hand; how the features would differ on other
 samples is a different question.
@@ -169,7 +169,7 @@ def assess_convergence(top_sets: TopSets, level: float, cap: int | None = None) 
 
 
 def expected_agreement(top_sets: TopSets) -> dict:
-    """Agreement expected with the same number of passes again: the part of the summary that depends on no level.
+    """Agreement expected with another set of as many passes: the part of the summary that does not depend on a level.
 
     Keys: `n_passes_run`, `n_accepted`, `top_k`, `agreement`, `agreement_low`, `agreement_high`.
     """
@@ -225,7 +225,7 @@ def _assess(top_sets: TopSets, level: float) -> Convergence:
 
 
 def _curve(top_sets: TopSets) -> pd.DataFrame:
-    """Agreement as observed and, if there are enough passes, as expected beyond, with intervals."""
+    """Agreement as observed and, if there are enough passes, as extrapolated to more of them, with intervals."""
     n, rng = len(top_sets), fixed_stream(FixedDraw.CONVERGENCE)
     largest = n // 2
     if n < MIN_PASSES:
@@ -282,7 +282,7 @@ class _Trend:
 def _fit_trend(top_sets: TopSets, passes: np.ndarray, n_divisions: int, rng: np.random.Generator) -> _Trend:
     """Observe the agreement among some passes, and fit the line."""
     sizes = _sizes(len(passes) // 2)
-    margin = 0.5 / (n_divisions * top_sets.k)  # half of what one feature in one division counts: keeps logits finite
+    margin = 0.5 / (n_divisions * top_sets.k)  # half of what one feature in one division adds: keeps logits finite
     mean = np.clip(mean_agreement(top_sets, passes, sizes, n_divisions, rng), margin, 1 - margin)
     observed = np.log(mean / (1 - mean))
     fitted = slice(min(int(np.searchsorted(sizes, FITTED * sizes[-1])), len(sizes) - 2), None)

@@ -40,7 +40,7 @@ class MatrixScan:
     lowest, highest
         Of all values, zeros included.
     fraction
-        The first value that is not a whole number, or None.
+        The first value that is not an integer, or None.
     detected
         (p,) whether any sample has the feature.
     moments
@@ -98,7 +98,7 @@ def _keep_variable(
     varying: np.ndarray, detected: np.ndarray, choose: Callable[[], np.ndarray]
 ) -> tuple[np.ndarray, str]:
     """Keep the detected features that `choose` marks, or all that vary if they are no more than `N_TOP`."""
-    # the loess of seurat_v3 ends the whole process when it gets no data, so too few features must not reach it
+    # the loess of seurat_v3 crashes the process when it gets no data, so too few features must not reach it
     if varying.sum() <= N_TOP:
         return varying, f"{varying.sum()} of {len(varying)} features vary, no more than {N_TOP}: all of these are kept"
     kept = np.zeros(len(varying), dtype=bool)

@@ -49,5 +49,5 @@ def growth_statement(agreement: Mapping, cap: int, level: float) -> str:
 
 
 def floor2(share: float) -> str:
-    """Write a share with two digits, rounded down, so that a share below a level never reads as the level."""
+    """Format a share with two digits, rounded down, so that a share below a level never reads as the level."""
     return f"{math.floor(100 * share) / 100:.2f}"

@@ -41,7 +41,7 @@ def bootstrap_intervals(
 def wilson_intervals(
     truth: np.ndarray, probability: np.ndarray, groups: np.ndarray | None = None, confidence: float = 0.95
 ) -> dict[str, tuple]:
-    """Intervals of the metrics that have a width even if all samples are right, unlike those of a bootstrap.
+    """Wilson intervals of the metrics: unlike bootstrap intervals, they have a width even if all predictions are right.
 
     Accuracy is a share, so its interval is Wilson's. Balanced accuracy is the mean of the recalls, which are
     independent, so the squared distances to their limits are added (Zou & Donner 2008, doi 10.1002/sim.3095). Macro F1

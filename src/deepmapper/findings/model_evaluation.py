@@ -19,7 +19,7 @@ from .predictions import prediction_table
 
 @dataclass(frozen=True)
 class ModelEvaluation:
-    """How good the ensemble of one model is.
+    """Evaluation of the ensemble of one model.
 
     Attributes
     ----------

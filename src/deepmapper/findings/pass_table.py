@@ -17,7 +17,7 @@ _MAX_VALUES = 2**24  # ranks of all passes held in float64 at once
 def pass_table(
     passes: Sequence[PassResult | PassFile], controls: Sequence[PassResult | PassFile], min_accuracy: float
 ) -> pd.DataFrame:
-    """One row per pass, controls last: whether or why not it was accepted, its accuracy and the references.
+    """One row per pass, controls last: whether it was accepted or why not, its accuracy and the references.
 
     Passes with an accuracy below `min_accuracy` are not accepted, and neither are controls.
     """

@@ -15,7 +15,7 @@ from . import evaluation
 def prediction_table(
     features: Features, passes: Sequence[PassResult | PassFile], test_probability: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Predict every sample by passes that had not trained on it.
+    """Predict every sample with passes that were not trained on it.
 
     Test samples get the prediction of the ensemble, all others the average of the passes that had them out of bag.
     Samples that no pass had out of bag get no prediction ("none" in the column `split`, NaN probabilities). The table

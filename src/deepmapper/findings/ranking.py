@@ -1,4 +1,4 @@
-"""Passes are accumulated into `Findings`: selection frequency, importance and rank of every feature."""
+"""Accumulation of passes into `Findings`: selection frequency, importance and rank of every feature."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def compare_with_controls(findings: Findings, controls: Sequence[PassResult]) ->
 
 
 def _p_value(reached: float, control: np.ndarray, findings: Findings) -> float:
-    """Probability that data without signal give such an accuracy."""
+    """Probability of such an accuracy, or a higher one, on data without signal."""
     if len(control) < 2:
         if len(control) and np.median(findings.accuracies) <= control[0]:
             return 1.0

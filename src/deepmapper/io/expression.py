@@ -270,7 +270,7 @@ def _find_stored(path: Path, format: str, layer: str, folder: Path) -> Expressio
                 return None
             shape = element.shape if kind == "array" else element.attrs["shape"]
             if len(shape) != 2:
-                return None  # `read_matrix` refuses it, and says what it is
+                return None  # `read_matrix` raises an error that describes it
             where = path, element.name.strip("/"), (int(shape[0]), int(shape[1]))
             matrices[name] = StoredCSC(*where, folder) if kind == "csc_matrix" else StoredMatrix(*where)
     return Expression(matrices.pop("X"), found.obs, found.var, matrices)

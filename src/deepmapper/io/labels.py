@@ -1,4 +1,4 @@
-"""Class labels of any kind become integer codes."""
+"""Encoding of class labels of any kind as integers."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ OPENERS: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {"h5ad": ope
 
 @contextmanager
 def _report_read_errors(path: Path) -> Iterator[None]:
-    """Turn any error in the body into an `InputError` about the file that is read."""
+    """Turn any error in the body into an `InputError` about the file being read."""
     try:
         yield
     except (InputError, ImportError, MemoryError):

@@ -1,4 +1,4 @@
-"""Control passes: the same training on permuted labels, which shows what a network reaches without a signal.
+"""Control passes: the same training on permuted labels, which shows the accuracy of a network without signal.
 
 With few samples, one pass on one permutation says little: it is tested on one or two samples of each class, and there
 are few distinct permutations (`label_permutations.count_permutations`). So such a control takes several permutations of

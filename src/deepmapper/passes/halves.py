@@ -40,7 +40,7 @@ def train_half_pass(
     """Train pass `seed` on its half of the samples, and draw validation and out-of-bag samples from that half.
 
     If there are few samples (`splits.is_small`), or a half cannot be split further, no pass is trained and `refused`
-    says why.
+    gives the reason.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a finished pass is rebuilt from: the arrangement of its features, its images, its network."""
+"""Rebuilds what a finished pass used: the arrangement of its features, its images, its network."""
 
 from __future__ import annotations
 

@@ -300,7 +300,7 @@ class HalfPass:
 
 
 def read_importance(path: str | Path) -> tuple[float, np.ndarray]:
-    """Read accuracy and (p,) importances of a pass, and nothing else of its file.
+    """Read only the accuracy and the (p,) importances of a pass from its file.
 
     Raises
     ------
@@ -328,6 +328,6 @@ def pass_settings(config: DeepMapperConfig) -> dict:
 
 
 def config_from_dict(settings: dict) -> DeepMapperConfig:
-    """Return the `DeepMapperConfig` that `dataclasses.asdict` made `settings` from."""
+    """Rebuild the `DeepMapperConfig` that `dataclasses.asdict` converted to `settings`."""
     nested = {"backbone": BackboneSpec(**settings["backbone"]), "augment": AugmentConfig(**settings["augment"])}
     return DeepMapperConfig(**{**settings, **nested})

@@ -139,7 +139,7 @@ def draw_split(
 
 
 def _evaluate(probability: np.ndarray, labels: np.ndarray, training_labels: np.ndarray, seed: int) -> dict:
-    """Return the accuracy on the out-of-bag samples, and what is reached there without a model."""
+    """Return the accuracy on the out-of-bag samples, and the accuracies reached there without a model."""
     predicted = probability.argmax(1)
     accuracy = float((predicted == labels).mean())
     rng = stream(seed, Draw.PERMUTATION_TEST)

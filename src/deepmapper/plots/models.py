@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def model_comparison(models: pd.DataFrame, path, title="Models side by side") -> Path:
-    """Draw the accuracy of every model beside accuracies that need no signal, the best on top.
+    """Draw the accuracy of every model next to accuracies that need no signal, the best on top.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from .style import BLACK, BLUE, GREY, MAX_VECTOR_POINTS, ORANGE, PURPLE, VERMILL
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_MATRIX_PASSES = 60  # more seeds cannot be read beside a matrix
+MAX_MATRIX_PASSES = 60  # the labels of more seeds would be too small to read
 
 
 def learning_curves(history: pd.DataFrame, path, title="Learning curves") -> Path:
@@ -80,7 +80,7 @@ def learning_curves(history: pd.DataFrame, path, title="Learning curves") -> Pat
 def accuracy_references(
     passes: pd.DataFrame, path, title="Out-of-bag accuracy of each pass and its references"
 ) -> Path:
-    """Draw the out-of-bag accuracy of each pass beside its two references: largest class and permuted labels.
+    """Draw the out-of-bag accuracy of each pass next to its two references: largest class and permuted labels.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ def embedding(
 
 
 def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> None:
-    """Draw the map by class, numbered at the class medians, and beside it the map of correct and wrong predictions."""
+    """Draw the map by class, numbered at the class medians, and next to it correct and wrong predictions."""
     side = 4.4
     ax = _empty_map(figure, 0, side, points, basis)
     classes = natural_order({c for c in label if c is not None})

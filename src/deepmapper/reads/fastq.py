@@ -251,7 +251,7 @@ def _scan(path: Path, suffix_length: int = 0) -> _Scan:
 
 
 def _describe_fault(number: int, lines: list[bytes]) -> str:
-    """Say what is wrong with the first faulty record of a block whose first record has this number."""
+    """Describe the fault in the first faulty record of a block whose first record has this number."""
     for start in range(0, len(lines), 4):
         header, sequence, plus, quality = lines[start : start + 4]
         record = f"record {number + start // 4}"

@@ -215,7 +215,7 @@ def _check_files(rows: list[Row]) -> list[str]:
 
 
 def _file_fault(path: str) -> str:
-    """Say what is wrong with a FASTQ file, judging by its first bytes; "" if nothing is."""
+    """Describe what is wrong with a FASTQ file, from its first bytes; "" if nothing is."""
     if path.startswith("-"):
         return f"'{path}' starts with '-', as options of programs do. Write ./{path}."
     if re.match(r"[A-Za-z][A-Za-z0-9+]+://", path):

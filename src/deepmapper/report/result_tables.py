@@ -80,7 +80,7 @@ def result_page(name: str, table: pd.DataFrame, source: str, model: str = "") ->
     table
         The table.
     source
-        Path of the file with the whole table.
+        Path of the file with the complete table.
     model
         Name of the model; empty for tables of all models.
     """

@@ -149,7 +149,7 @@ def _accuracy(metrics: Mapping) -> str:
 
 
 def _lost_by_filtering(model: Model) -> list[str]:
-    """Choices that lose findings, with names; then those that lose nothing, and those that could not be made."""
+    """Filters that lose findings, with names; then those that lose none, and those that could not be applied."""
     lost, harmless, unavailable = [], [], []
     for choice, rows in model.audit[model.audit["n"] > 0].groupby("choice", sort=False):
         known = rows[rows["n_lost"].notna()]

@@ -31,7 +31,7 @@ def table_page(
     title, about
         Heading, and one or a few sentences on how to read the table.
     source
-        Path of the file with the whole table.
+        Path of the file with the complete table.
     notes
         Meaning of each column by its name; ``name[*]`` describes all columns ``name[CLASS]``.
     lead

@@ -1,4 +1,4 @@
-"""Simulated genome with genes and transcripts; novel transcripts and near-copies that it does not hold.
+"""Simulated genome with genes and transcripts; novel transcripts and near-copies that it does not contain.
 
 Random draws come from legacy numpy streams, which numpy guarantees never to change.
 """

@@ -12,7 +12,7 @@ from .sections import named_files, starts_from_reads
 
 
 class Fault(NamedTuple):
-    """What is wrong between settings: the keys concerned, and a message."""
+    """A conflict between settings: the keys concerned, and a message."""
 
     keys: tuple[str, ...]
     message: str
@@ -22,7 +22,7 @@ Settings = dict[str, Any]
 
 
 def cross_faults(settings: Settings, schema: dict) -> Iterator[Fault]:
-    """Yield every fault between settings; all defaults are filled in."""
+    """Yield every conflict between settings; all defaults are filled in."""
     for check in CHECKS:
         yield from check(settings)
     yield from _models(settings, allowed_values(model_schema(schema)["properties"]["kind"]))

@@ -63,7 +63,7 @@ def for_job(
 
 
 def for_screen(asked: str, gpu: int, shared_by: int, progress: Callable[[str], None] = lambda line: None) -> str:
-    """Choose what the chord screen computes with: numpy, or a GPU if the job asked for one (see `for_job`).
+    """Choose the backend of the chord screen: numpy, or a GPU if the job asked for one (see `for_job`).
 
     Parameters
     ----------

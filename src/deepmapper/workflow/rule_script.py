@@ -1,4 +1,4 @@
-"""What every rule script runs in: threads, log, error messages and exit status. Standard library only."""
+"""Environment of every rule script: threads, log, error messages and exit status. Standard library only."""
 
 from __future__ import annotations
 

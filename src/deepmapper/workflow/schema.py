@@ -16,7 +16,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 KeyPath = tuple[str | int, ...]
 
-# Types of an option that is a whole number or one word; the word is its pattern.
+# Types of an option that is an integer or one word; the word is its pattern.
 _NUMBER_OR_WORD = {"integer", "string"}
 
 

@@ -1,4 +1,4 @@
-"""Everything that this workflow uses of Snakemake beyond its documented interface, in one place.
+"""All uses of Snakemake features outside its documented interface, in one place.
 
 It may be missing in other versions of Snakemake; `untested` knows the versions that were tested. `origin` and
 `untested` need only the standard library, since they are called before the package can be imported.
@@ -89,7 +89,7 @@ def requested(workflow: Any) -> tuple[set[str], bool]:
 
 
 def name_of(rule: Any) -> str:
-    """Name of one of `rules` in the whole workflow, which may use this one as a module and rename its rules."""
+    """Name of one of `rules` in the complete workflow, which may use this one as a module and rename its rules."""
     return rule.rule.name
 
 
@@ -118,7 +118,7 @@ def prefer(workflow: Any, first: str, second: str, unless: Callable[[], bool]) -
     """
     workflow.ruleorder(first, second)
     clauses = workflow._ruleorder.order
-    first, second = clauses[-1]  # the names in the whole workflow
+    first, second = clauses[-1]  # the names in the complete workflow
     clauses[-1] = _LateOrder(first, second, unless)
 
 
