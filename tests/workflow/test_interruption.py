@@ -96,7 +96,7 @@ def test_second_run_beside_a_living_one_is_refused(work_directory):
     assert second.wait(timeout=60) != 0
     said = (directory.folder / "second.txt").read_text()
     assert "Directory cannot be locked" in said
-    assert "its lock is removed" not in said
+    assert "its lock was removed" not in said
     assert running.poll() is None
     assert list(locks.glob("*.lock"))
     os.killpg(running.pid, signal.SIGKILL)
