@@ -94,7 +94,7 @@ def test_conda_and_pip_name_the_same_libraries_in_versions_that_the_package_allo
     wanted = [Requirement(one) for one in (*project["dependencies"], *extras["io"], *extras["denovo"])]
     by_conda = dict(one.split(" =") for one in ENVIRONMENTS["python"]["dependencies"])
     lines = (ROOT / "envs/requirements.txt").read_text().splitlines()
-    by_pip = dict(line.split("==") for line in lines if re.match(r"[\w-]+==", line))
+    by_pip = dict(line.lower().split("==") for line in lines if re.match(r"[\w-]+==", line))
     of_pypi = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
     for need in wanted:
         for pins, name in ((by_conda, of_pypi.get(need.name, need.name)), (by_pip, need.name)):

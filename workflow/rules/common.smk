@@ -36,9 +36,9 @@ os.environ.update(
     )
 )
 
+from deepmapper.config import SHADOWS_SHARED
 from deepmapper.core.files import MIN_FREE_BYTES, disk_full_message, free_space
 from deepmapper.errors import InputError
-from deepmapper.passes.shadows import SHADOWS_SHARED
 from deepmapper.workflow import snakemake_internals
 from deepmapper.workflow.job_resources import grow
 from deepmapper.workflow.locks import clear_stale_locks

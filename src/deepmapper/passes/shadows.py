@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from ..config import DeepMapperConfig
+from ..config import SHADOWS_SHARED, DeepMapperConfig
 from ..features.label_permutations import draw_shadow_rows
 from ..features.samples import Samples
 from ..training.checkpoint import Checkpoint
@@ -28,9 +28,6 @@ from .train import train_pass
 
 if TYPE_CHECKING:
     import torch
-
-# Passes that read the same draw of the shadows: seeds 3k, 3k + 1 and 3k + 2; chosen by hand.
-SHADOWS_SHARED = 3
 
 
 @dataclass(frozen=True)

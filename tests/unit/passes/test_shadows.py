@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from deepmapper.config import SHADOWS_SHARED
 from deepmapper.features.samples import Samples
 from deepmapper.passes.result import PassResult
-from deepmapper.passes.shadows import SHADOWS_SHARED, Shadowed, train_shadow_pass
+from deepmapper.passes.shadows import Shadowed, train_shadow_pass
 from deepmapper.passes.train import train_pass
 
 
