@@ -298,7 +298,7 @@ CASES = {
     missing_fastq: ("", r"samples\.tsv row 3, fq1: there is no file .*ctrl_2\.fastq\.gz"),
     no_reference: ("", r"`reference\.genome` is empty.*`reference\.transcripts` is empty"),
     both_doors: ("", r"samples .* and a `matrix` are both given"),
-    sheet_as_samples: ("", r"`samples`: found \"samples\.tsv\".*goes under `sample_sheet`"),
+    sheet_as_samples: ("", r"`samples`: found \"samples\.tsv\".*goes in `sample_sheet`"),
 }
 NAMED = {case.__name__: case for case in CASES}
 
