@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arrays import take_rows
 from ..core.draws import Draw, stream
 from ..errors import CannotScreen
 from ..features.strata import strata_by_probability
@@ -86,7 +87,7 @@ def make_contrasts(
         rng = stream(seed, Draw.CHORD_PERMUTATIONS, code)
         whole_groups = np.unique(groups[rows], return_inverse=True)[1] if nested and groups is not None else None
         residuals = permuted_residuals(residual[rows], strata, permutations, rng, whole_groups)
-        adjusted = None if design is None else design[rows]
+        adjusted = take_rows(design, rows)
         contrasts.append(Contrast(code, rows, strata, adjusted, residuals, weight[rows]))
     return tuple(contrasts)
 

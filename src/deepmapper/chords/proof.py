@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from ..core.arrays import take_rows
 from ..core.auc import auc, resamples
 from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import Folds, fit_ridge_logistic
@@ -85,7 +86,7 @@ def prove(
             development=np.searchsorted(rows, screened),
             test=np.searchsorted(rows, features.test),
             classes=features.classes,
-            confounders=None if features.design is None else features.design[rows],
+            confounders=take_rows(features.design, rows),
             groups=samples.group_codes,
             draws=draws,
             seed=seed,
@@ -175,10 +176,8 @@ def prove_chords(
     _check_rows(y, development, test, n_classes)
     extra = np.zeros((len(y), 0)) if confounders is None else np.asarray(confounders)
     groups = None if groups is None else np.asarray(groups)
-    test_groups = None if groups is None else groups[test]
-    fold = assign_folds(
-        y[development], None if groups is None else groups[development], integer_seed(seed, Draw.CHORD_FOLDS)
-    )
+    test_groups = take_rows(groups, test)
+    fold = assign_folds(y[development], take_rows(groups, development), integer_seed(seed, Draw.CHORD_FOLDS))
     folds = [(np.flatnonzero(fold != code), np.flatnonzero(fold == code)) for code in np.unique(fold)]
     fit = partial(_test_probability, y=y, development=development, test=test, folds=folds)
     proofs = []

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..core.arrays import take_rows
 from ..core.blocks import to_csc
 from ..core.stage_schemas import PAIRS, TRIPLETS
 from ..core.words import count
@@ -106,7 +107,7 @@ def screen_features(
             ScreenOptions(**chosen, seed=seed, threads=threads, device=device),
             names=features.names,
             classes=features.classes,
-            confounders=None if features.design is None else features.design[rows],
+            confounders=take_rows(features.design, rows),
             groups=samples.group_codes,
             progress=progress,
         )

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from ..core.arrays import take_rows
 from ..core.blocks import column_blocks
 from ..errors import CannotScreen, DeepMapperWarning, InputError
 from .columns import select_rows, spans
@@ -81,8 +82,8 @@ def screen_pairs(
     names, classes = _names(names, X.shape[1], "f"), _names(classes, int(y.max()) + 1, "")
     _check(X, y, rows, names, classes, groups)
     X, y = select_rows(X, rows), np.asarray(y)[rows]
-    groups = None if groups is None else np.asarray(groups)[rows]
-    design = None if confounders is None else np.asarray(confounders)[rows]
+    groups = take_rows(groups, rows)
+    design = take_rows(confounders, rows)
     check_exchangeable(y, groups, options.level)
     features = columns = _detected(X, options.min_detected)
     if not sp.issparse(X):  # a dense matrix is reduced at once; columns of a sparse one are read when needed

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from ..core.arrays import take_rows
 from ..core.blocks import MappedRows
 from ..core.words import count
 from ..features.design import orthonormal
@@ -122,8 +123,8 @@ def rank_part(
         features.names,
         features.classes,
         tested=detected >= min_detected_share(min_detected, samples.labels),
-        depth=None if sampled.depth is None else sampled.depth[part],
-        design=None if features.design is None else features.design[rows],
+        depth=take_rows(sampled.depth, part),
+        design=take_rows(features.design, rows),
         groups=samples.group_codes,
         strata=samples.strata_codes,
         draws=draws,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.arrays import take_rows
 from ..core.auc import auc, resamples, weighted_auc
 from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import fit_ridge_logistic
@@ -149,7 +150,7 @@ def confounder_accuracy(
     Without test rows, the accuracy is that of cross-validation on the `train` rows (`groups` are not split).
     """
     if not len(test):
-        train_groups = None if groups is None else groups[train]
+        train_groups = take_rows(groups, train)
         return float((_propensity(design[train], y[train], train_groups, 0).argmax(1) == y[train]).mean())
     values = _with_squares(design)
     model = fit_ridge_logistic(values[train], y[train], standardise=False)

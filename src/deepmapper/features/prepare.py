@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from ..core.arrays import take_rows
 from ..core.blocks import MappedRows, in_memory
 from ..errors import InputError
 from ..io.labels import encode_labels
@@ -191,7 +192,7 @@ def _evaluate_confounders(
     seed: int,
 ) -> tuple[dict, np.ndarray | None]:
     """Evaluate confounders on the development part, and form the strata of null passes: summary and (n,) codes."""
-    inside, labels = None if groups is None else groups[development], y[development]
+    inside, labels = take_rows(groups, development), y[development]
     summary = evaluate_confounders(evaluated.iloc[development], list(adjusted), labels, groups=inside, seed=seed)
     if not design.names:
         return summary, None

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import take_rows
 from ..errors import InputError
 
 
@@ -94,12 +95,12 @@ class Samples:
     @property
     def group_codes(self) -> np.ndarray | None:
         """(len(self),) group codes of the rows, or None."""
-        return None if self.groups is None else self.groups[self.rows]
+        return take_rows(self.groups, self.rows)
 
     @property
     def strata_codes(self) -> np.ndarray | None:
         """(len(self),) strata of the rows, or None."""
-        return None if self.strata is None else self.strata[self.rows]
+        return take_rows(self.strata, self.rows)
 
     def subset(self, positions: np.ndarray) -> Samples:
         """Return some of the samples, by their positions in `rows`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arrays import take_rows
 from ..core.draws import Draw, stream
 from ..errors import InputError
 
@@ -113,7 +114,7 @@ def draw_validation(
     classes: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide the rows that pass `seed` has in the bag into rows to train on and rows to validate on."""
-    kept_groups = None if groups is None else groups[kept]
+    kept_groups = take_rows(groups, kept)
     train, validation = _hold_out_of(y)(y[kept], share, stream(seed, Draw.VALIDATION), kept_groups, classes)
     return kept[train], kept[validation]
 

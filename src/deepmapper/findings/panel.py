@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from ..core.arrays import take_rows
 from ..core.draws import Draw, integer_seed
 from ..core.logistic import fit_ridge_logistic
 from ..features.store import Features
@@ -95,7 +96,7 @@ def fit_panel(
         summary["statement"] = "No panel: there is no test split to evaluate it on."
         return Panel(summary, _member_table([], 0, classes))
     values = _values(X, selected, products)
-    folds = draw_folds(y[development], None if groups is None else groups[development], seed)
+    folds = draw_folds(y[development], take_rows(groups, development), seed)
     model = fit_ridge_logistic(
         values[development],
         y[development],

@@ -145,7 +145,7 @@ def _relate_to_genes(
     if n_new:
         reason = f"{n_new} of {len(introns)} introns not annotated"
     elif differences:
-        reason = f"beside {best.id}: {', '.join(differences)}"
+        reason = f"spliced unlike {best.id}: {', '.join(differences)}"
     else:
         reason = f"only {exonic[best]:.2f} of it in exons of {best.id}"
     return Relation("novel_isoform", (_gene(best),), reason, new_splicing=bool(differences))
