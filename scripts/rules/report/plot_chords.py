@@ -4,7 +4,7 @@ from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
     from deepmapper.core.tables import read_json, read_table
-    from deepmapper.plots.run import CHORD_TABLES, draw_chords
+    from deepmapper.plots.chords import CHORD_TABLES, draw_chords
 
     draw_chords(
         {name: read_table(snakemake.input[name]) for name in CHORD_TABLES},

@@ -6,7 +6,7 @@ with job(snakemake):
     import numpy as np
 
     from deepmapper.core.tables import read_json, read_table
-    from deepmapper.plots.run import MODEL_TABLES, draw_model
+    from deepmapper.plots.model_figures import MODEL_TABLES, draw_model
 
     inputs = snakemake.input
     draw_model(

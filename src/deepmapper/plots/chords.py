@@ -27,6 +27,26 @@ LETTER_WIDTH = 0.072  # inches, of the widest usual letter at 8 pt
 
 OMITTED = "\x00"  # first character of the text that stands for members not drawn; no feature name contains it
 
+# Tables behind the figures of the chords.
+CHORD_TABLES = ("chords", "pairs", "triplets", "scores")
+
+
+def draw_chords(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path], *, why: str) -> None:
+    """Draw the members of the chords and their scores in every class.
+
+    Parameters
+    ----------
+    tables
+        Tables of the run, by the names in `CHORD_TABLES`.
+    paths
+        Files of the figures "chord_networks" and "chord_scores".
+    why
+        The statement of the screen, shown if there is no chord.
+    """
+    chords = tables["chords"]
+    chord_networks(chords, tables["pairs"], paths["chord_networks"], triplets=tables["triplets"], why=why)
+    chord_scores(tables["scores"], chords, paths["chord_scores"], why=why)
+
 
 def chord_networks(
     chords: pd.DataFrame,

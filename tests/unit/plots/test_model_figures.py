@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepmapper.plots import run
-from deepmapper.plots.run import CHORD_TABLES, MODEL_TABLES, draw_chords, draw_model
+from deepmapper.plots import chords, model_figures
+from deepmapper.plots.chords import CHORD_TABLES, draw_chords
+from deepmapper.plots.model_figures import MODEL_TABLES, draw_model
 
 FIGURES = (
     *("ranking", "importance_significance", "importance_null", "importance_heatmap", "evidence", "audit"),
@@ -19,7 +20,8 @@ def drawn(monkeypatch):
     """Record what each figure is drawn of, in place of drawing it."""
     seen = {}
     for name in (*FIGURES, "chord_networks", "chord_scores"):
-        monkeypatch.setattr(run, name, lambda *args, _name=name, **named: seen.update({_name: (args, named)}))
+        module = chords if name.startswith("chord") else model_figures
+        monkeypatch.setattr(module, name, lambda *args, _name=name, **named: seen.update({_name: (args, named)}))
     return seen
 
 

@@ -1,4 +1,4 @@
-"""Draw all figures of one model, and those of the chords, from the tables of a run."""
+"""Draw all figures of one model from the tables of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .chords import chord_networks, chord_scores
 from .evaluation import calibration, confusion, per_class
 from .features import importance_heatmap, ranking
 from .filtering import audit
@@ -21,9 +20,6 @@ MODEL_TABLES = (
     *("features", "passes", "history", "agreement", "audit", "convergence", "null"),
     *("per_class", "confusion", "calibration", "predictions"),
 )
-
-# Tables behind the figures of the chords.
-CHORD_TABLES = ("chords", "pairs", "triplets", "scores")
 
 
 def draw_model(
@@ -93,20 +89,3 @@ def draw_model(
         basis=str(embedded["basis"]),
         title=f"{model}: samples as the networks represent them",
     )
-
-
-def draw_chords(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path], *, why: str) -> None:
-    """Draw the members of the chords and their scores in every class.
-
-    Parameters
-    ----------
-    tables
-        Tables of the run, by the names in `CHORD_TABLES`.
-    paths
-        Files of the figures "chord_networks" and "chord_scores".
-    why
-        The statement of the screen, shown if there is no chord.
-    """
-    chords = tables["chords"]
-    chord_networks(chords, tables["pairs"], paths["chord_networks"], triplets=tables["triplets"], why=why)
-    chord_scores(tables["scores"], chords, paths["chord_scores"], why=why)
