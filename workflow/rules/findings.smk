@@ -144,6 +144,8 @@ rule join_features:
         stability_summary=rules.select_stable.output.stability_summary,
         evidence_table=rules.weigh_evidence.output.evidence_table,
         evidence_summary=rules.weigh_evidence.output.evidence_summary,
+        differential_features=rules.test_differential.output.differential_features,
+        differential_summary=rules.test_differential.output.differential_summary,
         audit_table=rules.audit_filtering.output.audit_table,
         chord_features=rules.screen_chords.output.chord_features,
         chords=rules.prove_chords.output.chords_table,

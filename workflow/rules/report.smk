@@ -171,6 +171,7 @@ use rule write_tables as write_shared_tables with:
     input:
         models=rules.compare_models.output[0],
         chords=rules.prove_chords.output.chords_table,
+        markers=rules.test_differential.output.markers_table,
     output:
         **{
             name: report(
@@ -179,7 +180,11 @@ use rule write_tables as write_shared_tables with:
                 category=category,
                 labels={"model": "all", "what": f"table of {name}"},
             )
-            for name, category in (("models", "1 Summary"), ("chords", "4 Chords"))
+            for name, category in (
+                ("models", "1 Summary"),
+                ("markers", "3 Features"),
+                ("chords", "4 Chords"),
+            )
         },
     log:
         f"{RESULTS}/logs/write_shared_tables.log",
@@ -213,6 +218,8 @@ rule write_summary:
         proof_summary=rules.prove_chords.output.proof_summary,
         chords=rules.prove_chords.output.chords_table,
         evidence_panel_summary=rules.fit_evidence_panel.output.panel_summary,
+        differential_summary=rules.test_differential.output.differential_summary,
+        markers=rules.test_differential.output.markers_table,
     output:
         report(
             f"{RESULTS}/findings/summary.html",

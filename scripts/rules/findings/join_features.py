@@ -14,6 +14,7 @@ with job(snakemake):
         significance=read_table(given.significance_table),
         stability=read_table(given.stability_table),
         evidence=read_table(given.evidence_table),
+        differential=read_table(given.differential_features),
         audit=read_table(given.audit_table),
         chord_features=read_table(given.chord_features, CHORD_FEATURES),
         chords=read_table(given.chords),

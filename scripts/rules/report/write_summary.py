@@ -33,6 +33,8 @@ with job(snakemake):
         proof=read_json(inputs.proof_summary),
         chords=read_table(inputs.chords),
         evidence_panel=read_json(inputs.evidence_panel_summary),
+        differential=read_json(inputs.differential_summary),
+        markers=read_table(inputs.markers),
         chart=Path(inputs.chart).read_text(),
     )
     with atomic_write(snakemake.output[0]) as path:

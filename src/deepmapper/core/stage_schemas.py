@@ -168,6 +168,66 @@ SUPPORT = Table(
 )
 
 
+_COMPARISON = (
+    text("within", "level of the column differential.within; empty without one"),
+    text("class", "name of the class"),
+    text("versus", "class that it is compared with, or rest: all others"),
+)
+
+_TESTED = (
+    number("mean_class", "mean of the normalised values in the class"),
+    number("mean_versus", "the same in what it is compared with"),
+    number("detected_class", "share of the samples of the class in which the value is not zero"),
+    number("detected_versus", "the same in what it is compared with"),
+    number(
+        "log2_fold_change", "log2 of the ratio, above 0: higher in the class; of values that are no counts, difference"
+    ),
+    number(
+        "log2_fold_change_shrunken",
+        "the same, drawn towards 0 where it is uncertain (apeGLM prior); only for counts of two classes",
+    ),
+    number("standard_error", "standard error of log2_fold_change"),
+    number("statistic", "Wald statistic, moderated t, or z of the rank sum, by the test in differential.json"),
+    number("p", "p-value; empty: not tested"),
+    number("q", "q-value (Benjamini-Hochberg) in this comparison"),
+)
+
+DIFFERENTIAL = Table(
+    "findings/differential.tsv",
+    "One row per feature and comparison, by comparison, the smallest p first.",
+    (text("feature", "name of the feature"), *_COMPARISON, *_TESTED),
+)
+
+MARKERS = Table(
+    "findings/markers.tsv",
+    "For every class, the features that are higher in it at the false discovery rate calibration.level, the smallest p "
+    "first.",
+    (
+        *_COMPARISON,
+        integer("order", "position in the list of the class"),
+        text("feature", "name of the feature"),
+        *_TESTED,
+    ),
+)
+
+DIFFERENTIAL_COLUMNS = (
+    number("mean[*]", "mean of the normalised values in this class"),
+    number("detected[*]", "share of the samples of this class in which the value is not zero"),
+    number(
+        "log2_fold_change", "log2 fold change of the comparison with the smallest p, when the feature is tested alone"
+    ),
+    text("higher_in", "class in which it is higher, in that comparison"),
+    number("differential_p", "p-value of the feature alone, over all comparisons (Bonferroni); empty: not tested"),
+    number("differential_q", "q-value of differential_p (Benjamini-Hochberg over the features)"),
+)
+
+DIFFERENTIAL_FEATURES = Table(
+    "findings/differential_features.tsv",
+    "One row per feature, in the order of the matrix: the columns that features.tsv takes from the test.",
+    (text("feature", "name of the feature"), *DIFFERENTIAL_COLUMNS),
+)
+
+
 def _by_sample(path: str, of: str, what: str) -> Table:
     columns = (text("feature", f"name of the {of}"), number("*", f"{what} in this sample"))
     return Table(f"reads/{path}", f"One row per {of}.", columns)

@@ -46,20 +46,35 @@ def min_detected_share(share: float, y: np.ndarray) -> float:
 
 
 def draw_development_samples(features: Features, max_samples: int, seed: int) -> np.ndarray:
-    """Draw at most `max_samples` rows of the development part, or return all of them if there are no more.
+    """Draw at most `max_samples` rows of the development part as `draw_samples` does."""
+    return draw_samples(features.development, features.y, len(features.classes), max_samples, seed)
+
+
+def draw_samples(rows: np.ndarray, y: np.ndarray, n_classes: int, max_samples: int, seed: int) -> np.ndarray:
+    """Draw at most `max_samples` of some rows, or return all of them if there are no more.
 
     Half of `max_samples` is divided evenly among the classes, so that a rare class keeps its samples; the other half in
     proportion to the samples that are left in each class.
+
+    Parameters
+    ----------
+    rows
+        (n,) rows to draw from, ascending.
+    y
+        Class codes of all rows.
+    n_classes
+        Number of classes.
+    max_samples, seed
+        Number of rows to draw, and the seed of the draw.
     """
-    rows = features.development
     if len(rows) <= max_samples:
         return rows
-    y = features.y[rows]
-    sizes = np.bincount(y, minlength=len(features.classes))
+    labels = y[rows]
+    sizes = np.bincount(labels, minlength=n_classes)
     n_drawn = np.minimum(sizes, max_samples // (2 * len(sizes)))
     n_drawn += ((sizes - n_drawn) * ((max_samples - n_drawn.sum()) / (sizes - n_drawn).sum())).astype(np.int64)
     largest = int(np.argmax(sizes - n_drawn))
     n_drawn[largest] = min(sizes[largest], n_drawn[largest] + max_samples - n_drawn.sum())  # the rest from rounding
     rng = stream(seed, Draw.SCREENED_SAMPLES)
-    drawn = [rng.choice(rows[y == code], n, replace=False) for code, n in enumerate(n_drawn)]
+    drawn = [rng.choice(rows[labels == code], n, replace=False) for code, n in enumerate(n_drawn)]
     return np.sort(np.concatenate(drawn))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 # Parts of a model's summary that other rules compute; each contributes its statement.
-JOINED = ("convergence", "significance", "stability", "evidence")
+JOINED = ("convergence", "significance", "stability", "differential", "evidence")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ def join_findings(
     *,
     significance: pd.DataFrame,
     stability: pd.DataFrame,
+    differential: pd.DataFrame,
     evidence: pd.DataFrame,
     audit: pd.DataFrame,
     chord_features: pd.DataFrame,
@@ -51,7 +52,7 @@ def join_findings(
     ----------
     ranking, summary
         Ranking and summary of `ModelFindings`.
-    significance, stability, evidence, audit
+    significance, stability, differential, evidence, audit
         Tables with one row per feature, in any order.
     chord_features, chords
         Tables of chords, see `add_chords`.
@@ -59,7 +60,7 @@ def join_findings(
         For each name in `JOINED` a summary, whose `statement` goes into the summary of the model.
     """
     table = add_chords(ranking, chord_features, chords)
-    for added in (significance, stability, evidence, audit):
+    for added in (significance, stability, differential, evidence, audit):
         table = join_by_feature(table, added)
     return JoinedFindings(
         rank_by_significance(table),

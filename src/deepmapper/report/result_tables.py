@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..core.stage_schemas import CHORDS
+from ..core.stage_schemas import CHORDS, MARKERS
 from ..core.table_schemas import AUDIT, FEATURES, MODELS, PASSES
 from .table_page import table_page
 
@@ -35,6 +35,9 @@ PAGES = {
             "z",
             "q",
             "significant",
+            "differential_q",
+            "log2_fold_change",
+            "higher_in",
             "selection_frequency",
             "median_importance",
             "stability",
@@ -52,6 +55,13 @@ PAGES = {
         "All models, and logistic regression on all features, evaluated on the same samples. Models whose intervals "
         "overlap cannot be said to differ.",
         MODELS.descriptions,
+    ),
+    "markers": _Page(
+        "Markers of the classes",
+        "For every class, the features that are higher in it when each feature is tested alone, at the configured "
+        "false discovery rate, the smallest p first. findings/differential.tsv has every comparison of every feature.",
+        MARKERS.descriptions,
+        "feature",
     ),
     "chords": _Page(
         "Gene chords",
@@ -76,7 +86,7 @@ def result_page(name: str, table: pd.DataFrame, source: str, model: str = "") ->
     Parameters
     ----------
     name
-        Name of the table: "features", "passes", "models", "chords" or "audit".
+        Name of the table: "features", "passes", "models", "markers", "chords" or "audit".
     table
         The table.
     source

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from ..core.words import count
+from ..core.words import count, listed
 from .models import Model
 from .page import number, render, with_interval
 
@@ -20,6 +20,8 @@ _PREDICTIVE_AUC = 0.7  # chosen by hand: a confounder that was not adjusted for 
 _FEW_SAMPLES = 10  # chosen by hand: with fewer evaluated samples per class the page says that intervals are wide
 
 _MAX_CLASSES = 8  # listed with their sizes
+
+_MAX_LISTS = 24  # lists of markers on the page
 
 _LOW_OVERLAP = 0.5  # chosen by hand: below it the page says that two passes share few of their top features
 
@@ -44,6 +46,8 @@ def summary_page(
     proof: Mapping,
     chords: pd.DataFrame,
     evidence_panel: Mapping,
+    differential: Mapping,
+    markers: pd.DataFrame,
     chart: str = "",
     top: int = 10,
 ) -> str:
@@ -66,6 +70,8 @@ def summary_page(
         chords/screen.json, findings/chords.json and findings/chords.tsv.
     evidence_panel
         findings/evidence_panel.json.
+    differential, markers
+        findings/differential.json and findings/markers.tsv.
     chart
         SVG of the models side by side.
     top
@@ -80,6 +86,8 @@ def summary_page(
         baseline=baseline,
         confounders=confounders,
         analysed=_analysed(data, models, baseline),
+        differential=differential,
+        beyond_single=[_Line(_beyond_single_tests(model), model.name) for model in models if model.tested],
         n_features=[_significant_features(model) for model in models],
         chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
         stability=[_Line(model.convergence["statement"], model.name) for model in models],
@@ -88,6 +96,7 @@ def summary_page(
         cautions=_cautions(models, baseline, confounders, proof, chords),
         links=_links(models, chords),
         top_features=[_top_features(model, top) for model in models],
+        markers=_top_markers(markers, top),
         top_chords=_top_chords(chords, top),
         model_table=_model_table(table),
         chart=Markup(_inline_svg(chart)),
@@ -118,6 +127,37 @@ def _significant_features(model: Model) -> _Line:
         return _Line(f". {statement}", model.name, "none significant")
     expected = f" (q ≤ {level:g}), of which at most {n * level:.1f} are expected to be false positives. "
     return _Line(expected + statement, model.name, f"{n} significant")
+
+
+def _beyond_single_tests(model: Model) -> str:
+    """Say how many of a model's significant features the test of single features does not find."""
+    significant = model.features[model.features["significant"]]
+    n, level = len(significant), model.significance["level"]
+    if not n:
+        return "no significant feature to compare with this test."
+    missed = significant[~(significant["differential_q"] <= level)]
+    if missed.empty:
+        return f"this test finds its {count(n, 'significant feature')}, too."
+    of = count(n, "significant feature")
+    names = listed([str(name) for name in missed["feature"]], 5, ", ...")
+    return f"{len(missed)} of its {of} {'is' if len(missed) == 1 else 'are'} not found by this test: {names}."
+
+
+def _top_markers(markers: pd.DataFrame, top: int) -> dict[str, dict[str, list[str]]]:
+    """The first markers of every class: title -> heading -> cells of the column."""
+    lists = {}
+    for (within, name, versus), rows in markers.groupby(["within", "class", "versus"], sort=False, dropna=False):
+        place = f"{within}: " if isinstance(within, str) and within else ""
+        shown = rows.head(top)
+        lists[f"{place}{name} against {'all others' if versus == 'rest' else versus} ({len(rows):,})"] = {
+            "feature": _texts(shown["feature"]),
+            "log2 fold change": [number(value, 2) for value in shown["log2_fold_change"]],
+            "q": [f"{q:.2g}" for q in shown["q"]],
+            "detected": [
+                f"{a:.0%} / {b:.0%}" for a, b in zip(shown["detected_class"], shown["detected_versus"], strict=True)
+            ],
+        }
+    return dict(list(lists.items())[:_MAX_LISTS])
 
 
 def _accuracies(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[_Line]:
@@ -245,7 +285,8 @@ def _links(models: Sequence[Model], chords: pd.DataFrame) -> dict[str, dict[str,
         "chord_scores.svg": "chord scores",
     }
     files = {model.name: {f"{model.name}/{path}": text for path, text in of_model.items()} for model in models}
-    return {**files, "all models": {"models.html": "models", **(of_chords if len(chords) else {})}}
+    shared = {"models.html": "models", "markers.html": "markers"}
+    return {**files, "all models": {**shared, **(of_chords if len(chords) else {})}}
 
 
 def _top_features(model: Model, top: int) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ def others():
     return {
         "significance": pd.DataFrame({**feature, "z": [1.0, 5.0, 7.0, 0.5], "significant": [False, True, True, False]}),
         "stability": pd.DataFrame({**feature, "stability": [0.9, 0.5, 0.1, 0.0]}),
+        "differential": pd.DataFrame({**feature, "differential_q": [0.01, 0.2, 0.3, np.nan]}),
         "evidence": pd.DataFrame({**feature, "evidence": [4.0, 3.0, 2.0, np.nan]}),
         "audit": pd.DataFrame({**feature, "pca_50": [1.0, 0.5, 0.2, 0.1]}),
         "chord_features": pd.DataFrame({**feature, "chord": ["chord_1", "", "", ""], "z_chord": [6.0, 0, 0, 0]}),
@@ -45,6 +46,7 @@ def test_everything_is_joined_by_name_and_significant_features_come_first(ranked
         "z",
         "significant",
         "stability",
+        "differential_q",
         "evidence",
         "pca_50",
     ]
@@ -54,7 +56,7 @@ def test_everything_is_joined_by_name_and_significant_features_come_first(ranked
 def test_the_summary_ends_with_the_statements_of_what_was_joined(ranked, others):
     joined = join_findings(ranked.ranking, ranked.summary, **others)
     assert joined.summary == {**ranked.summary, **{name: f"Said of {name}." for name in JOINED}}
-    assert list(joined.summary)[-4:] == list(JOINED)
+    assert list(joined.summary)[-len(JOINED) :] == list(JOINED)
     assert joined.lines == [ranked.summary["statement"], *(f"Said of {name}." for name in JOINED)]
 
 

@@ -30,6 +30,11 @@ RESULTS = {
     "convergence": FEW_PASSES,
     "panel": NO_PANEL,
 }
+SINGLE = {"statement": "2 of 4 features differ between the classes at q ≤ 0.1.", "notes": ["1 was not tested."]}
+MARKERS = pd.DataFrame({
+    "within": ["", ""], "class": ["a", "b"], "versus": ["b", "a"], "order": [1, 1], "feature": ["g0", "g3"],
+    "log2_fold_change": [2.5, 1.25], "q": [1e-8, 0.04], "detected_class": [1.0, 0.75], "detected_versus": [0.5, 0.25],
+})  # fmt: skip
 NO_PROOF = {"proved": False, "statement": "There is no chord to prove."}
 AUDIT = pd.DataFrame({
     "choice": ["2000 highly variable features, flavour seurat"] * 2 + ["50 principal components"] * 2,
@@ -47,7 +52,7 @@ CHORDS = pd.DataFrame({
 def summary_of(models, table, baseline, **given):
     """The page with nothing adjusted for and no chord, unless shown otherwise."""
     usual = {"confounders": CONFOUNDERS, "screen": SCREEN, "proof": NO_PROOF, "chords": CHORDS.head(0)}
-    usual["evidence_panel"] = {"accuracy": None}
+    usual |= {"evidence_panel": {"accuracy": None}, "differential": SINGLE, "markers": MARKERS.head(0)}
     data = given.pop("data", None) or {**DATA, "sizes": {"a": 60, "b": 40}}
     return summary_page(data=data, models=models, table=table, baseline=baseline, **{**usual, **given})
 
@@ -249,6 +254,8 @@ def test_no_name_acts_in_the_page(page, hostile, elements):
             confounders={"adjusted": [word], "alone": [{**evidence, "macro_auc_high": 0.95}], **statement},
             significance={"level": 0.1, **statement},
             tested=TESTED,
+            differential={"statement": word, "notes": [word]},
+            markers=MARKERS.assign(within=word, feature=word, **{"class": word, "versus": word}),
             of_model={
                 "stability": statement,
                 "convergence": {"reached": None, "level": 0.8, **statement},
@@ -261,7 +268,7 @@ def test_no_name_acts_in_the_page(page, hostile, elements):
     assert read.attributes == harmless.attributes
     assert read.links == harmless.links
     cells = Page(written(hostile)).cells
-    assert cells.count(hostile) == 3  # the feature, the chord and its class
+    assert cells.count(hostile) == 5  # the feature, two markers, the chord and its class
     assert f"{hostile} ↑" in cells
     assert f"({hostile} 60, b 40)" in read.text
 
@@ -338,17 +345,38 @@ def plain(text):
 
 
 TESTED = {"z": [9.0, 5.0, 1.0, 0.1], "q": [0.004, 0.04, 0.6, 1.0], "significant": [True, True, False, False]}
+TESTED["differential_q"] = [0.01, 0.3, np.nan, 1.0]
 
 
-def test_the_ten_questions_are_answered_in_one_order(page):
+def test_the_questions_are_answered_in_one_order(page):
     questions = [
-        "What was analysed?", "Is there signal?", "How many significant features?", "How many chords?",
+        "What was analysed?", "Is there signal?", "Which features differ when each is tested alone?",
+        "How many features are significant to the networks?", "How many chords?",
         "How stable is the ranking?", "How well do the models predict?", "How well do confounders alone predict?",
         "What would filtering have lost?", "What calls for caution?", "Where to look next?",
     ]  # fmt: skip
     text = plain(page())
     places = [text.index(question) for question in questions]
     assert places == sorted(places)
+
+
+def test_the_test_of_single_features_comes_with_its_notes_and_markers(page):
+    text = page(tested=TESTED, significance={"level": 0.1, "statement": ""}, markers=MARKERS)
+    shown = plain(text)
+    assert SINGLE["statement"] in shown
+    assert "1 was not tested." in shown
+    assert "1 of its 2 significant features is not found by this test: g1." in shown
+    cells = Page(text).cells
+    assert cells[cells.index("2.50") - 1 :][:4] == ["g0", "2.50", "1e-08", "100% / 50%"]
+    assert "b against a (1)" in shown
+
+
+def test_what_the_networks_find_beyond_single_tests_is_said(page):
+    level = {"level": 0.1, "statement": ""}
+    found = {**TESTED, "differential_q": [0.01, 0.05, np.nan, 1.0]}
+    assert "this test finds its 2 significant features, too." in plain(page(tested=found, significance=level))
+    none = {**TESTED, "significant": [False] * 4}
+    assert "no significant feature to compare with this test." in plain(page(tested=none, significance=level))
 
 
 def test_features_are_counted_with_their_error_rate(page):

@@ -124,6 +124,7 @@ def test_defaults_are_filled():
         "alignment_threads": 4,
         "assembly_threads": 8,
         "quantification_threads": 4,
+        "differential_threads": 4,
         "screen_threads": 2,
         "screen_mem_mb": 3000,
         "screen_runtime": 240,

@@ -1,0 +1,58 @@
+"""The test between single cells without donors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..core.words import count
+from ..features.levels import MAX_VALUES, draw_samples
+from ..features.store import Features
+from .contrasts import compared
+from .rank_sum import rank_sum_tests
+from .results import Tested
+
+_CAUTION = (
+    "Every cell counts as an independent sample: p says how sure a difference between these cells is, not one between "
+    "donors. To test that, name the donors (labels.group). If the classes were found by clustering these same values, "
+    "p is too small for that reason, too, and only the order can be used."
+)
+
+
+def compare_cells(features: Features, rows: np.ndarray, options: Mapping, seed: int) -> Tested:
+    """Compare classes of cells by Wilcoxon's rank-sum test.
+
+    Parameters
+    ----------
+    features
+        The features of a run.
+    rows
+        Their rows that are compared.
+    options
+        Options "max_cells" and "reference" of the section `differential`.
+    seed
+        Seed of the draw, if there are more cells than are compared.
+    """
+    X = features.X
+    stored = X.nnz / X.shape[0] if hasattr(X, "nnz") else X.shape[1]
+    largest = min(options["max_cells"], int(MAX_VALUES / max(stored, 1)))
+    drawn = draw_samples(rows, features.y, len(features.classes), largest, seed)
+    codes, y = np.unique(features.y[drawn], return_inverse=True)
+    present = [features.classes[code] for code in codes]
+    method = f"Wilcoxon's rank-sum test between {count(len(drawn), 'cell', separator=',')}"
+    about = Tested(test="wilcoxon", method=method, unit="cell", n_units=len(drawn))
+    if len(present) < 2:
+        return about.noting(f"All samples belong to the class {present[0]!r}, so there is nothing to compare.")
+    if options["reference"] and options["reference"] not in present:
+        return about.noting(
+            f"No cell belongs to the class {options['reference']!r}, which the others are compared with."
+        )
+    pairs = compared(present, options["reference"])
+    results = rank_sum_tests(X[drawn][:, : features.n_features], y.ravel(), present, pairs)
+    notes = [_CAUTION]
+    if len(drawn) < len(rows):
+        notes.append(f"{len(drawn)} of {len(rows)} cells were drawn for the test (differential.max_cells).")
+    if features.design_names:
+        notes.append("This test does not adjust for confounders.")
+    return Tested(tuple(results), tuple(pairs), "wilcoxon", method, "cell", "", len(drawn), tuple(notes))

@@ -1,0 +1,138 @@
+"""Regression on samples, or on sums of the cells of each donor and class: which design, and the results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..core.words import count, listed
+from ..errors import InputError
+from .contrasts import TestDesign, formula_design, plain_design
+from .count_model import fit_counts
+from .linear_model import fit_values
+from .results import Tested
+from .units import Units
+
+_NAMES = {"deseq2": "PyDESeq2", "linear": "linear model with moderated t"}
+
+
+def compare_units(
+    units: Units,
+    test: str,
+    label: str,
+    group: str,
+    classes: tuple[str, ...],
+    options: Mapping,
+    *,
+    level: float,
+    n_threads: int = 1,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Tested:
+    """Test every feature between the classes.
+
+    Parameters
+    ----------
+    units
+        The observations.
+    test
+        "deseq2" (negative binomial model of counts) or "linear" (values with moderated t).
+    label, group
+        Names of the label column and of the column of the groups; "" without groups.
+    classes
+        Name of every class.
+    options
+        Options "design", "reference" and "shrink" of the section `differential`.
+    level
+        False discovery rate at which a feature counts as different.
+    n_threads
+        Number of processes.
+    progress
+        Receives progress.
+
+    Raises
+    ------
+    InputError
+        If the design does not fit the samples.
+    """
+    summed = bool((units.sizes > 1).any())
+    unit = f"sum of the samples of each {group} and class" if summed else "sample"
+    about = Tested(test=test, unit=unit, n_units=len(units.y), method=_NAMES[test])
+    if problem := too_few(units, classes, group, options["reference"]):
+        return about.noting(problem)
+    design, notes = choose_design(units, label, group, classes, options)
+    if test == "deseq2":
+        results, untested = fit_counts(
+            units.values, design, level=level, shrink=options["shrink"], n_threads=n_threads, progress=progress
+        )
+    else:
+        results, untested = fit_values(units.values, design)
+    if untested:
+        notes.append(f"Features {untested}.")
+    if all(np.isnan(result["p"].to_numpy()).all() for result in results):
+        return about.noting(*notes)
+    what = count(len(units.y), "sum of samples", "sums of samples") if summed else count(len(units.y), "sample")
+    return Tested(
+        tuple(results),
+        tuple((contrast.name, contrast.versus) for contrast in design.contrasts),
+        test,
+        f"{_NAMES[test]}, design {design.formula}, {what}",
+        unit,
+        design.formula,
+        len(units.y),
+        tuple(notes),
+    )
+
+
+def too_few(units: Units, classes: tuple[str, ...], group: str, reference: str = "") -> str:
+    """Say which class has a single unit or that there is nothing to compare; "" if the units can be tested."""
+    sizes = np.bincount(units.y, minlength=len(classes))
+    present = np.flatnonzero(sizes)
+    single = [classes[code] for code in present if sizes[code] < 2]
+    if len(present) < 2:
+        return f"All samples belong to the class {classes[present[0]]!r}, so there is nothing to compare."
+    if reference and classes.index(reference) not in present:
+        return f"No sample belongs to the class {reference!r}, which the others are compared with."
+    if single:
+        what = f"{group} (the column of the groups)" if group else "sample"
+        return (
+            f"The {'classes' if len(single) > 1 else 'class'} {listed(single)} {'have' if len(single) > 1 else 'has'} "
+            f"samples of one {what} only; expected at least two, since a difference between the classes cannot be told "
+            "apart from one between single donors."
+        )
+    return ""
+
+
+def choose_design(
+    units: Units, label: str, group: str, classes: tuple[str, ...], options: Mapping
+) -> tuple[TestDesign, list[str]]:
+    """Build the design asked for; else that of the label with the confounders and, in a paired study, the groups.
+
+    Returns
+    -------
+    TestDesign, list of str
+        The design, and sentences on what it does not adjust for.
+    """
+    reference = options["reference"]
+    if options["design"]:
+        return formula_design(options["design"], label, units.y, classes, units.columns, reference), []
+    blocks = {group: units.groups} if units.groups is not None and is_paired(units) else {}
+    covariates = units.covariates.loc[:, units.covariates.std(ddof=0) > 0]
+    try:
+        return plain_design(label, units.y, classes, blocks, covariates, reference), []
+    except InputError:
+        if not blocks and covariates.empty:
+            raise
+    left_out = listed([*blocks, *covariates])
+    return plain_design(label, units.y, classes, reference=reference), [
+        f"The test of single features does not adjust for {left_out}: in these samples it cannot be separated from "
+        "the classes."
+    ]
+
+
+def is_paired(units: Units) -> bool:
+    """Whether every group has samples of several classes, and the groups leave enough to estimate a variance from."""
+    table = pd.crosstab(units.groups, units.y) > 0
+    n_free = len(units.y) - len(table) - (table.shape[1] - 1)
+    return bool((table.sum(axis=1) > 1).all()) and n_free >= 1

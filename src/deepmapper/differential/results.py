@@ -1,0 +1,64 @@
+"""The result of testing every feature in one comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+RESULT_COLUMNS = ("log2_fold_change", "log2_fold_change_shrunken", "standard_error", "statistic", "p", "q")
+
+
+def empty_result(p: int) -> pd.DataFrame:
+    """Result of p features none of which is tested."""
+    return pd.DataFrame(np.nan, index=np.arange(p), columns=list(RESULT_COLUMNS))
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """q-values of the p-values that are not NaN (Benjamini & Hochberg 1995)."""
+    from scipy.stats import false_discovery_control
+
+    q = np.full(len(p), np.nan)
+    tested = ~np.isnan(p)
+    if tested.any():
+        q[tested] = false_discovery_control(p[tested])
+    return q
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """Results of one part of the samples.
+
+    Attributes
+    ----------
+    results
+        For every comparison p rows with `RESULT_COLUMNS`; empty if nothing could be tested.
+    pairs
+        The comparisons: class, and what it is compared with.
+    test
+        "deseq2", "linear" or "wilcoxon".
+    method
+        The test in words.
+    unit
+        What counts as one observation.
+    formula
+        Formula of the design; empty without one.
+    n_units
+        Number of observations.
+    notes
+        Sentences on what the results do not say.
+    """
+
+    results: tuple[pd.DataFrame, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    test: str = ""
+    method: str = ""
+    unit: str = ""
+    formula: str = ""
+    n_units: int = 0
+    notes: tuple[str, ...] = ()
+
+    def noting(self, *notes: str) -> Tested:
+        """Add sentences."""
+        return replace(self, notes=(*self.notes, *notes))

@@ -1,0 +1,56 @@
+"""The negative binomial model finds what was planted, and says what it did not test."""
+
+import numpy as np
+import pytest
+
+from deepmapper.differential.contrasts import plain_design
+from deepmapper.differential.count_model import fit_counts
+
+Y = np.repeat([0, 1], 4)
+
+
+def counts(rng, n_true=10, p=100, fold=6.0, dispersion=0.05):
+    mean = np.tile(rng.uniform(50, 400, p), (len(Y), 1))
+    mean[Y == 1, :n_true] *= fold
+    return rng.negative_binomial(1 / dispersion, 1 / (1 + dispersion * mean)).astype(float)
+
+
+def test_planted_genes_are_found_with_their_fold_change_and_few_others():
+    values = counts(np.random.default_rng(0))
+    (result,), note = fit_counts(values, plain_design("condition", Y, ("a", "b")), level=0.1)
+    found = np.flatnonzero(result["q"] <= 0.1)
+    assert set(range(10)) <= set(found)
+    assert len(found) <= 14
+    assert result["log2_fold_change"][:10].mean() == pytest.approx(np.log2(6), abs=0.5)
+    assert (result["log2_fold_change_shrunken"].abs() <= result["log2_fold_change"].abs() + 1e-3)[:10].all()
+    assert note == ""
+
+
+def test_shuffled_labels_give_next_to_nothing():
+    rng = np.random.default_rng(1)
+    design = plain_design("condition", Y, ("a", "b"))
+    n = [int((fit_counts(counts(rng, 0), design, level=0.1, shrink=False)[0][0]["q"] <= 0.1).sum()) for _ in range(5)]
+    assert sum(count > 0 for count in n) <= 2
+    assert sum(n) <= 5
+
+
+def test_expected_counts_are_rounded_and_rare_features_not_tested():
+    values = counts(np.random.default_rng(2), p=30) + 0.4
+    values[:, 29] = 1
+    (result,), note = fit_counts(values, plain_design("condition", Y, ("a", "b")), level=0.1, shrink=False)
+    assert note == "not tested: 1 with fewer than 10 counts"
+    assert np.isnan(result["p"][29])
+    assert result["p"][:10].notna().all()
+
+
+def test_nothing_with_counts_is_said():
+    results, note = fit_counts(np.zeros((8, 3)), plain_design("condition", Y, ("a", "b")), level=0.1)
+    assert results[0]["p"].isna().all()
+    assert "no feature has 10 counts" in note
+
+
+def test_two_samples_a_class_are_enough():
+    y = np.repeat([0, 1], 2)
+    values = counts(np.random.default_rng(3))[[0, 1, 4, 5]]
+    (result,), _ = fit_counts(values, plain_design("condition", y, ("a", "b")), level=0.1, shrink=False)
+    assert (result["q"][:10] <= 0.1).sum() >= 8
