@@ -13,8 +13,9 @@ with job(snakemake):
     from deepmapper.workflow.snakemake_report import unescaped
 
     inputs = snakemake.input
+    features = open_features(inputs.features)
     page = summary_page(
-        data={**unescaped(snakemake.params.data), "sizes": open_features(inputs.features).class_sizes},
+        data={**unescaped(snakemake.params.data), "sizes": features.class_sizes},
         models=read_models(
             features=inputs.features_tables,
             audit=inputs.audit_tables,
@@ -35,6 +36,7 @@ with job(snakemake):
         evidence_panel=read_json(inputs.evidence_panel_summary),
         differential=read_json(inputs.differential_summary),
         markers=read_table(inputs.markers),
+        of_data=features.metadata.get("cautions", ()),
         chart=Path(inputs.chart).read_text(),
     )
     with atomic_write(snakemake.output[0]) as path:

@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+# Words that YAML reads as a truth value or as nothing.
+_YAML_WORDS = {"y", "yes", "n", "no", "on", "off", "true", "false", "null"}
+
 
 def some(values: Iterable[Any], n: int = 3) -> str:
     """Quote the first `n` values: ``'a', 'b', 'c', ...``."""
@@ -62,3 +65,18 @@ def natural_order(names: Iterable[str]) -> list[str]:
         return sorted(names, key=float)
     except ValueError:
         return sorted(names, key=lambda name: [int(s) if i % 2 else s for i, s in enumerate(re.split(r"(\d+)", name))])
+
+
+def yaml_list(names: Iterable[Any]) -> str:
+    """Write names as a list in YAML, for a line of configuration in a message: ``[batch, 'donor 1']``.
+
+    Names that YAML would read as something else than text are quoted.
+    """
+    return f"[{', '.join(map(yaml_text, names))}]"
+
+
+def yaml_text(name: object) -> str:
+    """Write one name as YAML text, quoted unless it is a plain word."""
+    text = str(name)
+    plain = re.fullmatch(r"[A-Za-z][\w-]*", text) and text.lower() not in _YAML_WORDS
+    return text if plain else "'{}'".format(text.replace("'", "''"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,15 +11,20 @@ import pandas as pd
 
 from ..core.arrays import take_rows
 from ..core.blocks import MappedRows, in_memory
-from ..errors import InputError
+from ..errors import DeepMapperWarning, InputError
 from ..io.labels import encode_labels
+from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import scan
 from ..io.normalize import normalize_lazily
+from ..io.value_checks import check_varies, empty_features_note, precision_note, tpm_caution, value_cautions
+from .confounded import check_confounders
 from .confounder_tests import draw_null_strata, evaluate_confounders
 from .confounders import CELL_CYCLE, COMPUTED, confounder_columns
 from .design import Design, make_design
+from .label_checks import check_groups, check_labels, check_passes_can_split
 from .splits import check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
+from .unadjusted import describe_unadjusted
 
 # Above this share of non-zero values CSR needs more memory than a dense matrix.
 _DENSE_FROM = 0.5
@@ -78,18 +84,34 @@ def prepare_features(
     codes, classes = encode_labels(labels, names=list(adata.obs_names), exclude=tuple(exclude), missing=missing)
     kept = np.flatnonzero(codes >= 0)
     names, y = np.array(adata.obs_names, dtype=object)[kept].tolist(), codes[kept]
+    check_labels(labels.iloc[kept], y, classes, label_column)
+    note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""
+    check_class_sizes(y, 2, "one to train on and one to test on", classes, note)
     groups = _group_codes(adata.obs, group_column, kept)
+    if groups is not None:
+        groups = check_groups(adata.obs[group_column].iloc[kept], groups, y, classes, group_column)
     scheme, development, test = set_test_aside(y, split_scheme, test_size, split_seed, groups, classes)
     if scheme.name == "fixed":
         purpose = "one each for training, validation and the out-of-bag test, besides the test split"
-        check_class_sizes(y[development], 3, purpose, classes)
+        check_class_sizes(y[development], 3, purpose, classes, note)
+    if groups is not None:
+        inside = y[development], groups[development], classes
+        check_passes_can_split(*inside, split_seed, group_column, scheme.name == "fixed")
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
-    values, counts, is_counts = _normalise(adata, normalization, names, kept, development)
-    adjusted, evaluated = _collect_confounders(
-        adata.obs.iloc[kept], counts, values, adata.var_names, confounders or {}, is_counts
-    )
+    obs, options = adata.obs.iloc[kept], confounders or {}
+    values, counts, is_counts, cautions = _normalise(adata, normalization, names, kept, development, groups)
+    adjusted, evaluated = _collect_confounders(obs, counts, values, adata.var_names, options, is_counts)
     design = make_design(adjusted)
+    named = list(options.get("columns", ()))
+    computed = [name for name in adjusted if name not in named]
+    of_design = check_confounders(adjusted, design, y, classes, computed, group_column)
+    of_design += describe_unadjusted(
+        obs, y, classes, label_column=label_column, group_column=group_column, adjusted=named
+    )
+    cautions = of_design + cautions
+    for caution in cautions:
+        warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)
     metadata = {
         "label_column": label_column,
@@ -98,7 +120,7 @@ def prepare_features(
         "scheme": scheme.name,
         "why": scheme.why,
         "confounders": summary,
-    }
+    } | ({"cautions": cautions} if cautions else {})
     return Features(
         values,
         y,
@@ -147,14 +169,25 @@ def _group_codes(obs: pd.DataFrame, group_column: str, kept: np.ndarray) -> np.n
     return pd.factorize(column.astype(str), sort=True)[0].astype(np.int64)
 
 
-def _normalise(adata, normalization: str, names: list[str], kept: np.ndarray, development: np.ndarray):
-    """Return the normalised values, the scan of the raw counts, and whether these are counts."""
+def _normalise(
+    adata, normalization: str, names: list[str], kept: np.ndarray, development: np.ndarray, groups: np.ndarray | None
+):
+    """Return the normalised values, the scan of the raw counts, whether these are counts, and cautions about them."""
     tpm = adata.layers.get("tpm")
-    rows, stats = normalize_lazily(adata.X, normalization, tpm, names=names, rows=kept, reference=development)
+    of_counts = [str(name) for name in adata.uns.get(LAYERS_OF_COUNTS, ())]
+    rows, stats = normalize_lazily(
+        adata.X, normalization, tpm, names=names, rows=kept, reference=development, layers_of_counts=of_counts
+    )
     rows = replace(rows, dense=bool(rows.nnz > _DENSE_FROM * np.prod(rows.shape)))
     values = rows.to_memory() if in_memory(adata.X) else rows
     counts = scan(MappedRows(adata.X, kept).blocks()) if normalization == "log1p_tpm" else stats
-    return values, counts, normalization != "none" or stats.is_integer
+    check_varies(stats)
+    for note in filter(None, [empty_features_note(counts), precision_note(counts)]):
+        warnings.warn(note, DeepMapperWarning, stacklevel=3)
+    cautions = value_cautions(counts, normalization, names, adata.var_names, of_counts, groups)
+    if normalization == "log1p_tpm":
+        cautions = [*filter(None, [tpm_caution(stats)]), *cautions]
+    return values, counts, normalization != "none" or stats.is_integer, cautions
 
 
 def _collect_confounders(

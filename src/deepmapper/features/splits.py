@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.arrays import take_rows
 from ..core.draws import Draw, stream
+from ..core.words import yaml_list
 from ..errors import InputError
 
 SCHEMES = ("auto", "fixed", "repeated")
@@ -188,21 +189,27 @@ def split_off_test(
     return hold_out(y, test_size, stream(seed, Draw.TEST_SPLIT), groups, classes)
 
 
-def check_class_sizes(y: np.ndarray, needed: int, purpose: str, classes: Sequence[str] = ()) -> None:
+def check_class_sizes(y: np.ndarray, needed: int, purpose: str, classes: Sequence[str] = (), note: str = "") -> None:
     """Check that every class has at least `needed` samples.
 
     Raises
     ------
     InputError
-        If not; the message lists all classes that are too small, and the `purpose` of the samples.
+        If not; the message lists all classes that are too small, the `purpose` of the samples, and the `note`.
     """
     codes, counts = np.unique(y, return_counts=True)
     small = [f"{_name(c, classes)} ({n})" for c, n in zip(codes, counts, strict=True) if n < needed]
-    if small:
-        raise InputError(
-            f"too few samples in class {', '.join(small)}: expected at least {needed}, {purpose}. "
-            f"Leave these classes out (labels: exclude), merge them with others, or add samples."
-        )
+    if not small:
+        return
+    out = "Leave these classes out"
+    if len(classes):
+        out += f" (`labels: {{exclude: {yaml_list(classes[c] for c in codes[counts < needed])}}}`)"
+    if len(codes) - len(small) < 2:
+        out = f"Only {len(codes) - len(small)} of {len(codes)} classes would be left without these: merge classes"
+    raise InputError(
+        f"too few samples in class {', '.join(small)}: expected at least {needed}, {purpose}{note}. "
+        f"{out}{', merge them with others,' if out.startswith('Leave') else ''} or add samples."
+    )
 
 
 def assign_folds(y: np.ndarray, groups: np.ndarray | None, random_state: int) -> np.ndarray:

@@ -87,10 +87,11 @@ def accumulate_model(
     else:
         signal = compare_with_controls(findings, controls)
     summary = summarise_model(model, findings, signal, len(controls), agreement, top_k)
+    first = {"cautions": features.metadata["cautions"]} if "cautions" in features.metadata else {}
     return ModelFindings(
         ranking=feature_table(findings),
         passes=pass_table(passes, controls, min_accuracy),
         history=history_table([*passes, *controls]),
         agreement=agreement,
-        summary=summary | {name: features.metadata[name] for name in ("scheme", "why")},
+        summary=first | summary | {name: features.metadata[name] for name in ("scheme", "why")},
     )

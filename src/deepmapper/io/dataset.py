@@ -27,6 +27,7 @@ from ..errors import DeepMapperWarning, InputError
 from .assemble import column_index, unique_names
 from .h5ad import read_anndata
 from .labels import encode_labels
+from .layers import LAYERS_OF_COUNTS
 from .matrix_stats import LARGEST_LOG, check_counts
 from .normalize import PASS_FALSE, log1p_counts
 from .open import existing_path, require
@@ -138,7 +139,11 @@ def load_h5ad(
     X = adata.X
     if normalize:
         counts = sparse.csr_matrix(X)
-        check_counts(counts, adata.obs_names, str(path), PASS_FALSE, fractions_allowed=False)
+        advice = PASS_FALSE
+        if LAYERS_OF_COUNTS in adata.uns:
+            layers = some(adata.uns[LAYERS_OF_COUNTS])
+            advice = f"The file holds counts in {layers}: read them with io.read.read_matrix(path, layer=...). {advice}"
+        check_counts(counts, adata.obs_names, str(path), advice, fractions_allowed=False)
         scaled = log1p_counts(counts, target_sum, adata.obs_names)
         X = scaled if sparse.issparse(X) else scaled.toarray()
     return Dataset(X, codes, genes, classes, label_key)

@@ -16,6 +16,7 @@ from ..errors import InputError
 from .assemble import to_float32, unique_names, with_text_names
 from .formats import format_of
 from .h5ad import find_elements
+from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .matrix_stats import check_finite, scan
 from .open import OPENERS, existing_path, open_h5, require
 from .read import read_matrix
@@ -241,7 +242,7 @@ def import_matrix(
     obs, var = with_text_names(stored.X.shape, stored.obs, stored.var, f"{path} ({layer})")
     features = unique_names(var.index, "feature", str(path), duplicate_names, var.get("gene_ids"))
     samples = unique_names(obs.index, "sample", str(path), duplicate_names)
-    adata = anndata.AnnData(obs=obs.set_axis(samples), var=var.set_axis(features))
+    adata = anndata.AnnData(obs=obs.set_axis(samples), var=var.set_axis(features), uns=dict(stored.uns))
     if labels_table:
         join_labels(adata, existing_path(labels_table), str(path))
     matrices = {"X": stored.X} | {f"layers/{name}": matrix for name, matrix in stored.layers.items()}
@@ -273,7 +274,9 @@ def _find_stored(path: Path, format: str, layer: str, folder: Path) -> Expressio
                 return None  # `read_matrix` raises an error that describes it
             where = path, element.name.strip("/"), (int(shape[0]), int(shape[1]))
             matrices[name] = StoredCSC(*where, folder) if kind == "csc_matrix" else StoredMatrix(*where)
-    return Expression(matrices.pop("X"), found.obs, found.var, matrices)
+        of_counts = layers_of_counts(found.matrix, found.further)
+    uns = {LAYERS_OF_COUNTS: of_counts} if of_counts else {}
+    return Expression(matrices.pop("X"), found.obs, found.var, matrices, uns)
 
 
 def _read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[tuple[slice, Matrix]]:

@@ -14,6 +14,7 @@ from ..core.blocks import Matrix
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
+from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .open import OPENERS, is_10x, require
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Elements:
     ----------
     matrix, tpm
         The requested matrix, and the layer "tpm" or None, both still in the file.
+    further
+        All other matrices of the file by name, still in the file.
     obs, var
         Tables of samples and features.
     read
@@ -37,6 +40,7 @@ class Elements:
 
     matrix: Any
     tpm: Any
+    further: dict[str, Any]
     obs: pd.DataFrame
     var: pd.DataFrame
     read: Callable[[Any], Any]
@@ -48,7 +52,10 @@ def read_anndata(path: Path, format: str, layer: str) -> AnnData:
         found = find_elements(file, path, layer)
         X: Matrix = found.read(found.matrix)
         tpm = None if found.tpm is None else found.read(found.tpm)
+        of_counts = layers_of_counts(found.matrix, found.further)
     adata = assemble(X, found.obs, found.var, f"{path} ({layer})")
+    if of_counts:
+        adata.uns[LAYERS_OF_COUNTS] = of_counts
     if tpm is not None:
         tpm_layer = assemble(tpm, found.obs, found.var, f"{path} (layer tpm)")
         adata.layers["tpm"] = sparse.csr_matrix(tpm_layer.X)
@@ -94,7 +101,8 @@ def find_elements(file: Any, path: Path, layer: str) -> Elements:
         tpm = layers.get("tpm") if layer != "raw" else None
         for name, element in ((layer, matrices[layer]), ("tpm", tpm)):
             _check_chunks(element, f"{path} ({name})")
-        return Elements(matrices[layer], tpm, read(obs), read(var), read)
+        further = {name: matrix for name, matrix in matrices.items() if name != layer}
+        return Elements(matrices[layer], tpm, further, read(obs), read(var), read)
 
 
 def _hint(file: Any, path: Path) -> str:

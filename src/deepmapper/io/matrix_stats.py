@@ -37,6 +37,12 @@ class MatrixStats:
         Whether all values are non-negative integers, exactly.
     totals, detected
         (n,) sum of every row, and its number of stored values.
+    fractional, row_largest
+        (n,) number of values of every row that are not integers, and its largest value.
+    row_keys
+        (n,) number that is equal for rows with the same values, and different for others.
+    feature_totals
+        (p,) sum of every column.
     faults
         For values that are "not finite", "negative" or "not integer" (by more than 0.001): row, column and value of the
         first one, and their number.
@@ -48,16 +54,24 @@ class MatrixStats:
     totals: np.ndarray
     detected: np.ndarray
     faults: dict[str, tuple[int, int, float, int]]
+    fractional: np.ndarray
+    row_largest: np.ndarray
+    row_keys: np.ndarray
+    feature_totals: np.ndarray
 
 
 def scan(blocks: Iterable[tuple[slice, Any]]) -> MatrixStats:
     """Compute the statistics of a matrix from its row blocks, each of which is read once."""
     nnz, largest, is_integer = 0, -np.inf, True
     faults: dict[str, tuple[int, int, float, int]] = {}
-    totals, detected = [np.empty(0)], [np.empty(0, dtype=np.int64)]
+    of_rows: dict[str, list[np.ndarray]] = {"totals": [], "fractional": [], "row_largest": [], "row_keys": []}
+    detected = [np.empty(0, dtype=np.int64)]
+    feature_totals = np.zeros(0)
     for place, X in blocks:
         is_sparse = sparse.issparse(X)
         values = X.data if is_sparse else X.reshape(-1)
+        starts = X.indptr if is_sparse else np.arange(X.shape[0] + 1) * X.shape[1]
+        fractional = np.zeros(X.shape[0], dtype=np.int64)
         with np.errstate(invalid="ignore"):  # infinity minus infinity
             for kind, is_bad in _FAULTS.items():
                 bad = np.flatnonzero(is_bad(values))
@@ -70,13 +84,33 @@ def scan(blocks: Iterable[tuple[slice, Any]]) -> MatrixStats:
                 new = place.start + int(row), int(column), float(values[bad[0]]), 0
                 first_row, first_column, first_value, n = faults.get(kind, new)
                 faults[kind] = first_row, first_column, first_value, n + len(bad)
+                if kind == "not integer":
+                    fractional = np.diff(np.searchsorted(bad, starts))
             if is_integer and values.size:
                 is_integer = bool(values.min() >= 0 and (values == np.floor(values)).all())
+            of_rows["row_keys"].append(sparse.csr_matrix(X) @ _weights(X.shape[1]))
         nnz += values.size
         largest = max(largest, float(values.max(initial=-np.inf)))
-        totals.append(np.asarray(X.sum(axis=1, dtype=np.float64)).ravel())
+        of_rows["totals"].append(_flat(X.sum(axis=1, dtype=np.float64)))
+        of_rows["fractional"].append(fractional)
+        of_rows["row_largest"].append(_flat(X.max(axis=1)))
         detected.append(np.diff(X.indptr) if is_sparse else np.count_nonzero(X, axis=1))
-    return MatrixStats(nnz, largest, is_integer, np.concatenate(totals), np.concatenate(detected), faults)
+        feature_totals = _flat(X.sum(axis=0, dtype=np.float64)) + (feature_totals if feature_totals.size else 0)
+    joined = {name: np.concatenate([np.empty(0), *parts]) for name, parts in of_rows.items()}
+    return MatrixStats(
+        nnz, largest, is_integer, detected=np.concatenate(detected), faults=faults, feature_totals=feature_totals,
+        **joined,
+    )  # fmt: skip
+
+
+def _weights(p: int) -> np.ndarray:
+    """(p,) numbers of which different rows of a matrix have different weighted sums, but for a rare coincidence."""
+    return np.modf(np.sin(np.arange(1, p + 1, dtype=np.float64)) * 43758.5453)[0] + 1.5
+
+
+def _flat(X: Any) -> np.ndarray:
+    """One value per row, or per column, as an array of one dimension."""
+    return np.asarray(X.todense() if sparse.issparse(X) else X).ravel()
 
 
 def stats_of(X: Matrix | MatrixStats) -> MatrixStats:

@@ -14,13 +14,12 @@ from ..core.blocks import MappedRows, Matrix, without_duplicates
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .matrix_stats import MatrixStats, check_counts, check_finite, check_not_negative, scan, stats_of
+from .value_checks import advice, check_scale, common_total
 
 NORMALIZATIONS = ("none", "log1p_median", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
 
-# Advice in error messages, for the documented functions and for the workflow.
+# Advice in error messages of the documented functions.
 PASS_FALSE = "Pass normalize=False if the values are already normalised."
-
-_OTHER_VALUES = "Set normalization to none if they are already normalised, or read another layer that holds counts."
 
 
 def normalize_matrix(
@@ -79,6 +78,7 @@ def normalize_lazily(
     names: Sequence[str] | None = None,
     rows: np.ndarray | None = None,
     reference: np.ndarray | None = None,
+    layers_of_counts: Sequence[str] = (),
 ) -> tuple[MappedRows, MatrixStats]:
     """Check a matrix in one pass, and return rows that are normalised whenever their blocks are read.
 
@@ -92,6 +92,8 @@ def normalize_lazily(
         Row indices, ascending; None for all rows.
     reference
         As in `normalize_matrix`, with positions among `rows`.
+    layers_of_counts
+        Further matrices of the same file that hold counts, for messages.
 
     Returns
     -------
@@ -121,9 +123,11 @@ def normalize_lazily(
     if method == "none":
         return replace(raw, nnz=stats.nnz), stats
     if method == "log1p_tpm":
-        check_not_negative(stats, names, "The layer 'tpm'", _OTHER_VALUES)
+        check_not_negative(stats, names, "The layer 'tpm'", advice(layers_of_counts))
         return MappedRows(X, rows, lambda block, _: _float32_csr(block).log1p(), stats.nnz), stats
-    check_counts(stats, names, "The matrix", _OTHER_VALUES)
+    check_scale(stats, method)
+    is_scaled = common_total(stats) is not None
+    check_counts(stats, names, "The matrix", advice(layers_of_counts), logs_allowed=is_scaled)
     if method == "log1p_median":
         target_sum = _median_total(stats.totals if reference is None else stats.totals[reference])
     scale = _scales(stats.totals, 1e6 if method == "log1p_cpm" else target_sum, names)

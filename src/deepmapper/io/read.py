@@ -14,6 +14,7 @@ from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble, column_index, unique_names
 from .formats import FORMATS, SEPARATORS, format_of
 from .h5ad import read_anndata
+from .layers import LAYERS_OF_COUNTS
 from .open import OPENERS, existing_path
 from .tenx import read_10x_h5, read_10x_mtx
 from .text import join_labels, read_table
@@ -59,7 +60,8 @@ def read_matrix(
     -------
     AnnData
         ``X`` as CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` if the h5ad or zarr has it;
-        nothing else of the file is kept. ``var["gene_ids"]`` holds the ids of a 10x file.
+        nothing else of the file is kept. ``var["gene_ids"]`` holds the ids of a 10x file, and
+        ``uns["layers_of_counts"]`` names the matrices of an h5ad or zarr that hold counts, if the one read does not.
 
     Raises
     ------
@@ -161,4 +163,8 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
         format="csr",
     )
     obs = pd.concat([part.obs for _, part in parts])
-    return assemble(X, obs, first.var.loc[shared], "The joined populations")
+    joined = assemble(X, obs, first.var.loc[shared], "The joined populations")
+    of_counts = [list(part.uns.get(LAYERS_OF_COUNTS, ())) for _, part in parts]
+    if common := [name for name in of_counts[0] if all(name in names for names in of_counts)]:
+        joined.uns[LAYERS_OF_COUNTS] = common
+    return joined

@@ -48,6 +48,7 @@ def summary_page(
     evidence_panel: Mapping,
     differential: Mapping,
     markers: pd.DataFrame,
+    of_data: Sequence[str] = (),
     chart: str = "",
     top: int = 10,
 ) -> str:
@@ -72,6 +73,8 @@ def summary_page(
         findings/evidence_panel.json.
     differential, markers
         findings/differential.json and findings/markers.tsv.
+    of_data
+        Cautions about the data (`features.prepare.prepare_features`), shown first.
     chart
         SVG of the models side by side.
     top
@@ -85,6 +88,7 @@ def summary_page(
         models=models,
         baseline=baseline,
         confounders=confounders,
+        of_data=of_data,
         analysed=_analysed(data, models, baseline),
         differential=differential,
         beyond_single=[_Line(_beyond_single_tests(model), model.name) for model in models if model.tested],
@@ -93,7 +97,7 @@ def summary_page(
         stability=[_Line(model.convergence["statement"], model.name) for model in models],
         accuracy=_accuracies(models, baseline, evidence_panel),
         lost_by_filtering={model.name: _lost_by_filtering(model) for model in models},
-        cautions=_cautions(models, baseline, confounders, proof, chords),
+        cautions=_cautions(models, baseline, confounders, proof, chords, of_data),
         links=_links(models, chords),
         top_features=[_top_features(model, top) for model in models],
         markers=_top_markers(markers, top),
@@ -215,7 +219,12 @@ def _first_names(lost) -> str:
 
 
 def _cautions(
-    models: Sequence[Model], baseline: Mapping, confounders: Mapping, proof: Mapping, chords: pd.DataFrame
+    models: Sequence[Model],
+    baseline: Mapping,
+    confounders: Mapping,
+    proof: Mapping,
+    chords: pd.DataFrame,
+    of_data: Sequence[str],
 ) -> list[_Line]:
     cautions = [_Line(text, model.name) for model in models for text in _cautions_about(model, baseline)]
     for record in confounders["alone"]:
@@ -233,7 +242,9 @@ def _cautions(
     if per_class < _FEW_SAMPLES:
         text = f"On average only {per_class:.0f} samples per class were evaluated, so the intervals are wide."
         cautions.append(_Line(text))
-    if not cautions:
+    if not cautions and of_data:
+        cautions.append(_Line("What is said about the data at the top of this page."))
+    elif not cautions:
         text = "Nothing that the run itself can detect: every setting took effect, and every reference was exceeded."
         cautions.append(_Line(text))
     return cautions

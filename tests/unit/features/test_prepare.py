@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from deepmapper.errors import InputError
+from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.features import prepare
 from deepmapper.features.prepare import prepare_features
 from deepmapper.features.splits import Scheme
@@ -225,3 +225,57 @@ def test_the_log_says_how_many_samples_each_class_has_and_what_is_adjusted_for(a
     assert lines[0] == features.metadata["why"]
     assert "T2: 20 samples, 5 of them in the test split" in lines
     assert lines[-1].startswith(features.metadata["confounders"]["statement"])
+
+
+CONFOUNDED = {"batch": np.array(["b10", "b2", "b1"])[np.arange(60) % 3]}
+
+
+def test_a_confounder_equal_to_the_label_is_refused(adata):
+    adata.obs = adata.obs.assign(**CONFOUNDED)
+    with pytest.raises(
+        InputError, match=r"'batch' determines .*\(b1: B 20; b10: T10 20; b2: T2 20\).* confounders\.columns"
+    ):
+        prepared(adata, confounders={"columns": ["batch"]})
+
+
+def test_what_cannot_be_told_apart_is_stored_and_warned_about(adata):
+    adata.obs = adata.obs.assign(**CONFOUNDED)
+    adata.X = adata.X.toarray()
+    adata.X[8, :30] = 3
+    adata.X[7] = adata.X[8]
+    with pytest.warns(DeepMapperWarning) as said:
+        features = prepared(adata)
+    first, second = features.metadata["cautions"]
+    assert first.startswith("Nothing found here can be told from differences in the column 'batch'")
+    assert "1 sample has exactly the values of another (cell7 = cell8)" in second
+    assert {first, second} <= {str(warning.message) for warning in said}
+
+
+@pytest.mark.parametrize(
+    ("columns", "settings", "message"),
+    [
+        ({"type": np.arange(60) / 7}, {}, "60 different numbers in 60 samples .*regression is not offered"),
+        ({"type": [f"s{i}" for i in range(60)]}, {}, "60 different labels in 60 samples, 60 of them once"),
+        ({"donor": "d"}, {"group_column": "donor"}, "'donor' has the same value in all 60 samples"),
+        ({"donor": np.arange(60) % 2}, {"group_column": "donor", "split_scheme": "repeated"}, "cannot be divided"),
+        (
+            {"type": [None, "B", *["T"] * 30, *["x 1"] * 28]},
+            {"missing": "drop"},
+            r"'B' \(1\): expected at least 2.*without a label.* do not count\. .*`labels: \{exclude: \[B\]\}`",
+        ),
+        ({"type": [*["only"] * 59, "B"]}, {}, "Only 1 of 2 classes would be left without these"),
+    ],
+)
+def test_labels_and_groups_that_cannot_answer_are_refused(adata, columns, settings, message):
+    adata.obs = adata.obs.assign(**columns)
+    with pytest.raises(InputError, match=message):
+        prepared(adata, **settings)
+
+
+def test_a_group_for_every_sample_is_no_group(adata):
+    adata.obs["cell"] = adata.obs_names
+    with pytest.warns(DeepMapperWarning, match="a value of its own in column 'cell'"):
+        features = prepared(adata, group_column="cell", confounders={"columns": ["dose"]})
+    assert features.groups is None
+    np.testing.assert_array_equal(features.split, prepared(adata).split)
+    assert "Null passes permute labels within" in features.metadata["confounders"]["null"]

@@ -110,6 +110,7 @@ def test_a_damaged_matrix_is_refused(tmp_path, adata):
 
 @pytest.mark.parametrize("kind", [lambda adata: adata, dense])
 @pytest.mark.parametrize("normalization", ["none", "log1p_cp10k", "log1p_tpm"])
+@pytest.mark.filterwarnings("ignore:The values are whole numbers")
 def test_a_store_from_the_file_equals_one_from_memory(tmp_path, adata, kind, normalization):
     kind(adata)
     if kind is dense:

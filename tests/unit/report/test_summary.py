@@ -475,3 +475,14 @@ def test_links_are_relative_and_of_files_beside_the_page(page):
 def test_the_class_for_which_a_feature_matters_is_named_with_its_direction(page):
     cells = Page(page()).cells
     assert cells[cells.index("g0") + 3] == "a ↑"
+
+
+def test_cautions_about_the_data_are_said_first(page):
+    said = "Nothing found here can be told from differences in the column '<b>batch</b>'."
+    text = page(of_data=[said, "2 samples have no counts."])
+    first = text.index("Before anything else")
+    assert first < text.index("What was analysed?")
+    assert "can be told from differences in the column &#39;&lt;b&gt;batch&lt;/b&gt;&#39;." in text[first:]
+    assert "Nothing that the run itself can detect" not in text
+    Page(text)
+    assert "Before anything else" not in page()

@@ -1,0 +1,162 @@
+"""Whether labels are classes, and groups can be held out, before anything is computed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..core.words import count, listed, some
+from ..errors import DeepMapperWarning, InputError
+from .splits import draw_out_of_bag, draw_validation, has_validation, is_small
+
+# From this many numbers on, with fewer samples each than this, labels are taken for a measurement; chosen by hand.
+_MANY_NUMBERS, _FEW_PER_NUMBER = 10, 5
+
+_SHARE = 0.25  # held out in the trial: about what passes hold out by default, and whole groups are rarely closer
+
+
+def check_labels(column: pd.Series, y: np.ndarray, classes: Sequence[str], name: str) -> None:
+    """Refuse labels that are a measurement, or names of samples.
+
+    Parameters
+    ----------
+    column
+        The labels as given.
+    y, classes
+        (n,) class codes, and the names of the classes.
+    name
+        Name of the column.
+
+    Raises
+    ------
+    InputError
+        If there are many different numbers with few samples each, or about as many labels as samples.
+    """
+    sizes = np.bincount(y, minlength=len(classes))
+    found = f"labels.column: '{name}' holds {len(classes)} different"
+    fractions = pd.api.types.is_float_dtype(column) and (column.dropna() % 1 != 0).any()
+    if len(classes) >= _MANY_NUMBERS and _are_numbers(classes) and (fractions or np.median(sizes) < _FEW_PER_NUMBER):
+        raise InputError(
+            f"{found} numbers in {len(y)} samples ({listed(list(classes), 3, ', ...')}): it looks like a measurement, "
+            f"and regression is not offered; expected classes. Divide the numbers into classes, such as low and high, "
+            f"in another column, and name that column in labels.column."
+        )
+    single = int((sizes == 1).sum())
+    if len(classes) * 2 > len(y) and single * 2 > len(classes):
+        raise InputError(
+            f"{found} labels in {len(y)} samples, {single} of them once ({some(classes)}): they look like names of "
+            f"samples; expected a few classes with several samples each. Name the column of the states to tell apart "
+            f"in labels.column."
+        )
+
+
+def check_groups(
+    column: pd.Series, groups: np.ndarray, y: np.ndarray, classes: Sequence[str], name: str
+) -> np.ndarray | None:
+    """Refuse groups that cannot be held out with every class left.
+
+    Parameters
+    ----------
+    column
+        The groups as given, one for each of n samples.
+    groups, y
+        (n,) codes of the groups and of the classes.
+    classes
+        Names of the classes.
+    name
+        Name of the column.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        The codes; None if each sample is a group of its own, which is the same as no groups.
+
+    Raises
+    ------
+    InputError
+        If there is a single group, or a class lies in a single group.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If each sample is a group of its own.
+    """
+    n_groups = len(np.unique(groups))
+    if n_groups == 1:
+        raise InputError(
+            f"labels.group: column '{name}' has the same value in all {len(y)} samples ({column.iloc[0]}): expected at "
+            f"least 2 groups with samples of every class, so that whole groups can be held out. Run without it "
+            f"(`labels: {{group: ''}}`), or name the column of the donors."
+        )
+    if n_groups == len(y):
+        warnings.warn(
+            f"labels.group: each of the {len(y)} samples has a value of its own in column '{name}', so the run is as "
+            f"without groups.",
+            DeepMapperWarning,
+            stacklevel=3,
+        )
+        return None
+    texts = column.astype(str).to_numpy()
+    single = {code: texts[y == code][0] for code in range(len(classes)) if len(np.unique(groups[y == code])) == 1}
+    if single:
+        where = listed([f"{classes[code]}: {group}" for code, group in single.items()])
+        others = "groups" if len(single) == len(classes) else "those groups"
+        raise InputError(
+            f"labels.group: class {', '.join(repr(classes[code]) for code in single)} lies in a single group of column "
+            f"'{name}' ({where}), so its differences from other classes cannot be told from differences between "
+            f"{others}: expected samples from at least 2 groups in every class, so that whole groups can be held out. "
+            f"Add donors, leave the class out, or run without a group column to report differences that may be those "
+            f"of '{name}'."
+        )
+    return groups
+
+
+def check_passes_can_split(
+    y: np.ndarray, groups: np.ndarray, classes: Sequence[str], seed: int, name: str, has_test: bool
+) -> None:
+    """Refuse groups of the development part that a pass could not divide into training, validation and out-of-bag part.
+
+    Parameters
+    ----------
+    y, groups
+        (n,) codes of the development part.
+    classes
+        Names of the classes.
+    seed
+        Seed of the trial.
+    name
+        Name of the column.
+    has_test
+        Whether groups were set aside as a test split.
+
+    Raises
+    ------
+    InputError
+        If the groups cannot be divided.
+    """
+    try:
+        kept, _ = draw_out_of_bag(y, _SHARE, seed, groups, classes)
+        if has_validation(y, groups):
+            draw_validation(y, kept, _SHARE, seed, groups, classes)
+    except InputError as error:
+        numbers = {str(classes[code]): len(np.unique(groups[y == code])) for code in np.unique(y)}
+        smallest = listed([f"{label} {n}" for label, n in sorted(numbers.items(), key=lambda item: item[1])])
+        parts = "for training, validation and the out-of-bag test"
+        left = "after the test split was set aside, " if has_test else ""
+        out = " Set `split: {scheme: repeated}`, which needs no test split;" if has_test and not is_small(y) else ""
+        raise InputError(
+            f"labels.group: {left}{count(len(np.unique(groups)), 'group')} of column '{name}' "
+            f"{'are' if len(np.unique(groups)) > 1 else 'is'} left ({smallest} by class), which cannot be divided "
+            f"{parts}: expected at least 3 groups for every class.{out or ' To go on,'} add donors, leave a class out "
+            f"or run without a group column."
+        ) from error
+
+
+def _are_numbers(classes: Sequence[str]) -> bool:
+    try:
+        return all(np.isfinite(float(name)) for name in classes)
+    except ValueError:
+        return False

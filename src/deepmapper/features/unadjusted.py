@@ -1,0 +1,177 @@
+"""Columns of the samples that no setting names, and that may explain differences between the classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..core.words import yaml_list, yaml_text
+from .confounded import Crosstab, cross_tabulate, not_comparable
+
+# Words in the name of a column that holds how samples were processed.
+_PROCESSING = re.compile("batch|batche|chip|flowcell|lane|lib|librarie|library|plate|sequencer")
+
+# Words that are a name of such a column alone or next to those below: a patient is a donor, a patient_status is not.
+_OF_DONORS = re.compile("animal|donor|individual|mouse|participant|patient|sample|subject")
+_OF_BATCHES = re.compile(
+    "array|capture|center|centre|channel|date|experiment|flow|cell|hospital|instrument|lab|laboratory|machine|operator|"
+    f"platform|pool|run|sequencing|site|slide|study|technician|{_PROCESSING.pattern}|{_OF_DONORS.pattern}"
+)
+_BESIDE = re.compile("barcode|code|collection|experimental|id|ident|identifier|name|no|number|orig|prep|processing|seq")
+
+_CELL_TYPES = re.compile(r"cell_?(type|state|label|ontology|subtype|class)|louvain|leiden|cluster")
+
+# Found from the values themselves, so that clusters which are the classes say nothing against the classes.
+_CLUSTERS = re.compile(r"louvain|leiden|cluster")
+
+# Association with the classes from which on adjusting is suggested: Cramér's V corrected for bias, and p of the
+# chi-square test. Chosen by hand; cells of one donor are not independent, so the p-value alone would say little.
+_MIN_V, _MAX_P = 0.2, 1e-3
+
+_MAX_LEVELS = 50  # as in `design.make_design`
+
+
+def describe_unadjusted(
+    obs: pd.DataFrame,
+    y: np.ndarray,
+    classes: Sequence[str],
+    *,
+    label_column: str,
+    group_column: str = "",
+    adjusted: Sequence[str] = (),
+) -> list[str]:
+    """Say which columns nobody named may explain differences between the classes.
+
+    Considered are columns whose names are those of batches and donors, such as batch, lane, plate, date or donor, and
+    of cell types, such as cell_type or leiden.
+
+    Parameters
+    ----------
+    obs
+        One row per sample.
+    y, classes
+        (n,) class codes, and the names of the classes.
+    label_column, group_column
+        Columns of the labels and of the groups, which are left out.
+    adjusted
+        Columns that are adjusted for, which are left out.
+
+    Returns
+    -------
+    list of str
+        Cautions, one for columns that divide the samples alike.
+
+    Notes
+    -----
+    Cramér's V with the correction of Bergsma 2013, J. Korean Stat. Soc. 42:323.
+    """
+    found: dict[bytes, tuple[list[str], Crosstab]] = {}
+    for name in obs.columns:
+        if name in (label_column, group_column, *adjusted) or not _is_considered(str(name), label_column):
+            continue
+        column = obs[name]
+        if pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all():
+            continue
+        codes, levels = pd.factorize(pd.Series(column.to_numpy(dtype=object)))
+        if 2 <= len(levels) <= max(2, (codes >= 0).sum() // 2):
+            names, _ = found.setdefault(codes.tobytes(), ([], cross_tabulate(column, y, len(classes))))
+            names.append(str(name))
+    texts = [_describe(names, table, classes, label_column, group_column, adjusted) for names, table in found.values()]
+    return [text for text in texts if text]
+
+
+def _words(name: str) -> set[str]:
+    """Words of a name in any style, without a plural s: ``orig.Batch_2`` and ``origBatch2`` have the word batch."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    return {word.lower().removesuffix("s") for word in words}
+
+
+def _has_word(name: str, pattern: re.Pattern) -> bool:
+    return any(pattern.fullmatch(word) for word in _words(name))
+
+
+def _is_batch(name: str) -> bool:
+    if name.lower() == "orig.ident" or _has_word(name, _PROCESSING):
+        return True
+    others = {word for word in _words(name) if not _BESIDE.fullmatch(word)}
+    return bool(others - {"cell"}) and all(_OF_BATCHES.fullmatch(word) for word in others)
+
+
+def _is_cell_type(name: str) -> bool:
+    return bool(_CELL_TYPES.search(re.sub(r"[ .-]", "_", name.lower())))
+
+
+def _is_considered(name: str, label_column: str) -> bool:
+    """Whether the name is one of batches or cell types, and not another name of the labels."""
+    if _words(name) and _words(name) <= _words(label_column):
+        return False
+    return _is_batch(name) or (_is_cell_type(name) and not _is_cell_type(label_column))
+
+
+def _describe(
+    names: list[str],
+    table: Crosstab,
+    classes: Sequence[str],
+    label_column: str,
+    group_column: str,
+    adjusted: Sequence[str],
+) -> str:
+    """Describe columns that divide the samples alike; "" if they are no reason for caution."""
+    batches = [name for name in names if _is_batch(name)]
+    name = (batches or names)[0]
+    known = table.counts.sum(0) > 0
+    counts = table.counts[:, known]
+    of = "column " + " = ".join(repr(each) for each in names)
+    if counts.shape[1] < 2:
+        return ""
+    if table.determines:
+        return "" if _CLUSTERS.search(name.lower()) else _describe_determining(name, of, table, classes, group_column)
+    components = np.where(known, table.components, -1)  # -1: the column is empty for the class
+    if len(np.unique(components[known])) > 1 and not _CLUSTERS.search(name.lower()):
+        return (
+            f"Classes on different sides of a bar share no value of the {of} of the sample table: "
+            f"{not_comparable(components, classes)}. Differences between them cannot be told from those of "
+            f"'{name}'; the other comparisons can be made."
+        )
+    v, p = cramers_v(counts)
+    if v < _MIN_V or p > _MAX_P or len(table.levels) > _MAX_LEVELS:
+        return ""
+    line = f"`confounders: {{columns: {yaml_list([*adjusted, name])}}}`"
+    kind = "batch" if batches else "cell type"
+    due_to = "it" if batches else "the shares of the types"
+    return (
+        f"The {of} of the sample table, which looks like a {kind}, differs between the classes of '{label_column}' "
+        f"(Cramér's V {v:.2f}) and is not adjusted for: findings may be due to {due_to}. To adjust for it: {line}."
+    )
+
+
+def _describe_determining(name: str, of: str, table: Crosstab, classes: Sequence[str], group_column: str) -> str:
+    """Describe a column each value of which has samples of one class only."""
+    text = f"each of its {len(table.levels)} values has samples of one class only ({table.text(classes)})"
+    if (table.counts > 0).sum(0).min() < 2:
+        return f"Nothing found here can be told from differences in the {of} of the sample table: {text}."
+    if group_column:
+        return ""  # whole groups are held out already
+    what = "As samples of one donor are alike" if _has_word(name, _OF_DONORS) else "If samples of one value are alike"
+    return (
+        f"In the {of} of the sample table, {text}. {what}, they must not be divided between training and test: set "
+        f"`labels: {{group: {yaml_text(name)}}}`."
+    )
+
+
+def cramers_v(counts: np.ndarray) -> tuple[float, float]:
+    """Return Cramér's V of a table of counts, corrected for bias, and p of the chi-square test."""
+    from scipy.stats import chi2_contingency
+
+    counts = counts[counts.sum(1) > 0][:, counts.sum(0) > 0]
+    rows, columns = counts.shape
+    if min(rows, columns) < 2:
+        return 0.0, 1.0
+    result = chi2_contingency(counts, correction=False)
+    n = counts.sum()
+    phi = max(0.0, result.statistic / n - (rows - 1) * (columns - 1) / max(n - 1, 1))
+    rows, columns = (k - (k - 1) ** 2 / max(n - 1, 1) for k in (rows, columns))
+    return float(np.sqrt(phi / max(min(rows, columns) - 1, 1e-9))), float(result.pvalue)

@@ -1,0 +1,60 @@
+"""Which matrices of an AnnData file hold counts, for messages about one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+# Key of `uns` with the names of the matrices that hold counts.
+LAYERS_OF_COUNTS = "layers_of_counts"
+
+# Values read from the beginning, and as many from the middle, of a matrix: enough to tell counts from other values.
+_N_VALUES = 2**14
+
+
+def layers_of_counts(matrix: Any, further: Mapping[str, Any]) -> list[str]:
+    """Name the matrices that hold counts, if the one that is read does not.
+
+    Parameters
+    ----------
+    matrix
+        The matrix that is read, in memory or in an open h5ad or zarr.
+    further
+        All other matrices of the file by name, likewise.
+
+    Returns
+    -------
+    list of str
+        Their names, "counts" and "raw" first. Only some values of each matrix are read.
+    """
+    if not further or _looks_like_counts(matrix):
+        return []
+    names = [name for name, other in further.items() if name != "tpm" and _looks_like_counts(other)]
+    return sorted(names, key=lambda name: (name.lower() != "counts", name != "raw", name))
+
+
+def _looks_like_counts(matrix: Any) -> bool:
+    """Whether some values of a matrix are whole numbers, none negative and not all 0 or 1."""
+    values = _some_values(matrix)
+    if values is None or values.dtype.kind not in "iuf" or not values.size or not np.isfinite(values).all():
+        return False
+    return bool(values.min() >= 0 and values.max() > 1 and (values == np.floor(values)).all())
+
+
+def _some_values(matrix: Any) -> np.ndarray | None:
+    """Values of a matrix from its beginning and its middle; None if it is stored in an unknown way."""
+    if sparse.issparse(matrix):
+        array, size = matrix.data, _N_VALUES
+    elif hasattr(matrix, "keys"):
+        if "data" not in matrix:
+            return None
+        array, size = matrix["data"], _N_VALUES
+    elif getattr(matrix, "ndim", 0) == 2:
+        array, size = matrix, max(1, _N_VALUES // max(1, matrix.shape[1]))
+    else:
+        return None
+    middle = array.shape[0] // 2
+    return np.concatenate([np.ravel(np.asarray(array[start : start + size])) for start in (0, middle)])
