@@ -96,6 +96,28 @@ def class_in_one_group(directory, matrix):
     directory.configure(labels={"column": "state", "group": "donor"})
 
 
+def confounder_of_the_label(directory, matrix):
+    write(directory, matrix(batch=np.repeat(["b1", "b2", "b3"], 30)))
+    directory.configure(labels={"column": "state"}, confounders={"columns": ["batch"]})
+
+
+def names_as_labels(directory, matrix):
+    write(directory, matrix(sample=[f"s{i}" for i in range(90)]))
+    directory.configure(labels={"column": "sample"})
+
+
+def measured_labels(directory, matrix):
+    write(directory, matrix(age=np.arange(90) / 7 + 20))
+    directory.configure(labels={"column": "age"})
+
+
+def logarithms_with_counts_in_a_layer(directory, matrix):
+    adata = matrix()
+    adata.layers["counts"] = adata.X.copy()
+    adata.X = adata.X.log1p()
+    write(directory, adata)
+
+
 def no_tpm(directory, matrix):
     directory.configure(features={"normalization": "log1p_tpm"})
 
@@ -126,6 +148,16 @@ CASES = {
     class_of_three: ("prepare_features", r"too few samples in class 'gamma' \(2\): expected at least 3, one each for"),
     one_class: ("prepare_features", r"found 1 class \('alpha'\), expected at least two"),
     class_in_one_group: ("prepare_features", r"class 'alpha' lies in a single group .* samples from at least 2 "),
+    confounder_of_the_label: (
+        "prepare_features",
+        r"'batch' determines .*\(b1: alpha 30; b2: beta 30; b3: gamma 30\).*Remove 'batch' from confounders\.columns",
+    ),
+    names_as_labels: ("prepare_features", r"'sample' holds 90 different labels in 90 samples, 90 of them once"),
+    measured_labels: (
+        "prepare_features",
+        r"'age' holds 90 different numbers in 90 samples .*regression is not offered",
+    ),
+    logarithms_with_counts_in_a_layer: ("prepare_features", r"counts in 'counts': set `matrix: \{layer: counts\}`"),
     no_tpm: ("prepare_features", r"log1p_tpm needs transcripts per million, but the matrix has no layer 'tpm'"),
 }
 NAMED = {case.__name__: case for case in CASES}

@@ -61,7 +61,7 @@ class Crosstab:
         """Write the first `n` values with their classes: ``b1: A 30; b2: B 28, C 2``."""
         rows = []
         for level, row in zip(self.levels, self.counts, strict=True):
-            held = [f"{classes[code]} {row[code]}" for code in np.flatnonzero(row)]
+            held = [f"{classes[code]} {row[code]}" for code in np.flatnonzero(row).tolist()]
             rows.append(f"{level}: {listed(held)}")
         return "; ".join(rows[:n]) + (f"; and {len(rows) - n} more" if len(rows) > n else "")
 
@@ -132,7 +132,7 @@ def check_confounders(
 def not_comparable(components: np.ndarray, classes: Sequence[str]) -> str:
     """Name the sets of classes of which no two share a value: ``A, B | C``."""
     sets = [
-        listed([classes[code] for code in np.flatnonzero(components == part)])
+        listed([classes[code] for code in np.flatnonzero(components == part).tolist()])
         for part in np.unique(components)
         if part >= 0
     ]
