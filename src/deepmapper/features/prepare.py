@@ -22,7 +22,7 @@ from .confounder_tests import draw_null_strata, evaluate_confounders
 from .confounders import CELL_CYCLE, COMPUTED, confounder_columns
 from .design import Design, make_design
 from .label_checks import check_groups, check_labels, check_passes_can_split
-from .splits import check_class_sizes, set_test_aside
+from .splits import Scheme, check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
 from .unadjusted import describe_unadjusted
 
@@ -84,32 +84,20 @@ def prepare_features(
     codes, classes = encode_labels(labels, names=list(adata.obs_names), exclude=tuple(exclude), missing=missing)
     kept = np.flatnonzero(codes >= 0)
     names, y = np.array(adata.obs_names, dtype=object)[kept].tolist(), codes[kept]
-    check_labels(labels.iloc[kept], y, classes, label_column)
     note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""
+    check_labels(labels.iloc[kept], y, classes, label_column)
     check_class_sizes(y, 2, "one to train on and one to test on", classes, note)
     groups = _group_codes(adata.obs, group_column, kept)
     if groups is not None:
         groups = check_groups(adata.obs[group_column].iloc[kept], groups, y, classes, group_column)
-    scheme, development, test = set_test_aside(y, split_scheme, test_size, split_seed, groups, classes)
-    if scheme.name == "fixed":
-        purpose = "one each for training, validation and the out-of-bag test, besides the test split"
-        check_class_sizes(y[development], 3, purpose, classes, note)
-    if groups is not None:
-        inside = y[development], groups[development], classes
-        check_passes_can_split(*inside, split_seed, group_column, scheme.name == "fixed")
-    split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
-    split[test] = TEST
+    scheme, split = _divide(y, groups, classes, (split_scheme, test_size, split_seed), note, group_column)
+    development = np.flatnonzero(split == DEVELOPMENT)
     obs, options = adata.obs.iloc[kept], confounders or {}
     values, counts, is_counts, cautions = _normalise(adata, normalization, names, kept, development, groups)
     adjusted, evaluated = _collect_confounders(obs, counts, values, adata.var_names, options, is_counts)
     design = make_design(adjusted)
-    named = list(options.get("columns", ()))
-    computed = [name for name in adjusted if name not in named]
-    of_design = check_confounders(adjusted, design, y, classes, computed, group_column)
-    of_design += describe_unadjusted(
-        obs, y, classes, label_column=label_column, group_column=group_column, adjusted=named
-    )
-    cautions = of_design + cautions
+    named = {"label_column": label_column, "group_column": group_column, "adjusted": list(options.get("columns", ()))}
+    cautions = _check_design(obs, adjusted, design, y, classes, named) + cautions
     for caution in cautions:
         warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)
@@ -135,6 +123,28 @@ def prepare_features(
         strata=strata,
         confounders=adjusted if len(adjusted.columns) else None,
     )
+
+
+def _divide(y, groups, classes, settings: tuple, note: str, group_column: str) -> tuple[Scheme, np.ndarray]:
+    """Set the test split aside, and check that passes can divide the rest: the scheme and `Features.split`."""
+    name, test_size, seed = settings
+    scheme, development, test = set_test_aside(y, name, test_size, seed, groups, classes)
+    if scheme.name == "fixed":
+        purpose = "one each for training, validation and the out-of-bag test, besides the test split"
+        check_class_sizes(y[development], 3, purpose, classes, note)
+    if groups is not None:
+        inside = y[development], groups[development], classes
+        check_passes_can_split(*inside, seed, group_column, scheme.name == "fixed")
+    split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
+    split[test] = TEST
+    return scheme, split
+
+
+def _check_design(obs, adjusted: pd.DataFrame, design: Design, y, classes, named: dict) -> list[str]:
+    """Refuse confounders that determine the class; return cautions about these, and about columns nobody named."""
+    computed = [name for name in adjusted if name not in named["adjusted"]]
+    cautions = check_confounders(adjusted, design, y, classes, computed, named["group_column"])
+    return cautions + describe_unadjusted(obs, y, classes, **named)
 
 
 def describe_features(features: Features) -> list[str]:

@@ -38,7 +38,10 @@ def layers_of_counts(matrix: Any, further: Mapping[str, Any]) -> list[str]:
 
 def _looks_like_counts(matrix: Any) -> bool:
     """Whether some values of a matrix are whole numbers, none negative and not all 0 or 1."""
-    values = _some_values(matrix)
+    try:
+        values = _some_values(matrix)
+    except (OSError, KeyError, TypeError, ValueError):  # damaged or of an unknown kind: not the matrix that is read
+        return False
     if values is None or values.dtype.kind not in "iuf" or not values.size or not np.isfinite(values).all():
         return False
     return bool(values.min() >= 0 and values.max() > 1 and (values == np.floor(values)).all())
@@ -46,6 +49,7 @@ def _looks_like_counts(matrix: Any) -> bool:
 
 def _some_values(matrix: Any) -> np.ndarray | None:
     """Values of a matrix from its beginning and its middle; None if it is stored in an unknown way."""
+    part: tuple[slice, ...] = ()
     if sparse.issparse(matrix):
         array, size = matrix.data, _N_VALUES
     elif hasattr(matrix, "keys"):
@@ -53,8 +57,8 @@ def _some_values(matrix: Any) -> np.ndarray | None:
             return None
         array, size = matrix["data"], _N_VALUES
     elif getattr(matrix, "ndim", 0) == 2:
-        array, size = matrix, max(1, _N_VALUES // max(1, matrix.shape[1]))
+        array, size, part = matrix, max(1, _N_VALUES // max(1, matrix.shape[1])), (slice(0, _N_VALUES),)
     else:
         return None
-    middle = array.shape[0] // 2
-    return np.concatenate([np.ravel(np.asarray(array[start : start + size])) for start in (0, middle)])
+    starts = (0, array.shape[0] // 2)
+    return np.concatenate([np.ravel(np.asarray(array[(slice(start, start + size), *part)])) for start in starts])

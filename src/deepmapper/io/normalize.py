@@ -109,7 +109,7 @@ def normalize_lazily(
         if layer_tpm is None:
             raise InputError(
                 "normalization log1p_tpm needs transcripts per million, but the matrix has no layer 'tpm'. Use "
-                "log1p_median on counts."
+                "log1p_median on counts; if the matrix itself holds TPM, log1p_cpm, which leaves these as they are."
             )
         if layer_tpm.shape != X.shape:
             raise InputError(f"The layer 'tpm' has the shape {layer_tpm.shape}, expected {X.shape} as the matrix.")

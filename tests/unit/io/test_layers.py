@@ -1,6 +1,7 @@
 """The layer that holds counts is named where other values were read."""
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,6 +82,22 @@ def test_counts_in_X_leave_no_trace_of_other_layers(tmp_path):
 def test_the_layer_that_was_asked_for_is_not_named(tmp_path):
     made(COUNTS, log=LOGS).write_h5ad(tmp_path / "a.h5ad")
     assert read_matrix(tmp_path / "a.h5ad", layer="log").uns["layers_of_counts"] == ["X"]
+
+
+def test_zarr_is_searched_like_h5ad(tmp_path):
+    made(counts=COUNTS, kind=np.asarray).write_zarr(tmp_path / "a.zarr")
+    import_matrix(tmp_path / "out.h5ad", tmp_path / "a.zarr")
+    assert list(open_expression(tmp_path / "out.h5ad").uns["layers_of_counts"]) == ["counts"]
+
+
+def test_a_damaged_layer_that_is_not_read_does_no_harm(tmp_path):
+    made(counts=COUNTS, other=COUNTS, third=COUNTS).write_h5ad(tmp_path / "a.h5ad")
+    with h5py.File(tmp_path / "a.h5ad", "r+") as file:
+        del file["layers/counts/data"]
+        del file["layers/other/data"]
+        file["layers/other/data"] = np.array([b"x", b"y"])
+    import_matrix(tmp_path / "out.h5ad", tmp_path / "a.h5ad")
+    assert list(open_expression(tmp_path / "out.h5ad").uns["layers_of_counts"]) == ["third"]
 
 
 def test_populations_name_what_all_of_them_have(tmp_path):
