@@ -14,6 +14,7 @@ from scipy import sparse
 from ..core.blocks import Matrix
 from ..core.words import count, listed
 from ..errors import DeepMapperWarning, InputError
+from .feature_names import texts, with_names
 from .matrix_stats import check_finite
 from .open import require
 
@@ -44,7 +45,7 @@ def with_text_names(
         )
     if 0 in shape:
         raise InputError(f"{source}: the matrix is empty ({shape[0]} samples x {shape[1]} features).")
-    return _text_index(obs, "sample", source), _text_index(var, "feature", source)
+    return _text_index(obs, "sample", source), _text_index(with_names(var, source), "feature", source)
 
 
 def to_float32(X: Any, source: str) -> Matrix:
@@ -66,14 +67,6 @@ def to_float32(X: Any, source: str) -> Matrix:
     return X
 
 
-def texts(values: Iterable[Any]) -> list[str]:
-    """Convert names to text; None and NaN become empty text."""
-    return [
-        value.decode() if isinstance(value, bytes) else "" if value is None or value != value else str(value)
-        for value in values
-    ]
-
-
 def unique_names(
     names: Iterable[str], kind: str, source: str | Path, rule: str, ids: Iterable[str] | None = None
 ) -> list[str]:
@@ -86,16 +79,17 @@ def unique_names(
     kind, source
         "sample", "feature" or "gene", and the source of the names, for messages.
     rule
-        What to do with duplicates: "refuse", or "make_unique", which changes them with a warning.
+        What to do with duplicates: "refuse", or "make_unique", which changes them with a warning, or "by_id", which
+        does so if the ids make them unique and refuses them otherwise.
     ids
-        Suffixes that "make_unique" appends to duplicate names; by default "-1", "-2", ...
+        Suffixes that duplicate names get; by default "-1", "-2", ...
 
     Raises
     ------
     InputError
-        If names are duplicated and the rule is "refuse".
+        If names are duplicated and the rule does not make them unique.
     """
-    if rule not in ("refuse", "make_unique"):
+    if rule not in ("refuse", "make_unique", "by_id"):
         raise InputError(f"duplicate_names is {rule!r}, expected 'refuse' or 'make_unique'.")
     names = given = list(names)
     repeated = {name: n for name, n in Counter(names).items() if n > 1}
@@ -103,10 +97,10 @@ def unique_names(
         return names
     shown = listed([f"{name!r} {n} times" for name, n in repeated.items()], 3, ", ...")
     found = f"{source}: found {count(len(repeated), f'duplicate {kind} name')} ({shown})"
-    if rule == "refuse":
-        raise InputError(f"{found}. Rename them in the source, or set duplicate_names to 'make_unique'.")
-    if ids is not None:
+    if ids is not None and rule != "refuse":
         names = [f"{name}_{id_}" if name in repeated else name for name, id_ in zip(names, ids, strict=True)]
+    if rule == "refuse" or (rule == "by_id" and len(set(names)) < len(names)):
+        raise InputError(f"{found}. Rename them in the source, or set duplicate_names to 'make_unique'.")
     if len(set(names)) < len(names):
         import pandas as pd
 

@@ -25,6 +25,7 @@ from ..core.files import atomic_write
 from ..core.words import count, did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import column_index, unique_names
+from .feature_names import drop_special_rows
 from .h5ad import read_anndata
 from .labels import encode_labels
 from .layers import LAYERS_OF_COUNTS
@@ -128,7 +129,7 @@ def load_h5ad(
         or infinite, or ``normalize`` is set for values that are not counts.
     """
     path = existing_path(path)
-    adata = read_anndata(path, "h5ad", layer="X")
+    adata = drop_special_rows(read_anndata(path, "h5ad", layer="X"), str(path))
     if label_key not in adata.obs:
         raise InputError(
             f"{path}: obs has no column {label_key!r}.{did_you_mean(label_key, adata.obs.columns)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,14 +13,21 @@ import numpy as np
 
 from ..core.blocks import Matrix, blocks, even_spans, spans_of, transpose_blocks
 from ..core.files import atomic_write
-from ..errors import InputError
+from ..errors import DeepMapperWarning, InputError
 from .assemble import to_float32, unique_names, with_text_names
+from .feature_names import (
+    check_features_left,
+    ids_of,
+    special_rows,
+    special_rows_notice,
+    warn_of_spreadsheet_names,
+)
 from .formats import format_of
 from .h5ad import find_elements
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .matrix_stats import check_finite, scan
 from .open import OPENERS, existing_path, open_h5, require
-from .read import read_matrix
+from .read import feature_rule, read_matrix
 from .text import join_labels
 
 if TYPE_CHECKING:
@@ -83,6 +91,34 @@ class StoredCSC:
         columns = StoredMatrix(self.path, self.key, (p, n))  # the arrays of CSC are those of the transpose as CSR
         counts = sum((np.bincount(block.indices, minlength=n) for _, block in columns.blocks()), np.zeros(n))
         yield from transpose_blocks(columns, counts, self.folder)
+
+
+class OtherColumns:
+    """A source without some of its columns, a source for `core.blocks.blocks`.
+
+    Attributes
+    ----------
+    shape
+        Rows, and columns that are left.
+    sums
+        Sums of the columns left out and of all columns, once the blocks have been read.
+    """
+
+    def __init__(self, source: StoredMatrix | StoredCSC, left_out: np.ndarray) -> None:
+        self.path, self.key = source.path, source.key
+        self._source, self._left_out = source, left_out
+        self._kept = np.setdiff1d(np.arange(source.shape[1]), left_out)
+        self.shape = source.shape[0], len(self._kept)
+        self.sums = (0.0, 0.0)
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield the positions of each block's rows, and the block."""
+        of_left_out = of_all = 0.0
+        for place, block in self._source.blocks():
+            of_left_out += float(block[:, self._left_out].sum(dtype=np.float64))
+            of_all += float(block.sum(dtype=np.float64))
+            yield place, block[:, self._kept]
+        self.sums = of_left_out, of_all
 
 
 @dataclass(frozen=True)
@@ -240,13 +276,22 @@ def import_matrix(
         return
     anndata = require("anndata")
     obs, var = with_text_names(stored.X.shape, stored.obs, stored.var, f"{path} ({layer})")
-    features = unique_names(var.index, "feature", str(path), duplicate_names, var.get("gene_ids"))
+    special = special_rows(var.index)
+    check_features_left(special, len(var), str(path))
+    left_out, var = list(var.index[special]), var.drop(index=var.index[special])
+    features = unique_names(var.index, "feature", str(path), feature_rule(duplicate_names), ids_of(var))
+    warn_of_spreadsheet_names(features, str(path))
     samples = unique_names(obs.index, "sample", str(path), duplicate_names)
     adata = anndata.AnnData(obs=obs.set_axis(samples), var=var.set_axis(features), uns=dict(stored.uns))
     if labels_table:
         join_labels(adata, existing_path(labels_table), str(path))
     matrices = {"X": stored.X} | {f"layers/{name}": matrix for name, matrix in stored.layers.items()}
+    if len(special):
+        matrices = {name: OtherColumns(matrix, special) for name, matrix in matrices.items()}
     n_values = write_expression(out, adata, matrices, progress)
+    if len(special):
+        notice = special_rows_notice(left_out, *matrices["X"].sums, str(path))
+        warnings.warn(notice, DeepMapperWarning, stacklevel=2)
     progress(_size_line(adata, n_values))
 
 
@@ -304,7 +349,7 @@ def _write_matrix(tmp: Path, key: str, source: Any, adata: AnnData, progress: Ca
     """Write a matrix into an h5ad as CSR float32, block by block; return the number of its values."""
     import h5py
 
-    name_of_source = f"{source.path} ({source.key})" if isinstance(source, StoredMatrix | StoredCSC) else key
+    name_of_source = f"{source.path} ({source.key})" if hasattr(source, "path") else key
 
     def write_blocks(group: Any) -> Iterator[tuple[slice, Matrix]]:
         from scipy import sparse

@@ -12,6 +12,7 @@ from scipy import sparse
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble, column_index, unique_names
+from .feature_names import drop_special_rows, ids_of, warn_of_spreadsheet_names
 from .formats import FORMATS, SEPARATORS, format_of
 from .h5ad import read_anndata
 from .layers import LAYERS_OF_COUNTS
@@ -80,10 +81,12 @@ def read_matrix(
                 f"format is {format!r} and transpose {transpose}; for populations, expected format 'auto' and "
                 "transpose False, since the format is recognised from each name."
             )
-        adata, source = join_populations(populations, layer, duplicate_names), "The joined populations"
+        adata, source = join_populations(populations, layer, feature_rule(duplicate_names)), "The joined populations"
     else:
         adata, source = _read_one(existing_path(path), format, layer, transpose), str(path)
-        adata.var_names = unique_names(adata.var_names, "feature", source, duplicate_names, adata.var.get("gene_ids"))
+        rule = feature_rule(duplicate_names)
+        adata.var_names = unique_names(adata.var_names, "feature", source, rule, ids_of(adata.var))
+    warn_of_spreadsheet_names(adata.var_names, source)
     adata.obs_names = unique_names(adata.obs_names, "sample", source, duplicate_names)
     adata.X = sparse.csr_matrix(adata.X)
     if labels_table:
@@ -91,8 +94,17 @@ def read_matrix(
     return adata
 
 
+def feature_rule(duplicate_names: str) -> str:
+    """Rule of `unique_names` for features: names with ids in the file are made unique by them, whatever is set."""
+    return "by_id" if duplicate_names == "refuse" else duplicate_names
+
+
 def _read_one(path: Path, format: str, layer: str, transpose: bool = False) -> AnnData:
-    """Read one matrix of any format."""
+    """Read one matrix of any format, without rows of totals."""
+    return drop_special_rows(_read_any(path, format, layer, transpose), str(path))
+
+
+def _read_any(path: Path, format: str, layer: str, transpose: bool) -> AnnData:
     if format == "auto":
         format = format_of(path)
     if format in OPENERS:
@@ -126,7 +138,7 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
             raise InputError(f"populations: found {spec!r}, expected pairs (path, label).")
         path, label = existing_path(spec[0]), str(spec[1])
         part = _read_one(path, "auto", layer)
-        ids = part.var.get("gene_ids")
+        ids = ids_of(part.var)
         given = (tuple(part.var_names), None if ids is None else tuple(ids))
         if given not in unique:  # so that populations of one reference give one warning
             unique[given] = unique_names(part.var_names, "feature", path, duplicate_names, ids)

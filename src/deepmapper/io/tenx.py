@@ -14,7 +14,8 @@ from scipy import sparse
 
 from ..core.words import some
 from ..errors import DeepMapperWarning, InputError
-from .assemble import assemble, texts
+from .assemble import assemble
+from .feature_names import texts
 from .open import is_10x, open_h5, read_lines
 
 if TYPE_CHECKING:
