@@ -15,5 +15,6 @@ with job(snakemake):
         populations=[(population["path"], population["label"]) for population in matrix["populations"]],
         duplicate_names=matrix["duplicate_names"],
         transpose=matrix["transpose"],
+        strandedness=matrix["strandedness"],
         progress=print,
     )

@@ -22,12 +22,12 @@ from .feature_names import (
     special_rows_notice,
     warn_of_spreadsheet_names,
 )
-from .formats import format_of
 from .h5ad import find_elements
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .matrix_stats import check_finite, scan
 from .open import OPENERS, existing_path, open_h5, require
 from .read import feature_rule, read_matrix
+from .recognise import recognise
 from .text import join_labels
 
 if TYPE_CHECKING:
@@ -240,6 +240,7 @@ def import_matrix(
     populations: Iterable[tuple[str | Path, str]] = (),
     duplicate_names: str = "refuse",
     transpose: bool = False,
+    strandedness: str = "auto",
     progress: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Read a matrix in any supported format, check it and write `expression.h5ad`.
@@ -251,7 +252,7 @@ def import_matrix(
     ----------
     out
         The file to write, atomically.
-    path, format, layer, labels_table, populations, duplicate_names, transpose
+    path, format, layer, labels_table, populations, duplicate_names, transpose, strandedness
         As in `read.read_matrix`.
     progress
         Receives a line for every tenth of the matrix, and one about its size.
@@ -265,11 +266,11 @@ def import_matrix(
     stored = None
     if path and not populations and not transpose:
         path = existing_path(path)
-        format = format_of(path) if format == "auto" else format
+        format = recognise(path) if format == "auto" else format
         if format in OPENERS:
             stored = _find_stored(path, format, layer, Path(out).parent)
     if stored is None:
-        adata = read_matrix(path, format, layer, labels_table, populations, duplicate_names, transpose)
+        adata = read_matrix(path, format, layer, labels_table, populations, duplicate_names, transpose, strandedness)
         progress(_size_line(adata, adata.X.nnz))
         with atomic_write(out) as tmp:
             adata.write_h5ad(tmp, compression="gzip")

@@ -95,10 +95,8 @@ def special_rows(names: Iterable[str]) -> np.ndarray:
 def special_rows_notice(names: Sequence[str], values: float, total: float, source: str) -> str:
     """Say which rows were left out, and which share of all counts they held."""
     share = f"{values / total:.1%} of all counts" if total > 0 else "no counts"
-    return (
-        f"{source}: left out {count(len(names), 'row')} of totals that {'is' if len(names) == 1 else 'are'} not a "
-        f"feature ({some(names, 5)}), with {share}."
-    )
+    rows = count(len(names), "row")
+    return f"{source}: left out {rows} of totals, which are not features ({some(names, 5)}), with {share}."
 
 
 def drop_special_rows(adata: AnnData, source: str) -> AnnData:

@@ -6,9 +6,20 @@ from pathlib import Path
 
 from ..errors import InputError
 
-FORMATS = ("auto", "h5ad", "zarr", "10x_mtx", "10x_h5", "csv", "tsv")
+# Tables of counting programs; `count_files.PROGRAMS` describes them.
+COUNTS = ("featurecounts", "htseq", "star", "salmon", "salmon_genes", "kallisto", "rsem", "rsem_isoforms")
 
-SUFFIXES = {".h5ad": "h5ad", ".zarr": "zarr", ".h5": "10x_h5", ".csv": "csv", ".tsv": "tsv", ".txt": "tsv"}
+FORMATS = ("auto", "h5ad", "zarr", "10x_mtx", "10x_h5", "csv", "tsv", *COUNTS)
+
+SUFFIXES = {
+    ".h5ad": "h5ad",
+    ".zarr": "zarr",
+    ".h5": "10x_h5",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".txt": "tsv",
+    ".tab": "tsv",
+}
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}
 

@@ -13,10 +13,12 @@ from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble, column_index, unique_names
 from .feature_names import drop_special_rows, ids_of, warn_of_spreadsheet_names
-from .formats import FORMATS, SEPARATORS, format_of
+from .formats import COUNTS, FORMATS, SEPARATORS
 from .h5ad import read_anndata
 from .layers import LAYERS_OF_COUNTS
 from .open import OPENERS, existing_path
+from .quantifiers import STRANDEDNESS, read_counts
+from .recognise import recognise
 from .tenx import read_10x_h5, read_10x_mtx
 from .text import join_labels, read_table
 
@@ -32,6 +34,7 @@ def read_matrix(
     populations: Iterable[tuple[str | Path, str]] = (),
     duplicate_names: str = "refuse",
     transpose: bool = False,
+    strandedness: str = "auto",
 ) -> AnnData:
     """Read a matrix in any supported format and check it.
 
@@ -56,6 +59,9 @@ def read_matrix(
         if the file has one (column ``gene_ids``) and otherwise "-1", "-2", ..., and warns.
     transpose
         Whether the csv or tsv has features in rows and samples in columns.
+    strandedness
+        Which counts of STAR's ``ReadsPerGene.out.tab`` to read: "unstranded", "forward", "reverse", or "auto", which
+        infers it from the totals if they are clear.
 
     Returns
     -------
@@ -75,6 +81,8 @@ def read_matrix(
     if format not in FORMATS:
         expected = ", ".join(FORMATS)
         raise InputError(f"format {format!r} is unknown.{did_you_mean(format, FORMATS)} Expected one of {expected}.")
+    if strandedness not in STRANDEDNESS:
+        raise InputError(f"strandedness is {strandedness!r}, expected one of {', '.join(STRANDEDNESS)}.")
     if populations:
         if format != "auto" or transpose:
             raise InputError(
@@ -83,7 +91,7 @@ def read_matrix(
             )
         adata, source = join_populations(populations, layer, feature_rule(duplicate_names)), "The joined populations"
     else:
-        adata, source = _read_one(existing_path(path), format, layer, transpose), str(path)
+        adata, source = _read_one(existing_path(path), format, layer, transpose, strandedness), str(path)
         rule = feature_rule(duplicate_names)
         adata.var_names = unique_names(adata.var_names, "feature", source, rule, ids_of(adata.var))
     warn_of_spreadsheet_names(adata.var_names, source)
@@ -99,14 +107,23 @@ def feature_rule(duplicate_names: str) -> str:
     return "by_id" if duplicate_names == "refuse" else duplicate_names
 
 
-def _read_one(path: Path, format: str, layer: str, transpose: bool = False) -> AnnData:
+def _read_one(path: Path, format: str, layer: str, transpose: bool = False, strandedness: str = "auto") -> AnnData:
     """Read one matrix of any format, without rows of totals."""
-    return drop_special_rows(_read_any(path, format, layer, transpose), str(path))
+    if format == "auto":
+        format = recognise(path)
+    if strandedness != "auto" and format != "star":
+        raise InputError(
+            f"{path}: strandedness is {strandedness!r}, which is only for ReadsPerGene.out.tab of STAR, and this is "
+            f"{format}. Leave it out."
+        )
+    if format in COUNTS and (layer, transpose) == ("X", False):
+        adata = read_counts(path, format, strandedness)
+    else:
+        adata = _read_any(path, format, layer, transpose)
+    return drop_special_rows(adata, str(path))
 
 
 def _read_any(path: Path, format: str, layer: str, transpose: bool) -> AnnData:
-    if format == "auto":
-        format = format_of(path)
     if format in OPENERS:
         if transpose:
             raise InputError(

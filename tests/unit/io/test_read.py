@@ -91,11 +91,11 @@ def test_path_and_format_refused(tmp_path, toy):
     (tmp_path / "zero.h5ad").touch()
     with pytest.raises(InputError, match="is an empty file"):
         read_matrix(tmp_path / "zero.h5ad")
-    toy.write_text(tmp_path / "a.rds", "x")
-    with pytest.raises(InputError, match="a\\.rds: the format cannot be recognised"):
-        read_matrix(tmp_path / "a.rds")
+    toy.write_text(tmp_path / "a.xyz", "x")
+    with pytest.raises(InputError, match="a\\.xyz: the format cannot be recognised"):
+        read_matrix(tmp_path / "a.xyz")
     with pytest.raises(InputError, match=r"format 'h5da' is unknown\. Did you mean 'h5ad'\?"):
-        read_matrix(tmp_path / "a.rds", format="h5da")
+        read_matrix(tmp_path / "a.xyz", format="h5da")
     toy.write_10x(tmp_path / "x")
     with pytest.raises(InputError, match="Give the folder that holds this file"):
         read_matrix(tmp_path / "x" / "matrix.mtx.gz")

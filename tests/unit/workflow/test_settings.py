@@ -73,6 +73,7 @@ def test_defaults_are_filled():
         "format": "auto",
         "layer": "X",
         "transpose": False,
+        "strandedness": "auto",
         "populations": [],
         "duplicate_names": "refuse",
     }

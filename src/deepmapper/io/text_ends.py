@@ -1,0 +1,73 @@
+"""First and last lines of text files, compressed or not, to recognise what wrote them."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from pathlib import Path
+from typing import IO, cast
+
+from ..errors import InputError
+
+# Compressed files are known by their first bytes, whatever their name.
+COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+
+# How much is looked at, at either end; and how much of a compressed file is read to find its end.
+_END, _MOST = 1 << 16, 1 << 28
+
+
+def first_bytes(path: Path, n: int = 512) -> bytes:
+    """Read the first bytes of a file as they are stored."""
+    with path.open("rb") as handle:
+        return handle.read(n)
+
+
+def open_plain(path: Path) -> IO[bytes]:
+    """Open a file for reading, decompressed if it starts like gzip, bzip2 or xz."""
+    start = first_bytes(path, 6)
+    opener = next((opener for magic, opener in COMPRESSED.items() if start.startswith(magic)), None)
+    return cast(IO[bytes], opener(path, "rb")) if opener else path.open("rb")
+
+
+def text_ends(path: Path) -> tuple[list[str], list[str]]:
+    """Read the first and the last lines of a text file, at most 64 kB each; none of a file that is not text.
+
+    Raises
+    ------
+    InputError
+        If a compressed file is damaged.
+    """
+    try:
+        with open_plain(path) as handle:
+            head = handle.read(_END)
+            tail = head
+            if len(head) == _END:
+                if type(handle).__module__ in ("io", "_io"):
+                    handle.seek(max(_END, path.stat().st_size - _END))
+                    tail = handle.read()
+                else:
+                    n_read, block = len(head), head
+                    while block and n_read < _MOST:
+                        tail = (tail + block)[-_END:]
+                        block = handle.read(1 << 20)
+                        n_read += len(block)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
+    if b"\0" in head:
+        return [], []
+    first, last = (end.decode("utf-8-sig", errors="replace").splitlines() for end in (head, tail))
+    if len(head) == _END:
+        first, last = first[:-1] or first, last[1:]  # lines that are cut
+    return [line for line in first if line.strip()], [line for line in last if line.strip()]
+
+
+def separator_of(line: str) -> str:
+    """Return the separator of a line: tab, comma, semicolon, or a blank if there is none of these."""
+    return next((separator for separator in "\t,;" if separator in line), " ")
+
+
+def fields_of(line: str, separator: str) -> list[str]:
+    """Split a line, without quotes and blanks around its fields."""
+    return [field.strip().strip('"') for field in line.split(separator)]
