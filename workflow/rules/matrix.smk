@@ -8,15 +8,12 @@ DATA = SETTINGS["matrix"]["path"] or ", ".join(
 # These formats are read in blocks, so memory does not grow with their size; all others are held in memory.
 IN_BLOCKS = SETTINGS["matrix"]["format"] in ("h5ad", "zarr") or SETTINGS["matrix"][
     "path"
-].endswith((".h5ad", ".zarr"))
+].removesuffix(".gz").endswith((".h5ad", ".zarr", ".zarr.zip", ".zarr.tar"))
 
 
 rule import_matrix:
     input:
-        matrix=[
-            *filter(None, [SETTINGS["matrix"]["path"]]),
-            *[p["path"] for p in SETTINGS["matrix"]["populations"]],
-        ],
+        matrix=matrix_files(SETTINGS),
         table=[path for path in [SETTINGS["labels"]["table"]] if path],
     output:
         f"{RESULTS}/expression.h5ad",

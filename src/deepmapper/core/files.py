@@ -71,6 +71,28 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
         shutil.rmtree(tmp, ignore_errors=True)
 
 
+@contextmanager
+def scratch_folder(parent: str | Path, name: str) -> Iterator[Path]:
+    """Yield a hidden folder in `parent` for intermediate files; it is always removed.
+
+    `name` becomes part of its name, by which what a killed process left behind is found and removed.
+
+    Raises
+    ------
+    DiskFull
+        If the disk is full, whatever the writer itself raises.
+    """
+    parent = Path(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(parent, f".{name}.", ".scratch")
+    tmp = Path(tempfile.mkdtemp(prefix=f".{name}.{_process_name()}.", suffix=".scratch", dir=parent))
+    try:
+        with _report_full_disk(parent / name, tmp):
+            yield tmp
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
+
+
 def digest(text: str, paths: Iterable[Path]) -> str:
     """Hash a text and the names and contents of files: 32 hexadecimal digits."""
     hasher = hashlib.sha256(text.encode())

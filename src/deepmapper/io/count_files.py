@@ -103,7 +103,7 @@ def program_of(path: Path) -> str | None:
     InputError
         If a compressed file is damaged.
     """
-    name = _unpacked_name(path)
+    name = unpacked_name(path)
     if name.endswith(".h5"):
         return "kallisto" if re.search(r"abundance\.h5$", name) else None
     if Path(name).suffix.lower() not in (*_TEXT, ".sf", ".results") and not re.fullmatch(
@@ -165,7 +165,7 @@ def find_count_files(folder: Path, format: str = "auto") -> tuple[str, list[Path
     found: dict[str, list[Path]] = {}
     for path in files:
         for key, program in PROGRAMS.items():
-            if program.files and re.search(program.files + "$", _unpacked_name(path)):
+            if program.files and re.search(program.files + "$", unpacked_name(path)):
                 found.setdefault(key, []).append(path)
     by_name = bool(found)
     if not found:
@@ -217,7 +217,7 @@ def _by_content(folder: Path) -> tuple[dict[str, list[Path]], Sequence[Path]]:
         found: dict[str, list[Path]] = {}
         others = []
         for path in files:
-            if not path.is_file() or _is_hidden(path.relative_to(folder)) or _BESIDE.search(_unpacked_name(path)):
+            if not path.is_file() or _is_hidden(path.relative_to(folder)) or _BESIDE.search(unpacked_name(path)):
                 continue
             key = program_of(path) if path.stat().st_size else None
             if key:
@@ -225,9 +225,9 @@ def _by_content(folder: Path) -> tuple[dict[str, list[Path]], Sequence[Path]]:
             else:
                 others.append(path)
         if found:
-            endings = {Path(_unpacked_name(path)).suffix for paths in found.values() for path in paths}
+            endings = {Path(unpacked_name(path)).suffix for paths in found.values() for path in paths}
             for path in others:
-                if not path.stat().st_size and Path(_unpacked_name(path)).suffix in endings:
+                if not path.stat().st_size and Path(unpacked_name(path)).suffix in endings:
                     raise InputError(
                         f"{path} is an empty file. Copy or write it again, or remove it to leave out its sample."
                     )
@@ -243,7 +243,8 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith((".", "_STAR")) for part in path.parts)
 
 
-def _unpacked_name(path: Path) -> str:
+def unpacked_name(path: Path) -> str:
+    """Name of a file without the ending of compression."""
     return path.name.removesuffix(path.suffix) if path.suffix.lower() in _PACKED else path.name
 
 

@@ -26,9 +26,11 @@ from .h5ad import find_elements
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .matrix_stats import check_finite, scan
 from .open import OPENERS, existing_path, open_h5, require
-from .read import feature_rule, read_matrix
+from .other_columns import OtherColumns
+from .read import feature_rule, located, read_matrix
 from .recognise import recognise
 from .text import join_labels
+from .unpack import unpacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,34 +93,6 @@ class StoredCSC:
         columns = StoredMatrix(self.path, self.key, (p, n))  # the arrays of CSC are those of the transpose as CSR
         counts = sum((np.bincount(block.indices, minlength=n) for _, block in columns.blocks()), np.zeros(n))
         yield from transpose_blocks(columns, counts, self.folder)
-
-
-class OtherColumns:
-    """A source without some of its columns, a source for `core.blocks.blocks`.
-
-    Attributes
-    ----------
-    shape
-        Rows, and columns that are left.
-    sums
-        Sums of the columns left out and of all columns, once the blocks have been read.
-    """
-
-    def __init__(self, source: StoredMatrix | StoredCSC, left_out: np.ndarray) -> None:
-        self.path, self.key = source.path, source.key
-        self._source, self._left_out = source, left_out
-        self._kept = np.setdiff1d(np.arange(source.shape[1]), left_out)
-        self.shape = source.shape[0], len(self._kept)
-        self.sums = (0.0, 0.0)
-
-    def blocks(self) -> Iterator[tuple[slice, Any]]:
-        """Yield the positions of each block's rows, and the block."""
-        of_left_out = of_all = 0.0
-        for place, block in self._source.blocks():
-            of_left_out += float(block[:, self._left_out].sum(dtype=np.float64))
-            of_all += float(block.sum(dtype=np.float64))
-            yield place, block[:, self._kept]
-        self.sums = of_left_out, of_all
 
 
 @dataclass(frozen=True)
@@ -246,7 +220,8 @@ def import_matrix(
     """Read a matrix in any supported format, check it and write `expression.h5ad`.
 
     An h5ad or zarr of any size is read and written in blocks; a CSC matrix needs a temporary file next to `out` of 12
-    bytes per value. Everything else is held in memory: text, 10x output, populations, and AnnData from before 0.7.
+    bytes per value, and a compressed file or archive is unpacked there. Everything else is held in memory: text, 10x
+    output, populations, and AnnData from before 0.7.
 
     Parameters
     ----------
@@ -263,37 +238,61 @@ def import_matrix(
         If the matrix or the table cannot be used; the message says which file, where in it, and what to do.
     """
     populations = list(populations)
-    stored = None
-    if path and not populations and not transpose:
-        path = existing_path(path)
-        format = recognise(path) if format == "auto" else format
-        if format in OPENERS:
-            stored = _find_stored(path, format, layer, Path(out).parent)
-    if stored is None:
-        adata = read_matrix(path, format, layer, labels_table, populations, duplicate_names, transpose, strandedness)
-        progress(_size_line(adata, adata.X.nnz))
-        with atomic_write(out) as tmp:
-            adata.write_h5ad(tmp, compression="gzip")
+    options = labels_table, populations, duplicate_names, transpose, strandedness
+    if not path or populations:
+        _write_whole(out, read_matrix(path, format, layer, *options), progress)
         return
-    anndata = require("anndata")
-    obs, var = with_text_names(stored.X.shape, stored.obs, stored.var, f"{path} ({layer})")
+    with unpacked(located(path), Path(out).parent) as content:
+        format = recognise(content) if format == "auto" else format
+        in_blocks = format in OPENERS and not transpose
+        stored = _find_stored(content, format, layer, Path(out).parent) if in_blocks else None
+        if stored is None:
+            _write_whole(out, read_matrix(content, format, layer, *options), progress)
+            return
+        n_values, adata = _import_in_blocks(
+            *(out, stored, content, f"{content} ({layer})", labels_table, duplicate_names),
+            lambda line: progress(line.replace(str(content), str(path))),
+        )
+        progress(_size_line(adata, n_values))
+
+
+def _write_whole(out: str | Path, adata: AnnData, progress: Callable[[str], None]) -> None:
+    """Write a matrix that is in memory."""
+    progress(_size_line(adata, adata.X.nnz))
+    with atomic_write(out) as tmp:
+        adata.write_h5ad(tmp, compression="gzip")
+
+
+def _import_in_blocks(
+    out: str | Path,
+    stored: Expression,
+    path: Path,
+    source: str,
+    labels_table: str | Path | None,
+    duplicate_names: str,
+    progress: Callable[[str], None],
+) -> tuple[int, AnnData]:
+    """Write a matrix that is in a file, without rows of totals; return the number of its values, and its tables."""
+    obs, var = with_text_names(stored.X.shape, stored.obs, stored.var, source)
     special = special_rows(var.index)
     check_features_left(special, len(var), str(path))
     left_out, var = list(var.index[special]), var.drop(index=var.index[special])
     features = unique_names(var.index, "feature", str(path), feature_rule(duplicate_names), ids_of(var))
     warn_of_spreadsheet_names(features, str(path))
     samples = unique_names(obs.index, "sample", str(path), duplicate_names)
-    adata = anndata.AnnData(obs=obs.set_axis(samples), var=var.set_axis(features), uns=dict(stored.uns))
+    tables = {"obs": obs.set_axis(samples), "var": var.set_axis(features), "uns": dict(stored.uns)}
+    adata = require("anndata").AnnData(**tables)
     if labels_table:
         join_labels(adata, existing_path(labels_table), str(path))
-    matrices = {"X": stored.X} | {f"layers/{name}": matrix for name, matrix in stored.layers.items()}
+    matrices: dict[str, Any] = {"X": stored.X} | {f"layers/{name}": layer for name, layer in stored.layers.items()}
     if len(special):
         matrices = {name: OtherColumns(matrix, special) for name, matrix in matrices.items()}
     n_values = write_expression(out, adata, matrices, progress)
     if len(special):
-        notice = special_rows_notice(left_out, *matrices["X"].sums, str(path))
-        warnings.warn(notice, DeepMapperWarning, stacklevel=2)
-    progress(_size_line(adata, n_values))
+        of_left_out, of_all = matrices["X"].sums
+        notice = special_rows_notice(left_out, of_left_out, of_all, str(path))
+        warnings.warn(notice, DeepMapperWarning, stacklevel=3)
+    return n_values, adata
 
 
 def _size_line(adata: AnnData, n_values: int) -> str:

@@ -148,7 +148,7 @@ def with_names(var: pd.DataFrame, source: str) -> pd.DataFrame:
         If a feature has neither a name nor an id.
     """
     names, ids = texts(var.index), ids_of(var)
-    words = _NAN if ids is None else _MISSING
+    words: tuple[str, ...] = _NAN if ids is None else _MISSING
     if sum(bool(_FLY_GENE.fullmatch(name)) for name in names) > 2:
         words = ()
     missing = [i for i, name in enumerate(names) if not name.strip() or name.strip() in words]

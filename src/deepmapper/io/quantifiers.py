@@ -248,7 +248,7 @@ def _read_columns(path: Path, table: pd.DataFrame, program: Program) -> Counts:
     """Read a file of featureCounts, HTSeq or STAR: names, columns about the features, then counts."""
     has_header = isinstance(table.columns[0], str)
     about: dict[str, np.ndarray] = {}
-    samples = []
+    samples: list[Any] = []
     for i, column in enumerate(table.columns[1:], start=1):
         name = ABOUT.get(column, None if samples or table.dtypes.iloc[i].kind in "iuf" else "gene_name")
         if name is None:

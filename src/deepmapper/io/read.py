@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scipy import sparse
 
+from ..core.prefixes import files_of_prefix
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble, column_index, unique_names
@@ -21,6 +22,7 @@ from .quantifiers import STRANDEDNESS, read_counts
 from .recognise import recognise
 from .tenx import read_10x_h5, read_10x_mtx
 from .text import join_labels, read_table
+from .unpack import unpacked
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -91,7 +93,7 @@ def read_matrix(
             )
         adata, source = join_populations(populations, layer, feature_rule(duplicate_names)), "The joined populations"
     else:
-        adata, source = _read_one(existing_path(path), format, layer, transpose, strandedness), str(path)
+        adata, source = _read_one(located(path), format, layer, transpose, strandedness), str(path)
         rule = feature_rule(duplicate_names)
         adata.var_names = unique_names(adata.var_names, "feature", source, rule, ids_of(adata.var))
     warn_of_spreadsheet_names(adata.var_names, source)
@@ -102,13 +104,23 @@ def read_matrix(
     return adata
 
 
+def located(path: str | Path | None) -> Path:
+    """Return a path that exists, or that is the start of the names of the files of a 10x matrix."""
+    return Path(path) if path and files_of_prefix(path) else existing_path(path)
+
+
 def feature_rule(duplicate_names: str) -> str:
     """Rule of `unique_names` for features: names with ids in the file are made unique by them, whatever is set."""
     return "by_id" if duplicate_names == "refuse" else duplicate_names
 
 
 def _read_one(path: Path, format: str, layer: str, transpose: bool = False, strandedness: str = "auto") -> AnnData:
-    """Read one matrix of any format, without rows of totals."""
+    """Read one matrix of any format, unpacked if it is an archive, without rows of totals."""
+    with unpacked(path) as content:
+        return _read_unpacked(content, format, layer, transpose, strandedness)
+
+
+def _read_unpacked(path: Path, format: str, layer: str, transpose: bool, strandedness: str) -> AnnData:
     if format == "auto":
         format = recognise(path)
     if strandedness != "auto" and format != "star":
@@ -153,7 +165,7 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
     for spec in specs:
         if not isinstance(spec, tuple | list) or len(spec) != 2 or not str(spec[1]).strip():
             raise InputError(f"populations: found {spec!r}, expected pairs (path, label).")
-        path, label = existing_path(spec[0]), str(spec[1])
+        path, label = located(spec[0]), str(spec[1])
         part = _read_one(path, "auto", layer)
         ids = ids_of(part.var)
         given = (tuple(part.var_names), None if ids is None else tuple(ids))

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from ..errors import DeepMapperWarning, InputError
-from .count_files import find_count_files, is_hdf5, program_of
+from .count_files import find_count_files, is_hdf5, program_of, unpacked_name
 from .formats import ZARR_MARKERS, format_of
 from .mtx_files import has_mtx
 from .open import is_10x, open_h5
@@ -70,7 +70,7 @@ def recognise(path: Path) -> str:
         return counted[0] if counted else "10x_mtx"
     if not path.exists():
         return "10x_mtx"  # the start of the names of several files
-    name = path.name.lower().removesuffix(".gz")
+    name = unpacked_name(path).lower()
     if is_hdf5(path):
         return _of_hdf5(path)
     start = first_bytes(path)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..backbones import registry
 from ..config import to_config
+from ..core.prefixes import files_of_prefix
 from ..errors import BackboneUnavailable, InputError
 from .schema import load_schema
 from .sections import model_settings, named_files
@@ -47,7 +48,7 @@ def check_files(checked: dict) -> None:
     missing = [
         f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
         for key, path in named_files(checked).items()
-        if path and not Path(path).exists()
+        if path and not Path(path).exists() and not (key.startswith("matrix.") and files_of_prefix(path))
     ]
     if missing:
         raise InputError(

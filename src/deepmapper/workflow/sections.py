@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from ..core.prefixes import files_of_prefix
 from ..errors import InputError
 from .schema import list_words
 
@@ -46,3 +47,10 @@ def named_files(settings: dict) -> dict[str, str]:
     }
     populations = enumerate(settings["matrix"]["populations"], start=1)
     return files | {f"matrix.populations.path (entry {i})": item["path"] for i, item in populations}
+
+
+def matrix_files(settings: dict) -> list[str]:
+    """Files and folders of the matrix or the populations; those of 10x whose names start like a path stand for it."""
+    matrix = settings["matrix"]
+    paths = [matrix["path"]] if matrix["path"] else [population["path"] for population in matrix["populations"]]
+    return [str(file) for path in paths for file in files_of_prefix(path) or [path]]

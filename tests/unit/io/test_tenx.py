@@ -37,10 +37,6 @@ def test_10x_h5(tmp_path, old, toy):
 def test_10x_folder_refused(tmp_path, toy):
     with pytest.raises(InputError, match="found no matrix.mtx"):
         read_matrix(tmp_path)
-    toy.write_10x(tmp_path / "two" / "raw")
-    toy.write_10x(tmp_path / "two" / "filtered")
-    with pytest.raises(InputError, match=r"2 matrices \('filtered/matrix.mtx.gz', 'raw/matrix.mtx.gz'\)"):
-        read_matrix(tmp_path / "two")
     a = toy.write_10x(tmp_path / "a", gz=False)
     with pytest.raises(InputError, match="features\\.tsv is a file, expected a 10x folder"):
         read_matrix(a / "features.tsv", format="10x_mtx")
@@ -59,9 +55,3 @@ def test_10x_folder_refused(tmp_path, toy):
     (c / "features.tsv.gz").write_bytes((c / "features.tsv.gz").read_bytes()[:20])
     with pytest.raises(InputError, match=r"features\.tsv\.gz: the file is damaged or incomplete"):
         read_matrix(c)
-
-
-def test_10x_h5_of_several_genomes_refused(tmp_path, toy):
-    path = toy.write_10x_h5(tmp_path / "a.h5", old=True, genomes=("hg19", "mm10"))
-    with pytest.raises(InputError, match=r"a\.h5: found the genomes 'hg19', 'mm10'"):
-        read_matrix(path)
