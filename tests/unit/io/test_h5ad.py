@@ -75,8 +75,7 @@ def test_h5ad_refused(tmp_path, toy):
     with pytest.raises(InputError, match=r"page\.h5ad is not an HDF5 file: it starts with b'<html>404'"):
         read_matrix(tmp_path / "page.h5ad")
     (tmp_path / "b.h5ad.gz").write_bytes(gzip.compress(content))
-    with pytest.raises(InputError, match="compressed with gzip: decompress it"):
-        read_matrix(tmp_path / "b.h5ad.gz")
+    toy.check(read_matrix(tmp_path / "b.h5ad.gz"))
     (tmp_path / "cut.h5ad").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"cut\.h5ad cannot be read: .*truncated.* not copied completely"):
         read_matrix(tmp_path / "cut.h5ad")
