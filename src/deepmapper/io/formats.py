@@ -40,7 +40,8 @@ def format_of(path: Path) -> str:
     if path.is_dir():
         is_zarr = path.suffix == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS)
         return "zarr" if is_zarr else "10x_mtx"
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    name = path.name.lower()
+    suffix = Path(name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".xz")).suffix
     if suffix == ".mtx":
         raise InputError(
             f"{path}: found a single .mtx file, expected a folder. Give the folder that holds this file together with "

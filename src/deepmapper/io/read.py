@@ -43,11 +43,14 @@ def read_matrix(
     Parameters
     ----------
     path
-        An ``.h5ad``, a ``.zarr`` folder of AnnData, a 10x ``.h5``, a 10x folder (``matrix.mtx``, barcodes, features or
-        genes, gzipped or not, possibly in a subfolder), or a ``.csv`` or ``.tsv`` (also gzipped) with samples in rows,
-        features in columns, and sample names in the first column. None if ``populations`` are given.
+        An ``.h5ad``; a ``.zarr`` folder of AnnData; a 10x ``.h5``; a folder with matrices of single cells (``.mtx``
+        with lists of features and barcodes, of one sample or several, in subfolders or with prefixes, of Cell Ranger,
+        STARsolo, kb-python or alevin-fry), a ``.mtx``, or the start of the names of the files of a sample; a file or
+        folder of featureCounts, HTSeq, STAR, Salmon, kallisto or RSEM; or a ``.csv`` or ``.tsv`` with samples in rows,
+        features in columns, and sample names in the first column. Compressed or in an archive, too. None if
+        ``populations`` are given. config/README.md lists what is recognised and what is taken.
     format
-        One of ``FORMATS``; "auto" recognises the format from the name.
+        One of ``FORMATS``; "auto" recognises the format from name and content.
     layer
         Matrix to read from an h5ad or zarr: "X", "raw" (``adata.raw``) or the name of a layer.
     labels_table
@@ -57,8 +60,9 @@ def read_matrix(
         Pairs (path, label) instead of ``path``: joined on their shared features, with the labels in
         ``obs["population"]`` and the samples renamed to ``<name>-<label>``.
     duplicate_names
-        What to do with duplicate names of features or samples: "refuse", or "make_unique", which appends the gene id
-        if the file has one (column ``gene_ids``) and otherwise "-1", "-2", ..., and warns.
+        What to do with duplicate names of samples, and of features without ids: "refuse", or "make_unique", which
+        appends "-1", "-2", ..., and warns. Features that share a name and have ids in a column such as ``gene_ids``
+        always become ``<name>_<id>``, with a warning.
     transpose
         Whether the csv or tsv has features in rows and samples in columns.
     strandedness
@@ -68,9 +72,10 @@ def read_matrix(
     Returns
     -------
     AnnData
-        ``X`` as CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` if the h5ad or zarr has it;
-        nothing else of the file is kept. ``var["gene_ids"]`` holds the ids of a 10x file, and
-        ``uns["layers_of_counts"]`` names the matrices of an h5ad or zarr that hold counts, if the one read does not.
+        ``X`` as CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` if the file has it; nothing
+        else of the file is kept. ``var["gene_ids"]`` holds the ids of a 10x file, ``obs["sample"]`` the samples of a
+        folder of several, and ``uns["layers_of_counts"]`` names the matrices of an h5ad or zarr that hold counts, if
+        the one read does not. Rows of totals, such as ``__no_feature``, are left out with a warning.
 
     Raises
     ------
