@@ -95,8 +95,10 @@ _BESIDE = re.compile(
 _INTEGER = re.compile(r"\d+(\.0*)?")
 
 
-def program_of(path: Path) -> str | None:
+def program_of(path: Path, in_folder: bool = False) -> str | None:
     """Return the key of `PROGRAMS` of a file; None for any other file.
+
+    In a folder of files of samples, two columns with a header are counts as well; alone they may be anything.
 
     Raises
     ------
@@ -131,10 +133,10 @@ def program_of(path: Path) -> str | None:
         return "featurecounts"
     if header[0] in ("N_unmapped", "N_multimapping") and len(header) == 4:
         return "star"
-    return "htseq" if _is_htseq(lines, tail, separator) else None
+    return "htseq" if _is_htseq(lines, tail, separator, in_folder) else None
 
 
-def _is_htseq(head: list[str], tail: list[str], separator: str) -> bool:
+def _is_htseq(head: list[str], tail: list[str], separator: str, in_folder: bool) -> bool:
     """Whether names are followed by counts, with HTSeq's rows of totals, or in two columns without a header."""
     lines = head if tail[-1:] == head[-1:] else [*head, *tail]  # a short file is all head
     rows = [fields_of(line, separator) for line in lines]
@@ -143,8 +145,9 @@ def _is_htseq(head: list[str], tail: list[str], separator: str) -> bool:
         return False
     if len(special_rows([row[0] for row in rows])):
         return True
-    return separator == "\t" and all(
-        len(row) == 2 and _INTEGER.fullmatch(row[1]) and not _INTEGER.fullmatch(row[0]) for row in rows
+    return (separator == "\t" or in_folder) and all(
+        len(row) == 2 and _INTEGER.fullmatch(row[1]) and not _INTEGER.fullmatch(row[0])
+        for row in (rows[1:] if in_folder else rows)
     )
 
 
@@ -219,7 +222,7 @@ def _by_content(folder: Path) -> tuple[dict[str, list[Path]], Sequence[Path]]:
         for path in files:
             if not path.is_file() or _is_hidden(path.relative_to(folder)) or _BESIDE.search(unpacked_name(path)):
                 continue
-            key = program_of(path) if path.stat().st_size else None
+            key = program_of(path, in_folder=len(files) > 1) if path.stat().st_size else None
             if key:
                 found.setdefault(key, []).append(path)
             else:

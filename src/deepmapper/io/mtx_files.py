@@ -89,8 +89,9 @@ def find_mtx(path: Path) -> list[MtxFiles]:
     found = found or [file for file in files if _H5.search(file.name)]
     if not found:
         raise InputError(
-            f"{path}: found no matrix.mtx or matrix.mtx.gz in this folder or its subfolders. Give the folder of a 10x "
-            "matrix."
+            f"{path}: found no matrix.mtx or matrix.mtx.gz in this folder or its subfolders, and no output of a "
+            f"counting program; found {some(file.relative_to(root) for file in files) or 'no file'}. Give the folder of a 10x "
+            "matrix or of counts, or the path of one file."
         )
     matrices = _preferred(found, root, path)
     names = _sample_names([file.relative_to(root) for file in matrices]) if len(matrices) > 1 else [""]

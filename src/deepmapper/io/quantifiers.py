@@ -17,7 +17,7 @@ from .assemble import assemble
 from .count_files import ABOUT, PROGRAMS, Program, find_count_files, is_hdf5
 from .feature_names import special_rows, texts
 from .open import open_h5
-from .sample_names import sample_names
+from .sample_names import names_something, sample_names
 from .text_ends import fields_of, open_plain, separator_of, text_ends
 
 if TYPE_CHECKING:
@@ -117,10 +117,9 @@ def _named(parts: list[Counts], path: Path) -> list[str]:
     given = [name for part in parts for name in part.samples]
     # Endings of compression differ within a folder at times, and are never part of a name.
     files = [str(part.source.with_suffix("") if _is_packed(part.source) else part.source) for part in parts]
-    if all(len(part.samples) == 1 for part in parts) and (not all(given) or len(parts) > 1):
-        given = files
-        if len(parts) == 1 and path.is_file() and not sample_names(files)[0]:
-            given = [str(Path(files[0]).absolute())]
+    one_each = all(len(part.samples) == 1 for part in parts)
+    if one_each and (len(parts) > 1 or not names_something(given[0])):  # a column may be called "count"
+        given = files if path.is_dir() else [str(Path(file).absolute()) for file in files]
     if not all(given):
         part = next(part for part in parts if not all(part.samples))
         stem = sample_names([str(part.source)])[0]

@@ -133,7 +133,7 @@ def _read_unpacked(path: Path, format: str, layer: str, transpose: bool, strande
             f"{path}: strandedness is {strandedness!r}, which is only for ReadsPerGene.out.tab of STAR, and this is "
             f"{format}. Leave it out."
         )
-    if format in COUNTS and (layer, transpose) == ("X", False):
+    if format in COUNTS and layer == "X":  # features are in rows, which is what transpose says
         adata = read_counts(path, format, strandedness)
     else:
         adata = _read_any(path, format, layer, transpose)

@@ -38,6 +38,11 @@ def sample_names(paths: Sequence[str]) -> list[str]:
     return names if _unique(names) else list(paths)
 
 
+def names_something(path: str) -> bool:
+    """Whether a text is more than words that programs write, such as ``count``."""
+    return "/" in path or bool(_shortened([path])[0])
+
+
 def _shortened(names: list[str]) -> list[str]:
     """Take off the last word from all names, as long as all have one and stay unique."""
     cut = [_STAR.sub("", name) for name in names]

@@ -104,6 +104,7 @@ def test_featurecounts(tmp_path):
     check(featurecounts(tmp_path / "c.txt", columns=["s1", "s2"]))
     adata = check(featurecounts(tmp_path / "d.txt", extra=["gene_name"]))
     assert adata.var["gene_name"].tolist() == ["symbol0", "symbol1", "symbol2"]
+    check(featurecounts(tmp_path / "one.txt", {"s1": SAMPLES["s1"]}, columns=["s1"]), {"s1": SAMPLES["s1"]})
     for name, counts in SAMPLES.items():
         featurecounts(tmp_path / "each" / f"{name}.featureCounts.txt", {name: counts})
         write(tmp_path / "each" / f"{name}.featureCounts.txt.summary", [("Status", "x.bam"), ("Assigned", 100)])
@@ -139,6 +140,22 @@ def test_htseq_of_several_samples(tmp_path):
     check(write(tmp_path / "bare.tsv", rows), bare, said="no line with the names of its 2 samples")
     named = [(gene, f"symbol{i}", *counts) for i, (gene, *counts) in enumerate(rows)]
     assert "gene_name" in check(write(tmp_path / "attr.tsv", [("", "gene_name", "s1.bam", "s2.bam"), *named])).var
+
+
+def test_transpose_agrees_with_features_in_rows(tmp_path):
+    rows = [*zip(GENES, *SAMPLES.values(), strict=True), ("__no_feature", 9, 9)]
+    check(write(tmp_path / "merged.tsv", [("gene", "s1", "s2"), *rows]), transpose=True)
+    check(featurecounts(tmp_path / "fc.txt"), transpose=True)
+
+
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_tables_of_samples_with_a_header(tmp_path, separator):
+    for name, counts in SAMPLES.items():
+        path = write(tmp_path / f"GSM_{name}.csv", [("gene", "count"), *zip(GENES, counts, strict=True)])
+        path.write_text(path.read_text().replace("\t", separator))
+    check(tmp_path, {f"GSM_{name}": counts for name, counts in SAMPLES.items()})
+    rows = [("gene", "count"), *zip(GENES, SAMPLES["s1"], strict=True), ("__no_feature", 9)]
+    check(write(tmp_path / "one" / "s1.txt", rows), {"s1": SAMPLES["s1"]})  # not a sample called "count"
 
 
 def test_htseq_without_totals(tmp_path):

@@ -49,11 +49,20 @@ def with_header(lines):
     return "\n".join(["x\ty\tz"[: 2 * lines[0].count("\t") + 1], *lines]) + "\n"
 
 
+def by_write_csv(lines):
+    """R's write.csv(table), with row names."""
+    header = ",".join(['""', *(f'"V{i}"' for i in range(lines[0].count("\t") + 1))])
+    rows = [f'"{i}","' + line.replace("\t", '","') + '"' for i, line in enumerate(lines, start=1)]
+    return "\n".join([header, *rows]) + "\n"
+
+
 def as_csv(lines):
     return "\n".join(line.replace("\t", ",") for line in lines) + "\n"
 
 
-@pytest.mark.parametrize("change", [quoted, by_write_table, with_header, as_csv, lambda lines: "\r\n".join(lines)])
+@pytest.mark.parametrize(
+    "change", [quoted, by_write_table, by_write_csv, with_header, as_csv, lambda lines: "\r\n".join(lines)]
+)
 @pytest.mark.parametrize("old", [True, False])
 def test_lists_written_by_r_and_spreadsheets(tmp_path, toy, change, old):
     toy.write_10x(tmp_path, gz=False, old=old)
@@ -62,7 +71,7 @@ def test_lists_written_by_r_and_spreadsheets(tmp_path, toy, change, old):
     adata, said = read(tmp_path)
     check_cells(adata, toy)
     assert list(adata.var["gene_ids"]) == toy.ids
-    assert ("is taken as a header" in said) == (change in (by_write_table, with_header))
+    assert ("is taken as a header" in said) == (change in (by_write_table, by_write_csv, with_header))
 
 
 def test_features_of_one_column_and_columns_in_the_other_order(tmp_path, toy):
