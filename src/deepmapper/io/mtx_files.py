@@ -88,10 +88,10 @@ def find_mtx(path: Path) -> list[MtxFiles]:
     found = [file for file in files if MTX.search(file.name) and not _is_temporary(file.relative_to(root))]
     found = found or [file for file in files if _H5.search(file.name)]
     if not found:
+        shown = some(file.relative_to(root) for file in files) or "no file"
         raise InputError(
             f"{path}: found no matrix.mtx or matrix.mtx.gz in this folder or its subfolders, and no output of a "
-            f"counting program; found {some(file.relative_to(root) for file in files) or 'no file'}. Give the folder of a 10x "
-            "matrix or of counts, or the path of one file."
+            f"counting program; found {shown}. Give the folder of a 10x matrix or of counts, or the path of one file."
         )
     matrices = _preferred(found, root, path)
     names = _sample_names([file.relative_to(root) for file in matrices]) if len(matrices) > 1 else [""]
