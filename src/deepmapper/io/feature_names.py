@@ -21,7 +21,6 @@ SPECIAL_ROWS = frozenset(
     (
         # htseq-count
         *("__no_feature", "__ambiguous", "__too_low_aqual", "__not_aligned", "__alignment_not_unique"),
-        *("__ambiguous_readpair", "__ambiguous_readpair_position"),  # TEtranscripts, SC3-seq pipelines
         # STAR --quantMode GeneCounts
         *("n_unmapped", "n_multimapping", "n_nofeature", "n_ambiguous"),
         # featureCounts (its .summary, pasted below the counts by some pipelines)

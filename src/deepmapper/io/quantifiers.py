@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 STRANDEDNESS = ("auto", "unstranded", "forward", "reverse")
 
-# As nf-core/rnaseq judges libraries: stranded if at least this share of the reads that are on one strand of the genes
-# is on the same strand; unstranded if no strand has more than the second share. Between these it is not clear.
+# A library is stranded if at least the first share of the reads counted for one strand only is on the same strand, and
+# unstranded if no strand has more than the second share. Between these it is not clear. Both are chosen by hand.
 _STRANDED, _UNSTRANDED = 0.8, 0.6
 
 
