@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from ..core.match_names import strip_version
 from ..errors import InputError
 from .fasta import open_text
-
-# Ids that end in a version. In other ids the last number is the isoform (AT1G01010.1, MSTRG.5.2).
-_VERSIONED = re.compile(r"(ENS[A-Z]*\d{11}|[NX][MR]_\d+)\.\d+(_PAR_Y)?")
 
 _PREFIX = re.compile(r"(transcript:|gene:|rna-(?=[NX][MR]_))")  # ids in GFF3 files of Ensembl and NCBI
 
@@ -96,12 +94,6 @@ def clean_id(header_or_name: str, strip_versions: bool = False) -> str:
         name = database[1]
     name = name.split("|", 1)[0]
     return strip_version(name) if strip_versions else name
-
-
-def strip_version(name: str) -> str:
-    """Remove the version from an id of Ensembl, GENCODE or RefSeq; leave other ids as they are."""
-    match = _VERSIONED.fullmatch(name)
-    return match[1] + (match[2] or "") if match else name
 
 
 def read_annotation(path: str | Path) -> list[Transcript]:

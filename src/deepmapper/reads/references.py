@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import IO
 
 from ..core.files import atomic_write
+from ..core.match_names import strip_version
 from ..core.programs import run_tool
 from ..core.words import listed, some_names
 from ..errors import InputError, ToolFailed
-from .annotation import Transcript, clean_id, read_annotation, strip_version
+from .annotation import Transcript, clean_id, read_annotation
 from .denovo import PREFIX, is_denovo
 from .fasta import Record, open_text, read_fasta, write_fasta
 from .nucleotides import impossible_letter
