@@ -137,7 +137,10 @@ CASES = {
         "import_matrix",
         r"matrix\.tsv, read as tsv: .* separated by commas: name it \.csv",
     ),
-    label_table_without_some_cells: ("import_matrix", r"labels\.csv: 3 of the 90 samples .* have no row \('cell87', "),
+    label_table_without_some_cells: (
+        "prepare_features",
+        r"3 of 90 samples have no label \('cell87', .*\(labels: \{missing: drop\}\)",
+    ),
     duplicate_genes: ("import_matrix", r"matrix\.h5ad: found 1 duplicate feature name \('noise_1' 2 times\)"),
     not_a_number: (
         "import_matrix",

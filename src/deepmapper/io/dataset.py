@@ -22,6 +22,7 @@ from scipy import sparse
 
 from ..core.blocks import Matrix
 from ..core.files import atomic_write
+from ..core.match_names import match_features
 from ..core.words import count, did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import column_index, unique_names
@@ -263,18 +264,29 @@ def highly_variable_subset(ds: Dataset, n_top_genes: int = 2000) -> tuple[Datase
 def intersect_genes(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset, list[str]]:
     """Restrict two Datasets to their shared genes.
 
+    Names that are written differently (versions of Ensembl ids, R's dots) are matched where it is one-to-one.
+
     Returns
     -------
     Dataset, Dataset, list of str
-        Both Datasets with the shared genes as columns, in the order of ``a``, and the names of these genes.
+        Both Datasets with the shared genes as columns, in the order and with the names of ``a``, and these names.
 
     Raises
     ------
     InputError
         If they share no gene.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If genes with different names were matched.
     """
-    column_a, column_b = column_index(a.var_names), column_index(b.var_names)
-    shared = [gene for gene in a.var_names if gene in column_b]
+    match = match_features(a.var_names, b.var_names)
+    if text := match.describe("gene"):
+        warnings.warn(f"intersect_genes: {text}.", DeepMapperWarning, stacklevel=2)
+    column_a, own_column_b = column_index(a.var_names), column_index(b.var_names)
+    column_b = {gene: own_column_b[own] for gene, own in match.given.items()}
+    shared = list(match.given)
     if not shared:
         raise InputError(
             f"The two Datasets share no gene: the first has {some(a.var_names)}, the second {some(b.var_names)}. Use "
@@ -288,9 +300,12 @@ def intersect_genes(a: Dataset, b: Dataset) -> tuple[Dataset, Dataset, list[str]
 
 
 def exclusive_genes(a: Dataset, b: Dataset) -> tuple[list[str], list[str]]:
-    """Return the genes only in ``a`` and the genes only in ``b``, each in the order of its Dataset."""
-    in_a, in_b = set(a.var_names), set(b.var_names)
-    return [gene for gene in a.var_names if gene not in in_b], [gene for gene in b.var_names if gene not in in_a]
+    """Return the genes only in ``a`` and the genes only in ``b``, each in the order of its Dataset.
+
+    Genes that `intersect_genes` matches are in both.
+    """
+    match = match_features(a.var_names, b.var_names)
+    return list(match.unmatched), list(match.unused)
 
 
 def export_for_seurat(ds: Dataset, outdir: str | Path) -> str | Path:

@@ -71,7 +71,7 @@ def encode_labels(
         shown = some([names[i] if names is not None else f"row {i}" for i in unlabelled[:4]])
         raise InputError(
             f"{len(unlabelled)} of {len(rows)} samples have no label ({shown}). "
-            "Label them, or drop them with missing='drop'."
+            "Label them, or drop them with missing='drop' (labels: {missing: drop})."
         )
 
     known = {text for text in texts if text is not None}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scipy import sparse
 
+from ..core.match_names import match_features
 from ..core.prefixes import files_of_prefix
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
@@ -54,11 +55,15 @@ def read_matrix(
     layer
         Matrix to read from an h5ad or zarr: "X", "raw" (``adata.raw``) or the name of a layer.
     labels_table
-        A csv or tsv with sample names in the first column; the other columns are added to ``obs``. Rows for samples
-        that are not in the matrix are ignored with a warning. "", NA, N/A, NaN and nan are missing values.
+        A csv or tsv with a row for each sample; its columns are added to ``obs``. The first column has the names of the
+        samples, or another one, or the values of ``obs["sample"]``. Names that are written differently are matched where
+        it is one-to-one (`core.match_names`), with a warning; rows are never matched by position. Rows for samples that
+        are not in the matrix are ignored with a warning; samples without a row have missing values, with a warning.
+        "", NA, N/A, NaN and nan are missing values.
     populations
         Pairs (path, label) instead of ``path``: joined on their shared features, with the labels in
-        ``obs["population"]`` and the samples renamed to ``<name>-<label>``.
+        ``obs["population"]`` and the samples renamed to ``<name>-<label>``. Names of features that are written
+        differently (versions of Ensembl ids, R's dots) are matched where it is one-to-one, with a warning.
     duplicate_names
         What to do with duplicate names of samples, and of features without ids: "refuse", or "make_unique", which
         appends "-1", "-2", ..., and warns. Features that share a name and have ids in a column such as ``gene_ids``
@@ -161,6 +166,15 @@ def _read_any(path: Path, format: str, layer: str, transpose: bool) -> AnnData:
     return read_10x_mtx(path) if format == "10x_mtx" else read_10x_h5(path)
 
 
+def _columns_by_name_of(names: Sequence[str], path: Path, own_names: Sequence[str]) -> dict[str, int]:
+    """Map features to columns of a matrix; those that are also in `names` under the name that they have there."""
+    match = match_features(names, own_names)
+    if text := match.describe("feature"):
+        warnings.warn(f"{path}: {text}. The names of the first population are used.", DeepMapperWarning, stacklevel=4)
+    name_of = {own: name for name, own in match.given.items()}
+    return column_index(name_of.get(own, own) for own in own_names)
+
+
 def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplicate_names: str) -> AnnData:
     """Read one matrix per population and stack them on their shared features, in the order of the first."""
     import pandas as pd
@@ -186,7 +200,7 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
         raise InputError("populations: found none, expected a list of pairs (path, label).")
 
     first = parts[0][1]
-    columns = [column_index(part.var_names) for _, part in parts]
+    columns = [_columns_by_name_of(first.var_names, path, part.var_names) for path, part in parts]
     shared = [name for name in first.var_names if all(name in column for column in columns)]
     if not shared:
         shown = "; ".join(f"{path}: {some(part.var_names)}" for path, part in parts[:2])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import warnings
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from ..core.words import count, some
-from ..errors import DeepMapperWarning, InputError
+from ..errors import InputError
 from .assemble import assemble
 from .formats import SEPARATOR_NAMES, SEPARATORS, format_of
+from .label_rows import rows_of_samples
 from .open import open_text
 
 if TYPE_CHECKING:
@@ -80,41 +78,10 @@ def join_labels(adata: AnnData, path: Path, source: str) -> None:
     if format not in SEPARATORS:
         raise InputError(f"{path}: found the format {format}, expected a labels table in .csv or .tsv.")
     chunks = list(_chunks(path, format, str))
-    header = chunks[0][0]
     table = pd.concat([chunk for _, chunk in chunks], ignore_index=True)
-    table.columns = header
-    columns = header[1:]
-    if "" in columns or len(set(header)) < len(header):
-        raise InputError(f"{path}: found the header {some(header, 20)}, expected a different name for every column.")
-    if clash := [column for column in columns if column in adata.obs]:
-        raise InputError(f"{path}: obs of the matrix already has {some(clash)}. Rename these columns of the table.")
-
-    names = table.pop(header[0])
-    repeated = [name for name, n in Counter(names).items() if n > 1]
-    if repeated:
-        raise InputError(
-            f"{path}: found {count(len(repeated), 'sample')} with more than one row ({some(repeated)}). Keep one row "
-            "each."
-        )
-    table.index = pd.Index(names)
-    missing = [name for name in adata.obs_names if name not in table.index]
-    if missing:
-        hint = ""
-        if any(name in table.index for name in adata.var_names):
-            hint = " These are names of columns of the matrix: if it has features in rows, set transpose to true."
-        raise InputError(
-            f"{path}: {len(missing)} of the {adata.n_obs} samples of {source} have no row ({some(missing)}). Expected "
-            f"their names in the first column, found {some(table.index)}.{hint}"
-        )
-    extra = list(table.index.difference(adata.obs_names, sort=False))
-    if extra:
-        warnings.warn(
-            f"{path}: ignored {count(len(extra), 'row')} for samples that are not in {source} ({some(extra)}).",
-            DeepMapperWarning,
-            stacklevel=3,
-        )
-    table = table.loc[adata.obs_names]
-    for column in columns:
+    table.columns = chunks[0][0]
+    table = rows_of_samples(table, adata, path, source)
+    for column in table:
         texts = table[column].mask(table[column].str.strip().isin(MISSING))
         numeric = texts.notna().any() and texts.dropna().str.fullmatch(NUMBER).all()
         adata.obs[column] = pd.to_numeric(texts) if numeric else texts

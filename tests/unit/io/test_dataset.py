@@ -141,6 +141,20 @@ def test_intersect_and_exclusive_genes(kind, toy):
         intersect_genes(a, make_dataset(toy, "pq"))
 
 
+def test_genes_that_are_written_differently_are_shared(toy):
+    versions = [f"ENSG0000000000{i}.{i}" for i in range(1, 4)]
+    a = make_dataset(toy, [*versions, "HLA-A"], toy.counts[:, :4])
+    b = make_dataset(toy, ["HLA.A", "ENSG00000000003", "ENSG00000000001.7"], toy.counts[:, :3])
+    with pytest.warns(
+        DeepMapperWarning, match=r"2 genes .* version of the id .*; 1 gene .* R writes .*0 genes matched"
+    ):
+        shared_a, shared_b, shared = intersect_genes(a, b)
+    assert shared == shared_a.var_names == shared_b.var_names == [versions[0], versions[2], "HLA-A"]
+    np.testing.assert_array_equal(shared_a.X, toy.counts[:, [0, 2, 3]])
+    np.testing.assert_array_equal(shared_b.X, toy.counts[:, [2, 1, 0]])
+    assert exclusive_genes(a, b) == ([versions[1]], [])
+
+
 def test_export_for_seurat(tmp_path, toy):
     ds = make_dataset(toy, ["g1", "g,2", 'g"3'])
     assert export_for_seurat(ds, str(tmp_path / "deep" / "out")) == str(tmp_path / "deep" / "out")

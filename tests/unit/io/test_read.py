@@ -60,6 +60,25 @@ def test_populations_are_joined_on_shared_features(tmp_path, toy):
     adata.write_h5ad(tmp_path / "expression.h5ad")
 
 
+def test_populations_whose_features_are_written_differently(tmp_path, toy):
+    ids = [f"ENSG0000000000{i}" for i in range(1, 6)]
+    toy.write_h5ad(tmp_path / "a.h5ad", genes=ids)
+    toy.write_h5ad(tmp_path / "b.h5ad", genes=[f"{name}.{i}" for i, name in enumerate(ids)][::-1])
+    with pytest.warns(
+        DeepMapperWarning, match=r"b\.h5ad: 5 features matched although .* version of the id .* 0 features"
+    ):
+        adata = read_matrix(populations=[(tmp_path / "a.h5ad", "A"), (tmp_path / "b.h5ad", "B")])
+    assert list(adata.var_names) == ids
+    np.testing.assert_array_equal(adata.X.toarray(), np.vstack([toy.counts, toy.counts[:, ::-1]]))
+
+
+def test_symbols_of_another_species_are_not_joined(tmp_path, toy):
+    toy.write_h5ad(tmp_path / "a.h5ad")
+    toy.write_h5ad(tmp_path / "b.h5ad", genes=[name.capitalize() for name in toy.genes])
+    with pytest.raises(InputError, match="share no feature"):
+        read_matrix(populations=[(tmp_path / "a.h5ad", "A"), (tmp_path / "b.h5ad", "B")])
+
+
 def test_populations_refused(tmp_path, toy):
     toy.write_10x(tmp_path / "a")
     toy.write_10x(tmp_path / "other", genes=["v", "w", "x", "y", "z"])
