@@ -66,6 +66,7 @@ rule screen_novelty:
         **({"pool": rules.pool_unaligned.output[0]} if not ASSEMBLY["fasta"] else {}),
         **({"genome": rules.prepare_genome.output[0]} if REFERENCE["genome"] else {}),
         **({"annotation": REFERENCE["annotation"]} if REFERENCE["annotation"] else {}),
+        **NAMES_TABLE,
         **(
             {"contaminants": SETTINGS["novelty"]["contaminants"]}
             if SETTINGS["novelty"]["contaminants"]
@@ -98,6 +99,7 @@ rule screen_novelty:
             for name, value in SETTINGS["novelty"].items()
             if name != "contaminants"
         },
+        chromosome_names=REFERENCE["chromosome_names"],
         stranded=not ASSEMBLY["fasta"] and STRANDEDNESS != "unstranded",
         source=source_of("screen_novelty"),
     message:

@@ -44,7 +44,13 @@ from deepmapper.workflow.job_resources import grow
 from deepmapper.workflow.locks import clear_stale_locks
 from deepmapper.workflow.provenance import source_of
 from deepmapper.workflow.run_settings import read_settings
-from deepmapper.workflow.sections import matrix_files, model_settings, named_files, starts_from_reads
+from deepmapper.workflow.sections import (
+    has_name_rule,
+    matrix_files,
+    model_settings,
+    named_files,
+    starts_from_reads,
+)
 from deepmapper.workflow.settings import config_warnings
 from deepmapper.workflow.snakemake_report import escaped
 

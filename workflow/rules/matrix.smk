@@ -2,6 +2,7 @@
 
 TABLES = []
 PROGRAMS = {}
+SUMMARY_INPUTS = {}
 DATA = SETTINGS["matrix"]["path"] or ", ".join(
     population["path"] for population in SETTINGS["matrix"]["populations"]
 )

@@ -29,6 +29,7 @@ rule prepare_genome:
 rule prepare_transcripts:
     input:
         **{name: REFERENCE[name] for name in TRANSCRIPT_SOURCES},
+        **NAMES_TABLE,
     output:
         f"{READS}/reference/transcripts.fa",
     log:
@@ -42,6 +43,7 @@ rule prepare_transcripts:
         mem_mb=grow(4000),
         runtime=grow(60),
     params:
+        chromosome_names=REFERENCE["chromosome_names"],
         strip_versions=REFERENCE["strip_versions"],
         source=source_of("prepare_transcripts"),
     message:
@@ -90,8 +92,15 @@ rule extract_splice_sites:
             if REFERENCE["annotation"]
             else {}
         ),
+        **NAMES_TABLE,
     output:
-        f"{READS}/reference/splice_sites.tsv",
+        splice_sites=f"{READS}/reference/splice_sites.tsv",
+        chromosomes=report(
+            f"{READS}/reference/chromosomes.tsv",
+            caption="../report/chromosomes.rst",
+            category="0 Reads",
+            labels={"what": "chromosomes of annotation and genome"},
+        ),
     log:
         f"{RESULTS}/logs/extract_splice_sites.log",
     benchmark:
@@ -103,6 +112,7 @@ rule extract_splice_sites:
         mem_mb=grow(4000),
         runtime=grow(60),
     params:
+        chromosome_names=REFERENCE["chromosome_names"],
         source=source_of("extract_splice_sites"),
     message:
         "Extracting known splice sites"
@@ -164,7 +174,7 @@ rule align_reads:
     input:
         reads=reads_of,
         index=HISAT2_INDEX,
-        splice_sites=rules.extract_splice_sites.output[0],
+        splice_sites=rules.extract_splice_sites.output.splice_sites,
     output:
         directory(f"{READS}/unaligned/{{sample}}"),
     log:

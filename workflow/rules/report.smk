@@ -196,6 +196,7 @@ use rule write_tables as write_shared_tables with:
 
 rule write_summary:
     input:
+        **SUMMARY_INPUTS,
         features=rules.prepare_features.output[0],
         models=rules.compare_models.output[0],
         chart=rules.plot_models.output[0],

@@ -38,6 +38,10 @@ SAMPLES = read_samples()
 TRANSCRIPT_SOURCES = (
     ["transcripts"] if REFERENCE["transcripts"] else ["genome", "annotation"]
 )
+# A table of names that differ between the annotation and the genome.
+NAMES_TABLE = (
+    {} if has_name_rule(SETTINGS) else {"names": REFERENCE["chromosome_names"]}
+)
 HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"
 
 # Programs of each rule, so that missing ones are reported before any job starts.
@@ -67,6 +71,12 @@ TABLES = [
     *([f"{RESULTS}/genes.h5ad"] if HAS_GENES else []),
 ]
 DATA = "their reads"
+
+# Files from which the summary page says what calls for caution in the reads.
+SUMMARY_INPUTS = {
+    "chromosomes": f"{READS}/reference/chromosomes.tsv",
+    "quantifications": expand(f"{READS}/quantification/{{sample}}", sample=SAMPLES),
+}
 
 if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
     raise WorkflowError(

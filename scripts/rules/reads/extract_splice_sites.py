@@ -8,9 +8,11 @@ with job(snakemake):
     from deepmapper.reads.references import write_splice_sites
 
     count = write_splice_sites(
-        snakemake.output[0],
+        snakemake.output.splice_sites,
         annotation=snakemake.input.get("annotation", ""),
         genome=snakemake.input.get("genome", ""),
+        chromosome_names=snakemake.params.chromosome_names,
+        chromosomes=snakemake.output.chromosomes,
         log=sys.stdout,
     )
     print(f"{count} splice sites")

@@ -12,6 +12,7 @@ with job(snakemake):
         transcripts=snakemake.input.get("transcripts", ""),
         genome=snakemake.input.get("genome", ""),
         annotation=snakemake.input.get("annotation", ""),
+        chromosome_names=snakemake.params.chromosome_names,
         strip_versions=snakemake.params.strip_versions,
         log=sys.stdout,
     )

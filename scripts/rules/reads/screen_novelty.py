@@ -15,6 +15,7 @@ with job(snakemake):
         transcripts=Path(snakemake.input.transcripts),
         genome=Path(genome) if genome else None,
         annotation=snakemake.input.get("annotation", ""),
+        chromosome_names=snakemake.params.chromosome_names,
         pool=Path(pool) if pool else None,
         contaminants=snakemake.input.get("contaminants", ""),
         stranded=snakemake.params.stranded,

@@ -8,12 +8,14 @@ with job(snakemake):
     from deepmapper.core.files import atomic_write
     from deepmapper.core.tables import read_json, read_table
     from deepmapper.features.store import open_features
+    from deepmapper.reads.cautions import reads_cautions
     from deepmapper.report.models import read_models
     from deepmapper.report.summary import summary_page
     from deepmapper.workflow.snakemake_report import unescaped
 
     inputs = snakemake.input
     features = open_features(inputs.features)
+    of_reads = reads_cautions(inputs.chromosomes, inputs.quantifications) if inputs.get("chromosomes") else []
     page = summary_page(
         data={**unescaped(snakemake.params.data), "sizes": features.class_sizes},
         models=read_models(
@@ -36,7 +38,7 @@ with job(snakemake):
         evidence_panel=read_json(inputs.evidence_panel_summary),
         differential=read_json(inputs.differential_summary),
         markers=read_table(inputs.markers),
-        of_data=features.metadata.get("cautions", ()),
+        of_data=[*features.metadata.get("cautions", ()), *of_reads],
         chart=Path(inputs.chart).read_text(),
     )
     with atomic_write(snakemake.output[0]) as path:

@@ -251,6 +251,23 @@ TRANSCRIPT_TO_GENE = Table(
     ),
 )
 
+CHROMOSOMES = Table(
+    "reads/reference/chromosomes.tsv",
+    "One row per sequence of the annotation.",
+    (
+        text("annotation_name", "name of the sequence in the annotation"),
+        text("genome_name", "its name in the genome; empty: it is not there"),
+        text(
+            "how",
+            "exact (the same name), habit (the names differ by chr, in the name of the mitochondrion or in UCSC's form "
+            "of scaffolds), table (by reference.chromosome_names), as_written (they differ so, but were to be used as "
+            "they are: left out), missing (left out)",
+        ),
+        integer("genes", "number of genes on it"),
+        integer("transcripts", "number of transcripts on it"),
+    ),
+)
+
 POOL = Table(
     "reads/pool/samples.tsv",
     "One row per sample.",

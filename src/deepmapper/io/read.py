@@ -55,11 +55,11 @@ def read_matrix(
     layer
         Matrix to read from an h5ad or zarr: "X", "raw" (``adata.raw``) or the name of a layer.
     labels_table
-        A csv or tsv with a row for each sample; its columns are added to ``obs``. The first column has the names of the
-        samples, or another one, or the values of ``obs["sample"]``. Names that are written differently are matched where
-        it is one-to-one (`core.match_names`), with a warning; rows are never matched by position. Rows for samples that
-        are not in the matrix are ignored with a warning; samples without a row have missing values, with a warning.
-        "", NA, N/A, NaN and nan are missing values.
+        A csv or tsv with a row for each sample; its columns are added to ``obs``. The names of the samples are in the
+        first column or another one, or a column has the values of ``obs["sample"]``. Names that are written differently
+        are matched where it is one-to-one (`core.match_names`), with a warning; rows are never matched by position.
+        Rows for samples that are not in the matrix are ignored, samples without a row have missing values, both with a
+        warning. "", NA, N/A, NaN and nan are missing values.
     populations
         Pairs (path, label) instead of ``path``: joined on their shared features, with the labels in
         ``obs["population"]`` and the samples renamed to ``<name>-<label>``. Names of features that are written

@@ -6,6 +6,7 @@ pandas, anndata and pytximport are imported on first use.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO, TextIOWrapper
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from ..core.files import atomic_write
-from ..errors import InputError
+from ..core.words import count, listed
+from ..errors import DeepMapperWarning, InputError
 from ..io.text import MISSING, NUMBER
 from .denovo import PREFIX
 from .fastq import gzip_writer
@@ -89,6 +91,11 @@ def build_expression(
     InputError
         If a sample has no counts, or counts of other transcripts than the first sample; or if a column of the sheet has
         the name of a column that is added here.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If all counts of a sample are zero, or the TPM of transcripts without reads was above zero (it is set to zero).
     """
     import anndata
     import numpy as np
@@ -105,6 +112,7 @@ def build_expression(
                 f"{quants[name]}: holds other transcripts than {quants[names[0]]} ({len(table)} and {len(first)}), "
                 f"expected the same. Count all samples with the same index."
             )
+    _settle_zero_counts(tables)
     records = [json.loads(Path(quants[name], "quantification.json").read_text()) for name in names]
 
     def matrix(column: str) -> Any:
@@ -190,7 +198,10 @@ def summarise_genes(
     )
 
     def matrix(name: str) -> Any:
-        values = sums[name].transpose("file", "gene_id").sel(gene_id=order).to_numpy()
+        values, n_reads = (
+            sums[own].transpose("file", "gene_id").sel(gene_id=order).to_numpy() for own in (name, "counts")
+        )
+        values = np.where(n_reads == 0, 0, values)  # as in `build_expression`
         # a sample without any counted reads gives NaN when scaled
         return sparse.csr_matrix(np.nan_to_num(values, nan=0.0).astype(np.float32))
 
@@ -231,6 +242,37 @@ def _read_quant(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: cannot be read as Salmon's quant.sf ({error}). Quantify this sample again."
         ) from error
+
+
+def _settle_zero_counts(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Set the TPM of transcripts without reads to zero, and name samples without any counts.
+
+    Salmon rounds counts to 0.001, but not the TPM that it computed from them: with an effective length of few
+    nucleotides it is above zero.
+    """
+    n_set, largest, where = 0, 0.0, ""
+    for name, table in tables.items():
+        phantom = (table["NumReads"] == 0) & (table["TPM"] > 0)
+        if phantom.any():
+            top = table["TPM"].where(phantom).idxmax()
+            if table.at[top, "TPM"] > largest:
+                largest, where = table.at[top, "TPM"], f"{top} of sample {name}"
+            n_set += int(phantom.sum())
+            table.loc[phantom, "TPM"] = 0.0
+    if n_set:
+        warnings.warn(
+            f"Salmon gave {count(n_set, 'transcript')} without reads a TPM above 0 (at most {largest:.3g}, {where}); "
+            "it was set to 0, as their counts.",
+            DeepMapperWarning,
+            stacklevel=3,
+        )
+    if empty := [name for name, table in tables.items() if not table["NumReads"].any()]:
+        warnings.warn(
+            f"all counts are zero in {len(empty)} of {len(tables)} samples ({listed(empty)}): no fragment maps "
+            "to a transcript. Check that these are reads of RNA from this organism, or remove the samples.",
+            DeepMapperWarning,
+            stacklevel=3,
+        )
 
 
 def _describe_samples(

@@ -28,10 +28,8 @@ class TranscriptIndex:
 
     def __init__(self, transcripts: Iterable[Transcript]) -> None:
         self._bins: dict[tuple[str, int], list[Transcript]] = defaultdict(list)
-        self.chromosomes: set[str] = set()
         self.genes: dict[str, str] = {}
         for transcript in transcripts:
-            self.chromosomes.add(transcript.chrom)
             self.genes[transcript.id] = transcript.gene_id or transcript.id
             start, end = span(transcript)
             for number in range(start // _BIN, (end - 1) // _BIN + 1):

@@ -21,10 +21,10 @@ from typing import IO
 
 from ..core.files import atomic_folder
 from ..core.programs import require, run_tool
-from ..core.words import some_names
 from ..errors import InputError
 from . import sequences
 from .annotation import read_annotation
+from .chromosomes import place_annotation
 from .fasta import open_text, read_fasta, write_fasta
 from .loci import TranscriptIndex
 from .novelty_classes import (
@@ -92,6 +92,7 @@ def screen_novelty(
     transcripts: Path,
     genome: Path | None = None,
     annotation: str | Path = "",
+    chromosome_names: str | Path = "auto",
     pool: Path | None = None,
     contaminants: str | Path = "",
     stranded: bool = False,
@@ -114,6 +115,8 @@ def screen_novelty(
         FASTA; without it contigs are compared only with the transcripts.
     annotation
         GTF or GFF3 of that genome; without it contigs from the genome are classified as ``genomic``.
+    chromosome_names
+        See `place_annotation`.
     pool
         Folder of the reads that did not align: ``left``, ``right`` and ``single`` files with reads named
         ``sample|read/1``, and ``samples.tsv``. Without it there is no read support.
@@ -151,7 +154,7 @@ def screen_novelty(
             "novelty: min_fragments and min_samples need the pool of reads that did not align; none given."
         )
     require("minimap2")
-    index = _read_index(annotation, genome)
+    index = _read_index(annotation, genome, chromosome_names, log)
     given = _read_contigs(contigs, options)
     undecided = sorted((contig for contig in given if not contig.kind), key=lambda contig: contig.name)
     with atomic_folder(folder) as out, TemporaryDirectory(dir=out) as tmp:
@@ -228,20 +231,15 @@ def _summarise(contigs: Sequence[Contig], novel: Sequence[Contig], log: IO[str])
     return counts
 
 
-def _read_index(annotation: str | Path, genome: Path | None) -> TranscriptIndex | None:
+def _read_index(
+    annotation: str | Path, genome: Path | None, chromosome_names: str | Path, log: IO[str] | None
+) -> TranscriptIndex | None:
     if not annotation:
         return None
-    index = TranscriptIndex(read_annotation(annotation))
-    if genome is not None and index.chromosomes:
-        with open_text(genome) as file:
-            names = {line[1:].split(maxsplit=1)[0] for line in file if line.startswith(">") and line[1:].strip()}
-        if names and not names & index.chromosomes:
-            annotated, in_genome = (some_names(ids, 3, ", ...") for ids in (index.chromosomes, names))
-            raise InputError(
-                f"{annotation}: none of its sequences ({annotated}) is in {genome} ({in_genome}), "
-                f"expected an annotation of that genome with the same names."
-            )
-    return index
+    if genome is None or _is_empty(genome):
+        return TranscriptIndex(read_annotation(annotation))
+    placed = place_annotation(annotation, genome, chromosome_names=chromosome_names, log=log)
+    return TranscriptIndex(placed.transcripts)
 
 
 def _read_contigs(path: Path, options: NoveltyOptions) -> list[Contig]:

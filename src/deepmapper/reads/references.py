@@ -9,7 +9,8 @@ import hashlib
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
 from pathlib import Path
@@ -19,15 +20,18 @@ from ..core.files import atomic_write
 from ..core.match_names import strip_version
 from ..core.programs import run_tool
 from ..core.words import listed, some_names
-from ..errors import InputError, ToolFailed
+from ..errors import DeepMapperWarning, InputError, ToolFailed
 from .annotation import Transcript, clean_id, read_annotation
+from .chromosomes import Place, place_annotation, write_places
 from .denovo import PREFIX, is_denovo
-from .fasta import Record, open_text, read_fasta, write_fasta
+from .fasta import Record, read_fasta, write_fasta
 from .nucleotides import impossible_letter
 
 _HEADER_GENE = re.compile(r"(?:^|[\s\[])gene[:=]([^\s\]]+)")
 
 _HEADER_SYMBOL = re.compile(r"\sgene_symbol:(\S+)")
+
+_NOTABLE_SHARE = 0.1  # share of transcripts without a gene from which a warning is given; chosen by hand
 
 _MIN_INTRON = 6  # nt; HISAT2's own script counts shorter gaps as part of the exon
 
@@ -56,6 +60,7 @@ def prepare_transcripts(
     transcripts: str | Path = "",
     genome: str | Path = "",
     annotation: str | Path = "",
+    chromosome_names: str | Path = "auto",
     strip_versions: bool = False,
     log: IO[str] | None = None,
 ) -> int:
@@ -69,6 +74,8 @@ def prepare_transcripts(
         FASTA, plain or gzipped. If given, `genome` and `annotation` are not used.
     genome, annotation
         FASTA, and GTF or GFF3, plain or gzipped; gffread joins the exons.
+    chromosome_names
+        See `place_annotation`.
     strip_versions
         See `clean_id`.
     log
@@ -101,8 +108,10 @@ def prepare_transcripts(
         # gffread cannot read gzip, writes an index next to the genome, and fails on many other features that
         # annotations hold: it gets plain files, and only the exons
         prepare_genome(work / "genome.fa", genome=genome)
-        annotated = _within(read_annotation(annotation), annotation, work / "genome.fa", genome, log)
-        kept = _extractable(annotated, annotation, log)
+        placed = place_annotation(
+            annotation, work / "genome.fa", chromosome_names=chromosome_names, origin=genome, log=log
+        )
+        kept = _extractable(placed.within(), annotation, log)
         _write_exons(work / "exons.gtf", kept)
         run_tool(
             ["gffread", "-w", "transcripts.fa", "-g", "genome.fa", "exons.gtf"],
@@ -154,30 +163,49 @@ def write_transcript_to_gene(
     -------
     int
         Number of transcripts in the table.
+
+    Raises
+    ------
+    InputError
+        If an annotation is given and has none of the transcripts.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If the genes of many transcripts are unknown.
     """
     genes: dict[str, tuple[str, str]] = {}
     for name, gene_id, gene_name in _known_genes(annotation, transcripts or transcripts_fasta):
         if gene_id:
             genes.setdefault(name, (gene_id, gene_name))
     versionless = {strip_version(name): gene for name, gene in reversed(genes.items())}
-    n_transcripts = n_found = 0
+    rows, unknown = [], []
+    for record in read_fasta(transcripts_fasta, "FASTA file of transcripts"):
+        if gene := genes.get(record.name) or versionless.get(strip_version(record.name)):
+            rows.append((record.name, strip_version(gene[0]) if strip_versions else gene[0], gene[1]))
+        else:
+            unknown.append(record.name)
+    source = annotation or f"the headers of {transcripts or transcripts_fasta}"
+    text = f"{source}: gene known for {len(rows)} transcripts, unknown for {len(unknown)}"
+    if n_versions := sum(name not in genes for name, _, _ in rows):
+        text += f"; {n_versions} matched although the version of the id differs"
+    print(text, file=log or sys.stderr)
+    if annotation and len(unknown) > _NOTABLE_SHARE * (len(rows) + len(unknown)):
+        _judge_unknown_genes(len(rows), unknown, genes, annotation, transcripts or transcripts_fasta)
     with atomic_write(out) as tmp, tmp.open("w") as file:
         file.write("transcript_id\tgene_id\tgene_name\n")
-        for record in read_fasta(transcripts_fasta, "FASTA file of transcripts"):
-            n_transcripts += 1
-            gene = genes.get(record.name) or versionless.get(strip_version(record.name))
-            if gene:
-                n_found += 1
-                file.write(f"{record.name}\t{strip_version(gene[0]) if strip_versions else gene[0]}\t{gene[1]}\n")
-    source = annotation or f"the headers of {transcripts or transcripts_fasta}"
-    print(
-        f"{source}: gene known for {n_found} transcripts, unknown for {n_transcripts - n_found}", file=log or sys.stderr
-    )
-    return n_found
+        file.writelines("\t".join(row) + "\n" for row in rows)
+    return len(rows)
 
 
 def write_splice_sites(
-    out: str | Path, *, annotation: str | Path = "", genome: str | Path = "", log: IO[str] | None = None
+    out: str | Path,
+    *,
+    annotation: str | Path = "",
+    genome: str | Path = "",
+    chromosome_names: str | Path = "auto",
+    chromosomes: str | Path = "",
+    log: IO[str] | None = None,
 ) -> int:
     """Write known splice sites in HISAT2's format (``--known-splicesite-infile``).
 
@@ -190,6 +218,10 @@ def write_splice_sites(
         GTF or GFF3.
     genome
         FASTA of the annotated genome; "" skips this check.
+    chromosome_names
+        See `place_annotation`.
+    chromosomes
+        Receives the names of the sequences in the annotation and in the genome (see `write_places`); "" for none.
     log
         None for standard error.
 
@@ -203,9 +235,14 @@ def write_splice_sites(
     ``hisat2_extract_splice_sites.py`` of HISAT2, which reads only GTF.
     """
     sites: set[tuple[str, int, int, str]] = set()
+    places: list[Place] = []
     if annotation:
-        transcripts = read_annotation(annotation)
-        for transcript in _within(transcripts, annotation, genome, genome, log) if genome else transcripts:
+        if genome:
+            placed = place_annotation(annotation, genome, chromosome_names=chromosome_names, log=log)
+            transcripts, places = placed.within(), placed.places
+        else:
+            transcripts = read_annotation(annotation)
+        for transcript in transcripts:
             if transcript.strand == ".":
                 continue  # a splice site needs a strand
             for (_, left), (right, _) in pairwise(transcript.exons):
@@ -213,6 +250,8 @@ def write_splice_sites(
                     sites.add((transcript.chrom, left - 1, right, transcript.strand))
     with atomic_write(out) as tmp, tmp.open("w") as file:
         file.writelines(f"{chrom}\t{left}\t{right}\t{strand}\n" for chrom, left, right, strand in sorted(sites))
+    if chromosomes:
+        write_places(chromosomes, places)
     return len(sites)
 
 
@@ -281,29 +320,6 @@ def _unique(records: Iterable[Record], name_of, path: str | Path) -> Iterator[tu
         )
 
 
-def _within(
-    transcripts: list[Transcript], annotation: str | Path, genome: str | Path, origin: str | Path, log: IO[str] | None
-) -> list[Transcript]:
-    """Return the transcripts on sequences of the genome; `origin` is the genome's file to name in messages."""
-    lengths = _lengths(genome)
-    kept = [transcript for transcript in transcripts if transcript.chrom in lengths]
-    if not kept:
-        raise InputError(
-            f"{annotation}: none of its sequences ({some_names(t.chrom for t in transcripts)}) is in {origin} "
-            f"({some_names(lengths)}), expected an annotation of that genome with the same names."
-        )
-    for transcript in kept:
-        if transcript.exons[-1][1] > lengths[transcript.chrom]:
-            raise InputError(
-                f"{annotation}: transcript {transcript.id} ends at {transcript.exons[-1][1]}, beyond the end of "
-                f"{transcript.chrom} in {origin} ({lengths[transcript.chrom]}), expected an annotation of that genome."
-            )
-    if missing := [t.chrom for t in transcripts if t.chrom not in lengths]:
-        text = f"{len(missing)} transcripts omitted, their sequences are not in {origin}: {some_names(missing)}"
-        print(f"{annotation}: {text}", file=log or sys.stderr)
-    return kept
-
-
 def _extractable(transcripts: list[Transcript], annotation: str | Path, log: IO[str] | None) -> list[Transcript]:
     """Return the transcripts that gffread will write; every id must have one place."""
     places: dict[str, set[str]] = {}
@@ -323,19 +339,6 @@ def _extractable(transcripts: list[Transcript], annotation: str | Path, log: IO[
     return kept
 
 
-def _lengths(genome: str | Path) -> dict[str, int]:
-    lengths: dict[str, int] = {}
-    name = ""
-    with open_text(genome) as file:
-        for line in file:
-            if line.startswith(">"):
-                name = (line[1:].split(maxsplit=1) or [""])[0]
-                lengths[name] = 0
-            else:
-                lengths[name] = lengths.get(name, 0) + len(line.strip())
-    return lengths
-
-
 def _write_exons(out: Path, transcripts: Iterable[Transcript]) -> None:
     with out.open("w") as file:
         for t in transcripts:
@@ -352,6 +355,22 @@ def _known_genes(annotation: str | Path, transcripts: str | Path) -> Iterator[tu
     else:
         for record in read_fasta(transcripts, "FASTA file of transcripts"):
             yield (clean_id(record.header), *_header_gene(record))
+
+
+def _judge_unknown_genes(
+    n_found: int, unknown: Sequence[str], annotated: Iterable[str], annotation: str | Path, fasta: str | Path
+) -> None:
+    """Warn that an annotation lacks many of the transcripts of a FASTA; refuse one that lacks all."""
+    text = (
+        f"{annotation}: has no gene for {len(unknown)} of the {n_found + len(unknown)} transcripts of {fasta} "
+        f"({some_names(unknown, 3)}); its own are called {some_names(annotated, 3)}."
+    )
+    if not n_found:
+        raise InputError(
+            f"{text} Give the annotation of these transcripts as reference.annotation, or leave out "
+            "reference.transcripts: they are then taken from the genome."
+        )
+    warnings.warn(f"{text} Each of them counts as a gene of its own.", DeepMapperWarning, stacklevel=3)
 
 
 def _header_gene(record: Record) -> tuple[str, str]:

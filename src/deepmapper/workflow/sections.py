@@ -6,6 +6,7 @@ import copy
 
 from ..core.prefixes import files_of_prefix
 from ..errors import InputError
+from ..reads.chromosomes import RULES
 from .schema import list_words
 
 
@@ -33,13 +34,20 @@ def starts_from_reads(settings: dict) -> bool:
     return bool(settings["sample_sheet"] or settings["samples"])
 
 
+def has_name_rule(settings: dict) -> bool:
+    """Whether `reference.chromosome_names` is a rule, rather than the path of a table."""
+    return settings["reference"]["chromosome_names"] in RULES
+
+
 def named_files(settings: dict) -> dict[str, str]:
     """Files and folders that the configuration names, by key, except those of samples; "" if none is given."""
+    reference = settings["reference"]
     files = {
         "sample_sheet": settings["sample_sheet"],
-        "reference.genome": settings["reference"]["genome"],
-        "reference.transcripts": settings["reference"]["transcripts"],
-        "reference.annotation": settings["reference"]["annotation"],
+        "reference.genome": reference["genome"],
+        "reference.transcripts": reference["transcripts"],
+        "reference.annotation": reference["annotation"],
+        "reference.chromosome_names": "" if has_name_rule(settings) else reference["chromosome_names"],
         "assembly.fasta": settings["assembly"]["fasta"],
         "novelty.contaminants": settings["novelty"]["contaminants"],
         "matrix.path": settings["matrix"]["path"],

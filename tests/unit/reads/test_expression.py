@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepmapper.errors import InputError
+from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.reads.expression import build_expression, summarise_genes, write_tables
 
 # transcript -> length; two isoforms of one gene, a name with "/", one without a gene, a novel one
@@ -231,3 +231,16 @@ def test_tables_hold_every_value_in_the_same_bytes_each_time(quants, tmp_path):
     assert "e" not in text.split("\n", 1)[1].replace("lonely", "")
     back = pd.read_csv(tmp_path / "a_tpm.tsv.gz", sep="\t", index_col="feature", dtype={"feature": str})
     np.testing.assert_array_equal(back.to_numpy(np.float32).T, adata.layers["tpm"].toarray())
+
+
+def test_transcripts_without_reads_have_no_tpm_and_empty_samples_are_named(quants, genes):
+    path = quants["s1"] / "quant.sf"
+    path.write_text(path.read_text().replace("HLA/x\t400\t300.000\t0.000000", "HLA/x\t400\t1.500\t31.250000"))
+    with pytest.warns(DeepMapperWarning) as said:
+        adata = build_expression(quants, samples=SHEET)
+    assert ((adata.layers["tpm"].toarray() > 0) == (adata.X.toarray() > 0)).all()
+    texts = " ".join(str(w.message) for w in said)
+    assert "1 transcript without reads a TPM above 0 (at most 31.2, HLA/x of sample s1); it was set to 0" in texts
+    assert "all counts are zero in 1 of 3 samples (s0)" in texts
+    by_gene = summarise_genes(quants, expression=adata, transcript_to_gene=genes)
+    assert ((by_gene.layers["tpm"].toarray() > 0) == (by_gene.X.toarray() > 0)).all()

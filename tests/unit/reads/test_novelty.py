@@ -315,8 +315,10 @@ def test_minimum_support_needs_reads(screen):
 @pytest.mark.tools
 def test_an_annotation_of_another_genome_is_refused(screen, world, tmp_path):
     wrong = tmp_path / "wrong.gff3"
-    wrong.write_text(world.annotation.read_text().replace("chr", ""))
-    with pytest.raises(InputError, match=r"none of its sequences \(A, B\) is in .*genome.fa \(chrA, chrB\)"):
+    wrong.write_text(world.annotation.read_text().replace("chr", "contig"))
+    with pytest.raises(
+        InputError, match=r"none of its sequences \(contigA, contigB\) is in .*genome.fa \(chrA, chrB\)"
+    ):
         screen({"a": NOVEL}, annotation=str(wrong))
     assert not (tmp_path / "out").exists()
 

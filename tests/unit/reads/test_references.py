@@ -167,7 +167,7 @@ def test_transcripts_cut_from_the_genome_by_a_gff3(tmp_path, out):
 @pytest.mark.parametrize(
     "place, message",
     [
-        ("chr1\t1\t4", r"none of its sequences \(chr1\) is in .*g\.fa \(1\), expected an annotation of that genome"),
+        ("chr2\t1\t4", r"none of its sequences \(chr2\) is in .*g\.fa \(1\), expected an annotation of that genome"),
         ("1\t1\t5", r"transcript t ends at 5, beyond the end of 1 in .*g\.fa \(4\)"),
     ],
 )
