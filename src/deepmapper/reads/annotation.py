@@ -6,6 +6,7 @@ Standard library only.
 from __future__ import annotations
 
 import gzip
+import lzma
 import re
 import zlib
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ def clean_id(header_or_name: str, strip_versions: bool = False) -> str:
 
 
 def read_annotation(path: str | Path) -> list[Transcript]:
-    """Read the transcripts of a GTF or GFF3 file, plain or gzipped; its attributes show which of the two it is.
+    """Read the transcripts of a GTF or GFF3 file, plain or compressed; its attributes show which of the two it is.
 
     If a transcript has no exons, its coding sequence and untranslated regions take their place. In GFF3 a transcript
     is any feature that is the `Parent` of an exon; its gene is its topmost ancestor, which may be the transcript
@@ -214,9 +215,9 @@ def _lines(path: Path) -> Iterator[_Line]:
                     )
                 strand = cells[6] if cells[6] in ("+", "-") else "."
                 yield _Line(number, cells[0], cells[2], int(cells[3]) - 1, int(cells[4]), strand, cells[8].strip())
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
         raise InputError(
-            f"{path}: the gzip file is truncated or damaged ({error}). Fetch the annotation again."
+            f"{path}: the compressed file is truncated or damaged ({error}). Fetch the annotation again."
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text ({error}), expected GTF or GFF3, plain or gzipped.") from error

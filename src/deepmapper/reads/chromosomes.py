@@ -8,8 +8,10 @@ library only.
 from __future__ import annotations
 
 import csv
+import lzma
 import sys
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields, replace
@@ -284,9 +286,9 @@ def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
         with open_text(path) as file:
             for number, line in enumerate(file, 1):
                 if line.strip() and not line.startswith("#"):
-                    text = line.lstrip("\ufeff").rstrip("\r\n")
+                    text = line.rstrip("\r\n")
                     yield number, [cell.strip() for cell in text.split("\t")] if "\t" in text else text.split()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, lzma.LZMAError) as error:
         raise InputError(
             f"reference.chromosome_names: {path} cannot be read ({error}), expected auto, as_written or the path of a "
             f"table of names."

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, TextIO, cast
 
 from ..core.files import atomic_write
 from ..errors import InputError
 
 _GZIP = b"\x1f\x8b"
+
+_FROM_BAM = "samtools collate -u -O FILE | samtools fastq -1 R1.fastq.gz -2 R2.fastq.gz -"
+
+# First bytes of files that are given by mistake: what they are, and how to convert them.
+_FOREIGN = {
+    b"BZh": ("a bzip2 file", "bunzip2 FILE"),
+    b"\xfd7zXZ": ("an xz file", "unxz FILE"),
+    b"\x28\xb5\x2f\xfd": ("a zstd file", "unzstd FILE"),
+    _GZIP: ("gzipped twice", "gunzip FILE"),
+    b"PK\x03\x04": ("a zip file", "unzip FILE"),
+    b"BAM\x01": ("a BAM file", _FROM_BAM),
+    b"CRAM": ("a CRAM file", _FROM_BAM),
+    b"@HD\t": ("a SAM file", _FROM_BAM),
+    b"@SQ\t": ("a SAM file", _FROM_BAM),
+    b"NCBI.sra": ("an SRA file", "fasterq-dump --split-files FILE"),
+    b"\x89HDF": ("an HDF5 file, perhaps of raw signals", ""),
+    b"<": ("a web page", ""),
+    b"version https://git-lfs": ("a placeholder of git-lfs", "git lfs pull"),
+}
 
 _NOT_A_LETTER = re.compile(r"[^A-Za-z*-]")
 
@@ -31,9 +52,25 @@ def is_gzip(path: str | Path) -> bool:
         return file.read(2) == _GZIP
 
 
+def foreign_format(start: bytes, what: str = "FASTQ") -> str:
+    """Say what a file is by its first bytes, and what to do: "a zip file, expected ..."; "" if that is not known."""
+    for magic, (kind, command) in _FOREIGN.items():
+        if start.startswith(magic):
+            if command == _FROM_BAM:
+                return f"{kind}, expected {what}. Convert it with samtools fastq. Command: {command}"
+            way = f"Convert it. Command: {command}" if command else "Fetch the right file."
+            return f"{kind}, expected {what}, plain or gzipped. {way}"
+    return ""
+
+
 def open_text(path: str | Path) -> TextIO:
-    """Open a text file, plain or gzipped."""
-    return gzip.open(path, "rt") if is_gzip(path) else Path(path).open()
+    """Open a text file, plain or compressed (gzip, bzip2, xz), judging by its first bytes; a byte order mark is cut."""
+    with Path(path).open("rb") as file:
+        start = file.read(6)
+    for magic, opener in ((_GZIP, gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open)):
+        if start.startswith(magic):
+            return cast("TextIO", opener(path, "rt", encoding="utf-8-sig"))
+    return Path(path).open(encoding="utf-8-sig")
 
 
 def read_fasta(path: str | Path, what: str = "FASTA file") -> Iterator[Record]:
@@ -42,7 +79,7 @@ def read_fasta(path: str | Path, what: str = "FASTA file") -> Iterator[Record]:
     Parameters
     ----------
     path
-        Plain or gzipped.
+        Plain or compressed by gzip, bzip2 or xz.
     what
         What the file holds, for messages.
 
@@ -60,6 +97,8 @@ def read_fasta(path: str | Path, what: str = "FASTA file") -> Iterator[Record]:
             while first and not first.strip():
                 first = file.readline()
             if first and not first.startswith(">"):
+                if foreign := foreign_format(first.encode(), f"a {what}"):
+                    raise InputError(f"{path} is {foreign}")
                 raise InputError(
                     f"{path}: the first line of this {what} is '{first.strip()[:40]}', expected a header that starts "
                     f"with '>'. Give a FASTA file, plain or gzipped."
@@ -74,12 +113,21 @@ def read_fasta(path: str | Path, what: str = "FASTA file") -> Iterator[Record]:
                 if not sequence:
                     raise InputError(f"{path}: record {name} has no sequence, expected nucleotides. Remove the record.")
                 yield Record(name, header, sequence.upper())
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: the gzip file is truncated or damaged ({error}). Fetch the {what} again.") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+        raise InputError(
+            f"{path}: the compressed file is truncated or damaged ({error}). Fetch the {what} again."
+        ) from error
     except UnicodeDecodeError as error:
+        if foreign := foreign_format(_first_bytes(path), f"a {what}"):
+            raise InputError(f"{path} is {foreign}") from error
         raise InputError(f"{path} is not text ({error}), expected a {what}, plain or gzipped.") from error
     except OSError as error:
         raise InputError(f"{path}: the {what} cannot be read ({error.strerror or error}).") from error
+
+
+def _first_bytes(path: Path) -> bytes:
+    with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+        return file.read(64)
 
 
 def write_fasta(path: str | Path, records: Iterable[tuple[str, str]], width: int = 80) -> int:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import InputError
-from .fasta import is_gzip
+from .fasta import foreign_format, is_gzip
+from .read_kinds import unit_fault
 from .samples import Unit
 
 _BLOCK = 1 << 20  # bytes read at a time
@@ -78,8 +79,9 @@ def count_fragments(units: Sequence[Unit], sample: str) -> int:
     Raises
     ------
     InputError
-        If a file is faulty (see `count_reads`) or holds no reads, paired and single-end units are mixed, or fq1 and
-        fq2 differ in the number of reads or in their names (without the comment and /1, /2).
+        If a file is faulty (see `count_reads`) or holds no reads, or reads that cannot be counted (see `unit_fault`);
+        paired and single-end units are mixed; or fq1 and fq2 differ in the number of reads or in their names (without
+        the comment and /1, /2).
     """
     if len({unit.paired for unit in units}) != 1:
         raise InputError(
@@ -185,6 +187,8 @@ def _count_unit(unit: Unit, sample: str) -> int:
                 f"sample {sample}: {path} holds no reads, expected at least one. Give the right file or remove the "
                 f"sample."
             )
+    if fault := unit_fault(unit):
+        raise InputError(f"sample {sample}: {fault}")
     if unit.paired and scans[fq1].reads != scans[fq2].reads:
         raise InputError(
             f"sample {sample}: {fq1} holds {scans[fq1].reads} reads but {fq2} holds {scans[fq2].reads}, expected "
@@ -218,6 +222,12 @@ def _records(path: Path) -> Iterator[tuple[int, list[bytes]]]:
         lines.append(b"")  # the last read has no bases
     if lines == [b""]:
         return
+    if number == 1 and (foreign := foreign_format(lines[0])):
+        raise InputError(f"{path} is {foreign}")
+    if number == 1 and b"\r" in lines[0]:
+        raise InputError(
+            f"{path} has lines that end as on old Macs (\\r), expected \\n. Convert it: tr '\\r' '\\n' < IN > OUT"
+        )
     if len(lines) != 4:
         raise InputError(
             f"{path}: the last record, number {number}, has {len(lines)} lines, expected 4. The file is truncated or "
@@ -258,6 +268,8 @@ def _describe_fault(number: int, lines: list[bytes]) -> str:
         if header.startswith(b"@") and any(line.endswith(b"\r") for line in lines[start : start + 4]):
             return f"{record} has Windows line endings, which tools take for bases. Convert it: sed -i 's/\\r$//'."
         if not header.startswith(b"@"):
+            if number == 1 and start == 0 and (foreign := foreign_format(header)):
+                return f"it is {foreign}"
             return (
                 f"{record} starts with '{_excerpt(header)}', expected '@' and a name. Give a FASTQ file, plain or "
                 f"gzipped."

@@ -18,23 +18,16 @@ from typing import Any
 
 from ..core.words import count
 from ..errors import InputError
+from .fasta import foreign_format
 from .sample_sheet import OWN_COLUMNS, Row, read_entries, read_sheet
 
 STRANDEDNESS = ("auto", "unstranded", "forward", "reverse")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
-_NAME_RULE = "letters, digits, '_', '.' and '-', a letter or digit first, at most 100 characters"
+_N_BYTES = 64  # by which other formats are recognised
 
-# First bytes of files that are given by mistake.
-_OTHER_FORMATS = {
-    b"BZh": "a bzip2 file",
-    b"PK\x03\x04": "a zip file",
-    b"\xfd7zXZ": "an xz file",
-    b"\x28\xb5\x2f\xfd": "a zstd file",
-    b"CRAM": "a CRAM file",
-    b"NCBI.sra": "an SRA file",
-}
+_NAME_RULE = "letters, digits, '_', '.' and '-', a letter or digit first, at most 100 characters"
 
 
 @dataclass(frozen=True)
@@ -226,12 +219,10 @@ def _file_fault(path: str) -> str:
             kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             return f"{path} is {kind}, expected a FASTQ file, plain or gzipped."
         with Path(path).open("rb") as file:
-            start = file.read(8)
+            start = file.read(_N_BYTES)
         if start[:2] == b"\x1f\x8b":
             with gzip.open(path) as file:
-                start = file.read(8)
-                if start.startswith(b"BAM\x01"):
-                    return f"{path} is a BAM file, expected FASTQ. Convert it with samtools fastq."
+                start = file.read(_N_BYTES)
     except FileNotFoundError:
         folder = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
         return f"there is no file {path}{folder}, expected a FASTQ file."
@@ -241,9 +232,8 @@ def _file_fault(path: str) -> str:
         return f"{path} cannot be read ({getattr(error, 'strerror', None) or error})."
     if not start:
         return f"{path} is empty, expected reads. Give the right file or remove the sample."
-    for magic, kind in _OTHER_FORMATS.items():
-        if start.startswith(magic):
-            return f"{path} is {kind}, expected FASTQ, plain or gzipped. Convert it."
+    if foreign := foreign_format(start):
+        return f"{path} is {foreign}"
     if not start.startswith(b"@"):
         text = start.decode("ascii", "replace").splitlines()[0]
         return f"{path} starts with '{text}', expected FASTQ, whose records start with '@'."

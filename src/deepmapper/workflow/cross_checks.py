@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -58,6 +59,14 @@ def _reference(settings: Settings) -> Iterator[Fault]:
             ("reference.genome", "reference.hisat2_index"),
             "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
         )
+    files = ("genome", "transcripts", "annotation")
+    for one, other in itertools.combinations(files, 2):
+        if reference[one] and reference[one] == reference[other]:
+            yield Fault(
+                (f"reference.{one}", f"reference.{other}"),
+                f"`reference.{one}` and `reference.{other}` are both {reference[one]}; give each its own file, or "
+                "leave one out",
+            )
     if not reference["transcripts"] and not (reference["genome"] and reference["annotation"]):
         yield Fault(
             ("reference.transcripts", "reference.genome", "reference.annotation"),

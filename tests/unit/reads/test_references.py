@@ -1,12 +1,15 @@
 """References with matching ids: genome, transcripts, genes of transcripts, splice sites."""
 
+import bz2
 import gzip
 import io
+import lzma
 from pathlib import Path
 
 import pytest
 
-from deepmapper.errors import InputError
+from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.reads.annotation import read_annotation
 from deepmapper.reads.fasta import read_fasta
 from deepmapper.reads.references import (
     names_genes,
@@ -313,3 +316,46 @@ def test_splice_sites_of_the_study_are_introns(out):
 def test_no_annotation_gives_no_splice_sites(out):
     assert write_splice_sites(out) == 0
     assert out.read_text() == ""
+
+
+# ---- files that are given for one another
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"), [("g.fa", bytes), ("g.fa.bz2", bz2.compress), ("g.fa.xz", lzma.compress), ("g.fa", gzip.compress)]
+)
+def test_references_packed_in_any_way_and_with_a_byte_order_mark(tmp_path, out, name, pack):
+    (tmp_path / name).write_bytes(pack(b"\xef\xbb\xbf>1 a\r\nACGT\r\n"))
+    assert prepare_genome(out, genome=tmp_path / name) == 1
+    assert out.read_text() == ">1\nACGT\n"
+    rows = "\ufeff1\te\texon\t1\t4\t.\t+\t.\tParent=t\r\n"
+    (tmp_path / f"a.{name}").write_bytes(pack(rows.encode()))
+    assert read_annotation(tmp_path / f"a.{name}")[0].chrom == "1"
+
+
+def test_genome_and_transcripts_given_for_one_another(tmp_path, out):
+    transcripts = write(tmp_path / "t.fa", ENSEMBL)
+    refused(
+        out, "t.fa: holds transcripts .*Give this file as reference.transcripts", prepare_genome, genome=transcripts
+    )
+    for header, n in ((">chr1", 1_000_001), (">1 dna:chromosome chromosome:GRCh38:1:1:8:1 REF", 8)):
+        genome = write(tmp_path / "g.fa", f"{header}\n{'A' * n}\n")
+        message = f"g.fa: holds a genome .* has {n} nt.*Give this file as reference.genome"
+        refused(out, message, prepare_transcripts, transcripts=genome, log=io.StringIO())
+    refused(out, "holds no sequences", prepare_genome, genome=write(tmp_path / "e.fa", "\n"))
+    (tmp_path / "z.fa").write_bytes(b"PK\x03\x04....")
+    refused(out, "z.fa is a zip file, expected a genome", prepare_genome, genome=tmp_path / "z.fa")
+
+
+def test_annotation_of_other_transcripts_is_refused(tmp_path, out):
+    prepared = write(tmp_path / "p.fa", ">ENST00000456328.2\nACGT\n>t2\nACGT\n")
+    row = '1\te\texon\t1\t4\t.\t+\t.\ttranscript_id "{}"; gene_id "g";\n'
+    other = write(tmp_path / "a.gtf", row.format("NM_000014.6"))
+    message = (
+        r"a\.gtf: has no gene for 2 of the 2 transcripts of .*p\.fa \(ENST00000456328.2, t2\).* called NM_000014.6"
+    )
+    refused(out, message, write_transcript_to_gene, transcripts_fasta=prepared, annotation=other, log=io.StringIO())
+    versions = write(tmp_path / "b.gtf", row.format("ENST00000456328"))
+    with pytest.warns(DeepMapperWarning, match="has no gene for 1 of the 2 transcripts .* a gene of its own"):
+        rows, log = genes(out, transcripts_fasta=prepared, annotation=versions)
+    assert rows == [("ENST00000456328.2", "g", "")] and "1 matched although the version of the id differs" in log
