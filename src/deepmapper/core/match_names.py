@@ -30,6 +30,12 @@ _FILE_ENDING = re.compile(
     re.IGNORECASE,
 )
 
+# Names of cells by Seurat and ArchR (sample_ACGT-1, sample#ACGT-1) and by scanpy (ACGT-1-sample).
+_BARCODE = re.compile(r"(?:(.+?)[-_.:#])?([ACGTN]{8,}(?:-\d+)?)(?:[-_.:#](.*[^\d].*))?")
+
+# The number of a sample at the end of the name of a cell.
+_NUMBERED = re.compile(r"[ACGTN]{8,}.*[-_.](\d+)$")
+
 _SEPARATOR = re.compile(r"[-_.:/#|@ ]")
 
 _MOST_CUTS = 6  # places at which a shared beginning or ending may be cut off, chosen by hand
@@ -200,13 +206,24 @@ def _of_r(name: str) -> str:
     return re.sub(r"^X(?=[\d.])", "", dotted)
 
 
+def _of_barcode(name: str) -> str:
+    """Return the barcode in a cell's name and what is beside it: its sample, before or after; "" if there is none."""
+    match = _BARCODE.fullmatch(plain(name))
+    return f"{match[2]} {match[1] or match[3]}" if match and bool(match[1]) != bool(match[3]) else ""
+
+
 def _each(key: Callable[[str], str], wanted: Sequence[str], given: Sequence[str]) -> Iterator[Keys]:
     yield [key(name) for name in wanted], [key(name) for name in given]
 
 
 def _as_r_writes(wanted: Sequence[str], given: Sequence[str]) -> Iterator[Keys]:
-    """Compare names as R writes them, unless one side has only numbers of rows, which are no names."""
-    if are_row_numbers(wanted) == are_row_numbers(given):
+    """Compare names as R writes them, unless one side has only numbers of rows, which are no names.
+
+    Nor are cells compared whose samples are counted from 0 on one side and from 1 on the other: ``ACGT-1_1`` by Seurat
+    is ``ACGT-1-0`` by scanpy.
+    """
+    samples, others = ({m[1] for name in names if (m := _NUMBERED.search(name))} for names in (wanted, given))
+    if are_row_numbers(wanted) == are_row_numbers(given) and (samples <= others or others <= samples):
         yield from _each(_of_r, wanted, given)
 
 
@@ -265,6 +282,7 @@ SAMPLE_HABITS = (
         "a beginning or an ending that all names of one side share, and dots for other characters",
         partial(_without_affixes, _of_r),
     ),
+    Habit("whether the sample stands before or after the barcode", partial(_each, _of_barcode)),
 )
 
 CHROMOSOME_HABITS = (Habit("'chr' or the name of the mitochondrion", partial(_each, chromosome_key), strict=False),)

@@ -66,8 +66,8 @@ def rows_of_samples(table: pd.DataFrame, adata: AnnData, path: Path, source: str
     Raises
     ------
     InputError
-        If a column has no name, two different columns have the same one or that of a column of obs, no row belongs to
-        a sample, or two different rows belong to the same.
+        If there is no header, a column has no name, two different columns have the same name or that of a column of
+        obs, no row belongs to a sample, or two different rows belong to the same.
 
     Warns
     -----
@@ -77,6 +77,11 @@ def rows_of_samples(table: pd.DataFrame, adata: AnnData, path: Path, source: str
     table = _with_different_names(table, path)
     table = table[(table.map(str.strip) != "").any(axis=1)]
     key = _find_key(table, adata)
+    if table.columns[0] in set(adata.obs_names):
+        raise InputError(
+            f"{path}: the first line begins with the name of a sample ({table.columns[0]!r}), expected the names of "
+            f"the columns. Add a first line with these: name,label"
+        )
     if key is None:
         raise InputError(_no_sample_found(table, adata, path, source))
     rows = _one_row_each(table, key, path)
@@ -175,6 +180,11 @@ def _tell(key: _Key, table: pd.DataFrame, adata: AnnData, path: Path, source: st
         )
     elif key.column != table.columns[0]:
         _warn(f"{path}: the names of the samples were found in column {key.column!r}, not in the first.")
+    elif are_row_numbers(adata.obs_names) and are_row_numbers(table[key.column]):
+        _warn(
+            f"{path}: the names of the samples of {source} are only the numbers of rows, and so are those of the "
+            "table; they were matched by these numbers. Give the samples names if the two may be in another order."
+        )
     if text := match.describe("name" if key.by else "sample"):
         _warn(f"{path}: {text}.")
     if match.unused:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scipy import sparse
 
-from ..core.match_names import match_features
 from ..core.prefixes import files_of_prefix
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
-from .assemble import assemble, column_index, unique_names
+from .assemble import assemble, unique_names
 from .feature_names import drop_special_rows, ids_of, warn_of_spreadsheet_names
 from .formats import COUNTS, FORMATS, SEPARATORS
 from .h5ad import read_anndata
@@ -21,6 +20,7 @@ from .layers import LAYERS_OF_COUNTS
 from .open import OPENERS, existing_path
 from .quantifiers import STRANDEDNESS, read_counts
 from .recognise import recognise
+from .shared_features import columns_by_name_of
 from .tenx import read_10x_h5, read_10x_mtx
 from .text import join_labels, read_table
 from .unpack import unpacked
@@ -63,7 +63,8 @@ def read_matrix(
     populations
         Pairs (path, label) instead of ``path``: joined on their shared features, with the labels in
         ``obs["population"]`` and the samples renamed to ``<name>-<label>``. Names of features that are written
-        differently (versions of Ensembl ids, R's dots) are matched where it is one-to-one, with a warning.
+        differently (versions of Ensembl ids, R's dots) are matched where it is one-to-one, or by gene ids, with a
+        warning.
     duplicate_names
         What to do with duplicate names of samples, and of features without ids: "refuse", or "make_unique", which
         appends "-1", "-2", ..., and warns. Features that share a name and have ids in a column such as ``gene_ids``
@@ -166,15 +167,6 @@ def _read_any(path: Path, format: str, layer: str, transpose: bool) -> AnnData:
     return read_10x_mtx(path) if format == "10x_mtx" else read_10x_h5(path)
 
 
-def _columns_by_name_of(names: Sequence[str], path: Path, own_names: Sequence[str]) -> dict[str, int]:
-    """Map features to columns of a matrix; those that are also in `names` under the name that they have there."""
-    match = match_features(names, own_names)
-    if text := match.describe("feature"):
-        warnings.warn(f"{path}: {text}. The names of the first population are used.", DeepMapperWarning, stacklevel=4)
-    name_of = {own: name for name, own in match.given.items()}
-    return column_index(name_of.get(own, own) for own in own_names)
-
-
 def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplicate_names: str) -> AnnData:
     """Read one matrix per population and stack them on their shared features, in the order of the first."""
     import pandas as pd
@@ -200,7 +192,7 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
         raise InputError("populations: found none, expected a list of pairs (path, label).")
 
     first = parts[0][1]
-    columns = [_columns_by_name_of(first.var_names, path, part.var_names) for path, part in parts]
+    columns = [columns_by_name_of(first.var, part.var, path) for path, part in parts]
     shared = [name for name in first.var_names if all(name in column for column in columns)]
     if not shared:
         shown = "; ".join(f"{path}: {some(part.var_names)}" for path, part in parts[:2])

@@ -57,6 +57,8 @@ def test_habits_of_samples_on_either_side(write, text):
         (["s1_ACGT-1", "s1_TTTT-1"], ["ACGT.1", "TTTT.1"]),
         (["Mu\u0308ller", "Zoe"], ["M\u00fcller", "Zoe"]),
         (["ACGTACGT-1"], ["ACGTACGT"]),
+        (["ACGTACGT-1-ctrl", "ACGTACGT-1-stim"], ["ctrl_ACGTACGT-1", "stim_ACGTACGT-1"]),
+        (["ACGTACGT-ctrl", "ACGTACGT-stim"], ["ctrl#ACGTACGT", "stim#ACGTACGT"]),
     ],
 )
 def test_other_habits_of_samples(wanted, given):
@@ -70,6 +72,8 @@ def test_other_habits_of_samples(wanted, given):
         (["ACGT-1", "ACGT-2", "TTTT-1"], ["ACGT", "TTTT", "GGGG"]),  # two samples
         (["ACGT-1", "TTTT-2"], ["ACGT", "TTTT"]),  # two samples
         (["ACGT-1", "TTTT-1"], ["ACGT-2", "TTTT-2"]),  # another sample
+        (["ACGTACGT-1_1", "ACGTACGT-1_2"], ["ACGTACGT-1-0", "ACGTACGT-1-1"]),
+        (["ACGTACGT-1-a", "ACGTACGT-1-b"], ["ACGTACGT-1", "TTTTACGT-1"]),
         (["ctrl_ACGT", "ctrl_TTTT"], ["stim_ACGT", "stim_TTTT"]),
         (["cell_1", "cell_2", "cell_3"], ["1", "2", "3"]),  # numbers of rows
         (["cell_1", "cell_2", "cell_3"], ["0", "1", "2"]),

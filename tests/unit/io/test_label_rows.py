@@ -118,3 +118,15 @@ def test_categories_of_an_h5ad_take_labels_of_samples(read):
     of_cells = pd.Categorical(["S1", "S1", "S2", "S2", "S1", "S2"])
     obs, _ = read("sample,state\nS2,stim\nS1,ctrl\n", sample=of_cells)
     assert list(obs["state"]) == ["ctrl", "ctrl", "stim", "stim", "ctrl", "stim"]
+
+
+def test_table_without_a_header_is_refused(read, toy):
+    with pytest.raises(InputError, match="first line begins with the name of a sample .'cell0-1'.*Add a first line"):
+        read(table_of(toy.cells[1:], toy.types[1:], f"{toy.cells[0]},T"))
+
+
+def test_numbers_of_rows_as_names_of_both_are_warned_about(read, toy):
+    numbers = [str(i) for i in range(6)]
+    obs, said = read(table_of(numbers, toy.types), numbers)
+    assert list(obs["state"]) == toy.types
+    assert "only the numbers of rows, and so are those of the table; they were matched by these numbers" in said
