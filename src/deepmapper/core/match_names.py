@@ -142,24 +142,27 @@ def _best(
     """Match names by the keys of a habit that match the most; only names that have no partner yet."""
     best: dict[str, str] = {}
     for wanted_keys, given_keys in habit.keys(wanted, given):
-        names_w, names_g = _by_key(wanted_keys, wanted), _by_key(given_keys, given)
-        shared = names_w.keys() & names_g.keys()
-        unique = [key for key in shared if len(names_w[key]) == len(names_g[key]) == 1]
-        if habit.strict and len(unique) < len(shared):
+        shared = set(wanted_keys).intersection(given_keys) - {""}
+        if len(shared) <= len(best):
             continue
-        pairs = ((names_w[key][0], names_g[key][0]) for key in unique)
+        once_w, once_g = _named_once(wanted_keys, wanted, shared), _named_once(given_keys, given, shared)
+        if habit.strict and min(len(once_w), len(once_g)) < len(shared):
+            continue
+        pairs = ((name, once_g[key]) for key, name in once_w.items() if key in once_g)
         new = {name: partner for name, partner in pairs if name in left and partner in free}
         if len(new) > len(best):
             best = new
     return best
 
 
-def _by_key(keys: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
+def _named_once(keys: Sequence[str], names: Sequence[str], shared: Collection[str]) -> dict[str, str]:
+    """Name of each shared key that only one name has."""
+    first: dict[str, str] = {}
+    several = set()
     for key, name in zip(keys, names, strict=True):
-        if key:
-            groups.setdefault(key, []).append(name)
-    return groups
+        if key in shared and first.setdefault(key, name) is not name:
+            several.add(key)
+    return {key: name for key, name in first.items() if key not in several}
 
 
 def strip_version(name: str) -> str:
@@ -194,7 +197,10 @@ def plain(name: str) -> str:
 
 def _of_files(name: str) -> str:
     """Return the name of a sample in the path of its file: without the folder and the endings."""
-    name = plain(name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    name = plain(name)
+    if name.isalnum():
+        return name
+    name = name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     while (shorter := _FILE_ENDING.sub("", name)) != name:
         name = shorter
     return name
@@ -202,8 +208,10 @@ def _of_files(name: str) -> str:
 
 def _of_r(name: str) -> str:
     """Write a name as R's make.names does: dots for all other characters; its X before digits is dropped."""
-    dotted = re.sub(r"[^\w]|_", ".", plain(name))
-    return re.sub(r"^X(?=[\d.])", "", dotted)
+    name = plain(name)
+    if not name.isalnum():
+        name = re.sub(r"[^\w]|_", ".", name)
+    return re.sub(r"^X(?=[\d.])", "", name) if name.startswith("X") else name
 
 
 def _of_barcode(name: str) -> str:
@@ -262,7 +270,9 @@ def _cuts(names: Sequence[str]) -> Iterator[list[str]]:
 
 def are_row_numbers(names: Collection[str]) -> bool:
     """Whether names are only the numbers of rows, 0 to n - 1 or 1 to n in any order."""
-    numbers = {int(name) for name in names if name.isdecimal()}
+    if not all(map(str.isdecimal, names)):
+        return False
+    numbers = set(map(int, names))
     return len(numbers) == len(names) and numbers in ({*range(len(names))}, {*range(1, len(names) + 1)})
 
 

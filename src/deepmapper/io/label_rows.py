@@ -75,7 +75,7 @@ def rows_of_samples(table: pd.DataFrame, adata: AnnData, path: Path, source: str
         About names that are not the same, samples without a row, and rows that are not used.
     """
     table = _with_different_names(table, path)
-    table = table[(table.map(str.strip) != "").any(axis=1)]
+    table = table[~(table == "").all(axis=1)]
     key = _find_key(table, adata)
     if table.columns[0] in set(adata.obs_names):
         raise InputError(
@@ -120,7 +120,12 @@ def _find_key(table: pd.DataFrame, adata: AnnData) -> _Key | None:
     samples = list(adata.obs_names)
     first = _key(table, table.columns[0], "", samples)
     if not _covers_half(first, samples):
-        others = [_key(table, column, "", samples) for column in table.columns[1:]]
+        # a column of names has different ones in most rows, unlike one of labels
+        others = [
+            _key(table, column, "", samples)
+            for column in table.columns[1:]
+            if 2 * table[column].nunique() >= len(table)
+        ]
         best = _only_best([key for key in others if _covers_half(key, samples)])
         if best and len(best.match.given) > len(first.match.given):
             return best
@@ -155,6 +160,8 @@ def _only_best(keys: Sequence[_Key]) -> _Key | None:
 def _one_row_each(table: pd.DataFrame, key: _Key, path: Path) -> pd.DataFrame:
     """Return the used rows, by the name of their sample; of the same rows one is kept, different ones are refused."""
     used = table[table[key.column].isin(set(key.match.given.values()))]
+    if not used[key.column].duplicated().any():
+        return used.set_index(key.column)
     distinct = used.drop_duplicates()
     if distinct[key.column].duplicated().any():
         repeated = distinct[distinct[key.column].duplicated(keep=False)]
