@@ -25,20 +25,11 @@ from .annotation import Transcript, clean_id, read_annotation
 from .chromosomes import Place, place_annotation, write_places
 from .denovo import PREFIX, is_denovo
 from .fasta import Record, read_fasta, write_fasta
-from .nucleotides import impossible_letter
+from .reference_records import genome_records, transcript_records
 
 _HEADER_GENE = re.compile(r"(?:^|[\s\[])gene[:=]([^\s\]]+)")
 
 _HEADER_SYMBOL = re.compile(r"\sgene_symbol:(\S+)")
-
-# Headers of transcripts by Ensembl, GENCODE and NCBI, and of genomes by Ensembl and NCBI.
-_TRANSCRIPT_HEADER = re.compile(r"^(?:ENS[A-Z]*T\d{11}|[NX][MR]_\d+)|\s(?:cdna|ncrna)\s")
-
-_GENOME_HEADER = re.compile(r"\sdna(?:_sm|_rm)?:|\b(?:complete genome|primary assembly|genomic scaffold)\b", re.I)
-
-_N_JUDGED = 20  # records by whose headers a genome is judged, chosen by hand
-
-_MAX_TRANSCRIPT = 1_000_000  # nt; the longest known transcripts have a third of it
 
 _NOTABLE_SHARE = 0.1  # share of transcripts without a gene from which a warning is given; chosen by hand
 
@@ -60,7 +51,7 @@ def prepare_genome(out: str | Path, *, genome: str | Path) -> int:
     InputError
         If an id occurs twice, or the file is not a FASTA of nucleotides, or of transcripts.
     """
-    return write_fasta(out, _unique(_of_genome(genome), lambda record: record.name, genome))
+    return write_fasta(out, _unique(genome_records(genome), lambda record: record.name, genome))
 
 
 def prepare_transcripts(
@@ -277,7 +268,7 @@ def _write_transcripts(
     digests: list[bytes] = []
 
     def cleaned() -> Iterator[tuple[str, str]]:
-        records = _of_transcripts(source)
+        records = transcript_records(source)
         for name, sequence in _unique(records, lambda record: clean_id(record.header, strip_versions), origin):
             if not name or is_denovo(name):
                 raise InputError(
@@ -298,44 +289,6 @@ def _write_transcripts(
     text = f"{origin}: {count} transcripts, {identical} of them with the sequence of an earlier one"
     print(text, file=log or sys.stderr)
     return count
-
-
-def _nucleotides(path: str | Path, what: str) -> Iterator[Record]:
-    for record in read_fasta(path, what):
-        if letter := impossible_letter(record.sequence):
-            raise InputError(
-                f"{path}: record {record.name} holds the letter {letter!r}, expected nucleotides (a {what}). "
-                f"Neither proteins nor alignments can be used."
-            )
-        yield record
-
-
-def _of_genome(path: str | Path) -> Iterator[Record]:
-    """Yield the records of a genome; refuse transcripts, to which reads would align in place of the genome."""
-    first: list[str] = []
-    for record in _nucleotides(path, "genome"):
-        if len(first) < _N_JUDGED:
-            first.append(record.header)
-        yield record
-    if not first:
-        raise InputError(f"{path}: holds no sequences, expected those of the genome.")
-    if all(_TRANSCRIPT_HEADER.search(header) for header in first):
-        raise InputError(
-            f"{path}: holds transcripts ('>{first[0][:60]}'), expected the genome. Give this file as "
-            "reference.transcripts, and the FASTA of the chromosomes as reference.genome."
-        )
-
-
-def _of_transcripts(path: str | Path) -> Iterator[Record]:
-    """Yield the records of a FASTA of transcripts; refuse a genome."""
-    for record in _nucleotides(path, "FASTA file of transcripts"):
-        if len(record.sequence) > _MAX_TRANSCRIPT or _GENOME_HEADER.search(record.header):
-            raise InputError(
-                f"{path}: holds a genome ('>{record.header[:60]}' has {len(record.sequence)} nt), expected "
-                "transcripts. Give this file as reference.genome; leave out reference.transcripts to take the "
-                "transcripts from it by reference.annotation."
-            )
-        yield record
 
 
 def _unique(records: Iterable[Record], name_of, path: str | Path) -> Iterator[tuple[str, str]]:
