@@ -7,6 +7,7 @@ import glob
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -138,11 +139,33 @@ def disk_full_message(doing: str, places: Iterable[str | Path]) -> str:
     disks = {mount_of(place): free_space(place) for place in places}
     fullest, (free, size) = min(disks.items(), key=lambda disk: disk[1][0])
     return (
-        f"the disk is full: no space left while {doing}. Free on {fullest}: {_format_size(free)} of "
-        f"{_format_size(size)} (a quota may allow less). Free some space there, or move the folder to a larger disk, "
+        f"the disk is full: no space left while {doing}. Free on {fullest}: {format_size(free)} of "
+        f"{format_size(size)} (a quota may allow less). Free some space there, or move the folder to a larger disk, "
         f"then run the same command again; finished results are kept. `bash scripts/clean.sh --dry-run` lists "
         f"intermediate files that can be deleted."
     )
+
+
+def format_size(size: float) -> str:
+    """Format a number of bytes, such as "1.5 GB"."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit in ("bytes", "kB") else f"{size:.1f} {unit}"
+
+
+def special_kind(path: str | Path) -> str:
+    """What a path is that is neither a file nor a folder, such as "a named pipe"; empty for anything else.
+
+    Reading such a path can wait forever or never end.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return ""
+    kinds = ((stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"))
+    return next((kind for check, kind in (*kinds, (stat.S_ISBLK, "a device")) if check(mode)), "")
 
 
 def mount_of(place: str | Path) -> Path:
@@ -182,7 +205,7 @@ def _report_full_disk(path: Path, tmp: Path) -> Iterator[None]:
         if isinstance(error, DiskFull) or not is_disk_full(error, places):
             raise
         size = _size_of(tmp)
-        written = f"{_format_size(size)} written" if size else "no partial output is left"
+        written = f"{format_size(size)} written" if size else "no partial output is left"
         raise DiskFull(disk_full_message(f"writing {path} ({written})", places)) from error
 
 
@@ -192,11 +215,3 @@ def _size_of(path: Path) -> int:
         with suppress(OSError):
             total += file.stat().st_size if file.is_file() and not file.is_symlink() else 0
     return total
-
-
-def _format_size(size: float) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit in ("bytes", "kB") else f"{size:.1f} {unit}"

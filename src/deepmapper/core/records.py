@@ -7,6 +7,7 @@ compression, so `numpy.load` can open a record and `MappedRecord` can memory-map
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,11 @@ from ..errors import InputError
 from .files import atomic_write
 
 _METADATA = "about"
+
+# One byte of a compressed member holds at most 1032 bytes; the bound leaves some room.
+_DEFLATE_RATIO = 1100
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 # Offset of an array's first value in the file, and its shape, memory order and type.
 _Location = tuple[int, tuple[int, ...], Literal["C", "F"], np.dtype]
@@ -88,6 +94,8 @@ def read_record(
     FileNotFoundError
         If there is no such file.
     """
+    with refuse_damage(path, what):
+        _check_sizes(path, lambda name: name == _METADATA or select(name))
     with refuse_damage(path, what), np.load(path, allow_pickle=False) as file:
         names = [name for name in file.files if name != _METADATA and select(name)]
         return json.loads(str(file[_METADATA])), {name: file[name] for name in names}
@@ -180,6 +188,21 @@ class MappedRecord:
         if 0 in shape:
             return np.empty(shape, dtype)
         return np.memmap(self.path, dtype, "r", start, shape, order)
+
+
+def _check_sizes(path: str | Path, select: Callable[[str], bool]) -> None:
+    """Refuse members whose declared size the file cannot hold, since numpy asks for the memory before it reads."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not select(member.filename.removesuffix(".npy")):
+                continue
+            largest = Path(path).stat().st_size * (1 if member.compress_type == zipfile.ZIP_STORED else _DEFLATE_RATIO)
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                shape, _, dtype = _HEADERS[version](file)
+            declared = math.prod(shape) * dtype.itemsize
+            if not member.file_size >= declared <= largest:
+                raise ValueError(f"{member.filename} declares {declared} bytes of values, which the file does not hold")
 
 
 def _locate(archive: zipfile.ZipFile, member: zipfile.ZipInfo, end: int) -> _Location:

@@ -13,7 +13,8 @@ from scipy import sparse
 from ..core.blocks import Matrix
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
-from .assemble import assemble
+from .assemble import assemble, with_text_names
+from .guards import check_memory
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .open import OPENERS, is_10x, require
 
@@ -50,6 +51,11 @@ def read_anndata(path: Path, format: str, layer: str) -> AnnData:
     """Read one matrix of an h5ad or zarr with obs, var and the layer "tpm"; nothing else is loaded."""
     with OPENERS[format](path) as file:
         found = find_elements(file, path, layer)
+        stored = {name: element for name, element in ((layer, found.matrix), ("tpm", found.tpm)) if _is_stored(element)}
+        check_memory(stored, path)
+        for name, element in stored.items():  # before memory is asked for
+            shape = element.attrs["shape"] if hasattr(element, "keys") else element.shape
+            with_text_names(tuple(map(int, shape)), found.obs, found.var, f"{path} ({name})")
         X: Matrix = found.read(found.matrix)
         tpm = None if found.tpm is None else found.read(found.tpm)
         of_counts = layers_of_counts(found.matrix, found.further)
@@ -80,7 +86,9 @@ def find_elements(file: Any, path: Path, layer: str) -> Elements:
         if not {"obs", "var"} <= set(file):
             found = f"it holds {some(file)}, but no obs and var"
             raise InputError(f"{path} is not an AnnData file: {found}.{_hint(file, path)}")
+        check_memory({name: file[name] for name in ("obs", "var")}, path)
         if "encoding-type" not in file["obs"].attrs:
+            check_memory(file, path)
             # Written before anndata 0.7; only anndata's own reader knows this layout.
             old = (anndata.read_zarr if path.is_dir() else anndata.read_h5ad)(path)
             raw_x, raw_var = (old.raw.X, old.raw.var) if old.raw is not None else (None, None)
@@ -103,6 +111,11 @@ def find_elements(file: Any, path: Path, layer: str) -> Elements:
             _check_chunks(element, f"{path} ({name})")
         further = {name: matrix for name, matrix in matrices.items() if name != layer}
         return Elements(matrices[layer], tpm, further, read(obs), read(var), read)
+
+
+def _is_stored(element: Any) -> bool:
+    """Whether an element is still in its file; those of an old file are in memory."""
+    return hasattr(element, "attrs")
 
 
 def _hint(file: Any, path: Path) -> str:

@@ -16,8 +16,9 @@ from scipy import sparse
 
 from ..core.words import count, some
 from ..errors import DeepMapperWarning, InputError
+from .guards import check_mtx
 from .mtx_files import MtxFiles
-from .text_ends import open_plain
+from .text_ends import is_compressed, open_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +74,26 @@ def read_market(path: Path) -> sparse.csr_matrix:
     return X
 
 
+def check_declared(files: MtxFiles, features: list[list[str]], barcodes: list[list[str]]) -> None:
+    """Compare the size that a Matrix Market file declares with its lists of names and with its own size.
+
+    Raises
+    ------
+    InputError
+        If the lists do not fit, or the file cannot hold so many values. A header that cannot be read is left to
+        `read_market`.
+    """
+    try:
+        with open_plain(files.matrix) as handle:
+            lines = (line for line in handle if line.strip() and not line.startswith(b"%"))
+            declared = [int(field) for field in next(lines, b"").split()]
+    except (ValueError, OSError, EOFError, zlib.error):
+        return
+    if len(declared) == 3:
+        _orientations((declared[0], declared[1]), features, barcodes, files)
+        check_mtx(files.matrix, declared[2], packed=is_compressed(files.matrix))
+
+
 def read_rows(path: Path) -> list[list[str]]:
     """Read the fields of every line of a list of features or barcodes, without blank lines and quotes.
 
@@ -110,6 +131,27 @@ def without_quotes(names: Sequence[str]) -> list[str]:
     return [name[1:-1] if len(name) > 1 and name[0] == name[-1] == '"' else name for name in names]
 
 
+def _orientations(
+    shape: tuple[int, int], features: list[list[str]], barcodes: list[list[str]], files: MtxFiles
+) -> list[tuple[int, bool, int, int]]:
+    """How lists of names fit a matrix: number of header lines, whether it has cells in rows, and headers of each."""
+    assert files.features and files.barcodes
+    fits = [
+        (f + b, transposed, f, b)
+        for transposed in (False, True)
+        for f in (0, 1)
+        for b in (0, 1)
+        if (shape[::-1] if transposed else shape) == (len(features) - f, len(barcodes) - b)
+    ]
+    if not fits:
+        raise InputError(
+            f"{files.matrix}: the matrix has {shape[0]} features and {shape[1]} cells, but {files.features.name} "
+            f"has {len(features)} lines and {files.barcodes.name} has {len(barcodes)}. The files are incomplete or "
+            "from different runs: copy all three again."
+        )
+    return fits
+
+
 def oriented(
     X: sparse.csr_matrix, features: list[list[str]], barcodes: list[list[str]], files: MtxFiles
 ) -> tuple[sparse.csr_matrix, list[list[str]], list[list[str]]]:
@@ -121,19 +163,7 @@ def oriented(
         If the lists do not fit the matrix.
     """
     assert files.features and files.barcodes
-    fits = [
-        (f + b, transposed, f, b)
-        for transposed in (False, True)
-        for f in (0, 1)
-        for b in (0, 1)
-        if (X.shape[::-1] if transposed else X.shape) == (len(features) - f, len(barcodes) - b)
-    ]
-    if not fits:
-        raise InputError(
-            f"{files.matrix}: the matrix has {X.shape[0]} features and {X.shape[1]} cells, but {files.features.name} "
-            f"has {len(features)} lines and {files.barcodes.name} has {len(barcodes)}. The files are incomplete or "
-            "from different runs: copy all three again."
-        )
+    fits = _orientations(X.shape, features, barcodes, files)
     known = files.matrix.name.startswith(("cells_x_genes", "quants_mat"))  # kb-python and alevin-fry: cells in rows
     _, transposed, f, b = min(fits, key=lambda fit: (fit[0], fit[1] != known))
     for n_header, rows, path in ((f, features, files.features), (b, barcodes, files.barcodes)):

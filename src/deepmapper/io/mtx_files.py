@@ -59,7 +59,7 @@ class MtxFiles:
 
 def has_mtx(folder: Path) -> bool:
     """Whether there is a Matrix Market file in a folder or its subfolders, or a 10x ``.h5``."""
-    return any(MTX.search(path.name) or _H5.search(path.name) for path in folder.rglob("*") if path.is_file())
+    return any(MTX.search(path.name) or _H5.search(path.name) for path in folder.rglob("*") if not path.is_dir())
 
 
 def find_mtx(path: Path) -> list[MtxFiles]:
@@ -82,7 +82,7 @@ def find_mtx(path: Path) -> list[MtxFiles]:
     """
     root = path if path.is_dir() else path.parent
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
+        files = sorted(file for file in path.rglob("*") if not file.is_dir())
     else:
         files = [path] if path.exists() else files_of_prefix(path)
     found = [file for file in files if MTX.search(file.name) and not _is_temporary(file.relative_to(root))]

@@ -11,9 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..core.files import special_kind
 from ..core.words import some
 from ..errors import InputError
 from .formats import ZARR_MARKERS
+from .guards import check_h5, check_zarr
 
 
 def require(module: str) -> Any:
@@ -31,10 +33,12 @@ def require(module: str) -> Any:
 
 
 def existing_path(path: str | Path | None) -> Path:
-    """Return a path; raise `InputError` if it does not exist or is an empty file."""
+    """Return a path; raise `InputError` if it does not exist, is an empty file, or is neither file nor folder."""
     checked = Path(path or "")
     if not checked.exists():
         raise InputError(f"{path} does not exist (working directory: {Path.cwd()}). Correct the path.")
+    if kind := special_kind(checked):
+        raise InputError(f"{path} is {kind}, expected a file or a folder. Write what it gives to a file first.")
     if checked.is_file() and checked.stat().st_size == 0:
         raise InputError(f"{path} is an empty file. Copy or write it again.")
     return checked
@@ -75,6 +79,7 @@ def open_h5(path: Path) -> Iterator[Any]:
         )
         raise InputError(f"{path} is not an HDF5 file: it starts with {start!r}. {advice}.")
     with _report_read_errors(path), h5py.File(path, "r") as file:
+        check_h5(file, path)
         yield file
 
 
@@ -90,10 +95,11 @@ def open_zarr(path: Path) -> Iterator[Any]:
             f"{path} is not a zarr folder: it holds {found}, but neither {' nor '.join(ZARR_MARKERS)}. Give the folder "
             f"that holds one of these, or copy it again."
         )
+    check_zarr(path)
     # Read what is in the folder, not what its consolidated metadata lists; zarr 2 ignores these metadata by default.
     options = {"use_consolidated": False} if int(version("zarr").partition(".")[0]) > 2 else {}
     with _report_read_errors(path):
-        yield zarr.open_group(str(path), mode="r", **options)
+        yield zarr.open_group(path, mode="r", **options)
 
 
 # File formats of AnnData, and the function that opens each.

@@ -14,8 +14,10 @@ from ..core.words import some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble, column_index, unique_names
 from .feature_names import ids_of, texts
+from .guards import check_memory
 from .market import (
     barcode_column,
+    check_declared,
     feature_table,
     oriented,
     read_market,
@@ -64,8 +66,9 @@ def _read_mtx(files: MtxFiles) -> AnnData:
 
     assert files.features and files.barcodes
     source = str(files.matrix.parent) if files.matrix.name.startswith("matrix.mtx") else str(files.matrix)
-    X = read_market(files.matrix)
     features, barcodes = read_rows(files.features), read_rows(files.barcodes)
+    check_declared(files, features, barcodes)
+    X = read_market(files.matrix)
     X, features, barcodes = oriented(X, features, barcodes, files)
     var = feature_table(features, files.features)
     obs = pd.DataFrame(index=barcode_column(barcodes))
@@ -136,6 +139,7 @@ def read_10x_h5(path: Path) -> AnnData:
         if not is_10x(file):
             hint = " It looks like an AnnData file: set format to h5ad." if {"obs", "var"} <= set(file) else ""
             raise InputError(f"{path} is not a 10x matrix: it holds {some(file)}, expected a group 'matrix'.{hint}")
+        check_memory(file, path)
         if "matrix" in file:
             group, features = file["matrix"], file["matrix/features"]
             X, barcodes = _h5_matrix(group)

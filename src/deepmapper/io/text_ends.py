@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, cast
 
+from ..core.files import special_kind
 from ..errors import InputError
 
 # Compressed files are known by their first bytes, whatever their name.
@@ -20,9 +21,16 @@ _END, _MOST = 1 << 16, 1 << 28
 
 
 def first_bytes(path: Path, n: int = 512) -> bytes:
-    """Read the first bytes of a file as they are stored."""
+    """Read the first bytes of a file as they are stored; refuse a pipe or device."""
+    if kind := special_kind(path):
+        raise InputError(f"{path} is {kind}, expected a file. Write what it gives to a file first.")
     with path.open("rb") as handle:
         return handle.read(n)
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a file starts like gzip, bzip2 or xz."""
+    return first_bytes(path, 6).startswith(tuple(COMPRESSED))
 
 
 def open_plain(path: Path) -> IO[bytes]:

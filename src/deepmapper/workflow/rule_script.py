@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..core.files import disk_full_message, is_disk_full
+from ..core.memory import out_of_memory_message
 from ..errors import BackboneUnavailable, BioToolUnavailable, DiskFull, InputError, ToolFailed
 
 
@@ -58,6 +59,8 @@ def _message(error: BaseException, snakemake) -> str:
         message = disk_full_message(f"running {snakemake.rule}, whose temporary files are deleted now", places)
         cause = f"\n{error}" if isinstance(error, ToolFailed) else ""
         return f"Error in {snakemake.rule}: {message}{cause}"
+    if isinstance(error, MemoryError):
+        return f"Error in {snakemake.rule}: {out_of_memory_message(error)}"
     if isinstance(error, (InputError, BackboneUnavailable, BioToolUnavailable, ToolFailed, DiskFull)):
         return f"Error in {snakemake.rule}: {error}"
     return "".join(traceback.format_exception(error)).rstrip("\n")

@@ -1,5 +1,7 @@
 """Records: written and read back, in memory or memory-mapped, and refused if damaged."""
 
+import io
+import os
 import zipfile
 
 import numpy as np
@@ -98,3 +100,30 @@ def test_a_missing_file_does_not_count_as_damaged(tmp_path):
     for read in (read_record, verify_record, MappedRecord):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "missing.npz", "pass")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_an_array_that_declares_more_than_the_file_holds_is_refused(tmp_path, compressed):
+    path = tmp_path / "7.npz"
+    write_record(path, {"seed": 7}, {"values": np.arange(3.0)})
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**11,)})
+    with zipfile.ZipFile(path) as archive:
+        metadata = archive.read("about.npy")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+        archive.writestr("values.npy", header.getvalue())
+        archive.writestr("about.npy", metadata)
+    with pytest.raises(InputError, match=r"values\.npy declares 800000000000 bytes of values, which the file does not"):
+        read_record(path, "pass")
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path):
+    class Acts:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "acted"),)
+
+    np.savez(tmp_path / "7.npz", values=np.array([Acts()], dtype=object), about=np.array("{}"))
+    for read in (read_record, MappedRecord):
+        with pytest.raises(InputError, match=r"7\.npz is not a complete pass"):
+            read(tmp_path / "7.npz", "pass")
+    assert not (tmp_path / "acted").exists()
