@@ -55,8 +55,8 @@ def pass_table(
 def history_table(results: Sequence[PassResult | PassFile]) -> pd.DataFrame:
     """One row per epoch of every pass."""
     parts = []
-    for result in results:
-        part = pd.DataFrame(result.history, columns=["train_loss", "val_loss", "val_accuracy"])
+    for result in results:  # each is copied, since an array that is mapped keeps its file open
+        part = pd.DataFrame(np.array(result.history), columns=["train_loss", "val_loss", "val_accuracy"])
         part.insert(0, "epoch", np.arange(1, len(part) + 1))
         part.insert(0, "control", result.permuted)
         part.insert(0, "seed", result.seed)

@@ -1,9 +1,19 @@
 """The ranking of one model from its passes, and the tables of these."""
 
-import numpy as np
+import resource
+from dataclasses import asdict
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from deepmapper.config import DeepMapperConfig
 from deepmapper.features.store import Features
+from deepmapper.findings.consensus import mean_gradients
+from deepmapper.findings.evaluation import out_of_bag_probability
 from deepmapper.findings.model_ranking import accumulate_model
+from deepmapper.findings.pass_intervals import importances
+from deepmapper.passes.result import PassFile
 
 NAMES = ("g0", "g1", "g2", "g3")
 
@@ -43,3 +53,27 @@ def test_few_samples_are_tested_by_permutations(study, study_passes, hand_made):
     found = accumulate_model("cnn", few, made, [], top_k=2, min_accuracy=0.5)
     assert found.summary["n_possible_labelings"] == 35
     assert found.summary["n_labelings"] == 0
+
+
+@pytest.fixture
+def few_open_files():
+    """Allow eight files more than are open now, as `ulimit -n` does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = {int(file.name) for file in Path("/proc/self/fd").iterdir()}
+    free = [number for number in range(max(used) + 9) if number not in used]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[8], hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_many_passes_need_few_open_files(study, hand_made, tmp_path, few_open_files):
+    settings = asdict(DeepMapperConfig())
+    for seed in range(60):
+        hand_made(seed, 0.9, [3, 2, 1, 0], settings=settings, permuted=seed >= 40).save(tmp_path / f"{seed}.npz")
+    files = [PassFile(tmp_path / f"{seed}.npz") for seed in range(60)]
+    found = accumulate_model("cnn", study, files[:40], files[40:], top_k=2, min_accuracy=0.5)
+    assert found.summary["n_accepted"] == 40
+    assert len(found.history) == 180
+    assert mean_gradients(files)[1] == 60
+    assert out_of_bag_probability(files, 48, 2).shape == (48, 2)
+    assert importances(files).shape == (60, 4)
