@@ -1,5 +1,6 @@
 # Settings, the package, and names that several stages share.
 
+import atexit
 import os
 import re
 import runpy
@@ -7,7 +8,6 @@ import sys
 from pathlib import Path
 
 from snakemake import __version__ as SNAKEMAKE_VERSION
-from snakemake.exceptions import WorkflowError
 
 
 def run_module(name):
@@ -37,11 +37,17 @@ os.environ.update(
 )
 
 from deepmapper.config import SHADOWS_SHARED
-from deepmapper.core.files import MIN_FREE_BYTES, disk_full_message, free_space
+from deepmapper.core.files import (
+    MIN_FREE_BYTES,
+    disk_full_message,
+    free_space,
+    unwritable,
+)
 from deepmapper.errors import InputError
 from deepmapper.workflow import snakemake_internals
+from deepmapper.workflow.failures import FailedJobs
 from deepmapper.workflow.job_resources import grow
-from deepmapper.workflow.locks import clear_stale_locks
+from deepmapper.workflow.locks import clear_stale_locks, stand_in
 from deepmapper.workflow.provenance import source_of
 from deepmapper.workflow.run_settings import read_settings
 from deepmapper.workflow.sections import (
@@ -56,14 +62,32 @@ from deepmapper.workflow.snakemake_report import escaped
 
 MAIN_PROCESS = snakemake_internals.is_main_process(workflow)
 
+
+def refuse(message):
+    """End the run with a message as the last line; Snakemake would print the lines of the rules below an exception."""
+    sys.exit(f"\n{message}")
+
+
 try:
     UNTESTED = snakemake_internals.untested(SNAKEMAKE_VERSION)
 except RuntimeError as error:
-    raise WorkflowError(str(error))
+    refuse(error)
 
 # Snakemake writes its metadata to this folder, and a full disk would end in a long traceback.
 if MAIN_PROCESS and free_space(".")[0] < MIN_FREE_BYTES:
     sys.exit(f"Nothing was started: {disk_full_message('starting', ['.'])}")
+
+# What a failed job says is printed when Snakemake has said all: the last line on the screen is the one to act on.
+if not snakemake_internals.is_remote(workflow):
+    snakemake_internals.hide_exit_status()
+if MAIN_PROCESS:
+    FAILED = FailedJobs()
+    snakemake_internals.watch_jobs(FAILED)
+    atexit.register(FAILED.print_all)
+
+# A dry run needs no permission to write.
+if MAIN_PROCESS and (PLANNED_IN := stand_in(".snakemake")):
+    snakemake_internals.keep_own_files_in(PLANNED_IN)
 
 if MAIN_PROCESS and clear_stale_locks(".snakemake"):
     logger.warning(
@@ -82,7 +106,7 @@ onerror:
 try:
     SETTINGS = read_settings(config, ROOT / "workflow/schemas/config.schema.yaml")
 except InputError as error:
-    raise WorkflowError(str(error))
+    refuse(error)
 
 if MAIN_PROCESS:
     for sentence in [UNTESTED, *config_warnings(SETTINGS)]:
@@ -115,3 +139,16 @@ wildcard_constraints:
     model="|".join(map(re.escape, MODELS)),
     seed=r"\d+",
     n_passes=r"\d+",
+
+
+def check_folders():
+    """Refuse to start where nothing can be written."""
+    if reason := unwritable(".snakemake"):
+        refuse(
+            f"Nothing was started: {reason}. Run Snakemake in a folder that can be written to."
+        )
+    for folder in snakemake_internals.planned_folders(workflow):
+        if reason := unwritable(folder):
+            refuse(
+                f"Nothing was started: {reason}. Make it writable, or set `results` to a folder that is."
+            )

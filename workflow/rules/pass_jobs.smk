@@ -144,7 +144,7 @@ def check_arrays():
             and jobs
             and jobs < n
         ):
-            raise WorkflowError(
+            refuse(
                 f"--jobs {jobs} is less than the {n} jobs of {rule_name}, which are submitted as a Slurm array "
                 f"(slurm-array-jobs): the plugin would wait forever. Give --jobs {n} or more, remove the rule from "
                 f"slurm-array-jobs, or set resources.seeds_per_job."

@@ -20,7 +20,7 @@ def read_samples():
         if SETTINGS["reference"]["hisat2_index"]:
             index_prefix(SETTINGS["reference"]["hisat2_index"])
     except InputError as error:
-        raise WorkflowError(str(error))
+        refuse(error)
     return {sample.name: sample for sample in samples}
 
 
@@ -79,7 +79,7 @@ SUMMARY_INPUTS = {
 }
 
 if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
-    raise WorkflowError(
+    refuse(
         "`features.level` is gene, but the genes of the transcripts are unknown: give `reference.annotation`, or "
         "transcripts whose headers name their gene (Ensembl, GENCODE)."
     )
@@ -100,11 +100,13 @@ def check_programs():
     """Report missing programs before the first job, if jobs run on this machine in this environment."""
     if snakemake_internals.runs_jobs_here(workflow):
         planned = snakemake_internals.planned_rules(workflow)
-        programs.require(
-            *(
-                name
-                for rule, names in PROGRAMS.items()
-                if rule in planned
-                for name in names
-            )
-        )
+        needed = [
+            name
+            for rule, names in PROGRAMS.items()
+            if rule in planned
+            for name in names
+        ]
+        try:
+            programs.require(*needed)
+        except BioToolUnavailable as error:
+            refuse(error)

@@ -24,6 +24,19 @@ _FULL_DISK_MESSAGES = (
     "please check if the disk is full",
 )
 
+# Errors of the operating system that a person can mend, and how.
+_PERMISSION = "Check the owner and the permissions of the file and its folder (ls -ld), or choose another folder."
+_REMEDIES = {
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EROFS: "Run the workflow in a folder that can be written to, or set `results` to one.",
+    errno.EMFILE: "Allow more open files in this shell (ulimit -n 4096), then run the same command again.",
+    errno.ENFILE: "The whole machine has too many open files: end other programs, then run the same command again.",
+    errno.ENAMETOOLONG: "Use shorter names, or a folder with a shorter path.",
+    errno.ESTALE: "The file was changed on the server while it was read: run the same command again.",
+    errno.EIO: "The disk or its server failed: check it, then run the same command again.",
+}
+
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
@@ -166,6 +179,40 @@ def special_kind(path: str | Path) -> str:
         return ""
     kinds = ((stat.S_ISFIFO, "a named pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISCHR, "a device"))
     return next((kind for check, kind in (*kinds, (stat.S_ISBLK, "a device")) if check(mode)), "")
+
+
+def os_error_message(error: BaseException) -> str:
+    """Describe an error of the operating system that a person can mend: what was refused, and what to do.
+
+    Returns
+    -------
+    str
+        Empty for any other error.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno in _REMEDIES):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        return ""
+    assert isinstance(cause, OSError)
+    place = f"{os.fsdecode(cause.filename)}: " if isinstance(cause.filename, str | bytes) else ""
+    what = os.strerror(cause.errno or 0).lower()
+    return f"{place}{what}. {_REMEDIES[cause.errno or 0]}"
+
+
+def unwritable(folder: str | Path) -> str:
+    """Say why nothing can be written to a folder that may not exist yet; empty if files can be written there."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        if place.is_symlink():
+            return f"{place} is a link to {place.readlink()}, which does not exist"
+        place = place.parent
+    if not place.is_dir():
+        return f"{place} is not a folder"
+    if not os.access(place, os.W_OK | os.X_OK):
+        is_read_only = os.statvfs(place).f_flag & os.ST_RDONLY
+        return f"{place} is {'on a read-only file system' if is_read_only else 'not writable for this user'}"
+    return ""
 
 
 def mount_of(place: str | Path) -> Path:

@@ -12,9 +12,10 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from pathlib import Path
 from typing import TextIO
 
-from ..core.files import disk_full_message, is_disk_full
+from ..core.files import disk_full_message, is_disk_full, os_error_message
 from ..core.memory import out_of_memory_message
 from ..errors import BackboneUnavailable, BioToolUnavailable, DiskFull, InputError, ToolFailed
+from .failures import INTERRUPTED, message_start
 
 
 @contextmanager
@@ -34,16 +35,25 @@ def job(snakemake) -> Iterator[None]:
             yield
         except BaseException as error:
             message = _message(error, snakemake)
-            for stream in (screen, log):
+            details = "" if message else "".join(traceback.format_exception(error))
+            message = message or (
+                f"unexpected {type(error).__name__}: {str(error).strip()}\nThis is an error of the workflow or of a "
+                f"program that it uses; the log has the details: {snakemake.log[0]}"
+            )
+            message = f"{message_start(snakemake.rule)}{message}"
+            for stream, text in ((screen, message), (log, details + message)):
                 with suppress(OSError):  # the log may be on the disk that is full
-                    print(message, file=stream)
+                    print(text, file=stream)
             sys.exit(1)
 
 
 @contextmanager
 def _log(snakemake) -> Iterator[TextIO]:
     """Open the log of a rule, line-buffered; an error on closing it (a full disk) is ignored."""
-    log = Path(snakemake.log[0]).open("w", buffering=1)  # noqa: SIM115 (closed below)
+    try:
+        log = Path(snakemake.log[0]).open("w", buffering=1)  # noqa: SIM115 (closed below)
+    except OSError as error:
+        sys.exit(f"{message_start(snakemake.rule)}{os_error_message(error) or error}")
     try:
         yield log
     finally:
@@ -52,15 +62,17 @@ def _log(snakemake) -> Iterator[TextIO]:
 
 
 def _message(error: BaseException, snakemake) -> str:
-    """One clear message if the cause is known, else the whole traceback."""
+    """One clear message if the cause is known, else empty text."""
     places = [Path(snakemake.log[0]).parent, Path(tempfile.gettempdir())]
     if not isinstance(error, DiskFull) and is_disk_full(error, places):
         # incomplete files have been deleted by now, so the disk may have free space again
         message = disk_full_message(f"running {snakemake.rule}, whose temporary files are deleted now", places)
         cause = f"\n{error}" if isinstance(error, ToolFailed) else ""
-        return f"Error in {snakemake.rule}: {message}{cause}"
+        return f"{message}{cause}"
     if isinstance(error, MemoryError):
-        return f"Error in {snakemake.rule}: {out_of_memory_message(error)}"
+        return out_of_memory_message(error)
     if isinstance(error, (InputError, BackboneUnavailable, BioToolUnavailable, ToolFailed, DiskFull)):
-        return f"Error in {snakemake.rule}: {error}"
-    return "".join(traceback.format_exception(error)).rstrip("\n")
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return os_error_message(error)

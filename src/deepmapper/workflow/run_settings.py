@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from ..backbones import registry
 from ..config import to_config
+from ..core.files import special_kind
 from ..core.prefixes import files_of_prefix
 from ..errors import BackboneUnavailable, InputError
 from .schema import load_schema
@@ -38,17 +40,18 @@ def read_settings(config: Any, schema: str | Path) -> dict:
 
 
 def check_files(checked: dict) -> None:
-    """Refuse a configuration that names missing files.
+    """Refuse a configuration that names missing files, or what is no file.
 
     Raises
     ------
     InputError
-        If files are missing; names all of them.
+        Names all files that are missing, else all that are not what they should be.
     """
+    named = {key: path for key, path in named_files(checked).items() if path}
     missing = [
         f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
-        for key, path in named_files(checked).items()
-        if path and not Path(path).exists() and not (key.startswith("matrix.") and files_of_prefix(path))
+        for key, path in named.items()
+        if not Path(path).exists() and not (key.startswith("matrix.") and files_of_prefix(path))
     ]
     if missing:
         raise InputError(
@@ -56,6 +59,27 @@ def check_files(checked: dict) -> None:
             + "\n  - ".join(missing)
             + "\nGive absolute paths, or paths relative to the folder in which snakemake runs."
         )
+    faults = [f"{key}: {path} is {kind}" for key, path in named.items() if (kind := _wrong_kind(key, Path(path)))]
+    results = next(place for place in (Path(checked["results"]), *Path(checked["results"]).parents) if place.exists())
+    if not results.is_dir():
+        faults.append(f"results: {results} is a file, expected a folder or the name of a new one")
+    if faults:
+        raise InputError(
+            "the configuration names what cannot be used:\n  - "
+            + "\n  - ".join(faults)
+            + "\nGive files, and folders where they are expected; nothing was run."
+        )
+
+
+def _wrong_kind(key: str, path: Path) -> str:
+    """What a path is that is not what its key expects; empty if it is right."""
+    if kind := special_kind(path):
+        return f"{kind}, expected a file; write what it gives to a file first"
+    if path.is_dir() and not key.startswith("matrix."):  # 10x and zarr are folders
+        return "a folder, expected a file"
+    if not os.access(path, os.R_OK):
+        return "not readable for this user; check its permissions (ls -l)"
+    return ""
 
 
 def check_networks(checked: dict) -> None:

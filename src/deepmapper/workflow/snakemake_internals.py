@@ -6,9 +6,13 @@ It may be missing in other versions of Snakemake; `untested` knows the versions 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .failures import FailedJobs
 
 TESTED = ((9, 19), (9, 27))  # oldest and newest version tested; pyproject.toml allows any with the same major version
 
@@ -56,6 +60,56 @@ def is_main_process(workflow: Any) -> bool:
     return workflow.exec_mode.name == "DEFAULT"
 
 
+def is_remote(workflow: Any) -> bool:
+    """Whether this is the process of a job on another machine."""
+    return workflow.exec_mode.name == "REMOTE"
+
+
+def watch_jobs(jobs: FailedJobs) -> None:
+    """Report the jobs of this run that fail and succeed, and whether the run is interrupted."""
+    from snakemake.logging import logger
+
+    from .failures import FailedJob
+
+    class Watcher(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            event = getattr(getattr(record, "event", None), "name", "")
+            if event == "JOB_ERROR":
+                jobs.failed(record.jobid, FailedJob(record.rule_name, tuple(record.log)))  # type: ignore[attr-defined]
+            elif event == "JOB_FINISHED":
+                jobs.succeeded(record.job_id)  # type: ignore[attr-defined]
+            elif record.getMessage().startswith("Terminating processes on user request"):
+                jobs.interrupted()
+
+    logger.addHandler(Watcher())
+
+
+def hide_exit_status() -> None:
+    """Do not show on the screen that a script ended with status 1: its own message says why, and the log has both."""
+    from snakemake.logging import logger
+
+    def is_worth_showing(record: logging.LogRecord) -> bool:
+        text = record.getMessage() if record.levelno >= logging.ERROR else ""
+        return not ("CalledProcessError in file" in text and text.endswith("returned non-zero exit status 1."))
+
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(is_worth_showing)
+
+
+def keep_own_files_in(folder: Path) -> None:
+    """Let Snakemake keep its own files (metadata, locks) in this folder instead of ``.snakemake``."""
+    import snakemake.workflow
+
+    original = snakemake.workflow.FilePersistence
+
+    class Elsewhere(original):  # type: ignore[misc, valid-type]
+        def __init__(self, *args: Any, path: Path | None = None, **options: Any) -> None:
+            super().__init__(*args, path=path or folder, **options)
+
+    snakemake.workflow.FilePersistence = Elsewhere  # type: ignore[misc]
+
+
 def runs_jobs_here(workflow: Any) -> bool:
     """Whether jobs run on this machine, in the environment of this process."""
     return workflow.local_exec and not workflow.deployment_settings.deployment_method
@@ -69,6 +123,12 @@ def deployment_methods(workflow: Any) -> list[str]:
 def planned_rules(workflow: Any) -> set[str]:
     """Rules of the jobs that will run; known once Snakemake has built the graph of jobs."""
     return {job.rule.name for job in workflow.dag.needrun_jobs()}
+
+
+def planned_folders(workflow: Any) -> list[str]:
+    """Folders to which the jobs that will run write, sorted."""
+    jobs = list(workflow.dag.needrun_jobs())
+    return sorted({str(Path(file).parent) for job in jobs for file in (*job.output, *job.log, job.benchmark or "")})
 
 
 def array_rules(workflow: Any) -> set[str]:

@@ -1,13 +1,16 @@
 """What a script does around its work: its threads, its log, and one clear message when its input is at fault."""
 
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from deepmapper.errors import DeepMapperWarning, InputError, ToolFailed
@@ -50,14 +53,50 @@ def test_bad_input_is_one_message_in_the_log_and_on_the_screen(rule, capsys):
     assert log_of(rule) == capsys.readouterr().err == "Error in train_pass: y holds 1 negative label\n"
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("by nothing"), MemoryError("full")])
-def test_any_other_failure_shows_where_it_happened(rule, capsys, error):
+def test_any_other_failure_shows_where_it_happened_in_the_log_alone(rule, capsys):
     with pytest.raises(SystemExit) as left, job(rule):
-        raise error
+        raise ZeroDivisionError("by nothing")
     assert left.value.code == 1
-    for text in (log_of(rule), capsys.readouterr().err):
-        assert text.startswith("Traceback")
-        assert text.rstrip().endswith(f"{type(error).__name__}: {error}")
+    log, screen = log_of(rule), capsys.readouterr().err
+    assert screen.startswith("Error in train_pass: unexpected ZeroDivisionError: by nothing\n")
+    assert screen.endswith(f"the log has the details: {rule.log[0]}\n")
+    assert log.startswith("Traceback")
+    assert log.endswith(f"ZeroDivisionError: by nothing\n{screen}")
+
+
+def test_a_lack_of_memory_is_one_message(rule, capsys):
+    with pytest.raises(SystemExit), job(rule):
+        np.empty(10**15)
+    assert log_of(rule) == capsys.readouterr().err
+    assert re.fullmatch(
+        r"Error in train_pass: there was not enough memory: Unable to allocate 7\.11 PiB .* This machine has [\d.]+ GB"
+        r", of which [\d.]+ [GM]B are free now\. .*\n",
+        log_of(rule),
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EACCES, "results/a.tsv: permission denied. Check the owner"),
+        (errno.EROFS, "results/a.tsv: read-only file system. Run the workflow in a folder"),
+        (errno.EMFILE, "results/a.tsv: too many open files. Allow more open files in this shell (ulimit -n 4096)"),
+    ],
+)
+def test_an_error_of_the_system_is_one_message(rule, capsys, number, message):
+    with pytest.raises(SystemExit), job(rule):
+        try:
+            raise OSError(number, os.strerror(number), "results/a.tsv")
+        except OSError as error:
+            raise RuntimeError("the writer failed") from error
+    assert capsys.readouterr().err.startswith(f"Error in train_pass: {message}")
+    assert "Traceback" not in log_of(rule)
+
+
+def test_a_log_that_cannot_be_written_is_said(rule, tmp_path):
+    rule.log = [str(tmp_path / ("x" * 300))]
+    with pytest.raises(SystemExit, match=r"Error in train_pass: .*: file name too long"), job(rule):
+        pass
 
 
 # A pass in a process of its own, as a script of the workflow makes it; prints what the process really has.
