@@ -54,8 +54,9 @@ def read_anndata(path: Path, format: str, layer: str) -> AnnData:
         stored = {name: element for name, element in ((layer, found.matrix), ("tpm", found.tpm)) if _is_stored(element)}
         check_memory(stored, path)
         for name, element in stored.items():  # before memory is asked for
-            shape = element.attrs["shape"] if hasattr(element, "keys") else element.shape
-            with_text_names(tuple(map(int, shape)), found.obs, found.var, f"{path} ({name})")
+            shape = element.attrs.get("shape", ()) if hasattr(element, "keys") else element.shape
+            if len(shape) == 2:  # `assemble` describes any other
+                with_text_names((int(shape[0]), int(shape[1])), found.obs, found.var, f"{path} ({name})")
         X: Matrix = found.read(found.matrix)
         tpm = None if found.tpm is None else found.read(found.tpm)
         of_counts = layers_of_counts(found.matrix, found.further)
