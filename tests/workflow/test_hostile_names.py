@@ -14,6 +14,31 @@ import pytest
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EVIL = "x</script><script>document.title='PWNED'</script>"
 IMAGE = "\"'><img src=x onerror=\"document.title='PWNED'\">"
+HOST = "evil.invalid"
+# Names of the first features: what templates, scripts, shells, spreadsheets, formats and file systems give a meaning.
+NAMES = (
+    f"<img src=http://{HOST}/x>",
+    "${document.title='PWNED'}",
+    "`document.title='PWNED'`",
+    "javascript:document.title=1",
+    "\u202egnp.exe",
+    "zero\u200bwidth",
+    "line\nbreak",
+    "tab\there",
+    "x" * 10_000,
+    "../../etc/passwd",
+    "=cmd|' /C calc'!A0",
+    "--flag",
+    "a/b",
+    "%s%n",
+    "\N{GRINNING FACE}",
+    "<!--<script>",
+    "&lt;b&gt;",
+    "\x07bell",
+    "back\\slash",
+    "$x^{2}$",
+    "_hidden",
+)
 
 
 class Tags(HTMLParser):
@@ -43,6 +68,7 @@ def hostile(work_directory, matrix):
     )
     adata = matrix()
     adata.var_names = [f"{(EVIL, IMAGE, '{{7*7}}')[i % 3]}{i}" for i in range(adata.n_vars)]
+    adata.var_names = [*NAMES, *adata.var_names[len(NAMES) :]]
     adata.obs_names = [f"{(EVIL, IMAGE)[i % 2]}{i}" for i in range(adata.n_obs)]
     labels = adata.obs["state"].astype(str).map({"alpha": EVIL, "beta": IMAGE, "gamma": "{{7*7}}"})
     del adata.obs["state"]
@@ -96,12 +122,13 @@ def test_a_browser_runs_none_of_them(hostile, tmp_path):
     for page in pages:
         done = subprocess.run(
             [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-             "--virtual-time-budget=2000", "--dump-dom", page.as_uri()],
+             f"--log-net-log={tmp_path / 'net.json'}", "--virtual-time-budget=2000", "--dump-dom", page.as_uri()],
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         title = re.search(r"<title>(.*?)</title>", done.stdout)
         assert title is not None, done.stderr
         assert title[1] != "PWNED", page
+        assert HOST not in (tmp_path / "net.json").read_text(errors="replace")
 
 
 @pytest.mark.parametrize("key", ["results", "matrix"])
