@@ -77,7 +77,7 @@ def _wrong_kind(key: str, path: Path) -> str:
         return f"{kind}, expected a file; write what it gives to a file first"
     if path.is_dir() and not key.startswith("matrix."):  # 10x and zarr are folders
         return "a folder, expected a file"
-    if not os.access(path, os.R_OK):
+    if path.exists() and not os.access(path, os.R_OK):  # the start of the names of files does not exist
         return "not readable for this user; check its permissions (ls -l)"
     return ""
 
