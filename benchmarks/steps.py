@@ -4,8 +4,8 @@
     python benchmarks/steps.py import study.h5ad expression.h5ad       # also a .zarr
     python benchmarks/steps.py prepare expression.h5ad features
     python benchmarks/steps.py audit features expression.h5ad
-    python benchmarks/steps.py evidence features expression.h5ad       # --most-samples
-    python benchmarks/steps.py screen features --min-detected 0.0525   # --most-samples, --memory-mb, --no-triplets
+    python benchmarks/steps.py evidence features expression.h5ad       # --max-samples
+    python benchmarks/steps.py screen features --min-detected 0.0525   # --max-samples, --memory-mb, --no-triplets
     python benchmarks/steps.py evaluate features --passes 30           # one pass of one epoch, judged so many times
     python benchmarks/steps.py store features --cells 1000000          # a store without the way to it
 
@@ -156,7 +156,7 @@ def main():
     parser.add_argument("path", type=Path)
     parser.add_argument("out", type=Path, nargs="?", help="what is written; for audit and evidence the expression")
     parser.add_argument("--min-detected", type=float, default=0.05)
-    parser.add_argument("--most-samples", type=int, default=20_000)
+    parser.add_argument("--max-samples", type=int, default=20_000)
     parser.add_argument("--memory-mb", type=int, default=512)
     parser.add_argument("--no-triplets", dest="triplets", action="store_false")
     parser.add_argument("--passes", type=int, default=30)
