@@ -51,8 +51,11 @@ def truncated_file(directory, matrix):
     path.write_bytes(path.read_bytes()[:-2000])
 
 
-def comma_file_called_tsv(directory, matrix):
-    written_as_table(directory, matrix, "matrix.tsv", ",", matrix().obs["state"])
+def line_cut_off(directory, matrix):
+    written_as_table(directory, matrix, "matrix.csv", ",", matrix().obs["state"])
+    lines = (directory.folder / "matrix.csv").read_text().splitlines()
+    lines[40] = lines[40].rpartition(",")[0]
+    (directory.folder / "matrix.csv").write_text("\n".join(lines) + "\n")
 
 
 def label_table_without_some_cells(directory, matrix):
@@ -133,13 +136,10 @@ CASES = {
     unknown_extra: ("", r"models\.mlp: .*mlp has no option hiden; expected hidden, dropout, num_layers"),
     pretrained: ("", r"models\.cnn: .* has no pretrained weights .* set pretrained to False"),
     truncated_file: ("import_matrix", r"matrix\.h5ad cannot be read: .* not copied completely"),
-    comma_file_called_tsv: (
-        "import_matrix",
-        r"matrix\.tsv, read as tsv: .* separated by commas: name it \.csv",
-    ),
+    line_cut_off: ("import_matrix", r"matrix\.csv line 41: has \d+ cells, expected \d+ as in the other lines"),
     label_table_without_some_cells: (
         "prepare_features",
-        r"3 of 90 samples have no label \('cell87', .*\(labels: \{missing: drop\}\)",
+        r"3 of 90 samples have no label \('cell87', .*`labels: \{missing: drop\}`",
     ),
     duplicate_genes: ("import_matrix", r"matrix\.h5ad: found 1 duplicate feature name \('noise_1' 2 times\)"),
     not_a_number: (

@@ -51,6 +51,7 @@ from deepmapper.workflow.locks import clear_stale_locks, stand_in
 from deepmapper.workflow.provenance import source_of
 from deepmapper.workflow.run_settings import read_settings
 from deepmapper.workflow.sections import (
+    described_by,
     has_name_rule,
     matrix_files,
     model_settings,

@@ -27,6 +27,7 @@ rule prepare_features:
         label_column=SETTINGS["labels"]["column"],
         exclude=SETTINGS["labels"]["exclude"],
         missing=SETTINGS["labels"]["missing"],
+        na_values=SETTINGS["labels"]["na_values"],
         group_column=SETTINGS["labels"]["group"],
         normalization=SETTINGS["features"]["normalization"],
         split_scheme=SETTINGS["split"]["scheme"],

@@ -30,6 +30,7 @@ rule import_matrix:
         runtime=grow(30),
     params:
         matrix=SETTINGS["matrix"],
+        obs_columns=described_by(SETTINGS),
         source=source_of("import_matrix"),
     message:
         "Importing the matrix"

@@ -16,6 +16,8 @@ def read_samples():
             label_column=SETTINGS["labels"]["column"],
             group_column=SETTINGS["labels"]["group"],
             exclude=SETTINGS["labels"]["exclude"],
+            missing=SETTINGS["labels"]["missing"],
+            na_values=SETTINGS["labels"]["na_values"],
         )
         if SETTINGS["reference"]["hisat2_index"]:
             index_prefix(SETTINGS["reference"]["hisat2_index"])

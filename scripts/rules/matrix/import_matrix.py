@@ -16,5 +16,7 @@ with job(snakemake):
         duplicate_names=matrix["duplicate_names"],
         transpose=matrix["transpose"],
         strandedness=matrix["strandedness"],
+        empty_cells=matrix["empty_cells"],
+        obs_columns=snakemake.params.obs_columns,
         progress=print,
     )

@@ -10,8 +10,10 @@ import scipy.sparse as sp
 
 from ..core.blocks import blocks
 from ..core.draws import Draw, stream
+from ..core.missing import MISSING_WORDS
 from ..errors import InputError
 from ..io.matrix_stats import MatrixStats
+from .confounder_types import numbers, typed
 
 # Confounders that are computed on request if the samples have no column of that name.
 COMPUTED = ("depth", "detected", "cell_cycle")
@@ -39,6 +41,8 @@ def confounder_columns(
     obs: pd.DataFrame,
     requested: Sequence[str],
     *,
+    numeric: Sequence[str] = (),
+    na_values: Sequence[str] = MISSING_WORDS,
     counts=None,
     X=None,
     names: Sequence[str] | None = None,
@@ -54,6 +58,11 @@ def confounder_columns(
     requested
         Names of columns of `obs`. A name in `COMPUTED` that is not a column is computed: "depth" (logarithm of the sum
         of `counts`), "detected" (number of non-zero features), "cell_cycle" (one score for each of `gene_sets`).
+        Columns of text, categories, booleans and whole numbers are categories; floats are numbers.
+    numeric
+        Names of columns of `obs` that are numbers, whatever their type.
+    na_values
+        Words that are missing values in columns of text.
     counts
         (n, p) raw counts, or their `io.matrix_stats.scan`, for "depth" and "detected".
     X, names
@@ -66,13 +75,13 @@ def confounder_columns(
     Raises
     ------
     InputError
-        If a name is neither a column nor can be computed, a column has missing values, or a matrix that is needed is
-        not given.
+        If a name is neither a column nor can be computed, a column has missing values, more than 50 different whole
+        numbers, or among `numeric` a cell that is not a number, or if a matrix that is needed is not given.
     """
     columns = pd.DataFrame(index=obs.index)
-    for name in requested:
+    for name in [*requested, *numeric]:
         if name in obs.columns:
-            columns[name] = obs[name]
+            columns[name] = (numbers if name in numeric else typed)(obs[name], na_values)
         elif name == "depth":
             source = _require(counts, name, "counts")
             columns[name] = np.log1p(source.totals if isinstance(source, MatrixStats) else _by_row(source, _sum))

@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..errors import InputError
-from ..io.labels import encode_labels
+from ..io.labels import as_categories, encode_labels
 
 
 def as_matrix(X, feature_names: Sequence[str] | None = None) -> tuple[np.ndarray | sp.csr_matrix, list[str] | None]:
@@ -81,13 +81,14 @@ def as_groups(groups, n_samples: int) -> np.ndarray | None:
         return None
     if len(groups) != n_samples:
         raise InputError(f"groups has {len(groups)} entries, X has {n_samples} rows: expected one group per row")
-    missing = np.flatnonzero(pd.isna(pd.Series(list(groups), dtype=object)))
+    found = as_categories(pd.Series(list(groups), dtype=object))
+    missing = np.flatnonzero(found.missing)
     if len(missing):
         raise InputError(
             f"groups is missing for {len(missing)} sample(s), the first in row {missing[0]}: expected a group for "
             f"every row. Fill them in, or leave those rows out."
         )
-    return np.unique([str(group) for group in groups], return_inverse=True)[1].astype(np.int64)
+    return np.unique(found.texts.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
 def check_finite(X, names: Sequence[str] | None = None) -> None:

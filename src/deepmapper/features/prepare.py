@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +11,16 @@ import pandas as pd
 
 from ..core.arrays import take_rows
 from ..core.blocks import MappedRows, in_memory
+from ..core.missing import MISSING_WORDS
 from ..errors import DeepMapperWarning, InputError
-from ..io.labels import encode_labels
+from ..io.labels import as_categories, describe_words, encode_labels
 from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import scan
 from ..io.normalize import normalize_lazily
 from ..io.value_checks import check_varies, empty_features_note, precision_note, tpm_caution, value_cautions
 from .confounded import check_confounders
 from .confounder_tests import draw_null_strata, evaluate_confounders
+from .confounder_types import describe_types
 from .confounders import CELL_CYCLE, COMPUTED, confounder_columns
 from .design import Design, make_design
 from .label_checks import check_groups, check_labels, check_passes_can_split
@@ -39,6 +41,7 @@ def prepare_features(
     label_column: str,
     exclude: list[str] | tuple = (),
     missing: str = "refuse",
+    na_values: Sequence[str] = MISSING_WORDS,
     group_column: str = "",
     normalization: str = "log1p_median",
     split_scheme: str = "auto",
@@ -60,6 +63,8 @@ def prepare_features(
         Labels to leave out.
     missing
         "refuse" or "drop" samples without a label.
+    na_values
+        Words that are missing values, in labels, groups and confounders.
     group_column
         Column of `obs` with the groups, which are never split; "" for none.
     normalization
@@ -69,9 +74,9 @@ def prepare_features(
     test_size, split_seed
         Share and seed of the fixed test split.
     confounders
-        What to adjust for: `columns` (of `obs`), `depth`, `detected` and `cell_cycle` (whether to compute them),
-        `s_genes` and `g2m_genes` (empty for the built-in human genes). None for nothing. Depth and the number of
-        detected features are evaluated in any case.
+        What to adjust for: `columns` and `numeric` (columns of `obs`, by their type and as numbers), `depth`,
+        `detected` and `cell_cycle` (whether to compute them), `s_genes` and `g2m_genes` (empty for the built-in human
+        genes). None for nothing. Depth and the number of detected features are evaluated in any case.
 
     Raises
     ------
@@ -81,22 +86,23 @@ def prepare_features(
     if missing not in ("refuse", "drop"):
         raise InputError(f"labels.missing is {missing!r}: expected 'refuse' or 'drop'")
     labels = _column(adata.obs, label_column, "labels.column")
-    codes, classes = encode_labels(labels, names=list(adata.obs_names), exclude=tuple(exclude), missing=missing)
+    codes, classes = encode_labels(labels, list(adata.obs_names), tuple(exclude), missing, na_values)
     kept = np.flatnonzero(codes >= 0)
     names, y = np.array(adata.obs_names, dtype=object)[kept].tolist(), codes[kept]
     note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""
     check_labels(labels.iloc[kept], y, classes, label_column)
     check_class_sizes(y, 2, "one to train on and one to test on", classes, note)
-    groups = _group_codes(adata.obs, group_column, kept)
+    groups = _group_codes(adata.obs, group_column, kept, na_values)
     if groups is not None:
         groups = check_groups(adata.obs[group_column].iloc[kept], groups, y, classes, group_column)
     scheme, split = _divide(y, groups, classes, (split_scheme, test_size, split_seed), note, group_column)
     development = np.flatnonzero(split == DEVELOPMENT)
     obs, options = adata.obs.iloc[kept], confounders or {}
     values, counts, is_counts, cautions = _normalise(adata, normalization, names, kept, development, groups)
-    adjusted, evaluated = _collect_confounders(obs, counts, values, adata.var_names, options, is_counts)
+    adjusted, evaluated = _collect_confounders(obs, counts, values, adata.var_names, options, is_counts, na_values)
     design = make_design(adjusted)
-    named = {"label_column": label_column, "group_column": group_column, "adjusted": list(options.get("columns", ()))}
+    asked = [*options.get("columns", ()), *options.get("numeric", ())]
+    named = {"label_column": label_column, "group_column": group_column, "adjusted": asked}
     cautions = _check_design(obs, adjusted, design, y, classes, named) + cautions
     for caution in cautions:
         warnings.warn(caution, DeepMapperWarning, stacklevel=2)
@@ -154,6 +160,8 @@ def describe_features(features: Features) -> list[str]:
         split = features.split[features.y == code]
         lines.append(f"{name}: {len(split)} samples, {(split == TEST).sum()} of them in the test split")
     confounders = features.metadata["confounders"]
+    if "types" in confounders:
+        lines.append(f"Confounders: {confounders['types']}.")
     return [*lines, f"{confounders['statement']} {confounders.get('null', '')}"]
 
 
@@ -165,18 +173,20 @@ def _column(obs: pd.DataFrame, name: str, key: str) -> pd.Series:
     return obs[name]
 
 
-def _group_codes(obs: pd.DataFrame, group_column: str, kept: np.ndarray) -> np.ndarray | None:
+def _group_codes(obs: pd.DataFrame, group_column: str, kept: np.ndarray, na_values: Sequence[str]) -> np.ndarray | None:
     """Encode the groups of the samples that are kept."""
     if not group_column:
         return None
     column = _column(obs, group_column, "labels.group").iloc[kept]
-    if column.isna().any():
-        missing = column.index[column.isna()]
+    found = as_categories(column, na_values)
+    if found.missing.any():
+        missing = column.index[found.missing]
+        words = f" ({describe_words(found.words)}: see labels.na_values)" if found.words else ""
         raise InputError(
-            f"labels.group: column '{group_column}' is empty for {len(missing)} sample(s), the first is {missing[0]}: "
-            f"expected a group for every sample. Fill them in, or leave those samples out."
+            f"labels.group: column '{group_column}' is empty for {len(missing)} sample(s){words}, the first is "
+            f"{missing[0]}: expected a group for every sample. Fill them in, or leave those samples out."
         )
-    return pd.factorize(column.astype(str), sort=True)[0].astype(np.int64)
+    return pd.factorize(found.texts.astype(str), sort=True)[0].astype(np.int64)
 
 
 def _normalise(
@@ -201,7 +211,7 @@ def _normalise(
 
 
 def _collect_confounders(
-    obs: pd.DataFrame, counts, X, names, options: Mapping, is_counts: bool
+    obs: pd.DataFrame, counts, X, names, options: Mapping, is_counts: bool, na_values: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Collect the confounders to adjust for, and those with depth and detected features, if counts are known."""
     sets = {score: options.get(key) or CELL_CYCLE[score] for score, key in _PHASES.items()}
@@ -212,7 +222,8 @@ def _collect_confounders(
             "counts to sum. Name a column of the samples, such as n_counts, in confounders.columns."
         )
     sources = {"counts": counts, "X": X, "names": tuple(map(str, names)), "gene_sets": sets}
-    from_columns = confounder_columns(obs, options.get("columns", ()))
+    chosen = {"numeric": options.get("numeric", ()), "na_values": na_values}
+    from_columns = confounder_columns(obs, options.get("columns", ()), **chosen)
     from_matrix = confounder_columns(obs[[]], computed, **sources)
     repeated = sorted(set(from_columns) & set(from_matrix))
     if repeated:
@@ -237,6 +248,8 @@ def _evaluate_confounders(
     """Evaluate confounders on the development part, and form the strata of null passes: summary and (n,) codes."""
     inside, labels = take_rows(groups, development), y[development]
     summary = evaluate_confounders(evaluated.iloc[development], list(adjusted), labels, groups=inside, seed=seed)
+    if len(adjusted.columns):
+        summary["types"] = describe_types(adjusted)
     if not design.names:
         return summary, None
     drawn, summary["null"] = draw_null_strata(design.values[development], labels, inside, seed=seed)

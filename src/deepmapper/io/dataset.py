@@ -23,6 +23,7 @@ from scipy import sparse
 from ..core.blocks import Matrix
 from ..core.files import atomic_write
 from ..core.match_names import match_features
+from ..core.missing import MISSING_WORDS
 from ..core.words import count, did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import column_index, unique_names
@@ -102,6 +103,8 @@ def load_h5ad(
     target_sum: float = 1e4,
     *,
     duplicate_names: str = "refuse",
+    missing: str = "refuse",
+    na_values: Iterable[str] = MISSING_WORDS,
 ) -> Dataset:
     """Load an AnnData ``.h5ad`` with its labels.
 
@@ -117,6 +120,10 @@ def load_h5ad(
         Total of a cell after scaling, in counts.
     duplicate_names
         What to do with duplicate gene names: "refuse", or "make_unique" (with a warning).
+    missing
+        What to do with cells without a label: "refuse" or "drop".
+    na_values
+        Words in the label column that are missing values; the empty list makes a class of every word.
 
     Returns
     -------
@@ -136,8 +143,12 @@ def load_h5ad(
             f"{path}: obs has no column {label_key!r}.{did_you_mean(label_key, adata.obs.columns)} "
             f"Set label_key to one of {some(adata.obs.columns, 20)}."
         )
+    if missing not in ("refuse", "drop"):
+        raise InputError(f"missing is {missing!r}, expected 'refuse' or 'drop'.")
     genes = unique_names(adata.var_names, "gene", path, duplicate_names, adata.var.get("gene_ids"))
-    codes, classes = encode_labels(adata.obs[label_key], names=adata.obs_names)
+    codes, classes = encode_labels(adata.obs[label_key], adata.obs_names, missing=missing, na_values=na_values)
+    if (codes < 0).any():
+        adata, codes = adata[codes >= 0], codes[codes >= 0]
     X = adata.X
     if normalize:
         counts = sparse.csr_matrix(X)

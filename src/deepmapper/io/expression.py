@@ -215,6 +215,8 @@ def import_matrix(
     duplicate_names: str = "refuse",
     transpose: bool = False,
     strandedness: str = "auto",
+    empty_cells: str = "refuse",
+    obs_columns: Iterable[str] = (),
     progress: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Read a matrix in any supported format, check it and write `expression.h5ad`.
@@ -227,7 +229,7 @@ def import_matrix(
     ----------
     out
         The file to write, atomically.
-    path, format, layer, labels_table, populations, duplicate_names, transpose, strandedness
+    path, format, layer, labels_table, populations, duplicate_names, transpose, strandedness, empty_cells, obs_columns
         As in `read.read_matrix`.
     progress
         Receives a line for every tenth of the matrix, and one about its size.
@@ -238,7 +240,7 @@ def import_matrix(
         If the matrix or the table cannot be used; the message says which file, where in it, and what to do.
     """
     populations = list(populations)
-    options = labels_table, populations, duplicate_names, transpose, strandedness
+    options = labels_table, populations, duplicate_names, transpose, strandedness, empty_cells, obs_columns
     if not path or populations:
         _write_whole(out, read_matrix(path, format, layer, *options), progress)
         return

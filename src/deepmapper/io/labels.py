@@ -5,13 +5,77 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from ..core.words import count, did_you_mean, natural_order, some
+from ..core.missing import MISSING_WORDS, is_doubtful, is_missing
+from ..core.number_text import is_number
+from ..core.words import count, did_you_mean, in_yaml, natural_order, some
 from ..errors import DeepMapperWarning, InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """The values of a column as text.
+
+    Attributes
+    ----------
+    codes
+        (n,) position of every sample's value in `names`, -1 if it is missing.
+    names
+        The different values, in order of appearance.
+    words
+        Number of samples that are missing because of a word, by word.
+    """
+
+    codes: np.ndarray
+    names: list[str]
+    words: dict[str, int]
+
+    @property
+    def missing(self) -> np.ndarray:
+        """(n,) whether the value is missing."""
+        return self.codes < 0
+
+    @property
+    def texts(self) -> np.ndarray:
+        """(n,) the values as text, None where they are missing."""
+        return np.array([*self.names, None], dtype=object)[self.codes]
+
+
+def as_categories(values: Any, na_values: Iterable[Any] = MISSING_WORDS) -> Categories:
+    """Read labels, groups or categories of any kind as text.
+
+    Parameters
+    ----------
+    values
+        One value per sample: text, categories, integers, booleans or floats; whole floats are written as integers.
+    na_values
+        Words that are missing values; NaN, None and empty text always are.
+    """
+    import pandas as pd
+
+    rows, found = pd.factorize(pd.Series(values))
+    words = {str(word) for word in na_values}
+    texts = ["" if text is None else text for text in map(as_text, found)]
+    missing = [is_missing(text, words) for text in texts]
+    names = list(dict.fromkeys(text for text, is_na in zip(texts, missing, strict=True) if not is_na))
+    code_of = {name: i for i, name in enumerate(names)}
+    # `factorize` codes missing values as -1, which indexes the last
+    codes = np.array([*(code_of.get(text, -1) for text in texts), -1], dtype=np.int64)
+    counts: Counter[str] = Counter()
+    for i, (text, is_na) in enumerate(zip(texts, missing, strict=True)):
+        if is_na and text.strip():
+            counts[text.strip()] += int((rows == i).sum())
+    return Categories(codes[rows], names, dict(counts))
+
+
+def describe_words(words: dict[str, int]) -> str:
+    """List words that were taken as missing values: ``'NA' 3 times, 'None' once``."""
+    return ", ".join(f"{word!r} {'once' if n == 1 else f'{n} times'}" for word, n in words.items())
 
 
 def encode_labels(
@@ -19,6 +83,7 @@ def encode_labels(
     names: Sequence[str] | None = None,
     exclude: Iterable[Any] = (),
     missing: str = "refuse",
+    na_values: Iterable[Any] = MISSING_WORDS,
 ) -> tuple[np.ndarray, list[str]]:
     """Encode class labels as integers.
 
@@ -26,13 +91,15 @@ def encode_labels(
     ----------
     labels
         One label per sample: strings, categories, integers (any coding), booleans or floats; whole-number
-        floats are named as integers. NaN, None, "" and "nan" are missing.
+        floats are named as integers. NaN, None, empty text and the words of ``na_values`` are missing.
     names
         Names of the samples, for messages.
     exclude
         Classes whose samples are dropped.
     missing
         What to do with samples without a label: "refuse", "drop" or "keep".
+    na_values
+        Words that mean that there is no label; the empty list makes a class of every word.
 
     Returns
     -------
@@ -50,35 +117,24 @@ def encode_labels(
     Warns
     -----
     DeepMapperWarning
-        If two classes differ only in case or spaces.
+        If words were taken as missing labels, two classes differ only in case or spaces, or a class has a name such as
+        Unknown or doublet.
 
     """
-    import pandas as pd
-
     if missing not in ("refuse", "drop", "keep"):
         raise InputError(f"missing is {missing!r}, expected 'refuse', 'drop' or 'keep'.")
     if getattr(labels, "ndim", 1) != 1:
         raise InputError(f"The labels have the shape {labels.shape}, expected one label per sample.")
-    rows, values = pd.factorize(pd.Series(labels))
-    if names is not None and len(names) != len(rows):
-        raise InputError(f"Found {len(rows)} labels for {len(names)} samples, expected one label per sample.")
-
-    # `factorize` codes missing values as -1, which indexes the None at the end
-    texts = [*(_label_text(value) for value in values), None]
-    no_label = np.array([text is None for text in texts])[rows]
-    if no_label.any() and missing == "refuse":
-        unlabelled = np.flatnonzero(no_label)
-        shown = some([names[i] if names is not None else f"row {i}" for i in unlabelled[:4]])
+    excluded = {as_text(value) or "" for value in ([exclude] if isinstance(exclude, str) else exclude)}
+    # an excluded word is a class that is left out, whose samples need no label
+    found = as_categories(labels, [word for word in na_values if word not in excluded])
+    if names is not None and len(names) != len(found.codes):
+        raise InputError(f"Found {len(found.codes)} labels for {len(names)} samples, expected one label per sample.")
+    _check_missing(found, names, missing)
+    known = set(found.names)
+    for unknown in sorted(excluded - known):
         raise InputError(
-            f"{len(unlabelled)} of {len(rows)} samples have no label ({shown}). "
-            "Label them, or drop them with missing='drop' (labels: {missing: drop})."
-        )
-
-    known = {text for text in texts if text is not None}
-    excluded = {_label_text(value) for value in ([exclude] if isinstance(exclude, str) else exclude)}
-    for unknown in sorted(str(text) for text in excluded - known):
-        raise InputError(
-            f"exclude names {unknown!r}, which is not a label of any sample.{did_you_mean(unknown, known)} "
+            f"exclude names {unknown!r}, which is not a label of any sample.{_similar(unknown, known)} "
             f"Expected some of {some(natural_order(known), 20)}."
         )
     classes = natural_order(known - excluded)
@@ -88,11 +144,50 @@ def encode_labels(
             "Check that it is the right label column, and which classes are excluded."
         )
     _warn_similar(classes)
-    code_of: dict[str | None, int] = {name: i for i, name in enumerate(classes)}
-    codes = np.array([code_of.get(text, -1) for text in texts], dtype=np.int64)[rows]
-    if missing == "keep":
-        codes[(codes < 0) & ~no_label] = -2
+    _warn_doubtful(classes, Counter(found.texts))
+    code_of = {name: i for i, name in enumerate(classes)}
+    dropped = -2 if missing == "keep" else -1
+    codes = np.array([*(code_of.get(name, dropped) for name in found.names), -1], dtype=np.int64)[found.codes]
     return codes, classes
+
+
+def _check_missing(found: Categories, names: Sequence[str] | None, missing: str) -> None:
+    """Refuse samples without a label, or say which words were taken as missing labels."""
+    unlabelled = np.flatnonzero(found.missing)
+    said = f"{describe_words(found.words)} as missing. To make a class of a word, set na_values=[]"
+    in_config = "in a configuration `labels: {na_values: []}`"
+    if len(unlabelled) and missing == "refuse":
+        shown = some([names[i] if names is not None else f"row {i}" for i in unlabelled[:4]])
+        words = f" The reader took {said}, {in_config}." if found.words else ""
+        raise InputError(
+            f"{len(unlabelled)} of {len(found.codes)} samples have no label ({shown}). Label them, or drop them with "
+            f"missing='drop', in a configuration `labels: {{missing: drop}}`.{words}"
+        )
+    if found.words:
+        warnings.warn(f"Labels: took {said}, {in_config}.", DeepMapperWarning, stacklevel=3)
+
+
+def _similar(unknown: str, known: Iterable[str]) -> str:
+    """Suggest a class for one that does not exist; a number may have been changed by YAML."""
+    if is_number(unknown):
+        same = [name for name in known if is_number(name) and float(name) == float(unknown)]
+        if same:
+            return f" Did you mean {same[0]!r}? Put it in quotes, since YAML changes numbers."
+    return did_you_mean(unknown, known)
+
+
+def _warn_doubtful(classes: Sequence[str], sizes: Counter) -> None:
+    """Warn about classes whose names say that the state is not known or not one state."""
+    doubtful = [name for name in classes if is_doubtful(name)]
+    if doubtful:
+        shown = ", ".join(f"{name!r} ({count(sizes[name], 'sample')})" for name in doubtful)
+        quoted = ", ".join(map(in_yaml, doubtful))
+        warnings.warn(
+            f"Classes that may not be states are used as such: {shown}. To leave them out, set exclude, in a "
+            f"configuration `labels: {{exclude: [{quoted}]}}`.",
+            DeepMapperWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_similar(classes: Sequence[str]) -> None:
@@ -109,15 +204,14 @@ def _warn_similar(classes: Sequence[str]) -> None:
             )
 
 
-def _label_text(value: Any) -> str | None:
-    """Return a label as text, None if it is missing; whole-number floats are written as integers."""
+def as_text(value: Any) -> str | None:
+    """Return a value as text, None if it is missing; whole floats are written as integers."""
     if isinstance(value, bytes):
-        value = value.decode()
+        value = value.decode("utf-8", "backslashreplace")
     if isinstance(value, float | np.floating):
         if np.isnan(value):
             return None
         return str(int(value)) if float(value).is_integer() else str(value)
     if isinstance(value, Integral) and not isinstance(value, bool):
         return str(int(value))
-    text = str(value)
-    return None if text.strip().lower() in ("", "nan", "<na>") else text
+    return str(value)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib
-import zlib
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ..core.files import special_kind
+from ..core.text_files import examine_text
 from ..core.words import some
-from ..errors import InputError
+from ..errors import DeepMapperWarning, InputError
 from .formats import ZARR_MARKERS
 from .guards import check_h5, check_zarr
 
@@ -44,20 +44,13 @@ def existing_path(path: str | Path | None) -> Path:
     return checked
 
 
-def open_text(path: Path) -> TextIO:
-    """Open a text file for reading, gzipped or not."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a small text file, without blank ones."""
-    try:
-        with open_text(path) as handle:
-            return [line for line in handle.read().splitlines() if line.strip()]
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
+    """Read the lines of a small text file of any encoding and compression, without blank ones."""
+    text = examine_text(path)
+    if text.notice:
+        warnings.warn(text.notice, DeepMapperWarning, stacklevel=3)
+    with text.open() as handle:
+        return [line for line in handle.read().splitlines() if line.strip()]
 
 
 def is_10x(file: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scipy import sparse
 
@@ -38,6 +38,8 @@ def read_matrix(
     duplicate_names: str = "refuse",
     transpose: bool = False,
     strandedness: str = "auto",
+    empty_cells: str = "refuse",
+    obs_columns: Iterable[str] = (),
 ) -> AnnData:
     """Read a matrix in any supported format and check it.
 
@@ -48,18 +50,19 @@ def read_matrix(
         with lists of features and barcodes, of one sample or several, in subfolders or with prefixes, of Cell Ranger,
         STARsolo, kb-python or alevin-fry), a ``.mtx``, or the start of the names of the files of a sample; a file or
         folder of featureCounts, HTSeq, STAR, Salmon, kallisto or RSEM; or a ``.csv`` or ``.tsv`` with samples in rows,
-        features in columns, and sample names in the first column. Compressed or in an archive, too. None if
-        ``populations`` are given. config/README.md lists what is recognised and what is taken.
+        features in columns, and sample names in the first column; columns of text go to ``obs``. Compressed
+        or in an archive, too. None if ``populations`` are given. config/README.md lists what is recognised and what is
+        taken.
     format
         One of ``FORMATS``; "auto" recognises the format from name and content.
     layer
         Matrix to read from an h5ad or zarr: "X", "raw" (``adata.raw``) or the name of a layer.
     labels_table
-        A csv or tsv with a row for each sample; its columns are added to ``obs``. The names of the samples are in the
-        first column or another one, or a column has the values of ``obs["sample"]``. Names that are written differently
-        are matched where it is one-to-one (`core.match_names`), with a warning; rows are never matched by position.
-        Rows for samples that are not in the matrix are ignored, samples without a row have missing values, both with a
-        warning. "", NA, N/A, NaN and nan are missing values.
+        A csv or tsv with a row for each sample; its columns are added to ``obs`` as text. The names of the samples are
+        in the first column or another one, or a column has the values of ``obs["sample"]``. Names that are written
+        differently are matched where it is one-to-one (`core.match_names`), with a warning; rows are never matched by
+        position. Rows for samples that are not in the matrix are ignored, samples without a row have missing values,
+        both with a warning.
     populations
         Pairs (path, label) instead of ``path``: joined on their shared features, with the labels in
         ``obs["population"]`` and the samples renamed to ``<name>-<label>``. Names of features that are written
@@ -74,6 +77,11 @@ def read_matrix(
     strandedness
         Which counts of STAR's ``ReadsPerGene.out.tab`` to read: "unstranded", "forward", "reverse", or "auto", which
         infers it from the totals if they are clear.
+    empty_cells
+        What empty cells and words such as NA mean in a csv or tsv: "refuse", or "zero" (with a warning).
+    obs_columns
+        Columns of a csv or tsv (rows, if ``transpose``) that describe the samples even if they hold numbers, such as
+        labels: they go to ``obs`` as text.
 
     Returns
     -------
@@ -104,7 +112,8 @@ def read_matrix(
             )
         adata, source = join_populations(populations, layer, feature_rule(duplicate_names)), "The joined populations"
     else:
-        adata, source = _read_one(located(path), format, layer, transpose, strandedness), str(path)
+        table = {"empty_cells": empty_cells, "obs_columns": tuple(obs_columns)}
+        adata, source = _read_one(located(path), format, layer, transpose, strandedness, **table), str(path)
         rule = feature_rule(duplicate_names)
         adata.var_names = unique_names(adata.var_names, "feature", source, rule, ids_of(adata.var))
     warn_of_spreadsheet_names(adata.var_names, source)
@@ -125,13 +134,20 @@ def feature_rule(duplicate_names: str) -> str:
     return "by_id" if duplicate_names == "refuse" else duplicate_names
 
 
-def _read_one(path: Path, format: str, layer: str, transpose: bool = False, strandedness: str = "auto") -> AnnData:
-    """Read one matrix of any format, unpacked if it is an archive, without rows of totals."""
+def _read_one(
+    path: Path, format: str, layer: str, transpose: bool = False, strandedness: str = "auto", **table: Any
+) -> AnnData:
+    """Read one matrix of any format, unpacked if it is an archive, without rows of totals.
+
+    `table` has the arguments of `read_table` that are not for other formats.
+    """
     with unpacked(path) as content:
-        return _read_unpacked(content, format, layer, transpose, strandedness)
+        return _read_unpacked(content, format, layer, transpose, strandedness, table)
 
 
-def _read_unpacked(path: Path, format: str, layer: str, transpose: bool, strandedness: str) -> AnnData:
+def _read_unpacked(
+    path: Path, format: str, layer: str, transpose: bool, strandedness: str, table: dict[str, Any]
+) -> AnnData:
     if format == "auto":
         format = recognise(path)
     if strandedness != "auto" and format != "star":
@@ -142,11 +158,11 @@ def _read_unpacked(path: Path, format: str, layer: str, transpose: bool, strande
     if format in COUNTS and layer == "X":  # features are in rows, which is what transpose says
         adata = read_counts(path, format, strandedness)
     else:
-        adata = _read_any(path, format, layer, transpose)
+        adata = _read_any(path, format, layer, transpose, table)
     return drop_special_rows(adata, str(path))
 
 
-def _read_any(path: Path, format: str, layer: str, transpose: bool) -> AnnData:
+def _read_any(path: Path, format: str, layer: str, transpose: bool, table: dict[str, Any]) -> AnnData:
     if format in OPENERS:
         if transpose:
             raise InputError(
@@ -158,7 +174,7 @@ def _read_any(path: Path, format: str, layer: str, transpose: bool) -> AnnData:
             f"{path}: layer is {layer!r}, but only h5ad and zarr have layers, and this is {format}. Set layer to 'X'."
         )
     if format in SEPARATORS:
-        return read_table(path, format, transpose)
+        return read_table(path, format, transpose, **table)
     if transpose:
         raise InputError(
             f"{path}: transpose is only for csv and tsv tables, found {format}, which is transposed as needed. Set "

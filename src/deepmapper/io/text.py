@@ -2,145 +2,239 @@
 
 from __future__ import annotations
 
-import csv
-import zlib
-from collections.abc import Iterator
+import itertools
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from scipy import sparse
 
-from ..errors import InputError
+from ..core.delimited import Layout, check_lines, find_layout, read_records, rows_named
+from ..core.number_text import is_like_number, uses_decimal_commas
+from ..core.words import some
+from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
-from .formats import SEPARATOR_NAMES, SEPARATORS, format_of
+from .formats import SEPARATORS
 from .label_rows import rows_of_samples
-from .open import open_text
+from .table_cells import DecimalCommas, NumberReader, say_taken_out, text_columns, text_rows
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-# Cells of a labels table that are missing values.
-MISSING = ("", "NA", "N/A", "NaN", "nan")
-
-# Cells that are numbers; 007 stays text.
-NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
-
 # Cells that are converted at a time, so that a large table is never held as text; chosen by hand.
 TABLE_CELLS_AT_ONCE = 20_000_000
 
+# Names of columns with the ids of genes, without case and punctuation.
+_GENE_IDS = {"geneid", "geneids", "ensembl", "ensemblid", "ensemblgeneid", "ensg"}
 
-def read_table(path: Path, format: str, transpose: bool) -> AnnData:
-    """Read a csv or tsv with a header of column names, then lines of a row name and its numbers."""
-    import pandas as pd
 
-    names: list[str] = []
-    blocks = []
-    for header, chunk in _chunks(path, format, {0: str}):
-        names += list(chunk[0])
-        blocks.append(sparse.csr_matrix(_numbers(chunk, header, path)))
-    X = sparse.vstack(blocks, format="csr")
-    rows, columns = pd.DataFrame(index=names), pd.DataFrame(index=header[1:])
+def read_table(
+    path: Path, format: str, transpose: bool, *, empty_cells: str = "refuse", obs_columns: Sequence[str] = ()
+) -> AnnData:
+    """Read a csv or tsv with a header of column names, then lines of a row name and its numbers.
+
+    Parameters
+    ----------
+    path
+        The table; separator, quotes, encoding, compression and decimal sign are found in it.
+    format
+        "csv" or "tsv": the separator that is expected.
+    transpose
+        Whether rows are features and columns are samples.
+    empty_cells
+        Whether empty cells are refused ("refuse") or zero ("zero").
+    obs_columns
+        Columns (rows if `transpose`) that describe the samples even if they hold numbers; those of text always do.
+
+    Returns
+    -------
+    AnnData
+        Columns of text are in ``obs``, as text; if `transpose`, they describe features and are left out, apart from
+        gene ids, which are in ``var["gene_ids"]``.
+    """
+    if empty_cells not in ("refuse", "zero"):
+        raise InputError(f"empty_cells is {empty_cells!r}, expected 'refuse' or 'zero'.")
+    layout = find_layout(path, SEPARATORS[format])
+    say(layout)
+    numbers = [cell for row in layout.sample for cell in row[1:] if is_like_number(cell)]
+    commas = layout.separator != "," and uses_decimal_commas(numbers)
+    options: dict[str, Any] = {"may_have_commas": layout.separator != ",", "empty_cells": empty_cells}
+    try:
+        reader = NumberReader(path, layout.header, "," if commas else ".", **options)
+        parts = _read_parts(layout, reader, transpose, obs_columns)
+    except DecimalCommas:
+        commas, reader = True, NumberReader(path, layout.header, ",", **options)
+        parts = _read_parts(layout, reader, transpose, obs_columns)
+    if commas:
+        warnings.warn(f"{path}: read commas in numbers as decimal points.", DeepMapperWarning, stacklevel=4)
+    reader.say_empty()
     if transpose:
-        return assemble(X.T, columns, rows, str(path))
-    return assemble(X, rows, columns, str(path))
+        return assemble(parts.X.T, parts.columns, parts.rows, str(path))
+    return assemble(parts.X, parts.rows, parts.columns, str(path))
 
 
-def _numbers(chunk: pd.DataFrame, header: list[str], path: Path) -> np.ndarray:
-    """Return the columns after the first as float32; refuse a cell that is not a number."""
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """A table cut into numbers and what describes its rows and columns."""
+
+    X: sparse.csr_matrix
+    rows: pd.DataFrame
+    columns: pd.DataFrame
+
+
+def _read_parts(layout: Layout, reader: NumberReader, transpose: bool, obs_columns: Sequence[str]) -> _Parts:
+    """Read the numbers of a table, and set columns (and, if `transpose`, rows) apart that are not numbers."""
     import pandas as pd
 
-    first_bad: tuple[int, str, str] | None = None
-    for column, dtype in list(chunk.dtypes.items())[1:]:
-        if dtype.kind in "iuf":
-            continue
-        texts = chunk[column].astype(str)
-        chunk[column] = pd.to_numeric(texts, errors="coerce")
-        bad = np.flatnonzero(chunk[column].isna())
-        if bad.size and (first_bad is None or bad[0] < first_bad[0]):
-            first_bad = int(bad[0]), header[column], texts.iloc[bad[0]]
-    if first_bad:
-        row, name, cell = first_bad
+    header, texts = layout.header, text_columns(layout.sample, len(layout.header), transpose)
+    asked = [] if transpose else [i for i, name in enumerate(header) if i and name in obs_columns]
+    apart = sorted({*texts, *asked})
+    positions = [i for i in range(1, len(header)) if i not in apart]
+    if not positions:
         raise InputError(
-            f"{path}: row {chunk[0].iloc[row]!r}, column {name!r}: found {cell!r}, expected a number. Put columns that "
-            f"describe the samples into the labels table, and 0 or the right value into empty cells."
+            f"{layout.path}: found no column of numbers among {some(header[1:], 8)}, expected a matrix. Check that it "
+            "is the right file; labels go into labels.table."
         )
-    with np.errstate(over="ignore"):  # values beyond float32 become infinite, which `check_finite` refuses
-        return chunk.iloc[:, 1:].to_numpy(np.float32)
+    said = _asked_rows(layout, obs_columns) if transpose else {}
+    names: list[str] = []
+    blocks, cells = [], []
+    for chunk in _chunks(layout, reader.decimal, apart):
+        row_names = chunk[0].str.strip()
+        if transpose:
+            out = row_names.isin(said).to_numpy()
+            for row in text_rows(chunk, positions):
+                if not out[row]:
+                    said[row_names.iloc[row]] = [str(cell) for cell in chunk.iloc[row]]
+                    out[row] = True
+            chunk, row_names = chunk[~out], row_names[~out]
+        names += list(row_names)
+        blocks.append(sparse.csr_matrix(reader.convert(chunk, row_names.to_numpy(), positions)))
+        cells.append(chunk[apart])
+    described = pd.concat(cells, ignore_index=True).set_axis(names)
+    rows = pd.DataFrame(index=names)
+    columns = pd.DataFrame(index=[header[i] for i in positions])
+    for name, values in said.items():
+        columns[name] = text_column(pd.Series([values[i] for i in positions], index=columns.index))
+    for i in apart:
+        if transpose and "gene_ids" not in rows and re.sub(r"[\W_]", "", header[i].lower()) in _GENE_IDS:
+            rows["gene_ids"] = described[i].str.strip()
+        elif not transpose:
+            _check_all_text(layout.path, header[i], described[i], i in asked)
+            rows[header[i]] = text_column(described[i])
+    _say_apart(layout.path, [header[i] for i in apart], list(said), transpose)
+    return _Parts(sparse.vstack(blocks, format="csr"), rows, columns)
+
+
+def _say_apart(path: Path, columns: Sequence[str], rows: Sequence[str], transpose: bool) -> None:
+    """Say which columns and rows are no features; refuse names that a table of samples cannot have."""
+    described = rows if transpose else columns
+    if "" in described or len(set(described)) < len(described):
+        raise InputError(
+            f"{path}: found {some(described, 20)} for what describes the samples, expected a different name for each."
+        )
+    if columns and transpose:
+        say_taken_out(path, "column", columns, "features", "left out")
+    elif columns:
+        say_taken_out(path, "column", columns, "samples", "not taken as features")
+    if rows:
+        say_taken_out(path, "row", rows, "samples", "not taken as features")
+
+
+def _check_all_text(path: Path, name: str, cells: pd.Series, asked: bool) -> None:
+    """Refuse a column that began as text and goes on with numbers, unless it was asked for."""
+    values = cells.str.strip()
+    numbers = [] if asked else [value for value in values.unique() if is_like_number(value)]
+    if numbers:
+        row, found = next((row, value) for row, value in values.items() if value and not is_like_number(value))
+        raise InputError(
+            f"{path}: row {row!r}, column {name!r}: found {found!r}, expected a number as in other rows "
+            f"({numbers[0]}). Correct it, or name the column in labels.column, labels.group or confounders."
+        )
+
+
+def _asked_rows(layout: Layout, names: Sequence[str]) -> dict[str, list[str]]:
+    """Read the rows of some names as text."""
+    found: dict[str, list[str]] = {}
+    for cells in rows_named(layout, names):
+        if cells[0] in found:
+            raise InputError(f"{layout.path}: found more than one row {cells[0]!r}, expected one. Remove the others.")
+        found[cells[0]] = cells
+    return found
+
+
+def _chunks(layout: Layout, decimal: str, apart: Sequence[int]) -> Iterator[pd.DataFrame]:
+    """Yield the lines of a table in chunks: row names and columns that are set apart as text, others by their type."""
+    import pandas as pd
+
+    n_columns, checked = len(layout.header), False
+    beyond = range(n_columns, layout.n_fields)
+    try:
+        with layout.text.open() as file:
+            for _ in itertools.islice(file, layout.n_before):
+                pass
+            for chunk in pd.read_csv(
+                file,
+                sep=r"\s+" if layout.separator == " " else layout.separator,
+                header=None,
+                dtype=dict.fromkeys([0, *apart, *beyond], str),
+                na_filter=False,
+                low_memory=False,
+                quotechar=layout.quote,
+                skipinitialspace=True,
+                decimal=decimal,
+                chunksize=max(1, TABLE_CELLS_AT_ONCE // layout.n_fields),
+            ):
+                if chunk.shape[1] != layout.n_fields or any((chunk[i].str.strip() != "").any() for i in beyond):
+                    check_lines(layout)
+                    raise InputError(f"{layout.path}: lines have different numbers of cells. Correct them.")
+                last = chunk[n_columns - 1]
+                if not checked and last.dtype == object and (last == "").any():
+                    check_lines(layout)  # a short line looks like one that ends with empty cells
+                    checked = True
+                blank = chunk[0].str.strip() == ""
+                if blank.any():
+                    empty = (chunk[blank] == "").all(axis=1)
+                    chunk = chunk.drop(index=empty.index[empty])
+                yield chunk
+    except pd.errors.ParserError as error:
+        check_lines(layout)
+        raise InputError(
+            f"{layout.path}: some lines end with separators and others do not. Write all lines alike."
+        ) from error
+
+
+def say(layout: Layout) -> None:
+    """Warn about what was found in the layout of a table and is not usual."""
+    for notice in layout.notices:
+        warnings.warn(notice, DeepMapperWarning, stacklevel=4)
 
 
 def join_labels(adata: AnnData, path: Path, source: str) -> None:
     """Add the columns of a csv or tsv to obs, matched by sample name."""
     import pandas as pd
 
-    format = format_of(path)
-    if format not in SEPARATORS:
-        raise InputError(f"{path}: found the format {format}, expected a labels table in .csv or .tsv.")
-    chunks = list(_chunks(path, format, str))
-    table = pd.concat([chunk for _, chunk in chunks], ignore_index=True)
-    table.columns = chunks[0][0]
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    layout = find_layout(path, next((SEPARATORS[s[1:]] for s in suffixes if s[1:] in SEPARATORS), ""))
+    say(layout)
+    table = pd.DataFrame((cells for _, cells in read_records(layout)), columns=layout.header, dtype=object)
     table = rows_of_samples(table, adata, path, source)
     for column in table:
-        texts = table[column].mask(table[column].str.strip().isin(MISSING))
-        numeric = texts.notna().any() and texts.dropna().str.fullmatch(NUMBER).all()
-        adata.obs[column] = pd.to_numeric(texts) if numeric else texts
+        name = "index_" if column == "_index" else column  # a name that AnnData cannot write, as in `with_text_names`
+        adata.obs[name] = text_column(table[column])
 
 
-def _chunks(path: Path, format: str, dtype: Any) -> Iterator[tuple[list[str], pd.DataFrame]]:
-    """Yield the header of a csv or tsv with each chunk of its lines; refuse lines of another length."""
+def text_column(cells: pd.Series) -> pd.Series:
+    """Return cells of a table as text, exactly as written (1.10 is not 1.1), without blanks around; empty ones as NaN.
+
+    Words for missing values stay, since `labels.na_values` decides on them.
+    """
     import pandas as pd
 
-    header = _header(path, format)
-    try:
-        for chunk in pd.read_csv(
-            path,
-            sep=SEPARATORS[format],
-            header=None,
-            skiprows=1,
-            dtype=dtype,
-            na_filter=False,
-            low_memory=False,
-            encoding="utf-8-sig",
-            chunksize=max(1, TABLE_CELLS_AT_ONCE // len(header)),
-        ):
-            if chunk.shape[1] == len(header) + 1:
-                header = ["", *header]  # R's write.table gives the row names no header
-            if chunk.shape[1] != len(header):
-                raise InputError(
-                    f"{path}: the header has {len(header)} columns, but the lines below it have {chunk.shape[1]}; "
-                    "expected the same number."
-                )
-            yield header, chunk
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path} has a header, but no lines below it.") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path} cannot be read as {format}: {str(error).strip()}. Correct the file, or set format."
-        ) from error
-
-
-def _header(path: Path, format: str) -> list[str]:
-    """Read the column names of a table, the first of which belongs to the row names."""
-    try:
-        with open_text(path) as handle:
-            line = handle.readline()
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read as text ({error}). Save the table as plain {format} text.") from error
-    if not line.strip():
-        raise InputError(f"{path}: the first line is empty, expected the names of the columns.")
-    header = next(csv.reader([line], delimiter=SEPARATORS[format]))
-    if len(header) == 1:
-        other = max(SEPARATOR_NAMES, key=line.count)
-        advice = ""
-        if line.count(other):
-            other_format = next((name for name, separator in SEPARATORS.items() if separator == other), None)
-            action = (
-                f"name it .{other_format}, or set format to {other_format}" if other_format else "save it with commas"
-            )
-            advice = f" Its columns seem to be separated by {SEPARATOR_NAMES[other]}: {action}."
-        raise InputError(
-            f"{path}, read as {format}: found one column ({header[0][:60]!r}), expected a column of names and at "
-            f"least one more.{advice}"
-        )
-    return header
+    texts = cells.fillna("").astype(str).str.strip()
+    texts = texts.mask(texts == "").astype(object)
+    # anndata writes text with missing values as categories, and needs them if no text is left
+    return texts if texts.notna().any() else pd.Series(pd.Categorical(texts), index=texts.index)

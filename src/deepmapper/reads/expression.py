@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ..core.files import atomic_write
 from ..core.words import count, listed
 from ..errors import DeepMapperWarning, InputError
-from ..io.text import MISSING, NUMBER
+from ..io.text import text_column
 from .denovo import PREFIX
 from .fastq import gzip_writer
 
@@ -77,7 +77,7 @@ def build_expression(
     -------
     AnnData
         ``X``: Salmon's NumReads, and ``layers["tpm"]``, both CSR float32, samples × transcripts in the order of the
-        reference. ``obs``: the columns of the sheet (empty cells are missing values, columns of numbers are numeric);
+        reference. ``obs``: the columns of the sheet as text (empty cells are missing values);
         ``counted_layout``, ``counted_library``, ``counted_fragments``, ``counted_mapped`` and ``counted_rate`` (share
         that mapped to transcripts); with `alignment` also ``aligned_rate`` and ``captured_rate`` (shares that aligned
         to the genome and that did not). ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name``
@@ -297,17 +297,7 @@ def _describe_samples(
         added = added.join(table[list(_ALIGNMENT)].rename(columns=_ALIGNMENT).astype(float))
     if both := sorted(set(sheet) & set(added)):
         raise InputError(f"sample sheet: column {both[0]} has the name of a column that is added here. Rename it.")
-    return sheet.apply(_typed).join(added)
-
-
-def _typed(column: pd.Series) -> pd.Series:
-    """Convert a column to numbers if all its values are numbers, as in tables of labels; else leave text."""
-    import pandas as pd
-
-    texts = column.fillna("").astype(str).str.strip()
-    texts = texts.mask(texts.isin(MISSING))
-    numeric = texts.notna().any() and texts.dropna().str.fullmatch(NUMBER).all()
-    return pd.to_numeric(texts) if numeric else texts
+    return sheet.apply(text_column).join(added)
 
 
 def _describe_transcripts(

@@ -5,14 +5,16 @@ Standard library only.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..core.delimited import find_layout, raw_records
+from ..errors import DeepMapperWarning, InputError
 
 OWN_COLUMNS = ("sample", "unit", "fq1", "fq2", "strandedness")  # all other columns describe the sample
 
@@ -38,25 +40,35 @@ class Row:
 
 
 def read_sheet(sheet: str, required: list[str], faults: list[str]) -> list[Row]:
-    """Read the rows of a sample sheet, and add to `faults`; no rows if the header is faulty."""
-    text = _sheet_text(sheet, faults)
-    if text is None:
+    """Read the rows of a sample sheet, and add to `faults`; no rows if the header is faulty.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If the encoding was guessed, or columns are separated by something else than the name of the file says.
+    """
+    try:
+        expected = {".tsv": "\t", ".csv": ","}.get(Path(sheet).suffix.lower(), "")
+        layout = find_layout(sheet, expected, by_hand=True)
+        lines = [(number, cells) for number, cells in raw_records(layout) if any(map(str.strip, cells))]
+    except InputError as error:
+        faults.append(str(error))
         return []
-    lines = _table(text, _delimiter(sheet, text, faults), sheet, faults)
-    number, header = next(lines, (0, []))
-    if not header:
-        faults.append(f"{sheet} is empty, expected a header and one row per sample.")
-        return []
-    header_faults = _check_header([column.strip() for column in header], required, f"{sheet} row {number}")
+    for notice in layout.notices:
+        warnings.warn(notice, DeepMapperWarning, stacklevel=4)
+    header = layout.header
+    header_faults = _check_header(header, required, f"{sheet} row {layout.n_before}")
     faults += header_faults
     rows = []
     for number, cells in lines:
+        if cells[0].startswith("#"):
+            continue
         if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
             faults.append(
                 f"{sheet} row {number}: has {len(cells)} cells, expected at most {len(header)} as in the header."
             )
         pairs = zip(header, cells, strict=False)  # empty cells may be omitted at the end of a row
-        rows.append(Row(f"{sheet} row {number}", {column.strip(): cell.strip() for column, cell in pairs}))
+        rows.append(Row(f"{sheet} row {number}", {column: cell.strip() for column, cell in pairs}))
     return [] if header_faults else rows
 
 
@@ -74,7 +86,9 @@ def read_entries(entries: Sequence[dict[str, Any]], required: list[str], faults:
                 wrong.append(
                     f"{place}, {key}: is true or false (YAML reads yes, no, on and off as these), expected text."
                 )
-            elif value is not None and not isinstance(value, str | int | float):
+            elif isinstance(value, float):
+                wrong.append(f"{place}, {key}: is {value}, a number to YAML, which reads 1.10 as 1.1, expected text.")
+            elif value is not None and not isinstance(value, str | int):
                 wrong.append(f"{place}, {key}: is {value!r}, expected text.")
         wrong = [f"{fault} Put the value in quotes." for fault in wrong] + _check_header([*map(str, entry)], [], place)
         faults += wrong
@@ -82,52 +96,6 @@ def read_entries(entries: Sequence[dict[str, Any]], required: list[str], faults:
             cells = {str(key).strip(): "" if value is None else str(value).strip() for key, value in entry.items()}
             rows.append(Row(place, {**dict.fromkeys(required, ""), **cells}))
     return rows
-
-
-def _sheet_text(sheet: str, faults: list[str]) -> str | None:
-    try:
-        return Path(sheet).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        faults.append(f"{sheet}: is not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8 text.")
-    except OSError as error:
-        faults.append(f"{sheet}: the sample sheet cannot be read ({error.strerror}). Correct its path.")
-    return None
-
-
-def _delimiter(sheet: str, text: str, faults: list[str]) -> str:
-    """Return the delimiter that the header uses; it is a fault if the file's ending stands for another one."""
-    names = {"\t": "tabs", ",": "commas", ";": "semicolons"}
-    header = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    used = max(names, key=header.count)
-    suffix = Path(sheet).suffix.lower()
-    expected = {".tsv": "\t", ".csv": ","}.get(suffix, "\t" if used == ";" else used)
-    if used not in header:
-        return expected
-    if used != expected:
-        remedy = {",": "Name it .csv", "\t": "Name it .tsv", ";": f"Save it with {names[expected]}"}[used]
-        faults.append(
-            f"{sheet}: its columns are separated by {names[used]}, expected {names[expected]} in a "
-            f"{suffix or 'sheet'}. {remedy}."
-        )
-    return used
-
-
-def _table(text: str, delimiter: str, sheet: str, faults: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each row's first line and its cells."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        number = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            faults.append(
-                f"{sheet} row {number}: a quoted cell is not closed, or text follows its closing quote ({error})."
-            )
-            return
-        if any(cell.strip() for cell in cells) and not cells[0].startswith("#"):
-            yield number, cells
 
 
 def _check_header(columns: list[str], required: list[str], place: str) -> list[str]:

@@ -11,11 +11,12 @@ import stat
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..core.missing import MISSING_WORDS, is_missing
 from ..core.words import count
 from ..errors import InputError
 from .fasta import foreign_format
@@ -98,6 +99,8 @@ def load_samples(
     label_column: str,
     group_column: str = "",
     exclude: Iterable[Any] = (),
+    missing: str = "refuse",
+    na_values: Iterable[Any] = MISSING_WORDS,
     min_per_class: int = 2,
 ) -> tuple[Sample, ...]:
     """Load and check all samples.
@@ -105,7 +108,8 @@ def load_samples(
     Parameters
     ----------
     sheet
-        Tab-separated .tsv or comma-separated .csv with a header; empty lines and lines that start with '#' are skipped.
+        Table with a header; its separator and encoding are found in it. Empty lines and lines that start with '#' are
+        skipped.
         Columns: sample, fq1; optional fq2 (without it: single-end), unit (for samples with several rows, one per lane
         or run), strandedness (default auto), and any others. "" for no sheet.
     rows
@@ -116,6 +120,10 @@ def load_samples(
         Column of the group, for example the donor; "" if there is none.
     exclude
         Labels that are not classes.
+    missing
+        "refuse" or "drop": what to do with samples without a label. If they are dropped, they need no group either.
+    na_values
+        Words that are missing values, in labels and groups.
     min_per_class
         Minimum number of samples per class.
 
@@ -139,8 +147,9 @@ def load_samples(
         source = f"{sheet} has no row below its header" if sheet else "neither a sheet nor `samples` is given"
         faults.append(f"{source}, expected one row per sample.")
     complete = not faults
+    words = {str(word) for word in na_values} - {str(label) for label in exclude}
     for row in found:
-        faults += _check_cells(row, required)
+        faults += _check_cells(row, required, _optional(row, label_column, group_column, missing, words), words)
     faults += _check_files(found)
     by_name: dict[str, list[Row]] = {}
     for row in found:
@@ -149,8 +158,9 @@ def load_samples(
     faults += _check_names(by_name)
     for units in by_name.values():
         faults += _check_units(units)
-    if complete and label_column and all(row[label_column] for row in found):
+    if complete and label_column and (missing == "drop" or all(row[label_column] for row in found)):
         labels = {name: units[0][label_column] for name, units in by_name.items()}
+        labels = {name: label for name, label in labels.items() if not is_missing(label, words)}
         faults += _check_classes(labels, label_column, {str(label) for label in exclude}, min_per_class)
     if faults:
         title = f"The samples cannot be used, {count(len(faults), 'fault')}:"
@@ -164,12 +174,26 @@ def _sample(name: str, rows: list[Row], columns: list[str]) -> Sample:
     return Sample(name, units, rows[0]["strandedness"] or "auto", {column: rows[0][column] for column in columns})
 
 
-def _check_cells(row: Row, required: list[str]) -> list[str]:
+def _optional(row: Row, label_column: str, group_column: str, missing: str, words: Collection[str]) -> set[str]:
+    """Columns that may be empty: the label if such samples are dropped, and then the group."""
+    if missing == "drop" and label_column and is_missing(row[label_column], words):
+        return {label_column, group_column}
+    return set()
+
+
+def _check_cells(row: Row, required: list[str], optional: Collection[str], words: Collection[str]) -> list[str]:
     faults = []
     for column, cell in row.cells.items():
         if character := _unprintable(cell):
             faults.append(f"{row.place}, {column}: holds the character {character!r}, expected one line of plain text.")
-    faults += [f"{row.place}, {column}: is empty, expected a value." for column in required if not row[column]]
+    for column in (column for column in required if column not in optional):
+        if not row[column]:
+            faults.append(f"{row.place}, {column}: is empty, expected a value.")
+        elif column not in OWN_COLUMNS and row[column] in words:
+            faults.append(
+                f"{row.place}, {column}: is '{row[column]}', which means that it is missing, expected a value. Fill it "
+                "in, or make it a name with `labels: {na_values: []}`."
+            )
     for column in ("sample", "unit"):
         if row[column] and not _NAME.fullmatch(row[column]):
             faults.append(f"{row.place}, {column}: is {row[column]!r}, expected {_NAME_RULE}.")

@@ -187,12 +187,20 @@ def _chord_pixels(settings: Settings) -> Iterator[Fault]:
 
 
 def _confounders(settings: Settings) -> Iterator[Fault]:
-    column = settings["labels"]["column"]
-    if column and column in settings["confounders"]["columns"]:
-        yield Fault(
-            ("confounders.columns", "labels.column"),
-            f'`confounders.columns` contains "{column}", the label itself; leave it out',
-        )
+    column, confounders = settings["labels"]["column"], settings["confounders"]
+    for key in ("columns", "numeric"):
+        if column and column in confounders[key]:
+            yield Fault(
+                (f"confounders.{key}", "labels.column"),
+                f'`confounders.{key}` contains "{column}", the label itself; leave it out',
+            )
+    for name in confounders["columns"]:
+        if name in confounders["numeric"]:
+            yield Fault(
+                ("confounders.columns", "confounders.numeric"),
+                f'`confounders.columns` and `confounders.numeric` both contain "{name}"; keep it in `numeric` if it '
+                "is a quantity, else in `columns`",
+            )
 
 
 def _growing_passes(settings: Settings) -> Iterator[Fault]:
@@ -238,9 +246,7 @@ def _reads_alone(settings: Settings) -> bool:
 def _holds_no_labels(matrix: Settings) -> bool:
     """Whether a matrix of this format, given or recognised by its name, cannot hold labels; unknown for folders."""
     name = matrix["path"].lower().removesuffix(".gz")
-    return matrix["format"] not in ("auto", "h5ad", "zarr") or (
-        matrix["format"] == "auto" and name.endswith((".csv", ".tsv", ".txt", ".h5"))
-    )
+    return matrix["format"] in ("10x_mtx", "10x_h5") or (matrix["format"] == "auto" and name.endswith(".h5"))
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (

@@ -121,6 +121,8 @@ def tidied(value: Any, schema: Mapping, path: KeyPath, faults: dict[KeyPath, str
         return copied
     if isinstance(value, (list, tuple)):
         return [tidied(item, schema.get("items", {}), (*path, i), faults) for i, item in enumerate(value)]
+    if isinstance(value, float) and _types(schema) == {"string", "number"}:
+        faults[path] = f"{_dotted(path)}: found {value}, a number to YAML, which reads 1.10 as 1.1; put it in quotes"
     return _as_number(value, _types(schema))
 
 

@@ -39,6 +39,13 @@ def has_name_rule(settings: dict) -> bool:
     return settings["reference"]["chromosome_names"] in RULES
 
 
+def described_by(settings: dict) -> list[str]:
+    """Columns of the samples that the configuration names, which are no features even if they hold numbers."""
+    labels, confounders = settings["labels"], settings["confounders"]
+    named = [labels["column"], labels["group"], *confounders["columns"], *confounders["numeric"]]
+    return sorted({name for name in named if name})
+
+
 def named_files(settings: dict) -> dict[str, str]:
     """Files and folders that the configuration names, by key, except those of samples; "" if none is given."""
     reference = settings["reference"]

@@ -98,7 +98,8 @@ def _filled(given: dict, schema: dict) -> dict:
     if settings["matrix"]["populations"] and not settings["labels"]["column"]:
         settings["labels"]["column"] = "population"
     settings["samples"] = [{key: str(value) for key, value in row.items()} for row in settings["samples"]]
-    settings["labels"]["exclude"] = [str(label) for label in settings["labels"]["exclude"]]
+    for key in ("exclude", "na_values"):
+        settings["labels"][key] = [str(label) for label in settings["labels"][key]]
     for population in settings["matrix"]["populations"]:
         population["label"] = str(population["label"])
     settings["models"] = {

@@ -28,7 +28,7 @@ def test_computed_columns(obs):
 
 
 def test_a_column_of_the_samples_stands_before_what_is_computed(obs):
-    assert (confounder_columns(obs.assign(depth=7.0), ["depth"])["depth"] == 7).all()
+    assert (confounder_columns(obs.assign(depth=7.5), ["depth"])["depth"] == 7.5).all()
 
 
 def test_cell_cycle_scores_tell_cycling_cells():

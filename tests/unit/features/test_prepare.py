@@ -157,6 +157,24 @@ def test_a_sample_without_a_label_or_a_group_is_refused_by_name(adata):
         prepared(adata)
 
 
+def test_samples_without_a_label_need_no_group(adata):
+    adata.obs["donor"] = pd.array([i // 5 for i in range(60)], dtype="Int64")
+    adata.obs.loc[["cell7", "cell9"], "donor"] = pd.NA
+    adata.obs.loc["cell7", "type"], adata.obs.loc["cell9", "type"] = None, "NA"
+    with pytest.warns(DeepMapperWarning, match="took 'NA' once as missing"):
+        features = prepared(adata, group_column="donor", missing="drop")
+    assert len(features.samples) == 58 and len(np.unique(features.groups)) == 12
+
+
+def test_donors_that_are_text_stay_apart_and_words_are_no_donors(adata):
+    adata.obs["donor"] = [f"{1 + i // 30}.{'1' if i % 30 < 15 else '10'}" for i in range(60)]
+    assert len(np.unique(prepared(adata, group_column="donor").groups)) == 4
+    adata.obs.loc["cell7", "donor"] = "N/A"
+    with pytest.raises(InputError, match=r"'donor' is empty for 1 sample.s. \('N/A' once: see labels.na_values\)"):
+        prepared(adata, group_column="donor")
+    assert len(np.unique(prepared(adata, group_column="donor", na_values=[]).groups)) == 5
+
+
 def test_a_class_of_one_cell_is_refused_by_name(adata):
     adata.obs.loc["cell0", "type"] = "lonely"
     with pytest.raises(InputError, match=r"too few samples in class 'lonely' \(1\): expected at least 2"):
@@ -174,11 +192,13 @@ def test_confounders_are_stored_with_strata_of_the_development_part(adata):
     asked = {"columns": ["dose", "donor"], "depth": True, "detected": True}
     features = prepared(adata, confounders=asked)
     assert list(features.confounders.columns) == ["dose", "donor", "depth", "detected"]
-    assert features.design_names[:2] == ("dose", "donor=d1") and features.design_names[-2:] == ("depth", "detected")
+    assert features.design_names[:2] == ("dose=1", "donor=d1") and features.design_names[-2:] == ("depth", "detected")
     assert features.design.shape == (600, len(features.design_names))
     np.testing.assert_allclose(features.confounders["depth"], np.log1p(np.asarray(adata.X.sum(1)).ravel()), rtol=1e-6)
     assert (features.strata[features.test] == -1).all() and features.strata[features.development].min() == 0
     summary = features.metadata["confounders"]
+    assert summary["types"] == "dose: 2 categories; donor: 12 categories; depth: numbers; detected: numbers"
+    assert "Confounders: dose: 2 categories; donor: 12" in "\n".join(prepare.describe_features(features))
     assert summary["adjusted"] == ["dose", "donor", "depth", "detected"] and "Null passes" in summary["null"]
     assert [record["confounder"] for record in summary["alone"]] == [*summary["adjusted"], "all together"]
 

@@ -83,7 +83,7 @@ def test_layers_labels_and_duplicate_names(tmp_path, adata):
     with pytest.warns(UserWarning, match="made unique"):
         import_matrix(tmp_path / "out.h5ad", tmp_path / "in.h5ad", **options)
     made = anndata.read_h5ad(tmp_path / "out.h5ad")
-    assert made.obs["dose"].tolist() == list(range(69, -1, -1))
+    assert made.obs["dose"].tolist() == [str(i) for i in range(69, -1, -1)]
     assert (adata.layers["raw_counts"] != made.X).nnz == 0 and made.var_names[-1] == "g0-1"
     with pytest.raises(InputError, match="has no matrix 'raw_count'"):
         import_matrix(tmp_path / "x.h5ad", tmp_path / "in.h5ad", layer="raw_count")

@@ -33,7 +33,6 @@ def read(toy, tmp_path):
     [
         (["ACGT-1", "TTTT-1", "GGGG-1", "CATG-1", "AATT-1", "CCGG-1"], "{0[0]}{0[1]}{0[2]}{0[3]}"),
         (["ACGT-1", "TTTT-1", "GGGG-1", "CATG-1", "AATT-2", "CCGG-2"], "{0[0]}{0[1]}{0[2]}{0[3]}.{0[5]}"),
-        (["s 1", "s 2", "s 3", "s 4", "s 5", "s 6"], " {0} "),
         (["a", "b", "c", "d", "e", "f"], "bam/{0}.bam"),
     ],
 )
@@ -130,3 +129,9 @@ def test_numbers_of_rows_as_names_of_both_are_warned_about(read, toy):
     obs, said = read(table_of(numbers, toy.types), numbers)
     assert list(obs["state"]) == toy.types
     assert "only the numbers of rows, and so are those of the table; they were matched by these numbers" in said
+
+
+def test_blanks_around_names_in_a_table_do_not_count(read, toy):
+    cells = ["s 1", "s 2", "s 3", "s 4", "s 5", "s 6"]
+    obs, said = read(table_of([f" {cell} " for cell in cells], toy.types), cells)
+    assert list(obs["state"]) == toy.types and said == ""

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepmapper.core.missing import MISSING_WORDS
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.io.labels import encode_labels
 
@@ -33,7 +34,7 @@ def test_encode_labels(labels, codes, classes):
     assert (found.tolist(), names) == (codes, classes)
 
 
-@pytest.mark.parametrize("nothing", [None, np.nan, "", "  ", "nan", pd.NA])
+@pytest.mark.parametrize("nothing", [None, np.nan, "", "  ", pd.NA])
 def test_missing_labels(nothing):
     labels = ["a", nothing, "b", nothing]
     with pytest.raises(InputError, match=r"2 of 4 samples have no label \('row 1', 'row 3'\)\. Label them, or drop"):
@@ -41,6 +42,43 @@ def test_missing_labels(nothing):
     with pytest.raises(InputError, match=r"2 of 4 samples have no label \('y', 'v'\)"):
         encode_labels(labels, names=["x", "y", "z", "v"])
     assert encode_labels(labels, missing="drop")[0].tolist() == [0, -1, 1, -1]
+
+
+@pytest.mark.parametrize("word", MISSING_WORDS)
+def test_a_word_for_a_missing_value_is_no_class_and_is_named(word):
+    labels = pd.Categorical(["a", word, "b", f" {word}"])
+    with pytest.raises(InputError, match=r"2 of 4 samples have no label .*labels: \{missing: drop\}"):
+        encode_labels(labels)
+    with pytest.raises(InputError, match=rf"'{word}' 2 times as missing.*`labels: \{{na_values: \[\]\}}`"):
+        encode_labels(labels)
+    with pytest.warns(DeepMapperWarning, match=rf"took '{word}' 2 times as missing"):
+        codes, classes = encode_labels(labels, missing="drop")
+    assert (codes.tolist(), classes) == ([0, -1, 1, -1], ["a", "b"])
+
+
+def test_words_are_classes_if_no_word_is_missing():
+    with pytest.warns(DeepMapperWarning, match="'NA' .1 sample.*exclude: .NA"):
+        codes, classes = encode_labels(["a", "NA", "b", ""], missing="drop", na_values=[])
+    assert (codes.tolist(), classes) == ([1, 0, 2, -1], ["NA", "a", "b"])
+    with pytest.warns(DeepMapperWarning, match="took '-' once as missing"):
+        assert encode_labels(["a", "-", "b"], missing="drop", na_values=["-"])[1] == ["a", "b"]
+    assert encode_labels(["a", "NA", "b"], exclude=["NA"])[0].tolist() == [0, -1, 1]
+
+
+@pytest.mark.parametrize(
+    "name", ["Unknown", "unassigned", "Doublets", "low_quality", "Low quality", "none", "?", "n.d."]
+)
+def test_classes_that_may_not_be_states_are_warned_about_by_name(name):
+    with pytest.warns(DeepMapperWarning, match="may not be states") as said:
+        assert name in encode_labels(["a", name, "b", name])[1]
+    assert f"{name!r} (2 samples)" in str(said[0].message) and "labels: {exclude: [" in str(said[0].message)
+
+
+def test_names_that_look_like_numbers_are_text():
+    assert encode_labels(["1.1", "1.10", "007", "7", "1E2", "100"])[1] == ["1.1", "1.10", "007", "7", "100", "1E2"]
+    assert encode_labels(pd.Series([1.0, 1, "1", 2.0, "2.0"], dtype=object))[1] == ["1", "2", "2.0"]
+    with pytest.raises(InputError, match=r"exclude names '7'.*Did you mean '007'\? Put it in quotes"):
+        encode_labels(["007", "a"], exclude=[7])
 
 
 def test_excluded_labels():

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import warnings
 
 import pytest
 
@@ -41,6 +42,8 @@ def faults(path="", rows=(), **settings):
     assert first == f"The samples cannot be used, {number}:"
     return [line.strip() for line in lines]
 
+
+DONORS = "sample condition fq1 fq2 donor"
 
 FOUR = ("a ctrl a_1.fq a_2.fq", "b ctrl b_1.fq -", "c stim c_1.fq c_2.fq", "d stim d_1.fq -")
 
@@ -166,31 +169,68 @@ def test_no_samples_at_all(here):
 
 
 def test_a_sheet_that_cannot_be_read(here):
-    assert faults("none.tsv") == [
-        "none.tsv: the sample sheet cannot be read (No such file or directory). Correct its path."
+    assert faults("none.tsv") == ["none.tsv cannot be read (No such file or directory). Correct its path."]
+    (here / "u.tsv").write_bytes(b"sample\tfq1\n\x00\x01")
+    assert "u.tsv is not text (it holds zero bytes)" in faults("u.tsv")[0]
+    (here / "x.csv").write_bytes(b"PK\x03\x04 xl/workbook.xml")
+    assert faults("x.csv") == [
+        "x.csv is an Excel workbook (.xlsx), expected a table as text. Save the sheet as CSV UTF-8."
     ]
-    (here / "u.tsv").write_bytes("sample\tfq1\n".encode("utf-16"))
-    assert faults("u.tsv") == ["u.tsv: is not UTF-8 text (invalid start byte at byte 0). Save it as UTF-8 text."]
     (here / "empty.tsv").write_text("\n")
-    assert faults("empty.tsv") == ["empty.tsv is empty, expected a header and one row per sample."]
-    assert "cannot be read (Is a directory)" in faults(str(here))[0]
+    assert faults("empty.tsv") == ["empty.tsv is empty. Copy or write it again."]
+    assert "is a folder, expected a text file" in faults(str(here))[0]
+    os.mkfifo(here / "pipe")
+    assert "is not a regular file" in faults("pipe")[0]
 
 
-@pytest.mark.parametrize(
-    "name, delimiter, message",
-    [
-        ("s.tsv", ",", "s.tsv: its columns are separated by commas, expected tabs in a .tsv. Name it .csv."),
-        ("s.csv", "\t", "s.csv: its columns are separated by tabs, expected commas in a .csv. Name it .tsv."),
-        (
-            "s.csv",
-            ";",
-            "s.csv: its columns are separated by semicolons, expected commas in a .csv. Save it with commas.",
-        ),
-        ("s.txt", ";", "s.txt: its columns are separated by semicolons, expected tabs in a .txt. Save it with tabs."),
-    ],
-)
-def test_a_sheet_whose_delimiter_does_not_match_its_ending(here, name, delimiter, message):
-    assert faults(sheet(*FOUR, name=name, delimiter=delimiter)) == [message]
+@pytest.mark.parametrize("name", ["s.tsv", "s.csv", "s.txt"])
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";", "|"])
+def test_the_delimiter_is_found_and_said_if_the_name_stands_for_another(here, name, delimiter):
+    path = sheet(*FOUR, name=name, delimiter=delimiter)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert len(load(path)) == 4
+    expected = {"s.tsv": "\t", "s.csv": ",", "s.txt": delimiter}[name]
+    assert [("columns are separated by" in str(one.message)) for one in said] == [True] * (delimiter != expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_sheet_of_another_encoding_or_compressed(here, encoding, pack):
+    path = here / sheet(*[row.replace("stim", "près") for row in FOUR])
+    path.write_bytes(pack(path.read_text().encode(encoding)))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert load("samples.tsv")[2].columns["condition"] == "près"
+    assert len(said) == (encoding == "cp1252")
+
+
+def test_names_stay_text_exactly_as_written(here):
+    rows = [f"{row} {donor}" for row, donor in zip(FOUR, ("1.1", "1.10", "1E2", "007"), strict=True)]
+    samples = load(sheet(*rows, header=DONORS), group_column="donor")
+    assert [sample.columns["donor"] for sample in samples] == ["1.1", "1.10", "1E2", "007"]
+
+
+def test_a_number_with_a_point_among_the_entries_is_refused(here):
+    entry = {"sample": "e", "condition": "stim", "fq1": "e_1.fq", "donor": 1.1}
+    assert faults(sheet(*FOUR), [entry]) == [
+        "config `samples` entry 1, donor: is 1.1, a number to YAML, which reads 1.10 as 1.1, expected text. Put the "
+        "value in quotes."
+    ]
+
+
+def test_samples_without_a_label(here):
+    rows = [f"{row} d{i}" for i, row in enumerate((*FOUR, "e NA e_1.fq -"))]
+    path = sheet(*rows, "f - f_1.fq - NA", header=DONORS)
+    missing = "which means that it is missing, expected a value. Fill it in, or make it a name with"
+    assert faults(path, group_column="donor") == [
+        f"samples.tsv row 6, condition: is 'NA', {missing} `labels: {{na_values: []}}`.",
+        "samples.tsv row 7, condition: is empty, expected a value.",
+        f"samples.tsv row 7, donor: is 'NA', {missing} `labels: {{na_values: []}}`.",
+    ]
+    assert len(load(path, group_column="donor", missing="drop")) == 6
+    assert len(load(sheet(*FOUR, "e NA e_1.fq -"), na_values=[], min_per_class=1)) == 5
+    assert len(load(sheet(*FOUR, "e NA e_1.fq -"), exclude=["NA"])) == 5
 
 
 def test_columns_that_are_missing_repeated_or_without_a_name(here):
@@ -241,7 +281,8 @@ def test_a_label_or_group_that_does_not_describe_the_sample(here):
 def test_a_quote_that_is_never_closed(here):
     (here / "s.tsv").write_text('sample\tcondition\tfq1\na\tx\t"a_1.fq\nb\tx\tb_1.fq\n')
     assert faults("s.tsv") == [
-        "s.tsv row 2: a quoted cell is not closed, or text follows its closing quote (unexpected end of data)."
+        "s.tsv line 2: a quoted cell is not closed, or text follows its closing quote (unexpected end of data). Close "
+        "it, or remove the quote."
     ]
 
 

@@ -451,6 +451,9 @@ def test_a_confounder_that_predicts_the_classes_calls_for_caution_unless_adjuste
     text = plain(page(confounders=depth))
     assert "Depth alone names the class right in 0.80." in text
     assert "depth alone predicts the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
+    assert "Taken as" not in text
+    types = {**depth, "types": "batch: 3 categories; age: numbers"}
+    assert "Taken as: batch: 3 categories; age: numbers." in plain(page(confounders=types))
     for harmless in ({"adjusted": True}, {"macro_auc": 0.6}, {"macro_auc": None}):
         assert "depth alone predicts" not in plain(page(confounders={**depth, "alone": [{**record, **harmless}]}))
 

@@ -31,9 +31,18 @@ BAD = {
         "{matrix: {populations: [{path: a, label: c}, {path: b, label: d}], transpose: true}, labels: {}}",
         "`matrix.transpose` is only for a csv or tsv file; leave it out with `matrix.populations`",
     ),
-    "table without labels": (
-        "matrix: {path: a.csv.gz}",
-        '`labels.table` is empty, but "a.csv.gz" holds no labels; give a .csv or .tsv with a row per cell',
+    "10x file without labels": (
+        "matrix: {path: a.h5}",
+        '`labels.table` is empty, but "a.h5" holds no labels; give a .csv or .tsv with a row per cell',
+    ),
+    "confounder that is the label": (
+        "{labels: {column: age}, confounders: {numeric: [age]}}",
+        '`confounders.numeric` contains "age", the label itself; leave it out',
+    ),
+    "confounder of two kinds": (
+        "confounders: {columns: [age], numeric: [age]}",
+        '`confounders.columns` and `confounders.numeric` both contain "age"; keep it in `numeric` if it is a quantity, '
+        "else in `columns`",
     ),
     "10x folder without labels": (
         "matrix: {path: a, format: 10x_mtx}",

@@ -124,6 +124,14 @@ BAD = {
         "labels: {column: a, exclude: [b, no]}",
         "`labels.exclude` (entry 2): found false (yes/no); expected text; put it in quotes",
     ),
+    "a number with a fraction as excluded label": (
+        "labels: {column: a, exclude: [1, 1.10]}",
+        "`labels.exclude` (entry 2): found 1.1, a number to YAML, which reads 1.10 as 1.1; put it in quotes",
+    ),
+    "a number with a fraction as donor": (
+        "samples: [{sample: a, fq1: a.fq, donor: 1.10}]",
+        "`samples.donor` (entry 1): found 1.1, a number to YAML, which reads 1.10 as 1.1; put it in quotes",
+    ),
     "nothing as excluded label": (
         "labels: {column: a, exclude: [null]}",
         "`labels.exclude` (entry 1): found nothing; expected text; put it in quotes",

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import strategies as st
 
 from deepmapper.config import to_config
+from deepmapper.core.missing import MISSING_WORDS
 from deepmapper.errors import InputError
 from deepmapper.reads.novelty_classes import NoveltyOptions
 from deepmapper.workflow.schema import load_schema
@@ -76,8 +77,12 @@ def test_defaults_are_filled():
         "strandedness": "auto",
         "populations": [],
         "duplicate_names": "refuse",
+        "empty_cells": "refuse",
     }
-    assert settings["labels"] == {"column": "state", "table": "", "exclude": [], "missing": "refuse", "group": ""}
+    assert settings["labels"] == {
+        **{"column": "state", "table": "", "exclude": [], "missing": "refuse", "group": ""},
+        "na_values": list(MISSING_WORDS),
+    }
     assert settings["features"] == {"level": "transcript", "normalization": "log1p_median"}
     assert settings["split"] == {"scheme": "auto", "test_size": 0.25, "seed": 0}
     assert settings["passes"] == {
@@ -102,7 +107,7 @@ def test_defaults_are_filled():
         **settings["training"],
     }
     assert settings["confounders"] == {
-        **{"columns": [], "depth": False, "detected": False, "cell_cycle": False},
+        **{"columns": [], "numeric": [], "depth": False, "detected": False, "cell_cycle": False},
         **{"s_genes": [], "g2m_genes": []},
     }
     assert settings["chords"] == {
