@@ -58,14 +58,6 @@ def did_you_mean(word: object, known: Iterable[Any]) -> str:
     return "".join(f" Did you mean {name!r}?" for name in nearest(word, known))
 
 
-def in_yaml(name: str) -> str:
-    """Write a name for YAML: in single quotes if YAML would read it as something other than this text."""
-    plain = re.fullmatch(r"[^\W\d]\w*(?:[ .-]\w+)*", name)
-    if plain and name.lower() not in {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}:
-        return name
-    return "'" + name.replace("'", "''") + "'"
-
-
 def natural_order(names: Iterable[str]) -> list[str]:
     """Sort numbers by value and text in natural order, with embedded numbers by value: ``c2`` before ``c10``."""
     names = sorted(names)
@@ -84,7 +76,7 @@ def yaml_list(names: Iterable[Any]) -> str:
 
 
 def yaml_text(name: object) -> str:
-    """Write one name as YAML text, quoted unless it is a plain word."""
+    """Write a name as YAML, quoted if YAML would read it as something other than this text."""
     text = str(name)
-    plain = re.fullmatch(r"[A-Za-z][\w-]*", text) and text.lower() not in _YAML_WORDS
+    plain = re.fullmatch(r"[^\W\d]\w*(?:[ .-]\w+)*", text) and text.lower() not in _YAML_WORDS
     return text if plain else "'{}'".format(text.replace("'", "''"))

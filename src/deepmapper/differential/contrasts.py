@@ -184,7 +184,7 @@ def check_rank(matrix: pd.DataFrame, formula: str) -> None:
         raise InputError(
             f"differential.design is {formula!r}, whose {matrix.shape[1]} coefficients cannot be estimated from these "
             f"{len(matrix)} samples (rank {rank}): a term is determined by the others, such as a batch that holds one "
-            "class only. Remove that term."
+            "class only, or a number that was read as categories (name it in confounders.numeric). Remove that term."
         )
 
 

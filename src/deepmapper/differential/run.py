@@ -83,7 +83,7 @@ def run_differential(
     tested: list[Tested] = []
     tables: list[pd.DataFrame] = []
     if options["enabled"]:
-        obs = expression.obs.iloc[expression.rows_of(features.names_of(rows))].reset_index(drop=True)
+        obs = _known_columns(features, expression, rows)
         for part, inside in split_by_level(obs, options["within"]):
             chosen = rows[inside]
             found = _test_part(features, expression, obs[inside], chosen, options, level, seed, n_threads, progress)
@@ -173,6 +173,15 @@ def _test_part(
     return compare_units(
         units, test, label, group, features.classes, options, level=level, n_threads=n_threads, progress=progress
     )
+
+
+def _known_columns(features: Features, expression, rows: np.ndarray) -> pd.DataFrame:
+    """Columns of the samples that a formula may name; confounders that are numbers as numbers, though standardised."""
+    obs = expression.obs.iloc[expression.rows_of(features.names_of(rows))].reset_index(drop=True)
+    for i, name in enumerate(features.design_names):
+        if name in obs and features.design is not None:
+            obs[name] = features.design[rows, i]
+    return obs
 
 
 def _covariates(features: Features, rows: np.ndarray) -> pd.DataFrame:

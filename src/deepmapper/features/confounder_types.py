@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.number_text import DECIMAL_COMMA, advice_on, is_number, uses_decimal_commas
-from ..core.words import count, in_yaml
+from ..core.words import count, yaml_text
 from ..errors import DeepMapperWarning, InputError
 from ..io.labels import as_categories, describe_words
 
@@ -37,7 +37,7 @@ def typed(column: pd.Series, na_values: Sequence[str]) -> pd.Series:
     _say_missing(column.name, found.words)
     n = len(found.names)
     if n > _MANY_NUMBERS and all(map(is_number, found.names)):
-        line = f"confounders: {{numeric: [{in_yaml(str(column.name))}]}}"
+        line = f"confounders: {{numeric: [{yaml_text(column.name)}]}}"
         said = f"confounder '{column.name}' has {n} different values, which are all numbers"
         if n > _MAX_CATEGORIES:
             raise InputError(

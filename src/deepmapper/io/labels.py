@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.missing import MISSING_WORDS, is_doubtful, is_missing
 from ..core.number_text import is_number
-from ..core.words import count, did_you_mean, in_yaml, natural_order, some
+from ..core.words import count, did_you_mean, natural_order, some, yaml_text
 from ..errors import DeepMapperWarning, InputError
 
 
@@ -181,7 +181,7 @@ def _warn_doubtful(classes: Sequence[str], sizes: Counter) -> None:
     doubtful = [name for name in classes if is_doubtful(name)]
     if doubtful:
         shown = ", ".join(f"{name!r} ({count(sizes[name], 'sample')})" for name in doubtful)
-        quoted = ", ".join(map(in_yaml, doubtful))
+        quoted = ", ".join(map(yaml_text, doubtful))
         warnings.warn(
             f"Classes that may not be states are used as such: {shown}. To leave them out, set exclude, in a "
             f"configuration `labels: {{exclude: [{quoted}]}}`.",

@@ -199,6 +199,17 @@ def test_confounders_are_adjusted_for_and_left_out_where_they_equal_the_label():
     assert depth.summary["formula"] == "~ state"  # the size factors stand for it
 
 
+def test_a_number_in_a_formula_is_one_if_it_is_a_confounder_that_is_a_number():
+    counts, y = bulk()
+    ages = np.array(["31", "45", "52", "60", "33", "41", "58", "64"])
+    design = ((ages.astype(float) - 48) / 12)[:, None]
+    obs = pd.DataFrame({"age": ages})
+    found = run(*study(counts, y, obs=obs, design=design, design_names=("age",)), design="~ age + state")
+    assert found.summary["n_different"] >= 6
+    with pytest.raises(InputError, match=r"confounders\.numeric"):
+        run(*study(counts, y, obs=obs), design="~ age + state")
+
+
 def test_a_reference_class_is_what_the_others_are_compared_with():
     rng = np.random.default_rng(10)
     y = np.repeat([0, 1, 2], 4)
