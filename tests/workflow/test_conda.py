@@ -167,7 +167,7 @@ def test_what_the_yaml_does_not_name_is_missed(work_directory, copy_pipeline, do
     directory.pipeline = copy_pipeline(tmp_path / "deepmapper", directory.pipeline)
     file = directory.pipeline / "envs/python.yaml"
     lines = file.read_text().splitlines(keepends=True)
-    with_anndata = ("  - anndata", "  - scanpy", "  - pytximport")  # the last two need it
+    with_anndata = ("  - anndata", "  - scanpy", "  - pytximport", "  - pydeseq2")  # the others need it
     file.write_text("".join(line for line in lines if not line.startswith(with_anndata)))
     said = run(directory, double, "results/expression.h5ad", fails=True)
     assert "ModuleNotFoundError: No module named 'anndata'" in said

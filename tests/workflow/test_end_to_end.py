@@ -67,6 +67,7 @@ RULES = {
     "plot_chords": [""],
     "audit_filtering": [""],
     "weigh_evidence": [""],
+    "test_differential": [""],
     "fit_evidence_panel": [""],
     "audit_findings": [f"/{model}" for model in MODELS],
     "write_tables": [f"/{model}" for model in MODELS],
@@ -75,7 +76,7 @@ RULES = {
     "record_run": [""],
 }
 PAGES = ("features", "passes", "audit")  # tables of a model as pages
-SHARED_PAGES = ("models", "chords")
+SHARED_PAGES = ("models", "markers", "chords")
 CHORD_FIGURES = ("chord_networks", "chord_scores")
 
 
@@ -101,6 +102,8 @@ def test_all_promised_files_and_no_others(finished):
     expected |= {f"findings/{name}.svg" for name in CHORD_FIGURES}
     of_all = ("audit_features", "evidence", "evidence_panel")
     expected |= {f"findings/{name}.{suffix}" for name in of_all for suffix in ("tsv", "json")}
+    expected |= {f"findings/{name}" for name in ("differential.tsv", "differential.json", "markers.tsv")}
+    expected |= {"findings/differential_features.tsv"}
     expected |= {f"chords/{name}.tsv" for name in ("pairs", "triplets", "features", "chords", "scores")}
     expected |= {"chords/chords.json", "chords/screen.json", "findings/chords.tsv", "findings/chords.json"}
     written = {name for name in finished.outputs() if not name.startswith("features/")}
@@ -294,6 +297,7 @@ def test_named_targets_stop_where_they_say(work_directory):
         **dict.fromkeys(
             ("screen_chords", "prove_chords", "audit_filtering", "weigh_evidence", "fit_evidence_panel"), 1
         ),
+        "test_differential": 1,
         **dict.fromkeys(("fit_linear_baseline", "compare_models", "findings"), 1),
     }
     everything = directory.would_run()

@@ -11,7 +11,7 @@ TRAIN_ONE = {"train_pass": 2, "train_permuted_pass": 1}
 RECORD = {"record_run": 1}
 TELL = dict.fromkeys(("compare_models", "plot_models", "record_run", "write_shared_tables", "write_summary"), 1)
 EVIDENCE = {"weigh_evidence": 1, "fit_evidence_panel": 1}
-PREPARE = {"prepare_features": 1, "audit_filtering": 1, **EVIDENCE}
+PREPARE = {"prepare_features": 1, "audit_filtering": 1, "test_differential": 1, **EVIDENCE}
 CHORDS = dict.fromkeys(("screen_chords", "prove_chords", "plot_chords"), 1)
 BASELINE = {"fit_linear_baseline": 1}
 
@@ -101,6 +101,10 @@ CASES = {
     "more shadows beside the evidence": (
         lambda d: d.configure(evidence={"draws": 5}),
         {**EVIDENCE, **join(3), **RECORD},
+    ),
+    "another test of single features": (
+        lambda d: d.configure(differential={"test": "linear"}),
+        {"test_differential": 1, "write_shared_tables": 1, **join(3), **RECORD},
     ),
     "a model less": (lambda d: d.configure(models={"cnn_small": {}, "linear": {}}), TELL),
     "another split": (

@@ -17,6 +17,9 @@ from .results import empty_result
 # Counts over all units below which a feature is not tested; the usual choice for DESeq2.
 MIN_TOTAL = 10
 
+# With fewer features starting further processes takes longer than they save; chosen by hand.
+MIN_FOR_PROCESSES = 2000
+
 
 def fit_counts(
     counts: np.ndarray,
@@ -61,7 +64,7 @@ def fit_counts(
         results = [empty_result(counts.shape[1]) for _ in design.contrasts]
         return results, f"no feature has {MIN_TOTAL} counts over all samples, so none was tested"
     names = [str(i) for i in range(len(whole))]
-    inference = DefaultInference(n_cpus=n_threads)
+    inference = DefaultInference(n_cpus=n_threads if len(tested) >= MIN_FOR_PROCESSES else 1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = DeseqDataSet(
