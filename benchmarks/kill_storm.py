@@ -12,6 +12,7 @@ was finished and recorded may have been trained again, and nothing half-written 
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import random
 import shutil
@@ -21,6 +22,7 @@ import sys
 import time
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,16 +60,18 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path("storm"), help="where to work, emptied first (default: storm)"
     )
+    parser.add_argument("--input", choices=INPUTS, default="h5ad", help="kind of the matrix (default: h5ad)")
     parser.add_argument("--seeds-per-job", type=int, default=1, help="passes of a job (default: 1)")
     parser.add_argument(
         "--calm", type=Path, help="folder `calm` of an earlier call with as many seeds a job, not run again"
     )
     options = parser.parse_args()
     SETTINGS["resources"] = {"seeds_per_job": options.seeds_per_job}
+    write_input = INPUTS[options.input]
     shutil.rmtree(options.folder, ignore_errors=True)
     rng, again, runs = random.Random(options.seed), 0, 0
     kills: Counter[str] = Counter()
-    calm = options.calm or prepare(options.folder.resolve() / "calm")
+    calm = options.calm or prepare(options.folder.resolve() / "calm", write_input)
     if not options.calm:
         finish(calm, ["--cores", str(options.cores)])
     arguments = ["--cores", str(options.cores)]
@@ -76,7 +80,7 @@ def main() -> None:
     began = time.monotonic()
     while kills.total() < options.kills:
         runs += 1
-        folder = prepare(options.folder.resolve() / f"storm_{runs}")
+        folder = prepare(options.folder.resolve() / f"storm_{runs}", write_input)
         kept: dict[Path, str] = {}
         while True:
             running, struck = start(folder, arguments), 0
@@ -109,7 +113,7 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def prepare(folder: Path) -> Path:
+def prepare(folder: Path, write_input: Callable) -> Path:
     """Make a work folder: 60 cells × 400 genes of three states, and settings."""
     import anndata
     import pandas as pd
@@ -121,11 +125,53 @@ def prepare(folder: Path) -> Path:
         counts[state == name, 2 * code : 2 * code + 2] *= 4
     (folder / "config").mkdir(parents=True)
     obs = pd.DataFrame({"state": state}, index=[f"cell{i}" for i in range(60)])
-    anndata.AnnData(counts, obs, pd.DataFrame(index=[f"gene{i}" for i in range(400)])).write_h5ad(
-        folder / "matrix.h5ad"
-    )
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(SETTINGS))
+    adata = anndata.AnnData(counts, obs, pd.DataFrame(index=[f"gene{i}" for i in range(400)]))
+    settings = SETTINGS | write_input(folder, adata)
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(settings))
     return folder
+
+
+def write_h5ad(folder: Path, adata) -> dict:
+    """The matrix as AnnData."""
+    adata.write_h5ad(folder / "matrix.h5ad")
+    return {}
+
+
+def write_compressed(folder: Path, adata) -> dict:
+    """The matrix as AnnData in a gzip file, which is unpacked beside the output."""
+    write_h5ad(folder, adata)
+    with (folder / "matrix.h5ad").open("rb") as plain, gzip.open(folder / "matrix.h5ad.gz", "wb") as packed:
+        shutil.copyfileobj(plain, packed)
+    (folder / "matrix.h5ad").unlink()
+    return {"matrix": {"path": "matrix.h5ad.gz"}}
+
+
+def write_csv(folder: Path, adata) -> dict:
+    """The matrix as a spreadsheet writes it, with the labels in the same file."""
+    frame = adata.to_df()
+    frame.insert(0, "state", adata.obs["state"])
+    frame.to_csv(folder / "matrix.csv", sep=";", encoding="utf-16")
+    return {"matrix": {"path": "matrix.csv"}}
+
+
+def write_10x(folder: Path, adata) -> dict:
+    """The matrix as two samples in one folder, as GEO has them, with a table of labels without their ending."""
+    import scipy.io
+    import scipy.sparse
+
+    (folder / "geo").mkdir()
+    for name, part in (("GSM1_a", adata[::2]), ("GSM2_b", adata[1::2])):
+        with gzip.open(folder / f"geo/{name}_matrix.mtx.gz", "wb") as file:
+            scipy.io.mmwrite(file, scipy.sparse.coo_matrix(part.X.T), field="integer")
+        lines = {"features": [f"ID{gene}\t{gene}" for gene in part.var_names], "barcodes": list(part.obs_names)}
+        for kind, content in lines.items():
+            (folder / f"geo/{name}_{kind}.tsv.gz").write_bytes(gzip.compress("\n".join(content).encode(), mtime=0))
+    names = [f"{cell}-{'GSM1_a' if i % 2 == 0 else 'GSM2_b'}" for i, cell in enumerate(adata.obs_names)]
+    adata.obs.set_axis(names).to_csv(folder / "labels.csv")
+    return {"matrix": {"path": "geo"}, "labels": {"column": "state", "table": "labels.csv"}}
+
+
+INPUTS = {"h5ad": write_h5ad, "h5ad.gz": write_compressed, "csv": write_csv, "10x": write_10x}
 
 
 def start(folder: Path, arguments: list[str]) -> subprocess.Popen:
