@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
 import io
 import itertools
-import lzma
 import re
 import stat
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import TextIO
 
 from ..errors import InputError
-
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+from .compressed import DAMAGE, is_compressed, open_unpacked
 
 _BYTES_AT_ONCE = 2**20
 
@@ -70,8 +65,6 @@ class TextFile:
     ----------
     path
         The file.
-    compression
-        "gzip", "bzip2", "xz" or "".
     encoding
         Its encoding, as Python names it.
     notice
@@ -79,7 +72,6 @@ class TextFile:
     """
 
     path: Path
-    compression: str
     encoding: str
     notice: str = ""
 
@@ -87,8 +79,8 @@ class TextFile:
     def open(self) -> Iterator[TextIO]:
         """Open the text; line ends are left as they are."""
         with (
-            _open_bytes(self.path, self.compression) as packed,
-            io.TextIOWrapper(packed, self.encoding, newline="") as text,
+            open_unpacked(self.path) as content,
+            io.TextIOWrapper(content, self.encoding, newline="") as text,
         ):
             yield text
 
@@ -106,23 +98,13 @@ def examine_text(path: str | Path) -> TextFile:
         if not stat.S_ISREG(path.stat().st_mode):
             kind = "a folder" if path.is_dir() else "not a regular file"
             raise InputError(f"{path} is {kind}, expected a text file.")
-        with path.open("rb") as raw:
-            start = raw.read(8)
-        compression = next((name for magic, name in _COMPRESSIONS.items() if start.startswith(magic)), "")
-        with _open_bytes(path, compression) as file:
+        with open_unpacked(path) as file:
             encoding, notice = _encoding(path, iter(lambda: file.read(_BYTES_AT_ONCE), b""))
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise InputError(f"{path} cannot be read ({error.strerror}). Correct its path.") from error
         raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
-    return TextFile(path, compression, encoding, notice)
-
-
-def _open_bytes(path: Path, compression: str) -> IO[bytes]:
-    if not compression:
-        return path.open("rb")
-    module: Any = {"gzip": gzip, "bzip2": bz2, "xz": lzma}[compression]
-    return module.open(path, "rb")
+    return TextFile(path, encoding, notice)
 
 
 def describe_other(start: bytes) -> str:
@@ -139,7 +121,7 @@ def describe_other(start: bytes) -> str:
             "a web page (HTML) or XML, expected a table as text. It may be the page of an error or a login instead of "
             "the download: fetch the file itself."
         )
-    if any(start.startswith(magic) for magic in _COMPRESSIONS):
+    if is_compressed(start):
         return "compressed twice, expected a table as text. Decompress it once."
     return ""
 

@@ -67,6 +67,23 @@ def to_float32(X: Any, source: str) -> Matrix:
     return X
 
 
+def whole_numbers(values: np.ndarray, source: str) -> np.ndarray:
+    """Return the indices of a sparse matrix as integers; some programs store them as floating-point numbers.
+
+    Raises
+    ------
+    InputError
+        If they are not whole numbers.
+    """
+    if values.dtype.kind in "iu":
+        return values
+    if values.dtype.kind != "f" or (values != np.floor(values)).any():
+        raise InputError(
+            f"{source}: the sparse matrix is damaged (its indices are not whole numbers). Copy the file again."
+        )
+    return values.astype(np.int64)
+
+
 def unique_names(
     names: Iterable[str], kind: str, source: str | Path, rule: str, ids: Iterable[str] | None = None
 ) -> list[str]:
@@ -126,6 +143,8 @@ def _text_index(frame: pd.DataFrame, kind: str, source: str) -> pd.DataFrame:
             f"{source}: found {count(len(empty), f'empty {kind} name')}, the first at position {empty[0] + 1}. Give "
             f"every {kind} a name."
         )
+    if zero := next((name for name in names if "\0" in name), None):
+        raise InputError(f"{source}: the {kind} name {zero!r} holds a zero byte. The file is damaged: copy it again.")
     frame = frame.rename(columns={"_index": "index_"})  # h5ad files written from R may have it, and anndata refuses it
     frame.index = pd.Index(names)
     return frame

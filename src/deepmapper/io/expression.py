@@ -14,7 +14,7 @@ import numpy as np
 from ..core.blocks import Matrix, blocks, even_spans, spans_of, transpose_blocks
 from ..core.files import atomic_write
 from ..errors import DeepMapperWarning, InputError
-from .assemble import to_float32, unique_names, with_text_names
+from .assemble import to_float32, unique_names, whole_numbers, with_text_names
 from .feature_names import (
     check_features_left,
     ids_of,
@@ -25,7 +25,7 @@ from .feature_names import (
 from .h5ad import find_elements
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .matrix_stats import check_finite, scan
-from .open import OPENERS, existing_path, open_h5, require
+from .open import OPENERS, element_in, existing_path, open_h5, require
 from .other_columns import OtherColumns
 from .read import feature_rule, located, read_matrix
 from .recognise import recognise
@@ -200,7 +200,7 @@ def write_expression(
         If a value is NaN or infinite.
     """
     with atomic_write(out) as tmp:
-        adata.write_h5ad(tmp, compression="gzip")
+        _write_tables(tmp, adata)
         n_values = [_write_matrix(tmp, key, source, adata, progress) for key, source in matrices.items()]
     return n_values[0]
 
@@ -262,7 +262,17 @@ def _write_whole(out: str | Path, adata: AnnData, progress: Callable[[str], None
     """Write a matrix that is in memory."""
     progress(_size_line(adata, adata.X.nnz))
     with atomic_write(out) as tmp:
-        adata.write_h5ad(tmp, compression="gzip")
+        _write_tables(tmp, adata)
+
+
+def _write_tables(path: Path, adata: AnnData) -> None:
+    """Write an AnnData; refuse a column that h5ad cannot hold."""
+    try:
+        adata.write_h5ad(path, compression="gzip")
+    except (TypeError, ValueError, NotImplementedError) as error:
+        if not (place := element_in(error)):
+            raise
+        raise InputError(f"The matrix: {place} cannot be written ({str(error).splitlines()[0]}). Remove it.") from error
 
 
 def _import_in_blocks(
@@ -335,7 +345,7 @@ def _read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[
         for start, stop in even_spans(n, p):
             yield slice(start, stop), element[start:stop]
         return
-    indptr = element["indptr"][:].astype(np.int64)
+    indptr = whole_numbers(element["indptr"][:], source).astype(np.int64)
     n_stored = min(element["data"].shape[0], element["indices"].shape[0])
     if len(indptr) != n + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] > n_stored:
         raise InputError(
@@ -343,7 +353,11 @@ def _read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[
         )
     for start, stop in spans_of(indptr):
         span = slice(indptr[start], indptr[stop])
-        parts = element["data"][span], element["indices"][span], indptr[start : stop + 1] - indptr[start]
+        parts = (
+            element["data"][span],
+            whole_numbers(element["indices"][span], source),
+            indptr[start : stop + 1] - indptr[start],
+        )
         yield slice(start, stop), sparse.csr_matrix(parts, shape=(stop - start, p))
 
 

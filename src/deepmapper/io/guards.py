@@ -30,6 +30,9 @@ _ZARR_RATIO = 100_000
 # Arrays up to this size are never too large; those of zeros may take no space in a file. Chosen by hand.
 _ALWAYS_ALLOWED = 64 * 2**20
 
+# Groups within groups; chosen by hand.
+_MOST_LEVELS = 200
+
 _COPY_AGAIN = "The file is damaged or was made to do harm: copy it again, or ask whoever sent it."
 
 
@@ -45,9 +48,11 @@ def check_h5(file: Any, path: Path) -> None:
     """
     import h5py
 
-    pending, seen = [file], {h5py.h5o.get_info(file.id).addr}
+    pending, seen = [(file, 0)], {h5py.h5o.get_info(file.id).addr}
     while pending:
-        group = pending.pop()
+        group, depth = pending.pop()
+        if depth > _MOST_LEVELS:
+            raise InputError(f"{path}: {group.name[:60]}... is nested deeper than {_MOST_LEVELS} groups. {_COPY_AGAIN}")
         for name in group:
             where = f"{path}: {group.name.rstrip('/')}/{name}"
             kind = group.id.links.get_info(name.encode("utf-8", "surrogateescape")).type
@@ -65,7 +70,7 @@ def check_h5(file: Any, path: Path) -> None:
                 continue
             seen.add(address)
             if isinstance(item, h5py.Group):
-                pending.append(item)
+                pending.append((item, depth + 1))
             elif isinstance(item, h5py.Dataset):
                 _check_dataset(item, where, path)
 
@@ -129,12 +134,22 @@ def check_memory(elements: Mapping[str, Any], path: Path) -> None:
 
 
 def _arrays(element: Any) -> Iterator[Any]:
-    """Yield the arrays of a group or array of HDF5 or zarr."""
-    if not hasattr(element, "keys"):
-        yield element
-        return
-    for name in element:
-        yield from _arrays(element[name])
+    """Yield the arrays of a group or array of HDF5 or zarr; links back into a group are not followed."""
+    pending, seen = [element], set()
+    while pending:
+        item = pending.pop()
+        if not hasattr(item, "keys"):
+            yield item
+        elif (place := _place_of(item)) not in seen:
+            seen.add(place)
+            pending += [item[name] for name in item]
+
+
+def _place_of(group: Any) -> Any:
+    """What tells a group from all others of its file, by whichever link it is reached."""
+    import h5py
+
+    return h5py.h5o.get_info(group.id).addr if isinstance(group, h5py.Group) else getattr(group, "name", id(group))
 
 
 def _size(array: Any) -> int:

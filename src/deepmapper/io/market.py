@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 import warnings
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, cast
 import numpy as np
 from scipy import sparse
 
+from ..core.compressed import DAMAGE
 from ..core.words import count, some
 from ..errors import DeepMapperWarning, InputError
 from .guards import check_mtx
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BANNER = b"%%MatrixMarket matrix coordinate real general\n"
+
+# Comments and blank lines that are looked through for the size of a matrix; chosen by hand.
+_MOST_LINES = 10_000
 
 # Gene and transcript ids of Ensembl, GENCODE and RefSeq, of which a list of symbols has none.
 _ID = re.compile(r"(ENS[A-Z]*[GT]\d{6,}|N[MR]_\d+|WBGene\d+|FBgn\d+)(\.\d+)?")
@@ -63,7 +67,9 @@ def read_market(path: Path) -> sparse.csr_matrix:
             start = b"%%MatrixMarket" + start[14:] if has_banner else _BANNER + start
             stream = io.BufferedReader(_Chained(start, handle), 1 << 20)
             X = sparse.csr_matrix(scipy.io.mmread(cast(IO[bytes], stream)))
-    except (OSError, EOFError, ValueError, TypeError, zlib.error, OverflowError) as error:
+    except InputError:
+        raise
+    except (*DAMAGE, ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{path}: the matrix is damaged or incomplete ({error}). Copy it again.") from error
     if b" pattern " in start.partition(b"\n")[0].lower():
         warnings.warn(
@@ -85,12 +91,17 @@ def check_declared(files: MtxFiles, features: list[list[str]], barcodes: list[li
     """
     try:
         with open_plain(files.matrix) as handle:
-            lines = (line for line in handle if line.strip() and not line.startswith(b"%"))
+            lines = (
+                line for line in itertools.islice(handle, _MOST_LINES) if line.strip() and not line.startswith(b"%")
+            )
             declared = [int(field) for field in next(lines, b"").split()]
-    except (ValueError, OSError, EOFError, zlib.error):
+    except InputError:
+        raise
+    except (*DAMAGE, ValueError):
         return
-    if len(declared) == 3:
+    if len(declared) in (2, 3):  # without the number of values if all are listed (array)
         _orientations((declared[0], declared[1]), features, barcodes, files)
+    if len(declared) == 3:
         check_mtx(files.matrix, declared[2], packed=is_compressed(files.matrix))
 
 
@@ -102,7 +113,7 @@ def read_rows(path: Path) -> list[list[str]]:
     try:
         with open_plain(path) as handle:
             lines = handle.read().decode("utf-8-sig").splitlines()
-    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+    except (*DAMAGE, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
     lines = [line for line in lines if line.strip()]
     separator = "\t"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -99,6 +100,14 @@ def open_zarr(path: Path) -> Iterator[Any]:
 OPENERS: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {"h5ad": open_h5, "zarr": open_zarr}
 
 
+def element_in(error: BaseException) -> str:
+    """Place in an h5ad or zarr at which anndata failed, such as "/obs/state", from what it notes; "" if unknown."""
+    for note in getattr(error, "__notes__", ()):
+        if found := re.search(r"while (?:reading|writing) key '(.*?)' of .* (?:from|to) (/.*)", note):
+            return f"{found[2].rstrip('/')}/{found[1]}"
+    return ""
+
+
 @contextmanager
 def _report_read_errors(path: Path) -> Iterator[None]:
     """Turn any error in the body into an `InputError` about the file being read."""
@@ -108,6 +117,8 @@ def _report_read_errors(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if place := element_in(error):
+            reason = f"{place}: {reason}"
         raise InputError(
             f"{path} cannot be read: {reason}. The file is damaged, was not copied completely, or was written by a "
             "newer version of its software. Copy it again, or update the software that reads it."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from ..core.compressed import DAMAGE
 from ..core.words import count, listed, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
@@ -297,9 +297,7 @@ def _read_table(path: Path) -> pd.DataFrame:
         pd.errors.ParserError,
         pd.errors.EmptyDataError,
         UnicodeDecodeError,
-        OSError,
-        EOFError,
-        zlib.error,
+        *DAMAGE,
     ) as error:
         raise InputError(f"{path}: the file is damaged or incomplete ({str(error).strip()}). Copy it again.") from error
     if not len(table):

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from ..core.words import some
 from ..errors import DeepMapperWarning, InputError
-from .assemble import assemble, column_index, unique_names
+from .assemble import assemble, column_index, unique_names, whole_numbers
 from .feature_names import ids_of, texts
 from .guards import check_memory
 from .market import (
@@ -155,7 +155,8 @@ def read_10x_h5(path: Path) -> AnnData:
 def _h5_matrix(group: Any) -> tuple[sparse.csr_matrix, list[str]]:
     n_features, n_cells = group["shape"][:]
     # 10x stores CSC of features x cells, which is CSR of cells x features.
-    stored = (group["data"][:], group["indices"][:], group["indptr"][:])
+    indices, indptr = (whole_numbers(group[name][:], group.file.filename) for name in ("indices", "indptr"))
+    stored = (group["data"][:], indices, indptr)
     return sparse.csr_matrix(stored, shape=(n_cells, n_features)), _plain(group["barcodes"])
 
 

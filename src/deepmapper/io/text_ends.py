@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import zlib
-from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO
 
+from ..core import compressed
+from ..core.compressed import DAMAGE, open_unpacked
 from ..core.files import special_kind
 from ..errors import InputError
-
-# Compressed files are known by their first bytes, whatever their name.
-COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 
 # How much is looked at, at either end; and how much of a compressed file is read to find its end.
 _END, _MOST = 1 << 16, 1 << 28
@@ -30,14 +24,13 @@ def first_bytes(path: Path, n: int = 512) -> bytes:
 
 def is_compressed(path: Path) -> bool:
     """Whether a file starts like gzip, bzip2 or xz."""
-    return first_bytes(path, 6).startswith(tuple(COMPRESSED))
+    return compressed.is_compressed(first_bytes(path, 6))
 
 
 def open_plain(path: Path) -> IO[bytes]:
-    """Open a file for reading, decompressed if it starts like gzip, bzip2 or xz."""
-    start = first_bytes(path, 6)
-    opener = next((opener for magic, opener in COMPRESSED.items() if start.startswith(magic)), None)
-    return cast(IO[bytes], opener(path, "rb")) if opener else path.open("rb")
+    """Open a file for reading, unpacked if it is compressed; refuse a pipe or device."""
+    first_bytes(path, 1)
+    return open_unpacked(path)
 
 
 def text_ends(path: Path) -> tuple[list[str], list[str]]:
@@ -53,7 +46,7 @@ def text_ends(path: Path) -> tuple[list[str], list[str]]:
             head = handle.read(_END)
             tail = head
             if len(head) == _END:
-                if type(handle).__module__ in ("io", "_io"):
+                if not is_compressed(path):
                     handle.seek(max(_END, path.stat().st_size - _END))
                     tail = handle.read()
                 else:
@@ -62,7 +55,7 @@ def text_ends(path: Path) -> tuple[list[str], list[str]]:
                         tail = (tail + block)[-_END:]
                         block = handle.read(1 << 20)
                         n_read += len(block)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except DAMAGE as error:
         raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
     if b"\0" in head:
         return [], []

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import lzma
 import shutil
 import tarfile
 import tempfile
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..core.compressed import DAMAGE, check_unpacked_size
 from ..core.files import free_space, scratch_folder
 from ..errors import DeepMapperWarning, DiskFull, InputError
 from .text_ends import first_bytes, open_plain
@@ -20,7 +19,6 @@ from .text_ends import first_bytes, open_plain
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 # What unpacking must leave free.
 KEEP_FREE = 64 * 2**20
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, RuntimeError)
 
 
 @contextmanager
@@ -54,7 +52,7 @@ def unpacked(path: Path, folder: Path | None = None) -> Iterator[Path]:
             content = unpack(path, scratch)
         except DiskFull:
             raise
-        except _DAMAGE as error:
+        except (*DAMAGE, RuntimeError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             raise InputError(f"{path}: the file is damaged or incomplete ({error}). Copy it again.") from error
@@ -85,7 +83,7 @@ def _unpacker(path: Path) -> Callable[[Path, Path], Path] | None:
     try:
         with open_plain(path) as handle:
             inner = handle.read(265)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+    except DAMAGE:
         return None  # whoever reads it reports the damage
     if inner.startswith(_HDF5):
         return _decompress
@@ -116,7 +114,11 @@ def _size_of_gzip(path: Path) -> int:
 
 def _unzip(path: Path, folder: Path) -> Path:
     with zipfile.ZipFile(path) as archive:
-        _check_space(path, sum(member.file_size for member in archive.infolist()), folder)
+        packed, unpacked = (
+            sum(getattr(member, size) for member in archive.infolist()) for size in ("compress_size", "file_size")
+        )
+        check_unpacked_size(path, packed, unpacked)
+        _check_space(path, unpacked, folder)
         archive.extractall(folder)
     return _only_content(folder)
 

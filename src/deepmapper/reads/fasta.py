@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
+import io
 import lzma
 import re
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO, cast
+from typing import NamedTuple, TextIO
 
+from ..core.compressed import open_unpacked
 from ..core.files import atomic_write
 from ..errors import InputError
 
@@ -65,12 +66,7 @@ def foreign_format(start: bytes, what: str = "FASTQ") -> str:
 
 def open_text(path: str | Path) -> TextIO:
     """Open a text file, plain or compressed (gzip, bzip2, xz), judging by its first bytes; a byte order mark is cut."""
-    with Path(path).open("rb") as file:
-        start = file.read(6)
-    for magic, opener in ((_GZIP, gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open)):
-        if start.startswith(magic):
-            return cast("TextIO", opener(path, "rt", encoding="utf-8-sig"))
-    return Path(path).open(encoding="utf-8-sig")
+    return io.TextIOWrapper(open_unpacked(path), encoding="utf-8-sig")
 
 
 def read_fasta(path: str | Path, what: str = "FASTA file") -> Iterator[Record]:

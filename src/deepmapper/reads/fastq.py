@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
+from ..core.compressed import open_unpacked
 from ..errors import InputError
 from .fasta import foreign_format, is_gzip
 from .read_kinds import unit_fault
@@ -203,7 +204,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[bytes]]]:
     """Yield blocks of complete records: the number of the first one (from 1), and their lines (four each)."""
     number, remainder = 1, b""
     try:
-        with gzip.open(path) if is_gzip(path) else path.open("rb") as file:
+        with open_unpacked(path) if is_gzip(path) else path.open("rb") as file:
             while block := file.read(_BLOCK):
                 lines = (remainder + block).split(b"\n")
                 complete = (len(lines) - 1) // 4 * 4

@@ -6,7 +6,6 @@ swapped, barcodes of single cells in place of a mate, long reads, qualities of t
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+from ..core.compressed import open_unpacked
 from .fasta import is_gzip
 from .nucleotides import impossible_letter
 from .samples import Unit
@@ -63,7 +63,7 @@ def unit_fault(unit: Unit) -> str:
 
 
 def _reads(path: str) -> Iterator[_Read]:
-    with gzip.open(path) if is_gzip(path) else Path(path).open("rb") as file:
+    with open_unpacked(path) if is_gzip(path) else Path(path).open("rb") as file:
         while lines := list(islice(file, 4)):
             header, sequence, _, quality = (line.rstrip(b"\n") for line in (*lines, b"", b"", b"")[:4])
             name, _, comment = header[1:].partition(b" ")
