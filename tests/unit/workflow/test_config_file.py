@@ -18,7 +18,22 @@ from deepmapper.workflow.config_file import fault_in
         (b"a: \x00", "this is not YAML"),
         (b"labels: {column: state}\n", "$"),
         (b"\xef\xbb\xbflabels: {column: state}\n", "$"),
-        (b"", "$"),
+        (b"a: &x {b: 1}\nc: {<<: *x}\nd: [*x, *x]\n", "$"),
+        (b"", r"config\.yaml is empty, expected keys such as `matrix` and `labels`\."),
+        (b"# nothing yet\n", "is empty"),
+        (b"\nhello\n", "line 2: expected a key"),
+        (b"[1, 2]", "line 1: expected a key"),
+        (b"labels: {column: a}\nlabels: {column: b}\n", "line 2: the key `labels` is given twice"),
+        (b"labels:\n  column: a\n  column: b\n", "line 3: the key `column` is given twice"),
+        (b"a: !!python/object/apply:os.getcwd []", "line 1: this is not YAML .could not determine a constructor"),
+        (b"a: 2020-13-45", "a value cannot be read"),
+        (b"a: &a [*a]", "line 1: what is here refers to itself"),
+        (b"labels: " + b"[" * 5000 + b"]" * 5000, "nested too deep"),
+        (
+            b"a0: &a0 [x]\n"
+            + b"".join(b"a%d: &a%d [%s]\n" % (i, i, b",".join([b"*a%d" % (i - 1)] * 9)) for i in range(1, 40)),
+            "line 6: the aliases stand for more than",
+        ),
     ],
 )
 def test_text_that_is_not_yaml(tmp_path, content, message):
