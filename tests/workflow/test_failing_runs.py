@@ -73,6 +73,11 @@ def test_a_fault_of_the_configuration_stands_last(work_directory):
         "Give files, and folders where they are expected; nothing was run.\n"
     )
     assert done.status == 1
+    directory.configure(labels={"column": "state"}, matrix={"path": "matrix.h5ad"}, results="/proc/results")
+    assert re.fullmatch(
+        r"Nothing was started: the folder /proc/results cannot be made \(.*\)\. Set `results` to another one\.",
+        directory.run(fails=True).said.splitlines()[-1],
+    )
     (directory.folder / "config/config.yaml").write_text("labels:\n\tcolumn: state\n")
     done = directory.run(fails=True)
     assert "config/config.yaml, line 2: this is not YAML" in done.said.splitlines()[-1]

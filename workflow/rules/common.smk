@@ -153,3 +153,9 @@ def check_folders():
             refuse(
                 f"Nothing was started: {reason}. Make it writable, or set `results` to a folder that is."
             )
+    try:  # some file systems, such as /proc, say that they can be written to
+        Path(RESULTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        refuse(
+            f"Nothing was started: the folder {RESULTS} cannot be made ({error.strerror}). Set `results` to another one."
+        )

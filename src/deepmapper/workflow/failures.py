@@ -16,6 +16,8 @@ MOST = 5
 
 INTERRUPTED = "interrupted"
 
+_INTERRUPTED_RUN = "Interrupted; finished results are kept. The same command continues."
+
 
 class FailedJob(NamedTuple):
     """A job that failed: its rule, and its log files, that of its script first."""
@@ -98,7 +100,7 @@ class FailedJobs:
         self._interrupted = True
 
     def print_all(self) -> None:
-        """Describe the failed jobs on the screen, unless the run was interrupted."""
-        text = "" if self._interrupted else describe(list(self._jobs.values()))
+        """Describe the failed jobs on the screen, or say that the run was interrupted."""
+        text = _INTERRUPTED_RUN if self._interrupted else describe(list(self._jobs.values()))
         if text:
             print(f"\n{text}", file=sys.stderr)

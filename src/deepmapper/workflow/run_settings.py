@@ -60,8 +60,12 @@ def check_files(checked: dict) -> None:
             + "\nGive absolute paths, or paths relative to the folder in which snakemake runs."
         )
     faults = [f"{key}: {path} is {kind}" for key, path in named.items() if (kind := _wrong_kind(key, Path(path)))]
-    results = next(place for place in (Path(checked["results"]), *Path(checked["results"]).parents) if place.exists())
-    if not results.is_dir():
+    places = Path(checked["results"]), *Path(checked["results"]).parents
+    results = next(place for place in places if place.exists() or place.is_symlink())
+    if not results.exists():
+        target = results.readlink()
+        faults.append(f"results: {results} is a link to {target}, which does not exist; make that folder first")
+    elif not results.is_dir():
         faults.append(f"results: {results} is a file, expected a folder or the name of a new one")
     if faults:
         raise InputError(

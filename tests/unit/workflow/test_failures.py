@@ -47,10 +47,10 @@ def test_jobs_that_succeeded_in_the_end_are_not_described(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_nothing_is_said_of_jobs_that_were_interrupted(tmp_path, capsys):
+def test_an_interrupted_run_says_so_and_nothing_of_its_jobs(tmp_path, capsys):
     assert describe([job(tmp_path, 1, "Error in train_pass: interrupted\n")]) == ""
     jobs = FailedJobs()
     jobs.failed(1, job(tmp_path, 2, "epoch 1\n"))
     jobs.interrupted()
     jobs.print_all()
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "\nInterrupted; finished results are kept. The same command continues.\n")

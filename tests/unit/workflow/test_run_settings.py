@@ -34,3 +34,12 @@ def test_files_that_do_not_exist_are_all_named(read, tmp_path):
 def test_a_network_that_cannot_be_built_is_refused_by_its_name(read):
     with pytest.raises(InputError, match=r"models\.mine: .*hidden"):
         read(models={"mine": {"kind": "linear", "extra": {"hidden": 3}}})
+
+
+@pytest.mark.parametrize("results", ["link", "link/deeper", "loop"])
+def test_results_behind_a_link_that_leads_nowhere_are_refused(read, tmp_path, results):
+    (tmp_path / "link").symlink_to("/nowhere/to")
+    (tmp_path / "loop").symlink_to("loop")
+    place = results.partition("/")[0]
+    with pytest.raises(InputError, match=rf"results: {place} is a link to \S+, which does not exist; make that folder"):
+        read(results=results, models={"linear": {}})
