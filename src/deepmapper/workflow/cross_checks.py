@@ -135,9 +135,11 @@ def _populations(settings: Settings) -> Iterator[Fault]:
 def _labels_of_a_matrix(settings: Settings) -> Iterator[Fault]:
     matrix, labels = settings["matrix"], settings["labels"]
     if matrix["path"] and not labels["table"] and _holds_no_labels(matrix):
+        is_unknown = matrix["format"] == "auto"  # AnnData files may be named .h5, too
         yield Fault(
             ("matrix.path", "matrix.format", "labels.table"),
-            f'`labels.table` is empty, but "{matrix["path"]}" holds no labels; give a .csv or .tsv with a row per cell',
+            f'`labels.table` is empty, but "{matrix["path"]}" holds no labels; give a .csv or .tsv with a row per cell'
+            f"{', or set `matrix.format: h5ad` if it is an AnnData file' * is_unknown}",
         )
 
 

@@ -33,7 +33,8 @@ BAD = {
     ),
     "10x file without labels": (
         "matrix: {path: a.h5}",
-        '`labels.table` is empty, but "a.h5" holds no labels; give a .csv or .tsv with a row per cell',
+        '`labels.table` is empty, but "a.h5" holds no labels; give a .csv or .tsv with a row per cell, or set '
+        "`matrix.format: h5ad` if it is an AnnData file",
     ),
     "confounder that is the label": (
         "{labels: {column: age}, confounders: {numeric: [age]}}",
