@@ -8,10 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import InputError
 from .number_text import is_like_number
+from .preambles import GEO, GEO_MARKS, describe_titles, known_format, n_titles
 from .text_files import TextFile, examine_text
 from .words import count, some
 
@@ -49,6 +51,8 @@ class Layout:
         The first lines below the header, as cells.
     notices
         Sentences about what was found and is not usual.
+    kind
+        `preambles.GEO` or `preambles.GCT`, whose rows are features; "" for any other table.
     """
 
     text: TextFile
@@ -59,6 +63,7 @@ class Layout:
     n_fields: int
     sample: tuple[Record, ...]
     notices: tuple[str, ...]
+    kind: str = ""
 
     @property
     def path(self) -> Path:
@@ -87,8 +92,9 @@ def find_layout(path: str | Path, expected: str = "", *, by_hand: bool = False) 
     text = examine_text(path)
     with text.open() as file:
         lines = list(_first_lines(file))
-    skipped, notices = sum(1 for _ in itertools.takewhile(_is_before_header, lines)), [text.notice]
-    body = lines[skipped:]
+    kind, skipped = known_format(lines, path)
+    skipped += sum(1 for _ in itertools.takewhile(partial(_is_before_header, kind=kind), lines[skipped:]))
+    body, notices = list(_table_lines(lines[skipped:], kind)), [text.notice]
     if not body:
         found = "holds no table, only comments" if any(map(str.strip, lines)) else "is empty"
         raise InputError(f"{path} {found}. Copy or write it again.")
@@ -100,6 +106,8 @@ def find_layout(path: str | Path, expected: str = "", *, by_hand: bool = False) 
         raise InputError(f"{path}: {_no_table(body, quote)}")
     best = max(fits, key=lambda fit: fit.rank)
     header, below, n_before = best.header, best.below, skipped + best.n_header_lines
+    if best.titles:
+        notices.append(f"{path}: {describe_titles(best.titles)}")
     if not by_hand and skipped and lines[skipped - 1].startswith("#"):
         named = next(_parsed([lines[skipped - 1].lstrip("#")], best.separator, quote), (0, []))[1]
         if _is_header(named, lines[skipped - 1], best):
@@ -116,7 +124,7 @@ def find_layout(path: str | Path, expected: str = "", *, by_hand: bool = False) 
     n_fields = _usual(below, len(header))
     header = _columns([cell.strip() for cell in header], below, n_fields)
     kept = tuple(row for row in below if len(row) == n_fields)
-    return Layout(text, best.separator, quote, n_before, header, n_fields, kept, tuple(filter(None, notices)))
+    return Layout(text, best.separator, quote, n_before, header, n_fields, kept, tuple(filter(None, notices)), kind)
 
 
 def raw_records(layout: Layout) -> Iterator[tuple[int, Record]]:
@@ -131,7 +139,7 @@ def raw_records(layout: Layout) -> Iterator[tuple[int, Record]]:
         for _ in itertools.islice(file, layout.n_before):
             pass
         try:
-            yield from _parsed(file, layout.separator, layout.quote, layout.n_before)
+            yield from _parsed(_table_lines(file, layout.kind), layout.separator, layout.quote, layout.n_before)
         except _QuoteError as error:
             raise InputError(
                 f"{layout.path} line {error.line}: a quoted cell is not closed, or text follows its closing quote "
@@ -196,6 +204,7 @@ class _Fit:
     n_header_lines: int
     below: list[Record]
     rank: tuple
+    titles: Sequence[Record] = ()
 
 
 def _fit(lines: Sequence[str], separator: str, quote: str, expected: str, by_hand: bool) -> _Fit | None:
@@ -209,7 +218,8 @@ def _fit(lines: Sequence[str], separator: str, quote: str, expected: str, by_han
         pass  # also at the end of the sample
     if not records:
         return None
-    header, below = records[0], records[1:]
+    n_above = 0 if by_hand else n_titles(records, _usual(records, 0))
+    header, below = records[n_above], records[n_above + 1 :]
     if by_hand:
         below = [cells + [""] * (len(header) - len(cells)) for cells in below if not cells[0].startswith("#")]
     n, n_names = _usual(below, len(header)), len(header)
@@ -222,8 +232,8 @@ def _fit(lines: Sequence[str], separator: str, quote: str, expected: str, by_han
     if n < 2 or share < 0.5 or not (same or close):
         return None
     preference = -list(SEPARATOR_NAMES).index(separator)
-    rank = (same or n_names > 1, separator != " ", share == 1, separator == expected, same, preference)
-    return _Fit(separator, header, _n_lines(lines, separator, quote), below, rank)
+    rank = (same or n_names > 1, separator != " ", not n_above, share == 1, separator == expected, same, preference)
+    return _Fit(separator, header, _n_lines(lines, separator, quote, n_above + 1), below, rank, records[:n_above])
 
 
 def _usual(rows: Sequence[Record], n_names: int) -> int:
@@ -236,10 +246,11 @@ def _is_blank(cells: Iterable[str]) -> bool:
     return not any(cell.strip() for cell in cells)
 
 
-def _n_lines(lines: Iterable[str], separator: str, quote: str) -> int:
-    """Return how many lines the first record spans."""
+def _n_lines(lines: Iterable[str], separator: str, quote: str, n_records: int) -> int:
+    """Return how many lines the first records span that are not blank."""
     reader = csv.reader(_single_blanks(lines, separator), delimiter=separator, quotechar=quote, skipinitialspace=True)
-    next(reader, None)
+    while n_records and (cells := next(reader, None)) is not None:
+        n_records -= not _is_blank(cells)
     return reader.line_num
 
 
@@ -301,8 +312,14 @@ def _first_lines(file: Iterable[str]) -> Iterator[str]:
             return
 
 
-def _is_before_header(line: str) -> bool:
-    return not line.strip() or line.startswith("#") or _SEPARATOR_LINE.fullmatch(line) is not None
+def _is_before_header(line: str, kind: str = GEO) -> bool:
+    marks = ("#", *GEO_MARKS) if kind == GEO else "#"
+    return not line.strip() or line.startswith(marks) or _SEPARATOR_LINE.fullmatch(line) is not None
+
+
+def _table_lines(lines: Iterable[str], kind: str) -> Iterable[str]:
+    """Leave out the lines of a file of GEO that are not of its table."""
+    return (line for line in lines if not line.startswith(GEO_MARKS)) if kind == GEO else lines
 
 
 def _single_blanks(lines: Iterable[str], separator: str) -> Iterator[str]:

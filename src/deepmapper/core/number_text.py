@@ -12,6 +12,8 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 # 1,234 or 1'234,567: groups of three digits; a single comma may also be a decimal comma.
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:([,.' \u00a0\u202f])\d{3})(?:\1\d{3})*(?:[.,]\d+)?")
 
+_WITH_POINTS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
+
 # Written by Fortran: 1D+05.
 _FORTRAN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[dD][+-]?\d+")
 
@@ -54,6 +56,24 @@ def uses_decimal_commas(cells: Iterable[str]) -> bool:
         elif "." in plain and is_number(plain):
             return False
     return sure
+
+
+def with_grouping_points(cells: Iterable[str]) -> str:
+    """Return a number whose point separates thousands beyond doubt, "" if there is none.
+
+    Every number with a point has three digits behind it, some end in 0, and others are whole numbers without a point:
+    a program that writes 1.230 for a decimal writes 7.000 for 7.
+    """
+    found, has_whole = "", False
+    for cell in cells:
+        plain = cell.strip()
+        if "." not in plain:
+            has_whole = has_whole or (plain.isdecimal() and plain.strip("0") != "")
+        elif not _WITH_POINTS.fullmatch(plain):
+            return ""
+        elif not found and plain.endswith("0"):
+            found = plain
+    return found if has_whole else ""
 
 
 def advice_on(cell: str) -> str:

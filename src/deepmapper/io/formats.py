@@ -19,6 +19,7 @@ SUFFIXES = {
     ".tsv": "tsv",
     ".txt": "tsv",
     ".tab": "tsv",
+    ".gct": "tsv",
 }
 
 SEPARATORS = {"csv": ",", "tsv": "\t"}

@@ -97,6 +97,10 @@ def rows_of_samples(table: pd.DataFrame, adata: AnnData, path: Path, source: str
 def _with_different_names(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return the table with one of those columns that have the same name and content."""
     header = [str(name).strip() for name in table.columns]
+    empty = [not name and (table.iloc[:, i] == "").all() for i, name in enumerate(header)]
+    if any(empty) and not all(empty):
+        table = table.iloc[:, [i for i, is_empty in enumerate(empty) if not is_empty]]
+        header = [name for name, is_empty in zip(header, empty, strict=True) if not is_empty]
     kept = [i for i, name in enumerate(header) if name not in header[:i] or not _is_copy(table, header, i)]
     left = [header[i] for i in kept]
     if "" in left[1:] or len(set(left)) < len(left):

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from scipy import sparse
 
 from ..core.delimited import Layout, check_lines, find_layout, read_records, rows_named
-from ..core.number_text import is_like_number, uses_decimal_commas
+from ..core.number_text import is_like_number, uses_decimal_commas, with_grouping_points
+from ..core.preambles import GEO, GEO_MARKS
 from ..core.words import some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
 from .formats import SEPARATORS
 from .label_rows import rows_of_samples
 from .table_cells import DecimalCommas, NumberReader, say_taken_out, text_columns, text_rows
+from .table_columns import column_of_names, columns_of_row_numbers, known_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +62,17 @@ def read_table(
         raise InputError(f"empty_cells is {empty_cells!r}, expected 'refuse' or 'zero'.")
     layout = find_layout(path, SEPARATORS[format])
     say(layout)
+    if layout.kind and not transpose:
+        transpose = True
+        warnings.warn(
+            f"{path} is {layout.kind}, with features in rows, and was read so.", DeepMapperWarning, stacklevel=4
+        )
     numbers = [cell for row in layout.sample for cell in row[1:] if is_like_number(cell)]
+    if grouped := with_grouping_points(numbers):
+        raise InputError(
+            f"{path}: found {grouped!r} beside whole numbers, so points seem to be thousands separators. Write numbers "
+            "without them. If these are decimals, write all numbers with as many digits."
+        )
     commas = layout.separator != "," and uses_decimal_commas(numbers)
     options: dict[str, Any] = {"may_have_commas": layout.separator != ",", "empty_cells": empty_cells}
     try:
@@ -92,8 +104,10 @@ def _read_parts(layout: Layout, reader: NumberReader, transpose: bool, obs_colum
 
     header, texts = layout.header, text_columns(layout.sample, len(layout.header), transpose)
     asked = [] if transpose else [i for i, name in enumerate(header) if i and name in obs_columns]
-    apart = sorted({*texts, *asked})
-    positions = [i for i in range(1, len(header)) if i not in apart]
+    numbered = columns_of_row_numbers(header, layout.sample)
+    known = [i for i in known_columns(header, transpose, layout.kind) if i not in texts]
+    apart = sorted({*texts, *asked, *known, *numbered})
+    positions = sorted(set(range(1, len(header))).difference(apart))
     if not positions:
         raise InputError(
             f"{layout.path}: found no column of numbers among {some(header[1:], 8)}, expected a matrix. Check that it "
@@ -114,7 +128,9 @@ def _read_parts(layout: Layout, reader: NumberReader, transpose: bool, obs_colum
         names += list(row_names)
         blocks.append(sparse.csr_matrix(reader.convert(chunk, row_names.to_numpy(), positions)))
         cells.append(chunk[apart])
-    described = pd.concat(cells, ignore_index=True).set_axis(names)
+    described = pd.concat(cells, ignore_index=True)
+    names, apart = _own_names(layout, names, described, [i for i in apart if i not in numbered], asked)
+    described.index = pd.Index(names, dtype=object)
     rows = pd.DataFrame(index=names)
     columns = pd.DataFrame(index=[header[i] for i in positions])
     for name, values in said.items():
@@ -123,10 +139,27 @@ def _read_parts(layout: Layout, reader: NumberReader, transpose: bool, obs_colum
         if transpose and "gene_ids" not in rows and re.sub(r"[\W_]", "", header[i].lower()) in _GENE_IDS:
             rows["gene_ids"] = described[i].str.strip()
         elif not transpose:
-            _check_all_text(layout.path, header[i], described[i], i in asked)
+            _check_all_text(layout.path, header[i], described[i], i in asked or i in known)
             rows[header[i]] = text_column(described[i])
     _say_apart(layout.path, [header[i] for i in apart], list(said), transpose)
     return _Parts(sparse.vstack(blocks, format="csr"), rows, columns)
+
+
+def _own_names(
+    layout: Layout, names: list[str], described: pd.DataFrame, apart: list[int], asked: Sequence[int]
+) -> tuple[list[str], list[int]]:
+    """Take the names of the rows from a column of text if the first column has none; and the columns that are left."""
+    cells = {i: described[i].str.strip().tolist() for i in apart} if not any(names) or names[0] in ("0", "1") else {}
+    own = column_of_names(layout.header, names, cells, asked)
+    if own is None:
+        return names, apart
+    found = "holds only the numbers of the rows" if any(names) else "is empty"
+    warnings.warn(
+        f"{layout.path}: the first column {found}; the names were taken from column {layout.header[own] or own + 1!r}.",
+        DeepMapperWarning,
+        stacklevel=5,
+    )
+    return cells[own], [i for i in apart if i != own]
 
 
 def _say_apart(path: Path, columns: Sequence[str], rows: Sequence[str], transpose: bool) -> None:
@@ -188,6 +221,8 @@ def _chunks(layout: Layout, decimal: str, apart: Sequence[int]) -> Iterator[pd.D
                 decimal=decimal,
                 chunksize=max(1, TABLE_CELLS_AT_ONCE // layout.n_fields),
             ):
+                if layout.kind == GEO:
+                    chunk = chunk[~chunk[0].str.startswith(GEO_MARKS)]
                 if chunk.shape[1] != layout.n_fields or any((chunk[i].str.strip() != "").any() for i in beyond):
                     check_lines(layout)
                     raise InputError(f"{layout.path}: lines have different numbers of cells. Correct them.")
