@@ -33,6 +33,9 @@ _FILE_ENDING = re.compile(
 # Names of cells by Seurat and ArchR (sample_ACGT-1, sample#ACGT-1) and by scanpy (ACGT-1-sample).
 _BARCODE = re.compile(r"(?:(.+?)[-_.:#])?([ACGTN]{8,}(?:-\d+)?)(?:[-_.:#](.*[^\d].*))?")
 
+# Patient, tissue, vial and aliquot of TCGA, as `_of_r` writes them.
+_TCGA = re.compile(r"TCGA\.\w{2}\.\w{4}(\.\d{2}[A-Z]?(\.\w+)*)?")
+
 # The number of a sample at the end of the name of a cell.
 _NUMBERED = re.compile(r"[ACGTN]{8,}.*[-_.](\d+)$")
 
@@ -224,7 +227,7 @@ def _each(key: Callable[[str], str], wanted: Sequence[str], given: Sequence[str]
     yield [key(name) for name in wanted], [key(name) for name in given]
 
 
-def _as_r_writes(wanted: Sequence[str], given: Sequence[str]) -> Iterator[Keys]:
+def _as_r_writes(wanted: Sequence[str], given: Sequence[str], key: Callable[[str], str] = _of_r) -> Iterator[Keys]:
     """Compare names as R writes them, unless one side has only numbers of rows, which are no names.
 
     Nor are cells compared whose samples are counted from 0 on one side and from 1 on the other: ``ACGT-1_1`` by Seurat
@@ -232,7 +235,20 @@ def _as_r_writes(wanted: Sequence[str], given: Sequence[str]) -> Iterator[Keys]:
     """
     samples, others = ({m[1] for name in names if (m := _NUMBERED.search(name))} for names in (wanted, given))
     if are_row_numbers(wanted) == are_row_numbers(given) and (samples <= others or others <= samples):
-        yield from _each(_of_r, wanted, given)
+        yield from _each(key, wanted, given)
+
+
+def _of_tcga(wanted: Sequence[str], given: Sequence[str]) -> Iterator[Keys]:
+    """Cut the barcodes of one side to the length of those of the other, which all name patients, or all samples.
+
+    Tumour (01) and normal tissue (11) stay apart, since a side that names tissues is not cut to patients.
+    """
+    one, other = ([_of_r(name).upper() for name in names] for names in (wanted, given))
+    for short in (one, other):
+        lengths = {len(name) if _TCGA.fullmatch(name) else 0 for name in short}
+        if len(lengths) == 1 and 0 not in lengths:
+            n = lengths.pop()
+            yield [name[:n] for name in one], [name[:n] for name in other]
 
 
 def _without_affixes(key: Callable[[str], str], wanted: Sequence[str], given: Sequence[str]) -> Iterator[Keys]:
@@ -287,6 +303,11 @@ SAMPLE_HABITS = (
     CASE,
     Habit("a folder or the ending of a file", partial(_each, _of_files)),
     Habit("dots for other characters, as R writes them", _as_r_writes),
+    Habit(
+        "upper and lower case, and dots for other characters",
+        partial(_as_r_writes, key=lambda name: _of_r(name).casefold()),
+    ),
+    Habit("the length of their TCGA barcodes", _of_tcga),
     Habit("a beginning or an ending that all names of one side share", partial(_without_affixes, plain)),
     Habit(
         "a beginning or an ending that all names of one side share, and dots for other characters",

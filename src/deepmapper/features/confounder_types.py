@@ -11,7 +11,7 @@ import pandas as pd
 from ..core.number_text import DECIMAL_COMMA, advice_on, is_number, uses_decimal_commas
 from ..core.words import count, yaml_text
 from ..errors import DeepMapperWarning, InputError
-from ..io.labels import as_categories, describe_words
+from ..io.labels import as_categories, describe_words, warn_similar
 
 # Whole numbers with more different values than the first are hardly categories, and with more than the second they
 # cannot be: each value takes a column of the design. Chosen by hand.
@@ -49,6 +49,7 @@ def typed(column: pd.Series, na_values: Sequence[str]) -> pd.Series:
             DeepMapperWarning,
             stacklevel=3,
         )
+    warn_similar(found.names, "values", "categories", str(column.name))
     return pd.Series(found.texts, index=column.index, name=column.name)
 
 

@@ -13,7 +13,7 @@ from ..core.arrays import take_rows
 from ..core.blocks import MappedRows, in_memory
 from ..core.missing import MISSING_WORDS
 from ..errors import DeepMapperWarning, InputError
-from ..io.labels import as_categories, describe_words, encode_labels
+from ..io.labels import as_categories, describe_words, encode_labels, warn_similar
 from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import scan
 from ..io.normalize import normalize_lazily
@@ -186,6 +186,7 @@ def _group_codes(obs: pd.DataFrame, group_column: str, kept: np.ndarray, na_valu
             f"labels.group: column '{group_column}' is empty for {len(missing)} sample(s){words}, the first is "
             f"{missing[0]}: expected a group for every sample. Fill them in, or leave those samples out."
         )
+    warn_similar(found.names, "groups", "groups", group_column)
     return pd.factorize(found.texts.astype(str), sort=True)[0].astype(np.int64)
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _SHARED_BY = ("sample", "population")
 
 
+_SAMPLE_COLUMN = re.compile(r"sample|library|orig\.ident|population|gsm", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class _Key:
     """The column of a table that names the samples, and what it names.
@@ -76,6 +79,7 @@ def rows_of_samples(table: pd.DataFrame, adata: AnnData, path: Path, source: str
     """
     table = _with_different_names(table, path)
     table = table[~(table == "").all(axis=1)]
+    table = _with_joined_names(table, adata, path)
     key = _find_key(table, adata)
     if table.columns[0] in set(adata.obs_names):
         raise InputError(
@@ -138,10 +142,35 @@ def _find_key(table: pd.DataFrame, adata: AnnData) -> _Key | None:
     for by in dict.fromkeys((*_SHARED_BY, *table.columns)):
         if by in adata.obs:
             values = [value for value in dict.fromkeys(map(str, adata.obs[by])) if value.strip()]
-            keys = [_key(table, column, by, values) for column in table.columns]
+            # a column of cells or classes repeats what a column of samples names once
+            columns = [column for column in table.columns if 2 * table[column].nunique() >= len(table)]
+            keys = [_key(table, column, by, values) for column in columns]
             if best := _only_best([key for key in keys if _covers_half(key, values)]):
                 return best
     return None
+
+
+def _with_joined_names(table: pd.DataFrame, adata: AnnData, path: Path) -> pd.DataFrame:
+    """Join barcodes and samples, if the cells are named so and the table has both in columns of their own."""
+    cells = set(adata.obs_names)
+    for by in _SHARED_BY:
+        if by not in adata.obs or cells & set(table.iloc[:, 0]):
+            continue
+        samples = set(map(str, adata.obs[by]))
+        for of_samples in (column for column in table.columns if samples & set(table[column])):
+            for barcodes in (column for column in table.columns if column != of_samples):
+                for ending in ("", "-1"):
+                    names = table[barcodes] + ending + "-" + table[of_samples]
+                    n = names.isin(cells).sum()
+                    # a column of classes may have the names of samples by chance
+                    is_named = _SAMPLE_COLUMN.match(of_samples) and 2 * n >= min(len(table), len(cells))
+                    if is_named or n >= 0.9 * len(cells):
+                        _warn(
+                            f"{path}: columns {barcodes!r} and {of_samples!r} together name the cells, as in "
+                            f"{names.iloc[0]!r}."
+                        )
+                        return table.assign(**{barcodes: names})
+    return table
 
 
 def _key(table: pd.DataFrame, column: str, by: str, wanted: Sequence[str]) -> _Key:
@@ -233,6 +262,16 @@ def _no_sample_found(table: pd.DataFrame, adata: AnnData, path: Path, source: st
         )
     elif match_names(adata.obs_names, table.columns, SAMPLE_HABITS).given:
         hint = " They are in its header: transpose the table, so that each sample has a row."
+    elif set(names) & set(_without_samples(adata)):
+        hint = (
+            f" They lack the samples ({some(dict.fromkeys(adata.obs['sample']))}): add a column 'sample' with that of "
+            "each row."
+        )
+    elif {_barcode(name) for name in names} & {_barcode(name) for name in adata.obs_names} - {""}:
+        hint = (
+            " Their barcodes alone would match some, but what is beside them tells the cells of samples apart: write "
+            "the names of the table as in the matrix."
+        )
     elif set(_without_numbers(names)) & set(_without_numbers(adata.obs_names)):
         hint = (
             " Without the numbers at their ends some would match, but such numbers tell samples apart: write the names "
@@ -248,6 +287,20 @@ def _no_sample_found(table: pd.DataFrame, adata: AnnData, path: Path, source: st
         f"{path}: {adata.n_obs} of the {adata.n_obs} samples of {source} have no row ({some(adata.obs_names)}). "
         f"Expected their names in the first column, found {some(names)}.{hint}"
     )
+
+
+def _without_samples(adata: AnnData) -> list[str]:
+    """Names of cells without their samples; none if no column names these."""
+    if "sample" not in adata.obs:
+        return []
+    pairs = zip(adata.obs_names, map(str, adata.obs["sample"]), strict=True)
+    names = [name.removesuffix(f"-{sample}") for name, sample in pairs]
+    return names + [name.removesuffix("-1") for name in names]
+
+
+def _barcode(name: str) -> str:
+    found = re.search(r"(?<![^\W_])[ACGTN]{8,}(?![^\W_])", name)
+    return found[0] if found else ""
 
 
 def _without_numbers(names: Sequence[str]) -> list[str]:

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core.look_alikes import look_alikes
 from ..core.missing import MISSING_WORDS, is_doubtful, is_missing
 from ..core.number_text import is_number
-from ..core.words import count, did_you_mean, natural_order, some, yaml_text
+from ..core.words import count, did_you_mean, listed, natural_order, some, yaml_text
 from ..errors import DeepMapperWarning, InputError
 
 
@@ -117,8 +118,8 @@ def encode_labels(
     Warns
     -----
     DeepMapperWarning
-        If words were taken as missing labels, two classes differ only in case or spaces, or a class has a name such as
-        Unknown or doublet.
+        If words were taken as missing labels, two classes differ only in case, spaces or characters that look the same,
+        or a class has a name such as Unknown or doublet.
 
     """
     if missing not in ("refuse", "drop", "keep"):
@@ -143,7 +144,7 @@ def encode_labels(
             f"found {count(len(classes), 'class', 'classes')} ({some(classes) or 'none'}), expected at least two. "
             "Check that it is the right label column, and which classes are excluded."
         )
-    _warn_similar(classes)
+    warn_similar(classes, "labels", "classes")
     _warn_doubtful(classes, Counter(found.texts))
     code_of = {name: i for i, name in enumerate(classes)}
     dropped = -2 if missing == "keep" else -1
@@ -190,18 +191,30 @@ def _warn_doubtful(classes: Sequence[str], sizes: Counter) -> None:
         )
 
 
-def _warn_similar(classes: Sequence[str]) -> None:
-    """Warn about classes that differ only in case or spaces."""
-    folded = [" ".join(name.casefold().split()) for name in classes]
-    for key, n in Counter(folded).items():
-        if n > 1:
-            similar = [name for name, other in zip(classes, folded, strict=True) if other == key]
-            warnings.warn(
-                f"The labels {some(similar)} differ only in case or spaces, and are used as different classes. If they "
-                "mean the same, rename them.",
-                DeepMapperWarning,
-                stacklevel=3,
-            )
+def warn_similar(names: Iterable[str], what: str, used_as: str, column: str = "") -> None:
+    """Warn about different names that probably mean the same.
+
+    Parameters
+    ----------
+    names
+        The names that a column has.
+    what
+        What they are, such as "labels".
+    used_as
+        What each of them stands for, such as "classes".
+    column
+        Name of the column, if messages do not name it otherwise.
+    """
+    of = f" of column '{column}'" if column else ""
+    for group, difference in look_alikes(names):
+        # letters of other alphabets are shown by their codes
+        shown = some(group) if difference.startswith("case") else listed([ascii(name) for name in group], 3, ", ...")
+        warnings.warn(
+            f"The {what} {shown}{of} differ only in {difference}, and are used as different {used_as}. If they mean "
+            "the same, rename them.",
+            DeepMapperWarning,
+            stacklevel=4,
+        )
 
 
 def as_text(value: Any) -> str | None:

@@ -199,3 +199,28 @@ def test_transcripts_and_versions():
     match = match_names(["ENST00000456328.2", "t1"], ["t1", "ENST00000456328"], TRANSCRIPT_HABITS)
     assert match.given == {"ENST00000456328.2": "ENST00000456328", "t1": "t1"}
     assert strip_version("NM_000014.6") == "NM_000014" and strip_version("AT1G01010.1") == "AT1G01010.1"
+
+
+ALIQUOTS = [f"TCGA-A1-A0S{i}-01A-11R-A034-07" for i in range(4)]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda name: name[:15],
+        lambda name: name[:16].replace("-", "."),
+        lambda name: name[:12].lower(),
+        lambda name: name.lower().replace("-", "."),
+    ],
+)
+def test_barcodes_of_tcga_of_another_length(write):
+    written = [write(name) for name in ALIQUOTS]
+    for wanted, given in ((ALIQUOTS, written), (written, ALIQUOTS)):
+        assert samples(wanted, given[::-1]).given == dict(zip(wanted, given, strict=True))
+
+
+def test_tumour_and_normal_tissue_of_a_patient_are_not_matched():
+    normal = [name.replace("-01A-", "-11A-") for name in ALIQUOTS]
+    assert not samples(ALIQUOTS, normal).given
+    assert not samples(ALIQUOTS, [name[:15] for name in normal]).given
+    assert not samples(ALIQUOTS + normal, [name[:12] for name in normal]).given

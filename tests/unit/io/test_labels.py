@@ -76,9 +76,15 @@ def test_classes_that_may_not_be_states_are_warned_about_by_name(name):
 
 def test_names_that_look_like_numbers_are_text():
     assert encode_labels(["1.1", "1.10", "007", "7", "1E2", "100"])[1] == ["1.1", "1.10", "007", "7", "100", "1E2"]
-    assert encode_labels(pd.Series([1.0, 1, "1", 2.0, "2.0"], dtype=object))[1] == ["1", "2", "2.0"]
+    with pytest.warns(DeepMapperWarning, match="'2', '2.0' differ only in the way a number is written"):
+        assert encode_labels(pd.Series([1.0, 1, "1", 2.0, "2.0"], dtype=object))[1] == ["1", "2", "2.0"]
     with pytest.raises(InputError, match=r"exclude names '7'.*Did you mean '007'\? Put it in quotes"):
         encode_labels(["007", "a"], exclude=[7])
+
+
+def test_labels_that_look_the_same_are_warned_about():
+    with pytest.warns(DeepMapperWarning, match=r"'A', '\\u0410' differ only in characters that look the same"):
+        assert encode_labels(["A", "\u0410", "B"])[1] == ["A", "B", "\u0410"]
 
 
 def test_excluded_labels():
