@@ -142,12 +142,17 @@ def _find_key(table: pd.DataFrame, adata: AnnData) -> _Key | None:
     for by in dict.fromkeys((*_SHARED_BY, *table.columns)):
         if by in adata.obs:
             values = [value for value in dict.fromkeys(map(str, adata.obs[by])) if value.strip()]
-            # a column of cells or classes repeats what a column of samples names once
-            columns = [column for column in table.columns if 2 * table[column].nunique() >= len(table)]
-            keys = [_key(table, column, by, values) for column in columns]
+            keys = [_key(table, column, by, values) for column in table.columns if _may_name_samples(table, column)]
             if best := _only_best([key for key in keys if _covers_half(key, values)]):
                 return best
     return None
+
+
+def _may_name_samples(table: pd.DataFrame, column: str) -> bool:
+    """Whether a column has a row for each of its values, unlike one of classes; the first may have two of some."""
+    if column == table.columns[0]:
+        return 2 * table[column].nunique() >= len(table)
+    return not table.drop_duplicates()[column].duplicated().any()
 
 
 def _with_joined_names(table: pd.DataFrame, adata: AnnData, path: Path) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import pytest
 
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.io.read import read_matrix
-from deepmapper.io.text import join_labels
 
 
 def table_of(names, types, header="cell,state"):
@@ -141,40 +140,32 @@ def test_blanks_around_names_in_a_table_do_not_count(read, toy):
 BARCODES = ["ACGTACGTAA", "ACGTACGTAC", "ACGTACGTAG", "ACGTACGTAT"]
 
 
-def of_two_samples(toy):
-    cells = [f"{barcode}-1-{sample}" for sample in ("s1", "s2") for barcode in BARCODES[:3]]
-    return toy.make_adata(cells=cells, sample=["s1"] * 3 + ["s2"] * 3)
+SAMPLES = ["s1"] * 3 + ["s2"] * 3
+CELLS = [f"{barcode}-1-{sample}" for barcode, sample in zip(BARCODES[:3] * 2, SAMPLES, strict=True)]
 
 
 @pytest.mark.parametrize("ending", ["", "-1"])
 @pytest.mark.parametrize("header", ["barcode,Sample,label", "Sample,barcode,label"])
-def test_barcodes_of_several_samples_with_a_column_of_samples(toy, tmp_path, ending, header):
-    rows = [f"{barcode}{ending},{sample},{barcode[-1]}{sample}" for sample in ("s2", "s1") for barcode in BARCODES]
+def test_barcodes_of_several_samples_with_a_column_of_samples(read, ending, header):
+    rows = [[f"{barcode}{ending}", sample, f"{barcode[-1]}{sample}"] for sample in ("s2", "s1") for barcode in BARCODES]
     if header.startswith("Sample"):
-        rows = [",".join([row.split(",")[1], row.split(",")[0], row.split(",")[2]]) for row in rows]
-    adata = of_two_samples(toy)
-    path = toy.write_text(tmp_path / "a.csv", "\n".join([header, *rows]) + "\n")
-    with pytest.warns(DeepMapperWarning, match="together name the cells"):
-        join_labels(adata, path, "m.h5ad")
-    assert list(adata.obs["label"]) == ["As1", "Cs1", "Gs1", "As2", "Cs2", "Gs2"]
+        rows = [[row[1], row[0], row[2]] for row in rows]
+    obs, said = read("\n".join([header, *map(",".join, rows)]) + "\n", CELLS, sample=SAMPLES)
+    assert "columns 'barcode' and 'Sample' together name the cells" in said
+    assert list(obs["label"]) == ["As1", "Cs1", "Gs1", "As2", "Cs2", "Gs2"]
 
 
-def test_barcodes_of_several_samples_without_them(toy, tmp_path):
-    adata = of_two_samples(toy)
-    rows = "".join(f"{barcode},{sample}\n" for barcode, sample in zip(BARCODES, ["s1", "s2"] * 2, strict=True))
+def test_barcodes_of_several_samples_without_them(read):
     with pytest.raises(InputError, match="They lack the samples .*add a column 'sample'"):
-        join_labels(adata, toy.write_text(tmp_path / "a.csv", "barcode,label\n" + rows), "m.h5ad")
+        read(table_of(BARCODES, ["s1", "s2"] * 2), CELLS, sample=SAMPLES)
 
 
-def test_classes_named_like_samples_are_no_names_of_samples(toy, tmp_path):
-    adata = of_two_samples(toy)
-    rows = "".join(f"x{i},s{i % 2 + 1}\n" for i in range(6))
-    with pytest.raises(InputError, match="6 of the 6 samples of m.h5ad have no row"):
-        join_labels(adata, toy.write_text(tmp_path / "a.csv", "cell,label\n" + rows), "m.h5ad")
+def test_classes_named_like_samples_are_no_names_of_samples(read):
+    with pytest.raises(InputError, match="6 of the 6 samples of .*m.h5ad have no row"):
+        read(table_of([f"x{i}" for i in range(6)], ["s1", "s2"] * 3), CELLS, sample=SAMPLES)
 
 
-def test_a_column_without_name_and_content_is_left_out(toy, tmp_path):
-    adata = toy.make_adata()
+def test_a_column_without_name_and_content_is_left_out(read, toy):
     rows = "".join(f",{cell},{i}\n" for i, cell in enumerate(toy.cells))
-    join_labels(adata, toy.write_text(tmp_path / "a.csv", ",cell,label\n" + rows), "m.h5ad")
-    assert list(adata.obs["label"]) == list("012345")
+    obs, said = read(",cell,label\n" + rows)
+    assert list(obs["label"]) == list("012345") and not said
