@@ -92,6 +92,8 @@ _PACKED = (".gz", ".bz2", ".xz")
 _BESIDE = re.compile(
     r"\.summary$|\.log$|^Log\.|SJ\.out\.tab$|\.jcounts$|\.stats?$|\.json$|\.ya?ml$|\.md$", re.IGNORECASE
 )
+# What Salmon and kallisto write beside their result.
+_OF_A_RUN = ("cmd_info.json", "lib_format_counts.json", "libParams", "aux_info", "run_info.json")
 _INTEGER = re.compile(r"\d+(\.0*)?")
 
 
@@ -204,6 +206,14 @@ def find_count_files(folder: Path, format: str = "auto") -> tuple[str, list[Path
     for path in paths:
         if not path.stat().st_size:
             raise InputError(f"{path} is an empty file. Copy or write it again, or remove it to leave out its sample.")
+    if by_name and (failed := _without_result(paths)):
+        warnings.warn(
+            f"{folder}: left out {count(len(failed), 'folder')} without {PROGRAMS[key].title}'s result "
+            f"({some(path.name for path in failed)}), as a failed run leaves them. Run these samples again, or remove "
+            "their folders.",
+            DeepMapperWarning,
+            stacklevel=2,
+        )
     if not by_name and others:
         warnings.warn(
             f"{folder}: reading {count(len(paths), 'file')} of {PROGRAMS[key].title}; ignored: "
@@ -212,6 +222,19 @@ def find_count_files(folder: Path, format: str = "auto") -> tuple[str, list[Path
             stacklevel=2,
         )
     return key, paths
+
+
+def _without_result(paths: Sequence[Path]) -> list[Path]:
+    """Find the folders beside those of samples that are empty, or hold what Salmon and kallisto write first."""
+    results = {path.parent for path in paths}
+    beside = {path for result in results for path in result.parent.iterdir() if path.is_dir()}
+    return sorted(
+        path
+        for path in beside - results
+        if not any(path in result.parents for result in results)
+        and not _is_hidden(Path(path.name))
+        and (not any(path.iterdir()) or any((path / name).exists() for name in _OF_A_RUN))
+    )
 
 
 def _by_content(folder: Path) -> tuple[dict[str, list[Path]], Sequence[Path]]:

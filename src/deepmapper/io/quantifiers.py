@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -280,6 +281,10 @@ def _read_table(path: Path) -> pd.DataFrame:
     separator = separator_of(lines[n_comments])
     first = fields_of(lines[n_comments], separator)
     has_header = not _is_number(first[-1])
+    if has_header and (repeated := [name for name, n in Counter(filter(None, first)).items() if n > 1]):
+        raise InputError(
+            f"{path}: the header has {some(repeated)} more than once. Count each sample once, or rename them."
+        )
     try:
         with open_plain(path) as handle:
             table = pd.read_csv(

@@ -307,3 +307,19 @@ def test_damaged_count_files_are_refused(tmp_path):
 )
 def test_samples_are_named_after_what_differs_between_their_paths(paths, names):
     assert sample_names(paths) == names
+
+
+def test_a_failed_run_of_salmon_is_said(tmp_path):
+    for sample, counts in SAMPLES.items():
+        salmon(tmp_path / sample / "quant.sf", counts)
+    for name, content in (("failed", "cmd_info.json"), ("notes", "readme.txt"), ("empty", "")):
+        (tmp_path / name).mkdir()
+        if content:
+            (tmp_path / name / content).write_text("{}")
+    check(tmp_path, tpm=True, said=r"left out 2 folders without Salmon's result ('empty', 'failed')")
+
+
+def test_a_sample_that_was_counted_twice_is_refused(tmp_path):
+    path = featurecounts(tmp_path / "counts.txt", columns=["a.bam", "a.bam"])
+    with pytest.raises(InputError, match="the header has 'a.bam' more than once"):
+        read_matrix(path)
