@@ -19,7 +19,7 @@ from ..core.words import count, some
 from ..errors import DeepMapperWarning, InputError
 from .guards import check_mtx
 from .mtx_files import MtxFiles
-from .text_ends import is_compressed, open_plain
+from .text_ends import check_end, is_compressed, open_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +60,7 @@ def read_market(path: Path) -> sparse.csr_matrix:
     """
     import scipy.io
 
+    check_end(path)
     try:
         with open_plain(path) as handle:
             start = handle.read(len(_BANNER))
@@ -110,6 +111,7 @@ def read_rows(path: Path) -> list[list[str]]:
 
     R may have written quotes around fields and numbers of lines before them; blanks separate fields only then.
     """
+    check_end(path)
     try:
         with open_plain(path) as handle:
             lines = handle.read().decode("utf-8-sig").splitlines()

@@ -33,6 +33,22 @@ def open_plain(path: Path) -> IO[bytes]:
     return open_unpacked(path)
 
 
+def check_end(path: Path) -> None:
+    """Refuse a text file that ends in zero bytes, as when its space was reserved and the copy was interrupted.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    if is_compressed(path):
+        return
+    with path.open("rb") as handle:
+        handle.seek(-min(path.stat().st_size, 1024), 2)
+        if b"\0" in handle.read():
+            raise InputError(f"{path} ends in zero bytes: it is damaged or incomplete. Copy it again.")
+
+
 def text_ends(path: Path) -> tuple[list[str], list[str]]:
     """Read the first and the last lines of a text file, at most 64 kB each; none of a file that is not text.
 

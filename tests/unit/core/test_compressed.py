@@ -102,3 +102,14 @@ def test_archives_and_h5ad_that_unpack_to_gigabytes_fill_no_disk(tmp_path):
 def test_a_genome_that_unpacks_to_gigabytes_is_refused(tmp_path):
     with pytest.raises(InputError, match="of it unpack to more than"):
         list(read_fasta(bomb(tmp_path / "genome.fa.gz", b">chr1\n", b"A")))
+
+
+@pytest.mark.parametrize("name", ["matrix.mtx", "barcodes.tsv"])
+def test_a_text_file_of_which_only_the_space_was_reserved_is_refused(tmp_path, name):
+    (tmp_path / "matrix.mtx").write_bytes(HEADER + b"2 2 1\n1 1 1\n")
+    (tmp_path / "features.tsv").write_text("ENSG1\tA\nENSG2\tB\n")
+    (tmp_path / "barcodes.tsv").write_text("a\nb\n")
+    with (tmp_path / name).open("r+b") as file:
+        file.truncate(20 * 2**30)
+    with pytest.raises(InputError, match=f"{name} ends in zero bytes: it is damaged or incomplete"):
+        import_matrix(tmp_path / "out.h5ad", tmp_path)
