@@ -158,15 +158,16 @@ def read_records(layout: Layout) -> Iterator[tuple[int, Record]]:
         If a line has another number of cells, or a quotation mark is not closed.
     """
     n = len(layout.header)
-    for number, cells in raw_records(layout):
-        if _is_blank(cells):
+    for number, raw in raw_records(layout):
+        cells = [cell.strip() for cell in raw]
+        if not any(cells):
             continue
-        if len(cells) < n or not _is_blank(cells[n:]):
+        if len(cells) < n or any(cells[n:]):
             raise InputError(
                 f"{layout.path} line {number}: has {count(len(cells), 'cell')}, expected {layout.n_fields} as in the "
                 f"other lines. Correct this line, which begins with {some(cells)}."
             )
-        yield number, [cell.strip() for cell in cells[:n]]
+        yield number, cells[:n]
 
 
 def check_lines(layout: Layout) -> None:

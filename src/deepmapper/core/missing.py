@@ -9,6 +9,9 @@ from collections.abc import Collection
 # that `none`, a common name of an untreated group, stays a class. It is also the default of `labels.na_values`.
 MISSING_WORDS = ("NA", "N/A", "n/a", "#N/A", "NaN", "nan", "None", "null", "NULL", "<NA>")
 
+# NaN of pandas as text; in capitals after all names were, as for symbols of human genes.
+NAN_WORDS = ("NaN", "nan", "NAN", "<NA>")
+
 # Classes that rarely are states: in lower case, with one blank for any punctuation.
 _DOUBTFUL = re.compile(
     "unknown|unassigned|unlabell?ed|unclassified|unannotated|undetermined|undefined|ambiguous|missing|none|null|nan?|"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.missing import MISSING_WORDS, NAN_WORDS, is_missing
 from ..core.words import count, listed, some
 from ..errors import DeepMapperWarning, InputError
 
@@ -42,10 +43,6 @@ ID_COLUMNS = (
     *("gene_ids", "gene_id", "ensembl_id", "ensembl_ids", "ensembl", "ensembl_gene_id", "feature_id", "feature_ids"),
     *("gene_ids_version", "Accession", "accession"),
 )
-
-# What a missing name is written as, besides empty text; the other words only where there is an id to use instead.
-_NAN = ("nan", "NaN", "NAN", "<NA>")
-_MISSING = (*_NAN, "NA", "N/A", "#N/A", "None", "NULL", "null")
 
 # FlyBase numbers unnamed genes CG1234; there `nan` (nanchung) and `na` (narrow abdomen) are genes.
 _FLY_GENE = re.compile(r"CG\d{4,5}")
@@ -147,10 +144,11 @@ def with_names(var: pd.DataFrame, source: str) -> pd.DataFrame:
         If a feature has neither a name nor an id.
     """
     names, ids = texts(var.index), ids_of(var)
-    words: tuple[str, ...] = _NAN if ids is None else _MISSING
+    # other words may be names, so they count only where there is an id to use instead
+    words: tuple[str, ...] = NAN_WORDS if ids is None else (*NAN_WORDS, *MISSING_WORDS)
     if sum(bool(_FLY_GENE.fullmatch(name)) for name in names) > 2:
         words = ()
-    missing = [i for i, name in enumerate(names) if not name.strip() or name.strip() in words]
+    missing = [i for i, name in enumerate(names) if is_missing(name, words)]
     if not missing:
         return var
     found = (
@@ -159,7 +157,7 @@ def with_names(var: pd.DataFrame, source: str) -> pd.DataFrame:
     )
     if ids is None:
         raise InputError(f"{found}, and no column of ids ({', '.join(ID_COLUMNS[:3])}). Give every feature a name.")
-    if without := [i for i in missing if not ids[i].strip() or ids[i] in _MISSING]:
+    if without := [i for i in missing if is_missing(ids[i], (*NAN_WORDS, *MISSING_WORDS))]:
         raise InputError(
             f"{found}, and {len(without)} of these features have no id either, the first at position {without[0] + 1}. "
             "Give every feature a name."

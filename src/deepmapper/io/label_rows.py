@@ -78,7 +78,6 @@ def rows_of_samples(table: pd.DataFrame, adata: AnnData, path: Path, source: str
         About names that are not the same, samples without a row, and rows that are not used.
     """
     table = _with_different_names(table, path)
-    table = table[~(table == "").all(axis=1)]
     table = _with_joined_names(table, adata, path)
     key = _find_key(table, adata)
     if table.columns[0] in set(adata.obs_names):

@@ -269,7 +269,8 @@ def text_column(cells: pd.Series) -> pd.Series:
     """
     import pandas as pd
 
-    texts = cells.fillna("").astype(str).str.strip()
-    texts = texts.mask(texts == "").astype(object)
+    nan = float("nan")
+    found = [nan if cell is None or cell != cell else str(cell).strip() or nan for cell in cells]
+    texts = pd.Series(found, index=cells.index, name=cells.name, dtype=object)
     # anndata writes text with missing values as categories, and needs them if no text is left
     return texts if texts.notna().any() else pd.Series(pd.Categorical(texts), index=texts.index)
