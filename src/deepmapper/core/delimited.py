@@ -115,6 +115,8 @@ def find_layout(path: str | Path, expected: str = "", *, by_hand: bool = False) 
             notices.append(f"{path}: line {skipped}, which starts with #, was taken as the header.")
     if not below and not by_hand:
         fault = _quote_fault(body, best.separator, quote)
+        if kind == GEO:
+            fault = "has no values, as GEO writes it for sequencing. Take the counts from the supplementary files."
         raise InputError(f"{path} {fault or 'has a header, but no lines below it. Copy or write it again.'}")
     if expected and best.separator != expected:
         notices.append(

@@ -57,7 +57,8 @@ def known_format(lines: Sequence[str], path: object) -> tuple[str, int]:
 def n_titles(records: Sequence[Record], usual: int) -> int:
     """Count the records above the header: titles, and rows of merged cells.
 
-    A title has one cell. A row of merged cells leaves cells empty that the header below it fills. They are found only
+    A title has one cell. A row of merged cells leaves cells empty, or repeats them; the header below it does not. They
+    are found only
     if the record below them names every column but that of the row names, and, beside a row of merged cells, the cells
     below the header are numbers.
 
@@ -69,7 +70,9 @@ def n_titles(records: Sequence[Record], usual: int) -> int:
         Number of cells of most records.
     """
     n = 0
-    while n < min(_MOST_TITLES, len(records) - 2) and _may_be_above(records[n], usual):
+    while n < min(_MOST_TITLES, len(records) - 2) and (
+        _may_be_above(records[n], usual) or _repeats(records[n]) > _repeats(records[n + 1]) == 0
+    ):
         n += 1
     if not n or not _names_all(records[n], usual):
         return 0
@@ -87,6 +90,11 @@ def describe_titles(records: Sequence[Record]) -> str:
 
 def _filled(record: Record) -> int:
     return sum(bool(cell.strip()) for cell in record)
+
+
+def _repeats(record: Record) -> int:
+    """Number of cells with the same text as another before them."""
+    return len(record) - 1 - len(set(record[1:]))
 
 
 def _may_be_above(record: Record, usual: int) -> bool:

@@ -92,6 +92,8 @@ def rows_of_samples(table: pd.DataFrame, adata: AnnData, path: Path, source: str
     found = rows.reindex([key.match.given.get(name) for name in names])
     found.index = adata.obs_names
     has_row = np.array([name in key.match.given for name in names])
+    if "" in found:  # numbers of rows: the names are in another column
+        found = found.drop(columns="")
     found = _without_columns_of_obs(found, adata, has_row, path)
     _tell(key, table, adata, path, source, list(adata.obs_names[~has_row]))
     return found

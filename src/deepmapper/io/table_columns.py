@@ -31,6 +31,13 @@ _ABOUT_SAMPLES = frozenset(
 )
 _CLUSTERS = re.compile(r"(rna|sct|integrated)snnres\d+")
 
+# How these names begin, so that the many names of features are passed over quickly.
+_MAY_BE_KNOWN = re.compile(
+    r"(gene|transcript|eff|len|width|gc|perc|pct|entrez|ncbi|base|log|lfc|p|adj|ave|n_?|total|size|doublet|s[._]|g2m|"
+    r"seurat|leiden|louvain|rna|sct|integrated|stat|start|end)",
+    re.IGNORECASE,
+)
+
 # Names that pandas and R give to a column that has none.
 _NO_NAME = re.compile(r"|Unnamed: ?\d+(_level_\d+)?|\.*\d+|X|V1|index|level_0|row_?names?|rn", re.IGNORECASE)
 _UNNAMED = re.compile(r"Unnamed: ?\d+")
@@ -48,7 +55,7 @@ def known_columns(header: Sequence[str], transpose: bool, kind: str = "") -> lis
     kind
         `Layout.kind`: the second column of GCT describes the features, whatever it holds.
     """
-    keys = [re.sub(r"[\W_]", "", name.lower()) for name in header]
+    keys = [re.sub(r"[\W_]", "", name.lower()) if _MAY_BE_KNOWN.match(name) else "" for name in header]
     if transpose:
         names = _ABOUT_FEATURES.union(*(pair for pair in _TOGETHER if pair <= set(keys)))
         found = [i for i, key in enumerate(keys) if i and key in names]
@@ -61,7 +68,10 @@ def columns_of_row_numbers(header: Sequence[str], sample: Sequence[Sequence[str]
     return [
         i
         for i, name in enumerate(header)
-        if i and _UNNAMED.fullmatch(name) and are_row_numbers([row[i] for row in sample if i < len(row)])
+        if i
+        and name.startswith("Unnamed")
+        and _UNNAMED.fullmatch(name)
+        and are_row_numbers([row[i] for row in sample if i < len(row)])
     ]
 
 

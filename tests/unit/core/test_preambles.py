@@ -25,6 +25,7 @@ ROWS = [["a", "1", "2", "3"], ["b", "4", "5", "6"]]
         ("Counts,,,\n,,,\n", "('Counts')"),
         ("Counts\nof 2023,,,\n\n", "left out 2 lines"),
         (",Control,,Treated\n", "('Control Treated')"),
+        (",Control,Control,Treated\n", "('Control Control Treated')"),
     ],
 )
 def test_titles_and_merged_cells_above_the_header(tmp_path, above, said):
@@ -39,6 +40,8 @@ def test_titles_and_merged_cells_above_the_header(tmp_path, above, said):
         TABLE,
         "g1,g2,g3\na,1,2,3\nb,4,5,6\n",  # written by R: no name for the row names
         "label\na,A\nb,B\n",
+        "s,g1,g1\na,1,2\nb,3,4\n",
+        "s,x,x\na,A,B\nb,C,D\n",
         "s,label,,\na,A,,\nb,B,,\n",
         "s,,\na,1,2\nb,3,4\n",
         "s,,,label\na,x,y,A\nb,x,z,B\n",
@@ -49,6 +52,13 @@ def test_a_header_with_few_names_is_no_title(tmp_path, text):
     header, rows, notices = read(tmp_path, text)
     assert [row[0] for row in rows] == ["a", "b"]
     assert "above" not in notices
+
+
+def test_series_matrix_without_values(tmp_path):
+    with pytest.raises(InputError, match="has no values, as GEO writes it for sequencing"):
+        read(
+            tmp_path, '!Series_title\t"x"\n!series_matrix_table_begin\n"ID_REF"\t"a"\n!series_matrix_table_end\n', "\t"
+        )
 
 
 def test_gct_of_another_version_is_named(tmp_path):

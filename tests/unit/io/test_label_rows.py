@@ -165,6 +165,12 @@ def test_classes_named_like_samples_are_no_names_of_samples(read):
         read(table_of([f"x{i}" for i in range(6)], ["s1", "s2"] * 3), CELLS, sample=SAMPLES)
 
 
+def test_numbers_of_rows_beside_the_names_are_no_column_of_obs(read, toy):
+    rows = "".join(f"{i},{cell},{i}\n" for i, cell in enumerate(toy.cells))
+    obs, said = read(",cell,label\n" + rows)
+    assert list(obs["label"]) == list("012345") and "" not in obs and "found in column 'cell'" in said
+
+
 def test_a_column_without_name_and_content_is_left_out(read, toy):
     rows = "".join(f",{cell},{i}\n" for i, cell in enumerate(toy.cells))
     obs, said = read(",cell,label\n" + rows)
