@@ -32,6 +32,8 @@ def is_number(cell: str) -> bool:
 def is_like_number(cell: str) -> bool:
     """Whether a cell is a number in any notation (1.5, 1,5, 1,234, 1D+05, 12 %, Inf), rather than text."""
     plain = cell.strip()
+    if plain.isdecimal():  # most cells of counts, much faster than the patterns
+        return True
     return bool(_LIKE_NUMBER.fullmatch(plain) or _INFINITE.fullmatch(plain))
 
 

@@ -82,7 +82,7 @@ def special_rows(names: Iterable[str]) -> np.ndarray:
     numpy.ndarray
         Their positions, ascending.
     """
-    plain = [re.sub("[-.]", "_", name.strip().lower()) for name in names]
+    plain = [name.strip().lower().replace("-", "_").replace(".", "_") for name in names]
     plain = [name[1:] if name.startswith("x__") else name for name in plain]
     old = OLD_SPECIAL_ROWS if len(OLD_SPECIAL_ROWS & set(plain)) > 1 else frozenset()
     return np.flatnonzero([name in SPECIAL_ROWS or name in old for name in plain])
