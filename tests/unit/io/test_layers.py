@@ -42,7 +42,7 @@ WHERE = {
     "layers['counts']": (made(counts=COUNTS), "counts"),
     "raw": (made(raw=COUNTS), "raw"),
     "a layer of another name": (made(umi=COUNTS, scaled=SCALED), "umi"),
-    "a name to quote": (made(**{"raw counts": COUNTS}), "'raw counts'"),
+    "a name to quote": (made(**{"raw, counts": COUNTS}), "'raw, counts'"),
     "counts before others": (made(raw=COUNTS, also=COUNTS, counts=COUNTS), "counts"),
     "raw of logarithms": (made(raw=LOGS, counts=COUNTS), "counts"),
     "by column": (made(kind=sparse.csc_matrix, counts=COUNTS), "counts"),
