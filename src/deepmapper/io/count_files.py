@@ -206,14 +206,8 @@ def find_count_files(folder: Path, format: str = "auto") -> tuple[str, list[Path
     for path in paths:
         if not path.stat().st_size:
             raise InputError(f"{path} is an empty file. Copy or write it again, or remove it to leave out its sample.")
-    if by_name and (failed := _without_result(paths)):
-        warnings.warn(
-            f"{folder}: left out {count(len(failed), 'folder')} without {PROGRAMS[key].title}'s result "
-            f"({some(path.name for path in failed)}), as a failed run leaves them. Run these samples again, or remove "
-            "their folders.",
-            DeepMapperWarning,
-            stacklevel=2,
-        )
+    if by_name:
+        _say_failed(paths, folder, PROGRAMS[key].title)
     if not by_name and others:
         warnings.warn(
             f"{folder}: reading {count(len(paths), 'file')} of {PROGRAMS[key].title}; ignored: "
@@ -224,17 +218,25 @@ def find_count_files(folder: Path, format: str = "auto") -> tuple[str, list[Path
     return key, paths
 
 
-def _without_result(paths: Sequence[Path]) -> list[Path]:
-    """Find the folders beside those of samples that are empty, or hold what Salmon and kallisto write first."""
+def _say_failed(paths: Sequence[Path], folder: Path, title: str) -> None:
+    """Warn about folders beside those of samples that are empty, or hold what Salmon and kallisto write first."""
     results = {path.parent for path in paths}
     beside = {path for result in results for path in result.parent.iterdir() if path.is_dir()}
-    return sorted(
+    failed = sorted(
         path
         for path in beside - results
         if not any(path in result.parents for result in results)
         and not _is_hidden(Path(path.name))
         and (not any(path.iterdir()) or any((path / name).exists() for name in _OF_A_RUN))
     )
+    if failed:
+        warnings.warn(
+            f"{folder}: left out {count(len(failed), 'folder')} without {title}'s result "
+            f"({some(path.name for path in failed)}), as a failed run leaves them. Run these samples again, or remove "
+            "their folders.",
+            DeepMapperWarning,
+            stacklevel=3,
+        )
 
 
 def _by_content(folder: Path) -> tuple[dict[str, list[Path]], Sequence[Path]]:
