@@ -170,4 +170,4 @@ def test_what_the_yaml_does_not_name_is_missed(work_directory, copy_pipeline, do
     with_anndata = ("  - anndata", "  - scanpy", "  - pytximport", "  - pydeseq2")  # the others need it
     file.write_text("".join(line for line in lines if not line.startswith(with_anndata)))
     said = run(directory, double, "results/expression.h5ad", fails=True)
-    assert "ModuleNotFoundError: No module named 'anndata'" in said
+    assert "No module named 'anndata'" in said
