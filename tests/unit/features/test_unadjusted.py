@@ -99,8 +99,7 @@ def test_a_class_alone_in_its_batch_is_named():
 def test_cell_types_of_other_shares_are_offered_to_adjust_for(name):
     (caution,) = described(adjusted=["batch"], **{name: MOSTLY})
     assert "looks like a cell type, differs between the classes of 'state' (Cramér's V 0." in caution
-    quoted = f"'{name}'" if "." in name else name
-    assert caution.endswith(f"To adjust for it: `confounders: {{columns: [batch, {quoted}]}}`.")
+    assert caution.endswith(f"To adjust for it: `confounders: {{columns: [batch, {name}]}}`.")
 
 
 def test_cell_types_are_no_caution_where_they_are_the_question_or_do_not_differ():
