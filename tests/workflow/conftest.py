@@ -32,6 +32,7 @@ SETTINGS = {
     "matrix": {"path": "matrix.h5ad"},
     "labels": {"column": "state"},
     "passes": {"n_passes": 2, "n_permuted": 0, "n_shadow": 0, "top_k": 6},
+    "differential": {"enabled": False},  # `finished` has it; elsewhere it would only take time
     "stability": {"n_pairs": 0},
     "training": {"epochs": 6, "min_epochs": 2, "patience": 3, "lr": 0.01, "batch_size": 16, "ig_steps": 8},
     "findings": {"bootstrap": 100},
@@ -239,6 +240,7 @@ def finished(copy_pipeline, tmp_path_factory) -> WorkDirectory:
     folder, whole = shared / "finished", shared / "finished.whole"
     settings = copy.deepcopy(SETTINGS) | {"models": {"cnn_small": {}, "mlp": {}, "linear": {}}}
     settings["passes"]["n_permuted"] = 1
+    del settings["differential"]
     with FileLock(shared / "finished.lock"):
         if not whole.exists():
             shutil.rmtree(folder, ignore_errors=True)  # of a process that failed

@@ -58,6 +58,7 @@ def fit_counts(
         from pydeseq2.dds import DeseqDataSet
         from pydeseq2.default_inference import DefaultInference
 
+    # Ratios to a reference sample need a feature without zeros; else positive counts serve, as DESeq2 advises for cells.
     whole = np.rint(counts).astype(np.int64)
     tested = np.flatnonzero(whole.sum(axis=0) >= MIN_TOTAL)
     if not len(tested):
@@ -71,6 +72,7 @@ def fit_counts(
             counts=pd.DataFrame(whole[:, tested], index=names, columns=[str(i) for i in tested]),
             metadata=pd.DataFrame({"unit": names}, index=names),
             design=design.matrix.set_axis(names),
+            size_factors_fit_type="ratio" if (whole[:, tested] > 0).all(axis=0).any() else "poscounts",
             inference=inference,
             quiet=True,
         )

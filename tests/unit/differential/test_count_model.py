@@ -54,3 +54,20 @@ def test_two_samples_a_class_are_enough():
     values = counts(np.random.default_rng(3))[[0, 1, 4, 5]]
     (result,), _ = fit_counts(values, plain_design("condition", y, ("a", "b")), level=0.1, shrink=False)
     assert (result["q"][:10] <= 0.1).sum() >= 8
+
+
+def test_counts_of_cells_without_a_gene_that_all_have_are_scaled_by_positive_counts():
+    rng = np.random.default_rng(4)
+    y = np.repeat([0, 1], 30)
+    mean = np.full((60, 40), 2.0)
+    mean[y == 1, :4] *= 5
+    values = rng.negative_binomial(3, 3 / (3 + mean)).astype(float)
+    for gene in range(40):
+        values[gene, gene] = 0
+    said = []
+    (result,), _ = fit_counts(
+        values, plain_design("state", y, ("a", "b")), level=0.1, shrink=False, progress=said.append
+    )
+    assert (result["q"][:4] <= 0.1).all()
+    assert (result["q"][4:] <= 0.1).sum() <= 2
+    assert not [line for line in said if "iterative" in line.lower()]
