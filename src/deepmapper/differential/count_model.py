@@ -58,7 +58,7 @@ def fit_counts(
         from pydeseq2.dds import DeseqDataSet
         from pydeseq2.default_inference import DefaultInference
 
-    # Ratios to a reference sample need a feature without zeros; else positive counts serve, as DESeq2 advises for cells.
+    # Size factors from ratios need a feature without zeros; else DESeq2 advises positive counts.
     whole = np.rint(counts).astype(np.int64)
     tested = np.flatnonzero(whole.sum(axis=0) >= MIN_TOTAL)
     if not len(tested):

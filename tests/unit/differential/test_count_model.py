@@ -60,7 +60,8 @@ def test_counts_of_cells_without_a_gene_that_all_have_are_scaled_by_positive_cou
     rng = np.random.default_rng(4)
     y = np.repeat([0, 1], 30)
     mean = np.full((60, 40), 2.0)
-    mean[y == 1, :4] *= 5
+    mean[y == 1, :2] *= 5
+    mean[y == 0, 2:4] *= 5
     values = rng.negative_binomial(3, 3 / (3 + mean)).astype(float)
     for gene in range(40):
         values[gene, gene] = 0
