@@ -60,7 +60,7 @@ def few_open_files():
     """Allow eight files more than are open now, as `ulimit -n` does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = {int(file.name) for file in Path("/proc/self/fd").iterdir()}
-    free = [number for number in range(max(used) + 9) if number not in used]
+    free = [number for number in range(max(used) + 10) if number not in used]
     resource.setrlimit(resource.RLIMIT_NOFILE, (free[8], hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
