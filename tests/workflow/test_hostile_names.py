@@ -83,7 +83,7 @@ def hostile(work_directory, matrix):
 def test_no_name_acts_in_a_page_of_the_package(hostile):
     pages = sorted((hostile.results / "findings").rglob("*.html"))
     assert [page.name for page in pages] == [
-        "chords.html", "audit.html", "features.html", "passes.html", "models.html", "summary.html"
+        "chords.html", "audit.html", "features.html", "passes.html", "markers.html", "models.html", "summary.html"
     ]  # fmt: skip
     for page in pages:
         found = Tags(page.read_text()).found
