@@ -74,7 +74,7 @@ def test_a_lower_level_trains_nothing(calibrated, tmp_path):
     again = calibrated.branch(tmp_path / "again")
     again.configure(calibration={"level": 0.01})
     jobs = again.would_run("results/findings/linear/panel.json")
-    assert set(jobs) == {"calibrate_features", "join_features", "fit_panel"}
+    assert set(jobs) == {"calibrate_features", "test_differential", "join_features", "fit_panel"}
 
 
 def test_few_samples_have_no_small_p_no_halves_and_no_panel(work_directory, lineages):
