@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..core.words import count
-from ..features.levels import MAX_VALUES, draw_samples
+from ..features.levels import draw_samples, max_rows_in_memory
 from ..features.store import Features
 from .contrasts import compared
 from .rank_sum import rank_sum_tests
@@ -35,8 +35,7 @@ def compare_cells(features: Features, rows: np.ndarray, options: Mapping, seed: 
         Seed of the draw, if there are more cells than are compared.
     """
     X = features.X
-    stored = X.nnz / X.shape[0] if hasattr(X, "nnz") else X.shape[1]
-    largest = min(options["max_cells"], int(MAX_VALUES / max(stored, 1)))
+    largest = min(options["max_cells"], max_rows_in_memory(X))
     drawn = draw_samples(rows, features.y, len(features.classes), largest, seed)
     codes, y = np.unique(features.y[drawn], return_inverse=True)
     present = [features.classes[code] for code in codes]

@@ -65,6 +65,9 @@ def fit_counts(
         results = [empty_result(counts.shape[1]) for _ in design.contrasts]
         return results, f"no feature has {MIN_TOTAL} counts over all samples, so none was tested"
     names = [str(i) for i in range(len(whole))]
+    has_ratios = (whole[:, tested] > 0).all(axis=0).any()
+    if not has_ratios:
+        progress("every feature has a zero: size factors are taken from positive counts (poscounts)")
     inference = DefaultInference(n_cpus=n_threads if len(tested) >= MIN_FOR_PROCESSES else 1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -72,7 +75,7 @@ def fit_counts(
             counts=pd.DataFrame(whole[:, tested], index=names, columns=[str(i) for i in tested]),
             metadata=pd.DataFrame({"unit": names}, index=names),
             design=design.matrix.set_axis(names),
-            size_factors_fit_type="ratio" if (whole[:, tested] > 0).all(axis=0).any() else "poscounts",
+            size_factors_fit_type="ratio" if has_ratios else "poscounts",
             inference=inference,
             quiet=True,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from ..core.words import count, some
 from ..errors import InputError
 from ..features.confounders import CELL_CYCLE, COMPUTED
 from ..features.store import Features
+from ..io.matrix_stats import scan
 from .cells import compare_cells
 from .contrasts import compared
 from .regression import compare_units
@@ -89,7 +90,7 @@ def run_differential(
             found = _test_part(features, expression, obs[inside], chosen, options, level, seed, n_threads, progress)
             place = f"{options['within']} {part}: " if part else ""
             progress(f"{place}{found.method}")
-            tested.append(Tested(**{**vars(found), "notes": tuple(f"{place}{note}" for note in found.notes)}))
+            tested.append(replace(found, notes=tuple(f"{place}{note}" for note in found.notes)))
             levels = class_levels(features, chosen) if part else all_levels
             tables += differential_rows(features, found, levels, part)
     table = pd.concat(tables, ignore_index=True) if tables else no_rows()
@@ -121,13 +122,7 @@ def choose_test(asked: str, n_samples: int, counts: bool, grouped: bool) -> str:
 
 def has_counts(features: Features, expression, rows: np.ndarray) -> bool:
     """Whether the matrix holds counts: it was normalised as such, or its values are whole and none is negative."""
-    if features.metadata["normalization"] != "none":
-        return True
-    for _, block in MappedRows(expression.X, rows).blocks():
-        values = block if isinstance(block, np.ndarray) else block.data
-        if np.any(values < 0) or np.any(values != np.rint(values)):
-            return False
-    return True
+    return features.metadata["normalization"] != "none" or scan(MappedRows(expression.X, rows).blocks()).is_integer
 
 
 def split_by_level(obs: pd.DataFrame, within: str) -> list[tuple[str, np.ndarray]]:

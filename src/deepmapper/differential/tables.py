@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.blocks import MappedRows
+from ..core.blocks import MappedRows, blocks
 from ..features.store import Features
 from .contrasts import REST
 from .results import RESULT_COLUMNS, Tested, benjamini_hochberg
-from .units import aggregate
+from .units import sum_rows
 
 _KEYS = ("feature", "within", "class", "versus")
 _LEVELS = ("mean_class", "mean_versus", "detected_class", "detected_versus")
@@ -41,10 +41,12 @@ def class_levels(features: Features, rows: np.ndarray) -> ClassLevels:
     """Compute means and detection rates over some rows."""
     y, k = features.y[rows], len(features.classes)
     sizes = np.bincount(y, minlength=k)
-    source = MappedRows(features.X, rows)
+    total, n_detected = np.zeros((2, k, features.X.shape[1]))
+    for place, block in blocks(MappedRows(features.X, rows)):
+        total += sum_rows(block, y[place], k)
+        n_detected += sum_rows(block != 0, y[place], k)
     with np.errstate(invalid="ignore"):
-        mean = aggregate(source, y, k)[:, : features.n_features] / sizes[:, None]
-        detected = aggregate(source, y, k, detected=True)[:, : features.n_features] / sizes[:, None]
+        mean, detected = (sums[:, : features.n_features] / sizes[:, None] for sums in (total, n_detected))
     return ClassLevels(mean, detected, sizes)
 
 

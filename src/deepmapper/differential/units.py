@@ -90,7 +90,9 @@ def make_units(
     """
     codes = unit_codes(y, groups)
     sizes = np.bincount(codes)
-    values = aggregate(MappedRows(X, rows), codes, len(sizes))
+    values = np.zeros((len(sizes), X.shape[1]))
+    for place, block in blocks(MappedRows(X, rows)):
+        values += sum_rows(block, codes[place], len(sizes))
     if not sums:
         values /= sizes[:, None]
     first = np.unique(codes, return_index=True)[1]
@@ -98,15 +100,10 @@ def make_units(
     return Units(values, y[first], take_rows(groups, first), unit_columns(columns, codes), means, sizes)
 
 
-def aggregate(X: Any, codes: np.ndarray, n_codes: int, *, detected: bool = False) -> np.ndarray:
-    """Sum the rows of each code, (codes, p) float64; or count in how many of them each feature is not zero."""
-    total = np.zeros((n_codes, X.shape[1]))
-    for place, block in blocks(X):
-        inside = codes[place]
-        indicator = sp.csr_matrix((np.ones(len(inside)), (inside, np.arange(len(inside)))), (n_codes, len(inside)))
-        part = (block != 0) if detected else block
-        total += np.asarray((indicator @ part.astype(np.float64)).todense() if sp.issparse(part) else indicator @ part)
-    return total
+def sum_rows(block: Any, codes: np.ndarray, n_codes: int) -> np.ndarray:
+    """Sum the rows of each code in a block, CSR or an array: (codes, p) float64."""
+    indicator = sp.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))), (n_codes, len(codes)))
+    return (indicator @ block.astype(np.float64)).toarray() if sp.issparse(block) else indicator @ block
 
 
 def unit_columns(columns: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:

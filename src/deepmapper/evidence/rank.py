@@ -26,7 +26,7 @@ from ..core.blocks import MappedRows
 from ..core.words import count
 from ..features.design import orthonormal
 from ..features.label_permutations import draw_shadow_rows
-from ..features.levels import MAX_VALUES, draw_development_samples, feature_levels, min_detected_share
+from ..features.levels import draw_development_samples, feature_levels, max_rows_in_memory, min_detected_share
 from ..features.store import Features
 from .scores import compare_classes, comparisons, learn_scores, programme_support, side_name, supported_size
 from .values import Values, estimate_dispersion
@@ -97,8 +97,7 @@ def rank_run(
 
 def sample_cells(features: Features, expression, max_samples: int, seed: int) -> SampledCounts:
     """Read the counts (or values) of the development part, or of at most `max_samples` drawn from it."""
-    stored = features.X.nnz / features.X.shape[0] if sp.issparse(features.X) else features.X.shape[1]
-    rows = draw_development_samples(features, min(max_samples, int(MAX_VALUES / max(stored, 1))), seed)
+    rows = draw_development_samples(features, min(max_samples, max_rows_in_memory(features.X)), seed)
     if features.metadata["normalization"] == "none":
         return SampledCounts(rows, features.X[rows], None)
     X = MappedRows(expression.X, expression.rows_of(features.names_of(rows))).to_memory()

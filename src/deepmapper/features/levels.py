@@ -24,6 +24,12 @@ def subsample_rows(X, rows: np.ndarray) -> tuple[np.ndarray, str]:
     return drawn, f"computed on {n} of {len(rows)} samples, drawn at random, since all have {stored} values"
 
 
+def max_rows_in_memory(X) -> int:
+    """Number of average rows of a matrix that hold at most `MAX_VALUES` stored values together."""
+    per_row = X.nnz / X.shape[0] if sp.issparse(X) else X.shape[1]
+    return int(MAX_VALUES / max(per_row, 1))
+
+
 def feature_levels(X, rows: np.ndarray, n_features: int, batch: int = 1024) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean of every feature over some rows, (p,), and the share of these rows in which it is not zero, (p,).
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..core.compressed import DAMAGE, check_unpacked_size
+from ..core.compressed import DAMAGE, check_unpacked_size, is_compressed
 from ..core.files import free_space, scratch_folder
 from ..errors import DeepMapperWarning, DiskFull, InputError
 from .text_ends import first_bytes, open_plain
@@ -78,7 +78,7 @@ def _unpacker(path: Path) -> Callable[[Path, Path], Path] | None:
         return None if is_office or all(name.endswith(".npy") for name in names) else _unzip
     if start[257:262] == b"ustar":
         return _untar
-    if not start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")):
+    if not is_compressed(start):
         return None
     try:
         with open_plain(path) as handle:
