@@ -65,6 +65,7 @@ def hostile(work_directory, matrix):
     directory = work_directory(
         labels={"column": EVIL, "table": "labels.tsv", "group": IMAGE},
         passes={"n_passes": 2, "n_permuted": 0, "n_shadow": 0, "top_k": 6},
+        differential={},
     )
     adata = matrix()
     adata.var_names = [f"{(EVIL, IMAGE, '{{7*7}}')[i % 3]}{i}" for i in range(adata.n_vars)]

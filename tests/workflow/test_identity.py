@@ -108,7 +108,7 @@ def test_evaluate_gives_the_metrics_of_the_workflow(finished, model):
 
 def test_second_run_elsewhere_gives_the_same_bytes(finished, work_directory):
     """Another folder, one model alone, another order of jobs: nothing of it may show in any file."""
-    alone = work_directory(passes=finished.settings["passes"], models={"cnn_small": {}})
+    alone = work_directory(passes=finished.settings["passes"], differential={}, models={"cnn_small": {}})
     alone.run(cores=3)
     first, second = finished.outputs(), alone.outputs()
     own = {name for name in second if not name.startswith(COMPARED)}

@@ -124,11 +124,23 @@ def _unzip(path: Path, folder: Path) -> Path:
 
 
 def _untar(path: Path, folder: Path) -> Path:
+    inside = folder.resolve()
     with open_plain(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:  # one at a time, since a stream cannot be read twice
-            if member.isfile() or member.isdir():
-                _check_space(path, member.size, folder)
-                archive.extract(member, folder, filter="data")
+            # Only files are written, each by its name alone: no link, device, owner or mode comes out of an archive.
+            content = archive.extractfile(member) if member.isreg() else None
+            if content is None:
+                continue
+            target = (inside / member.name).resolve()
+            if not target.is_relative_to(inside):
+                raise InputError(
+                    f"{path}: the archive holds '{member.name}', which would be written outside the folder it is "
+                    "unpacked into. Unpack it yourself and give the path of the folder."
+                )
+            _check_space(path, member.size, folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                shutil.copyfileobj(content, out, 1 << 24)
     return _only_content(folder)
 
 

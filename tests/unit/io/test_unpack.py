@@ -96,7 +96,7 @@ def test_members_outside_the_archive_are_not_written(tmp_path, toy):
     toy.write_10x(tmp_path / "x")
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         archive.add(tmp_path / "x" / "matrix.mtx.gz", "../../../escaped")
-    with pytest.raises(InputError, match="a.tar: the file is damaged or incomplete .*outside"):
+    with pytest.raises(InputError, match="a.tar: the archive holds '../../../escaped', which would be written outside"):
         read_matrix(tmp_path / "a.tar")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(tmp_path / "x" / "matrix.mtx.gz", "../../escaped/matrix.mtx.gz")
