@@ -21,11 +21,11 @@ from typing import IO, TYPE_CHECKING, Any
 from .core.files import atomic_folder
 from .core.programs import require
 from .errors import BioToolUnavailable, InputError
+from .novelty.screen import screen_novelty
 from .reads import alignment, assembly, hybrid_reference, quantification, references
 from .reads.denovo import PREFIX, is_denovo
 from .reads.fasta import read_fasta, write_fasta
 from .reads.fastq import gzip_writer, read_fastq
-from .reads.novelty import screen_novelty
 from .reads.samples import Unit
 from .reads.sequences import canonical, names_of
 

@@ -1,4 +1,4 @@
-"""From FASTQ files to counts: trimming, alignment, de novo assembly, novelty screen, quantification.
+"""From FASTQ files to counts: trimming, alignment, de novo assembly, quantification.
 
 May use: core.
 """

@@ -1,4 +1,4 @@
-"""Shared by the tests of reads: FASTQ files, simulated pairs, hits made by hand, and scripts in place of programs."""
+"""Shared by the tests of reads: FASTQ files, simulated pairs, and scripts in place of programs."""
 
 import gzip
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from deepmapper.reads.nucleotides import reverse_complement
-from deepmapper.reads.paf import Hit
 from deepmapper.reads.samples import Unit
 
 
@@ -73,33 +72,6 @@ def draw_pairs():
             yield misread(fragment[:length]), misread(reverse_complement(fragment)[:length])
 
     return draw
-
-
-@pytest.fixture(scope="session")
-def hit():
-    """Give a function that makes a hit of a query of 100 bases from `start` to `end`, on `target` from `at` on."""
-
-    def make(start, end, target="t", at=0, strand="+", identity=1.0, length=100, **changed):
-        size = end - start
-        values = {
-            "query": "q",
-            "query_length": length,
-            "query_start": start,
-            "query_end": end,
-            "strand": strand,
-            "target": target,
-            "target_length": 10**6,
-            "start": at,
-            "end": at + size,
-            "matches": round(size * identity),
-            "identity": identity,
-            "blocks": ((at, at + size),),
-            "longest_gap": 0,
-            "spliced": "",
-        }
-        return Hit(**{**values, **changed})
-
-    return make
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import warnings
 import pytest
 
 from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.novelty.loci import TranscriptIndex
 from deepmapper.reads.chromosomes import cautions, place_annotation, read_places, write_places
-from deepmapper.reads.loci import TranscriptIndex
 from deepmapper.reads.references import prepare_transcripts, write_splice_sites
 
 GENOME = {"chr1": 60, "chr2": 60, "chrM": 60, "KI270728.1": 60}

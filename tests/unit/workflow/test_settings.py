@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from deepmapper.config import to_config
 from deepmapper.core.missing import MISSING_WORDS
 from deepmapper.errors import InputError
-from deepmapper.reads.novelty_classes import NoveltyOptions
+from deepmapper.novelty.classes import NoveltyOptions
 from deepmapper.workflow.schema import load_schema
 from deepmapper.workflow.sections import model_settings
 from deepmapper.workflow.settings import config_warnings, validate_config

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from deepmapper.errors import InputError
+from deepmapper.novelty.classes import Alignments, Contig, NoveltyOptions, classify
+from deepmapper.novelty.loci import TranscriptIndex
 from deepmapper.reads.annotation import Transcript
-from deepmapper.reads.loci import TranscriptIndex
-from deepmapper.reads.novelty_classes import Alignments, Contig, NoveltyOptions, classify
 
 THREE = Transcript("T1.1", "T1", "", "chr", "+", ((1000, 1400), (1600, 1900), (2200, 2700)))
 NEXT = Transcript("T2.1", "T2", "", "chr", "+", ((2900, 3600),))

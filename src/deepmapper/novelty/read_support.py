@@ -11,8 +11,8 @@ from typing import IO
 
 from ..core.programs import run_tool
 from ..errors import InputError
-from .fasta import write_fasta
-from .nucleotides import without_mate
+from ..reads.fasta import write_fasta
+from ..reads.nucleotides import without_mate
 
 _MIN_MATCH = 0.8  # share of a read's bases that must equal the contig's, chosen by hand
 

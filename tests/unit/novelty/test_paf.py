@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepmapper.errors import InputError
-from deepmapper.reads.paf import best_locus, best_target, combine, covered, read_paf, split_by_place
+from deepmapper.novelty.paf import best_locus, best_target, combine, covered, read_paf, split_by_place
 
 intervals = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda pair: tuple(sorted(pair))), max_size=12

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from deepmapper.novelty.loci import TranscriptIndex, relate
+from deepmapper.novelty.paf import combine
 from deepmapper.reads.annotation import Transcript
-from deepmapper.reads.loci import TranscriptIndex, relate
-from deepmapper.reads.paf import combine
 
 THREE = Transcript("T1.1", "T1", "", "chr", "+", ((1000, 1400), (1600, 1900), (2200, 2700)))
 NEXT = Transcript("T2.1", "T2", "", "chr", "+", ((2900, 3600),))

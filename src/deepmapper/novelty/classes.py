@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 from ..errors import InputError
-from . import sequences
+from ..reads import sequences
 from .loci import SHORTEST_INTRON, Relation, TranscriptIndex, relate
 from .paf import Hit, Match, best_locus, best_target, covered, split_by_place
 

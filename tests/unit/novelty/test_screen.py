@@ -7,9 +7,9 @@ import random
 import pytest
 
 from deepmapper.errors import InputError
+from deepmapper.novelty.classes import NoveltyOptions
+from deepmapper.novelty.screen import screen_novelty
 from deepmapper.reads.fasta import read_fasta, write_fasta
-from deepmapper.reads.novelty import screen_novelty
-from deepmapper.reads.novelty_classes import NoveltyOptions
 from deepmapper.reads.nucleotides import reverse_complement
 from deepmapper.reads.sequences import canonical, longest_orf
 

@@ -22,12 +22,12 @@ from typing import IO
 from ..core.files import atomic_folder
 from ..core.programs import require, run_tool
 from ..errors import InputError
-from . import sequences
-from .annotation import read_annotation
-from .chromosomes import place_annotation
-from .fasta import open_text, read_fasta, write_fasta
-from .loci import TranscriptIndex
-from .novelty_classes import (
+from ..reads import sequences
+from ..reads.annotation import read_annotation
+from ..reads.chromosomes import place_annotation
+from ..reads.fasta import open_text, read_fasta, write_fasta
+from ..reads.nucleotides import impossible_letter
+from .classes import (
     DROPPED,
     KEPT,
     Alignments,
@@ -41,7 +41,7 @@ from .novelty_classes import (
     longest_first,
     total_support,
 )
-from .nucleotides import impossible_letter
+from .loci import TranscriptIndex
 from .paf import Hit, Match, read_paf
 from .read_support import fragments_per_contig, pool_samples
 

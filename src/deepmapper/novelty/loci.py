@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .annotation import Transcript
+from ..reads.annotation import Transcript
 from .paf import Interval, Match, covered
 
 _SPLICE_SLACK = 10  # bases by which aligners may misplace a splice site

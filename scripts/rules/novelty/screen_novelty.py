@@ -6,8 +6,8 @@ from pathlib import Path
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.reads.novelty import screen_novelty
-    from deepmapper.reads.novelty_classes import NoveltyOptions
+    from deepmapper.novelty.classes import NoveltyOptions
+    from deepmapper.novelty.screen import screen_novelty
 
     genome, pool = snakemake.input.get("genome"), snakemake.input.get("pool")
     screen_novelty(
