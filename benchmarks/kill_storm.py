@@ -126,7 +126,7 @@ def prepare(folder: Path, write_input: Callable) -> Path:
     (folder / "config").mkdir(parents=True)
     obs = pd.DataFrame({"state": state}, index=[f"cell{i}" for i in range(60)])
     adata = anndata.AnnData(counts, obs, pd.DataFrame(index=[f"gene{i}" for i in range(400)]))
-    settings = SETTINGS | write_input(folder, adata)
+    settings = {key: value for key, value in (SETTINGS | write_input(folder, adata)).items() if value is not None}
     (folder / "config/config.yaml").write_text(yaml.safe_dump(settings))
     return folder
 
@@ -140,8 +140,8 @@ def write_h5ad(folder: Path, adata) -> dict:
 def write_compressed(folder: Path, adata) -> dict:
     """The matrix as AnnData in a gzip file, which is unpacked beside the output."""
     write_h5ad(folder, adata)
-    with (folder / "matrix.h5ad").open("rb") as plain, gzip.open(folder / "matrix.h5ad.gz", "wb") as packed:
-        shutil.copyfileobj(plain, packed)
+    # without the time of writing, by which two equal files would differ
+    (folder / "matrix.h5ad.gz").write_bytes(gzip.compress((folder / "matrix.h5ad").read_bytes(), mtime=0))
     (folder / "matrix.h5ad").unlink()
     return {"matrix": {"path": "matrix.h5ad.gz"}}
 
@@ -171,7 +171,33 @@ def write_10x(folder: Path, adata) -> dict:
     return {"matrix": {"path": "geo"}, "labels": {"column": "state", "table": "labels.csv"}}
 
 
-INPUTS = {"h5ad": write_h5ad, "h5ad.gz": write_compressed, "csv": write_csv, "10x": write_10x}
+def write_demo_matrix(folder: Path, adata) -> dict:
+    """The embedded matrix, with its own configuration but for the number of passes."""
+    return _demo(folder, ROOT / "resources/demo/matrix", ROOT / "resources/demo/matrix/config/config.yaml")
+
+
+def write_demo_reads(folder: Path, adata) -> dict:
+    """The embedded reads, with their own configuration but for the number of passes."""
+    shutil.copy(ROOT / "config/samples.tsv", folder / "config")
+    return _demo(folder, ROOT / "resources/demo/reads", ROOT / "config/config.yaml")
+
+
+def _demo(folder: Path, data: Path, config: Path) -> dict:
+    shutil.copytree(data, folder / data.relative_to(ROOT), ignore=shutil.ignore_patterns("results", ".snakemake"))
+    if data.name == "matrix":
+        (folder / "pbmc68k_reduced.h5ad").symlink_to(folder / data.relative_to(ROOT) / "pbmc68k_reduced.h5ad")
+    own = yaml.safe_load(config.read_text())
+    return dict.fromkeys(SETTINGS) | own | {"passes": {**own["passes"], **SETTINGS["passes"]}}
+
+
+INPUTS = {
+    "h5ad": write_h5ad,
+    "h5ad.gz": write_compressed,
+    "csv": write_csv,
+    "10x": write_10x,
+    "demo-matrix": write_demo_matrix,
+    "demo-reads": write_demo_reads,
+}
 
 
 def start(folder: Path, arguments: list[str]) -> subprocess.Popen:
@@ -257,11 +283,19 @@ def differences(calm: Path, stormy: Path) -> list[str]:
         return {
             str(path.relative_to(folder)): path.read_bytes()
             for path in folder.rglob("*")
-            if path.is_file() and path.relative_to(folder).parts[0] not in ("logs", "benchmarks")
+            if path.is_file() and not varies(path.relative_to(folder))
         }
 
     one, other = files(calm), files(stormy)
     return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def varies(path: Path) -> bool:
+    """Whether a file holds times: logs and benchmarks, and what programs on reads say of their own runs."""
+    if path.parts[0] in ("logs", "benchmarks"):
+        return True
+    of_programs = ("fastp", "qc", "salmon", "quantification", "hisat2")
+    return path.parts[0] == "reads" and bool({*path.parts} & {*of_programs}) and path.name != "quant.sf"
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """From reads to novel transcripts, measured: on real reads with withheld genes, and beside the published package.
 
-    python benchmarks/reads.py withheld FOLDER [--cores N] [--assembler NAME] [--no-trim] [--work DIR]
+    python benchmarks/reads.py withheld FOLDER [--genome NAME] [--cores N] [--assembler NAME] [--no-trim] [--work DIR]
     python benchmarks/reads.py published --peer PYTHON [--cores N]
 
 `withheld` runs the workflow up to its table on a folder with genome.fa, transcripts.fa, annotation.gff3, samples.tsv
 and withheld_transcripts.fa (the truth), and says which of these came back, what else was kept, and what each
-rule cost. `published` runs `hybrid_assembly.run_hybrid_assembly` of this package and of pydeepmapper, in its own Python
+rule cost. With a whole genome (`--genome genome_whole.fa.gz`) the withheld genes are those that only the annotation
+lacks. The counts of known transcripts are compared with those of plain Salmon on all transcripts, the withheld ones
+included. `published` runs `hybrid_assembly.run_hybrid_assembly` of this package and of pydeepmapper, in its own Python
 environment (with biopython), on the same single-end reads of the embedded study, one after the other: wall time, peak
 disk, novel transcripts recovered, false ones kept. The programs must be on PATH.
 """
@@ -44,6 +46,7 @@ def main() -> int:
     what = parser.add_subparsers(dest="what", required=True)
     withheld = what.add_parser("withheld")
     withheld.add_argument("folder", type=Path)
+    withheld.add_argument("--genome", default="genome.fa", help="FASTA in the folder (default: genome.fa)")
     withheld.add_argument("--assembler", default="trinity", choices=["trinity", "rnaspades"])
     withheld.add_argument("--no-trim", action="store_true")
     withheld.add_argument("--work", type=Path, help="keep the work directory here")
@@ -71,7 +74,7 @@ def measure_withheld(args: argparse.Namespace, work: Path) -> None:
     config = {
         "samples": [{key: value for key, value in row.items() if value} for row in rows],
         "reference": {
-            "genome": str(data / "genome.fa"),
+            "genome": str(data / args.genome),
             "transcripts": str(data / "transcripts.fa"),
             "annotation": str(data / "annotation.gff3"),
         },
@@ -101,6 +104,45 @@ def measure_withheld(args: argparse.Namespace, work: Path) -> None:
         classes = Counter(row["class"] for row in contigs if row["kept"] == kept)
         print(f"\n{'kept' if kept == 'true' else 'dropped'}: {sum(classes.values())}", dict(classes))
     recovered(results / "reads/novelty/denovo.fa", data / "withheld_transcripts.fa")
+    compare_known_counts(rows, data, results, trim=not args.no_trim, threads=args.cores)
+
+
+def compare_known_counts(rows: list[dict], data: Path, results: Path, *, trim: bool, threads: int) -> None:
+    """Say how the counts of known transcripts agree with those of Salmon on all transcripts, withheld ones included."""
+    import anndata
+    import numpy as np
+    from scipy.stats import spearmanr
+
+    from deepmapper.reads.expression import build_expression
+    from deepmapper.reads.fasta import read_fasta, write_fasta
+    from deepmapper.reads.quantification import index_salmon, quantify_sample
+    from deepmapper.reads.samples import Unit
+    from deepmapper.reads.trimming import trim_reads, trimmed_units
+
+    found = anndata.read_h5ad(results / "expression.h5ad")
+    with tempfile.TemporaryDirectory() as scratch, Path(scratch, "log").open("w") as log:
+        folder = Path(scratch)
+        known = results / "reads/reference/transcripts.fa"
+        everything = [*read_fasta(known), *read_fasta(data / "withheld_transcripts.fa")]
+        write_fasta(folder / "all.fa", ((record.name, record.sequence) for record in everything))
+        index_salmon(folder / "all.fa", folder / "index", threads=threads, log=log)
+        quants = {}
+        for row in rows:
+            name, units = row["sample"], [Unit("1", *(row[key] for key in ("fq1", "fq2") if row[key]))]
+            if trim:
+                trim_reads(units, report=folder / "report" / name, trimmed=folder / name, sample=name, log=log)
+                units = trimmed_units(folder / name)
+            quants[name] = folder / "quants" / name
+            quantify_sample(units, index=folder / "index", folder=quants[name], sample=name, threads=threads, log=log)
+        expected = build_expression(quants, samples=[{"sample": row["sample"]} for row in rows])
+    names = [name for name in found.var_names if not name.startswith("DENOVO_")]
+    pairs = [(found[s, names].X.toarray()[0], expected[s, names].X.toarray()[0]) for s in found.obs_names]
+    correlations = [spearmanr(ours, plain)[0] for ours, plain in pairs]
+    ratios = [ours.sum() / plain.sum() for ours, plain in pairs]
+    novel = [1 - ours.sum() / found[s].X.sum() for s, (ours, _) in zip(found.obs_names, pairs, strict=True)]
+    print(f"\ncounts of {len(names)} known transcripts against Salmon on all transcripts, over {len(pairs)} samples:")
+    print(f"Spearman median {np.median(correlations):.4f}, least {min(correlations):.4f}; ", end="")
+    print(f"sum of the counts median {np.median(ratios):.3f} of theirs; novel share median {np.median(novel):.3f}")
 
 
 def costs(folder: Path) -> list[tuple[str, int, float, float]]:

@@ -28,8 +28,8 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 # PROGRAM:PACKAGE. Trinity runs bowtie2, jellyfish, ParaFly and java besides salmon and samtools.
 programs=(
-  hisat2:hisat2 samtools:samtools fastp:fastp gffread:gffread minimap2:minimap2 salmon:salmon rnaspades.py:spades
-  bowtie2:bowtie2 jellyfish:jellyfish ParaFly:parafly java:default-jre-headless
+  hisat2:hisat2 samtools:samtools fastp:fastp gffread:gffread minimap2:minimap2 stringtie:stringtie salmon:salmon
+  rnaspades.py:spades bowtie2:bowtie2 jellyfish:jellyfish ParaFly:parafly java:default-jre-headless
 )
 # What the private Trinity needs besides: Java classes, numpy for its helpers, and the program that adapts it.
 companions=(

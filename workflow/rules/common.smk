@@ -56,6 +56,7 @@ from deepmapper.workflow.sections import (
     matrix_files,
     model_settings,
     named_files,
+    novelty_sources,
     starts_from_reads,
 )
 from deepmapper.workflow.settings import config_warnings

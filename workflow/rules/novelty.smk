@@ -1,10 +1,74 @@
-# From contigs to novel transcripts: the screen against the reference.
+# From contigs, and from reads that align where nothing is annotated, to novel transcripts.
 
 
-# If contigs are given in `assembly.fasta`, no reads are pooled and the screen depends on no sample.
+rule assemble_models:
+    input:
+        bam=f"{READS}/aligned/{{sample}}.bam",
+        annotation=rules.extract_splice_sites.output.annotation,
+    output:
+        directory(f"{READS}/models/{{sample}}"),
+    log:
+        f"{RESULTS}/logs/assemble_models/{{sample}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/assemble_models/{{sample}}.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: SETTINGS["resources"]["alignment_threads"]
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(120),
+    params:
+        strandedness=lambda wildcards: SAMPLES[wildcards.sample].strandedness,
+        paired=lambda wildcards: SAMPLES[wildcards.sample].units[0].paired,
+        min_isoform_share=SETTINGS["novelty"]["min_isoform_share"],
+        source=source_of("assemble_models"),
+    message:
+        "Assembling transcript models from the aligned reads of {wildcards.sample}"
+    script:
+        "../../scripts/rules/novelty/assemble_models.py"
+
+
+rule merge_models:
+    input:
+        models=expand(rules.assemble_models.output[0], sample=SAMPLES),
+        annotation=rules.extract_splice_sites.output.annotation,
+        genome=rules.prepare_genome.output[0],
+    output:
+        directory(f"{READS}/merged_models"),
+    log:
+        f"{RESULTS}/logs/merge_models.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/merge_models.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(120),
+    params:
+        samples=list(SAMPLES),
+        min_isoform_share=SETTINGS["novelty"]["min_isoform_share"],
+        min_length=SETTINGS["novelty"]["min_length"],
+        source=source_of("merge_models"),
+    message:
+        "Merging the transcript models of all samples"
+    script:
+        "../../scripts/rules/novelty/merge_models.py"
+
+
+# If contigs are given in `assembly.fasta`, nothing is assembled and the screen depends on no sample.
+CONTIGS = {"contigs": ASSEMBLY["fasta"]} if ASSEMBLY["fasta"] else {}
+if "unaligned" in SOURCES:
+    CONTIGS = {
+        "contigs": rules.assemble_denovo.output[0],
+        "pool": rules.pool_unaligned.output[0],
+    }
+
+
 rule screen_novelty:
     input:
-        **({"pool": rules.pool_unaligned.output[0]} if not ASSEMBLY["fasta"] else {}),
+        **CONTIGS,
+        **({"models": rules.merge_models.output[0]} if "aligned" in SOURCES else {}),
         **({"genome": rules.prepare_genome.output[0]} if REFERENCE["genome"] else {}),
         **({"annotation": REFERENCE["annotation"]} if REFERENCE["annotation"] else {}),
         **NAMES_TABLE,
@@ -13,10 +77,10 @@ rule screen_novelty:
             if SETTINGS["novelty"]["contaminants"]
             else {}
         ),
-        contigs=ASSEMBLY["fasta"] or rules.assemble_denovo.output[0],
         transcripts=rules.prepare_transcripts.output[0],
     output:
         denovo=f"{READS}/novelty/denovo.fa",
+        places=f"{READS}/novelty/denovo.gtf",
         contigs=report(
             f"{READS}/novelty/contigs.tsv",
             caption="../report/contigs.rst",
@@ -38,7 +102,7 @@ rule screen_novelty:
         options={
             name: value
             for name, value in SETTINGS["novelty"].items()
-            if name != "contaminants"
+            if name not in ("contaminants", "sources", "min_isoform_share")
         },
         chromosome_names=REFERENCE["chromosome_names"],
         stranded=not ASSEMBLY["fasta"] and STRANDEDNESS != "unstranded",

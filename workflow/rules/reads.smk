@@ -95,6 +95,7 @@ rule extract_splice_sites:
         **NAMES_TABLE,
     output:
         splice_sites=f"{READS}/reference/splice_sites.tsv",
+        annotation=f"{READS}/reference/annotation.gtf",
         chromosomes=report(
             f"{READS}/reference/chromosomes.tsv",
             caption="../report/chromosomes.rst",
@@ -170,13 +171,26 @@ rule trim_reads:
         "../../scripts/rules/reads/trim_reads.py"
 
 
+# Alignments are needed until they are assembled, and kept on request.
+KEEP_ALIGNMENTS = SETTINGS["reads"]["keep_alignments"]
+ALIGNMENTS = {
+    name: path if KEEP_ALIGNMENTS else temp(path)
+    for name, path in (
+        ("bam", f"{READS}/aligned/{{sample}}.bam"),
+        ("bai", f"{READS}/aligned/{{sample}}.bam.bai"),
+    )
+    if KEEP_ALIGNMENTS or "aligned" in SOURCES
+}
+
+
 rule align_reads:
     input:
         reads=reads_of,
         index=HISAT2_INDEX,
         splice_sites=rules.extract_splice_sites.output.splice_sites,
     output:
-        directory(f"{READS}/unaligned/{{sample}}"),
+        captured=directory(f"{READS}/unaligned/{{sample}}"),
+        **ALIGNMENTS,
     log:
         f"{RESULTS}/logs/align_reads/{{sample}}.log",
     benchmark:
@@ -192,7 +206,6 @@ rule align_reads:
         trimmed=TRIM,
         index=REFERENCE["hisat2_index"],
         keep_half_mapped=SETTINGS["reads"]["keep_half_mapped"],
-        bam=SETTINGS["reads"]["keep_alignments"],
         source=source_of("align_reads"),
     message:
         "Aligning {wildcards.sample} and capturing unaligned reads"

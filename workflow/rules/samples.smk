@@ -44,6 +44,8 @@ TRANSCRIPT_SOURCES = (
 NAMES_TABLE = (
     {} if has_name_rule(SETTINGS) else {"names": REFERENCE["chromosome_names"]}
 )
+# What novel transcripts are assembled from.
+SOURCES = novelty_sources(SETTINGS)
 HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"
 
 # Programs of each rule, so that missing ones are reported before any job starts.
@@ -57,6 +59,8 @@ PROGRAMS = {
             SETTINGS["assembly"]["assembler"]
         ]
     ],
+    "assemble_models": ["stringtie", "samtools"],
+    "merge_models": ["stringtie"],
     "screen_novelty": ["minimap2"],
     "index_salmon": ["salmon"],
     "quantify_sample": ["salmon"],

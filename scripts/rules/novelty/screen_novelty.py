@@ -9,14 +9,17 @@ with job(snakemake):
     from deepmapper.novelty.classes import NoveltyOptions
     from deepmapper.novelty.screen import screen_novelty
 
-    genome, pool = snakemake.input.get("genome"), snakemake.input.get("pool")
+    contigs, genome, pool, models = (
+        Path(path) if (path := snakemake.input.get(name)) else None for name in ("contigs", "genome", "pool", "models")
+    )
     screen_novelty(
-        Path(snakemake.input.contigs),
+        contigs,
         transcripts=Path(snakemake.input.transcripts),
-        genome=Path(genome) if genome else None,
+        genome=genome,
         annotation=snakemake.input.get("annotation", ""),
         chromosome_names=snakemake.params.chromosome_names,
-        pool=Path(pool) if pool else None,
+        pool=pool,
+        models=models,
         contaminants=snakemake.input.get("contaminants", ""),
         stranded=snakemake.params.stranded,
         options=NoveltyOptions(**snakemake.params.options),

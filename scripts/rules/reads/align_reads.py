@@ -10,16 +10,17 @@ with job(snakemake):
     from deepmapper.reads.samples import Sample
     from deepmapper.reads.trimming import trimmed_units
 
+    bam = snakemake.output.get("bam")
     sample = Sample.from_params(snakemake.params.sample)
     counts = align_reads(
         trimmed_units(Path(snakemake.input.reads)) if snakemake.params.trimmed else sample.units,
         index=index_prefix(snakemake.params.index or snakemake.input.index),
-        folder=Path(snakemake.output[0]),
+        folder=Path(snakemake.output.captured),
         sample=sample.name,
         strandedness=sample.strandedness,
         splice_sites=Path(snakemake.input.splice_sites),
         keep_half_mapped=snakemake.params.keep_half_mapped,
-        bam=snakemake.params.bam,
+        bam=Path(bam) if bam else None,
         threads=snakemake.threads,
         log=sys.stdout,
     )

@@ -13,6 +13,7 @@ with job(snakemake):
         genome=snakemake.input.get("genome", ""),
         chromosome_names=snakemake.params.chromosome_names,
         chromosomes=snakemake.output.chromosomes,
+        gtf=snakemake.output.annotation,
         log=sys.stdout,
     )
     print(f"{count} splice sites")

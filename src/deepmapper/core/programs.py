@@ -33,6 +33,7 @@ PACKAGES = {
     "rnaspades.py": ("spades", "spades"),
     "minimap2": ("minimap2", "minimap2"),
     "gffread": ("gffread", "gffread"),
+    "stringtie": ("stringtie", "stringtie"),
     "salmon": ("salmon", "salmon"),
     "multiqc": ("multiqc", ""),
 }

@@ -131,11 +131,12 @@ ALIGNMENT = Table(
 
 CONTIGS = Table(
     "reads/novelty/contigs.tsv",
-    "One row per contig of the assembly.",
+    "One row per contig of the assembly, then one per transcript model from aligned reads that the annotation lacks.",
     (
-        text("contig", "name in the assembly"),
+        text("contig", "name in the assembly, or of the model"),
         text("name", "DENOVO_ and a hash of the sequence"),
         boolean("kept", "whether it counts as a novel transcript"),
+        text("source", "unaligned (contig of reads that do not align), aligned (model of reads that do), or given"),
         text("class", "how it relates to the reference"),
         text("reason", "why it was kept or dropped, with numbers"),
         integer("length", "length in nucleotides"),
@@ -155,8 +156,15 @@ CONTIGS = Table(
         number("genome_identity", "sequence identity with this place"),
         number("genome_coverage", "share of the contig that aligns there"),
         integer("introns", "number of gaps in the alignment that look like introns"),
+        text(
+            "class_code", "code of gffcompare for this place, relative to the annotated transcript it shares most with"
+        ),
         name_list("gene", "genes at this place"),
-        integer("supporting_reads", "number of captured fragments that match it"),
+        text("gene_id", "gene in the table of genes: the annotated one of an isoform, else that of a new gene"),
+        integer(
+            "supporting_reads",
+            "number of captured fragments that match it; for a model also of aligned ones, estimated from its coverage",
+        ),
         integer("supporting_samples", "number of samples with such fragments"),
     ),
 )
@@ -164,7 +172,7 @@ CONTIGS = Table(
 SUPPORT = Table(
     "reads/novelty/support.tsv",
     "One row per contig whose support was counted, the longest first.",
-    (text("name", "name of the contig"), integer("*", "number of captured fragments of this sample that match it")),
+    (text("name", "name of the contig"), integer("*", "number of fragments of this sample that support it")),
 )
 
 

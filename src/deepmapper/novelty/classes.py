@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from ..errors import InputError
 from ..reads import sequences
-from .loci import SHORTEST_INTRON, Relation, TranscriptIndex, relate
+from .loci import Relation, TranscriptIndex, relate
 from .paf import Hit, Match, best_locus, best_target, covered, split_by_place
 
 KEPT = ("unmapped", "partial", "genomic", "intergenic", "intronic", "antisense", "novel_isoform", "chimeric")
@@ -24,6 +24,12 @@ DROPPED = (
     "contaminant",
     "too_short",
     "low_support",
+    "organelle",
+    "read_through",
+    "extension",
+    "unspliced",
+    "misaligned",
+    "combination",
 )
 
 _CONTAMINATED = 0.5  # share of a contig that must match a contaminant, chosen by hand
@@ -63,6 +69,12 @@ class NoveltyOptions:
         Minimum number of read fragments, and of samples with any, that must support a kept contig.
     max_intron
         Longest intron in bases.
+    organelles
+        Sequences of the genome where no models are kept; ("auto",) for mitochondria and plastids by their usual names.
+    keep_combinations
+        Whether models are kept that only combine splice junctions of other transcripts, see `combined_only`.
+    min_isoform_samples
+        Samples whose reads must show the splicing of a model that is a new isoform; at most all of the study.
     """
 
     min_length: int = 200
@@ -80,9 +92,14 @@ class NoveltyOptions:
     min_fragments: int = 0
     min_samples: int = 0
     max_intron: int = 200_000
+    organelles: tuple[str, ...] = ("auto",)
+    keep_combinations: bool = False
+    min_isoform_samples: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drop", tuple(self.drop))
+        organelles = (self.organelles,) if isinstance(self.organelles, str) else tuple(self.organelles)
+        object.__setattr__(self, "organelles", organelles)
         for setting in fields(self):
             value = getattr(self, setting.name)
             if setting.type == "float" and not 0 < value <= 1:
@@ -117,6 +134,10 @@ class Contig:
         Genes that it overlaps or is like.
     support
         Read fragments by sample.
+    source
+        "unaligned" (assembled from reads that do not align), "aligned" (a model of reads that do) or "given".
+    code
+        Class code of its place relative to the annotation, see `class_codes`; "" without place or annotation.
     """
 
     given: str
@@ -131,6 +152,8 @@ class Contig:
     locus: Match | None = None
     genes: tuple[str, ...] = ()
     support: Mapping[str, int] = field(default_factory=dict)
+    source: str = "unaligned"
+    code: str = ""
 
     @property
     def length(self) -> int:
@@ -153,13 +176,12 @@ def classify(
     """Classify one contig by its alignments."""
     sense = [hit for hit in hits.transcripts if hit.strand == "+" or not stranded]
     transcript, locus = best_target(sense), best_locus(hits.genome, options.max_intron)
-    contaminant = best_target(hits.contaminants)
     gene = index.gene if index else str
     contig = replace(contig, transcript=transcript, locus=locus)
-    if contaminant and _reaches(contaminant, options.transcript_identity, _CONTAMINATED):
-        contig = replace(contig, contaminant=contaminant.target)
-        if options.drop_contaminants:
-            return replace(contig, kind="contaminant", reason=_explains(contaminant, contaminant.target))
+    if found := contaminated(contig, hits.contaminants, options):
+        if found.kind:
+            return found
+        contig = found
 
     in_genome = locus if locus and _reaches(locus, options.genome_identity, options.genome_coverage) else None
     relation = None
@@ -167,10 +189,9 @@ def classify(
         relation = relate(
             in_genome, index, stranded=stranded, min_copy=options.transcript_coverage, min_join=options.part_share
         )
-    is_copy = transcript and _reaches(transcript, options.transcript_identity, options.transcript_coverage)
-    if transcript and is_copy and not (relation and _is_isoform(transcript, relation, in_genome)):
-        reason = _explains(transcript, transcript.target)
-        return replace(contig, kind="reference_copy", genes=(gene(transcript.target),), reason=reason)
+    # a splicing of its own is asked for before likeness: most isoforms are like a sibling for most of their length
+    if not (relation and _is_isoform(relation, in_genome)) and (copy := copied(contig, sense, options, gene)):
+        return copy
     if in_genome and relation:
         reason = f"{_explains(in_genome, locus_name(in_genome))}; {relation.reason}"
         return replace(contig, kind=relation.kind, genes=relation.genes, reason=reason)
@@ -225,11 +246,30 @@ def _by_parts(
     return replace(contig, kind="unmapped", reason=reason)
 
 
-def _is_isoform(transcript: Match, relation: Relation, locus: Match | None) -> bool:
-    """Whether a contig that is like a transcript is an isoform: it has a gap there, and an intron in the genome."""
-    has_gap = len(transcript.hits) > 1 or transcript.hits[0].longest_gap >= SHORTEST_INTRON
+def contaminated(contig: Contig, hits: Sequence[Hit], options: NoveltyOptions) -> Contig | None:
+    """Return a contig with the contaminant that it matches, classified if such are dropped; None if it matches none."""
+    found = best_target(hits)
+    if found is None or not _reaches(found, options.transcript_identity, _CONTAMINATED):
+        return None
+    contig = replace(contig, contaminant=found.target)
+    if options.drop_contaminants:
+        return replace(contig, kind="contaminant", reason=_explains(found, found.target))
+    return contig
+
+
+def copied(contig: Contig, hits: Sequence[Hit], options: NoveltyOptions, gene: Callable[[str], str]) -> Contig | None:
+    """Return a contig classified as a copy of the reference transcript that it is like; None if it is like none."""
+    found = best_target(hits)
+    if found is None or not _reaches(found, options.transcript_identity, options.transcript_coverage):
+        return None
+    reason = _explains(found, found.target)
+    return replace(contig, kind="reference_copy", transcript=found, genes=(gene(found.target),), reason=reason)
+
+
+def _is_isoform(relation: Relation, locus: Match | None) -> bool:
+    """Whether a contig is spliced like no annotated transcript, at a place that is certain."""
     certain = locus is not None and locus.identity >= _MIN_SPLICING_IDENTITY
-    return has_gap and certain and relation.kind == "novel_isoform" and relation.new_splicing
+    return certain and relation.kind == "novel_isoform" and relation.new_splicing
 
 
 def _reaches(match: Match, identity: float, coverage: float) -> bool:

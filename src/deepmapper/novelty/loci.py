@@ -137,7 +137,7 @@ def _relate_to_genes(
             return Relation(
                 "chimeric", genes, f"joins {exonic[best]:.2f} in {best.id} and {own / size:.2f} in {other.id}"
             )
-    known = [intron for t in transcripts for intron in _introns(t)]
+    known = [intron for t in transcripts for intron in introns_of(t)]
     n_new = sum(not _is_known(intron, known) for intron in introns)
     differences = min((_differences(blocks, introns, t) for t in transcripts), key=lambda d: (len(d), d))
     if n_new:
@@ -151,7 +151,7 @@ def _relate_to_genes(
 
 def _differences(blocks: Sequence[Interval], introns: Sequence[Interval], transcript: Transcript) -> list[str]:
     """Describe how the splicing of a contig differs from a transcript's: other introns, and introns retained."""
-    annotated = _introns(transcript)
+    annotated = introns_of(transcript)
     n_other = sum(not _is_known(intron, annotated) for intron in introns)
     n_retained = sum(
         any(start + _SPLICE_SLACK <= first and last <= end - _SPLICE_SLACK for start, end in blocks)
@@ -162,7 +162,8 @@ def _differences(blocks: Sequence[Interval], introns: Sequence[Interval], transc
     return [f"{n} {what}" for n, what in counts if n]
 
 
-def _introns(transcript: Transcript) -> list[Interval]:
+def introns_of(transcript: Transcript) -> list[Interval]:
+    """Gaps between the exons."""
     return [(a[1], b[0]) for a, b in zip(transcript.exons, transcript.exons[1:], strict=False)]
 
 

@@ -28,7 +28,7 @@ def pool_samples(pool: Path) -> list[str]:
 
 def fragments_per_contig(
     pool: Path, contigs: Mapping[str, str], *, folder: Path, threads: int, log: IO[str]
-) -> dict[str, Counter[str]]:
+) -> tuple[dict[str, Counter[str]], Counter[tuple[str, str]]]:
     """Count the fragments of each sample per contig; mates count once, for the contig that they match best.
 
     Parameters
@@ -42,13 +42,16 @@ def fragments_per_contig(
 
     Returns
     -------
-    dict
+    counts
         For every contig its fragments by sample. They do not depend on the number of threads: minimap2 writes
         alignments in the order of the reads, and breaks ties by the name of the read.
+    links
+        Pairs of which one mate matches one contig best, and the other mate another one; by the two names, sorted.
     """
     counts: dict[str, Counter[str]] = {name: Counter() for name in contigs}
+    links: Counter[tuple[str, str]] = Counter()
     if not contigs:
-        return counts
+        return counts, links
     target, paf = folder / "targets.fa", folder / "reads.paf"
     write_fasta(target, contigs.items())
     for kinds in (("left", "right"), ("single",)):
@@ -57,10 +60,12 @@ def fragments_per_contig(
             continue
         minimap2 = ["minimap2", "-x", "sr", "-c", "--secondary=no", "-t", str(threads), str(target), *map(str, files)]
         run_tool(minimap2, ["cut", "-f", "1,2,6,10"], stdout=paf, log=log)
-        for fragment, contig in _best_contigs(paf):
+        for fragment, contig, of_mates in _best_contigs(paf):
             counts[contig][fragment.partition("|")[0]] += 1
+            if len(of_mates) == 2:
+                links[of_mates[0], of_mates[1]] += 1
         paf.unlink()
-    return counts
+    return counts, links
 
 
 def _pool_file(pool: Path, kind: str) -> Path | None:
@@ -71,14 +76,17 @@ def _pool_file(pool: Path, kind: str) -> Path | None:
     return files[0] if files else None
 
 
-def _best_contigs(paf: Path) -> Iterator[tuple[str, str]]:
-    """Yield (fragment, contig) of each fragment that matches; the columns are read, its length, contig, matches."""
+def _best_contigs(paf: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each fragment that matches, its contig, and those of its mates; the columns are those cut out above."""
     with paf.open() as file:
         lines = (line.rstrip("\n").split("\t") for line in file)
         for fragment, group in groupby(lines, key=lambda fields: without_mate(fields[0])):
             matches: Counter[str] = Counter()
-            for _, length, contig, n_equal in group:
+            best: dict[str, tuple[int, str]] = {}
+            for read, length, contig, n_equal in group:
                 if int(n_equal) >= _MIN_MATCH * int(length):
                     matches[contig] += int(n_equal)
+                    best[read] = min(best.get(read, (0, "")), (-int(n_equal), contig))
             if matches:
-                yield fragment, min(matches, key=lambda contig: (-matches[contig], contig))
+                of_mates = sorted({contig for _, contig in best.values()})
+                yield fragment, min(matches, key=lambda contig: (-matches[contig], contig)), of_mates

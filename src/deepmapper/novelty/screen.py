@@ -1,32 +1,33 @@
-"""The novelty screen: contigs are compared with the reference, classified, deduplicated and named.
+"""The novelty screen: contigs and transcript models are compared with the reference, classified and named.
 
 Contigs come from reads that did not align, but need not be novel: reads of a strain that differs from the reference
-fail to align too. So every contig is compared with the reference transcripts and the genome. Near-copies of reference
-transcripts are dropped, since they would take reads from those in quantification; the others are classified and kept.
-Every contig, kept or dropped, has a row in a table with the reason in words and numbers.
+fail to align too. Models come from reads that did align, and may only extend what is annotated. So every one is
+compared with the reference transcripts and the genome. Near-copies of reference transcripts are dropped, since they
+would take reads from those in quantification; the others are classified and kept. Every contig, kept or dropped, has a
+row in a table with the reason in words and numbers.
 
 Standard library, Biopython, and minimap2 on PATH.
 """
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
+from typing import IO, NamedTuple
 
 from ..core.files import atomic_folder
 from ..core.programs import require, run_tool
 from ..errors import InputError
 from ..reads import sequences
-from ..reads.annotation import read_annotation
+from ..reads.annotation import read_annotation, write_gtf
 from ..reads.chromosomes import place_annotation
 from ..reads.fasta import open_text, read_fasta, write_fasta
 from ..reads.nucleotides import impossible_letter
+from .class_codes import compare
 from .classes import (
     DROPPED,
     KEPT,
@@ -37,12 +38,15 @@ from .classes import (
     classify,
     find_redundant,
     is_kept,
-    locus_name,
     longest_first,
-    total_support,
 )
+from .combinations import combined_only
+from .contig_table import NOT_COUNTED, write_contigs, write_support
 from .loci import TranscriptIndex
-from .paf import Hit, Match, read_paf
+from .model_classes import classify_model, model_contig
+from .models import Model, model_samples, read_models
+from .novel_genes import genes_of, placed
+from .paf import Hit, read_paf
 from .read_support import fragments_per_contig, pool_samples
 
 # Measured on pieces of transcripts of 200 to 1000 bases, 10 % of the changes gaps: with these seeds all are found up to
@@ -54,46 +58,16 @@ _TO_GENOME = ("-x", "splice", "-k", "13", "-m", "25", "-s", "60")
 
 _TO_CONTIGS = ("-x", "map-ont", "-D", "-N", "100", "-p", "0.1", "-U", "10,100")
 
-# Classes without read support.
-_NOT_COUNTED = ("duplicate", "contained", "hairpin", "too_short", "low_complexity")
-
-_COLUMNS = (
-    "contig",
-    "name",
-    "kept",
-    "class",
-    "reason",
-    "length",
-    "gc",
-    "unknown_share",
-    "low_complexity_share",
-    "low_complexity",
-    "adapter",
-    "contaminant",
-    "longest_orf",
-    "orf_strand",
-    "orf_complete",
-    "best_transcript",
-    "transcript_identity",
-    "transcript_coverage",
-    "genome_locus",
-    "genome_identity",
-    "genome_coverage",
-    "introns",
-    "gene",
-    "supporting_reads",
-    "supporting_samples",
-)
-
 
 def screen_novelty(
-    contigs: Path,
+    contigs: Path | None,
     *,
     transcripts: Path,
     genome: Path | None = None,
     annotation: str | Path = "",
     chromosome_names: str | Path = "auto",
     pool: Path | None = None,
+    models: Path | None = None,
     contaminants: str | Path = "",
     stranded: bool = False,
     options: NoveltyOptions | None = None,
@@ -108,7 +82,8 @@ def screen_novelty(
     Parameters
     ----------
     contigs
-        FASTA, plain or gzipped, with any names; an earlier ``denovo.fa`` gives the same names again. May be empty.
+        FASTA, plain or gzipped, with any names; an earlier ``denovo.fa`` gives the same names again. May be empty;
+        None if there are only models.
     transcripts
         FASTA of the reference transcripts.
     genome
@@ -119,7 +94,9 @@ def screen_novelty(
         See `place_annotation`.
     pool
         Folder of the reads that did not align: ``left``, ``right`` and ``single`` files with reads named
-        ``sample|read/1``, and ``samples.tsv``. Without it there is no read support.
+        ``sample|read/1``, and ``samples.tsv``. Without it contigs have no read support.
+    models
+        Folder that `merge_models` wrote, of models on this genome; needs the annotation. None for none.
     contaminants
         FASTA of sequences to flag, for example vectors and ribosomal RNA.
     stranded
@@ -129,10 +106,11 @@ def screen_novelty(
     folder
         Written atomically, with:
         ``denovo.fa``, the kept contigs, longest first, on the strand that was given;
-        ``contigs.tsv``, all contigs in the order given: name (duplicates share one), class and reason; GC, share of
-        unknown letters and of low-complexity sequence; whether an end is Illumina's adapter; longest reading frame
-        (amino acids); best transcript and place in the genome with identity and coverage; gene; read fragments and
-        samples;
+        ``denovo.gtf``, their places in the genome, for those that have one;
+        ``contigs.tsv``, all contigs in the order given, then all models: name (duplicates share one), class and reason;
+        GC, share of unknown letters and of low-complexity sequence; whether an end is Illumina's adapter; longest
+        reading frame (amino acids); best transcript and place in the genome with identity and coverage; class code,
+        genes; read fragments and samples;
         ``support.tsv``, fragments per contig and sample, for all contigs but those that are duplicates, contained,
         hairpins, too short or of low complexity.
 
@@ -149,35 +127,75 @@ def screen_novelty(
         If minimap2 is missing.
     """
     options, log = options or NoveltyOptions(), log or sys.stderr
-    if (options.min_fragments or options.min_samples) and pool is None:
+    if (options.min_fragments or options.min_samples) and pool is None and models is None:
         raise InputError(
             "novelty: min_fragments and min_samples need the pool of reads that did not align; none given."
         )
     require("minimap2")
     index = _read_index(annotation, genome, chromosome_names, log)
-    given = _read_contigs(contigs, options)
-    undecided = sorted((contig for contig in given if not contig.kind), key=lambda contig: contig.name)
+    known_places = {model.transcript.id: model for model in read_models(models)} if models else {}
+    given = _name(_read_contigs(contigs, "given" if pool is None else "unaligned"), known_places, options)
     with atomic_folder(folder) as out, TemporaryDirectory(dir=out) as tmp:
         aligner = _Aligner(Path(tmp), threads, log)
-        to_genome = (*_TO_GENOME, "-G", str(options.max_intron))
-        hits = (
-            aligner.align(undecided, transcripts, _TO_TRANSCRIPTS),
-            aligner.align(undecided, genome, to_genome) if genome else {},
-            aligner.align(undecided, contaminants, _TO_TRANSCRIPTS) if contaminants else {},
-        )
-        classified = {}
-        for contig in undecided:
-            own = Alignments(*(by_name.get(contig.name, ()) for by_name in hits))
-            classified[contig.name] = classify(contig, own, index, options, stranded=stranded)
+        targets = _Targets(transcripts, genome, contaminants)
+        samples = pool_samples(pool) if pool else model_samples(models) if models else []
+        classified = _classify(given, known_places, index, aligner, targets, options, stranded, len(samples))
         kept = [contig for contig in classified.values() if is_kept(contig, options)]
-        redundant = find_redundant(kept, aligner.align(kept, None, _TO_CONTIGS), options)
-        classified |= {contig.name: contig for contig in redundant}
-        classified |= _count_support(list(classified.values()), pool, out, options, aligner)
+        among_kept = aligner.align(kept, None, _TO_CONTIGS)
+        classified |= {contig.name: contig for contig in find_redundant(kept, among_kept, options)}
+        supported, links = _count_support(list(classified.values()), pool, options, aligner)
+        classified |= supported
         final = [contig if contig.kind else classified[contig.name] for contig in given]
         novel = sorted((contig for contig in final if is_kept(contig, options)), key=longest_first)
+        genes = genes_of(novel, among_kept, links)
         write_fasta(out / "denovo.fa", ((contig.name, contig.sequence) for contig in novel))
-        _write_table(out / "contigs.tsv", list(_COLUMNS), (_row(contig, options, pool is not None) for contig in final))
+        write_gtf(out / "denovo.gtf", filter(None, (placed(contig, genes[contig.name]) for contig in novel)), "novel")
+        write_contigs(out / "contigs.tsv", final, options, genes, has_support=bool(samples))
+        write_support(out / "support.tsv", classified.values() if samples else (), samples)
     return _summarise(final, novel, log)
+
+
+class _Targets(NamedTuple):
+    """FASTA files that contigs are compared with."""
+
+    transcripts: Path
+    genome: Path | None
+    contaminants: str | Path
+
+
+def _classify(
+    given: Sequence[Contig],
+    models: Mapping[str, Model],
+    index: TranscriptIndex | None,
+    aligner: _Aligner,
+    targets: _Targets,
+    options: NoveltyOptions,
+    stranded: bool,
+    n_samples: int,
+) -> dict[str, Contig]:
+    """Classify what is undecided, by name."""
+    undecided = sorted((contig for contig in given if not contig.kind), key=lambda contig: contig.name)
+    unplaced = [contig for contig in undecided if contig.source != "aligned"]
+    to_genome = (*_TO_GENOME, "-G", str(options.max_intron))
+    hits = (
+        aligner.align(undecided, targets.transcripts, _TO_TRANSCRIPTS),
+        aligner.align(unplaced, targets.genome, to_genome) if targets.genome else {},
+        aligner.align(undecided, targets.contaminants, _TO_TRANSCRIPTS) if targets.contaminants else {},
+    )
+    classified = {}
+    for contig in undecided:
+        own = Alignments(*(by_name.get(contig.name, ()) for by_name in hits))
+        if contig.source == "aligned" and index:
+            model = models[contig.given]
+            contig = model_contig(model, contig)
+            classified[contig.name] = classify_model(contig, model, own, index, options, n_samples=n_samples)
+        else:
+            contig = classify(contig, own, index, options, stranded=stranded)
+            place = placed(contig) if index else None
+            classified[contig.name] = replace(contig, code=compare(place, index).code) if place and index else contig
+    if index and not options.keep_combinations:
+        classified |= {contig.name: contig for contig in combined_only(classified.values(), models, index)}
+    return classified
 
 
 @dataclass(frozen=True)
@@ -202,22 +220,23 @@ class _Aligner:
 
 
 def _count_support(
-    contigs: Sequence[Contig], pool: Path | None, out: Path, options: NoveltyOptions, aligner: _Aligner
-) -> dict[str, Contig]:
-    """Count the reads of each contig, write ``support.tsv``, and return the contigs with their support by name."""
-    if pool is None:
-        _write_table(out / "support.tsv", ["name"], [])
-        return {}
-    samples = pool_samples(pool)
-    targets = [contig for contig in contigs if contig.kind not in _NOT_COUNTED]
-    by_name = {contig.name: contig.sequence for contig in targets}
-    counts = fragments_per_contig(pool, by_name, folder=aligner.folder, threads=aligner.threads, log=aligner.log)
-    rows = (
-        [contig.name, *(counts[contig.name][sample] for sample in samples)]
-        for contig in sorted(targets, key=longest_first)
-    )
-    _write_table(out / "support.tsv", ["name", *samples], rows)
-    return {contig.name: check_support(replace(contig, support=counts[contig.name]), options) for contig in targets}
+    contigs: Sequence[Contig], pool: Path | None, options: NoveltyOptions, aligner: _Aligner
+) -> tuple[dict[str, Contig], Counter[tuple[str, str]]]:
+    """Add the reads of the pool to the support of each contig, and check it; also return the links by read pairs."""
+    targets = [contig for contig in contigs if contig.kind not in NOT_COUNTED]
+    counts: Mapping[str, Mapping[str, int]] = {}
+    links: Counter[tuple[str, str]] = Counter()
+    if pool is not None:
+        by_name = {contig.name: contig.sequence for contig in targets}
+        counts, links = fragments_per_contig(
+            pool, by_name, folder=aligner.folder, threads=aligner.threads, log=aligner.log
+        )
+    supported = {}
+    for contig in targets:
+        support = Counter(contig.support)
+        support.update(counts.get(contig.name, {}))
+        supported[contig.name] = check_support(replace(contig, support=dict(support)), options)
+    return supported, links
 
 
 def _summarise(contigs: Sequence[Contig], novel: Sequence[Contig], log: IO[str]) -> dict[str, int]:
@@ -242,79 +261,43 @@ def _read_index(
     return TranscriptIndex(placed.transcripts)
 
 
-def _read_contigs(path: Path, options: NoveltyOptions) -> list[Contig]:
-    """Read and name contigs, in the order given; duplicates, short and low-complexity ones are classified already."""
-    records = []
-    for record in read_fasta(path, "FASTA file of contigs"):
+def _read_contigs(path: Path | None, source: str) -> list[Contig]:
+    """Read contigs, in the order given, without a name of their own yet."""
+    contigs = []
+    for record in read_fasta(path, "FASTA file of contigs") if path else ():
         sequence = record.sequence.replace("U", "T")
         if letter := impossible_letter(sequence):
             raise InputError(f"{path}: contig {record.name} holds {letter!r}, expected nucleotides.")
-        records.append((record.name, sequence, sequences.canonical(sequence)))
-    names = sequences.names_of(canonical for _, _, canonical in records)
+        contigs.append(Contig(record.name, sequence, "", source=source))
+    return contigs
+
+
+def _name(contigs: Sequence[Contig], models: Mapping[str, Model], options: NoveltyOptions) -> list[Contig]:
+    """Name contigs, then models, by their sequence, and classify duplicates, short and low-complexity ones."""
+    given = [*contigs, *(Contig(name, model.sequence, "", source="aligned") for name, model in models.items())]
+    keys = [sequences.canonical(contig.sequence) for contig in given]
+    names = sequences.names_of(keys)
     # of duplicates the one whose sequence comes first in alphabetical order is kept, then the first given
     first: dict[str, tuple[str, int]] = {}
-    for i, (_, sequence, canonical) in enumerate(records):
-        first[canonical] = min(first.get(canonical, (sequence, i)), (sequence, i))
-    contigs = []
-    for i, (given, sequence, canonical) in enumerate(records):
-        simple, orf = sequences.simple_share(sequence), sequences.longest_orf(sequence)
-        contig = Contig(given, sequence, names[canonical], simple=simple, orf=orf)
-        original = first[canonical][1]
+    for i, (contig, key) in enumerate(zip(given, keys, strict=True)):
+        first[key] = min(first.get(key, (contig.sequence, i)), (contig.sequence, i))
+    named = []
+    for i, (contig, key) in enumerate(zip(given, keys, strict=True)):
+        simple, orf = sequences.simple_share(contig.sequence), sequences.longest_orf(contig.sequence)
+        contig = replace(contig, name=names[key], simple=simple, orf=orf)
+        original = first[key][1]
         if original != i:
-            reason = f"the sequence of {records[original][0]}, on either strand"
+            reason = f"the sequence of {given[original].given}, on either strand"
             contig = replace(contig, kind="duplicate", reason=reason)
         elif contig.length < options.min_length:
             contig = replace(contig, kind="too_short", reason=f"{contig.length} nt, limit {options.min_length}")
         elif contig.simple >= options.low_complexity and options.drop_low_complexity:
             reason = f"{contig.simple:.2f} of it is simple sequence, limit {options.low_complexity:.2f}"
             contig = replace(contig, kind="low_complexity", reason=reason)
-        contigs.append(contig)
-    return contigs
+        named.append(contig)
+    return named
 
 
 def _is_empty(fasta: Path) -> bool:
     with open_text(fasta) as file:
         return not any(line.startswith(">") for line in file)
-
-
-def _row(contig: Contig, options: NoveltyOptions, has_pool: bool) -> list[object]:
-    """Return the row of a contig in the table; cells without a value are empty."""
-    transcript, locus, orf = contig.transcript, contig.locus, contig.orf
-    has_support = has_pool and contig.kind not in _NOT_COUNTED
-    return [
-        contig.given,
-        contig.name,
-        _flag(is_kept(contig, options)),
-        contig.kind,
-        contig.reason + ("; of a class to drop" if contig.kind in options.drop else ""),
-        contig.length,
-        f"{sequences.gc_share(contig.sequence):.4f}",
-        f"{sequences.unknown_share(contig.sequence):.4f}",
-        f"{contig.simple:.4f}",
-        _flag(contig.simple >= options.low_complexity),
-        _flag(sequences.has_adapter(contig.sequence)),
-        contig.contaminant,
-        orf.length,
-        orf.strand,
-        _flag(orf.complete),
-        *((transcript.target, *_identity_and_coverage(transcript)) if transcript else ("", "", "")),
-        *((f"{locus_name(locus)}({locus.hits[0].strand})", *_identity_and_coverage(locus)) if locus else ("", "", "")),
-        sum(len(hit.blocks) - 1 for hit in locus.hits) if locus else "",
-        ",".join(contig.genes),
-        *(total_support(contig) if has_support else ("", "")),
-    ]
-
-
-def _identity_and_coverage(match: Match) -> tuple[str, str]:
-    return f"{match.identity:.4f}", f"{match.coverage:.4f}"
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)

@@ -113,7 +113,7 @@ def align_reads(
     strandedness: str = "auto",
     splice_sites: Path | None = None,
     keep_half_mapped: bool = False,
-    bam: bool = False,
+    bam: Path | None = None,
     threads: int = 1,
     log: IO[str] | None = None,
 ) -> dict[str, str | int | float]:
@@ -121,8 +121,7 @@ def align_reads(
 
     `folder` is written atomically. It holds the pairs of which neither mate aligns (``1.fastq.gz``, ``2.fastq.gz``) or
     the single reads that do not align (``single.fastq.gz``), sorted by name, then sequence: the same bytes with any
-    number of threads; ``counts.json``, the returned counts; ``hisat2.txt``, HISAT2's summary for MultiQC; and with
-    `bam` the aligned reads sorted by position (``aligned.bam`` and its index).
+    number of threads; ``counts.json``, the returned counts; and ``hisat2.txt``, HISAT2's summary for MultiQC.
 
     Parameters
     ----------
@@ -140,7 +139,7 @@ def align_reads(
         Whether to capture the unaligned mate of a pair whose other mate aligns too. It goes to ``single.fastq.gz``,
         named ``NAME/1`` or ``NAME/2``.
     bam
-        Whether to keep the alignments.
+        Receives the aligned reads sorted by position, and its index (``.bai``); None to discard them.
 
     Returns
     -------
@@ -179,7 +178,7 @@ def align_reads(
                     [*command, "--reorder"], ["samtools", "view", "-b", "-o", "all.bam", "-"], folder=work, log=log
                 )
                 run_tool(["samtools", "view", "all.bam"], folder=work, log=log, reader=read_sam)
-                _sort_bam(work, tmp / "aligned.bam", threads, log)
+                _sort_bam(work, Path(bam), threads, log)
             else:
                 run_tool([*command, "--no-hd"], folder=work, log=log, reader=read_sam)
             if paired:
@@ -305,12 +304,16 @@ def _summarise(sample: str, paired: bool, fragments: int, counts: Counter[str]) 
 
 
 def _sort_bam(work: Path, out: Path, threads: int, log: IO[str] | None) -> None:
-    run_tool(
-        ["samtools", "view", "-u", "-F", "4", "all.bam"],
-        ["samtools", "sort", "-@", threads - 1, "-o", "sorted.bam", "-"],
-        folder=work,
-        log=log,
-    )
-    run_tool(["samtools", "index", "sorted.bam"], folder=work, log=log)
-    for ending in ("", ".bai"):
-        (work / f"sorted.bam{ending}").rename(f"{out}{ending}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    index = out.with_name(f"{out.name}.bai")
+    with atomic_write(out) as bam, atomic_write(index) as bai:
+        # under a name of their own: samtools puts its temporary files beside its output
+        run_tool(
+            ["samtools", "view", "-u", "-F", "4", "all.bam"],
+            ["samtools", "sort", "-@", threads - 1, "-o", "sorted.bam", "-"],
+            folder=work,
+            log=log,
+        )
+        run_tool(["samtools", "index", "sorted.bam"], folder=work, log=log)
+        for name, target in (("sorted.bam", bam), ("sorted.bam.bai", bai)):
+            shutil.move(work / name, target)

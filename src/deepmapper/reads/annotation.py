@@ -9,11 +9,12 @@ import gzip
 import lzma
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from ..core.files import atomic_write
 from ..core.match_names import strip_version
 from ..errors import InputError
 from .fasta import open_text
@@ -133,6 +134,29 @@ def read_annotation(path: str | Path) -> list[Transcript]:
     if not transcripts:
         raise InputError(f"{path}: holds no exons, expected a GTF or GFF3 file with the exons of transcripts.")
     return transcripts
+
+
+def write_gtf(out: str | Path, transcripts: Iterable[Transcript], source: str = "reference") -> int:
+    """Write transcripts and their exons as GTF, by sequence and position; return their number.
+
+    Parameters
+    ----------
+    out
+        Written atomically.
+    source
+        Second column.
+    """
+    rows = sorted(transcripts, key=lambda t: (t.chrom, t.exons[0][0], t.exons[-1][1], t.id))
+    with atomic_write(out) as tmp, tmp.open("w") as file:
+        for transcript in rows:
+            attributes = {"gene_id": transcript.gene_id or transcript.id, "transcript_id": transcript.id}
+            attributes |= {"gene_name": transcript.gene_name} if transcript.gene_name else {}
+            text = " ".join(f'{key} "{value}";' for key, value in attributes.items())
+            whole = (transcript.exons[0][0], transcript.exons[-1][1])
+            for kind, (start, end) in (("transcript", whole), *(("exon", exon) for exon in transcript.exons)):
+                columns = (transcript.chrom, source, kind, start + 1, end, ".", transcript.strand, ".", text)
+                print(*columns, sep="\t", file=file)
+    return len(rows)
 
 
 def _transcript(key: tuple[str, str, str], draft: _Draft, features: dict[str, dict[str, str]] | None) -> Transcript:

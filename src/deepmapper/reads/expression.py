@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 # Columns about novel transcripts, by their names in the table of contigs.
 _NOVELTY_TEXTS = {
+    "source": "novelty_source",
     "class": "novelty_class",
+    "class_code": "novelty_code",
     "gene": "novelty_gene",
     "genome_locus": "novelty_locus",
     "best_transcript": "nearest_transcript",
@@ -81,10 +83,11 @@ def build_expression(
         ``counted_layout``, ``counted_library``, ``counted_fragments``, ``counted_mapped`` and ``counted_rate`` (share
         that mapped to transcripts); with `alignment` also ``aligned_rate`` and ``captured_rate`` (shares that aligned
         to the genome and that did not). ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name``
-        ("" if unknown); from the novelty screen ``novelty_class``, ``novelty_gene``, ``novelty_locus`` and
-        ``nearest_transcript`` ("" for reference transcripts), ``nearest_identity``, ``longest_orf``, ``gc``,
-        ``supporting_reads`` and ``supporting_samples`` (NaN for them). ``uns["quantification"]``: Salmon's version, and
-        whether the counts are exactly repeatable.
+        ("" if unknown; of a novel transcript the annotated gene that it is an isoform of, or the new gene that the
+        screen put it in); from the novelty screen ``novelty_source``, ``novelty_class``, ``novelty_code``,
+        ``novelty_gene``, ``novelty_locus`` and ``nearest_transcript`` ("" for reference transcripts),
+        ``nearest_identity``, ``longest_orf``, ``gc``, ``supporting_reads`` and ``supporting_samples`` (NaN for them).
+        ``uns["quantification"]``: Salmon's version, and whether the counts are exactly repeatable.
 
     Raises
     ------
@@ -136,7 +139,9 @@ def build_expression(
 def summarise_genes(
     quants: Mapping[str, Path], *, expression: AnnData, transcript_to_gene: Path, counts: str = "none"
 ) -> AnnData:
-    """Sum transcripts to genes with pytximport. A novel transcript, or one without a known gene, is a gene of its own.
+    """Sum transcripts to genes with pytximport. A transcript without a known gene is a gene of its own.
+
+    A novel isoform counts for its annotated gene, and the transcripts of a new gene for that.
 
     Parameters
     ----------
@@ -156,7 +161,7 @@ def summarise_genes(
     AnnData
         ``X``: counts, and ``layers["tpm"]``, both CSR float32, samples × genes in the order of their first transcripts.
         ``var``: ``is_denovo``, ``length`` (effective, weighted by abundance, mean over the samples), ``gene_name``,
-        ``transcripts`` (their number) and ``novelty_class``.
+        ``transcripts`` and ``novel_transcripts`` (their numbers), and ``novelty_class`` (of a new gene).
 
     Raises
     ------
@@ -176,12 +181,13 @@ def summarise_genes(
         raise InputError(f"counts is '{counts}', expected one of {', '.join(_COUNTS)}. Set quantification.gene_counts.")
     transcripts = pd.Series(expression.var_names, index=expression.var_names)
     known = transcripts.map(_read_genes(transcript_to_gene)["gene_id"])
+    of_novel = expression.var["gene_id"].where(expression.var["is_denovo"] & (expression.var["gene_id"] != ""))
     if known.isna().all():
         raise InputError(
             f"{transcript_to_gene}: has no gene for any of {len(known)} transcripts, expected a table for them. Give "
             f"the annotation of these transcripts, or do without genes."
         )
-    genes = known.fillna(transcripts)
+    genes = known.fillna(of_novel).fillna(transcripts)
     files = [Path(quants[name], "quant.sf") for name in expression.obs_names]
     sums = _tximport(files, genes, None if counts == "none" else counts)
     order = pd.Index(genes.unique())
@@ -192,6 +198,7 @@ def summarise_genes(
             "length": sums["length"].mean("file").sel(gene_id=order).to_numpy(),
             "gene_name": first["gene_name"].astype(str).to_numpy(),
             "transcripts": genes.value_counts().loc[order].to_numpy(),
+            "novel_transcripts": expression.var["is_denovo"].groupby(genes).sum().loc[order].to_numpy("int64"),
             "novelty_class": first["novelty_class"].astype(str).to_numpy() if "novelty_class" in first else "",
         },
         index=order.rename(None),
@@ -315,6 +322,11 @@ def _describe_transcripts(
         return var
     table = pd.read_csv(denovo_table, sep="\t", dtype=str, keep_default_na=False)
     table = table[table["kept"] == "true"].set_index("name").reindex(var.index)
+    of_gene = table["gene_id"].fillna("")
+    var["gene_id"] = var["gene_id"].where(of_gene == "", of_gene)
+    if genes is not None:
+        names = genes.drop_duplicates("gene_id").set_index("gene_id")["gene_name"]
+        var["gene_name"] = var["gene_name"].where(of_gene == "", of_gene.map(names).fillna(""))
     for source, column in _NOVELTY_TEXTS.items():
         var[column] = table[source].fillna("").astype(object)
     for source, column in _NOVELTY_NUMBERS.items():

@@ -21,7 +21,7 @@ from ..core.match_names import strip_version
 from ..core.programs import run_tool
 from ..core.words import listed, some_names
 from ..errors import DeepMapperWarning, InputError, ToolFailed
-from .annotation import Transcript, clean_id, read_annotation
+from .annotation import Transcript, clean_id, read_annotation, write_gtf
 from .chromosomes import Place, place_annotation, write_places
 from .denovo import PREFIX, is_denovo
 from .fasta import Record, read_fasta, write_fasta
@@ -205,6 +205,7 @@ def write_splice_sites(
     genome: str | Path = "",
     chromosome_names: str | Path = "auto",
     chromosomes: str | Path = "",
+    gtf: str | Path = "",
     log: IO[str] | None = None,
 ) -> int:
     """Write known splice sites in HISAT2's format (``--known-splicesite-infile``).
@@ -222,6 +223,8 @@ def write_splice_sites(
         See `place_annotation`.
     chromosomes
         Receives the names of the sequences in the annotation and in the genome (see `write_places`); "" for none.
+    gtf
+        Receives the transcripts with the genome's names of sequences, without those on other sequences; "" for none.
     log
         None for standard error.
 
@@ -235,6 +238,7 @@ def write_splice_sites(
     ``hisat2_extract_splice_sites.py`` of HISAT2, which reads only GTF.
     """
     sites: set[tuple[str, int, int, str]] = set()
+    transcripts: list[Transcript] = []
     places: list[Place] = []
     if annotation:
         if genome:
@@ -252,6 +256,8 @@ def write_splice_sites(
         file.writelines(f"{chrom}\t{left}\t{right}\t{strand}\n" for chrom, left, right, strand in sorted(sites))
     if chromosomes:
         write_places(chromosomes, places)
+    if gtf:
+        write_gtf(gtf, transcripts)
     return len(sites)
 
 

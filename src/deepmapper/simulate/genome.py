@@ -48,25 +48,38 @@ def make_genome(random: np.random.RandomState, n_genes: int) -> tuple[dict[str, 
         pieces = [_bases(random, random.randint(300, 600))]
         end = len(pieces[0])
         for i in indices:
-            mrna = _coding(random, random.randint(600, 1600))
-            strand = "+-"[random.randint(2)]
-            two_isoforms = i % 4 == 3
-            n_exons = random.randint(4 if two_isoforms else 2, 7)
-            sequence, exons = _with_introns(random, mrna, n_exons)
-            if strand == "-":
-                sequence = reverse_complement(sequence)
-                exons = [(len(sequence) - right, len(sequence) - left) for left, right in reversed(exons)]
-            name = f"GENE{i + 1:03d}"
-            skipped = random.choice(np.arange(1, n_exons - 1), 2, replace=False) if two_isoforms else [None]
-            isoforms = {
-                f"{name}.{k + 1}": tuple(e for e in range(n_exons) if e != exon) for k, exon in enumerate(skipped)
-            }
-            placed = tuple((end + left, end + right) for left, right in exons)
-            genes.append(Gene(name, chrom, strand, placed, isoforms))
+            gene, sequence = _gene(random, f"GENE{i + 1:03d}", chrom, end, two_isoforms=i % 4 == 3)
+            genes.append(gene)
             pieces += [sequence, _bases(random, random.randint(200, 600))]
             end += len(pieces[-2]) + len(pieces[-1])
         genome[chrom] = "".join(pieces)
     return genome, genes
+
+
+def add_genes(random: np.random.RandomState, genome: dict[str, str], n: int, name: str) -> list[Gene]:
+    """Add `n` genes with one transcript each to the ends of the chromosomes, in turn; `genome` is changed."""
+    genes = []
+    for i in range(n):
+        chrom = list(genome)[i % len(genome)]
+        gene, sequence = _gene(random, f"{name}{i + 1}", chrom, len(genome[chrom]), two_isoforms=False)
+        genes.append(gene)
+        genome[chrom] += sequence + _bases(random, random.randint(200, 600))
+    return genes
+
+
+def _gene(random: np.random.RandomState, name: str, chrom: str, start: int, *, two_isoforms: bool) -> tuple[Gene, str]:
+    """Make a gene that starts at a position of a chromosome, and its sequence there."""
+    mrna = _coding(random, random.randint(600, 1600))
+    strand = "+-"[random.randint(2)]
+    n_exons = random.randint(4 if two_isoforms else 2, 7)
+    sequence, exons = _with_introns(random, mrna, n_exons)
+    if strand == "-":
+        sequence = reverse_complement(sequence)
+        exons = [(len(sequence) - right, len(sequence) - left) for left, right in reversed(exons)]
+    skipped = random.choice(np.arange(1, n_exons - 1), 2, replace=False) if two_isoforms else [None]
+    isoforms = {f"{name}.{k + 1}": tuple(e for e in range(n_exons) if e != exon) for k, exon in enumerate(skipped)}
+    placed = tuple((start + left, start + right) for left, right in exons)
+    return Gene(name, chrom, strand, placed, isoforms), sequence
 
 
 def splice_transcripts(genome: dict[str, str], genes: list[Gene]) -> dict[str, str]:

@@ -1,14 +1,15 @@
 """A small simulated RNA-seq study: genome, annotation, reads of two conditions, and the truth.
 
-Some expressed transcripts are missing from the reference (novel), and others differ from a reference transcript in a
-few bases (near-copies), so a run from reads to findings can be compared with the truth. Random draws come from legacy
-numpy streams, which numpy guarantees never to change: the same seed gives the same bytes.
+Some expressed transcripts are missing from the reference (novel), some only from its annotation (unlisted), and others
+differ from a reference transcript in a few bases (near-copies), so a run from reads to findings can be compared with
+the truth. Random draws come from legacy numpy streams, which numpy guarantees never to change: the same seed gives the
+same bytes.
 """
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .genome import (
     LETTERS,
     Gene,
     NearCopy,
+    add_genes,
     gene_fold,
     make_genome,
     make_near_copies,
@@ -34,6 +36,8 @@ READ_LENGTH = {"paired": 75, "single": 100}  # nt
 _FRAGMENT = (200, 30)  # mean and standard deviation of its length, nt
 
 _NOVEL_SHARE, _NEAR_COPY_SHARE = 0.15, 0.08  # of all fragments, before fold changes
+
+_UNLISTED_SHARE = 0.025  # of an unlisted gene; its fragments are drawn in addition
 
 _DISPERSION = 0.04  # of a transcript's counts between samples: variance = mean + dispersion * mean²
 
@@ -50,10 +54,10 @@ class Study:
         The reference: FASTA (gzip), FASTA (gzip) and GTF.
     sheet
         Sample sheet with the columns sample, condition, donor, fq1, fq2, strandedness.
-    novel, near_copies, reference
+    novel, unlisted, near_copies, reference
         Tables of true fragment counts, one row per transcript and one column per sample.
-    novel_fasta, near_copies_fasta
-        The sequences that are not in the reference.
+    novel_fasta, unlisted_fasta, near_copies_fasta
+        The sequences that are not in the reference transcripts.
     samples
         Names of the samples, in the sheet's order.
     """
@@ -63,9 +67,11 @@ class Study:
     annotation: Path
     sheet: Path
     novel: Path
+    unlisted: Path
     near_copies: Path
     reference: Path
     novel_fasta: Path
+    unlisted_fasta: Path
     near_copies_fasta: Path
     samples: tuple[str, ...]
 
@@ -105,6 +111,8 @@ def make_study(
     n_novel: int = 12,
     n_differing: int = 6,
     n_near_copies: int = 3,
+    n_unlisted: int = 2,
+    n_unlisted_isoforms: int = 1,
     samples_per_condition: int = 4,
     fragments_per_sample: int = 6000,
     error_rate: float = 0.005,
@@ -133,6 +141,11 @@ def make_study(
         in ctrl, the others in stim.
     n_near_copies
         Number of expressed copies of reference transcripts with about 5 % of the bases changed.
+    n_unlisted
+        Number of genes that are in the genome, but neither in the annotation nor among the transcripts. The first is
+        higher in stim by the factor `fold`.
+    n_unlisted_isoforms
+        Number of genes with two isoforms, from the last on, of which the second is in the genome only.
     samples_per_condition
         Samples of each of the two conditions. The first half (rounded up) have read pairs of 2 × 75 nt, the others
         single reads of 100 nt. Sample i of each condition is from donor i.
@@ -163,6 +176,9 @@ def make_study(
         raise InputError(f"n_differing={n_differing} with n_novel={n_novel}: expected a number from 0 to n_novel.")
     genome, genes = make_genome(np.random.RandomState([seed, 1]), n_genes)
     reference = splice_transcripts(genome, genes)
+    unlisted = add_genes(np.random.RandomState([seed, 7]), genome, n_unlisted, "UNLISTED")
+    both = [gene for gene in genes if len(gene.isoforms) == 2]
+    left_out = {list(gene.isoforms)[1] for gene in both[::-1][:n_unlisted_isoforms]}
     novel = make_novel_transcripts(np.random.RandomState([seed, 2]), n_novel)
     copies = make_near_copies(np.random.RandomState([seed, 3]), genes, reference, n_near_copies)
 
@@ -171,6 +187,10 @@ def make_study(
         "reference": _express_reference(random, genes, reference, _NOVEL_SHARE + _NEAR_COPY_SHARE),
         "novel": _express_novel(random, novel, n_differing, fold),
         "near_copies": _express_near_copies(copies),
+        "unlisted": [
+            _Expressed(name, sequence, _UNLISTED_SHARE, 1.0 if i else fold)
+            for i, (name, sequence) in enumerate(splice_transcripts(genome, unlisted).items())
+        ],
     }
     absent = {(sample, group) for sample in reference_only for group in ("novel", "near_copies")}
     counts = {
@@ -183,9 +203,9 @@ def make_study(
 
     study = _paths(Path(folder), sheet, samples)
     _write_gzip(study.genome, _fasta(genome.items()))
-    _write_gzip(study.transcripts, _fasta(reference.items()))
-    _write_text(study.annotation, _gtf(genes))
-    _write_truth(study, genes, novel, copies, groups, counts)
+    _write_gzip(study.transcripts, _fasta((name, s) for name, s in reference.items() if name not in left_out))
+    _write_text(study.annotation, _gtf(genes, left_out))
+    _write_truth(study, [*genes, *unlisted], copies, groups, counts, left_out)
     with atomic_folder(Path(folder) / "fastq") as fastq:
         for i, sample in enumerate(samples):
             sequences = [item.sequence for expressed in groups.values() for item in expressed]
@@ -211,9 +231,11 @@ def _paths(folder: Path, sheet: str | Path | None, samples: list[_Sample]) -> St
         annotation=folder / "annotation.gtf",
         sheet=folder / "samples.tsv" if sheet is None else Path(sheet),
         novel=truth / "novel.tsv",
+        unlisted=truth / "unlisted.tsv",
         near_copies=truth / "near_copies.tsv",
         reference=truth / "reference.tsv",
         novel_fasta=truth / "novel.fa",
+        unlisted_fasta=truth / "unlisted.fa",
         near_copies_fasta=truth / "near_copies.fa",
         samples=tuple(sample.name for sample in samples),
     )
@@ -307,7 +329,7 @@ def _sheet(folder: Path, samples: list[_Sample]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _gtf(genes: list[Gene]) -> str:
+def _gtf(genes: list[Gene], left_out: Set[str]) -> str:
     lines = []
     for i, gene in enumerate(genes):
         gene_attributes = f'gene_id "{gene.name}"; gene_name "gen{i + 1}";'
@@ -316,8 +338,8 @@ def _gtf(genes: list[Gene]) -> str:
             return f"{gene.chrom}\tsimulated\t{feature}\t{left + 1}\t{right}\t.\t{gene.strand}\t.\t{attributes}"
 
         lines.append(line("gene", gene.exons[0][0], gene.exons[-1][1], gene_attributes))
-        for name, indices in gene.isoforms.items():
-            exons = [gene.exons[e] for e in indices]
+        for name in [name for name in gene.isoforms if name not in left_out]:
+            exons = [gene.exons[e] for e in gene.isoforms[name]]
             attributes = f'{gene_attributes} transcript_id "{name}";'
             lines.append(line("transcript", exons[0][0], exons[-1][1], attributes))
             lines += [line("exon", left, right, attributes) for left, right in exons]
@@ -327,10 +349,10 @@ def _gtf(genes: list[Gene]) -> str:
 def _write_truth(
     study: Study,
     genes: list[Gene],
-    novel: dict[str, str],
     copies: dict[str, NearCopy],
     groups: dict[str, list[_Expressed]],
     counts: dict[tuple[str, str], np.ndarray],
+    left_out: Set[str],
 ) -> None:
     gene_of = {name: gene.name for gene in genes for name in gene.isoforms}
     identity = {name: 1 - copy.n_changed / len(copy.sequence) for name, copy in copies.items()}
@@ -342,20 +364,23 @@ def _write_truth(
             {name: f"{copy.source}\t{identity[name]:.4f}\t" for name, copy in copies.items()},
         ),
         "reference": ("gene\t", {name: f"{gene}\t" for name, gene in gene_of.items()}),
+        "unlisted": ("gene\t", {name: f"{gene}\t" for name, gene in gene_of.items()}),
     }
+    # isoforms that the annotation lacks are expressed as the other transcripts of their genes
+    rows_of = {group: [(group, i, item) for i, item in enumerate(items)] for group, items in groups.items()}
+    rows_of["unlisted"] += [row for row in rows_of["reference"] if row[2].name in left_out]
+    rows_of["reference"] = [row for row in rows_of["reference"] if row[2].name not in left_out]
     with atomic_folder(study.novel.parent) as truth:
         for group, (header, cells) in columns.items():
             rows = [f"transcript\t{header}length\thigher_in\tfold\t" + "\t".join(study.samples)]
-            for i, item in enumerate(groups[group]):
+            for drawn_with, i, item in rows_of[group]:
                 higher = "none" if item.fold == 1 else CONDITIONS[item.fold > 1]
-                drawn = "\t".join(str(counts[sample, group][i]) for sample in study.samples)
+                drawn = "\t".join(str(counts[sample, drawn_with][i]) for sample in study.samples)
                 fold = max(item.fold, 1 / item.fold)
                 rows.append(f"{item.name}\t{cells.get(item.name, '')}{len(item.sequence)}\t{higher}\t{fold:g}\t{drawn}")
             (truth / f"{group}.tsv").write_text("\n".join(rows) + "\n")
-        (truth / study.novel_fasta.name).write_bytes(_fasta(novel.items()))
-        (truth / study.near_copies_fasta.name).write_bytes(
-            _fasta((name, copy.sequence) for name, copy in copies.items())
-        )
+        for group in ("novel", "unlisted", "near_copies"):
+            (truth / f"{group}.fa").write_bytes(_fasta((item.name, item.sequence) for _, _, item in rows_of[group]))
 
 
 def _fasta(records) -> bytes:

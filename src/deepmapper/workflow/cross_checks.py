@@ -88,6 +88,24 @@ def _quantification(settings: Settings) -> Iterator[Fault]:
         yield Fault(("quantification.k",), f"`quantification.k`: found {k}; expected an odd number, such as {k - 1}")
 
 
+def _novelty(settings: Settings) -> Iterator[Fault]:
+    if not _reads_alone(settings):
+        return
+    sources, reference = settings["novelty"]["sources"], settings["reference"]
+    if sources and settings["assembly"]["fasta"]:
+        yield Fault(
+            ("novelty.sources", "assembly.fasta"),
+            "`novelty.sources` and `assembly.fasta` are both given; with contigs of your own nothing is assembled, so "
+            "leave one out",
+        )
+    if "aligned" in sources and not (reference["genome"] and reference["annotation"]):
+        yield Fault(
+            ("novelty.sources", "reference.genome", "reference.annotation"),
+            '`novelty.sources` has "aligned", which needs `reference.genome` and `reference.annotation`; give both, or '
+            "leave it out",
+        )
+
+
 def _labels_of_samples(settings: Settings) -> Iterator[Fault]:
     if _reads_alone(settings) and settings["labels"]["table"]:
         yield Fault(
@@ -255,6 +273,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _one_start,
     _reference,
     _quantification,
+    _novelty,
     _labels_of_samples,
     _gene_level,
     _populations,

@@ -46,6 +46,16 @@ def described_by(settings: dict) -> list[str]:
     return sorted({name for name in named if name})
 
 
+def novelty_sources(settings: dict) -> tuple[str, ...]:
+    """What novel transcripts are assembled from: "unaligned" and "aligned" reads; nothing if contigs are given."""
+    reference = settings["reference"]
+    if settings["assembly"]["fasta"]:
+        return ()
+    if settings["novelty"]["sources"]:
+        return tuple(settings["novelty"]["sources"])
+    return ("unaligned", "aligned") if reference["genome"] and reference["annotation"] else ("unaligned",)
+
+
 def named_files(settings: dict) -> dict[str, str]:
     """Files and folders that the configuration names, by key, except those of samples; "" if none is given."""
     reference = settings["reference"]

@@ -144,7 +144,8 @@ def test_every_class_is_recognised(screen, contigs, tmp_path):
     assert all(row["reason"] for row in rows)
     kept = {row["name"] for row in rows if row["kept"] == "true"}
     assert {record.name for record in read_fasta(tmp_path / "out" / "denovo.fa")} == kept
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["contigs.tsv", "denovo.fa", "support.tsv"]
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["contigs.tsv", "denovo.fa", "denovo.gtf", "support.tsv"]
 
 
 @pytest.mark.tools
@@ -222,7 +223,7 @@ def test_repeated_names_and_lower_case_are_accepted(screen, tmp_path):
 def test_no_contigs_give_empty_tables(screen, tmp_path):
     assert screen({}) == []
     assert (tmp_path / "out" / "denovo.fa").read_text() == ""
-    assert (tmp_path / "out" / "contigs.tsv").read_text().startswith("contig\tname\tkept\tclass\treason\t")
+    assert (tmp_path / "out" / "contigs.tsv").read_text().startswith("contig\tname\tkept\tsource\tclass\treason\t")
 
 
 @pytest.mark.tools

@@ -249,11 +249,11 @@ def test_reads_of_every_length_are_accounted_for(tmp_path, index, write_fastq, r
 @pytest.mark.tools
 def test_alignments_are_kept_on_request(tmp_path, index, pairs, write_pairs):
     unit = write_pairs(tmp_path, pairs)
-    counts = align([unit], index, tmp_path / "with", bam=True, threads=2)
+    counts = align([unit], index, tmp_path / "with", bam=tmp_path / "aligned" / "s1.bam", threads=2)
     assert counts == align([unit], index, tmp_path / "without")
     assert (tmp_path / "with" / "1.fastq.gz").read_bytes() == (tmp_path / "without" / "1.fastq.gz").read_bytes()
-    bam = tmp_path / "with" / "aligned.bam"
-    assert bam.with_name("aligned.bam.bai").exists()
+    bam = tmp_path / "aligned" / "s1.bam"
+    assert bam.with_name("s1.bam.bai").exists()
     count = subprocess.run(["samtools", "view", "-c", "-F", "256", bam], capture_output=True, text=True, check=True)
     assert int(count.stdout) == 2 * 400 + 30
     assert not list(tmp_path.rglob("*.sam"))

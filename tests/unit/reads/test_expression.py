@@ -24,11 +24,11 @@ SHEET = [
     {"sample": "s0", "condition": "ctrl", "age": "5.5", "batch": "NA", "note": "x"},
 ]
 CONTIGS = (
-    "contig\tname\tkept\tclass\tgene\tgenome_locus\tbest_transcript\ttranscript_identity\tlongest_orf\tgc"
-    "\tsupporting_reads\tsupporting_samples\n"
-    "c1\tDENOVO_0a\ttrue\tantisense\tG1\tchr1:5-805(-)\tT1\t0.7100\t120\t0.4500\t44\t3\n"
-    "c2\tDENOVO_0b\tfalse\treference_copy\t\t\tT2\t0.9990\t99\t0.5000\t\t\n"
-    "c3\tDENOVO_0a\tfalse\tduplicate\t\t\t\t\t120\t0.4500\t\t\n"
+    "contig\tname\tkept\tsource\tclass\tclass_code\tgene\tgene_id\tgenome_locus\tbest_transcript"
+    "\ttranscript_identity\tlongest_orf\tgc\tsupporting_reads\tsupporting_samples\n"
+    "c1\tDENOVO_0a\ttrue\tunaligned\tantisense\tx\tG1\tDENOVO_0a\tchr1:5-805(-)\tT1\t0.7100\t120\t0.4500\t44\t3\n"
+    "c2\tDENOVO_0b\tfalse\tunaligned\treference_copy\tc\t\t\t\tT2\t0.9990\t99\t0.5000\t\t\n"
+    "c3\tDENOVO_0a\tfalse\tunaligned\tduplicate\t\t\t\t\t\t\t120\t0.4500\t\t\n"
 )
 
 
@@ -101,12 +101,22 @@ def test_features_have_gene_and_novelty(quants, genes, contigs):
     var = build_expression(quants, samples=SHEET, denovo_table=contigs, transcript_to_gene=genes).var
     assert var["is_denovo"].tolist() == [False] * 4 + [True]
     assert var["length"].tolist() == list(LENGTHS.values())
-    assert var["gene_id"].tolist() == ["G1", "G1", "G/2", "", ""]
+    assert var["gene_id"].tolist() == ["G1", "G1", "G/2", "", "DENOVO_0a"]
     assert var["gene_name"].tolist() == ["abc", "abc", "a/b", "", ""]
     assert var["novelty_class"].tolist() == [""] * 4 + ["antisense"]
     assert var["novelty_locus"].iloc[-1] == "chr1:5-805(-)"
     assert var["supporting_reads"].isna().tolist() == [True] * 4 + [False]
     assert var["nearest_identity"].iloc[-1] == 0.71
+
+
+def test_a_novel_isoform_counts_for_its_gene(quants, genes, contigs):
+    contigs.write_text(contigs.read_text().replace("antisense\tx\tG1\tDENOVO_0a", "novel_isoform\tj\tG1\tG1"))
+    adata = build_expression(quants, samples=SHEET, denovo_table=contigs, transcript_to_gene=genes)
+    assert adata.var.loc["DENOVO_0a", ["gene_id", "gene_name"]].tolist() == ["G1", "abc"]
+    of_genes = summarise_genes(quants, expression=adata, transcript_to_gene=genes)
+    assert of_genes.var_names.tolist() == ["G1", "G/2", "lonely"]
+    assert of_genes.var.loc["G1", ["transcripts", "novel_transcripts"]].tolist() == [3, 1]
+    assert of_genes["s1", "G1"].X.toarray().item() == COUNTS["s1"][0] + COUNTS["s1"][1] + COUNTS["s1"][4]
 
 
 def test_what_is_written_is_read_back_without_a_warning(quants, genes, contigs, tmp_path):
