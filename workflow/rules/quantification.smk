@@ -62,6 +62,7 @@ rule quantify_sample:
     input:
         reads=reads_of,
         index=rules.index_salmon.output[0],
+        captured=rules.align_reads.output[0],
     output:
         directory(f"{READS}/quantification/{{sample}}"),
     log:
@@ -86,12 +87,70 @@ rule quantify_sample:
         "../../scripts/rules/reads/quantify_sample.py"
 
 
+rule tabulate_fragments:
+    input:
+        alignments=expand(rules.align_reads.output[0], sample=SAMPLES),
+        quantifications=expand(rules.quantify_sample.output[0], sample=SAMPLES),
+    output:
+        report(
+            f"{READS}/fragments.tsv",
+            caption="../report/fragments.rst",
+            category="0 Reads",
+            labels={"what": "where the fragments went, table"},
+        ),
+    log:
+        f"{RESULTS}/logs/tabulate_fragments.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tabulate_fragments.tsv"
+    conda:
+        "../../envs/references.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(10),
+    params:
+        source=source_of("tabulate_fragments"),
+    message:
+        "Tabulating where the fragments of every sample went"
+    script:
+        "../../scripts/rules/reads/tabulate_fragments.py"
+
+
+rule plot_fragments:
+    input:
+        rules.tabulate_fragments.output[0],
+    output:
+        report(
+            f"{READS}/fragments.svg",
+            caption="../report/fragments.rst",
+            category="0 Reads",
+            labels={"what": "where the fragments went"},
+        ),
+    log:
+        f"{RESULTS}/logs/plot_fragments.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_fragments.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000),
+        runtime=grow(10),
+    params:
+        source=source_of("plot_fragments"),
+    message:
+        "Drawing where the fragments of every sample went"
+    script:
+        "../../scripts/rules/reads/plot_fragments.py"
+
+
 rule build_expression:
     input:
         quantifications=expand(rules.quantify_sample.output[0], sample=SAMPLES),
         contigs=rules.screen_novelty.output.contigs,
         genes=rules.map_transcripts_to_genes.output[0],
         alignment=rules.tabulate_alignment.output[0],
+        fragments=rules.tabulate_fragments.output[0],
     output:
         matrix=f"{RESULTS}/expression.h5ad",
         counts=f"{READS}/counts.tsv.gz",

@@ -246,6 +246,7 @@ rule summarise_quality:
         fastp=expand(rules.trim_reads.output.report, sample=SAMPLES),
         alignments=expand(rules.align_reads.output[0], sample=SAMPLES),
         quantifications=expand(f"{READS}/quantification/{{sample}}", sample=SAMPLES),
+        fragments=f"{READS}/fragments.tsv",
     output:
         report(
             f"{READS}/qc/multiqc_report.html",

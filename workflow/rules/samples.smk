@@ -72,6 +72,7 @@ HAS_GENES = bool(REFERENCE["annotation"]) or names_genes(REFERENCE["transcripts"
 TABLES = [
     f"{RESULTS}/expression.h5ad",
     f"{READS}/alignment.tsv",
+    f"{READS}/fragments.svg",
     f"{READS}/novelty/contigs.tsv",
     f"{READS}/qc/multiqc_report.html",
     *([f"{RESULTS}/genes.h5ad"] if HAS_GENES else []),
@@ -82,6 +83,8 @@ DATA = "their reads"
 SUMMARY_INPUTS = {
     "chromosomes": f"{READS}/reference/chromosomes.tsv",
     "quantifications": expand(f"{READS}/quantification/{{sample}}", sample=SAMPLES),
+    "alignment": f"{READS}/alignment.tsv",
+    "fragments": f"{READS}/fragments.tsv",
 }
 
 if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:

@@ -16,6 +16,7 @@ with job(snakemake):
         index=Path(snakemake.input.index),
         folder=Path(snakemake.output[0]),
         sample=sample.name,
+        captured=Path(snakemake.input.captured),
         strandedness=sample.strandedness,
         gc_bias=snakemake.params.gc_bias,
         seq_bias=snakemake.params.seq_bias,

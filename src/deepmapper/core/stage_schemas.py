@@ -129,6 +129,29 @@ ALIGNMENT = Table(
     ),
 )
 
+FRAGMENTS = Table(
+    "reads/fragments.tsv",
+    "One row per sample: where its fragments went.",
+    (
+        text("sample", "name of the sample"),
+        text("layout", "paired or single"),
+        integer("fragments", "number of read pairs or single reads; the sum of the next four"),
+        integer("known", "fragments counted on known transcripts"),
+        integer("novel", "fragments counted on novel transcripts: the sum of their counts, rounded"),
+        integer("aligned_not_counted", "fragments that align to the genome (at least one mate), but count nowhere"),
+        integer("captured_not_counted", "fragments that do not align to the genome (no mate) and count nowhere"),
+        integer("captured_counted", "fragments that do not align to the genome, but count"),
+        number("known_rate", "share of the fragments counted on known transcripts"),
+        number("novel_rate", "share of the fragments counted on novel transcripts"),
+        number("aligned_not_counted_rate", "share of the fragments that align, but count nowhere"),
+        number("captured_not_counted_rate", "share of the fragments that neither align nor count"),
+        integer("detected_known", "known transcripts with a count of at least 0.5"),
+        integer("detected_novel", "novel transcripts with a count of at least 0.5"),
+        text("strandedness", "how they were counted: unstranded, forward or reverse"),
+        text("measured_strandedness", "what the reads say; empty: too few of them match"),
+    ),
+)
+
 CONTIGS = Table(
     "reads/novelty/contigs.tsv",
     "One row per contig of the assembly, then one per transcript model from aligned reads that the annotation lacks.",

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..core.compressed import DAMAGE
+from ..core.counts import DETECTED_FROM
 from ..core.words import count, listed, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
@@ -95,6 +96,8 @@ def read_counts(path: Path, format: str, strandedness: str = "auto") -> AnnData:
     else:
         paths = [path]
     parts = [_read_file(file, PROGRAMS[format]) for file in paths]
+    if PROGRAMS[format].count:
+        _settle_low_counts(parts, source)
     names = _named(parts, path)
     if format == "star":
         _choose_strand(parts, names, strandedness, source)
@@ -111,6 +114,27 @@ def read_counts(path: Path, format: str, strandedness: str = "auto") -> AnnData:
         adata.layers["tpm"] = sparse.csr_matrix(tpm.X)
     adata.X = sparse.csr_matrix(adata.X)
     return adata
+
+
+def _settle_low_counts(parts: list[Counts], source: str) -> None:
+    """Set counts that round to no read at all, and their TPM, to zero: these features are not detected."""
+    n_set = 0
+    for part in parts:
+        for i, column in enumerate(part.columns):
+            low = column < DETECTED_FROM
+            low &= column >= 0  # negative numbers are refused later
+            tpm = part.tpm[i] if part.tpm else np.zeros_like(column)
+            n_set += int((low & ((column > 0) | (tpm > 0))).sum())
+            part.columns[i] = np.where(low, 0.0, column)
+            if part.tpm:
+                part.tpm[i] = np.where(low & (tpm >= 0), 0.0, tpm)
+    if n_set:
+        warnings.warn(
+            f"{source}: {count(n_set, 'value')} of less than {DETECTED_FROM:g} reads, or of a TPM without reads, were "
+            "set to 0: what programs give when they divide reads between similar transcripts is no detection.",
+            DeepMapperWarning,
+            stacklevel=4,
+        )
 
 
 def _named(parts: list[Counts], path: Path) -> list[str]:

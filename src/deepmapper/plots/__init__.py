@@ -17,6 +17,7 @@ _HOME = {
     "convergence": "passes",
     "embedding": "sample_map",
     "evidence": "significance",
+    "fragment_fates": "fragments",
     "importance_heatmap": "features",
     "importance_null": "significance",
     "importance_significance": "significance",

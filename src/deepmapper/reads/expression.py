@@ -13,6 +13,7 @@ from io import StringIO, TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from ..core.counts import DETECTED_FROM
 from ..core.files import atomic_write
 from ..core.words import count, listed
 from ..errors import DeepMapperWarning, InputError
@@ -44,6 +45,13 @@ _NOVELTY_NUMBERS = {
 
 _ALIGNMENT = {"rate": "aligned_rate", "captured_rate": "captured_rate"}
 
+_FRAGMENTS = {
+    "known": "counted_known",
+    "novel": "counted_novel",
+    "aligned_not_counted": "aligned_not_counted",
+    "captured_not_counted": "captured_not_counted",
+}
+
 _COUNTS = ("none", "scaled_tpm", "length_scaled_tpm")
 
 _QUANT_COLUMNS = ["Name", "Length", "TPM", "NumReads"]
@@ -59,6 +67,7 @@ def build_expression(
     denovo_table: Path | None = None,
     transcript_to_gene: Path | None = None,
     alignment: Path | None = None,
+    fragments: Path | None = None,
 ) -> AnnData:
     """Combine the counts of all samples into one matrix.
 
@@ -74,19 +83,23 @@ def build_expression(
         Tab-separated, with the columns transcript_id, gene_id and gene_name.
     alignment
         Table that `tabulate_alignment` wrote.
+    fragments
+        Table that `tabulate_fragments` wrote.
 
     Returns
     -------
     AnnData
         ``X``: Salmon's NumReads, and ``layers["tpm"]``, both CSR float32, samples × transcripts in the order of the
-        reference. ``obs``: the columns of the sheet as text (empty cells are missing values);
-        ``counted_layout``, ``counted_library``, ``counted_fragments``, ``counted_mapped`` and ``counted_rate`` (share
-        that mapped to transcripts); with `alignment` also ``aligned_rate`` and ``captured_rate`` (shares that aligned
-        to the genome and that did not). ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name``
-        ("" if unknown; of a novel transcript the annotated gene that it is an isoform of, or the new gene that the
-        screen put it in); from the novelty screen ``novelty_source``, ``novelty_class``, ``novelty_code``,
-        ``novelty_gene``, ``novelty_locus`` and ``nearest_transcript`` ("" for reference transcripts),
-        ``nearest_identity``, ``longest_orf``, ``gc``, ``supporting_reads`` and ``supporting_samples`` (NaN for them).
+        reference; a transcript with a count below 0.5 is not detected, and both are 0. ``obs``: the columns of the
+        sheet as text (empty cells are missing values); ``counted_layout``, ``counted_library``, ``counted_fragments``,
+        ``counted_mapped`` and ``counted_rate`` (share that mapped to transcripts); with `alignment` also
+        ``aligned_rate`` and ``captured_rate`` (shares that aligned to the genome and that did not), and with
+        `fragments` the numbers that add up to all: ``counted_known``, ``counted_novel``, ``aligned_not_counted`` and
+        ``captured_not_counted``. ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name`` ("" if
+        unknown; of a novel transcript the annotated gene that it is an isoform of, or the new gene that the screen put
+        it in); from the novelty screen ``novelty_source``, ``novelty_class``, ``novelty_code``, ``novelty_gene``,
+        ``novelty_locus`` and ``nearest_transcript`` ("" for reference transcripts), ``nearest_identity``,
+        ``longest_orf``, ``gc``, ``supporting_reads`` and ``supporting_samples`` (NaN for them).
         ``uns["quantification"]``: Salmon's version, and whether the counts are exactly repeatable.
 
     Raises
@@ -98,7 +111,7 @@ def build_expression(
     Warns
     -----
     DeepMapperWarning
-        If all counts of a sample are zero, or the TPM of transcripts without reads was above zero (it is set to zero).
+        If all counts of a sample are zero, or transcripts that are not detected had a TPM above zero.
     """
     import anndata
     import numpy as np
@@ -115,7 +128,7 @@ def build_expression(
                 f"{quants[name]}: holds other transcripts than {quants[names[0]]} ({len(table)} and {len(first)}), "
                 f"expected the same. Count all samples with the same index."
             )
-    _settle_zero_counts(tables)
+    _settle_low_counts(tables)
     records = [json.loads(Path(quants[name], "quantification.json").read_text()) for name in names]
 
     def matrix(column: str) -> Any:
@@ -124,7 +137,7 @@ def build_expression(
 
     return anndata.AnnData(
         matrix("NumReads"),
-        obs=_describe_samples(samples, records, alignment),
+        obs=_describe_samples(samples, records, alignment, fragments),
         var=_describe_transcripts(first, denovo_table, transcript_to_gene),
         layers={"tpm": matrix("TPM")},
         uns={
@@ -208,7 +221,7 @@ def summarise_genes(
         values, n_reads = (
             sums[own].transpose("file", "gene_id").sel(gene_id=order).to_numpy() for own in (name, "counts")
         )
-        values = np.where(n_reads == 0, 0, values)  # as in `build_expression`
+        values = np.where(n_reads < DETECTED_FROM, 0, values)  # as in `build_expression`
         # a sample without any counted reads gives NaN when scaled
         return sparse.csr_matrix(np.nan_to_num(values, nan=0.0).astype(np.float32))
 
@@ -251,25 +264,26 @@ def _read_quant(path: Path) -> pd.DataFrame:
         ) from error
 
 
-def _settle_zero_counts(tables: Mapping[str, pd.DataFrame]) -> None:
-    """Set the TPM of transcripts without reads to zero, and name samples without any counts.
+def _settle_low_counts(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Set counts below `DETECTED_FROM` and their TPM to zero, and name samples without any counts.
 
-    Salmon rounds counts to 0.001, but not the TPM that it computed from them: with an effective length of few
-    nucleotides it is above zero.
+    Salmon divides fragments between similar transcripts, down to 0.001 of a fragment, and computes the TPM before it
+    rounds. With an effective length of few nucleotides a transcript without reads can have a large TPM.
     """
     n_set, largest, where = 0, 0.0, ""
     for name, table in tables.items():
-        phantom = (table["NumReads"] == 0) & (table["TPM"] > 0)
+        low = table["NumReads"] < DETECTED_FROM
+        phantom = low & (table["TPM"] > 0)
         if phantom.any():
             top = table["TPM"].where(phantom).idxmax()
             if table.at[top, "TPM"] > largest:
                 largest, where = table.at[top, "TPM"], f"{top} of sample {name}"
             n_set += int(phantom.sum())
-            table.loc[phantom, "TPM"] = 0.0
+        table.loc[low, ["TPM", "NumReads"]] = 0.0
     if n_set:
         warnings.warn(
-            f"Salmon gave {count(n_set, 'transcript')} without reads a TPM above 0 (at most {largest:.3g}, {where}); "
-            "it was set to 0, as their counts.",
+            f"Salmon gave {count(n_set, 'transcript')} with less than {DETECTED_FROM:g} reads a TPM above 0 (at most "
+            f"{largest:.3g}, {where}); they count as not detected: count and TPM were set to 0.",
             DeepMapperWarning,
             stacklevel=3,
         )
@@ -283,7 +297,10 @@ def _settle_zero_counts(tables: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _describe_samples(
-    samples: Sequence[Mapping[str, str]], records: Sequence[Mapping[str, Any]], alignment: Path | None
+    samples: Sequence[Mapping[str, str]],
+    records: Sequence[Mapping[str, Any]],
+    alignment: Path | None,
+    fragments: Path | None,
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -300,11 +317,19 @@ def _describe_samples(
         index=names,
     )
     if alignment is not None:
-        table = pd.read_csv(alignment, sep="\t", dtype={"sample": str}, index_col="sample")
-        added = added.join(table[list(_ALIGNMENT)].rename(columns=_ALIGNMENT).astype(float))
+        added = added.join(_read_by_sample(alignment)[list(_ALIGNMENT)].rename(columns=_ALIGNMENT).astype(float))
+    if fragments is not None:
+        added = added.join(_read_by_sample(fragments)[list(_FRAGMENTS)].rename(columns=_FRAGMENTS).astype("int64"))
     if both := sorted(set(sheet) & set(added)):
         raise InputError(f"sample sheet: column {both[0]} has the name of a column that is added here. Rename it.")
     return sheet.apply(text_column).join(added)
+
+
+def _read_by_sample(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    # a sample may be called NA
+    return pd.read_csv(path, sep="\t", dtype={"sample": str}, index_col="sample", keep_default_na=False)
 
 
 def _describe_transcripts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import IO
 
 from ..core.files import atomic_write
 from ..core.programs import run_tool
+from .fates import PLACES, read_fragments
 
 # Sample names come from the file names below. MultiQC must not go online.
 _SETTINGS = """\
@@ -31,6 +33,7 @@ def summarise_quality(
     fastp: Mapping[str, Path],
     alignments: Mapping[str, Path],
     quantifications: Mapping[str, Path],
+    fragments: str | Path | None = None,
     log: IO[str] | None = None,
 ) -> None:
     """Write a MultiQC report of all samples.
@@ -41,6 +44,8 @@ def summarise_quality(
         The page, .html; written atomically.
     fastp, alignments, quantifications
         For each sample the folder that `trim_reads`, `align_reads` and `quantify_sample` wrote.
+    fragments
+        Table that `tabulate_fragments` wrote, for a section on where the fragments went; None for no such section.
     log
         Receives MultiQC's output.
 
@@ -60,9 +65,34 @@ def summarise_quality(
             shutil.copy(folder / "hisat2.txt", reports / f"{sample}.hisat2.txt")
         for sample, folder in quantifications.items():
             shutil.copytree(folder, reports / sample)
+        if fragments is not None:
+            # MultiQC recognises sections by this ending
+            (reports / "fragments_mqc.json").write_text(json.dumps(_fragments_section(fragments)))
         settings = Path(scratch, "multiqc.yaml")
         settings.write_text(_SETTINGS)
         page = ["--outdir", scratch, "--filename", "page.html", "--no-data-dir", "--force"]
         run_tool(["multiqc", *page, "--config", settings, reports], environment={"NO_COLOR": "1"}, log=log)
         with atomic_write(out) as tmp:
             shutil.copy(Path(scratch, "page.html"), tmp)
+
+
+def _fragments_section(table: str | Path) -> dict:
+    """MultiQC's custom content: bars of the four places of every sample's fragments."""
+    return {
+        "id": "deepmapper_fragments",
+        "section_name": "Where the fragments went",
+        "description": (
+            "Fragments (read pairs or single reads) of every sample: counted on known transcripts, counted on novel "
+            "transcripts, aligned to the genome but counted nowhere, or neither."
+        ),
+        "plot_type": "bargraph",
+        "pconfig": {
+            "id": "deepmapper_fragments_plot",
+            "title": "DeepMapper: where the fragments went",
+            "ylab": "Fragments",
+        },
+        "data": {
+            row.sample: {text.capitalize(): getattr(row, place) for place, text in PLACES.items()}
+            for row in read_fragments(table)
+        },
+    }

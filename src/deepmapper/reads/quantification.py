@@ -17,8 +17,9 @@ import shutil
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +29,7 @@ from ..core.programs import Argument, require, run_tool, version
 from ..errors import DeepMapperWarning, InputError, ToolFailed
 from .fasta import is_gzip, read_fasta
 from .fastq import count_fragments, link_units
+from .fates import captured_unit, split_counts
 from .samples import Unit
 
 # Salmon's names of library types, (single, paired).
@@ -70,9 +72,14 @@ class Library:
     length_sd: int
 
     @property
+    def judged(self) -> bool:
+        """Whether there are enough fragments to judge the strand by: 100."""
+        return self.forward is not None and self.fragments >= _MIN_MEASURED
+
+    @property
     def strandedness(self) -> str:
         """``forward`` or ``reverse`` if 80 % are on one strand; else, or below 100 fragments, ``unstranded``."""
-        if self.forward is None or self.fragments < _MIN_MEASURED or 1 - _MIN_STRANDED < self.forward < _MIN_STRANDED:
+        if self.forward is None or not self.judged or 1 - _MIN_STRANDED < self.forward < _MIN_STRANDED:
             return "unstranded"
         return "forward" if self.forward >= _MIN_STRANDED else "reverse"
 
@@ -146,6 +153,7 @@ def quantify_sample(
     index: Path,
     folder: Path,
     sample: str,
+    captured: Path | None = None,
     strandedness: str = "auto",
     gc_bias: bool = False,
     seq_bias: bool = False,
@@ -165,6 +173,9 @@ def quantify_sample(
         As `index_salmon` wrote it.
     sample
         Name, for the record and messages.
+    captured
+        Folder that `align_reads` wrote for the same reads, to count how many of the captured fragments count; None:
+        that stays unknown.
     strandedness
         ``unstranded``, ``forward``, ``reverse``, or ``auto``, which measures it.
     gc_bias, seq_bias
@@ -174,7 +185,9 @@ def quantify_sample(
     Returns
     -------
     dict
-        ``sample``, ``layout``, ``fragments``, ``mapped``, ``mapping_rate``, ``library_type`` (Salmon's name),
+        ``sample``, ``layout``, ``fragments``, ``mapped``, ``mapping_rate``, ``known``, ``novel``, ``detected_known``,
+        ``detected_novel`` (see `fates.split_counts`), ``captured`` and ``captured_counted`` (how many fragments were
+        captured, and how many of these count; None without `captured`), ``library_type`` (Salmon's name),
         ``strandedness`` (as used), ``measured`` (see `Library`), ``salmon`` (version), ``repeatable`` and ``note``
         (a warning about the counts, or "").
 
@@ -207,9 +220,10 @@ def quantify_sample(
         (work / "index").symlink_to(Path(index).resolve())
         library = _measure(units, work, threads, log)
         used = library.strandedness if strandedness == "auto" else strandedness
-        command = _command(link_units(units, work), LIBRARY_TYPES[used][paired], 1 if gc_bias else threads)
-        command += ["--initUniform", "--fldMean", library.length_mean, "--fldSD", library.length_sd]
-        command += ["--numPreAuxModelSamples", 0, "--numAuxModelSamples", 0]
+        fixed = ["--initUniform", "--fldMean", library.length_mean, "--fldSD", library.length_sd]
+        fixed += ["--numPreAuxModelSamples", 0, "--numAuxModelSamples", 0]
+        options = partial(_command, library_type=LIBRARY_TYPES[used][paired], fixed=fixed)
+        command = options(link_units(units, work), threads=1 if gc_bias else threads)
         if gc_bias:
             command.append("--gcBias")
         if seq_bias:
@@ -220,6 +234,7 @@ def quantify_sample(
                 f"Salmon read {meta['num_processed']} of {fragments} fragments of sample {sample}, expected all. "
                 f"Run it again, or use another version."
             )
+        of_captured = _count_captured(captured, paired, partial(options, threads=threads), work, log)
         for file in (work / "counts").iterdir():
             file.rename(tmp / file.name)
         shutil.rmtree(work)
@@ -229,9 +244,11 @@ def quantify_sample(
             "fragments": fragments,
             "mapped": meta["num_mapped"],
             "mapping_rate": round(meta["num_mapped"] / fragments, 6),
+            **split_counts(tmp / "quant.sf", meta["num_mapped"]),
+            **of_captured,
             "library_type": LIBRARY_TYPES[used][paired],
             "strandedness": used,
-            "measured": asdict(library) | {"strandedness": library.strandedness},
+            "measured": asdict(library) | {"strandedness": library.strandedness, "judged": library.judged},
             "salmon": meta["salmon_version"],
             "repeatable": not seq_bias,
             "note": _note(sample, strandedness, library, meta),
@@ -260,9 +277,9 @@ def _built_by(index: Path) -> str:
     raise InputError(f"{index}: not a Salmon index (no versionInfo.json). Give the folder that `salmon index` wrote.")
 
 
-def _command(links: Sequence[Unit], library_type: str, threads: int) -> list[Argument]:
+def _command(links: Sequence[Unit], library_type: str, threads: int, fixed: Sequence[Argument] = ()) -> list[Argument]:
     command: list[Argument] = ["salmon", "--no-version-check", "quant", "-i", "index"]
-    command += ["-l", library_type, "-p", threads, "--minAssignedFrags", 1]
+    command += ["-l", library_type, "-p", threads, "--minAssignedFrags", 1, *fixed]
     first = [link.fq1 for link in links]
     if links[0].paired:
         return [*command, "-1", *first, "-2", *(link.fq2 for link in links)]
@@ -279,6 +296,27 @@ def _run(command: Sequence[Argument], work: Path, log: IO[str] | None, **reading
         if not meta.is_file() or "insufficient_assigned_fragments" not in json.loads(meta.read_text())["quant_errors"]:
             raise
     return json.loads(meta.read_text())
+
+
+def _count_captured(
+    folder: Path | None, paired: bool, options: Callable[..., list[Argument]], work: Path, log: IO[str] | None
+) -> dict[str, int | None]:
+    """Map the captured fragments alone, with the same settings: how many there are, and how many count."""
+    if folder is None:
+        return {"captured": None, "captured_counted": None}
+    unit, captured = captured_unit(Path(folder), paired)
+    if not captured:  # Salmon fails on empty files
+        return {"captured": 0, "captured_counted": 0}
+    own = work / "captured"
+    own.mkdir()
+    (own / "index").symlink_to((work / "index").resolve())
+    meta = _run([*options(link_units([unit], own)), "--skipQuant", "-o", "counts"], own, log)
+    if meta["num_processed"] != captured:
+        raise ToolFailed(
+            f"Salmon read {meta['num_processed']} of the {captured} fragments in {folder}, expected all. Run it again, "
+            f"or use another version."
+        )
+    return {"captured": captured, "captured_counted": meta["num_mapped"]}
 
 
 def _measure(units: Sequence[Unit], work: Path, threads: int, log: IO[str] | None) -> Library:
@@ -351,11 +389,7 @@ def _note(sample: str, strandedness: str, library: Library, meta: dict[str, Any]
             f"sample {sample}: none of {meta['num_processed']} fragments maps to a transcript, so its counts are zero. "
             f"Check that it is from this organism."
         )
-    if (
-        library.forward is not None
-        and library.fragments >= _MIN_MEASURED
-        and strandedness not in ("auto", library.strandedness)
-    ):
+    if library.forward is not None and library.judged and strandedness not in ("auto", library.strandedness):
         notes.append(
             f"sample {sample}: its strandedness is given as {strandedness}, but {library.forward:.0%} of "
             f"{library.fragments} fragments are forward, so it is {library.strandedness}. Correct it, or use auto."

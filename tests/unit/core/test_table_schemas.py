@@ -8,11 +8,21 @@ from pathlib import Path
 import pytest
 
 from deepmapper.chords import proof, tables
-from deepmapper.core.stage_schemas import ALIGNMENT, CHORD_FEATURES, CHORDS, CONTIGS, PAIRS, SCREENED_CHORDS, TRIPLETS
+from deepmapper.core.stage_schemas import (
+    ALIGNMENT,
+    CHORD_FEATURES,
+    CHORDS,
+    CONTIGS,
+    FRAGMENTS,
+    PAIRS,
+    SCREENED_CHORDS,
+    TRIPLETS,
+)
 from deepmapper.core.table_schemas import CONFUSION, EVIDENCE, FEATURES, STABILITY, TABLES, table_at, table_called
 from deepmapper.findings import audit
+from deepmapper.novelty import screen
 from deepmapper.plots import filtering
-from deepmapper.reads import alignment, novelty
+from deepmapper.reads import alignment, fates
 from deepmapper.report import result_tables
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,7 +60,8 @@ def test_a_column_per_class_is_found_for_any_class_name():
 def test_column_lists_elsewhere_agree_with_the_schemas():
     """Alignment and screens do not import schemas, so that a new description does not run them again."""
     assert list(alignment._COLUMNS) == ALIGNMENT.names()
-    assert list(novelty._COLUMNS) == CONTIGS.names()
+    assert list(fates.COLUMNS) == FRAGMENTS.names()
+    assert list(screen._COLUMNS) == CONTIGS.names()
     assert list(tables.chord_table(()).columns) == SCREENED_CHORDS.names()
     assert [*SCREENED_CHORDS.names(), *proof.PROOF] == CHORDS.names()
     assert list(audit.CHOICES) == [name for name in FEATURES.names() if name.startswith(("hvg_", "pca_"))]

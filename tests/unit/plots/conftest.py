@@ -123,6 +123,15 @@ def models_table():
     })  # fmt: skip
 
 
+def fragments_table(n=8):
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet([60, 8, 10, 12], n).round(4)
+    places = ["known_rate", "novel_rate", "aligned_not_counted_rate", "captured_not_counted_rate"]
+    table = pd.DataFrame(shares, columns=places)
+    table.insert(0, "sample", [f"patient {i}, biopsy" for i in range(n)])
+    return table.assign(fragments=rng.integers(10**6, 10**8, n))
+
+
 def map_of_cells(n=700, classes=BLOOD, seed=0):
     rng = np.random.default_rng(seed)
     label = rng.integers(0, len(classes), n)
@@ -259,6 +268,10 @@ def drawings():
         "embedding-many": lambda p: plots.embedding(*map_of_cells(6000)[:2], p),
         "model_comparison-typical": lambda p: plots.model_comparison(models_table(), p),
         "model_comparison-one": lambda p: plots.model_comparison(models_table().head(1), p),
+        **{
+            f"fragment_fates-{n}": lambda p, n=n: plots.fragment_fates(fragments_table(n), p)
+            for n in (0, 1, 8, 60, 300, 3000)
+        },
         "ranking-tested": lambda p: plots.ranking(features_with_q(significant=11), p, summary={"n_accepted": 30}),
         "ranking-tested-one-feature": lambda p: plots.ranking(features_with_q(1, 0), p),
         "importance_significance-typical": lambda p: plots.importance_significance(features_with_q(), p, level=0.1),

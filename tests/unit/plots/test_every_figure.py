@@ -42,6 +42,7 @@ def tables(examples):
         "confusion": examples.confusion_table(),
         "per_class": examples.per_class_table(),
         "model_comparison": examples.models_table(),
+        "fragment_fates": examples.fragments_table(),
     }
 
 
@@ -120,6 +121,7 @@ def test_every_figure_is_whole_and_legible(drawing, drawings, files, seen, tmp_p
         ("learning_curves", ["val_loss", "val_accuracy"]),
         ("accuracy_references", ["accuracy", "permuted_accuracy", "n_oob"]),
         ("agreement", ["spearman"]),
+        ("fragment_fates", ["novel_rate", "fragments"]),
         ("model_comparison", ["accuracy", "accuracy_low", "control_accuracy_mean", "signal"]),
     ],
 )

@@ -97,6 +97,19 @@ def test_samples_have_the_columns_of_the_sheet_and_of_the_counts(quants, tmp_pat
     assert obs["aligned_rate"].tolist() == [1, 0.9, 0]
 
 
+def test_samples_say_where_their_fragments_went(tmp_path):
+    names = ("s1", "NA")  # a name that pandas takes for a missing value
+    quants = {name: write_quant(tmp_path / name, COUNTS["s1"]) for name in names}
+    (tmp_path / "fragments.tsv").write_text(
+        "sample\tknown\tnovel\taligned_not_counted\tcaptured_not_counted\ns1\t20\t100\t50\t30\nNA\t19\t101\t80\t0\n"
+    )
+    sheet = [{"sample": name} for name in names]
+    obs = build_expression(quants, samples=sheet, fragments=tmp_path / "fragments.tsv").obs
+    places = obs[["counted_known", "counted_novel", "aligned_not_counted", "captured_not_counted"]]
+    assert places.to_numpy().tolist() == [[20, 100, 50, 30], [19, 101, 80, 0]]
+    assert (places.sum(axis=1) == obs["counted_fragments"]).all()
+
+
 def test_features_have_gene_and_novelty(quants, genes, contigs):
     var = build_expression(quants, samples=SHEET, denovo_table=contigs, transcript_to_gene=genes).var
     assert var["is_denovo"].tolist() == [False] * 4 + [True]
@@ -249,7 +262,7 @@ def test_transcripts_without_reads_have_no_tpm_and_empty_samples_are_named(quant
         adata = build_expression(quants, samples=SHEET)
     assert ((adata.layers["tpm"].toarray() > 0) == (adata.X.toarray() > 0)).all()
     texts = " ".join(str(w.message) for w in said)
-    assert "1 transcript without reads a TPM above 0 (at most 31.2, HLA/x of sample s1); it was set to 0" in texts
+    assert "1 transcript with less than 0.5 reads a TPM above 0 (at most 31.2, HLA/x of sample s1)" in texts
     assert "all counts are zero in 1 of 3 samples (s0)" in texts
     by_gene = summarise_genes(quants, expression=adata, transcript_to_gene=genes)
     assert ((by_gene.layers["tpm"].toarray() > 0) == (by_gene.X.toarray() > 0)).all()

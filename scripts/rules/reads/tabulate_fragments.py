@@ -1,0 +1,14 @@
+"""Rule tabulate_fragments: tabulate where the fragments of every sample went."""
+
+from pathlib import Path
+
+from deepmapper.workflow.rule_script import job
+
+with job(snakemake):
+    from deepmapper.reads.fates import tabulate_fragments
+
+    folders = {
+        name: {Path(folder).name: Path(folder) for folder in snakemake.input[name]}
+        for name in ("alignments", "quantifications")
+    }
+    tabulate_fragments(**folders, out=Path(snakemake.output[0]))
