@@ -193,6 +193,8 @@ def test_adding_a_sample_to_an_existing_assembly(small_run, tmp_path):
         "align_reads": 1,
         "quantify_sample": 1,
         "tabulate_alignment": 1,
+        "tabulate_fragments": 1,
+        "plot_fragments": 1,
         "summarise_quality": 1,
         "build_expression": 1,
         "summarise_genes": 1,

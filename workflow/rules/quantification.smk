@@ -91,6 +91,7 @@ rule tabulate_fragments:
     input:
         alignments=expand(rules.align_reads.output[0], sample=SAMPLES),
         quantifications=expand(rules.quantify_sample.output[0], sample=SAMPLES),
+        alignment=rules.tabulate_alignment.output[0],
     output:
         report(
             f"{READS}/fragments.tsv",

@@ -9,13 +9,19 @@ with job(snakemake):
     from deepmapper.core.tables import read_json, read_table
     from deepmapper.features.store import open_features
     from deepmapper.reads.cautions import reads_cautions
+    from deepmapper.reads.denovo import is_denovo
+    from deepmapper.reads.fates import describe_fragments, read_fragments
     from deepmapper.report.models import read_models
     from deepmapper.report.summary import summary_page
     from deepmapper.workflow.snakemake_report import unescaped
 
     inputs = snakemake.input
     features = open_features(inputs.features)
-    of_reads = reads_cautions(inputs.chromosomes, inputs.quantifications) if inputs.get("chromosomes") else []
+    of_reads, of_fragments = [], ""
+    if inputs.get("fragments"):
+        of_reads = reads_cautions(inputs.chromosomes, inputs.quantifications, inputs.fragments, inputs.alignment)
+        n_novel = sum(map(is_denovo, features.names))
+        of_fragments = describe_fragments(read_fragments(inputs.fragments), n_novel)
     page = summary_page(
         data={**unescaped(snakemake.params.data), "sizes": features.class_sizes},
         models=read_models(
@@ -39,6 +45,7 @@ with job(snakemake):
         differential=read_json(inputs.differential_summary),
         markers=read_table(inputs.markers),
         of_data=[*features.metadata.get("cautions", ()), *of_reads],
+        of_fragments=of_fragments,
         chart=Path(inputs.chart).read_text(),
     )
     with atomic_write(snakemake.output[0]) as path:

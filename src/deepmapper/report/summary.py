@@ -49,6 +49,7 @@ def summary_page(
     differential: Mapping,
     markers: pd.DataFrame,
     of_data: Sequence[str] = (),
+    of_fragments: str = "",
     chart: str = "",
     top: int = 10,
 ) -> str:
@@ -75,6 +76,8 @@ def summary_page(
         findings/differential.json and findings/markers.tsv.
     of_data
         Cautions about the data (`features.prepare.prepare_features`), shown first.
+    of_fragments
+        Where the fragments went (`reads.fates.describe_fragments`); "" if the run did not start from reads.
     chart
         SVG of the models side by side.
     top
@@ -89,10 +92,12 @@ def summary_page(
         baseline=baseline,
         confounders=confounders,
         of_data=of_data,
+        of_fragments=of_fragments,
         analysed=_analysed(data, models, baseline),
         differential=differential,
         beyond_single=[_Line(_beyond_single_tests(model), model.name) for model in models if model.tested],
         n_features=[_significant_features(model) for model in models],
+        novel=[_Line(text, model.name) for model in models if (text := _novel_features(model, top))],
         chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
         stability=[_Line(model.convergence["statement"], model.name) for model in models],
         accuracy=_accuracies(models, baseline, evidence_panel),
@@ -131,6 +136,20 @@ def _significant_features(model: Model) -> _Line:
         return _Line(f". {statement}", model.name, "none significant")
     expected = f" (q ≤ {level:g}), of which at most {n * level:.1f} are expected to be false positives. "
     return _Line(expected + statement, model.name, f"{n} significant")
+
+
+def _novel_features(model: Model, top: int) -> str:
+    """Say how many of a model's first and of its significant features are novel transcripts; "" if it has none."""
+    novel = model.features.get("is_denovo")
+    if novel is None or not novel.any():
+        return ""
+    first = novel.head(top)
+    n_first = int(first.sum())
+    text = f"{n_first} of its top {len(first)} features {'is a' if n_first == 1 else 'are'} novel"
+    text += " transcript" if n_first == 1 else " transcripts"
+    if model.tested and (n := int(model.features["significant"].sum())):
+        text += f", and {int(novel[model.features['significant']].sum())} of its {count(n, 'significant feature')}"
+    return f"{text}."
 
 
 def _beyond_single_tests(model: Model) -> str:

@@ -2,17 +2,13 @@
 
 import json
 
+from deepmapper.reads.fates import COLUMNS
 from deepmapper.reads.quality import summarise_quality
-
-HEADER = (
-    "sample layout fragments known novel aligned_not_counted captured_not_counted captured_counted known_rate novel_rate "
-    "aligned_not_counted_rate captured_not_counted_rate detected_known detected_novel strandedness measured_strandedness"
-)
 
 
 def test_multiqc_gets_the_four_places_of_every_sample(tmp_path, fake_program):
     fake_program("multiqc", f'cp "${{@: -1}}"/fragments_mqc.json {tmp_path}/seen.json; touch "$2"/page.html')
-    rows = [HEADER, "s1 paired 100 60 10 20 10 9 0.6 0.1 0.2 0.1 5 1 reverse reverse"]
+    rows = [" ".join(COLUMNS), "s1 paired 100 60 10 20 10 9 0.6 0.1 0.2 0.1 5 1 reverse reverse"]
     (tmp_path / "fragments.tsv").write_text("\n".join(rows).replace(" ", "\t") + "\n")
     empty = {"fastp": {}, "alignments": {}, "quantifications": {}}
     summarise_quality(tmp_path / "page.html", **empty, fragments=tmp_path / "fragments.tsv")

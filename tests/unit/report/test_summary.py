@@ -480,6 +480,24 @@ def test_the_class_for_which_a_feature_matters_is_named_with_its_direction(page)
     assert cells[cells.index("g0") + 3] == "a ↑"
 
 
+def test_a_run_from_reads_says_where_the_fragments_went(page):
+    said = "Of the fragments (read pairs or single reads), 80.0 % count on known transcripts."
+    assert said in plain(page(of_fragments=said))
+    assert "fragments" not in plain(page())
+
+
+def test_novel_transcripts_among_the_features_are_counted(page):
+    text = plain(
+        page(names=("DENOVO_a", "g1", "DENOVO_b", "g3"), tested=TESTED, significance=UNTESTED | {"level": 0.1})
+    )
+    assert "cnn_small : 2 of its top 4 features are novel transcripts, and 1 of its 2 significant features." in text
+    assert "assembled from reads that do not align to the genome" in text
+    assert "1 of its top 2 features is a novel transcript." in plain(page(names=("DENOVO_a", "g1", "g2", "g3"), top=2))
+    text = plain(page(names=("DENOVO_a", "g1", "DENOVO_b", "g3")))
+    assert "cnn_small : 2 of its top 4 features are novel transcripts." in text
+    assert "novel" not in plain(page())
+
+
 def test_cautions_about_the_data_are_said_first(page):
     said = "Nothing found here can be told from differences in the column '<b>batch</b>'."
     text = page(of_data=[said, "2 samples have no counts."])
