@@ -140,15 +140,12 @@ def _significant_features(model: Model) -> _Line:
 
 def _novel_features(model: Model, top: int) -> str:
     """Say how many of a model's first and of its significant features are novel transcripts; "" if it has none."""
-    novel = model.features.get("is_denovo")
-    if novel is None or not novel.any():
+    if "is_denovo" not in model.features or not model.features["is_denovo"].any():
         return ""
-    first = novel.head(top)
-    n_first = int(first.sum())
-    text = f"{n_first} of its top {len(first)} features {'is a' if n_first == 1 else 'are'} novel"
-    text += " transcript" if n_first == 1 else " transcripts"
+    novel = model.features["is_denovo"]
+    text = f"novel transcripts: {int(novel.head(top).sum())} of its top {min(top, len(novel))} features"
     if model.tested and (n := int(model.features["significant"].sum())):
-        text += f", and {int(novel[model.features['significant']].sum())} of its {count(n, 'significant feature')}"
+        text += f", {int(novel[model.features['significant']].sum())} of its {count(n, 'significant feature')}"
     return f"{text}."
 
 

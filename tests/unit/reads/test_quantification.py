@@ -280,6 +280,53 @@ def test_if_nothing_maps_counts_are_zero_with_a_note(tmp_path, index, transcript
 
 
 @pytest.mark.tools
+@pytest.mark.parametrize("paired", [True, False])
+def test_captured_fragments_that_count_are_told_from_those_that_do_not(tmp_path, index, transcripts, novel, paired):
+    strange = {"strange": "".join(random.Random(7).choices("ACGT", k=900))}
+    parts = {  # name -> sources, number, share on the forward strand
+        "known": ({"G8.1": transcripts["G8.1"]}, 400, 1.0),
+        "other_strand": ({"G8.1": transcripts["G8.1"]}, 40, 0.0),
+        "aligned_only": (strange, 30, 1.0),
+        "novel": (novel, 70, 1.0),
+        "novel_other_strand": (novel, 9, 0.0),
+        "captured_only": (strange, 20, 1.0),
+    }
+    made = {
+        name: write_reads(tmp_path, sources, n, paired=paired, forward=forward, seed=n, name=name)[0]
+        for name, (sources, n, forward) in parts.items()
+    }
+    captured = tmp_path / "captured"
+    captured.mkdir()
+    of_captured = [made[name] for name in ("novel", "novel_other_strand", "captured_only")]
+    for mate, file in enumerate(("1", "2") if paired else ("single",)):
+        text = "".join(Path(unit.files[mate]).read_text() for unit in of_captured)
+        (captured / f"{file}.fastq.gz").write_bytes(gzip.compress(text.encode()))
+    if paired:  # the single mates of half-mapped pairs are no fragments of their own
+        (captured / "single.fastq.gz").write_bytes(gzip.compress(Path(made["known"].fq1).read_bytes()))
+    (captured / "counts.json").write_text('{"captured": 99}')
+    units = list(made.values())
+    result = quantify_sample(units, index=index, folder=tmp_path / "out", sample="a", captured=captured)
+    assert (result["strandedness"], result["fragments"]) == ("forward", 569)
+    assert (result["known"], result["novel"], result["mapped"]) == (400, 70, 470)
+    assert (result["captured"], result["captured_counted"]) == (99, 70)
+    assert (result["detected_known"], result["detected_novel"]) == (1, 1)
+    alone = quantify_sample(units, index=index, folder=tmp_path / "alone", sample="a")
+    assert (tmp_path / "alone" / "quant.sf").read_bytes() == (tmp_path / "out" / "quant.sf").read_bytes()
+    assert alone["captured_counted"] is None
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        path.name for path in (tmp_path / "alone").iterdir()
+    )
+
+
+@pytest.mark.tools
+def test_without_captured_fragments_none_of_them_counts(tmp_path, index, transcripts):
+    unit, _ = write_reads(tmp_path, {"G8.1": transcripts["G8.1"]}, 30)
+    (tmp_path / "counts.json").write_text('{"captured": 0}')
+    result = quantify_sample([unit], index=index, folder=tmp_path / "out", sample="a", captured=tmp_path)
+    assert (result["captured"], result["captured_counted"], result["known"]) == (0, 0, 30)
+
+
+@pytest.mark.tools
 def test_three_fragments_are_enough(tmp_path, index, transcripts):
     unit, _ = write_reads(tmp_path, {"G8.1": transcripts["G8.1"]}, 3)
     result = quantify_sample([unit], index=index, folder=tmp_path / "out", sample="a")

@@ -490,11 +490,11 @@ def test_novel_transcripts_among_the_features_are_counted(page):
     text = plain(
         page(names=("DENOVO_a", "g1", "DENOVO_b", "g3"), tested=TESTED, significance=UNTESTED | {"level": 0.1})
     )
-    assert "cnn_small : 2 of its top 4 features are novel transcripts, and 1 of its 2 significant features." in text
+    assert "cnn_small : novel transcripts: 2 of its top 4 features, 1 of its 2 significant features." in text
     assert "assembled from reads that do not align to the genome" in text
-    assert "1 of its top 2 features is a novel transcript." in plain(page(names=("DENOVO_a", "g1", "g2", "g3"), top=2))
+    assert "novel transcripts: 1 of its top 2 features." in plain(page(names=("DENOVO_a", "g1", "g2", "g3"), top=2))
     text = plain(page(names=("DENOVO_a", "g1", "DENOVO_b", "g3")))
-    assert "cnn_small : 2 of its top 4 features are novel transcripts." in text
+    assert "cnn_small : novel transcripts: 2 of its top 4 features." in text
     assert "novel" not in plain(page())
 
 
