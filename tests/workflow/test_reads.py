@@ -73,6 +73,38 @@ def test_every_novel_transcript_comes_back_and_nothing_else(recovered):
     assert all(re.fullmatch(r"DENOVO_[0-9a-f]{12}", name) for name in recovered)
 
 
+def test_every_fragment_is_accounted_for(embedded_run):
+    reads = embedded_run.results / "reads"
+    table = pd.read_csv(reads / "fragments.tsv", sep="\t", dtype={"measured_strandedness": str}).set_index("sample")
+    places = ["known", "novel", "aligned_not_counted", "captured_not_counted"]
+    assert (table[places].sum(axis=1) == table["fragments"]).all()
+    for name, row in table.iterrows():
+        paired = row["layout"] == "paired"
+        after = json.loads((reads / "fastp" / name / "fastp.json").read_text())["summary"]["after_filtering"]
+        assert row["fragments"] == after["total_reads"] / (2 if paired else 1)
+        with gzip.open(reads / "unaligned" / name / ("1.fastq.gz" if paired else "single.fastq.gz")) as file:
+            assert sum(1 for _ in file) == 4 * (row["captured_counted"] + row["captured_not_counted"])
+        counts = pd.read_csv(reads / "quantification" / name / "quant.sf", sep="\t").set_index("Name")["NumReads"]
+        novel = counts.index.str.startswith("DENOVO_")
+        assert counts[~novel].sum() == pytest.approx(row["known"], abs=1)
+        assert counts[novel].sum() == pytest.approx(row["novel"], abs=1)
+        assert row["novel"] == pytest.approx(truth()[name].sum(), rel=0.1)
+    alignment = pd.read_csv(reads / "alignment.tsv", sep="\t").set_index("sample")
+    counted_and_aligned = table["known"] + table["novel"] - table["captured_counted"]
+    assert (counted_and_aligned + table["aligned_not_counted"] == alignment["aligned"]).all()
+
+    import anndata
+
+    obs = anndata.read_h5ad(embedded_run.results / "expression.h5ad", backed="r").obs
+    shown = ["counted_known", "counted_novel", *places[2:]]
+    assert (obs[shown].to_numpy() == table.loc[obs.index, places].to_numpy()).all()
+    page = (embedded_run.results / "findings/summary.html").read_text()
+    assert re.search(r"% \([0-9. to]+\) on novel ones \(12 novel transcripts\)", page)
+    assert "novel transcripts: " in page
+    assert "Where the fragments went" in (reads / "qc/multiqc_report.html").read_text()
+    assert "counted on novel transcripts" in (reads / "fragments.svg").read_text()
+
+
 def test_near_copies_are_assembled_and_refused(embedded_run):
     contigs = pd.read_csv(embedded_run.results / "reads/novelty/contigs.tsv", sep="\t")
     assembled = sequences(embedded_run.results / "reads/assembly/contigs.fa")

@@ -151,7 +151,6 @@ rule build_expression:
         contigs=rules.screen_novelty.output.contigs,
         genes=rules.map_transcripts_to_genes.output[0],
         alignment=rules.tabulate_alignment.output[0],
-        fragments=rules.tabulate_fragments.output[0],
     output:
         matrix=f"{RESULTS}/expression.h5ad",
         counts=f"{READS}/counts.tsv.gz",

@@ -14,7 +14,6 @@ with job(snakemake):
         denovo_table=Path(snakemake.input.contigs),
         transcript_to_gene=Path(snakemake.input.genes),
         alignment=Path(snakemake.input.alignment),
-        fragments=Path(snakemake.input.fragments),
     )
     print(f"{adata.n_obs} samples × {adata.n_vars} transcripts, {int(adata.var['is_denovo'].sum())} of them novel")
     write_tables(adata, Path(snakemake.output.counts), Path(snakemake.output.tpm))

@@ -18,6 +18,7 @@ from ..core.files import atomic_write
 from ..core.words import count, listed
 from ..errors import DeepMapperWarning, InputError
 from ..io.text import text_column
+from .counted import fragment_places
 from .denovo import PREFIX
 from .fastq import gzip_writer
 
@@ -67,7 +68,6 @@ def build_expression(
     denovo_table: Path | None = None,
     transcript_to_gene: Path | None = None,
     alignment: Path | None = None,
-    fragments: Path | None = None,
 ) -> AnnData:
     """Combine the counts of all samples into one matrix.
 
@@ -83,8 +83,6 @@ def build_expression(
         Tab-separated, with the columns transcript_id, gene_id and gene_name.
     alignment
         Table that `tabulate_alignment` wrote.
-    fragments
-        Table that `tabulate_fragments` wrote.
 
     Returns
     -------
@@ -92,14 +90,14 @@ def build_expression(
         ``X``: Salmon's NumReads, and ``layers["tpm"]``, both CSR float32, samples × transcripts in the order of the
         reference; a transcript with a count below 0.5 is not detected, and both are 0. ``obs``: the columns of the
         sheet as text (empty cells are missing values); ``counted_layout``, ``counted_library``, ``counted_fragments``,
-        ``counted_mapped`` and ``counted_rate`` (share that mapped to transcripts); with `alignment` also
-        ``aligned_rate`` and ``captured_rate`` (shares that aligned to the genome and that did not), and with
-        `fragments` the numbers that add up to all: ``counted_known``, ``counted_novel``, ``aligned_not_counted`` and
-        ``captured_not_counted``. ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name`` ("" if
-        unknown; of a novel transcript the annotated gene that it is an isoform of, or the new gene that the screen put
-        it in); from the novelty screen ``novelty_source``, ``novelty_class``, ``novelty_code``, ``novelty_gene``,
-        ``novelty_locus`` and ``nearest_transcript`` ("" for reference transcripts), ``nearest_identity``,
-        ``longest_orf``, ``gc``, ``supporting_reads`` and ``supporting_samples`` (NaN for them).
+        ``counted_mapped`` and ``counted_rate`` (share that mapped to transcripts); if captured fragments were counted,
+        four numbers that add up to all: ``counted_known``, ``counted_novel``, ``aligned_not_counted`` and
+        ``captured_not_counted``; with `alignment` also ``aligned_rate`` and ``captured_rate`` (shares that aligned to
+        the genome and that did not). ``var``: ``is_denovo``, ``length`` (nucleotides), ``gene_id`` and ``gene_name``
+        ("" if unknown; of a novel transcript the annotated gene that it is an isoform of, or the new gene that the
+        screen put it in); from the novelty screen ``novelty_source``, ``novelty_class``, ``novelty_code``,
+        ``novelty_gene``, ``novelty_locus`` and ``nearest_transcript`` ("" for reference transcripts),
+        ``nearest_identity``, ``longest_orf``, ``gc``, ``supporting_reads`` and ``supporting_samples`` (NaN for them).
         ``uns["quantification"]``: Salmon's version, and whether the counts are exactly repeatable.
 
     Raises
@@ -137,7 +135,7 @@ def build_expression(
 
     return anndata.AnnData(
         matrix("NumReads"),
-        obs=_describe_samples(samples, records, alignment, fragments),
+        obs=_describe_samples(samples, records, alignment),
         var=_describe_transcripts(first, denovo_table, transcript_to_gene),
         layers={"tpm": matrix("TPM")},
         uns={
@@ -300,7 +298,6 @@ def _describe_samples(
     samples: Sequence[Mapping[str, str]],
     records: Sequence[Mapping[str, Any]],
     alignment: Path | None,
-    fragments: Path | None,
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -313,23 +310,25 @@ def _describe_samples(
             "counted_fragments": [record["fragments"] for record in records],
             "counted_mapped": [record["mapped"] for record in records],
             "counted_rate": [record["mapping_rate"] for record in records],
+            **_fragment_columns(records),
         },
         index=names,
     )
     if alignment is not None:
-        added = added.join(_read_by_sample(alignment)[list(_ALIGNMENT)].rename(columns=_ALIGNMENT).astype(float))
-    if fragments is not None:
-        added = added.join(_read_by_sample(fragments)[list(_FRAGMENTS)].rename(columns=_FRAGMENTS).astype("int64"))
+        table = pd.read_csv(alignment, sep="\t", dtype={"sample": str}, index_col="sample")
+        added = added.join(table[list(_ALIGNMENT)].rename(columns=_ALIGNMENT).astype(float))
     if both := sorted(set(sheet) & set(added)):
         raise InputError(f"sample sheet: column {both[0]} has the name of a column that is added here. Rename it.")
     return sheet.apply(text_column).join(added)
 
 
-def _read_by_sample(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    # a sample may be called NA
-    return pd.read_csv(path, sep="\t", dtype={"sample": str}, index_col="sample", keep_default_na=False)
+def _fragment_columns(records: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Where the fragments went, if that is known of all samples."""
+    places = [fragment_places(record) for record in records]
+    known = [place for place in places if place is not None]
+    if len(known) < len(places):
+        return {}
+    return {column: [place[name] for place in known] for name, column in _FRAGMENTS.items()}
 
 
 def _describe_transcripts(

@@ -1,10 +1,4 @@
-"""Where the fragments of every sample went: counted, only aligned, or neither. Standard library only.
-
-Salmon lists the names of fragments that match no transcript (``--writeUnmappedNames``), but not of those that match on
-the wrong strand of a stranded library, which do not count either. So the captured reads are counted once more alone: a
-fragment counts or not whatever the other fragments are, so this gives exactly how many of the captured fragments count,
-and without any list of names. The rest is arithmetic.
-"""
+"""Where the fragments of every sample went: counted, only aligned, or neither. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,12 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..core.counts import DETECTED_FROM
 from ..core.files import atomic_write
 from ..core.words import count
 from ..errors import InputError
-from .denovo import is_denovo
-from .samples import Unit
+from .counted import fragment_places
 
 # The four places, which add up to all fragments, and what they are called in figures.
 PLACES = {
@@ -87,46 +79,6 @@ class Fragments:
 
 
 COLUMNS = tuple(field.name for field in fields(Fragments))
-
-
-def captured_unit(folder: Path, paired: bool) -> tuple[Unit, int]:
-    """Return a sample's captured fragments, as `alignment.align_reads` wrote them, and their number."""
-    captured = int(json.loads((folder / "counts.json").read_text())["captured"])
-    files = ("1.fastq.gz", "2.fastq.gz") if paired else ("single.fastq.gz",)
-    return Unit("captured", *(str(folder / name) for name in files)), captured
-
-
-def split_counts(quant: Path, mapped: int) -> dict[str, int]:
-    """Divide the counted fragments of a sample between known and novel transcripts.
-
-    Parameters
-    ----------
-    quant
-        Salmon's ``quant.sf``.
-    mapped
-        Number of fragments that count.
-
-    Returns
-    -------
-    dict
-        ``known`` and ``novel``, whose sum is `mapped`; ``detected_known`` and ``detected_novel`` (see `Fragments`).
-    """
-    on_novel, detected = 0.0, {False: 0, True: 0}
-    with quant.open() as file:
-        header = file.readline().rstrip("\n").split("\t")
-        name_at, count_at = header.index("Name"), header.index("NumReads")
-        for line in file:
-            cells = line.rstrip("\n").split("\t")
-            n_reads, novel = float(cells[count_at]), is_denovo(cells[name_at])
-            detected[novel] += n_reads >= DETECTED_FROM
-            on_novel += n_reads if novel else 0.0
-    n_novel = min(mapped, round(on_novel))
-    return {
-        "known": mapped - n_novel,
-        "novel": n_novel,
-        "detected_known": detected[False],
-        "detected_novel": detected[True],
-    }
 
 
 def tabulate_fragments(alignments: Mapping[str, Path], quantifications: Mapping[str, Path], out: Path) -> None:
@@ -197,7 +149,8 @@ def spread(shares: Iterable[float]) -> str:
 
 def _place_fragments(sample: str, aligned: Mapping[str, Any], counted: Mapping[str, Any]) -> Fragments:
     fragments, captured = int(aligned["fragments"]), int(aligned["captured"])
-    if counted.get("captured") is None:
+    numbers = fragment_places(counted)
+    if numbers is None:
         raise InputError(
             f"sample {sample}: was counted without its captured reads, so it is unknown how many of them count. Count "
             "it again."
@@ -205,12 +158,9 @@ def _place_fragments(sample: str, aligned: Mapping[str, Any], counted: Mapping[s
     if (counted["fragments"], counted["captured"]) != (fragments, captured):
         raise InputError(
             f"sample {sample}: {counted['fragments']} fragments were counted, {counted['captured']} of them captured, "
-            f"but {fragments} were aligned and {captured} captured; expected the same. Its reads have changed: "
-            "align and count it again."
+            f"but {fragments} were aligned and {captured} captured; expected the same. Its reads have changed: align "
+            "and count it again."
         )
-    numbers = {"known": counted["known"], "novel": counted["novel"]}
-    numbers["captured_not_counted"] = captured - counted["captured_counted"]
-    numbers["aligned_not_counted"] = fragments - sum(numbers.values())
     measured = counted["measured"]
     return Fragments(
         sample=sample,
@@ -222,5 +172,5 @@ def _place_fragments(sample: str, aligned: Mapping[str, Any], counted: Mapping[s
         strandedness=counted["strandedness"],
         measured_strandedness=measured["strandedness"] if measured["judged"] else "",
         **numbers,
-        **{f"{place}_rate": round(number / fragments, 6) for place, number in numbers.items()},
+        **{f"{place}_rate": round(number / fragments, 6) for place, number in numbers.items()},  # type: ignore[arg-type]
     )

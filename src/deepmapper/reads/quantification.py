@@ -27,9 +27,9 @@ from typing import IO, Any
 from ..core.files import atomic_folder
 from ..core.programs import Argument, require, run_tool, version
 from ..errors import DeepMapperWarning, InputError, ToolFailed
+from .counted import captured_unit, split_counts
 from .fasta import is_gzip, read_fasta
 from .fastq import count_fragments, link_units
-from .fates import captured_unit, split_counts
 from .samples import Unit
 
 # Salmon's names of library types, (single, paired).
@@ -186,7 +186,7 @@ def quantify_sample(
     -------
     dict
         ``sample``, ``layout``, ``fragments``, ``mapped``, ``mapping_rate``, ``known``, ``novel``, ``detected_known``,
-        ``detected_novel`` (see `fates.split_counts`), ``captured`` and ``captured_counted`` (how many fragments were
+        ``detected_novel`` (see `counted.split_counts`), ``captured`` and ``captured_counted`` (how many fragments were
         captured, and how many of these count; None without `captured`), ``library_type`` (Salmon's name),
         ``strandedness`` (as used), ``measured`` (see `Library`), ``salmon`` (version), ``repeatable`` and ``note``
         (a warning about the counts, or "").
@@ -220,7 +220,7 @@ def quantify_sample(
         (work / "index").symlink_to(Path(index).resolve())
         library = _measure(units, work, threads, log)
         used = library.strandedness if strandedness == "auto" else strandedness
-        fixed = ["--initUniform", "--fldMean", library.length_mean, "--fldSD", library.length_sd]
+        fixed: list[Argument] = ["--initUniform", "--fldMean", library.length_mean, "--fldSD", library.length_sd]
         fixed += ["--numPreAuxModelSamples", 0, "--numAuxModelSamples", 0]
         options = partial(_command, library_type=LIBRARY_TYPES[used][paired], fixed=fixed)
         command = options(link_units(units, work), threads=1 if gc_bias else threads)

@@ -98,16 +98,15 @@ def test_samples_have_the_columns_of_the_sheet_and_of_the_counts(quants, tmp_pat
 
 
 def test_samples_say_where_their_fragments_went(tmp_path):
-    names = ("s1", "NA")  # a name that pandas takes for a missing value
-    quants = {name: write_quant(tmp_path / name, COUNTS["s1"]) for name in names}
-    (tmp_path / "fragments.tsv").write_text(
-        "sample\tknown\tnovel\taligned_not_counted\tcaptured_not_counted\ns1\t20\t100\t50\t30\nNA\t19\t101\t80\t0\n"
-    )
-    sheet = [{"sample": name} for name in names]
-    obs = build_expression(quants, samples=sheet, fragments=tmp_path / "fragments.tsv").obs
+    of_captured = {"known": 20, "novel": 100, "captured": 130, "captured_counted": 95}
+    quants = {name: write_quant(tmp_path / name, COUNTS["s1"], **of_captured) for name in ("s1", "NA")}
+    sheet = [{"sample": name} for name in quants]
+    obs = build_expression(quants, samples=sheet).obs
     places = obs[["counted_known", "counted_novel", "aligned_not_counted", "captured_not_counted"]]
-    assert places.to_numpy().tolist() == [[20, 100, 50, 30], [19, 101, 80, 0]]
+    assert places.to_numpy().tolist() == [[20, 100, 45, 35]] * 2
     assert (places.sum(axis=1) == obs["counted_fragments"]).all()
+    write_quant(tmp_path / "old" / "s1", COUNTS["s1"], known=20, novel=100, captured=None, captured_counted=None)
+    assert "counted_known" not in build_expression({"s1": tmp_path / "old" / "s1"}, samples=sheet[:1]).obs
 
 
 def test_features_have_gene_and_novelty(quants, genes, contigs):

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.reads.fates import PLACES, describe_fragments, read_fragments, split_counts, tabulate_fragments
+from deepmapper.reads.counted import split_counts
+from deepmapper.reads.fates import PLACES, describe_fragments, read_fragments, tabulate_fragments
 
 
 def write_quant(path, counts):
