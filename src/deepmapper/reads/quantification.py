@@ -220,14 +220,9 @@ def quantify_sample(
         (work / "index").symlink_to(Path(index).resolve())
         library = _measure(units, work, threads, log)
         used = library.strandedness if strandedness == "auto" else strandedness
-        fixed: list[Argument] = ["--initUniform", "--fldMean", library.length_mean, "--fldSD", library.length_sd]
-        fixed += ["--numPreAuxModelSamples", 0, "--numAuxModelSamples", 0]
-        options = partial(_command, library_type=LIBRARY_TYPES[used][paired], fixed=fixed)
+        options = partial(_command, library_type=LIBRARY_TYPES[used][paired], fixed=_fixed(library))
         command = options(link_units(units, work), threads=1 if gc_bias else threads)
-        if gc_bias:
-            command.append("--gcBias")
-        if seq_bias:
-            command.append("--seqBias")
+        command += ["--gcBias"] * gc_bias + ["--seqBias"] * seq_bias
         meta = _run([*command, "-o", "counts"], work, log)
         if meta["num_processed"] != fragments:
             raise ToolFailed(
@@ -284,6 +279,12 @@ def _command(links: Sequence[Unit], library_type: str, threads: int, fixed: Sequ
     if links[0].paired:
         return [*command, "-1", *first, "-2", *(link.fq2 for link in links)]
     return [*command, "-r", *first]
+
+
+def _fixed(library: Library) -> list[Argument]:
+    """Options that keep Salmon from learning what was measured."""
+    lengths: list[Argument] = ["--fldMean", library.length_mean, "--fldSD", library.length_sd]
+    return ["--initUniform", *lengths, "--numPreAuxModelSamples", 0, "--numAuxModelSamples", 0]
 
 
 def _run(command: Sequence[Argument], work: Path, log: IO[str] | None, **reading: Any) -> dict[str, Any]:
