@@ -189,8 +189,8 @@ rule align_reads:
         index=HISAT2_INDEX,
         splice_sites=rules.extract_splice_sites.output.splice_sites,
     output:
-        captured=directory(f"{READS}/unaligned/{{sample}}"),
         **ALIGNMENTS,
+        captured=directory(f"{READS}/unaligned/{{sample}}"),
     log:
         f"{RESULTS}/logs/align_reads/{{sample}}.log",
     benchmark:

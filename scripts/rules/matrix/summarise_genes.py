@@ -1,4 +1,4 @@
-"""Rule summarise_genes: sum transcript counts by gene; each novel transcript is its own gene."""
+"""Rule summarise_genes: sum transcript counts by gene; novel isoforms count for their gene."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ with job(snakemake):
     import anndata
 
     from deepmapper.core.files import atomic_write
-    from deepmapper.reads.expression import summarise_genes, write_tables
+    from deepmapper.reads.expression import write_tables
+    from deepmapper.reads.gene_expression import summarise_genes
 
     adata = summarise_genes(
         {Path(folder).name: Path(folder) for folder in snakemake.input.quantifications},

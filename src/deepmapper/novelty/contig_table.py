@@ -13,7 +13,7 @@ from .paf import Match
 # Classes without read support.
 NOT_COUNTED = ("duplicate", "contained", "hairpin", "too_short", "low_complexity")
 
-_COLUMNS = (
+COLUMNS = (
     "contig",
     "name",
     "kept",
@@ -49,7 +49,7 @@ def write_contigs(
     path: Path, contigs: Iterable[Contig], options: NoveltyOptions, genes: Mapping[str, str], *, has_support: bool
 ) -> None:
     """Write all contigs in the order given; `genes` holds the gene of each kept one by its name."""
-    _write(path, _COLUMNS, (_row(contig, options, genes, has_support) for contig in contigs))
+    _write(path, COLUMNS, (_row(contig, options, genes, has_support) for contig in contigs))
 
 
 def write_support(path: Path, contigs: Iterable[Contig], samples: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from deepmapper.core.stage_schemas import (
 )
 from deepmapper.core.table_schemas import CONFUSION, EVIDENCE, FEATURES, STABILITY, TABLES, table_at, table_called
 from deepmapper.findings import audit
-from deepmapper.novelty import screen
+from deepmapper.novelty import contig_table
 from deepmapper.plots import filtering
 from deepmapper.reads import alignment, fates
 from deepmapper.report import result_tables
@@ -61,7 +61,7 @@ def test_column_lists_elsewhere_agree_with_the_schemas():
     """Alignment and screens do not import schemas, so that a new description does not run them again."""
     assert list(alignment._COLUMNS) == ALIGNMENT.names()
     assert list(fates.COLUMNS) == FRAGMENTS.names()
-    assert list(screen._COLUMNS) == CONTIGS.names()
+    assert list(contig_table.COLUMNS) == CONTIGS.names()
     assert list(tables.chord_table(()).columns) == SCREENED_CHORDS.names()
     assert [*SCREENED_CHORDS.names(), *proof.PROOF] == CHORDS.names()
     assert list(audit.CHOICES) == [name for name in FEATURES.names() if name.startswith(("hvg_", "pca_"))]

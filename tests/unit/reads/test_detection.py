@@ -8,7 +8,8 @@ from deepmapper.features.confounders import confounder_columns
 from deepmapper.features.prepare import prepare_features
 from deepmapper.io.expression import open_expression
 from deepmapper.io.quantifiers import read_counts
-from deepmapper.reads.expression import build_expression, summarise_genes
+from deepmapper.reads.expression import build_expression
+from deepmapper.reads.gene_expression import summarise_genes
 
 OPTIONS = {"enabled": True, "design": "", "reference": "", "within": "", "shrink": False, "max_cells": 20000}
 STATES = {"c1": "ctrl", "c2": "ctrl", "s1": "stim", "s2": "stim"}

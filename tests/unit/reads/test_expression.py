@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepmapper.errors import DeepMapperWarning, InputError
-from deepmapper.reads.expression import build_expression, summarise_genes, write_tables
+from deepmapper.reads.expression import build_expression, write_tables
+from deepmapper.reads.gene_expression import summarise_genes
 
 # transcript -> length; two isoforms of one gene, a name with "/", one without a gene, a novel one
 LENGTHS = {"T1": 1000, "T2": 700, "HLA/x": 400, "lonely": 300, "DENOVO_0a": 800}

@@ -142,7 +142,7 @@ def test_no_source_of_transcripts(tmp_path, out):
 def test_transcripts_cut_from_the_genome(tmp_path, out):
     log = (tmp_path / "log").open("w+")
     count = prepare_transcripts(out, genome=STUDY / "genome.fa.gz", annotation=STUDY / "annotation.gtf", log=log)
-    assert count == 60
+    assert count == 59
     assert sequences(out) == sequences(STUDY / "transcripts.fa.gz")
     assert list(out.parent.iterdir()) == [out]
 
