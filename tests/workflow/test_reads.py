@@ -330,7 +330,7 @@ CASES = {
     duplicate_transcript: ("prepare_transcripts", r"transcripts\.fa\.gz.*(twice|more than once|duplicate|2 times)"),
     one_sample_in_a_class: ("", r"stim.*(at least 2|fewer than 2)"),
     missing_fastq: ("", r"samples\.tsv row 3, fq1: there is no file .*ctrl_2\.fastq\.gz"),
-    no_reference: ("", r"`reference\.genome` is empty.*`reference\.transcripts` is empty"),
+    no_reference: ("", r"`reference\.genome` is empty.*write `reference: none`"),
     both_doors: ("", r"samples .* and a `matrix` are both given"),
     sheet_as_samples: ("", r"`samples`: found \"samples\.tsv\".*goes in `sample_sheet`"),
 }

@@ -10,7 +10,7 @@ STRANDEDNESS = (
 
 rule pool_unaligned:
     input:
-        expand(rules.align_reads.output[0], sample=SAMPLES),
+        expand(rules.align_reads.output.captured, sample=SAMPLES),
     output:
         directory(f"{READS}/pool"),
     log:

@@ -3,6 +3,7 @@
 TABLES = []
 PROGRAMS = {}
 SUMMARY_INPUTS = {}
+SUMMARY_PARAMS = {}
 DATA = SETTINGS["matrix"]["path"] or ", ".join(
     population["path"] for population in SETTINGS["matrix"]["populations"]
 )

@@ -10,7 +10,9 @@ rule build_hybrid_reference:
             if QUANTIFICATION["decoys"]
             else {}
         ),
-        transcripts=rules.prepare_transcripts.output[0],
+        transcripts=(
+            [] if ALIGNED_TO == "nothing" else rules.prepare_transcripts.output[0]
+        ),
         denovo=rules.screen_novelty.output.denovo,
     output:
         fasta=f"{READS}/hybrid/hybrid.fa",
@@ -62,7 +64,7 @@ rule quantify_sample:
     input:
         reads=reads_of,
         index=rules.index_salmon.output[0],
-        captured=rules.align_reads.output[0],
+        captured=[] if ALIGNED_TO == "nothing" else rules.align_reads.output.captured,
     output:
         directory(f"{READS}/quantification/{{sample}}"),
     log:
@@ -76,8 +78,10 @@ rule quantify_sample:
         mem_mb=grow(8000),
         runtime=grow(120),
     params:
+        **({"strandedness": "auto"} if ALIGNED_TO == "nothing" else {}),
         sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),
         trimmed=TRIM,
+        # contigs may be on either strand, unless all samples have the same strandedness
         gc_bias=QUANTIFICATION["gc_bias"],
         seq_bias=QUANTIFICATION["seq_bias"],
         source=source_of("quantify_sample"),
@@ -89,7 +93,7 @@ rule quantify_sample:
 
 rule tabulate_fragments:
     input:
-        alignments=expand(rules.align_reads.output[0], sample=SAMPLES),
+        alignments=expand(rules.align_reads.output.captured, sample=SAMPLES),
         quantifications=expand(rules.quantify_sample.output[0], sample=SAMPLES),
         alignment=rules.tabulate_alignment.output[0],
     output:
@@ -149,8 +153,12 @@ rule build_expression:
     input:
         quantifications=expand(rules.quantify_sample.output[0], sample=SAMPLES),
         contigs=rules.screen_novelty.output.contigs,
-        genes=rules.map_transcripts_to_genes.output[0],
-        alignment=rules.tabulate_alignment.output[0],
+        genes=(
+            [] if ALIGNED_TO == "nothing" else rules.map_transcripts_to_genes.output[0]
+        ),
+        alignment=(
+            [] if ALIGNED_TO == "nothing" else rules.tabulate_alignment.output[0]
+        ),
     output:
         matrix=f"{RESULTS}/expression.h5ad",
         counts=f"{READS}/counts.tsv.gz",

@@ -123,7 +123,11 @@ rule extract_splice_sites:
 
 rule build_hisat2_index:
     input:
-        rules.prepare_genome.output[0],
+        (
+            rules.prepare_transcripts.output[0]
+            if ALIGNED_TO == "transcripts"
+            else rules.prepare_genome.output[0]
+        ),
     output:
         directory(f"{READS}/reference/hisat2"),
     log:
@@ -139,7 +143,7 @@ rule build_hisat2_index:
     params:
         source=source_of("build_hisat2_index"),
     message:
-        "Indexing the genome for HISAT2"
+        f"Indexing the {ALIGNED_TO} for HISAT2"
     script:
         "../../scripts/rules/reads/build_hisat2_index.py"
 
@@ -187,10 +191,14 @@ rule align_reads:
     input:
         reads=reads_of,
         index=HISAT2_INDEX,
-        splice_sites=rules.extract_splice_sites.output.splice_sites,
+        splice_sites=(
+            rules.extract_splice_sites.output.splice_sites
+            if ALIGNED_TO == "genome"
+            else []
+        ),
     output:
-        **ALIGNMENTS,
         captured=directory(f"{READS}/unaligned/{{sample}}"),
+        **ALIGNMENTS,
     log:
         f"{RESULTS}/logs/align_reads/{{sample}}.log",
     benchmark:
@@ -202,10 +210,12 @@ rule align_reads:
         mem_mb=grow(8000),
         runtime=grow(240),
     params:
+        **({"spliced": False} if ALIGNED_TO == "transcripts" else {}),
         sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),
         trimmed=TRIM,
         index=REFERENCE["hisat2_index"],
         keep_half_mapped=SETTINGS["reads"]["keep_half_mapped"],
+        # transcripts have no introns
         source=source_of("align_reads"),
     message:
         "Aligning {wildcards.sample} and capturing unaligned reads"
@@ -213,9 +223,35 @@ rule align_reads:
         "../../scripts/rules/reads/align_reads.py"
 
 
+# Without a reference: all reads of a sample in place of those that do not align.
+rule collect_reads:
+    input:
+        reads=reads_of,
+    output:
+        temp(directory(f"{READS}/collected/{{sample}}")),
+    log:
+        f"{RESULTS}/logs/collect_reads/{{sample}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/collect_reads/{{sample}}.tsv"
+    conda:
+        "../../envs/alignment.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(240),
+    params:
+        sample=lambda wildcards: SAMPLES[wildcards.sample].as_params(),
+        trimmed=TRIM,
+        source=source_of("collect_reads"),
+    message:
+        "Collecting the reads of {wildcards.sample}"
+    script:
+        "../../scripts/rules/reads/collect_reads.py"
+
+
 rule tabulate_alignment:
     input:
-        expand(rules.align_reads.output[0], sample=SAMPLES),
+        expand(rules.align_reads.output.captured, sample=SAMPLES),
     output:
         report(
             f"{READS}/alignment.tsv",
@@ -244,9 +280,13 @@ rule tabulate_alignment:
 rule summarise_quality:
     input:
         fastp=expand(rules.trim_reads.output.report, sample=SAMPLES),
-        alignments=expand(rules.align_reads.output[0], sample=SAMPLES),
+        alignments=(
+            []
+            if ALIGNED_TO == "nothing"
+            else expand(rules.align_reads.output.captured, sample=SAMPLES)
+        ),
         quantifications=expand(f"{READS}/quantification/{{sample}}", sample=SAMPLES),
-        fragments=f"{READS}/fragments.tsv",
+        fragments=[] if ALIGNED_TO == "nothing" else f"{READS}/fragments.tsv",
     output:
         report(
             f"{READS}/qc/multiqc_report.html",

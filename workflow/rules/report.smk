@@ -239,6 +239,7 @@ rule write_summary:
         mem_mb=grow(1000),
         runtime=grow(10),
     params:
+        **SUMMARY_PARAMS,
         source=source_of("write_summary"),
         data=escaped(
             {

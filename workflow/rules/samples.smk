@@ -36,6 +36,17 @@ REFERENCE = SETTINGS["reference"]
 TRIM = SETTINGS["reads"]["trim"]
 SAMPLES = read_samples()
 
+# Without a genome reads are aligned to the transcripts; without any reference all of them are assembled.
+if REFERENCE["none"]:
+    ALIGNED_TO = "nothing"
+elif REFERENCE["genome"] or REFERENCE["hisat2_index"]:
+    ALIGNED_TO = "genome"
+else:
+    ALIGNED_TO = "transcripts"
+# Folder of the reads of a sample that are assembled.
+CAPTURED = f"{READS}/unaligned/{{sample}}"
+if ALIGNED_TO == "nothing":
+    CAPTURED = f"{READS}/collected/{{sample}}"
 # Without a FASTA, transcripts are extracted from the genome.
 TRANSCRIPT_SOURCES = (
     ["transcripts"] if REFERENCE["transcripts"] else ["genome", "annotation"]
@@ -66,13 +77,19 @@ PROGRAMS = {
     "quantify_sample": ["salmon"],
     "summarise_quality": ["multiqc"],
 }
+if ALIGNED_TO == "nothing":
+    for rule_name in ("prepare_transcripts", "build_hisat2_index", "align_reads"):
+        del PROGRAMS[rule_name]
 
 # Targets made from reads; genes only if the transcripts can be mapped to them.
 HAS_GENES = bool(REFERENCE["annotation"]) or names_genes(REFERENCE["transcripts"])
 TABLES = [
     f"{RESULTS}/expression.h5ad",
-    f"{READS}/alignment.tsv",
-    f"{READS}/fragments.svg",
+    *(
+        [f"{READS}/alignment.tsv", f"{READS}/fragments.svg"]
+        if ALIGNED_TO != "nothing"
+        else []
+    ),
     f"{READS}/novelty/contigs.tsv",
     f"{READS}/qc/multiqc_report.html",
     *([f"{RESULTS}/genes.h5ad"] if HAS_GENES else []),
@@ -81,11 +98,22 @@ DATA = "their reads"
 
 # Files from which the summary page says what calls for caution in the reads.
 SUMMARY_INPUTS = {
-    "chromosomes": f"{READS}/reference/chromosomes.tsv",
+    **(
+        {"chromosomes": f"{READS}/reference/chromosomes.tsv"}
+        if ALIGNED_TO == "genome"
+        else {}
+    ),
     "quantifications": expand(f"{READS}/quantification/{{sample}}", sample=SAMPLES),
-    "alignment": f"{READS}/alignment.tsv",
-    "fragments": f"{READS}/fragments.tsv",
+    **(
+        {
+            "alignment": f"{READS}/alignment.tsv",
+            "fragments": f"{READS}/fragments.tsv",
+        }
+        if ALIGNED_TO != "nothing"
+        else {}
+    ),
 }
+SUMMARY_PARAMS = {"aligned_to": ALIGNED_TO}
 
 if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
     refuse(

@@ -8,9 +8,9 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     from deepmapper.reads.hybrid_reference import build_hybrid_reference
 
-    decoys = snakemake.input.get("decoys")
+    transcripts, decoys = snakemake.input.get("transcripts"), snakemake.input.get("decoys")
     build_hybrid_reference(
-        Path(snakemake.input.transcripts),
+        Path(transcripts) if transcripts else None,
         Path(snakemake.input.denovo),
         Path(snakemake.output.fasta),
         decoys=Path(decoys) if decoys else None,

@@ -18,8 +18,15 @@ with job(snakemake):
     inputs = snakemake.input
     features = open_features(inputs.features)
     of_reads, of_fragments = [], ""
+    if aligned_to := snakemake.params.get("aligned_to"):
+        of_reads = reads_cautions(
+            inputs.get("chromosomes", ""),
+            inputs.quantifications,
+            inputs.get("fragments", ""),
+            inputs.get("alignment", ""),
+            aligned_to=aligned_to,
+        )
     if inputs.get("fragments"):
-        of_reads = reads_cautions(inputs.chromosomes, inputs.quantifications, inputs.fragments, inputs.alignment)
         n_novel = sum(map(is_denovo, features.names))
         of_fragments = describe_fragments(read_fragments(inputs.fragments), n_novel)
     page = summary_page(

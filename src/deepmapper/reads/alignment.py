@@ -112,6 +112,7 @@ def align_reads(
     sample: str,
     strandedness: str = "auto",
     splice_sites: Path | None = None,
+    spliced: bool = True,
     keep_half_mapped: bool = False,
     bam: Path | None = None,
     threads: int = 1,
@@ -135,6 +136,8 @@ def align_reads(
         ``forward``, ``reverse``, ``unstranded`` or ``auto`` (here the same as unstranded).
     splice_sites
         Known splice sites in HISAT2's format; None or an empty file for none.
+    spliced
+        Whether a read may skip introns. False if the index is of transcripts.
     keep_half_mapped
         Whether to capture the unaligned mate of a pair whose other mate aligns too. It goes to ``single.fastq.gz``,
         named ``NAME/1`` or ``NAME/2``.
@@ -166,6 +169,7 @@ def align_reads(
         work = tmp / "work"
         work.mkdir()
         command = _hisat2_command(work, units, prefix, strandedness, splice_sites, threads)
+        command += [] if spliced else ["--no-spliced-alignment"]
         with ExitStack() as stack:
             pairs, singles = (stack.enter_context(sorted_lines(work)) for _ in range(2))
             counts: Counter[str] = Counter()

@@ -171,6 +171,13 @@ def read_fastq(path: Path) -> Iterator[tuple[bytes, bytes]]:
             yield header.split(None, 1)[0][1:], sequence
 
 
+def read_quality(path: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield (name, sequence, quality) of each record; see `read_fastq`."""
+    for _, lines in _records(path):
+        for header, sequence, quality in zip(lines[::4], lines[1::4], lines[3::4], strict=True):
+            yield header.split(None, 1)[0][1:], sequence, quality
+
+
 def _link(path: str, folder: Path, stem: str) -> str:
     name = f"{stem}.fastq.gz" if is_gzip(path) else f"{stem}.fastq"
     (folder / name).symlink_to(Path(path).resolve())

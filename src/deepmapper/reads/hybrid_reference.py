@@ -17,7 +17,7 @@ from .sequences import canonical
 
 
 def build_hybrid_reference(
-    transcripts: Path, denovo: Path, out: Path, *, decoys: Path | None = None, log: IO[str] | None = None
+    transcripts: Path | None, denovo: Path, out: Path, *, decoys: Path | None = None, log: IO[str] | None = None
 ) -> int:
     """Join reference and novel transcripts, in this order, in one FASTA file.
 
@@ -26,7 +26,7 @@ def build_hybrid_reference(
     Parameters
     ----------
     transcripts
-        Reference transcripts, plain or gzipped.
+        Reference transcripts, plain or gzipped; None if there are none.
     denovo
         Novel transcripts, with names that start with ``DENOVO_``; may be empty.
     out
@@ -62,7 +62,7 @@ def build_hybrid_reference(
                     sequences[blake2b(canonical(record.sequence).encode(), digest_size=16).digest()] += 1
                 yield record.name, record.sequence
             if kind == "novel" and not seen:
-                raise InputError(f"{transcripts} and {denovo} hold no transcripts, expected at least one.")
+                raise InputError(_nothing_to_count(transcripts, denovo))
 
     out = Path(out)
     write_fasta(out, records())
@@ -74,6 +74,16 @@ def build_hybrid_reference(
     if n_shared:
         print(f"{n_shared} transcripts share their sequence with another; their reads are divided evenly", file=log)
     return counts["reference"] + counts["novel"]
+
+
+def _nothing_to_count(transcripts: Path | None, denovo: Path) -> str:
+    if transcripts:
+        return f"{transcripts} and {denovo} hold no transcripts, expected at least one."
+    return (
+        f"{denovo} is empty: the reads gave no contig that was kept, and without a reference there is nothing to "
+        "count. contigs.tsv beside it says why each was dropped; if it is empty, too, there are too few reads: add "
+        "samples, or lower assembly.min_contig_length or assembly.min_kmer_coverage."
+    )
 
 
 def _check_name(name: str, kind: str, path: Path | None, seen: set[str]) -> None:

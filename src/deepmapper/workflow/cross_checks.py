@@ -54,11 +54,16 @@ def _reference(settings: Settings) -> Iterator[Fault]:
     if not _reads_alone(settings):
         return
     reference = settings["reference"]
-    if not reference["genome"] and not reference["hisat2_index"]:
+    if reference["none"]:
+        yield from _no_reference(settings)
+        return
+    if not any(reference[key] for key in ("genome", "hisat2_index", "transcripts")):
         yield Fault(
             ("reference.genome", "reference.hisat2_index"),
-            "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
+            "`reference.genome` is empty; give the FASTA to align to, a built index as `reference.hisat2_index`, or "
+            "only `reference.transcripts`. For an organism without a reference write `reference: none`",
         )
+        return
     files = ("genome", "transcripts", "annotation")
     for one, other in itertools.combinations(files, 2):
         if reference[one] and reference[one] == reference[other]:
@@ -72,6 +77,21 @@ def _reference(settings: Settings) -> Iterator[Fault]:
             ("reference.transcripts", "reference.genome", "reference.annotation"),
             "`reference.transcripts` is empty; give the FASTA of the transcripts, or both `reference.genome` and "
             "`reference.annotation` to extract them",
+        )
+
+
+def _no_reference(settings: Settings) -> Iterator[Fault]:
+    reference = settings["reference"]
+    for key in ("genome", "hisat2_index", "transcripts", "annotation"):
+        if reference[key]:
+            yield Fault(
+                ("reference.none", f"reference.{key}"),
+                f"`reference.none` is true and `reference.{key}` is {reference[key]}; leave one of them out",
+            )
+    if settings["features"]["level"] == "gene":
+        yield Fault(
+            ("features.level", "reference.none"),
+            "`features.level`: found gene; without a reference no genes are known, so leave it out",
         )
 
 

@@ -54,7 +54,7 @@ def validate_config(config: Any, schema: dict, source: str = "config/config.yaml
             f"{source}: found {found(config)}; expected sections such as `matrix:`, `labels:` and `models:`."
         )
     faults: dict[KeyPath, str] = {}
-    given = tidied(config, schema, (), faults)
+    given = tidied(_spelled_out(config), schema, (), faults)
     schema_faults(given, schema, faults)
     for path in faults:
         drop(given, path)
@@ -78,6 +78,9 @@ def config_warnings(settings: dict) -> list[str]:
     for name in settings["models"]:
         inert = to_config(model_settings(settings, name)).inert_settings()
         warnings += [f"model `{name}`: {sentence}" for sentence in inert]
+    if settings["reference"]["none"]:
+        idle = [key for key in ("keep_half_mapped", "keep_alignments") if settings["reads"][key]]
+        warnings += [f"`reads.{key}` has no effect: with `reference: none` nothing is aligned." for key in idle]
     if settings["passes"]["n_permuted"] == 0:
         warnings.append(
             "`passes.n_permuted` is 0: without control passes on permuted labels no report can say whether a model is "
@@ -89,6 +92,12 @@ def config_warnings(settings: dict) -> list[str]:
             "there is no panel."
         )
     return warnings
+
+
+def _spelled_out(config: Mapping) -> Mapping:
+    """Replace `reference: none` by the option that it is short for."""
+    word = config.get("reference")
+    return {**config, "reference": {"none": True}} if isinstance(word, str) and word.lower() == "none" else config
 
 
 def _filled(given: dict, schema: dict) -> dict:

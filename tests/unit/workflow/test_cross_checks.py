@@ -64,8 +64,9 @@ BAD = {
         "matrix, and remove the other",
     ),
     "no genome": (
-        "{sample_sheet: a.tsv, matrix: {}, reference: {transcripts: t.fa}}",
-        "`reference.genome` is empty; give the FASTA to align to, or a built index as `reference.hisat2_index`",
+        "{sample_sheet: a.tsv, matrix: {}, reference: {}}",
+        "`reference.genome` is empty; give the FASTA to align to, a built index as `reference.hisat2_index`, or only "
+        "`reference.transcripts`. For an organism without a reference write `reference: none`",
     ),
     "no transcripts": (
         "{sample_sheet: a.tsv, matrix: {}, reference: {genome: g.fa}}",
@@ -80,6 +81,18 @@ BAD = {
     "even k": (
         "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, quantification: {k: 22}}",
         "`quantification.k`: found 22; expected an odd number, such as 21",
+    ),
+    "a reference that is none": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: {none: true, annotation: a.gtf}}",
+        "`reference.none` is true and `reference.annotation` is a.gtf; leave one of them out",
+    ),
+    "genes without a reference": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: none, features: {level: gene}}",
+        "`features.level`: found gene; without a reference no genes are known, so leave it out",
+    ),
+    "decoys without a reference": (
+        "{sample_sheet: a.tsv, matrix: {}, reference: none, quantification: {decoys: true}}",
+        "`quantification.decoys` needs `reference.genome`; give the FASTA of the genome",
     ),
     "table of labels beside a sheet": (
         "{sample_sheet: a.tsv, matrix: {}, reference: {hisat2_index: i, transcripts: t.fa}, "

@@ -326,6 +326,22 @@ def test_the_examples_of_the_readme_are_valid(block):
     assert config_warnings(settings) == []
 
 
+@pytest.mark.parametrize(("reference", "none"), [("none", True), ("{transcripts: t.fa}", False)])
+def test_reads_need_no_genome(reference, none):
+    reads = f"{{sample_sheet: a.tsv, matrix: {{}}, reference: {reference}, labels: {{column: state}}, models: {{mlp: {{}}}}}}"
+    settings = validate_config(yaml.safe_load(reads), SCHEMA)
+    assert settings["reference"]["none"] is none
+    assert validate_config(settings, SCHEMA) == settings
+
+
+def test_settings_of_the_alignment_have_no_effect_without_a_reference():
+    reads = (
+        "{sample_sheet: a.tsv, reference: none, reads: {keep_alignments: true}, labels: {column: c}, models: {mlp: {}}}"
+    )
+    (text,) = config_warnings(validate_config(yaml.safe_load(reads), SCHEMA))
+    assert text == "`reads.keep_alignments` has no effect: with `reference: none` nothing is aligned."
+
+
 def test_importing_the_settings_needs_the_standard_library_alone():
     block = "import sys; sys.modules.update(dict.fromkeys(['yaml', 'jsonschema', 'numpy', 'torch']))"
     subprocess.run(
