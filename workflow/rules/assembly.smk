@@ -10,7 +10,7 @@ STRANDEDNESS = (
 
 rule pool_unaligned:
     input:
-        expand(rules.align_reads.output.captured, sample=SAMPLES),
+        expand(CAPTURED, sample=SAMPLES),
     output:
         directory(f"{READS}/pool"),
     log:

@@ -77,7 +77,9 @@ rule screen_novelty:
             if SETTINGS["novelty"]["contaminants"]
             else {}
         ),
-        transcripts=rules.prepare_transcripts.output[0],
+        transcripts=(
+            [] if ALIGNED_TO == "nothing" else rules.prepare_transcripts.output[0]
+        ),
     output:
         denovo=f"{READS}/novelty/denovo.fa",
         places=f"{READS}/novelty/denovo.gtf",

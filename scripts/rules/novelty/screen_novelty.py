@@ -9,12 +9,13 @@ with job(snakemake):
     from deepmapper.novelty.classes import NoveltyOptions
     from deepmapper.novelty.screen import screen_novelty
 
-    contigs, genome, pool, models = (
-        Path(path) if (path := snakemake.input.get(name)) else None for name in ("contigs", "genome", "pool", "models")
+    names = ("contigs", "transcripts", "genome", "pool", "models")
+    contigs, transcripts, genome, pool, models = (
+        Path(path) if (path := snakemake.input.get(name)) else None for name in names
     )
     screen_novelty(
         contigs,
-        transcripts=Path(snakemake.input.transcripts),
+        transcripts=transcripts,
         genome=genome,
         annotation=snakemake.input.get("annotation", ""),
         chromosome_names=snakemake.params.chromosome_names,

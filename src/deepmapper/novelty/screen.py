@@ -62,7 +62,7 @@ _TO_CONTIGS = ("-x", "map-ont", "-D", "-N", "100", "-p", "0.1", "-U", "10,100")
 def screen_novelty(
     contigs: Path | None,
     *,
-    transcripts: Path,
+    transcripts: Path | None,
     genome: Path | None = None,
     annotation: str | Path = "",
     chromosome_names: str | Path = "auto",
@@ -85,7 +85,8 @@ def screen_novelty(
         FASTA, plain or gzipped, with any names; an earlier ``denovo.fa`` gives the same names again. May be empty;
         None if there are only models.
     transcripts
-        FASTA of the reference transcripts.
+        FASTA of the reference transcripts; None if there are none: without a genome, too, every contig that is kept is
+        of the class ``unmapped``.
     genome
         FASTA; without it contigs are compared only with the transcripts.
     annotation
@@ -158,7 +159,7 @@ def screen_novelty(
 class _Targets(NamedTuple):
     """FASTA files that contigs are compared with."""
 
-    transcripts: Path
+    transcripts: Path | None
     genome: Path | None
     contaminants: str | Path
 
@@ -178,7 +179,7 @@ def _classify(
     unplaced = [contig for contig in undecided if contig.source != "aligned"]
     to_genome = (*_TO_GENOME, "-G", str(options.max_intron))
     hits = (
-        aligner.align(undecided, targets.transcripts, _TO_TRANSCRIPTS),
+        aligner.align(undecided, targets.transcripts, _TO_TRANSCRIPTS) if targets.transcripts else {},
         aligner.align(unplaced, targets.genome, to_genome) if targets.genome else {},
         aligner.align(undecided, targets.contaminants, _TO_TRANSCRIPTS) if targets.contaminants else {},
     )
