@@ -9,7 +9,6 @@ from pathlib import Path
 from .chromosomes import cautions, read_places
 from .fragment_cautions import fragment_cautions
 
-
 # What follows from the reference that reads were aligned to.
 _ALIGNED_TO = {
     "genome": [],
