@@ -34,7 +34,18 @@ os.environ.update(
 READS = f"{RESULTS}/reads"
 REFERENCE = SETTINGS["reference"]
 TRIM = SETTINGS["reads"]["trim"]
-SAMPLES = read_samples()
+GIVEN_SAMPLES = read_samples()
+BAM_FILES = {
+    (sample.name, unit.name): unit.bam
+    for sample in GIVEN_SAMPLES.values()
+    for unit in sample.units
+    if unit.bam
+}
+# Every sample as FASTQ: where its reads are given, or will be written by fetch_reads and extract_reads.
+SAMPLES = {
+    name: sample.in_folders(f"{READS}/fetched", f"{READS}/extracted")
+    for name, sample in GIVEN_SAMPLES.items()
+}
 
 # Without a genome reads are aligned to the transcripts; without any reference all of them are assembled.
 if REFERENCE["none"]:
@@ -77,6 +88,10 @@ PROGRAMS = {
     "quantify_sample": ["salmon"],
     "summarise_quality": ["multiqc"],
 }
+if any(unit.sra for sample in GIVEN_SAMPLES.values() for unit in sample.units):
+    PROGRAMS["fetch_reads"] = ["prefetch", "fasterq-dump", "vdb-dump"]
+if BAM_FILES:
+    PROGRAMS["extract_reads"] = ["samtools"]
 if ALIGNED_TO == "nothing":
     for rule_name in ("prepare_transcripts", "build_hisat2_index", "align_reads"):
         del PROGRAMS[rule_name]

@@ -35,6 +35,12 @@ def is_compressed(start: bytes) -> bool:
     return start.startswith(tuple(COMPRESSED))
 
 
+def compression(start: bytes) -> str:
+    """Name of the program whose format the first bytes of a file are of: "gzip", "bzip2", "xz", or "" for none."""
+    names = zip(COMPRESSED, ("gzip", "bzip2", "xz"), strict=True)
+    return next((name for magic, name in names if start.startswith(magic)), "")
+
+
 def open_unpacked(path: str | Path) -> IO[bytes]:
     """Open a file for reading, unpacked if it is compressed.
 

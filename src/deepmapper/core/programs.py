@@ -36,6 +36,9 @@ PACKAGES = {
     "stringtie": ("stringtie", "stringtie"),
     "salmon": ("salmon", "salmon"),
     "multiqc": ("multiqc", ""),
+    "prefetch": ("sra-tools", "sra-toolkit"),
+    "fasterq-dump": ("sra-tools", "sra-toolkit"),
+    "vdb-dump": ("sra-tools", "sra-toolkit"),
 }
 
 # Lines of a program's output that an error message shows.

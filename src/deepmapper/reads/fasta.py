@@ -17,7 +17,7 @@ from ..errors import InputError
 
 _GZIP = b"\x1f\x8b"
 
-_FROM_BAM = "samtools collate -u -O FILE | samtools fastq -1 R1.fastq.gz -2 R2.fastq.gz -"
+_TO_BAM = "samtools view -b -T GENOME.fa -o OUT.bam FILE"
 
 # First bytes of files that are given by mistake: what they are, and how to convert them.
 _FOREIGN = {
@@ -26,15 +26,17 @@ _FOREIGN = {
     b"\x28\xb5\x2f\xfd": ("a zstd file", "unzstd FILE"),
     _GZIP: ("gzipped twice", "gunzip FILE"),
     b"PK\x03\x04": ("a zip file", "unzip FILE"),
-    b"BAM\x01": ("a BAM file", _FROM_BAM),
-    b"CRAM": ("a CRAM file", _FROM_BAM),
-    b"@HD\t": ("a SAM file", _FROM_BAM),
-    b"@SQ\t": ("a SAM file", _FROM_BAM),
+    b"BAM\x01": ("a BAM file", ""),
+    b"CRAM": ("a CRAM file", _TO_BAM),
+    b"@HD\t": ("a SAM file", ""),
+    b"@SQ\t": ("a SAM file", ""),
     b"NCBI.sra": ("an SRA file", "fasterq-dump --split-files FILE"),
     b"\x89HDF": ("an HDF5 file, perhaps of raw signals", ""),
     b"<": ("a web page", ""),
     b"version https://git-lfs": ("a placeholder of git-lfs", "git lfs pull"),
 }
+
+_ALIGNMENTS = ("a BAM file", "a CRAM file", "a SAM file")
 
 _NOT_A_LETTER = re.compile(r"[^A-Za-z*-]")
 
@@ -57,8 +59,11 @@ def foreign_format(start: bytes, what: str = "FASTQ") -> str:
     """Say what a file is by its first bytes, and what to do: "a zip file, expected ..."; "" if that is not known."""
     for magic, (kind, command) in _FOREIGN.items():
         if start.startswith(magic):
-            if command == _FROM_BAM:
-                return f"{kind}, expected {what}. Convert it with samtools fastq. Command: {command}"
+            if kind in _ALIGNMENTS and what == "FASTQ":
+                way = f" Convert it to BAM first. Command: {command}" if command else ""
+                return (
+                    f"{kind}, expected FASTQ. Give it in the column bam of the sample sheet, and leave fq1 empty.{way}"
+                )
             way = f"Convert it. Command: {command}" if command else "Fetch the right file."
             return f"{kind}, expected {what}, plain or gzipped. {way}"
     return ""

@@ -1,7 +1,8 @@
 """FASTQ files: check, link, sort and write. Standard library only.
 
-Aligners accept truncated gzip files, lost mates and Windows line endings without an error. So every file is read once
-here first, and rejected with one message if something is wrong.
+Aligners accept truncated gzip files and lost mates without an error. So every file is read once here first, and
+rejected with one message if something is wrong. What programs do not read themselves (bzip2, xz, Windows line endings)
+they get unpacked and with Unix line endings.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import heapq
+import lzma
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import IO
 
-from ..core.compressed import open_unpacked
+from ..core.compressed import compression, open_unpacked
 from ..errors import InputError
-from .fasta import foreign_format, is_gzip
+from .fasta import foreign_format
 from .read_kinds import unit_fault
 from .samples import Unit
 
@@ -45,7 +47,8 @@ def count_reads(path: str | Path) -> int:
     Parameters
     ----------
     path
-        Plain or gzipped; a gzip file may have several members.
+        Plain, or compressed with gzip, bzip2 or xz; the file may have several members. Lines may end as on Windows if
+        all of them do.
 
     Returns
     -------
@@ -55,9 +58,9 @@ def count_reads(path: str | Path) -> int:
     Raises
     ------
     InputError
-        Naming file and record: if a gzip file is truncated or damaged, the number of lines is not a multiple of four,
-        a record does not start with ``@`` or its third line with ``+``, sequence and quality differ in length, a name
-        is missing, or lines end as on Windows.
+        Naming file and record: if a compressed file is truncated or damaged, the number of lines is not a multiple of
+        four, a record does not start with ``@`` or its third line with ``+``, sequence and quality differ in length, a
+        name is missing, or only some lines end as on Windows.
     """
     return _scan(Path(path)).reads
 
@@ -95,7 +98,7 @@ def link_units(units: Sequence[Unit], folder: Path) -> list[Unit]:
     """Link FASTQ files into `folder` under names that every tool accepts.
 
     HISAT2, Salmon and Trinity split names at commas, some of them pass names through a shell, and all choose gzip by
-    the name.
+    the name. A file that not all of them read (bzip2, xz, Windows line endings) is written plain instead.
 
     Returns
     -------
@@ -179,9 +182,33 @@ def read_quality(path: Path) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _link(path: str, folder: Path, stem: str) -> str:
-    name = f"{stem}.fastq.gz" if is_gzip(path) else f"{stem}.fastq"
-    (folder / name).symlink_to(Path(path).resolve())
-    return name
+    packed = _packed_with(Path(path))
+    name = f"{stem}.fastq.gz" if packed == "gzip" else f"{stem}.fastq"
+    if packed in ("", "gzip") and not _is_from_windows(Path(path)):
+        (folder / name).symlink_to(Path(path).resolve())
+        return name
+    write_plain(Path(path), folder / f"{stem}.fastq")
+    return f"{stem}.fastq"
+
+
+def write_plain(path: Path, out: Path, reads: int | None = None) -> None:
+    """Write the first reads of a FASTQ file, or all, unpacked and with Unix line endings."""
+    from_windows = _is_from_windows(path)
+    with open_unpacked(path) as source, out.open("wb") as target:
+        lines = source if reads is None else islice(source, 4 * reads)
+        target.writelines((line.rstrip(b"\r\n") + b"\n" for line in lines) if from_windows else lines)
+
+
+def _packed_with(path: Path) -> str:
+    """Program that a file is compressed with, or ""."""
+    with path.open("rb") as file:
+        return compression(file.read(8))
+
+
+def _is_from_windows(path: Path) -> bool:
+    """Whether the first line ends as on Windows."""
+    with open_unpacked(path) as file:
+        return file.readline(_BLOCK).endswith(b"\r\n")
 
 
 def _count_unit(unit: Unit, sample: str) -> int:
@@ -209,23 +236,26 @@ def _count_unit(unit: Unit, sample: str) -> int:
 
 def _records(path: Path) -> Iterator[tuple[int, list[bytes]]]:
     """Yield blocks of complete records: the number of the first one (from 1), and their lines (four each)."""
-    number, remainder = 1, b""
+    number, remainder, from_windows = 1, b"", False
     try:
-        with open_unpacked(path) if is_gzip(path) else path.open("rb") as file:
+        from_windows = _is_from_windows(path)
+        with open_unpacked(path) as file:
             while block := file.read(_BLOCK):
                 lines = (remainder + block).split(b"\n")
                 complete = (len(lines) - 1) // 4 * 4
                 remainder = b"\n".join(lines[complete:])
                 if complete:
-                    yield number, lines[:complete]
+                    yield number, _unix(lines[:complete]) if from_windows else lines[:complete]
                     number += complete // 4
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
         raise InputError(
-            f"{path}: the gzip file is truncated or damaged after about {number - 1} reads ({error}). Fetch it again."
+            f"{path}: the {_packed_with(path)} file is truncated or damaged after about {number - 1} reads "
+            f"({error}). Fetch it again."
         ) from error
     except OSError as error:
         raise InputError(f"{path}: the FASTQ file cannot be read ({error.strerror or error}).") from error
-    lines = remainder.rstrip(b"\n").split(b"\n")
+    lines = remainder.rstrip(b"\r\n" if from_windows else b"\n").split(b"\n")
+    lines = _unix(lines) if from_windows else lines
     if lines[1:] == [b"", b"+"]:
         lines.append(b"")  # the last read has no bases
     if lines == [b""]:
@@ -242,6 +272,11 @@ def _records(path: Path) -> Iterator[tuple[int, list[bytes]]]:
             f"not FASTQ."
         )
     yield number, lines
+
+
+def _unix(lines: list[bytes]) -> list[bytes]:
+    """Lines of Windows without their last character."""
+    return [line.removesuffix(b"\r") for line in lines]
 
 
 def _scan(path: Path, suffix_length: int = 0) -> _Scan:
@@ -274,7 +309,10 @@ def _describe_fault(number: int, lines: list[bytes]) -> str:
         header, sequence, plus, quality = lines[start : start + 4]
         record = f"record {number + start // 4}"
         if header.startswith(b"@") and any(line.endswith(b"\r") for line in lines[start : start + 4]):
-            return f"{record} has Windows line endings, which tools take for bases. Convert it: sed -i 's/\\r$//'."
+            return (
+                f"{record} has Windows line endings and the first one has not, expected the same in all. Convert it: "
+                "sed -i 's/\\r$//'."
+            )
         if not header.startswith(b"@"):
             if number == 1 and start == 0 and (foreign := foreign_format(header)):
                 return f"it is {foreign}"

@@ -10,7 +10,6 @@ instead of 1.0 to 1.4 %.
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import shutil
@@ -20,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import groupby, islice
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,8 +27,8 @@ from ..core.files import atomic_folder
 from ..core.programs import Argument, require, run_tool, version
 from ..errors import DeepMapperWarning, InputError, ToolFailed
 from .counted import captured_unit, split_counts
-from .fasta import is_gzip, read_fasta
-from .fastq import count_fragments, link_units
+from .fasta import read_fasta
+from .fastq import count_fragments, link_units, write_plain
 from .samples import Unit
 
 # Salmon's names of library types, (single, paired).
@@ -348,8 +347,7 @@ def _measure(units: Sequence[Unit], work: Path, threads: int, log: IO[str] | Non
 
 
 def _head(path: str, out: Path, reads: int) -> str:
-    with gzip.open(path) if is_gzip(path) else Path(path).open("rb") as source, out.open("wb") as target:
-        target.writelines(islice(source, 4 * reads))
+    write_plain(Path(path), out, reads)
     return out.name
 
 

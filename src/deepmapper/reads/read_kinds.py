@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from ..core.compressed import open_unpacked
-from .fasta import is_gzip
 from .nucleotides import impossible_letter
 from .samples import Unit
 
@@ -63,9 +61,9 @@ def unit_fault(unit: Unit) -> str:
 
 
 def _reads(path: str) -> Iterator[_Read]:
-    with open_unpacked(path) if is_gzip(path) else Path(path).open("rb") as file:
+    with open_unpacked(path) as file:
         while lines := list(islice(file, 4)):
-            header, sequence, _, quality = (line.rstrip(b"\n") for line in (*lines, b"", b"", b"")[:4])
+            header, sequence, _, quality = (line.rstrip(b"\r\n") for line in (*lines, b"", b"", b"")[:4])
             name, _, comment = header[1:].partition(b" ")
             yield _Read(name, comment, sequence, quality)
 

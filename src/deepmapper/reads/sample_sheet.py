@@ -16,7 +16,9 @@ from typing import Any
 from ..core.delimited import find_layout, raw_records
 from ..errors import DeepMapperWarning, InputError
 
-OWN_COLUMNS = ("sample", "unit", "fq1", "fq2", "strandedness")  # all other columns describe the sample
+OWN_COLUMNS = ("sample", "unit", "fq1", "fq2", "bam", "sra", "strandedness")  # all other columns describe the sample
+
+_SOURCES = {"fq1", "bam", "sra"}
 
 # Other names of these columns, without case and punctuation: a column that needs renaming must not count as missing.
 _SYNONYMS = {
@@ -110,7 +112,8 @@ def _check_header(columns: list[str], required: list[str], place: str) -> list[s
             faults.append(f"{place}: a column is called '{column}', expected a name without '/' and not '_index'.")
     plain = {column: re.sub(r"[^a-z0-9]", "", column.casefold()) for column in columns}
     for column in dict.fromkeys([*required, *OWN_COLUMNS]):
-        if column in counts:
+        # reads come from one of these, and where another one is given a column "SRA" describes the sample
+        if column in counts or (column in _SOURCES and counts.keys() & _SOURCES):
             continue
         synonyms = _SYNONYMS.get(column, {column.casefold()})
         likely = [name for name in columns if plain[name] in synonyms]

@@ -5,22 +5,22 @@ Standard library only, so that the workflow and every rule can import it.
 
 from __future__ import annotations
 
-import gzip
 import re
 import stat
 import unicodedata
-import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.compressed import DAMAGE, compression, open_unpacked
 from ..core.missing import MISSING_WORDS, is_missing
 from ..core.words import count
 from ..errors import InputError
 from .fasta import foreign_format
 from .sample_sheet import OWN_COLUMNS, Row, read_entries, read_sheet
+from .sources import SOURCES, bam_fault, source_faults, split_rows
 
 STRANDEDNESS = ("auto", "unstranded", "forward", "reverse")
 
@@ -33,11 +33,25 @@ _NAME_RULE = "letters, digits, '_', '.' and '-', a letter or digit first, at mos
 
 @dataclass(frozen=True)
 class Unit:
-    """The FASTQ files of one lane or sequencing run of a sample; `fq2` is empty for single-end reads."""
+    """The reads of one lane or sequencing run of a sample.
+
+    Attributes
+    ----------
+    name
+        Unique within the sample.
+    fq1, fq2
+        FASTQ files; `fq2` is empty for single-end reads. Or `fq1` is a folder for such files (see `unit_in`).
+    bam
+        BAM file whose reads are still to be extracted; "" for none.
+    sra
+        Accession of a run that is still to be fetched; "" for none.
+    """
 
     name: str
     fq1: str
     fq2: str = ""
+    bam: str = ""
+    sra: str = ""
 
     @property
     def paired(self) -> bool:
@@ -81,6 +95,17 @@ class Sample:
         """All FASTQ files, unit by unit."""
         return [path for unit in self.units for path in unit.files]
 
+    def in_folders(self, fetched: str, extracted: str) -> Sample:
+        """Return the sample with FASTQ alone: folders for what is fetched from the SRA or extracted from BAM files."""
+        units = []
+        for unit in self.units:
+            if unit.sra:
+                unit = Unit(unit.name, f"{fetched}/{unit.sra}")
+            elif unit.bam:
+                unit = Unit(unit.name, f"{extracted}/{self.name}/{unit.name}")
+            units.append(unit)
+        return replace(self, units=tuple(units))
+
     def as_params(self) -> dict[str, Any]:
         """Return what jobs on the reads depend on, as built-in types. Labels are left out, so they may change."""
         units = [[unit.name, unit.fq1, unit.fq2] for unit in self.units]
@@ -88,8 +113,17 @@ class Sample:
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> Sample:
-        """Make a sample from the result of `as_params`."""
-        return cls(params["name"], tuple(Unit(*unit) for unit in params["units"]), params["strandedness"])
+        """Make a sample from the result of `as_params`; units that are folders get the files in there."""
+        units = (Unit(*unit) for unit in params["units"])
+        found = (unit_in(unit.fq1, unit.name) if Path(unit.fq1).is_dir() else unit for unit in units)
+        return cls(params["name"], tuple(found), params["strandedness"])
+
+
+def unit_in(folder: str | Path, name: str = "1") -> Unit:
+    """Return the unit of a folder that holds ``1.fastq.gz`` and ``2.fastq.gz``, or ``single.fastq.gz``."""
+    single = Path(folder, "single.fastq.gz")
+    files = [single] if single.exists() else [Path(folder, f"{mate}.fastq.gz") for mate in (1, 2)]
+    return Unit(name, *map(str, files))
 
 
 def load_samples(
@@ -110,8 +144,9 @@ def load_samples(
     sheet
         Table with a header; its separator and encoding are found in it. Empty lines and lines that start with '#' are
         skipped.
-        Columns: sample, fq1; optional fq2 (without it: single-end), unit (for samples with several rows, one per lane
-        or run), strandedness (default auto), and any others. "" for no sheet.
+        Columns: sample; one of fq1, bam and sra; optional fq2 (without it: single-end), unit (for samples with several
+        rows, one per lane or run), strandedness (default auto), and any others. Several files or runs in a cell are
+        separated by commas. "" for no sheet.
     rows
         Entries with the same keys from the configuration; added to those of the sheet.
     label_column
@@ -146,6 +181,7 @@ def load_samples(
     if not found and not faults:
         source = f"{sheet} has no row below its header" if sheet else "neither a sheet nor `samples` is given"
         faults.append(f"{source}, expected one row per sample.")
+    found = split_rows(found, faults)
     complete = not faults
     words = {str(word) for word in na_values} - {str(label) for label in exclude}
     for row in found:
@@ -170,7 +206,7 @@ def load_samples(
 
 
 def _sample(name: str, rows: list[Row], columns: list[str]) -> Sample:
-    units = tuple(Unit(row["unit"] or "1", row["fq1"], row["fq2"]) for row in rows)
+    units = tuple(Unit(row["unit"] or "1", row["fq1"], row["fq2"], row["bam"], row["sra"]) for row in rows)
     return Sample(name, units, rows[0]["strandedness"] or "auto", {column: rows[0][column] for column in columns})
 
 
@@ -186,7 +222,8 @@ def _check_cells(row: Row, required: list[str], optional: Collection[str], words
     for column, cell in row.cells.items():
         if character := _unprintable(cell):
             faults.append(f"{row.place}, {column}: holds the character {character!r}, expected one line of plain text.")
-    for column in (column for column in required if column not in optional):
+    faults += source_faults(row)
+    for column in (column for column in required if column not in {*optional, *SOURCES}):
         if not row[column]:
             faults.append(f"{row.place}, {column}: is empty, expected a value.")
         elif column not in OWN_COLUMNS and row[column] in words:
@@ -210,20 +247,25 @@ def _unprintable(text: str) -> str:
 
 
 def _check_files(rows: list[Row]) -> list[str]:
-    """Check that every file exists, looks like FASTQ, and is given only once."""
+    """Check that every file exists, looks like FASTQ or BAM, and is given only once, and so every run."""
     faults = []
     seen: dict[tuple[int, int], str] = {}
+    runs: dict[str, str] = {}
     for row in rows:
-        for column in ("fq1", "fq2"):
+        if (run := row["sra"]) in runs:
+            faults.append(f"{row.place}, sra: {run} is also the run of {runs[run]}, expected every run once.")
+        elif run:
+            runs[run] = row.place
+        for column in ("fq1", "fq2", "bam"):
             path, place = row[column], f"{row.place}, {column}"
             if not path or _unprintable(path):
                 continue
-            if fault := _file_fault(path):
+            if fault := _file_fault(path, column):
                 faults.append(f"{place}: {fault}")
                 continue
             status = Path(path).stat()
             identity = (status.st_dev, status.st_ino)
-            if seen.get(identity) == f"{row.place}, fq1":
+            if column == "fq2" and seen.get(identity) == f"{row.place}, fq1":
                 faults.append(f"{place}: {path} is also the fq1, expected its mates, or nothing for single-end.")
             elif identity in seen:
                 faults.append(f"{place}: {path} is also the file of {seen[identity]}, expected every file once.")
@@ -231,29 +273,34 @@ def _check_files(rows: list[Row]) -> list[str]:
     return faults
 
 
-def _file_fault(path: str) -> str:
-    """Describe what is wrong with a FASTQ file, from its first bytes; "" if nothing is."""
+def _file_fault(path: str, column: str) -> str:
+    """Describe what is wrong with a FASTQ or BAM file, from its first bytes; "" if nothing is."""
     if path.startswith("-"):
         return f"'{path}' starts with '-', as options of programs do. Write ./{path}."
     if re.match(r"[A-Za-z][A-Za-z0-9+]+://", path):
         return f"{path} is a URL, expected a file on this machine. Fetch it first."
+    start = b""
     try:
         mode = Path(path).stat().st_mode
         if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-            return f"{path} is {kind}, expected a FASTQ file, plain or gzipped."
+            return f"{path} is {kind}, expected a {'BAM file' if column == 'bam' else 'FASTQ file, plain or gzipped'}."
+        if column == "bam":
+            return bam_fault(path)
         with Path(path).open("rb") as file:
             start = file.read(_N_BYTES)
-        if start[:2] == b"\x1f\x8b":
-            with gzip.open(path) as file:
+        if compression(start):
+            with open_unpacked(path) as file:
                 start = file.read(_N_BYTES)
     except FileNotFoundError:
         folder = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
-        return f"there is no file {path}{folder}, expected a FASTQ file."
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"{path} is a damaged gzip file ({error}). Fetch it again."
-    except (OSError, ValueError) as error:
-        return f"{path} cannot be read ({getattr(error, 'strerror', None) or error})."
+        return f"there is no file {path}{folder}, expected a {'BAM' if column == 'bam' else 'FASTQ'} file."
+    except DAMAGE as error:
+        if getattr(error, "strerror", None):
+            return f"{path} cannot be read ({error.strerror})."
+        return f"{path} is a damaged {compression(start)} file ({error}). Fetch it again."
+    except ValueError as error:
+        return f"{path} cannot be read ({error})."
     if not start:
         return f"{path} is empty, expected reads. Give the right file or remove the sample."
     if foreign := foreign_format(start):
@@ -298,7 +345,7 @@ def _check_units(rows: list[Row]) -> list[str]:
                 f"expected one kind. Make it two samples."
             )
         for column in dict.fromkeys([*first.cells, *row.cells]):
-            if column not in ("sample", "unit", "fq1", "fq2") and row[column] != first[column]:
+            if column not in ("sample", "unit", "fq1", "fq2", "bam", "sra") and row[column] != first[column]:
                 faults.append(
                     f"{row.place}, {column}: sample '{row['sample']}' has '{row[column]}' here and '{first[column]}' "
                     f"in {first.place}, expected the same in all its units."

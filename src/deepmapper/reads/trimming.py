@@ -15,7 +15,7 @@ from ..core.files import atomic_folder
 from ..core.programs import Argument, require, run_tool
 from ..errors import InputError, ToolFailed
 from .fastq import count_fragments, link_units
-from .samples import Unit
+from .samples import Unit, unit_in
 
 _BLOCK = 1 << 20  # bytes read at a time
 
@@ -92,9 +92,7 @@ def trim_reads(
 
 def trimmed_units(folder: Path) -> list[Unit]:
     """Return the only unit of a folder that `trim_reads` filled."""
-    single = folder / "single.fastq.gz"
-    files = [single] if single.exists() else [folder / f"{mate}.fastq.gz" for mate in (1, 2)]
-    return [Unit("1", *map(str, files))]
+    return [unit_in(folder)]
 
 
 def _fastp_command(unit: Unit, title: str, sample: str, *, trim: bool, threads: int) -> list[Argument]:

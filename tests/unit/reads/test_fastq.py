@@ -1,13 +1,15 @@
 """FASTQ files: counted, checked, rejected by record, and sorted."""
 
+import bz2
 import gzip
+import lzma
 import os
 import random
 
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.reads.fastq import count_fragments, count_reads, sorted_lines
+from deepmapper.reads.fastq import count_fragments, count_reads, link_units, sorted_lines
 from deepmapper.reads.samples import Unit
 
 
@@ -29,6 +31,34 @@ def test_reads_are_counted_plain_gzipped_and_in_several_members(tmp_path, fastq_
         gzip.compress(fastq_bytes(records[:7])) + gzip.compress(b"") + gzip.compress(fastq_bytes(records[7:]))
     )
     assert count_reads(several) == 5000
+
+
+FILES = {
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "members of gzip": lambda text: gzip.compress(text[:20]) + gzip.compress(text[20:]),
+    "Windows": lambda text: text.replace(b"\n", b"\r\n"),
+    "Windows, gzip": lambda text: gzip.compress(text.replace(b"\n", b"\r\n")),
+    "no last line end": lambda text: text.rstrip(b"\n"),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_programs_get_what_they_can_read(tmp_path, kind):
+    text = b"@a 1:N:0:ACGT\nACGT\n+\nIIII\n@b 1:N:0:ACGT\nAC\n+\nII\n"
+    (tmp_path / "in put,1.fq").write_bytes(FILES[kind](text))
+    assert count_reads(tmp_path / "in put,1.fq") == 2
+    (tmp_path / "work").mkdir()
+    (unit,) = link_units([Unit("1", str(tmp_path / "in put,1.fq"))], tmp_path / "work")
+    linked = (tmp_path / "work" / unit.fq1).read_bytes()
+    linked = gzip.decompress(linked) if unit.fq1.endswith(".gz") else linked
+    assert linked.rstrip(b"\n") == text.rstrip(b"\n")
+
+
+def test_damaged_files_are_named_by_their_kind(tmp_path):
+    (tmp_path / "a.fq.xz").write_bytes(lzma.compress(b"@a\nA\n+\nI\n" * 1000)[:-40])
+    with pytest.raises(InputError, match=r"a\.fq\.xz: the xz file is truncated or damaged after about"):
+        count_reads(tmp_path / "a.fq.xz")
 
 
 def test_last_line_without_a_newline_and_blank_lines_after_it(tmp_path, fastq_bytes):
@@ -55,7 +85,7 @@ def test_empty_files_have_no_reads(tmp_path):
         (b"@a\nACGT\n+\nIIII\n@b\nACGT\n-\nIIII\n", "third line of record 2 is '-'"),
         (b">a\nACGT\n>b\nACGT\n", "record 1 starts with '>a', expected '@'"),
         (b"@a\nACGT\n+\nIIII\n@\nACGT\n+\nIIII\n", "record 2 has no name"),
-        (b"@a\r\nACGT\r\n+\r\nIIII\r\n", "record 1 has Windows line endings"),
+        (b"@a\nA\n+\nI\n@b\r\nC\r\n+\r\nI\r\n", "record 2 has Windows line endings and the first one has not"),
         (os.urandom(3000), "expected|truncated"),
     ],
 )

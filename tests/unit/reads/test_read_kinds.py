@@ -95,10 +95,10 @@ def test_what_are_no_nucleotides(fastq):
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        (b"BZh91AY", r"is a bzip2 file, expected FASTQ, plain or gzipped\. Convert it\. Command: bunzip2"),
+        (b"PK\x03\x04..", r"is a zip file, expected FASTQ, plain or gzipped\. Convert it\. Command: unzip"),
         (b"\x28\xb5\x2f\xfd..", "a zstd file, .*unzstd"),
-        (b"CRAM\x03", "a CRAM file, .*samtools fastq"),
-        (b"@SQ\tSN:1\tLN:3\n", "a SAM file, .*samtools fastq"),
+        (b"CRAM\x03", "a CRAM file, .*column bam.*samtools view -b -T GENOME.fa"),
+        (b"@SQ\tSN:1\tLN:3\n", "a SAM file, .*column bam"),
         (b"NCBI.sra\x05", "an SRA file, .*fasterq-dump"),
         (b"<!DOCTYPE html>\n", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),

@@ -1,5 +1,6 @@
 """The sample sheet: what it gives, and every fault by its row and column, all at once."""
 
+import bz2
 import gzip
 import os
 import warnings
@@ -432,13 +433,15 @@ def test_a_file_that_may_not_be_read(here, monkeypatch):
         (b"\x1f\x8b\x00\x00garbage", "a_1.fq is a damaged gzip file ("),
         (b">r1\nACGT\n", "a_1.fq starts with '>r1', expected FASTQ, whose records start with '@'."),
         (gzip.compress(b">r1\nACGT\n"), "a_1.fq starts with '>r1', expected FASTQ, whose records start with '@'."),
-        (gzip.compress(b"BAM\x01\x00"), "a_1.fq is a BAM file, expected FASTQ. Convert it with samtools fastq."),
-        (b"BZh91AY", "a_1.fq is a bzip2 file, expected FASTQ, plain or gzipped. Convert it."),
+        (gzip.compress(b"BAM\x01\x00"), "a_1.fq is a BAM file, expected FASTQ. Give it in the column bam"),
+        (b"BZh91AY", "a_1.fq is a damaged bzip2 file ("),
+        (bz2.compress(b">r1\nACGT\n"), "a_1.fq starts with '>r1', expected FASTQ, whose records start with '@'."),
         (b"PK\x03\x04..", "a_1.fq is a zip file, expected FASTQ, plain or gzipped. Convert it."),
         (b"\n@r1\n", "a_1.fq starts with '', expected FASTQ, whose records start with '@'."),
     ],
     ids=[
-        *("empty", "empty gzip", "cut gzip", "damaged gzip", "fasta", "gzipped fasta", "bam", "bzip2", "zip"),
+        *("empty", "empty gzip", "cut gzip", "damaged gzip", "fasta", "gzipped fasta", "bam", "damaged bzip2"),
+        *("fasta in bzip2", "zip"),
         "blank line",
     ],
 )
