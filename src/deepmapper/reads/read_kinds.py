@@ -13,14 +13,11 @@ from statistics import median
 from typing import NamedTuple
 
 from ..core.compressed import open_unpacked
+from .cell_barcodes import barcode_caution, barcode_fault
 from .nucleotides import impossible_letter
 from .samples import Unit
 
 _N_READS = 2000  # reads at the start of a file that are looked at, chosen by hand
-
-# nt; cell barcode and molecular identifier of 10x (26 or 28), with a margin for other kits, and the shortest mate that
-# a library of single cells has
-_BARCODE_LENGTHS, _MIN_CDNA = range(24, 31), 50
 
 _MIN_SAME = 10  # different reads, from which on two files with the same reads are one, chosen by hand
 
@@ -58,6 +55,14 @@ def unit_fault(unit: Unit) -> str:
     if unit.paired:
         return _pair_fault(unit, reads[unit.fq1], reads[unit.fq2])
     return _single_fault(unit.fq1, reads[unit.fq1])
+
+
+def unit_caution(unit: Unit) -> str:
+    """Say what is odd about the first reads of a unit that `unit_fault` accepts; "" if nothing is."""
+    if not unit.paired:
+        return ""
+    caution = barcode_caution(*([read.sequence for read in islice(_reads(path), _N_READS)] for path in unit.files))
+    return caution and f"{unit.fq1} and {unit.fq2}: {caution}"
 
 
 def _reads(path: str) -> Iterator[_Read]:
@@ -116,18 +121,15 @@ def _pair_fault(unit: Unit, first: Sequence[_Read], second: Sequence[_Read]) -> 
             f"{unit.fq1} holds the second mates and {unit.fq2} the first, by the names of their reads. Exchange fq1 "
             "and fq2."
         )
-    files = ((unit.fq1, first), (unit.fq2, second))
-    for (barcodes, short), (cdna, long) in (files, files[::-1]):
-        lengths = {len(read.sequence) for read in short}
-        typical = median(len(read.sequence) for read in long)
-        if len(lengths) == 1 and min(lengths) in _BARCODE_LENGTHS and typical >= _MIN_CDNA:
-            return (
-                f"{barcodes} holds reads of {min(lengths)} nt and {cdna} of {typical:.0f} nt: this looks like "
-                "single-cell data (10x), with the barcode of the cell in the short read, and cells are not told apart "
-                "here. Count the cells first (Cell Ranger, STARsolo, alevin-fry) and give their matrix as "
-                f"matrix.path; or, to count all cells as one sample, give {cdna} as fq1 without fq2."
-            )
-    return ""
+    mate, reason = barcode_fault(*([read.sequence for read in reads] for reads in (first, second)))
+    if not reason:
+        return ""
+    barcodes, cdna = unit.files[mate], unit.files[1 - mate]
+    return (
+        f"{barcodes} looks like barcodes of single cells: {reason}. Cells are not told apart here. Count the cells "
+        "first (docs/reads.md, Single cells, has the commands) and give their matrix as matrix.path; or, to count all cells "
+        f"as one sample, give {cdna} as fq1 without fq2."
+    )
 
 
 def _fragment(name: bytes) -> bytes:

@@ -6,6 +6,7 @@ import gzip
 import json
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import IO
 
 from ..core.files import atomic_folder
 from ..core.programs import Argument, require, run_tool
-from ..errors import InputError, ToolFailed
+from ..errors import DeepMapperWarning, InputError, ToolFailed
 from .fastq import count_fragments, link_units
+from .read_kinds import unit_caution
 from .samples import Unit, unit_in
 
 _BLOCK = 1 << 20  # bytes read at a time
@@ -59,9 +61,16 @@ def trim_reads(
         For faulty reads (see `count_fragments`), or if trimming leaves none.
     ToolFailed
         If fastp fails, or does not read or write every fragment.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If one of the mates may be barcodes of single cells (see `unit_caution`).
     """
     require("fastp")
     fragments = count_fragments(units, sample)
+    for caution in filter(None, map(unit_caution, units)):
+        warnings.warn(f"sample {sample}: {caution}", DeepMapperWarning, stacklevel=2)
     n_read = n_left = 0
     with (
         atomic_folder(report) as reports,
