@@ -127,8 +127,8 @@ def _pair_fault(unit: Unit, first: Sequence[_Read], second: Sequence[_Read]) -> 
     barcodes, cdna = unit.files[mate], unit.files[1 - mate]
     return (
         f"{barcodes} looks like barcodes of single cells: {reason}. Cells are not told apart here. Count the cells "
-        "first (docs/reads.md, Single cells, has the commands) and give their matrix as matrix.path; or, to count all cells "
-        f"as one sample, give {cdna} as fq1 without fq2."
+        "first (docs/reads.md, Single cells, has the commands) and give their matrix as matrix.path; or, to count all "
+        f"cells as one sample, give {cdna} as fq1 without fq2."
     )
 
 
