@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from ..core.files import atomic_folder
-from ..core.programs import require, run_tool
+from ..core.programs import Argument, require, run_tool
 from ..errors import InputError, ToolFailed
 from .fastq import count_reads
 
@@ -108,7 +108,7 @@ def _check(bam: str | Path, work: Path, sample: str, threads: int, log: IO[str] 
         )
     if n_mapped:
         lost = _BOTH_UNMAPPED if n_paired else _UNMAPPED
-        view = ["samtools", "view", "-c", "-f", lost, "-F", _NOT_PRIMARY, "-@", threads, "in.bam"]
+        view: list[Argument] = ["samtools", "view", "-c", "-f", lost, "-F", _NOT_PRIMARY, "-@", threads, "in.bam"]
         run_tool(view, folder=work, stdout=work / "unmapped.txt", log=log)
         if not int((work / "unmapped.txt").read_text()):
             raise InputError(

@@ -296,8 +296,8 @@ def _file_fault(path: str, column: str) -> str:
         folder = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
         return f"there is no file {path}{folder}, expected a {'BAM' if column == 'bam' else 'FASTQ'} file."
     except DAMAGE as error:
-        if getattr(error, "strerror", None):
-            return f"{path} cannot be read ({error.strerror})."
+        if reason := getattr(error, "strerror", ""):
+            return f"{path} cannot be read ({reason})."
         return f"{path} is a damaged {compression(start)} file ({error}). Fetch it again."
     except ValueError as error:
         return f"{path} cannot be read ({error})."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from ..core.files import atomic_folder
-from ..core.programs import require, run_tool
+from ..core.programs import Argument, require, run_tool
 from ..errors import InputError
 from .fastq import gzip_writer
 
@@ -59,7 +59,16 @@ def fetch_run(accession: str, folder: Path, *, threads: int = 1, log: IO[str] | 
         )
         run = _downloaded(work / accession, accession)
         _refuse_barcodes(run, accession, work, log)
-        command = ["fasterq-dump", "--split-3", "--threads", threads, "--temp", "scratch", "--outdir", "fastq"]
+        command: list[Argument] = [
+            "fasterq-dump",
+            "--split-3",
+            "--threads",
+            threads,
+            "--temp",
+            "scratch",
+            "--outdir",
+            "fastq",
+        ]
         run_tool([*command, run.relative_to(work)], folder=work, log=log)
         record = {"accession": accession, **_pack(work / "fastq", out, accession)}
         shutil.rmtree(work)
@@ -83,7 +92,7 @@ def _refuse_barcodes(run: Path, accession: str, work: Path, log: IO[str] | None)
     cells = []
     for number, column in enumerate(("READ_TYPE", "READ_LEN")):
         out = work / f"column{number}.txt"
-        command = ["vdb-dump", "--rows", "1", "--columns", column, run.relative_to(work)]
+        command: list[Argument] = ["vdb-dump", "--rows", "1", "--columns", column, run.relative_to(work)]
         run_tool(command, folder=work, stdout=out, log=log)
         cells.append(re.split(r",\s*", out.read_text().partition(":")[2].strip()))
     reads = list(zip(*cells, strict=False))
