@@ -197,8 +197,8 @@ rule align_reads:
             else []
         ),
     output:
-        captured=directory(f"{READS}/unaligned/{{sample}}"),
         **ALIGNMENTS,
+        captured=directory(f"{READS}/unaligned/{{sample}}"),
     log:
         f"{RESULTS}/logs/align_reads/{{sample}}.log",
     benchmark:

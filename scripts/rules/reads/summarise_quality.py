@@ -12,4 +12,6 @@ with job(snakemake):
         name: {Path(folder).name: Path(folder) for folder in snakemake.input[name]}
         for name in ("fastp", "alignments", "quantifications")
     }
-    summarise_quality(snakemake.output[0], **folders, fragments=snakemake.input.get("fragments") or None, log=sys.stdout)
+    summarise_quality(
+        snakemake.output[0], **folders, fragments=snakemake.input.get("fragments") or None, log=sys.stdout
+    )
