@@ -1,8 +1,34 @@
 # From contigs, and from reads that align where nothing is annotated, to novel transcripts.
 
 
+# Part of the annotation is hidden, to see which of it comes back: the controls of the error rate.
+rule hide_transcripts:
+    input:
+        rules.extract_splice_sites.output.annotation,
+    output:
+        annotation=f"{READS}/reference/controls.gtf",
+        hidden=f"{READS}/reference/hidden.tsv",
+    log:
+        f"{RESULTS}/logs/hide_transcripts.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/hide_transcripts.tsv"
+    conda:
+        "../../envs/references.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(60),
+    params:
+        source=source_of("hide_transcripts"),
+    message:
+        "Hiding some of the annotation, as controls of novelty"
+    script:
+        "../../scripts/rules/novelty/hide_transcripts.py"
+
+
 rule assemble_models:
     input:
+        controls=rules.hide_transcripts.output.annotation,
         bam=f"{READS}/aligned/{{sample}}.bam",
         annotation=rules.extract_splice_sites.output.annotation,
     output:
@@ -32,9 +58,11 @@ rule merge_models:
     input:
         models=expand(rules.assemble_models.output[0], sample=SAMPLES),
         annotation=rules.extract_splice_sites.output.annotation,
+        controls=rules.hide_transcripts.output.annotation,
         genome=rules.prepare_genome.output[0],
     output:
-        directory(f"{READS}/merged_models"),
+        models=directory(f"{READS}/merged_models"),
+        controls=directory(f"{READS}/merged_controls"),
     log:
         f"{RESULTS}/logs/merge_models.log",
     benchmark:
@@ -68,7 +96,15 @@ if "unaligned" in SOURCES:
 rule screen_novelty:
     input:
         **CONTIGS,
-        **({"models": rules.merge_models.output[0]} if "aligned" in SOURCES else {}),
+        **(
+            {
+                "models": rules.merge_models.output.models,
+                "controls": rules.merge_models.output.controls,
+                "hidden": rules.hide_transcripts.output.hidden,
+            }
+            if "aligned" in SOURCES
+            else {}
+        ),
         **({"genome": rules.prepare_genome.output[0]} if REFERENCE["genome"] else {}),
         **({"annotation": REFERENCE["annotation"]} if REFERENCE["annotation"] else {}),
         **NAMES_TABLE,
@@ -90,6 +126,7 @@ rule screen_novelty:
             labels={"what": "every contig, kept or not, and why"},
         ),
         support=f"{READS}/novelty/support.tsv",
+        error_rate=f"{READS}/novelty/error_rate.json",
     log:
         f"{RESULTS}/logs/screen_novelty.log",
     benchmark:

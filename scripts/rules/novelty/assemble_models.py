@@ -12,6 +12,7 @@ with job(snakemake):
         Path(snakemake.input.bam),
         Path(snakemake.input.annotation),
         Path(snakemake.output[0]),
+        controls=Path(snakemake.input.controls),
         strandedness=snakemake.params.strandedness,
         paired=snakemake.params.paired,
         min_isoform_share=snakemake.params.min_isoform_share,

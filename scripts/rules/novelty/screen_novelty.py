@@ -9,8 +9,8 @@ with job(snakemake):
     from deepmapper.novelty.classes import NoveltyOptions
     from deepmapper.novelty.screen import screen_novelty
 
-    names = ("contigs", "transcripts", "genome", "pool", "models")
-    contigs, transcripts, genome, pool, models = (
+    names = ("contigs", "transcripts", "genome", "pool", "models", "controls", "hidden")
+    contigs, transcripts, genome, pool, models, controls, hidden = (
         Path(path) if (path := snakemake.input.get(name)) else None for name in names
     )
     screen_novelty(
@@ -21,6 +21,8 @@ with job(snakemake):
         chromosome_names=snakemake.params.chromosome_names,
         pool=pool,
         models=models,
+        controls=controls,
+        hidden=hidden,
         contaminants=snakemake.input.get("contaminants", ""),
         stranded=snakemake.params.stranded,
         options=NoveltyOptions(**snakemake.params.options),

@@ -189,6 +189,8 @@ CONTIGS = Table(
             "number of captured fragments that match it; for a model also of aligned ones, estimated from its coverage",
         ),
         integer("supporting_samples", "number of samples with such fragments"),
+        number("false_rate", "probability that a kept one is false, from the controls; empty: too few of them"),
+        number("novelty_q", "expected share of false ones among those kept with the same or a smaller false_rate"),
     ),
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..reads import sequences
 from .classes import Contig, NoveltyOptions, is_kept, locus_name, longest_first, total_support
+from .error_rate import ErrorRate
 from .paf import Match
 
 # Classes without read support.
@@ -42,14 +43,30 @@ COLUMNS = (
     "gene_id",
     "supporting_reads",
     "supporting_samples",
+    "false_rate",
+    "novelty_q",
 )
 
 
 def write_contigs(
-    path: Path, contigs: Iterable[Contig], options: NoveltyOptions, genes: Mapping[str, str], *, has_support: bool
+    path: Path,
+    contigs: Iterable[Contig],
+    options: NoveltyOptions,
+    genes: Mapping[str, str],
+    rate: ErrorRate,
+    *,
+    has_support: bool,
 ) -> None:
     """Write all contigs in the order given; `genes` holds the gene of each kept one by its name."""
-    _write(path, COLUMNS, (_row(contig, options, genes, has_support) for contig in contigs))
+    q = rate.q
+    rows = (
+        [
+            *_row(contig, options, genes, has_support),
+            *(_number(values.get(contig.name) if is_kept(contig, options) else None) for values in (rate.rates, q)),
+        ]
+        for contig in contigs
+    )
+    _write(path, COLUMNS, rows)
 
 
 def write_support(path: Path, contigs: Iterable[Contig], samples: Sequence[str]) -> None:
@@ -91,6 +108,10 @@ def _row(contig: Contig, options: NoveltyOptions, genes: Mapping[str, str], has_
 
 def _identity_and_coverage(match: Match) -> tuple[str, str]:
     return f"{match.identity:.4f}", f"{match.coverage:.4f}"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def _flag(value: bool) -> str:

@@ -34,6 +34,7 @@ _SAME_EXON = 0.5  # share of an exon that must lie within one exon of a sample's
 
 _COVERAGE = re.compile(r'\bcov "([\d.]+)"')
 _ID = re.compile(r'\btranscript_id "([^"]*)"')
+_REFERENCE = re.compile(r'\breference_id "([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def assemble_models(
     annotation: Path,
     folder: Path,
     *,
+    controls: Path | None = None,
     strandedness: str = "unstranded",
     paired: bool = True,
     min_isoform_share: float = 0.1,
@@ -79,7 +81,10 @@ def assemble_models(
         GTF with the names of the genome.
     folder
         Written atomically: ``models.gtf``, StringTie's models with their coverage, and ``library.json``
-        (``read_length`` in nucleotides; ``mates``, 1 or 2).
+        (``read_length`` in nucleotides; ``mates``, 1 or 2); with `controls` also ``controls.gtf``.
+    controls
+        The annotation without what is hidden (see `controls.write_hidden`), to assemble the same reads with; None: no
+        controls.
     strandedness
         ``forward``, ``reverse``, or anything else for an unstranded library.
     min_isoform_share
@@ -99,18 +104,23 @@ def assemble_models(
     with atomic_folder(folder) as tmp:
         length = _read_length(bam, log)
         (tmp / "library.json").write_text(json.dumps({"read_length": length, "mates": 1 + paired}) + "\n")
-        out = tmp / "models.gtf"
-        if not length:
-            out.touch()
-            return 0
         command: list[Argument] = ["stringtie", Path(bam).resolve(), "-o", "raw.gtf", "-p", threads]
-        command += ["--conservative", "-f", min_isoform_share, "-G", Path(annotation).resolve()]
-        run_tool([*command, *([_STRANDS[strandedness]] if strandedness in _STRANDS else [])], folder=tmp, log=log)
-        # its first line holds the command, with the place of the files
-        lines = (tmp / "raw.gtf").read_text().splitlines(keepends=True)
-        out.write_text("".join(line for line in lines if not line.startswith("#")))
-        (tmp / "raw.gtf").unlink()
-        return sum("\ttranscript\t" in line for line in lines)
+        command += ["--conservative", "-f", min_isoform_share]
+        command += [_STRANDS[strandedness]] if strandedness in _STRANDS else []
+        number = 0
+        for name, guide in (("controls.gtf", controls), ("models.gtf", annotation)):
+            if guide is None:
+                continue
+            lines: list[str] = []
+            if length:
+                guided: list[Argument] = ["-G", Path(guide).resolve()] if Path(guide).stat().st_size else []
+                run_tool([*command, *guided], folder=tmp, log=log)
+                # its first line holds the command, with the place of the files
+                lines = [line for line in (tmp / "raw.gtf").open() if not line.startswith("#")]
+                (tmp / "raw.gtf").unlink()
+            (tmp / name).write_text("".join(lines))
+            number = sum("\ttranscript\t" in line for line in lines)
+    return number
 
 
 def merge_models(
@@ -119,6 +129,7 @@ def merge_models(
     genome: Path,
     folder: Path,
     *,
+    gtf: str = "models.gtf",
     min_isoform_share: float = 0.1,
     min_length: int = 200,
     log: IO[str] | None = None,
@@ -134,8 +145,10 @@ def merge_models(
     genome
         FASTA.
     folder
-        Written atomically: ``models.gtf``, ``models.fa`` and ``support.tsv`` (model, samples, then the estimated
-        fragments of each sample).
+        Written atomically: ``models.gtf``, ``models.fa``, ``support.tsv`` (model, samples, then the estimated fragments
+        of each sample) and ``expressed.tsv`` (estimated fragments of annotated transcripts, over all samples).
+    gtf
+        Which of the files in `folders`: ``models.gtf`` or ``controls.gtf``.
     min_isoform_share
         As in `assemble_models`, over all samples.
     min_length
@@ -148,7 +161,7 @@ def merge_models(
     """
     require("stringtie")
     known = read_annotation(annotation) if annotation.stat().st_size else []
-    gtfs = {sample: Path(path) / "models.gtf" for sample, path in folders.items()}
+    gtfs = {sample: Path(path) / gtf for sample, path in folders.items()}
     with atomic_folder(folder) as tmp:
         merged = _merge(
             [path for path in gtfs.values() if path.stat().st_size], annotation, tmp, min_isoform_share, log
@@ -156,7 +169,7 @@ def merge_models(
         lacking = _outside_annotation(merged, known, min_length)
         models = [
             replace(model, transcript=replace(model.transcript, id=f"model_{i}", gene_id=f"model_{i}"))
-            for i, model in enumerate(_with_support(_with_sequence(lacking, genome), folders), 1)
+            for i, model in enumerate(_with_support(_with_sequence(lacking, genome), gtfs), 1)
         ]
         write_gtf(tmp / "models.gtf", (model.transcript for model in models), "StringTie")
         with (tmp / "models.fa").open("w") as file:
@@ -167,7 +180,16 @@ def merge_models(
             for model in models:
                 counts = (model.support.get(sample, 0) for sample in folders)
                 writer.writerow([model.transcript.id, ",".join(model.samples), *counts])
+        with (tmp / "expressed.tsv").open("w") as file:
+            print("transcript", "fragments", sep="\t", file=file)
+            file.writelines(f"{name}\t{round(n)}\n" for name, n in sorted(_expressed(gtfs).items()))
     return len(models)
+
+
+def read_expressed(folder: Path) -> dict[str, int]:
+    """Read the estimated fragments of annotated transcripts that `merge_models` wrote."""
+    with (folder / "expressed.tsv").open(newline="") as file:
+        return {row["transcript"]: int(row["fragments"]) for row in csv.DictReader(file, delimiter="\t")}
 
 
 def read_models(folder: Path) -> list[Model]:
@@ -215,7 +237,8 @@ def _merge(
         return []
     names, out = folder / "names.txt", folder / "merged.gtf"
     names.write_text("".join(f"{path.resolve()}\n" for path in gtfs))
-    command: list[Argument] = ["stringtie", "--merge", "-g", 0, "-f", min_isoform_share, "-G", annotation.resolve()]
+    command: list[Argument] = ["stringtie", "--merge", "-g", 0, "-f", min_isoform_share]
+    command += ["-G", annotation.resolve()] if annotation.stat().st_size else []
     run_tool([*command, "-o", "merged.gtf", "names.txt"], folder=folder, log=log)
     has_models = any("\ttranscript\t" in line for line in out.read_text().splitlines())
     merged = read_annotation(out) if has_models else []
@@ -272,17 +295,17 @@ def _with_sequence(transcripts: Sequence[Transcript], genome: Path) -> Iterator[
         yield Model(transcript, cut[transcript.chrom, transcript.strand, transcript.exons])
 
 
-def _with_support(models: Iterable[Model], folders: Mapping[str, Path]) -> list[Model]:
+def _with_support(models: Iterable[Model], gtfs: Mapping[str, Path]) -> list[Model]:
     """Add the samples that have the introns of each model, and its fragments there, estimated from the coverage."""
     models = list(models)
     index = TranscriptIndex([model.transcript for model in models])
     samples: dict[str, list[str]] = defaultdict(list)
     support: dict[str, Counter[str]] = defaultdict(Counter)
-    for sample, folder in folders.items():
-        library = json.loads((folder / "library.json").read_text())
+    for sample, gtf in gtfs.items():
+        library = json.loads(gtf.with_name("library.json").read_text())
         introns: set[tuple[str, str, Interval]] = set()
         exons: dict[str, set[Interval]] = defaultdict(set)
-        for own, coverage in _sample_models(folder / "models.gtf"):
+        for own, coverage in _sample_models(gtf):
             introns |= {(own.chrom, own.strand, intron) for intron in introns_of(own)}
             for near in index.overlapping(own.chrom, *span(own)):
                 if not _agree(own, near):
@@ -301,6 +324,23 @@ def _with_support(models: Iterable[Model], folders: Mapping[str, Path]) -> list[
         replace(model, samples=tuple(samples[model.transcript.id]), support=dict(support[model.transcript.id]))
         for model in models
     ]
+
+
+def _expressed(gtfs: Mapping[str, Path]) -> Counter[str]:
+    """Fragments of annotated transcripts, estimated from their coverage over all samples."""
+    found: Counter[str] = Counter()
+    for gtf in gtfs.values():
+        if not gtf.stat().st_size:
+            continue
+        library = json.loads(gtf.with_name("library.json").read_text())
+        per_base = max(1, library["read_length"] * library["mates"])
+        sizes = {t.id: sum(end - start for start, end in t.exons) for t in read_annotation(gtf)}
+        with gtf.open() as file:
+            for line in file:
+                name, known, value = (pattern.search(line) for pattern in (_ID, _REFERENCE, _COVERAGE))
+                if "\ttranscript\t" in line and name and known and value:
+                    found[known[1]] += float(value[1]) * sizes[name[1]] / per_base
+    return found
 
 
 def _sample_models(gtf: Path) -> Iterator[tuple[Transcript, float]]:

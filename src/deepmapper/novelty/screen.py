@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
@@ -23,7 +24,7 @@ from ..core.files import atomic_folder
 from ..core.programs import require, run_tool
 from ..errors import InputError
 from ..reads import sequences
-from ..reads.annotation import read_annotation, write_gtf
+from ..reads.annotation import Transcript, read_annotation, write_gtf
 from ..reads.chromosomes import place_annotation
 from ..reads.fasta import open_text, read_fasta, write_fasta
 from ..reads.nucleotides import impossible_letter
@@ -42,9 +43,11 @@ from .classes import (
 )
 from .combinations import combined_only
 from .contig_table import NOT_COUNTED, write_contigs, write_support
+from .controls import MIN_FRAGMENTS, Hidden, Judged, judge, read_hidden, sensitivity
+from .error_rate import ErrorRate, estimate, strain_decoys
 from .loci import TranscriptIndex
-from .model_classes import classify_model, model_contig
-from .models import Model, model_samples, read_models
+from .model_classes import classify_model, is_organelle, model_contig
+from .models import Model, model_samples, read_expressed, read_models
 from .novel_genes import genes_of, placed
 from .paf import Hit, read_paf
 from .read_support import fragments_per_contig, pool_samples
@@ -68,6 +71,8 @@ def screen_novelty(
     chromosome_names: str | Path = "auto",
     pool: Path | None = None,
     models: Path | None = None,
+    controls: Path | None = None,
+    hidden: Path | None = None,
     contaminants: str | Path = "",
     stranded: bool = False,
     options: NoveltyOptions | None = None,
@@ -98,6 +103,9 @@ def screen_novelty(
         ``sample|read/1``, and ``samples.tsv``. Without it contigs have no read support.
     models
         Folder that `merge_models` wrote, of models on this genome; needs the annotation. None for none.
+    controls, hidden
+        Folder that `merge_models` wrote of the models without part of the annotation, and the table of this part
+        (`controls.write_hidden`), for the error rate; None for none.
     contaminants
         FASTA of sequences to flag, for example vectors and ribosomal RNA.
     stranded
@@ -113,7 +121,8 @@ def screen_novelty(
         reading frame (amino acids); best transcript and place in the genome with identity and coverage; class code,
         genes; read fragments and samples;
         ``support.tsv``, fragments per contig and sample, for all contigs but those that are duplicates, contained,
-        hairpins, too short or of low complexity.
+        hairpins, too short or of low complexity;
+        ``error_rate.json``, see `error_rate.ErrorRate`, whose rates are columns of ``contigs.tsv``.
 
     Returns
     -------
@@ -133,14 +142,16 @@ def screen_novelty(
             "novelty: min_fragments and min_samples need the pool of reads that did not align; none given."
         )
     require("minimap2")
-    index = _read_index(annotation, genome, chromosome_names, log)
+    annotated = _read_annotation(annotation, genome, chromosome_names, log)
+    index = TranscriptIndex(annotated) if annotation else None
     known_places = {model.transcript.id: model for model in read_models(models)} if models else {}
     given = _name(_read_contigs(contigs, "given" if pool is None else "unaligned"), known_places, options)
     with atomic_folder(folder) as out, TemporaryDirectory(dir=out) as tmp:
         aligner = _Aligner(Path(tmp), threads, log)
         targets = _Targets(transcripts, genome, contaminants)
         samples = pool_samples(pool) if pool else model_samples(models) if models else []
-        classified = _classify(given, known_places, index, aligner, targets, options, stranded, len(samples))
+        screen = partial(_classify, aligner=aligner, targets=targets, options=options, stranded=stranded)
+        classified = screen(given, known_places, index, n_samples=len(samples))
         kept = [contig for contig in classified.values() if is_kept(contig, options)]
         among_kept = aligner.align(kept, None, _TO_CONTIGS)
         classified |= {contig.name: contig for contig in find_redundant(kept, among_kept, options)}
@@ -149,11 +160,54 @@ def screen_novelty(
         final = [contig if contig.kind else classified[contig.name] for contig in given]
         novel = sorted((contig for contig in final if is_kept(contig, options)), key=longest_first)
         genes = genes_of(novel, among_kept, links)
+        rate = _error_rate(novel, final, screen, annotated, models, controls, hidden, transcripts, options)
+        rate.write(out / "error_rate.json")
         write_fasta(out / "denovo.fa", ((contig.name, contig.sequence) for contig in novel))
         write_gtf(out / "denovo.gtf", filter(None, (placed(contig, genes[contig.name]) for contig in novel)), "novel")
-        write_contigs(out / "contigs.tsv", final, options, genes, has_support=bool(samples))
+        write_contigs(out / "contigs.tsv", final, options, genes, rate, has_support=bool(samples))
         write_support(out / "support.tsv", classified.values() if samples else (), samples)
+    print(rate.statement, file=log, flush=True)
     return _summarise(final, novel, log)
+
+
+def _error_rate(
+    novel: Sequence[Contig],
+    final: Sequence[Contig],
+    screen: Callable[..., dict[str, Contig]],
+    annotated: Sequence[Transcript],
+    models: Path | None,
+    controls: Path | None,
+    hidden: Path | None,
+    transcripts: Path | None,
+    options: NoveltyOptions,
+) -> ErrorRate:
+    """Screen the controls as what is novel was, and estimate the error rate from them."""
+    judged: list[Judged] = []
+    concealed, expressed = Hidden({}, {}), {}
+    if models and controls and hidden:
+        concealed, expressed = read_hidden(hidden), read_expressed(models)
+        for transcript in annotated:
+            if is_organelle(transcript.chrom, options.organelles):
+                expressed.pop(transcript.id, None)
+        names = concealed.genes.keys() | concealed.isoforms.keys()
+        places = {model.transcript.id: model for model in read_models(controls)}
+        rest = TranscriptIndex(t for t in annotated if t.id not in names)
+        found = screen(_name([], places, options), places, rest, n_samples=len(model_samples(controls)), hidden=names)
+        judged = judge((c for c in found.values() if is_kept(c, options)), places, annotated, concealed)
+    spliced = {t.gene_id or t.id for t in annotated if len(t.exons) > 1 and expressed.get(t.id, 0) >= MIN_FRAGMENTS}
+    lacking = {g for t, g in concealed.isoforms.items() if expressed.get(t, 0) >= MIN_FRAGMENTS}
+    reference = {record.name: record.sequence for record in read_fasta(transcripts)} if transcripts else {}
+    rate = estimate(
+        novel,
+        judged=judged,
+        n_other_genes=len(spliced),
+        n_isoform_controls=len(lacking),
+        decoys=list(screen(strain_decoys(reference, final), {}, None, n_samples=0).values()),
+        n_copies=sum(contig.kind == "reference_copy" and contig.source == "unaligned" for contig in final),
+        options=options,
+    )
+    rate.recovered, rate.hidden = sensitivity(judged, expressed, concealed)
+    return rate
 
 
 class _Targets(NamedTuple):
@@ -168,13 +222,15 @@ def _classify(
     given: Sequence[Contig],
     models: Mapping[str, Model],
     index: TranscriptIndex | None,
+    *,
     aligner: _Aligner,
     targets: _Targets,
     options: NoveltyOptions,
     stranded: bool,
     n_samples: int,
+    hidden: Set[str] = frozenset(),
 ) -> dict[str, Contig]:
-    """Classify what is undecided, by name."""
+    """Classify what is undecided, by name, as if the transcripts in `hidden` were unknown."""
     undecided = sorted((contig for contig in given if not contig.kind), key=lambda contig: contig.name)
     unplaced = [contig for contig in undecided if contig.source != "aligned"]
     to_genome = (*_TO_GENOME, "-G", str(options.max_intron))
@@ -186,6 +242,8 @@ def _classify(
     classified = {}
     for contig in undecided:
         own = Alignments(*(by_name.get(contig.name, ()) for by_name in hits))
+        if hidden:
+            own = replace(own, transcripts=[hit for hit in own.transcripts if hit.target not in hidden])
         if contig.source == "aligned" and index:
             model = models[contig.given]
             contig = model_contig(model, contig)
@@ -251,15 +309,14 @@ def _summarise(contigs: Sequence[Contig], novel: Sequence[Contig], log: IO[str])
     return counts
 
 
-def _read_index(
+def _read_annotation(
     annotation: str | Path, genome: Path | None, chromosome_names: str | Path, log: IO[str] | None
-) -> TranscriptIndex | None:
+) -> list[Transcript]:
     if not annotation:
-        return None
+        return []
     if genome is None or _is_empty(genome):
-        return TranscriptIndex(read_annotation(annotation))
-    placed = place_annotation(annotation, genome, chromosome_names=chromosome_names, log=log)
-    return TranscriptIndex(placed.transcripts)
+        return read_annotation(annotation)
+    return place_annotation(annotation, genome, chromosome_names=chromosome_names, log=log).transcripts
 
 
 def _read_contigs(path: Path | None, source: str) -> list[Contig]:

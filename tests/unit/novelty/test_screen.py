@@ -145,7 +145,7 @@ def test_every_class_is_recognised(screen, contigs, tmp_path):
     kept = {row["name"] for row in rows if row["kept"] == "true"}
     assert {record.name for record in read_fasta(tmp_path / "out" / "denovo.fa")} == kept
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert written == ["contigs.tsv", "denovo.fa", "denovo.gtf", "support.tsv"]
+    assert written == ["contigs.tsv", "denovo.fa", "denovo.gtf", "error_rate.json", "support.tsv"]
 
 
 @pytest.mark.tools

@@ -1,0 +1,196 @@
+"""How many of the novel transcripts are false, estimated in each run from controls whose answer is known.
+
+Three kinds of novel transcripts have controls of their own:
+
+- models of new genes: annotated genes are hidden from the assembly, and what comes back there is compared with them;
+- models of new isoforms: single transcripts are hidden; what comes back of their genes and is none of them is false,
+  and as many false ones are expected of every other expressed gene with introns;
+- contigs of unaligned reads: reference transcripts are changed as much as the copies of them that the assembly holds (a
+  strain that differs), and the share of these that the screen takes for novel is known.
+
+With fewer than ten controls of a kind nothing is said of it. Not covered: DNA in the library, and other organisms,
+whose transcripts are real. The standard library; scikit-learn on use.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ..core.files import atomic_write
+from ..core.words import count
+from .classes import Contig, NoveltyOptions, is_kept, total_support
+from .controls import Judged, false_rates, q_values
+
+MIN_CONTROLS = 10  # of a kind, from which on a share is told; chosen by hand
+
+_N_DECOYS = 200  # changed copies of reference transcripts
+
+_LARGEST_DIVERGENCE = 0.25  # more of it is no strain of the organism
+
+KINDS = {
+    "genes": "models of new genes",
+    "isoforms": "models of new isoforms",
+    "contigs": "contigs of unaligned reads",
+}
+
+
+@dataclass
+class ErrorRate:
+    """Estimates of one run.
+
+    Attributes
+    ----------
+    rates
+        Probability of each novel transcript to be false, by name; without those of which nothing can be said.
+    novel, expected_false, controls, false_controls
+        For each kind: how many are kept, how many of them are expected to be false (None if not told), how many
+        controls there were, and how many of these came out false.
+    hidden, recovered
+        Expressed genes and single transcripts that were hidden, and how many of them came back.
+    """
+
+    rates: dict[str, float] = field(default_factory=dict)
+    novel: dict[str, int] = field(default_factory=dict)
+    expected_false: dict[str, float | None] = field(default_factory=dict)
+    controls: dict[str, int] = field(default_factory=dict)
+    false_controls: dict[str, int] = field(default_factory=dict)
+    hidden: int = 0
+    recovered: int = 0
+
+    @property
+    def q(self) -> dict[str, float]:
+        """Expected share of false ones among those with the same or a smaller rate, by name."""
+        return q_values(self.rates)
+
+    @property
+    def statement(self) -> str:
+        """One sentence for people."""
+        n = sum(self.novel.values())
+        if not n:
+            return "No novel transcripts were found."
+        told = {kind: value for kind, value in self.expected_false.items() if value is not None and self.novel[kind]}
+        silent = [f"{self.novel[kind]} {KINDS[kind]}" for kind in KINDS if self.novel.get(kind) and kind not in told]
+        if not told:
+            return f"Of {count(n, 'novel transcript')} it is not known how many are false: there are too few controls."
+        n_told = sum(self.novel[kind] for kind in told)
+        text = f"Of {count(n_told, 'novel transcript')} about {math.ceil(sum(told.values()))} at most are false"
+        text += f"; of {' and '.join(silent)} this is not known, for lack of controls" if silent else ""
+        if self.hidden:
+            text += f"; of {self.hidden} known genes and isoforms that were hidden, {self.recovered} came back"
+        return f"{text}."
+
+    def write(self, path: Path) -> None:
+        """Write the numbers and the sentence as JSON."""
+        record = {**asdict(self), "statement": self.statement}
+        del record["rates"]
+        with atomic_write(path) as tmp:
+            tmp.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def kind_of(contig: Contig) -> str:
+    """Which controls a novel transcript has; "" for contigs that were given."""
+    if contig.source == "aligned":
+        return "isoforms" if contig.kind == "novel_isoform" else "genes"
+    return "contigs" if contig.source == "unaligned" else ""
+
+
+def estimate(
+    novel: Sequence[Contig],
+    *,
+    judged: Sequence[Judged],
+    n_other_genes: int,
+    n_isoform_controls: int,
+    decoys: Sequence[Contig],
+    n_copies: int,
+    options: NoveltyOptions,
+) -> ErrorRate:
+    """Estimate how many novel transcripts of each kind are false.
+
+    Parameters
+    ----------
+    novel
+        The kept contigs and models.
+    judged
+        Control models that were kept, see `controls.judge`.
+    n_other_genes
+        Expressed genes with introns, of which false isoforms may come.
+    n_isoform_controls
+        Expressed genes of which one transcript was hidden.
+    decoys
+        Changed copies of reference transcripts after the screen.
+    n_copies
+        Contigs that the screen dropped as copies of the reference.
+    """
+    found = ErrorRate()
+    by_kind: dict[str, list[Contig]] = {kind: [c for c in novel if kind_of(c) == kind] for kind in KINDS}
+    found.novel = {kind: len(own) for kind, own in by_kind.items()}
+
+    genes = [one for one in judged if one.what == "gene"]
+    found.controls["genes"], found.false_controls["genes"] = len(genes), sum(not one.is_true for one in genes)
+    if len(genes) >= MIN_CONTROLS:
+        found.rates |= false_rates(genes, {c.name: total_support(c)[0] for c in by_kind["genes"]})
+
+    wrong = sum(not one.is_true for one in judged if one.what == "isoform")
+    found.controls["isoforms"], found.false_controls["isoforms"] = n_isoform_controls, wrong
+    if n_isoform_controls >= MIN_CONTROLS and by_kind["isoforms"]:
+        expected = (wrong + 0.5) / (n_isoform_controls + 0.5) * n_other_genes
+        rate = min(1.0, expected / len(by_kind["isoforms"]))
+        found.rates |= {c.name: rate for c in by_kind["isoforms"]}
+
+    taken = sum(is_kept(decoy, options) for decoy in decoys)
+    found.controls["contigs"], found.false_controls["contigs"] = len(decoys), taken
+    if len(decoys) >= MIN_CONTROLS and by_kind["contigs"]:
+        share = (taken + 0.5) / (len(decoys) + 1)
+        rate = min(1.0, n_copies * share / (1 - share) / len(by_kind["contigs"]))
+        found.rates |= {c.name: rate for c in by_kind["contigs"]}
+
+    for kind, own in by_kind.items():
+        rates = [found.rates[c.name] for c in own if c.name in found.rates]
+        found.expected_false[kind] = round(sum(rates), 3) if len(rates) == len(own) else None
+    return found
+
+
+def strain_decoys(transcripts: Mapping[str, str], contigs: Sequence[Contig], seed: int = 0) -> list[Contig]:
+    """Make pieces of reference transcripts that differ from it as the copies in the assembly do.
+
+    Parameters
+    ----------
+    transcripts
+        Reference transcripts: sequences by name.
+    contigs
+        Classified contigs of unaligned reads: lengths are drawn from all of them, the differences from an exponential
+        distribution with the mean of the copies. Without copies there are no decoys, and none are needed.
+
+    Returns
+    -------
+    list of Contig
+        Undecided, 200 or fewer.
+    """
+    lengths = sorted(contig.length for contig in contigs if contig.source == "unaligned")
+    divergences = [
+        1 - c.transcript.identity
+        for c in contigs
+        if c.source == "unaligned" and c.kind == "reference_copy" and c.transcript
+    ]
+    usable = sorted(name for name, sequence in transcripts.items() if lengths and len(sequence) >= lengths[0])
+    if not divergences or not usable:
+        return []
+    rng = random.Random(seed)
+    mean = max(sum(divergences) / len(divergences), 0.005)
+    decoys = []
+    for i in range(_N_DECOYS):
+        sequence = transcripts[rng.choice(usable)]
+        length = min(rng.choice(lengths), len(sequence))
+        start = rng.randrange(len(sequence) - length + 1)
+        divergence = min(rng.expovariate(1 / mean), _LARGEST_DIVERGENCE)
+        bases = "".join(
+            rng.choice([b for b in "ACGT" if b != base]) if rng.random() < divergence else base
+            for base in sequence[start : start + length]
+        )
+        decoys.append(Contig(f"decoy_{i}", bases, f"decoy_{i}", source="unaligned"))
+    return decoys
