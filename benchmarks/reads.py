@@ -1,13 +1,15 @@
 """From reads to novel transcripts, measured: on real reads with withheld genes, and beside the published package.
 
     python benchmarks/reads.py withheld FOLDER [--genome NAME] [--cores N] [--assembler NAME] [--no-trim] [--work DIR]
+    python benchmarks/reads.py hide FOLDER OUT --seed N [--genes N]
     python benchmarks/reads.py published --peer PYTHON [--cores N]
 
 `withheld` runs the workflow up to its table on a folder with genome.fa, transcripts.fa, annotation.gff3, samples.tsv
-and withheld_transcripts.fa (the truth), and says which of these came back, what else was kept, and what each
-rule cost. With a whole genome (`--genome genome_whole.fa.gz`) the withheld genes are those that only the annotation
-lacks. The counts of known transcripts are compared with those of plain Salmon on all transcripts, the withheld ones
-included. `published` runs `hybrid_assembly.run_hybrid_assembly` of this package and of pydeepmapper, in its own Python
+and withheld_transcripts.fa (the truth), and says which of these came back, what else was kept, and what each rule cost.
+With a whole genome (`--genome genome_whole.fa.gz`) the withheld genes are those that only the annotation lacks. The
+counts of known transcripts are compared with those of plain Salmon on all transcripts, the withheld ones included.
+`hide` makes such a folder from another: it takes other expressed genes out of its annotation and transcripts.
+`published` runs `hybrid_assembly.run_hybrid_assembly` of this package and of pydeepmapper, in its own Python
 environment (with biopython), on the same single-end reads of the embedded study, one after the other: wall time, peak
 disk, novel transcripts recovered, false ones kept. The programs must be on PATH.
 """
@@ -50,11 +52,19 @@ def main() -> int:
     withheld.add_argument("--assembler", default="trinity", choices=["trinity", "rnaspades"])
     withheld.add_argument("--no-trim", action="store_true")
     withheld.add_argument("--work", type=Path, help="keep the work directory here")
+    hide = what.add_parser("hide")
+    hide.add_argument("folder", type=Path)
+    hide.add_argument("out", type=Path)
+    hide.add_argument("--seed", type=int, default=0)
+    hide.add_argument("--genes", type=int, default=12)
     published = what.add_parser("published")
     published.add_argument("--peer", required=True, help="python of an environment with pydeepmapper and biopython")
     for each in (withheld, published):
         each.add_argument("--cores", type=int, default=2)
     args = parser.parse_args()
+    if args.what == "hide":
+        hide_genes(args)
+        return 0
     with tempfile.TemporaryDirectory() as scratch:
         if args.what == "withheld":
             measure_withheld(args, args.work or Path(scratch))
@@ -105,6 +115,50 @@ def measure_withheld(args: argparse.Namespace, work: Path) -> None:
         print(f"\n{'kept' if kept == 'true' else 'dropped'}: {sum(classes.values())}", dict(classes))
     recovered(results / "reads/novelty/denovo.fa", data / "withheld_transcripts.fa")
     compare_known_counts(rows, data, results, trim=not args.no_trim, threads=args.cores)
+
+
+def hide_genes(args: argparse.Namespace) -> None:
+    """Write a study of which other genes are missing, drawn from those that Salmon counts at least 200 times."""
+    import random
+
+    from deepmapper.reads.annotation import clean_id, read_annotation, write_gtf
+    from deepmapper.reads.fasta import read_fasta, write_fasta
+
+    data, out = args.folder.resolve(), args.out
+    out.mkdir(parents=True)
+    records = list(read_fasta(data / "transcripts.fa"))
+    annotated = read_annotation(data / "annotation.gff3")
+    with (data / "samples.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    subprocess.run(
+        ["salmon", "index", "-t", data / "transcripts.fa", "-i", out / "index"], check=True, capture_output=True
+    )
+    counts: Counter[str] = Counter()
+    for row in rows:
+        files = [str(data / row[key]) for key in ("fq1", "fq2") if row[key]]
+        given = ["-r", files[0]] if len(files) == 1 else ["-1", files[0], "-2", files[1]]
+        quant = ["salmon", "quant", "-i", out / "index", "-l", "A", *given, "-o", out / "quant"]
+        subprocess.run(quant, check=True, capture_output=True)
+        with (out / "quant/quant.sf").open() as file:
+            for line in csv.DictReader(file, delimiter="\t"):
+                counts[line["Name"]] += float(line["NumReads"])
+    genes = Counter()
+    for transcript in annotated:
+        if transcript.chrom not in ("ChrC", "ChrM") and sum(e - s for s, e in transcript.exons) >= 300:
+            genes[transcript.gene_id] += counts[transcript.id]
+    usable = sorted(gene for gene, number in genes.items() if number >= 200)
+    gone = set(random.Random(args.seed).sample(usable, args.genes))
+    lost = {t.id for t in annotated if t.gene_id in gone}
+    print(f"{len(usable)} genes could be hidden; hidden are {', '.join(sorted(gone))}")
+    shutil.rmtree(out / "index")
+    shutil.rmtree(out / "quant")
+    write_gtf(out / "annotation.gff3", (t for t in annotated if t.id not in lost))
+    for name, wanted in (("transcripts.fa", False), ("withheld_transcripts.fa", True)):
+        own = ((r.name, r.sequence) for r in records if (clean_id(r.name) in lost) == wanted)
+        write_fasta(out / name, own)
+    for name in ("genome_whole.fa.gz", "reads"):
+        (out / name).symlink_to(data / name)
+    shutil.copy(data / "samples.tsv", out)
 
 
 def compare_known_counts(rows: list[dict], data: Path, results: Path, *, trim: bool, threads: int) -> None:

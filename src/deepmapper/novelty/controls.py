@@ -1,9 +1,9 @@
 """Positive controls of novelty: known transcripts that are hidden from the second door, to see what comes back.
 
-A quarter of the annotated genes is hidden whole, and of another quarter one of several transcripts. The same reads are
-assembled with what is left of the annotation, and the models that the screen would keep at these places are compared
-with what was hidden: some are it, others are not. That gives a share of false models by their support, and the share of
-expressed transcripts that come back. Standard library and scikit-learn (on use).
+A quarter of the annotated genes is hidden whole, and of the others with several transcripts one of these. The same
+reads are assembled with what is left of the annotation, and the models that the screen would keep at these places are
+compared with what was hidden: some are it, others are not. That gives a share of false models by their support, and the
+share of expressed transcripts that come back. Standard library and scikit-learn (on use).
 """
 
 from __future__ import annotations
@@ -66,12 +66,11 @@ def choose_hidden(transcripts: Sequence[Transcript]) -> Hidden:
     genes: dict[str, str] = {}
     isoforms: dict[str, str] = {}
     for gene, own in of_gene.items():
-        draw = _draw(gene)
-        if draw >= 2 or not _is_alone(own, index):
+        if not _is_alone(own, index):
             continue
-        if draw == 0 and any(_size(t) >= _MIN_LENGTH for t in own):
+        if _is_drawn(gene) and any(_size(t) >= _MIN_LENGTH for t in own):
             genes |= {t.id: gene for t in own}
-        elif draw == 1 and (one := _distinct(own)):
+        elif one := _distinct(own):
             isoforms[one.id] = gene
     return Hidden(genes, isoforms)
 
@@ -160,8 +159,8 @@ def sensitivity(judged: Iterable[Judged], expressed: Mapping[str, int], hidden: 
 def false_rates(judged: Sequence[Judged], support: Mapping[str, int]) -> dict[str, float]:
     """Estimate for every model how probably it is false, from the controls with similar support.
 
-    The share falls with the support (isotonic regression on its logarithm), and each group of controls counts one false
-    model more than it has, so that few controls do not promise much.
+    The share falls with the support (isotonic regression on its logarithm). One false model more than there is counts,
+    divided among the groups, so that few controls do not promise much.
 
     Parameters
     ----------
@@ -180,7 +179,8 @@ def false_rates(judged: Sequence[Judged], support: Mapping[str, int]) -> dict[st
     ordered = sorted(judged, key=lambda one: (one.support, one.name))
     n_groups = max(1, len(ordered) // _MIN_GROUP)
     groups = [ordered[i * len(ordered) // n_groups : (i + 1) * len(ordered) // n_groups] for i in range(n_groups)]
-    shares = [(sum(not one.is_true for one in group) + 1) / (len(group) + 1) for group in groups]
+    extra = 1 / n_groups
+    shares = [(sum(not one.is_true for one in group) + extra) / (len(group) + extra) for group in groups]
     if len(groups) == 1:
         return dict.fromkeys(support, shares[0])
     from sklearn.isotonic import IsotonicRegression
@@ -206,8 +206,8 @@ def q_values(rates: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _draw(gene: str) -> int:
-    return hashlib.sha256(gene.encode()).digest()[0] % _SHARE
+def _is_drawn(gene: str) -> bool:
+    return hashlib.sha256(gene.encode()).digest()[0] % _SHARE == 0
 
 
 def _size(transcript: Transcript) -> int:

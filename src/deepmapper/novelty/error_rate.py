@@ -3,13 +3,12 @@
 Three kinds of novel transcripts have controls of their own:
 
 - models of new genes: annotated genes are hidden from the assembly, and what comes back there is compared with them;
-- models of new isoforms: single transcripts are hidden; what comes back of their genes and is none of them is false,
-  and as many false ones are expected of every other expressed gene with introns;
+- models of new isoforms: single transcripts are hidden, and what comes back of their genes is compared with them;
 - contigs of unaligned reads: reference transcripts are changed as much as the copies of them that the assembly holds (a
   strain that differs), and the share of these that the screen takes for novel is known.
 
-With fewer than ten controls of a kind nothing is said of it. Not covered: DNA in the library, and other organisms,
-whose transcripts are real. The standard library; scikit-learn on use.
+With fewer than ten controls of a kind nothing is said of it. Not covered: DNA in the library, errors of splicing in the
+cell, and other organisms; all of these are in the reads. The standard library; scikit-learn on use.
 """
 
 from __future__ import annotations
@@ -103,8 +102,6 @@ def estimate(
     novel: Sequence[Contig],
     *,
     judged: Sequence[Judged],
-    n_other_genes: int,
-    n_isoform_controls: int,
     decoys: Sequence[Contig],
     n_copies: int,
     options: NoveltyOptions,
@@ -117,10 +114,6 @@ def estimate(
         The kept contigs and models.
     judged
         Control models that were kept, see `controls.judge`.
-    n_other_genes
-        Expressed genes with introns, of which false isoforms may come.
-    n_isoform_controls
-        Expressed genes of which one transcript was hidden.
     decoys
         Changed copies of reference transcripts after the screen.
     n_copies
@@ -130,17 +123,11 @@ def estimate(
     by_kind: dict[str, list[Contig]] = {kind: [c for c in novel if kind_of(c) == kind] for kind in KINDS}
     found.novel = {kind: len(own) for kind, own in by_kind.items()}
 
-    genes = [one for one in judged if one.what == "gene"]
-    found.controls["genes"], found.false_controls["genes"] = len(genes), sum(not one.is_true for one in genes)
-    if len(genes) >= MIN_CONTROLS:
-        found.rates |= false_rates(genes, {c.name: total_support(c)[0] for c in by_kind["genes"]})
-
-    wrong = sum(not one.is_true for one in judged if one.what == "isoform")
-    found.controls["isoforms"], found.false_controls["isoforms"] = n_isoform_controls, wrong
-    if n_isoform_controls >= MIN_CONTROLS and by_kind["isoforms"]:
-        expected = (wrong + 0.5) / (n_isoform_controls + 0.5) * n_other_genes
-        rate = min(1.0, expected / len(by_kind["isoforms"]))
-        found.rates |= {c.name: rate for c in by_kind["isoforms"]}
+    for kind, what in (("genes", "gene"), ("isoforms", "isoform")):
+        own = [one for one in judged if one.what == what]
+        found.controls[kind], found.false_controls[kind] = len(own), sum(not one.is_true for one in own)
+        if len(own) >= MIN_CONTROLS:
+            found.rates |= false_rates(own, {c.name: total_support(c)[0] for c in by_kind[kind]})
 
     taken = sum(is_kept(decoy, options) for decoy in decoys)
     found.controls["contigs"], found.false_controls["contigs"] = len(decoys), taken
@@ -149,9 +136,9 @@ def estimate(
         rate = min(1.0, n_copies * share / (1 - share) / len(by_kind["contigs"]))
         found.rates |= {c.name: rate for c in by_kind["contigs"]}
 
-    for kind, own in by_kind.items():
-        rates = [found.rates[c.name] for c in own if c.name in found.rates]
-        found.expected_false[kind] = round(sum(rates), 3) if len(rates) == len(own) else None
+    for kind, kept in by_kind.items():
+        rates = [found.rates[c.name] for c in kept if c.name in found.rates]
+        found.expected_false[kind] = round(sum(rates), 3) if len(rates) == len(kept) else None
     return found
 
 

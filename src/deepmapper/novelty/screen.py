@@ -43,7 +43,7 @@ from .classes import (
 )
 from .combinations import combined_only
 from .contig_table import NOT_COUNTED, write_contigs, write_support
-from .controls import MIN_FRAGMENTS, Hidden, Judged, judge, read_hidden, sensitivity
+from .controls import Hidden, Judged, judge, read_hidden, sensitivity
 from .error_rate import ErrorRate, estimate, strain_decoys
 from .loci import TranscriptIndex
 from .model_classes import classify_model, is_organelle, model_contig
@@ -194,14 +194,10 @@ def _error_rate(
         rest = TranscriptIndex(t for t in annotated if t.id not in names)
         found = screen(_name([], places, options), places, rest, n_samples=len(model_samples(controls)), hidden=names)
         judged = judge((c for c in found.values() if is_kept(c, options)), places, annotated, concealed)
-    spliced = {t.gene_id or t.id for t in annotated if len(t.exons) > 1 and expressed.get(t.id, 0) >= MIN_FRAGMENTS}
-    lacking = {g for t, g in concealed.isoforms.items() if expressed.get(t, 0) >= MIN_FRAGMENTS}
     reference = {record.name: record.sequence for record in read_fasta(transcripts)} if transcripts else {}
     rate = estimate(
         novel,
         judged=judged,
-        n_other_genes=len(spliced),
-        n_isoform_controls=len(lacking),
         decoys=list(screen(strain_decoys(reference, final), {}, None, n_samples=0).values()),
         n_copies=sum(contig.kind == "reference_copy" and contig.source == "unaligned" for contig in final),
         options=options,

@@ -58,6 +58,8 @@ class Study:
         Tables of true fragment counts, one row per transcript and one column per sample.
     novel_fasta, unlisted_fasta, near_copies_fasta
         The sequences that are not in the reference transcripts.
+    unlisted_annotation
+        GTF of the unlisted transcripts.
     samples
         Names of the samples, in the sheet's order.
     """
@@ -72,6 +74,7 @@ class Study:
     reference: Path
     novel_fasta: Path
     unlisted_fasta: Path
+    unlisted_annotation: Path
     near_copies_fasta: Path
     samples: tuple[str, ...]
 
@@ -204,8 +207,10 @@ def make_study(
     study = _paths(Path(folder), sheet, samples)
     _write_gzip(study.genome, _fasta(genome.items()))
     _write_gzip(study.transcripts, _fasta((name, s) for name, s in reference.items() if name not in left_out))
-    _write_text(study.annotation, _gtf(genes, left_out))
+    of_unlisted = {name for gene in unlisted for name in gene.isoforms} | left_out
+    _write_text(study.annotation, _gtf(genes, reference.keys() - left_out))
     _write_truth(study, [*genes, *unlisted], copies, groups, counts, left_out)
+    _write_text(study.unlisted_annotation, _gtf([*genes, *unlisted], of_unlisted))
     with atomic_folder(Path(folder) / "fastq") as fastq:
         for i, sample in enumerate(samples):
             sequences = [item.sequence for expressed in groups.values() for item in expressed]
@@ -236,6 +241,7 @@ def _paths(folder: Path, sheet: str | Path | None, samples: list[_Sample]) -> St
         reference=truth / "reference.tsv",
         novel_fasta=truth / "novel.fa",
         unlisted_fasta=truth / "unlisted.fa",
+        unlisted_annotation=truth / "unlisted.gtf",
         near_copies_fasta=truth / "near_copies.fa",
         samples=tuple(sample.name for sample in samples),
     )
@@ -329,16 +335,20 @@ def _sheet(folder: Path, samples: list[_Sample]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _gtf(genes: list[Gene], left_out: Set[str]) -> str:
+def _gtf(genes: list[Gene], wanted: Set[str]) -> str:
+    """Annotate the wanted transcripts and their genes."""
     lines = []
     for i, gene in enumerate(genes):
+        names = [name for name in gene.isoforms if name in wanted]
+        if not names:
+            continue
         gene_attributes = f'gene_id "{gene.name}"; gene_name "gen{i + 1}";'
 
         def line(feature: str, left: int, right: int, attributes: str, gene: Gene = gene) -> str:
             return f"{gene.chrom}\tsimulated\t{feature}\t{left + 1}\t{right}\t.\t{gene.strand}\t.\t{attributes}"
 
         lines.append(line("gene", gene.exons[0][0], gene.exons[-1][1], gene_attributes))
-        for name in [name for name in gene.isoforms if name not in left_out]:
+        for name in names:
             exons = [gene.exons[e] for e in gene.isoforms[name]]
             attributes = f'{gene_attributes} transcript_id "{name}";'
             lines.append(line("transcript", exons[0][0], exons[-1][1], attributes))

@@ -121,6 +121,7 @@ def test_unlisted_transcripts_are_in_the_genome_only(study):
     truth = {row["transcript"]: row for row in table(study.unlisted)}
     unlisted = sequences(study.unlisted_fasta)
     assert list(truth) == list(unlisted) == ["UNLISTED1.1", "UNLISTED2.1", "GENE024.2"]
+    assert {one.id for one in read_annotation(study.unlisted_annotation)} == set(truth)
     assert not {one.id for one in annotated} & set(truth)
     assert [truth[name]["fold"] for name in truth] == ["8", "1", "1"]
     for name, sequence in unlisted.items():
