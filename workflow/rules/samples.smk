@@ -123,6 +123,7 @@ SUMMARY_INPUTS = {
         {
             "alignment": f"{READS}/alignment.tsv",
             "fragments": f"{READS}/fragments.tsv",
+            "error_rate": f"{READS}/novelty/error_rate.json",
         }
         if ALIGNED_TO != "nothing"
         else {}

@@ -29,6 +29,7 @@ with job(snakemake):
     if inputs.get("fragments"):
         n_novel = sum(map(is_denovo, features.names))
         of_fragments = describe_fragments(read_fragments(inputs.fragments), n_novel)
+        of_fragments += " " + read_json(inputs.error_rate)["statement"]
     page = summary_page(
         data={**unescaped(snakemake.params.data), "sizes": features.class_sizes},
         models=read_models(

@@ -194,6 +194,41 @@ CONTIGS = Table(
     ),
 )
 
+HIDDEN = Table(
+    "reads/reference/hidden.tsv",
+    "One row per annotated transcript that is hidden from the controls of novelty.",
+    (
+        text("transcript", "id of the transcript"),
+        text("gene", "id of its gene"),
+        text("what", "gene: all transcripts of the gene are hidden; isoform: only this one"),
+    ),
+)
+
+TRANSCRIPT_MODELS, CONTROL_MODELS = (
+    Table(
+        f"reads/merged_{name}/support.tsv",
+        f"One row per transcript model that the annotation lacks{rest}.",
+        (
+            text("model", "name of the model"),
+            name_list("samples", "samples whose own models have all its introns, or its exon"),
+            integer("*", "number of fragments of this sample, estimated from the coverage"),
+        ),
+    )
+    for name, rest in (("models", ""), ("controls", " when part of it is hidden"))
+)
+
+EXPRESSED, EXPRESSED_CONTROLS = (
+    Table(
+        f"reads/merged_{name}/expressed.tsv",
+        f"One row per annotated transcript with reads{rest}.",
+        (
+            text("transcript", "id of the transcript"),
+            integer("fragments", "number of fragments of all samples, estimated from the coverage"),
+        ),
+    )
+    for name, rest in (("models", ""), ("controls", " that is not hidden"))
+)
+
 SUPPORT = Table(
     "reads/novelty/support.tsv",
     "One row per contig whose support was counted, the longest first.",

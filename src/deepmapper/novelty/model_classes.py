@@ -25,6 +25,8 @@ _ORGANELLES = frozenset(
 
 _WHOLE_GENE = 0.5  # share of another gene's transcript that a model must hold to join both genes; chosen by hand
 
+_MIN_COPY = 0.98  # identity from which reads hardly tell a model from a known transcript elsewhere, chosen by hand
+
 # What each code of a model that is set aside means.
 _SET_ASIDE = {
     "=": ("reference_copy", "has the introns of {near}"),
@@ -112,7 +114,9 @@ def classify_model(
         kind, reason = _SET_ASIDE.get(found_at.code, ("extension", "reaches beyond exons of {near} without an intron"))
         return replace(contig, kind=kind, genes=genes, reason=_explain(reason, transcript, found_at))
     if found_at.code in _WHERE:
-        if copy := copied(contig, sense, options, index.gene):
+        # a place of its own is a gene of its own, unless reads could not tell the two apart
+        near_equal = replace(options, transcript_identity=max(options.transcript_identity, _MIN_COPY))
+        if copy := copied(contig, sense, near_equal, index.gene):
             return copy
         kind, reason = _WHERE[found_at.code]
         kept = genes if found_at.code != "u" else ()
