@@ -57,6 +57,7 @@ from deepmapper.workflow.sections import (
     model_settings,
     named_files,
     novelty_sources,
+    searched_databases,
     starts_from_reads,
 )
 from deepmapper.workflow.settings import config_warnings

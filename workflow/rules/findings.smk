@@ -135,6 +135,8 @@ rule accumulate_passes:
 # Joins the ranking with all other findings on the features.
 rule join_features:
     input:
+        **({"novel": rules.describe_novel.output.table} if STARTS_FROM_READS else {}),
+        expression=EXPRESSION,
         ranking=rules.accumulate_passes.output.ranking,
         ranking_summary=rules.accumulate_passes.output.summary,
         convergence_summary=rules.judge_convergence.output.convergence_summary,
@@ -165,7 +167,7 @@ rule join_features:
         "../../envs/python.yaml"
     threads: 1
     resources:
-        mem_mb=grow(1000, per_mb=25),
+        mem_mb=grow(1000, per_mb=25, max_extra=3000),
         runtime=grow(10),
     params:
         source=source_of("join_features"),

@@ -141,7 +141,8 @@ rule screen_novelty:
         options={
             name: value
             for name, value in SETTINGS["novelty"].items()
-            if name not in ("contaminants", "sources", "min_isoform_share")
+            if name
+            not in ("contaminants", "sources", "min_isoform_share", *SEARCH_PROGRAMS)
         },
         chromosome_names=REFERENCE["chromosome_names"],
         stranded=not ASSEMBLY["fasta"] and STRANDEDNESS != "unstranded",
@@ -150,3 +151,68 @@ rule screen_novelty:
         "Screening the contigs against the reference"
     script:
         "../../scripts/rules/novelty/screen_novelty.py"
+
+
+# What novel transcripts are and resemble is said after they are counted on, so that no wording counts again.
+rule search_homology:
+    input:
+        denovo=rules.screen_novelty.output.denovo,
+        database=lambda wildcards: DATABASES[wildcards.database],
+    output:
+        f"{READS}/novelty/homology/{{database}}.json",
+    log:
+        f"{RESULTS}/logs/search_homology/{{database}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/search_homology/{{database}}.tsv"
+    conda:
+        "../../envs/homology.yaml"
+    threads: SETTINGS["resources"]["assembly_threads"]
+    resources:
+        mem_mb=grow(8000),
+        runtime=grow(240),
+    params:
+        source=source_of("search_homology"),
+    message:
+        "Comparing the novel transcripts with the database of novelty.{wildcards.database}"
+    script:
+        "../../scripts/rules/novelty/search_homology.py"
+
+
+rule describe_novel:
+    input:
+        **{kind: f"{READS}/novelty/homology/{kind}.json" for kind in DATABASES},
+        **({"genome": rules.prepare_genome.output[0]} if REFERENCE["genome"] else {}),
+        **({"annotation": REFERENCE["annotation"]} if REFERENCE["annotation"] else {}),
+        **NAMES_TABLE,
+        denovo=rules.screen_novelty.output.denovo,
+        contigs=rules.screen_novelty.output.contigs,
+        places=rules.screen_novelty.output.places,
+        genes=rules.map_transcripts_to_genes.output[0],
+    output:
+        table=report(
+            f"{READS}/novelty/novel.tsv",
+            caption="../report/novel.rst",
+            category="0 Reads",
+            labels={"what": "novel transcripts: alias, place, what they resemble"},
+        ),
+        gtf=f"{READS}/novelty/novel.gtf",
+        bed=f"{READS}/novelty/novel.bed",
+        neighbours=f"{READS}/novelty/neighbours.gtf",
+    log:
+        f"{RESULTS}/logs/describe_novel.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/describe_novel.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(4000),
+        runtime=grow(120),
+    params:
+        databases=list(DATABASES),
+        chromosome_names=REFERENCE["chromosome_names"],
+        source=source_of("describe_novel"),
+    message:
+        "Describing the novel transcripts"
+    script:
+        "../../scripts/rules/novelty/describe_novel.py"

@@ -2,6 +2,7 @@
 
 from deepmapper.core import programs
 from deepmapper.errors import BioToolUnavailable
+from deepmapper.novelty.homology import SEARCH_PROGRAMS
 from deepmapper.reads.alignment import index_prefix
 from deepmapper.reads.references import names_genes
 from deepmapper.reads.samples import load_samples
@@ -68,6 +69,8 @@ NAMES_TABLE = (
 )
 # What novel transcripts are assembled from.
 SOURCES = novelty_sources(SETTINGS)
+# Databases that novel transcripts are compared with.
+DATABASES = searched_databases(SETTINGS)
 HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"
 
 # Programs of each rule, so that missing ones are reported before any job starts.
@@ -84,6 +87,8 @@ PROGRAMS = {
     "assemble_models": ["stringtie", "samtools"],
     "merge_models": ["stringtie"],
     "screen_novelty": ["minimap2"],
+    "measure_coverage": ["samtools"],
+    "search_homology": [SEARCH_PROGRAMS[kind] for kind in DATABASES],
     "index_salmon": ["salmon"],
     "quantify_sample": ["salmon"],
     "summarise_quality": ["multiqc"],
@@ -106,6 +111,7 @@ TABLES = [
         else []
     ),
     f"{READS}/novelty/contigs.tsv",
+    f"{READS}/novelty/novel.tsv",
     f"{READS}/qc/multiqc_report.html",
     *([f"{RESULTS}/genes.h5ad"] if HAS_GENES else []),
 ]
@@ -140,6 +146,7 @@ if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
 
 wildcard_constraints:
     sample="|".join(map(re.escape, SAMPLES)),
+    database="|".join(SEARCH_PROGRAMS),
 
 
 def reads_of(wildcards):

@@ -3,11 +3,14 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.stage_schemas import CHORD_FEATURES
+    from deepmapper.core.stage_schemas import CHORD_FEATURES, NOVEL
     from deepmapper.core.tables import read_json, read_table, write_json, write_table
+    from deepmapper.findings.aliases import add_aliases
     from deepmapper.findings.feature_join import JOINED, join_findings
+    from deepmapper.io.expression import open_expression
 
     given = snakemake.input
+    novel = read_table(given.novel, NOVEL).set_index("name")["alias"].to_dict() if given.get("novel") else {}
     joined = join_findings(
         read_table(given.ranking),
         read_json(given.ranking_summary),
@@ -21,5 +24,6 @@ with job(snakemake):
         summaries={name: read_json(given[f"{name}_summary"]) for name in JOINED},
     )
     print(*joined.lines, sep="\n")
-    write_table(joined.features, snakemake.output.features)
+    features = add_aliases(joined.features, open_expression(given.expression).var, novel)
+    write_table(features, snakemake.output.features)
     write_json(joined.summary, snakemake.output.summary)

@@ -39,6 +39,11 @@ PACKAGES = {
     "prefetch": ("sra-tools", "sra-toolkit"),
     "fasterq-dump": ("sra-tools", "sra-toolkit"),
     "vdb-dump": ("sra-tools", "sra-toolkit"),
+    "diamond": ("diamond", "diamond-aligner"),
+    "hmmsearch": ("hmmer", "hmmer"),
+    "nhmmer": ("hmmer", "hmmer"),
+    "cmsearch": ("infernal", "infernal"),
+    "kraken2": ("kraken2", "kraken2"),
 }
 
 # Lines of a program's output that an error message shows.

@@ -229,6 +229,61 @@ EXPRESSED, EXPRESSED_CONTROLS = (
     for name, rest in (("models", ""), ("controls", " that is not hidden"))
 )
 
+_NOT_ASKED = "none: nothing found; not asked: no such database was given"
+
+NOVEL = Table(
+    "reads/novelty/novel.tsv",
+    "One row per novel transcript, the longest first.",
+    (
+        text("name", "DENOVO_ and a hash of the sequence"),
+        text("alias", "readable name, unique in this run"),
+        text("gene_id", "gene in the table of genes: the annotated one of an isoform, else that of a new gene"),
+        text("gene_name", "symbol of this gene; of a new gene its alias"),
+        text("source", "unaligned (contig of reads that do not align), aligned (model of reads that do), or given"),
+        text("class", "how it relates to the reference"),
+        text("class_code", "code of gffcompare; empty without a place or an annotation"),
+        text("meaning", "this code in words; without one, the reason of the class"),
+        text("nearest_gene", "annotated gene at its place, else the nearest on the same sequence"),
+        text("nearest_gene_name", "symbol of this gene"),
+        integer("nearest_distance", "nucleotides to this gene; 0: they overlap, introns included"),
+        text("nearest_strand", "strand of this gene relative to the transcript: same, opposite or unknown"),
+        text("place", "sequence, first and last base (counted from 1), and strand"),
+        integer("exons", "number of exons"),
+        integer("length", "length in nucleotides"),
+        number("gc", "share of G and C"),
+        integer("longest_orf", "length of the longest open reading frame in amino acids"),
+        text("orf_strand", "strand of this reading frame"),
+        boolean("orf_complete", "whether this reading frame has a start and a stop codon"),
+        number(
+            "orf_p",
+            "share of 999 shuffled sequences (99, if that is above 0.1) with a reading frame at least as long; not "
+            "adjusted for the number of transcripts",
+        ),
+        text(
+            "coding",
+            "protein_match (it resembles a protein); likely (at least 100 amino acids, orf_p up to 0.01); no_evidence "
+            "(orf_p above 0.05); unclear (otherwise)",
+        ),
+        integer("supporting_reads", "number of fragments that support it"),
+        integer("supporting_samples", "number of samples with such fragments"),
+        text("protein", f"most similar protein; {_NOT_ASKED}"),
+        text("protein_description", "its description"),
+        text("protein_identity", "sequence identity with it"),
+        text("protein_coverage", "share of the protein that is covered"),
+        text("protein_evalue", "E-value, at most 1e-5"),
+        text("domain", f"protein domain with the highest score in the longest reading frame; {_NOT_ASKED}"),
+        text("domain_description", "its description"),
+        text("domain_evalue", "E-value; within the gathering threshold of the domain, if it has one, else 0.001"),
+        text("rna_family", f"family of structured RNA with the highest score; {_NOT_ASKED}"),
+        text("rna_family_description", "its description"),
+        text("rna_family_evalue", "E-value; within the gathering threshold of the family, if it has one, else 0.001"),
+        text("taxon", f"taxon that Kraken 2 assigns; {_NOT_ASKED}"),
+        text("rrna", f"ribosomal RNA that it resembles; {_NOT_ASKED}"),
+        text("rrna_coverage", "share of the transcript that resembles it"),
+        text("rrna_evalue", "E-value, at most 1e-6"),
+    ),
+)
+
 SUPPORT = Table(
     "reads/novelty/support.tsv",
     "One row per contig whose support was counted, the longest first.",

@@ -27,6 +27,7 @@ from .stage_schemas import (
     HIDDEN,
     MARKERS,
     MODEL_CHORDS,
+    NOVEL,
     PAIRS,
     POOL,
     SCREENED_CHORDS,
@@ -97,6 +98,11 @@ FEATURES = Table(
     (
         integer("rank", "rank; 1 is best"),
         text("feature", "name of the gene or transcript"),
+        text(
+            "alias",
+            "readable name: symbol of its gene, of a novel transcript its alias in reads/novelty/novel.tsv",
+            optional=True,
+        ),
         *interval("selection_frequency", "share of the accepted passes that have the feature in their top_k", WILSON),
         number("median_importance", "median over the passes of the importance in one pass"),
         number("importance_q25", "lower quartile of the importance over the passes"),
@@ -122,7 +128,11 @@ FEATURES = Table(
 RANKING = Table(
     "findings/{model}/ranking.tsv",
     "One row per feature in the ranking from the passes alone: by selection frequency, then by median importance.",
-    FEATURES.columns[: 1 + [column.name for column in FEATURES.columns].index("is_denovo")],
+    tuple(
+        column
+        for column in FEATURES.columns[: 1 + [column.name for column in FEATURES.columns].index("is_denovo")]
+        if column.name != "alias"
+    ),
 )
 
 PASSES = Table(
@@ -332,7 +342,7 @@ TABLES = (
         MODEL_CHORDS,
     ),
     *(PAIRS, TRIPLETS, SCREENED_CHORDS, CHORD_FEATURES, CHORD_SCORES, CONFOUNDERS),
-    *(ALIGNMENT, FRAGMENTS, CONTIGS, SUPPORT, COUNTS, TPM, GENE_COUNTS, GENE_TPM),
+    *(ALIGNMENT, FRAGMENTS, CONTIGS, NOVEL, SUPPORT, COUNTS, TPM, GENE_COUNTS, GENE_TPM),
     *(HIDDEN, TRANSCRIPT_MODELS, CONTROL_MODELS, EXPRESSED, EXPRESSED_CONTROLS),
     *(TRANSCRIPT_TO_GENE, CHROMOSOMES, POOL),
 )

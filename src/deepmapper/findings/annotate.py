@@ -32,6 +32,8 @@ def annotate(
         optional = ["z", "p", "q", "significant", "stability", "evidence"]
         for column in [*always, *(name for name in optional if name in by_feature)]:
             adata.var[f"deepmapper_{column}"] = by_feature[column].to_numpy()
+        if "alias" in by_feature:
+            adata.var["deepmapper_alias"] = by_feature["alias"].fillna("").astype(str).to_numpy()
         if "chord" in by_feature:
             adata.var["deepmapper_chord"] = by_feature["chord"].fillna("").astype(str).to_numpy()
             adata.var["deepmapper_z_chord"] = by_feature["z_chord"].to_numpy(dtype=float)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from ..core.files import atomic_write
-from ..reads.annotation import Transcript, read_annotation
+from ..reads.annotation import Transcript, read_annotation, write_gtf
 from ..reads.chromosomes import place_annotation
 from ..reads.fasta import read_fasta
 from .aliases import Named, aliases
 from .coding import coding_verdict, orf_p_value
+from .coverage import AROUND
 from .homology import COLUMNS, NONE_FOUND, homology_columns
 from .loci import span
 from .nearest import Nearest, NearestGenes
@@ -76,6 +77,7 @@ def describe_novel(
     table: Path,
     gtf: Path,
     bed: Path,
+    neighbours: Path,
     transcript_to_gene: Path,
     annotation: str | Path = "",
     genome: Path | None = None,
@@ -93,6 +95,8 @@ def describe_novel(
         Written: ``novel.tsv``, a row per novel transcript, the longest first.
     gtf, bed
         Written: the places of those that have one.
+    neighbours
+        Written: GTF of the annotated transcripts within 5 kb of these places, with the genome's names of sequences.
     transcript_to_gene
         Columns ``gene_id`` and ``gene_name``.
     annotation, genome, chromosome_names
@@ -132,6 +136,8 @@ def describe_novel(
     shown = [place for name, place in places.items() if name in sequences]
     write_novel_gtf(gtf, shown, attributes)
     write_bed(bed, shown, alias)
+    around = {near: None for place in shown if known.genes for near in known.genes.around(place, AROUND)}
+    write_gtf(neighbours, around)
     print(f"{len(rows)} novel transcripts described, {len(shown)} of them with a place in the genome.", file=log)
     return len(rows)
 

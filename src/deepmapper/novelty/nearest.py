@@ -73,6 +73,11 @@ class NearestGenes:
             return None
         return self._seen_from(place, min(beside, key=lambda t: (_gap(place, t), _strand(place, t) != "same", t.id)))
 
+    def around(self, place: Transcript, distance: int) -> list[Transcript]:
+        """Annotated transcripts within a distance in bases, by id."""
+        start, end = span(place)
+        return self._index.overlapping(place.chrom, max(0, start - distance), end + distance)
+
     def _seen_from(self, place: Transcript, found: Transcript) -> Nearest:
         return Nearest(self._index.gene(found.id), _gap(place, found), _strand(place, found))
 

@@ -24,6 +24,7 @@ _HOME = {
     "learning_curves": "passes",
     "method_comparison": "values",
     "model_comparison": "models",
+    "novel_transcripts": "novel",
     "per_class": "evaluation",
     "per_class_metrics": "values",
     "ranking": "features",

@@ -32,6 +32,7 @@ PAGES = {
         (
             "rank",
             "feature",
+            "alias",
             "z",
             "q",
             "significant",

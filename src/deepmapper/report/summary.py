@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ..core.words import count, listed
 from .models import Model
 from .page import number, render, with_interval
+from .summary_lists import aliases, intervals, texts, top_features, top_markers
 
 # CSS class of the answer to "Is there signal?"
 _VERDICTS = {True: "yes", False: "no", None: "open"}
@@ -20,8 +21,6 @@ _PREDICTIVE_AUC = 0.7  # chosen by hand: a confounder that was not adjusted for 
 _FEW_SAMPLES = 10  # chosen by hand: with fewer evaluated samples per class the page says that intervals are wide
 
 _MAX_CLASSES = 8  # listed with their sizes
-
-_MAX_LISTS = 24  # lists of markers on the page
 
 _LOW_OVERLAP = 0.5  # chosen by hand: below it the page says that two passes share few of their top features
 
@@ -104,8 +103,8 @@ def summary_page(
         lost_by_filtering={model.name: _lost_by_filtering(model) for model in models},
         cautions=_cautions(models, baseline, confounders, proof, chords, of_data),
         links=_links(models, chords),
-        top_features=[_top_features(model, top) for model in models],
-        markers=_top_markers(markers, top),
+        top_features=[top_features(model, top) for model in models],
+        markers=top_markers(markers, top, aliases(models)),
         top_chords=_top_chords(chords, top),
         model_table=_model_table(table),
         chart=Markup(_inline_svg(chart)),
@@ -161,23 +160,6 @@ def _beyond_single_tests(model: Model) -> str:
     of = count(n, "significant feature")
     names = listed([str(name) for name in missed["feature"]], 5, ", ...")
     return f"{len(missed)} of its {of} {'is' if len(missed) == 1 else 'are'} not found by this test: {names}."
-
-
-def _top_markers(markers: pd.DataFrame, top: int) -> dict[str, dict[str, list[str]]]:
-    """The first markers of every class: title -> heading -> cells of the column."""
-    lists = {}
-    for (within, name, versus), rows in markers.groupby(["within", "class", "versus"], sort=False, dropna=False):
-        place = f"{within}: " if isinstance(within, str) and within else ""
-        shown = rows.head(top)
-        lists[f"{place}{name} against {'all others' if versus == 'rest' else versus} ({len(rows):,})"] = {
-            "feature": _texts(shown["feature"]),
-            "log2 fold change": [number(value, 2) for value in shown["log2_fold_change"]],
-            "q": [f"{q:.2g}" for q in shown["q"]],
-            "detected": [
-                f"{a:.0%} / {b:.0%}" for a, b in zip(shown["detected_class"], shown["detected_versus"], strict=True)
-            ],
-        }
-    return dict(list(lists.items())[:_MAX_LISTS])
 
 
 def _accuracies(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[_Line]:
@@ -316,38 +298,6 @@ def _links(models: Sequence[Model], chords: pd.DataFrame) -> dict[str, dict[str,
     return {**files, "all models": {**shared, **(of_chords if len(chords) else {})}}
 
 
-def _top_features(model: Model, top: int) -> dict[str, list[str]]:
-    """The first features: heading -> cells of the column."""
-    if model.features.empty:
-        return {}
-    rows = model.features.head(top)
-    columns = {"feature": _texts(rows["feature"])}
-    if model.tested:
-        columns["z"] = [number(value, 1) for value in rows["z"]]
-        columns["q"] = [
-            f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
-            for q, significant in zip(rows["q"], rows["significant"], strict=True)
-        ]
-    else:
-        columns["importance"] = [f"{value:.3g}" for value in rows["median_importance"]]
-    columns["frequency"] = _with_intervals(rows, "selection_frequency", 2)
-    columns["class"] = [_main_class(row, model.summary["classes"]) for _, row in rows.iterrows()]
-    if "chord" in rows and any(chords := _texts(rows["chord"])):
-        columns["chord"] = chords
-    return columns
-
-
-def _main_class(row: Mapping, classes: Sequence[str]) -> str:
-    """The class for which a feature is most important, with an arrow for the direction."""
-    importance = {name: row.get(f"importance[{name}]") for name in classes}
-    known = {name: value for name, value in importance.items() if value is not None and not pd.isna(value)}
-    if not known:
-        return ""
-    name = max(known, key=lambda member: known[member])
-    arrow = {"up": " ↑", "down": " ↓"}.get(str(row.get(f"direction[{name}]")), "")
-    return f"{name}{arrow}"
-
-
 def _top_chords(chords: pd.DataFrame, top: int) -> dict[str, list[str]]:
     """The first chords: heading -> cells of the column."""
     if chords.empty:
@@ -355,14 +305,14 @@ def _top_chords(chords: pd.DataFrame, top: int) -> dict[str, list[str]]:
     rows = chords.head(top)
     sides = [[_members(row.get(f"side_{k}")) for k in (1, 2, 3)] for _, row in rows.iterrows()]
     return {
-        "chord": _texts(rows["chord"]),
-        "predicts": _texts(rows["class"]),
+        "chord": texts(rows["chord"]),
+        "predicts": texts(rows["class"]),
         "members": [" × ".join(side for side in members if side) for members in sides],
         "z": [number(value, 1) for value in rows["z"]],
-        "AUC": _with_intervals(rows, "auc_chord", 2),
+        "AUC": intervals(rows, "auc_chord", 2),
         "best member": [number(value, 2) for value in rows["auc_best_member"]],
         "without products": [number(value, 2) for value in rows["auc_additive"]],
-        "synergy": _with_intervals(rows, "synergy", 2),
+        "synergy": intervals(rows, "synergy", 2),
     }
 
 
@@ -371,28 +321,17 @@ def _members(side) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _with_intervals(table: pd.DataFrame, name: str, digits: int = 3) -> list[str]:
-    """A column with its intervals as text."""
-    columns = (table[name], table[f"{name}_low"], table[f"{name}_high"])
-    return [with_interval(value, low, high, digits) for value, low, high in zip(*columns, strict=True)]
-
-
 def _model_table(models: pd.DataFrame) -> dict[str, list[str]]:
     """The models side by side: heading -> cells of the column."""
     return {
-        "model": _texts(models["model"]),
-        "passes": _texts(models["n_passes"]),
+        "model": texts(models["model"]),
+        "passes": texts(models["n_passes"]),
         "single pass": [number(value) for value in models["per_pass_accuracy_mean"]],
-        "accuracy": _with_intervals(models, "accuracy"),
-        "balanced accuracy": _with_intervals(models, "balanced_accuracy"),
-        "macro F1": _with_intervals(models, "macro_f1"),
+        "accuracy": intervals(models, "accuracy"),
+        "balanced accuracy": intervals(models, "balanced_accuracy"),
+        "macro F1": intervals(models, "macro_f1"),
         "ECE": [number(value) for value in models["ece"]],
     }
-
-
-def _texts(values: pd.Series) -> list[str]:
-    """Values as text; empty if missing."""
-    return ["" if pd.isna(value) else str(value) for value in values]
 
 
 def _inline_svg(chart: str) -> str:

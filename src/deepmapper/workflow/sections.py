@@ -9,6 +9,9 @@ from ..errors import InputError
 from ..reads.chromosomes import RULES
 from .schema import list_words
 
+# Keys of the section `novelty` that name databases (`novelty.homology.COLUMNS`, which no rule on a matrix depends on).
+DATABASES = ("proteins", "domains", "rna_families", "kraken2_database", "rrna")
+
 
 def model_settings(settings: dict, name: str) -> dict:
     """Settings that determine a pass of one model, apart from its seed and features, and no others.
@@ -56,6 +59,11 @@ def novelty_sources(settings: dict) -> tuple[str, ...]:
     return ("unaligned", "aligned") if reference["genome"] and reference["annotation"] else ("unaligned",)
 
 
+def searched_databases(settings: dict) -> dict[str, str]:
+    """Databases that novel transcripts are compared with, by their key in the section `novelty`."""
+    return {kind: path for kind in DATABASES if (path := settings["novelty"][kind])}
+
+
 def named_files(settings: dict) -> dict[str, str]:
     """Files and folders that the configuration names, by key, except those of samples; "" if none is given."""
     reference = settings["reference"]
@@ -67,6 +75,7 @@ def named_files(settings: dict) -> dict[str, str]:
         "reference.chromosome_names": "" if has_name_rule(settings) else reference["chromosome_names"],
         "assembly.fasta": settings["assembly"]["fasta"],
         "novelty.contaminants": settings["novelty"]["contaminants"],
+        **{f"novelty.{key}": settings["novelty"][key] for key in DATABASES},
         "matrix.path": settings["matrix"]["path"],
         "labels.table": settings["labels"]["table"],
     }

@@ -6,6 +6,8 @@ import random
 import numpy as np
 import pytest
 
+from deepmapper.core.stage_schemas import NOVEL
+from deepmapper.core.tables import read_table
 from deepmapper.novelty.aliases import Named, aliases
 from deepmapper.novelty.coding import coding_verdict, longest_frames, orf_p_value
 from deepmapper.novelty.describe import Screened, describe_novel
@@ -156,7 +158,14 @@ def described(tmp_path):
         at("DENOVO_b", (1450, 1850), strand="-"),
     ]
     write_gtf(tmp_path / "denovo.gtf", places, "novel")
-    write_gtf(tmp_path / "a.gtf", [at("T1", (1000, 1100), (1300, 1600), gene="G1", symbol="ABC1")])
+    write_gtf(
+        tmp_path / "a.gtf",
+        [
+            at("T1", (1000, 1100), (1300, 1600), gene="G1", symbol="ABC1"),
+            at("T2", (6800, 6900)),
+            at("T3", (6900, 7000)),
+        ],
+    )
     (tmp_path / "genes.tsv").write_text("transcript_id\tgene_id\tgene_name\nT1\tG1\tABC1\n")
 
     def run(**settings):
@@ -165,6 +174,7 @@ def described(tmp_path):
             table=tmp_path / "novel.tsv",
             gtf=tmp_path / "novel.gtf",
             bed=tmp_path / "novel.bed",
+            neighbours=tmp_path / "neighbours.gtf",
             transcript_to_gene=tmp_path / "genes.tsv",
             annotation=tmp_path / "a.gtf",
             **settings,
@@ -234,3 +244,15 @@ def test_lines_of_bed_are_in_order_and_names_without_spaces(tmp_path):
     lines = [line.split("\t") for line in (tmp_path / "x.bed").read_text().splitlines()]
     assert [cells[3] for cells in lines] == ["c", "my_gene", "b"]
     assert blocks(lines[2]) == ((500, 600), (700, 800))
+
+
+def test_what_is_annotated_within_5_kb_is_kept_for_figures(described, tmp_path):
+    described()
+    assert [near.id for near in read_annotation(tmp_path / "neighbours.gtf")] == ["T1", "T2"]
+
+
+def test_the_table_has_the_columns_of_its_schema(described, tmp_path):
+    described()
+    table = read_table(tmp_path / "novel.tsv")
+    assert list(table.columns) == [column.name for column in NOVEL.columns]
+    assert table["exons"].fillna(0).tolist() == [2, 1, 0]

@@ -507,3 +507,12 @@ def test_cautions_about_the_data_are_said_first(page):
     assert "Nothing that the run itself can detect" not in text
     Page(text)
     assert "Before anything else" not in page()
+
+
+def test_features_and_markers_are_listed_with_their_aliases(page):
+    alias = {"alias": ["TP53.novel1", None, "BRCA1", None]}
+    text = page(tested={**TESTED, **alias}, significance={"level": 0.1, "statement": ""}, markers=MARKERS)
+    cells = Page(text).cells
+    assert cells[cells.index("2.50") - 2 :][:3] == ["g0", "TP53.novel1", "2.50"]
+    assert "BRCA1" in cells
+    assert "alias" not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))

@@ -3,7 +3,8 @@
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.workflow.sections import model_settings
+from deepmapper.novelty.homology import COLUMNS, SEARCH_PROGRAMS
+from deepmapper.workflow.sections import DATABASES, model_settings
 
 
 def test_model_settings_hold_what_determines_a_pass_and_nothing_else(read):
@@ -35,3 +36,7 @@ def test_model_settings_do_not_depend_on_the_order_of_options(read):
 def test_an_unknown_model_is_named(read):
     with pytest.raises(InputError, match="^there is no model `cnn`; the configuration has `mlp`, `linear`.$"):
         model_settings(read("models: {mlp: , linear: }"), "cnn")
+
+
+def test_databases_that_can_be_named_are_those_that_can_be_searched():
+    assert DATABASES == tuple(COLUMNS) == tuple(SEARCH_PROGRAMS)

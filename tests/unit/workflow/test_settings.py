@@ -16,6 +16,7 @@ from deepmapper.config import to_config
 from deepmapper.core.missing import MISSING_WORDS
 from deepmapper.errors import InputError
 from deepmapper.novelty.classes import NoveltyOptions
+from deepmapper.novelty.homology import COLUMNS
 from deepmapper.workflow.schema import load_schema
 from deepmapper.workflow.sections import model_settings
 from deepmapper.workflow.settings import config_warnings, validate_config
@@ -142,7 +143,7 @@ def test_defaults_are_filled():
         "gpu": 0,
         "passes_per_gpu": 1,
     }
-    not_of_the_screen = ("contaminants", "sources", "min_isoform_share")
+    not_of_the_screen = ("contaminants", "sources", "min_isoform_share", *COLUMNS)
     screen = {key: value for key, value in settings["novelty"].items() if key not in not_of_the_screen}
     assert NoveltyOptions(**screen) == NoveltyOptions()
 

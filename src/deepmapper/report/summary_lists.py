@@ -1,0 +1,84 @@
+"""Lists of features on the summary page: the first of every model, and the first markers of every class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from .models import Model
+from .page import number, with_interval
+
+_MAX_LISTS = 24  # lists of markers on the page
+
+
+def aliases(models: Sequence[Model]) -> dict[str, str]:
+    """Alias of every feature that has one, by name."""
+    found: dict[str, str] = {}
+    for model in models:
+        if "alias" in model.features:
+            found |= dict(zip(model.features["feature"], texts(model.features["alias"]), strict=True))
+    return {name: alias for name, alias in found.items() if alias}
+
+
+def top_markers(markers: pd.DataFrame, top: int, alias_of: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+    """The first markers of every class: title -> heading -> cells of the column."""
+    lists = {}
+    for (within, name, versus), rows in markers.groupby(["within", "class", "versus"], sort=False, dropna=False):
+        place = f"{within}: " if isinstance(within, str) and within else ""
+        shown = rows.head(top)
+        lists[f"{place}{name} against {'all others' if versus == 'rest' else versus} ({len(rows):,})"] = {
+            "feature": texts(shown["feature"]),
+            **({"alias": [alias_of.get(own, "") for own in texts(shown["feature"])]} if alias_of else {}),
+            "log2 fold change": [number(value, 2) for value in shown["log2_fold_change"]],
+            "q": [f"{q:.2g}" for q in shown["q"]],
+            "detected": [
+                f"{a:.0%} / {b:.0%}" for a, b in zip(shown["detected_class"], shown["detected_versus"], strict=True)
+            ],
+        }
+    return dict(list(lists.items())[:_MAX_LISTS])
+
+
+def top_features(model: Model, top: int) -> dict[str, list[str]]:
+    """The first features: heading -> cells of the column."""
+    if model.features.empty:
+        return {}
+    rows = model.features.head(top)
+    columns = {"feature": texts(rows["feature"])}
+    if "alias" in rows:
+        columns["alias"] = texts(rows["alias"])
+    if model.tested:
+        columns["z"] = [number(value, 1) for value in rows["z"]]
+        columns["q"] = [
+            f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
+            for q, significant in zip(rows["q"], rows["significant"], strict=True)
+        ]
+    else:
+        columns["importance"] = [f"{value:.3g}" for value in rows["median_importance"]]
+    columns["frequency"] = intervals(rows, "selection_frequency", 2)
+    columns["class"] = [_main_class(row, model.summary["classes"]) for _, row in rows.iterrows()]
+    if "chord" in rows and any(chords := texts(rows["chord"])):
+        columns["chord"] = chords
+    return columns
+
+
+def _main_class(row: Mapping, classes: Sequence[str]) -> str:
+    """The class for which a feature is most important, with an arrow for the direction."""
+    importance = {name: row.get(f"importance[{name}]") for name in classes}
+    known = {name: value for name, value in importance.items() if value is not None and not pd.isna(value)}
+    if not known:
+        return ""
+    name = max(known, key=lambda member: known[member])
+    arrow = {"up": " ↑", "down": " ↓"}.get(str(row.get(f"direction[{name}]")), "")
+    return f"{name}{arrow}"
+
+
+def intervals(table: pd.DataFrame, name: str, digits: int = 3) -> list[str]:
+    """A column with its intervals as text."""
+    columns = (table[name], table[f"{name}_low"], table[f"{name}_high"])
+    return [with_interval(value, low, high, digits) for value, low, high in zip(*columns, strict=True)]
+
+
+def texts(values: pd.Series) -> list[str]:
+    """Values as text; empty if missing."""
+    return ["" if pd.isna(value) else str(value) for value in values]
