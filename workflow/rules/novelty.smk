@@ -187,7 +187,9 @@ rule describe_novel:
         denovo=rules.screen_novelty.output.denovo,
         contigs=rules.screen_novelty.output.contigs,
         places=rules.screen_novelty.output.places,
-        genes=rules.map_transcripts_to_genes.output[0],
+        genes=(
+            [] if ALIGNED_TO == "nothing" else rules.map_transcripts_to_genes.output[0]
+        ),
     output:
         table=report(
             f"{READS}/novelty/novel.tsv",

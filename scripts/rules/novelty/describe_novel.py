@@ -16,7 +16,7 @@ with job(snakemake):
         gtf=Path(made.gtf),
         bed=Path(made.bed),
         neighbours=Path(made.neighbours),
-        transcript_to_gene=Path(given.genes),
+        transcript_to_gene=Path(given.genes) if given.genes else None,
         annotation=given.get("annotation", ""),
         genome=Path(given.genome) if given.get("genome") else None,
         chromosome_names=snakemake.params.chromosome_names,

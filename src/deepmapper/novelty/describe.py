@@ -78,7 +78,7 @@ def describe_novel(
     gtf: Path,
     bed: Path,
     neighbours: Path,
-    transcript_to_gene: Path,
+    transcript_to_gene: Path | None = None,
     annotation: str | Path = "",
     genome: Path | None = None,
     chromosome_names: str | Path = "auto",
@@ -98,7 +98,7 @@ def describe_novel(
     neighbours
         Written: GTF of the annotated transcripts within 5 kb of these places, with the genome's names of sequences.
     transcript_to_gene
-        Columns ``gene_id`` and ``gene_name``.
+        Columns ``gene_id`` and ``gene_name``; None if there is no reference.
     annotation, genome, chromosome_names
         As in the screen; without an annotation there is no nearest gene.
     homology
@@ -217,11 +217,17 @@ def _read_places(path: Path) -> dict[str, Transcript]:
 
 
 def _read_known(
-    annotation: str | Path, genome: Path | None, chromosome_names: str | Path, transcript_to_gene: Path, log: IO[str]
+    annotation: str | Path,
+    genome: Path | None,
+    chromosome_names: str | Path,
+    transcript_to_gene: Path | None,
+    log: IO[str],
 ) -> _Known:
-    with transcript_to_gene.open(newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        symbols = {row["gene_id"]: row["gene_name"] for row in rows if row["gene_id"]}
+    symbols: dict[str, str] = {}
+    if transcript_to_gene:
+        with transcript_to_gene.open(newline="") as file:
+            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            symbols = {row["gene_id"]: row["gene_name"] for row in rows if row["gene_id"]}
     transcripts: Sequence[Transcript] = ()
     if annotation and genome:
         transcripts = place_annotation(annotation, genome, chromosome_names=chromosome_names, log=log).transcripts

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from ..core.compressed import open_unpacked
-from ..core.programs import run_tool
+from ..core.programs import Argument, run_tool
 from ..errors import InputError
 from ..reads.fasta import open_text, read_fasta, write_fasta
 from ..reads.nucleotides import reverse_complement
@@ -100,7 +100,7 @@ def homology_columns(found: Mapping[str, Mapping[str, Mapping[str, str]]], name:
     name
         Name of the transcript.
     """
-    columns = {}
+    columns: dict[str, str] = {}
     for kind, own in COLUMNS.items():
         columns |= found[kind][name] if kind in found else dict.fromkeys(own, NOT_ASKED)
     return columns
@@ -145,10 +145,10 @@ def _unpacked(database: Path, folder: Path) -> Path:
 
 def _search_proteins(request: _Request) -> Matches:
     base, out = request.folder / "proteins", request.folder / "hits.tsv"
-    threads = ["--threads", request.threads]
+    threads: list[Argument] = ["--threads", request.threads]
     run_tool(["diamond", "makedb", "--in", request.database, "--db", base, *threads], log=request.log)
     fields = ("qseqid", "sseqid", "stitle", "pident", "scovhsp", "evalue", "bitscore")
-    search_for = ["--max-target-seqs", 5, "--evalue", _PROTEIN_E, "--sensitive", "--outfmt", 6, *fields]
+    search_for: list[Argument] = ["--max-target-seqs", 5, "--evalue", _PROTEIN_E, "--sensitive", "--outfmt", 6, *fields]
     run_tool(
         ["diamond", "blastx", "--query", request.transcripts, "--db", base, "--out", out, *search_for, *threads],
         log=request.log,
@@ -172,10 +172,23 @@ def _search_domains(request: _Request) -> Matches:
     write_fasta(peptides, records)
     models = _models(request.database)
     # -Z: E-values as in a search of one protein against all profiles, however many transcripts there are
-    limits = ["--cut_ga"] if models.has_thresholds else ["-E", _MODEL_E, "--domE", _MODEL_E]
+    limits: list[Argument] = ["--cut_ga"] if models.has_thresholds else ["-E", _MODEL_E, "--domE", _MODEL_E]
     run_tool(
-        ["hmmsearch", "--cpu", request.threads, "-Z", models.number, *limits, "--noali", "-o", "/dev/null"]
-        + ["--domtblout", out, request.database, peptides],
+        [
+            "hmmsearch",
+            "--cpu",
+            request.threads,
+            "-Z",
+            models.number,
+            *limits,
+            "--noali",
+            "-o",
+            "/dev/null",
+            "--domtblout",
+            out,
+            request.database,
+            peptides,
+        ],
         log=request.log,
     )
     rows = ((float(c[7]), c[0], (c[3], models.about(c[3]), c[6])) for c in _cells(out))
@@ -185,10 +198,22 @@ def _search_domains(request: _Request) -> Matches:
 def _search_rna_families(request: _Request) -> Matches:
     out = request.folder / "hits.txt"
     models = _models(request.database)
-    limits = ["--cut_ga"] if models.has_thresholds else ["-E", _MODEL_E]
+    limits: list[Argument] = ["--cut_ga"] if models.has_thresholds else ["-E", _MODEL_E]
     run_tool(
-        ["cmsearch", "--cpu", request.threads, "--rfam", *limits, "--noali", "-o", "/dev/null", "--tblout", out]
-        + [request.database, request.transcripts],
+        [
+            "cmsearch",
+            "--cpu",
+            request.threads,
+            "--rfam",
+            *limits,
+            "--noali",
+            "-o",
+            "/dev/null",
+            "--tblout",
+            out,
+            request.database,
+            request.transcripts,
+        ],
         log=request.log,
     )
     rows = ((float(c[14]), c[0], (c[2], models.about(c[2]), c[15])) for c in _cells(out))
@@ -198,8 +223,20 @@ def _search_rna_families(request: _Request) -> Matches:
 def _search_rrna(request: _Request) -> Matches:
     out = request.folder / "hits.txt"
     run_tool(
-        ["nhmmer", "--cpu", request.threads, "-E", _RRNA_E, "--noali", "-o", "/dev/null", "--tblout", out]
-        + [request.database, request.transcripts],
+        [
+            "nhmmer",
+            "--cpu",
+            request.threads,
+            "-E",
+            _RRNA_E,
+            "--noali",
+            "-o",
+            "/dev/null",
+            "--tblout",
+            out,
+            request.database,
+            request.transcripts,
+        ],
         log=request.log,
     )
     rows = (

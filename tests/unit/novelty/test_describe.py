@@ -175,9 +175,7 @@ def described(tmp_path):
             gtf=tmp_path / "novel.gtf",
             bed=tmp_path / "novel.bed",
             neighbours=tmp_path / "neighbours.gtf",
-            transcript_to_gene=tmp_path / "genes.tsv",
-            annotation=tmp_path / "a.gtf",
-            **settings,
+            **{"transcript_to_gene": tmp_path / "genes.tsv", "annotation": tmp_path / "a.gtf", **settings},
         )
         with (tmp_path / "novel.tsv").open() as file:
             return {row["name"]: row for row in csv.DictReader(file, delimiter="\t")}
@@ -244,6 +242,12 @@ def test_lines_of_bed_are_in_order_and_names_without_spaces(tmp_path):
     lines = [line.split("\t") for line in (tmp_path / "x.bed").read_text().splitlines()]
     assert [cells[3] for cells in lines] == ["c", "my_gene", "b"]
     assert blocks(lines[2]) == ((500, 600), (700, 800))
+
+
+def test_without_any_reference_there_is_no_nearest_gene(described, tmp_path):
+    rows = described(transcript_to_gene=None, annotation="")
+    assert {row["nearest_gene"] for row in rows.values()} == {""}
+    assert (tmp_path / "neighbours.gtf").read_text() == ""
 
 
 def test_what_is_annotated_within_5_kb_is_kept_for_figures(described, tmp_path):
