@@ -25,6 +25,8 @@ NOT_ASKED, NONE_FOUND = "not asked", "none"
 # E-values up to which a match counts if a database sets no thresholds of its own; chosen by hand.
 _PROTEIN_E, _MODEL_E, _RRNA_E = "1e-5", "1e-3", "1e-6"
 
+_QUIET = ("--noali", "-o", "/dev/null")  # only the table of HMMER and Infernal is read
+
 _SHORTEST_PEPTIDE = 20  # amino acids; domains are longer
 
 
@@ -173,24 +175,8 @@ def _search_domains(request: _Request) -> Matches:
     models = _models(request.database)
     # -Z: E-values as in a search of one protein against all profiles, however many transcripts there are
     limits: list[Argument] = ["--cut_ga"] if models.has_thresholds else ["-E", _MODEL_E, "--domE", _MODEL_E]
-    run_tool(
-        [
-            "hmmsearch",
-            "--cpu",
-            request.threads,
-            "-Z",
-            models.number,
-            *limits,
-            "--noali",
-            "-o",
-            "/dev/null",
-            "--domtblout",
-            out,
-            request.database,
-            peptides,
-        ],
-        log=request.log,
-    )
+    files: list[Argument] = ["--domtblout", out, request.database, peptides]
+    run_tool(["hmmsearch", "--cpu", request.threads, "-Z", models.number, *limits, *_QUIET, *files], log=request.log)
     rows = ((float(c[7]), c[0], (c[3], models.about(c[3]), c[6])) for c in _cells(out))
     return _best(rows)
 
@@ -199,46 +185,16 @@ def _search_rna_families(request: _Request) -> Matches:
     out = request.folder / "hits.txt"
     models = _models(request.database)
     limits: list[Argument] = ["--cut_ga"] if models.has_thresholds else ["-E", _MODEL_E]
-    run_tool(
-        [
-            "cmsearch",
-            "--cpu",
-            request.threads,
-            "--rfam",
-            *limits,
-            "--noali",
-            "-o",
-            "/dev/null",
-            "--tblout",
-            out,
-            request.database,
-            request.transcripts,
-        ],
-        log=request.log,
-    )
+    files: list[Argument] = ["--tblout", out, request.database, request.transcripts]
+    run_tool(["cmsearch", "--cpu", request.threads, "--rfam", *limits, *_QUIET, *files], log=request.log)
     rows = ((float(c[14]), c[0], (c[2], models.about(c[2]), c[15])) for c in _cells(out))
     return _best(rows)
 
 
 def _search_rrna(request: _Request) -> Matches:
     out = request.folder / "hits.txt"
-    run_tool(
-        [
-            "nhmmer",
-            "--cpu",
-            request.threads,
-            "-E",
-            _RRNA_E,
-            "--noali",
-            "-o",
-            "/dev/null",
-            "--tblout",
-            out,
-            request.database,
-            request.transcripts,
-        ],
-        log=request.log,
-    )
+    files: list[Argument] = ["--tblout", out, request.database, request.transcripts]
+    run_tool(["nhmmer", "--cpu", request.threads, "-E", _RRNA_E, *_QUIET, *files], log=request.log)
     rows = (
         (float(c[13]), c[0], (c[2], f"{(abs(int(c[9]) - int(c[8])) + 1) / int(c[10]):.4f}", c[12])) for c in _cells(out)
     )
@@ -247,11 +203,8 @@ def _search_rrna(request: _Request) -> Matches:
 
 def _search_taxa(request: _Request) -> Matches:
     out = request.folder / "hits.tsv"
-    run_tool(
-        ["kraken2", "--db", request.database, "--threads", request.threads, "--use-names", "--output", out]
-        + [request.transcripts],
-        log=request.log,
-    )
+    settings: list[Argument] = ["--threads", request.threads, "--use-names", "--output", out]
+    run_tool(["kraken2", "--db", request.database, *settings, request.transcripts], log=request.log)
     return {c[1]: (c[2],) for c in _cells(out, "\t") if c[0] == "C"}
 
 
