@@ -82,6 +82,7 @@ def summary_page(
     top
         Number of features and chords listed.
     """
+    alias_of = aliases(models)
     return render(
         "summary.html.j2",
         title="DeepMapper: summary",
@@ -102,9 +103,10 @@ def summary_page(
         accuracy=_accuracies(models, baseline, evidence_panel),
         lost_by_filtering={model.name: _lost_by_filtering(model) for model in models},
         cautions=_cautions(models, baseline, confounders, proof, chords, of_data),
-        links=_links(models, chords),
+        links=_links(models, chords, from_reads=bool(of_fragments)),
         top_features=[top_features(model, top) for model in models],
-        markers=top_markers(markers, top, aliases(models)),
+        markers=top_markers(markers, top, alias_of),
+        aliased=bool(alias_of),
         top_chords=_top_chords(chords, top),
         model_table=_model_table(table),
         chart=Markup(_inline_svg(chart)),
@@ -279,7 +281,7 @@ def _cautions_about(model: Model, baseline: Mapping) -> Iterator[str]:
         )
 
 
-def _links(models: Sequence[Model], chords: pd.DataFrame) -> dict[str, dict[str, str]]:
+def _links(models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool) -> dict[str, dict[str, str]]:
     """Files to look at next: for each model and for all models, path from the page -> text of the link."""
     of_model = {
         "features.html": "all features", "plots/ranking.svg": "ranking",
@@ -288,6 +290,7 @@ def _links(models: Sequence[Model], chords: pd.DataFrame) -> dict[str, dict[str,
         "plots/convergence.svg": "stability", "plots/confusion.svg": "confusion matrix",
         "audit.html": "filtering audit", "passes.html": "passes",
     }  # fmt: skip
+    of_model |= {"plots/novel.svg": "novel transcripts"} if from_reads else {}
     of_chords = {
         "chords.html": "chords",
         "chord_networks.svg": "chord members",

@@ -16,6 +16,7 @@ from deepmapper.novelty.tracks import write_bed
 from deepmapper.reads.annotation import Transcript, read_annotation, write_gtf
 from deepmapper.reads.fasta import write_fasta
 from deepmapper.reads.sequences import longest_orf
+from deepmapper.workflow.provenance import modules_of
 
 
 def letters(n, seed):
@@ -260,3 +261,12 @@ def test_the_table_has_the_columns_of_its_schema(described, tmp_path):
     table = read_table(tmp_path / "novel.tsv")
     assert list(table.columns) == [column.name for column in NOVEL.columns]
     assert table["exons"].fillna(0).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "script", ["screen_novelty", "quantify_sample", "build_expression", "prepare_features", "train_pass"]
+)
+def test_no_wording_about_novel_transcripts_counts_or_trains_again(script):
+    described = {f"novelty.{name}" for name in ("aliases", "coding", "describe", "homology", "nearest", "tracks")}
+    assert described <= set(modules_of("describe_novel"))
+    assert not described & set(modules_of(script))

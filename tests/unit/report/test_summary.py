@@ -484,6 +484,8 @@ def test_a_run_from_reads_says_where_the_fragments_went(page):
     said = "Of the fragments (read pairs or single reads), 80.0 % count on known transcripts."
     assert said in plain(page(of_fragments=said))
     assert "fragments" not in plain(page())
+    assert "cnn_small/plots/novel.svg" in page(of_fragments=said)
+    assert "plots/novel.svg" not in page()
 
 
 def test_novel_transcripts_among_the_features_are_counted(page):
@@ -491,7 +493,7 @@ def test_novel_transcripts_among_the_features_are_counted(page):
         page(names=("DENOVO_a", "g1", "DENOVO_b", "g3"), tested=TESTED, significance=UNTESTED | {"level": 0.1})
     )
     assert "cnn_small : novel transcripts: 2 of its top 4 features, 1 of its 2 significant features." in text
-    assert "assembled from reads that do not align to the genome" in text
+    assert "assembled from the reads and is in no annotation" in text
     assert "novel transcripts: 1 of its top 2 features." in plain(page(names=("DENOVO_a", "g1", "g2", "g3"), top=2))
     text = plain(page(names=("DENOVO_a", "g1", "DENOVO_b", "g3")))
     assert "cnn_small : novel transcripts: 2 of its top 4 features." in text
@@ -515,4 +517,5 @@ def test_features_and_markers_are_listed_with_their_aliases(page):
     cells = Page(text).cells
     assert cells[cells.index("2.50") - 2 :][:3] == ["g0", "TP53.novel1", "2.50"]
     assert "BRCA1" in cells
+    assert "Alias: symbol of the gene" in plain(text)
     assert "alias" not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))
