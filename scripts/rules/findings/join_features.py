@@ -3,7 +3,8 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.stage_schemas import CHORD_FEATURES, NOVEL
+    from deepmapper.core.reads_schemas import NOVEL
+    from deepmapper.core.stage_schemas import CHORD_FEATURES
     from deepmapper.core.tables import read_json, read_table, write_json, write_table
     from deepmapper.findings.aliases import add_aliases
     from deepmapper.findings.feature_join import JOINED, join_findings

@@ -6,35 +6,37 @@ Used by the writer and reader of tables, by the pages, by docs/outputs.md and by
 from __future__ import annotations
 
 from .columns import BOOTSTRAP, WILSON, Column, Table, boolean, integer, interval, name_list, number, text
-from .stage_schemas import (
+from .reads_schemas import (
     ALIGNMENT,
-    CHORD_FEATURES,
-    CHORD_SCORES,
-    CHORDS,
     CHROMOSOMES,
-    CONFOUNDERS,
     CONTIGS,
     CONTROL_MODELS,
     COUNTS,
-    DIFFERENTIAL,
-    DIFFERENTIAL_COLUMNS,
-    DIFFERENTIAL_FEATURES,
     EXPRESSED,
     EXPRESSED_CONTROLS,
     FRAGMENTS,
     GENE_COUNTS,
     GENE_TPM,
     HIDDEN,
-    MARKERS,
-    MODEL_CHORDS,
     NOVEL,
-    PAIRS,
     POOL,
-    SCREENED_CHORDS,
     SUPPORT,
     TPM,
     TRANSCRIPT_MODELS,
     TRANSCRIPT_TO_GENE,
+)
+from .stage_schemas import (
+    CHORD_FEATURES,
+    CHORD_SCORES,
+    CHORDS,
+    CONFOUNDERS,
+    DIFFERENTIAL,
+    DIFFERENTIAL_COLUMNS,
+    DIFFERENTIAL_FEATURES,
+    MARKERS,
+    MODEL_CHORDS,
+    PAIRS,
+    SCREENED_CHORDS,
     TRIPLETS,
 )
 

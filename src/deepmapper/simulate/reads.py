@@ -8,15 +8,15 @@ same bytes.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..core.files import atomic_folder, atomic_write
+from ..core.files import atomic_folder
 from ..errors import InputError
+from .files import fasta, gtf, write_gzip, write_text
 from .genome import (
     LETTERS,
     Gene,
@@ -205,18 +205,18 @@ def make_study(
     }
 
     study = _paths(Path(folder), sheet, samples)
-    _write_gzip(study.genome, _fasta(genome.items()))
-    _write_gzip(study.transcripts, _fasta((name, s) for name, s in reference.items() if name not in left_out))
+    write_gzip(study.genome, fasta(genome.items()))
+    write_gzip(study.transcripts, fasta((name, s) for name, s in reference.items() if name not in left_out))
     of_unlisted = {name for gene in unlisted for name in gene.isoforms} | left_out
-    _write_text(study.annotation, _gtf(genes, reference.keys() - left_out))
+    write_text(study.annotation, gtf(genes, reference.keys() - left_out))
     _write_truth(study, [*genes, *unlisted], copies, groups, counts, left_out)
-    _write_text(study.unlisted_annotation, _gtf([*genes, *unlisted], of_unlisted))
+    write_text(study.unlisted_annotation, gtf([*genes, *unlisted], of_unlisted))
     with atomic_folder(Path(folder) / "fastq") as fastq:
         for i, sample in enumerate(samples):
             sequences = [item.sequence for expressed in groups.values() for item in expressed]
             drawn = np.concatenate([counts[sample.name, group] for group in groups])
             _write_reads(np.random.RandomState([seed, 6, i]), fastq, sample, sequences, drawn, error_rate)
-    _write_text(study.sheet, _sheet(Path(folder), samples))
+    write_text(study.sheet, _sheet(Path(folder), samples))
     return study
 
 
@@ -317,7 +317,7 @@ def _write_reads(
         chance = random.random_sample(codes.shape)
         level = np.where(wrong, 2 - (chance < 0.85) - (chance < 0.6), 2 - (chance < 0.003))
         bases, qualities = LETTERS[codes], _QUALITY[level]
-        _write_gzip(
+        write_gzip(
             folder / file,
             b"".join(
                 b"@%s.%d\n%s\n+\n%s\n" % (sample.name.encode(), i + 1, bases[i].tobytes(), qualities[i].tobytes())
@@ -333,27 +333,6 @@ def _sheet(folder: Path, samples: list[_Sample]) -> str:
         fq1, fq2 = files if sample.paired else (files[0], "")
         rows.append("\t".join((sample.name, sample.condition, sample.donor, fq1, fq2, "unstranded")))
     return "\n".join(rows) + "\n"
-
-
-def _gtf(genes: list[Gene], wanted: Set[str]) -> str:
-    """Annotate the wanted transcripts and their genes."""
-    lines = []
-    for i, gene in enumerate(genes):
-        names = [name for name in gene.isoforms if name in wanted]
-        if not names:
-            continue
-        gene_attributes = f'gene_id "{gene.name}"; gene_name "gen{i + 1}";'
-
-        def line(feature: str, left: int, right: int, attributes: str, gene: Gene = gene) -> str:
-            return f"{gene.chrom}\tsimulated\t{feature}\t{left + 1}\t{right}\t.\t{gene.strand}\t.\t{attributes}"
-
-        lines.append(line("gene", gene.exons[0][0], gene.exons[-1][1], gene_attributes))
-        for name in names:
-            exons = [gene.exons[e] for e in gene.isoforms[name]]
-            attributes = f'{gene_attributes} transcript_id "{name}";'
-            lines.append(line("transcript", exons[0][0], exons[-1][1], attributes))
-            lines += [line("exon", left, right, attributes) for left, right in exons]
-    return "\n".join(lines) + "\n"
 
 
 def _write_truth(
@@ -390,22 +369,4 @@ def _write_truth(
                 rows.append(f"{item.name}\t{cells.get(item.name, '')}{len(item.sequence)}\t{higher}\t{fold:g}\t{drawn}")
             (truth / f"{group}.tsv").write_text("\n".join(rows) + "\n")
         for group in ("novel", "unlisted", "near_copies"):
-            (truth / f"{group}.fa").write_bytes(_fasta((item.name, item.sequence) for _, _, item in rows_of[group]))
-
-
-def _fasta(records) -> bytes:
-    return "".join(
-        f">{name}\n" + "".join(f"{sequence[i : i + 80]}\n" for i in range(0, len(sequence), 80))
-        for name, sequence in records
-    ).encode()
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as tmp:
-        tmp.write_text(text)
-
-
-def _write_gzip(path: Path, content: bytes) -> None:
-    """Write gzip with no name or time in its header: equal content gives equal bytes."""
-    with atomic_write(path) as tmp, tmp.open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
-        file.write(content)
+            (truth / f"{group}.fa").write_bytes(fasta((item.name, item.sequence) for _, _, item in rows_of[group]))

@@ -8,16 +8,8 @@ from pathlib import Path
 import pytest
 
 from deepmapper.chords import proof, tables
-from deepmapper.core.stage_schemas import (
-    ALIGNMENT,
-    CHORD_FEATURES,
-    CHORDS,
-    CONTIGS,
-    FRAGMENTS,
-    PAIRS,
-    SCREENED_CHORDS,
-    TRIPLETS,
-)
+from deepmapper.core.reads_schemas import ALIGNMENT, CONTIGS, FRAGMENTS
+from deepmapper.core.stage_schemas import CHORD_FEATURES, CHORDS, PAIRS, SCREENED_CHORDS, TRIPLETS
 from deepmapper.core.table_schemas import CONFUSION, EVIDENCE, FEATURES, STABILITY, TABLES, table_at, table_called
 from deepmapper.findings import audit
 from deepmapper.novelty import contig_table

@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from deepmapper.core.stage_schemas import NOVEL
+from deepmapper.core.reads_schemas import NOVEL
 from deepmapper.core.tables import read_table
 from deepmapper.novelty.aliases import Named, aliases
 from deepmapper.novelty.coding import coding_verdict, longest_frames, orf_p_value
