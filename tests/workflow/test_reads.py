@@ -172,6 +172,25 @@ def test_genes_that_only_the_annotation_lacks_are_new_genes_and_isoforms_belong_
     ), "alignments are temporary"
 
 
+def test_novel_transcripts_have_a_meaning(embedded_run, recovered):
+    novel = pd.read_csv(embedded_run.results / "reads/novelty/novel.tsv", sep="\t").set_index("name")
+    assert set(novel.index) == set(recovered)
+    assert novel["alias"].is_unique
+    behind = {found: name for name, (found, _) in recovered.items()}
+    isoform, gene = novel.loc[behind["GENE048.2"]], novel.loc[behind["UNLISTED1.1"]]
+    assert (isoform["alias"], isoform["gene_name"], isoform["nearest_distance"]) == ("gen48.novel1", "gen48", 0)
+    assert gene["place"].startswith(gene["alias"])
+    assert set(novel["protein"]) == {"not asked"}
+    bed = (embedded_run.results / "reads/novelty/novel.bed").read_text().splitlines()
+    assert {line.split("\t")[3] for line in bed} == set(novel["alias"][novel["place"].notna()])
+    for model in ("cnn_small", "linear"):
+        features = pd.read_csv(embedded_run.results / f"findings/{model}/features.tsv", sep="\t", index_col="feature")
+        assert features.loc[novel.index, "alias"].tolist() == novel["alias"].tolist()
+        assert features.loc["GENE018.1", "alias"] == "gen18"
+        assert "gen48.novel1" in (embedded_run.results / f"findings/{model}/plots/novel.svg").read_text()
+    assert "gen48.novel1" in (embedded_run.results / "findings/cnn_small/features.html").read_text()
+
+
 def test_aligned_and_captured_are_all(embedded_run):
     table = pd.read_csv(embedded_run.results / "reads/alignment.tsv", sep="\t")
     assert len(table) == 8

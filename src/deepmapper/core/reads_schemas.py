@@ -159,6 +159,7 @@ NOVEL = Table(
         ),
         integer("supporting_reads", "number of fragments that support it"),
         integer("supporting_samples", "number of samples with such fragments"),
+        number("novelty_q", "expected share of false ones among those kept with the same or a smaller false_rate"),
         text("protein", f"most similar protein; {_NOT_ASKED}"),
         text("protein_description", "its description"),
         text("protein_identity", "sequence identity with it"),

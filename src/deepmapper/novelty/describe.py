@@ -48,7 +48,16 @@ _FROM_SCREEN = ("source", "class", "length", "gc", "longest_orf", "orf_strand", 
 _COLUMNS = (
     *("name", "alias", "gene_id", "gene_name", "source", "class", "class_code", "meaning"),
     *("nearest_gene", "nearest_gene_name", "nearest_distance", "nearest_strand", "place", "exons", "length", "gc"),
-    *("longest_orf", "orf_strand", "orf_complete", "orf_p", "coding", "supporting_reads", "supporting_samples"),
+    *(
+        "longest_orf",
+        "orf_strand",
+        "orf_complete",
+        "orf_p",
+        "coding",
+        "supporting_reads",
+        "supporting_samples",
+        "novelty_q",
+    ),
     *(column for columns in COLUMNS.values() for column in columns),
 )
 
@@ -171,6 +180,7 @@ def _describe(
         "coding": coding_verdict(int(row["longest_orf"]), p_value, protein_match=matched),
         "supporting_reads": row["supporting_reads"],
         "supporting_samples": row["supporting_samples"],
+        "novelty_q": row.get("novelty_q", ""),
         **found,
     }
 
