@@ -25,6 +25,7 @@ DROPPED = (
     "too_short",
     "low_support",
     "organelle",
+    "ribosomal",
     "read_through",
     "extension",
     "unspliced",

@@ -107,6 +107,9 @@ def classify_model(
     contig = replace(contig, code=found_at.code)
     near = found_at.transcript
     genes = (index.gene(near.id),) if near else ()
+    if near and near.is_rrna and found_at.code not in ("s", "x"):
+        reason = f"at or beside {near.id}, ribosomal RNA, and so perhaps of its precursor"
+        return replace(contig, kind="ribosomal", genes=genes, reason=reason)
     if joined := _joined_genes(transcript, index, options.part_share):
         reason = f"joins {' and '.join(joined)}, as reads that run from one gene into the next do"
         return replace(contig, kind="read_through", genes=joined, reason=reason)

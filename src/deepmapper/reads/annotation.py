@@ -27,6 +27,8 @@ _PARTS_OF_CODING = {"cds", "stop_codon", "utr", "5utr", "3utr", "five_prime_utr"
 
 _PROTEINS = {"protein", "polypeptide"}
 
+_GTF_RRNA = re.compile(r'(?:biotype|gene_type|transcript_type|gbkey)\s+"(?:Mt_)?rRNA"')
+
 _GTF_ATTRIBUTE = re.compile(r'([\w.:-]+)\s+(?:"([^"]*)"|([^\s;]+))\s*(?:;|$)')
 
 
@@ -42,6 +44,8 @@ class Transcript:
         As annotated; strand "+", "-" or ".".
     exons
         (start, end) in the genome, 0-based and half-open, sorted, with gaps between them.
+    is_rrna
+        Whether the annotation calls it ribosomal RNA.
     """
 
     id: str
@@ -50,6 +54,7 @@ class Transcript:
     chrom: str
     strand: str
     exons: tuple[tuple[int, int], ...]
+    is_rrna: bool = field(default=False, compare=False)
 
 
 @dataclass
@@ -58,6 +63,7 @@ class _Draft:
 
     gene_id: str = ""
     gene_name: str = ""
+    is_rrna: bool = False
     exons: list[tuple[int, int]] = field(default_factory=list)
     coding: list[tuple[int, int]] = field(default_factory=list)
 
@@ -120,7 +126,8 @@ def read_annotation(path: str | Path) -> list[Transcript]:
         is_exon = part.endswith("exon")
         if is_exon or part in _PARTS_OF_CODING:
             for owner, gene_id, gene_name in _owners(line, bool(gff3), path):
-                draft = drafts.setdefault((owner, line.chrom, line.strand), _Draft(gene_id, gene_name))
+                is_rrna = not gff3 and bool(_GTF_RRNA.search(line.attributes))
+                draft = drafts.setdefault((owner, line.chrom, line.strand), _Draft(gene_id, gene_name, is_rrna))
                 (draft.exons if is_exon else draft.coding).append((line.start, line.end))
         elif gff3:
             attributes = _gff3_attributes(line.attributes)
@@ -161,16 +168,17 @@ def write_gtf(out: str | Path, transcripts: Iterable[Transcript], source: str = 
 
 def _transcript(key: tuple[str, str, str], draft: _Draft, features: dict[str, dict[str, str]] | None) -> Transcript:
     owner, chrom, strand = key
-    gene_id, gene_name = draft.gene_id, draft.gene_name
+    gene_id, gene_name, is_rrna = draft.gene_id, draft.gene_name, draft.is_rrna
     if features is not None:
         gene_id, gene_name = _gene_of(owner, features)
+        is_rrna = features.get(owner, {}).get("type") == "rrna"
     merged: list[tuple[int, int]] = []
     for start, end in sorted(draft.exons or draft.coding):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
-    return Transcript(clean_id(owner), clean_id(gene_id), gene_name, chrom, strand, tuple(merged))
+    return Transcript(clean_id(owner), clean_id(gene_id), gene_name, chrom, strand, tuple(merged), is_rrna)
 
 
 def _owners(line: _Line, gff3: bool, path: str | Path) -> list[tuple[str, str, str]]:

@@ -69,6 +69,20 @@ def test_strand_organelles_and_rare_splicing():
     assert decided((1000, 1200), (3000, 3300), samples=["a"], n_samples=1).kind == "novel_isoform"
 
 
+def test_what_lies_at_ribosomal_rna_is_set_aside():
+    rrna = Transcript("18S", "RDN", "", "chr1", "+", ((20_000, 21_800),), is_rrna=True)
+    index = TranscriptIndex([rrna])
+    for exons, kind in (
+        (((22_500, 25_000),), "ribosomal"),
+        (((21_000, 22_500),), "ribosomal"),
+        (((26_000, 27_000),), "intergenic"),
+    ):
+        model = Model(Transcript("m", "m", "", "chr1", "+", exons), "A" * 300, ("a",))
+        contig = model_contig(model, Contig("m", model.sequence, "D", source="aligned"))
+        found = classify_model(contig, model, Alignments((), (), ()), index, NoveltyOptions())
+        assert found.kind == kind, exons
+
+
 @pytest.mark.parametrize("name", ["chrM", "MT", "Mt", "ChrC", "Pt", ["mitochondrion", "genome"][0], "chrMT", "Pltd"])
 def test_organelles_are_known_by_their_usual_names(name):
     assert is_organelle(name, ["auto"])

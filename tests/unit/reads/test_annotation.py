@@ -242,3 +242,16 @@ def test_files_that_cannot_be_read(file):
     file.write_bytes(gzip.compress(b"#" * 10000)[:-10])
     with pytest.raises(InputError, match="truncated or damaged"):
         read_annotation(file)
+
+
+def test_ribosomal_rna_is_known_by_its_type(tmp_path):
+    (tmp_path / "a.gff3").write_text(
+        "c\tx\tgene\t1\t90\t.\t+\t.\tID=g\nc\tx\trRNA\t1\t90\t.\t+\t.\tID=r;Parent=g\n"
+        "c\tx\texon\t1\t90\t.\t+\t.\tParent=r\nc\tx\tmRNA\t1\t90\t.\t+\t.\tID=m;Parent=g\n"
+        "c\tx\texon\t1\t90\t.\t+\t.\tParent=m\n"
+    )
+    assert {t.id: t.is_rrna for t in read_annotation(tmp_path / "a.gff3")} == {"r": True, "m": False}
+    kinds = {"a": 'gene_biotype "rRNA"', "b": 'transcript_type "Mt_rRNA"', "c": 'gene_type "protein_coding"'}
+    lines = [f'c\tx\texon\t1\t90\t.\t+\t.\tgene_id "g"; transcript_id "{t}"; {kind};\n' for t, kind in kinds.items()]
+    (tmp_path / "a.gtf").write_text("".join(lines))
+    assert {t.id: t.is_rrna for t in read_annotation(tmp_path / "a.gtf")} == {"a": True, "b": True, "c": False}
