@@ -40,6 +40,7 @@ PROGRAMS = {
     "trinity": ["Trinity"],
     "spades": ["rnaspades.py"],
     "minimap2": ["minimap2"],
+    "stringtie": ["stringtie"],
     "gffread": ["gffread"],
     "salmon": ["salmon"],
     "multiqc": ["multiqc"],

@@ -159,7 +159,7 @@ def test_reads_run_in_the_environments_of_their_rules(work_directory, double):
         assembly={"assembler": "rnaspades"},
     )
     run(directory, double, "expression")
-    assert activated(double) == set(NAMES) - {"sra"}  # of which no sample needs runs
+    assert activated(double) == set(NAMES) - {"sra", "homology"}  # no sample is a run of the SRA, no database is given
 
 
 def test_what_the_yaml_does_not_name_is_missed(work_directory, copy_pipeline, double, tmp_path):
