@@ -87,7 +87,8 @@ def test_programs_for_reads_say_so_and_the_same_command_goes_on(small_run, disk)
             fails(directory, disk, NEXT_TO_NOTHING, (missing,), rule, missing)
         disk.give_room()
         assert directory.run(*asked.values(), cores=1).jobs == dict.fromkeys(asked, 1)
-    after = directory.outputs()
+    # the job also writes the alignments, which are deleted by what reads them: it is not asked for here
+    after = {name: content for name, content in directory.outputs().items() if not name.startswith("reads/aligned/")}
     assert after.keys() == before.keys()
     assert [name for name in after if "unaligned" in name and after[name] != before[name]] == []
     assert unfinished(directory) == []
