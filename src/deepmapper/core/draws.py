@@ -40,6 +40,9 @@ class Draw(IntEnum):
     PASS_RESAMPLES = 121
     HALVES = 122
     PANEL_FOLDS = 123
+    # novel transcripts
+    CHANGED_COPIES = 130
+    SHUFFLED_BASES = 131
 
 
 @unique

@@ -11,6 +11,8 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
+from ..core.draws import Draw, stream
+
 MIN_LENGTH = 100  # amino acids; a shorter frame is no sign of a protein by itself, as in TransDecoder
 
 LIKELY, UNCLEAR = 0.01, 0.05  # p-values up to which a frame is called likely or unclear; chosen by hand
@@ -39,7 +41,7 @@ def orf_p_value(sequence: str) -> float:
     """
     codes = _CODES[np.frombuffer(sequence.encode("ascii", "replace"), dtype=np.uint8)]
     seed = int.from_bytes(hashlib.sha256(sequence.encode()).digest()[:8], "big")
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, Draw.SHUFFLED_BASES)
     own = int(longest_frames(codes[np.newaxis])[0])
     reached = drawn = 0
     for total in (_FEW, _MANY):

@@ -8,18 +8,18 @@ Three kinds of novel transcripts have controls of their own:
   strain that differs), and the share of these that the screen takes for novel is known.
 
 With fewer than ten controls of a kind nothing is said of it. Not covered: DNA in the library, errors of splicing in the
-cell, and other organisms; all of these are in the reads. The standard library; scikit-learn on use.
+cell, and other organisms; all of these are in the reads. numpy; scikit-learn on use.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from ..core.draws import Draw, stream
 from ..core.files import atomic_write
 from ..core.words import count
 from .classes import Contig, NoveltyOptions, is_kept, total_support
@@ -167,17 +167,17 @@ def strain_decoys(transcripts: Mapping[str, str], contigs: Sequence[Contig], see
     usable = sorted(name for name, sequence in transcripts.items() if lengths and len(sequence) >= lengths[0])
     if not divergences or not usable:
         return []
-    rng = random.Random(seed)
+    rng = stream(seed, Draw.CHANGED_COPIES)
     mean = max(sum(divergences) / len(divergences), 0.005)
     decoys = []
     for i in range(_N_DECOYS):
-        sequence = transcripts[rng.choice(usable)]
-        length = min(rng.choice(lengths), len(sequence))
-        start = rng.randrange(len(sequence) - length + 1)
-        divergence = min(rng.expovariate(1 / mean), _LARGEST_DIVERGENCE)
+        sequence = transcripts[usable[rng.integers(len(usable))]]
+        length = min(lengths[rng.integers(len(lengths))], len(sequence))
+        start = int(rng.integers(len(sequence) - length + 1))
+        changed = rng.random(length) < min(rng.exponential(mean), _LARGEST_DIVERGENCE)
         bases = "".join(
-            rng.choice([b for b in "ACGT" if b != base]) if rng.random() < divergence else base
-            for base in sequence[start : start + length]
+            "ACGT".replace(base, "")[rng.integers(3)] if is_changed else base
+            for base, is_changed in zip(sequence[start : start + length], changed, strict=True)
         )
         decoys.append(Contig(f"decoy_{i}", bases, f"decoy_{i}", source="unaligned"))
     return decoys

@@ -63,6 +63,8 @@ def test_the_numbers_of_draws_do_not_change():
         "PASS_RESAMPLES": 121,
         "HALVES": 122,
         "PANEL_FOLDS": 123,
+        "CHANGED_COPIES": 130,
+        "SHUFFLED_BASES": 131,
     }
     assert {draw.name: int(draw) for draw in FixedDraw} == {
         "CONVERGENCE": 0,

@@ -8,7 +8,8 @@ from deepmapper.findings.feature_table import feature_table
 from deepmapper.findings.ranking import accumulate_passes
 
 _ALL = FEATURES.names(("a", "b"))
-FEATURE_COLUMNS = _ALL[: _ALL.index("is_denovo") + 1]  # the others are joined to them later
+FEATURE_COLUMNS = _ALL[: _ALL.index("is_denovo") + 1]  # the others are joined to them later, as are aliases
+FEATURE_COLUMNS.remove("alias")
 NAMES = ["g0", "g1", "g2", "g3"]
 
 
