@@ -411,8 +411,12 @@ def test_refused_with_a_message(refusals, case):
         assert len(list((reads / "unaligned").iterdir())) == 3, "what was finished is kept"
 
 
+# A study in which the annotation lacks nothing that the genome has.
+ALL_LISTED = {"n_unlisted": 0, "n_unlisted_isoforms": 0}
+
+
 def test_sample_without_unaligned_reads(reads_directory):
-    directory, _ = reads_directory({"reference_only": ("ctrl_1",), "error_rate": 0.0})
+    directory, _ = reads_directory({"reference_only": ("ctrl_1",), "error_rate": 0.0, **ALL_LISTED})
     directory.run("expression")
     table = pd.read_csv(directory.results / "reads/alignment.tsv", sep="\t").set_index("sample")
     assert table.captured["ctrl_1"] == 0
@@ -423,7 +427,7 @@ def test_sample_without_unaligned_reads(reads_directory):
 
 def test_nothing_novel_at_all(reads_directory):
     everyone = tuple(f"{condition}_{i}" for condition in ("ctrl", "stim") for i in (1, 2))
-    directory, _ = reads_directory({"reference_only": everyone, "error_rate": 0.0})
+    directory, _ = reads_directory({"reference_only": everyone, "error_rate": 0.0, **ALL_LISTED})
     directory.run("expression")
     assert sequences(directory.results / "reads/novelty/denovo.fa") == {}
     assert len(table_of(directory)) == 4
