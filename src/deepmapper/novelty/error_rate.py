@@ -32,9 +32,9 @@ _N_DECOYS = 200  # changed copies of reference transcripts
 _LARGEST_DIVERGENCE = 0.25  # more of it is no strain of the organism
 
 KINDS = {
-    "genes": "models of new genes",
-    "isoforms": "models of new isoforms",
-    "contigs": "contigs of unaligned reads",
+    "genes": ("model of a new gene", "models of new genes"),
+    "isoforms": ("model of a new isoform", "models of new isoforms"),
+    "contigs": ("contig of unaligned reads", "contigs of unaligned reads"),
 }
 
 
@@ -73,14 +73,20 @@ class ErrorRate:
         if not n:
             return "No novel transcripts were found."
         told = {kind: value for kind, value in self.expected_false.items() if value is not None and self.novel[kind]}
-        silent = [f"{self.novel[kind]} {KINDS[kind]}" for kind in KINDS if self.novel.get(kind) and kind not in told]
+        silent = [
+            f"{number} {KINDS[kind][number > 1]}"
+            for kind in KINDS
+            if (number := self.novel.get(kind, 0)) and kind not in told
+        ]
         if not told:
             return f"Of {count(n, 'novel transcript')} it is not known how many are false: there are too few controls."
-        n_told = sum(self.novel[kind] for kind in told)
-        text = f"Of {count(n_told, 'novel transcript')} about {math.ceil(sum(told.values()))} at most are false"
+        n_false = math.ceil(sum(told.values()))
+        n_told = count(sum(self.novel[kind] for kind in told), "novel transcript")
+        text = f"At most about {n_false} of {n_told} {'is' if n_false == 1 else 'are'} false"
         text += f"; of {' and '.join(silent)} this is not known, for lack of controls" if silent else ""
         if self.hidden:
-            text += f"; of {self.hidden} known genes and isoforms that were hidden, {self.recovered} came back"
+            back = "all" if self.recovered == self.hidden else str(self.recovered)
+            text += f"; of {self.hidden} known genes and isoforms that were hidden for this, {back} came back"
         return f"{text}."
 
     def write(self, path: Path) -> None:

@@ -126,6 +126,13 @@ def test_with_few_controls_nothing_is_told(tmp_path):
     rate = estimate(novel(3), **settings(judged=[Judged("x", 9, True, "gene", "T")] * 9))
     assert rate.rates == {} and rate.expected_false["genes"] is None
     assert "not known how many are false" in rate.statement
+    mixed = estimate(
+        [*novel(3), *novel(1, "novel_isoform")], **settings(judged=[Judged("x", 9, True, "gene", "T")] * 99)
+    )
+    assert mixed.statement == (
+        "At most about 1 of 3 novel transcripts is false; of 1 model of a new isoform this is not known, for lack of "
+        "controls."
+    )
     rate.write(tmp_path / "rate.json")
     assert json.loads((tmp_path / "rate.json").read_text())["statement"] == rate.statement
     assert estimate([], **settings()).statement == "No novel transcripts were found."
@@ -138,7 +145,7 @@ def test_each_kind_has_controls_of_its_own():
     rate = estimate(kept, **settings(judged=[*isoforms, *genes]))
     assert rate.expected_false["isoforms"] == pytest.approx(40 * 3 / 21, rel=0.02)
     assert rate.expected_false["genes"] == pytest.approx(80 * 1 / 40, rel=0.05)
-    assert rate.statement.startswith("Of 120 novel transcripts about 8 at most are false")
+    assert rate.statement == "At most about 8 of 120 novel transcripts are false."
 
 
 def test_contigs_are_judged_by_changed_copies():
