@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..reads.annotation import Transcript
-from .loci import TranscriptIndex, introns_of, shared, span
+from .loci import TranscriptIndex, introns_of, same_strand, shared, span
 from .paf import Interval, covered
 
 ORDER = "=ckmnjeosxiypu"
@@ -61,11 +61,11 @@ def compare(model: Transcript, index: TranscriptIndex) -> Comparison:
 def class_code(model: Transcript, reference: Transcript) -> str:
     """Return the code of one model against one annotated transcript on the same sequence."""
     (start, end), (first, last) = span(model), span(reference)
-    same_strand = "." in (model.strand, reference.strand) or model.strand == reference.strand
+    along = same_strand(model, reference)
     if start >= last or end <= first:
         gap = max(start - last, first - end)
-        return "p" if same_strand and gap <= RUN_ON else "u"
-    if same_strand:
+        return "p" if along and gap <= RUN_ON else "u"
+    if along:
         code = _multi_exon(model, reference) if len(model.exons) > 1 else _single_exon(model, reference)
         return code or _without_overlap(model, reference)
     if set(introns_of(model)) & set(introns_of(reference)):

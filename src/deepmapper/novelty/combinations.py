@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..reads.annotation import Transcript
 from .classes import Contig, total_support
-from .loci import TranscriptIndex, introns_of, span
+from .loci import TranscriptIndex, introns_of, same_strand, span
 from .models import Model
 from .paf import Interval
 
@@ -56,7 +56,7 @@ def _around(places: Iterable[Transcript], index: TranscriptIndex) -> list[Transc
     near = {}
     for place in places:
         for transcript in index.overlapping(place.chrom, *span(place)):
-            if "." in (place.strand, transcript.strand) or place.strand == transcript.strand:
+            if same_strand(place, transcript):
                 near[transcript.id] = transcript
     return list(near.values())
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.files import atomic_write
-from ..reads.annotation import Transcript, read_annotation, write_gtf
+from ..reads.annotation import Transcript, read_gtf, write_gtf
 from .class_codes import class_code
 from .classes import Contig, total_support
-from .loci import TranscriptIndex, introns_of, shared, span
+from .loci import TranscriptIndex, introns_of, same_strand, shared, span
 from .models import Model
+from .paf import covered
 
 _SHARE = 4  # of the genes one in so many is hidden
 
@@ -68,7 +69,7 @@ def choose_hidden(transcripts: Sequence[Transcript]) -> Hidden:
     for gene, own in of_gene.items():
         if not _is_alone(own, index):
             continue
-        if _is_drawn(gene) and any(_size(t) >= _MIN_LENGTH for t in own):
+        if _is_drawn(gene) and any(covered(t.exons) >= _MIN_LENGTH for t in own):
             genes |= {t.id: gene for t in own}
         elif one := _distinct(own):
             isoforms[one.id] = gene
@@ -83,7 +84,7 @@ def write_hidden(annotation: Path, out: Path, table: Path) -> Hidden:
     annotation
         GTF, possibly empty.
     """
-    transcripts = read_annotation(annotation) if annotation.stat().st_size else []
+    transcripts = read_gtf(annotation)
     hidden = choose_hidden(transcripts)
     write_gtf(out, (t for t in transcripts if t.id not in hidden.genes and t.id not in hidden.isoforms))
     with atomic_write(table) as tmp, tmp.open("w", newline="") as file:
@@ -126,7 +127,7 @@ def judge(
     judged = []
     for contig in kept:
         place = models[contig.given].transcript
-        near = [t for t in index.overlapping(place.chrom, *span(place)) if _same_strand(place, t)]
+        near = [t for t in index.overlapping(place.chrom, *span(place)) if same_strand(place, t)]
         near = [t for t in near if shared(place.exons, t.exons)]
         if not near:
             continue  # not at a place of the controls: it is one of the models proper
@@ -135,7 +136,7 @@ def judge(
             continue
         if what == "gene":
             exonic = shared(place.exons, [exon for t in near for exon in t.exons])
-            found = near if exonic >= _MIN_EXONIC * _size(place) else []
+            found = near if exonic >= _MIN_EXONIC * covered(place.exons) else []
         else:
             found = [t for t in near if t.id in hidden.isoforms and class_code(place, t) in ("=", "c")]
         name = max(found, key=lambda t: (shared(place.exons, t.exons), t.id)).id if found else ""
@@ -210,18 +211,10 @@ def _is_drawn(gene: str) -> bool:
     return hashlib.sha256(gene.encode()).digest()[0] % _SHARE == 0
 
 
-def _size(transcript: Transcript) -> int:
-    return sum(end - start for start, end in transcript.exons)
-
-
-def _same_strand(a: Transcript, b: Transcript) -> bool:
-    return "." in (a.strand, b.strand) or a.strand == b.strand
-
-
 def _is_alone(own: Sequence[Transcript], index: TranscriptIndex) -> bool:
     names = {t.id for t in own}
     return not any(
-        near.id not in names and _same_strand(one, near) and shared(one.exons, near.exons)
+        near.id not in names and same_strand(one, near) and shared(one.exons, near.exons)
         for one in own
         for near in index.overlapping(one.chrom, *span(one))
     )
@@ -230,5 +223,5 @@ def _is_alone(own: Sequence[Transcript], index: TranscriptIndex) -> bool:
 def _distinct(own: Sequence[Transcript]) -> Transcript | None:
     """A transcript with an intron that no other of its gene has; the last such one."""
     uses = Counter(intron for t in own for intron in set(introns_of(t)))
-    able = [t for t in own if _size(t) >= _MIN_LENGTH and any(uses[intron] == 1 for intron in introns_of(t))]
+    able = [t for t in own if covered(t.exons) >= _MIN_LENGTH and any(uses[intron] == 1 for intron in introns_of(t))]
     return able[-1] if len(own) > 1 and able else None

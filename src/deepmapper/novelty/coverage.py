@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from ..core.programs import run_tool
-from ..reads.annotation import Transcript, read_annotation
+from ..reads.annotation import Transcript, read_gtf
 from .loci import span
 
 FIRST = 12  # novel transcripts of a model that are drawn
@@ -41,7 +41,7 @@ def first_novel(features: Path, limit: int = FIRST) -> dict[str, int]:
 def places_of(gtf: Path, names: Iterable[str]) -> dict[str, Transcript]:
     """Places of transcripts by name, for those that have one."""
     wanted = set(names)
-    return {t.id: t for t in read_annotation(gtf) if t.id in wanted} if gtf.stat().st_size else {}
+    return {t.id: t for t in read_gtf(gtf) if t.id in wanted}
 
 
 def region_of(place: Transcript) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ..core.files import atomic_write
-from ..reads.annotation import Transcript, read_annotation, write_gtf
+from ..reads.annotation import Transcript, read_annotation, read_gtf, write_gtf
 from ..reads.chromosomes import place_annotation
 from ..reads.fasta import read_fasta
 from .aliases import Named, aliases
@@ -22,7 +22,7 @@ from .coverage import AROUND
 from .homology import COLUMNS, NONE_FOUND, homology_columns
 from .loci import span
 from .nearest import Nearest, NearestGenes
-from .tracks import write_bed, write_novel_gtf
+from .tracks import write_bed
 
 # Class codes of gffcompare in words; {gene} is the nearest gene.
 _CODES = {
@@ -123,7 +123,7 @@ def describe_novel(
     sequences = {record.name: record.sequence for record in read_fasta(screened.fasta, "FASTA of novel transcripts")}
     kept = _read_kept(screened.contigs)
     rows = [kept[name] for name in sequences]
-    places = _read_places(screened.places)
+    places = {place.id: place for place in read_gtf(screened.places)}
     named = [Named(row["name"], row["class"], _genes(row), row["gene_id"], places.get(row["name"])) for row in rows]
     alias = aliases(named, known.symbols, known.names)
     described = [
@@ -143,7 +143,7 @@ def describe_novel(
         for row in described
     }
     shown = [place for name, place in places.items() if name in sequences]
-    write_novel_gtf(gtf, shown, attributes)
+    write_gtf(gtf, shown, "novel", attributes)
     write_bed(bed, shown, alias)
     around = {near: None for place in shown if known.genes for near in known.genes.around(place, AROUND)}
     write_gtf(neighbours, around)
@@ -219,11 +219,6 @@ def _read_kept(path: Path) -> dict[str, dict[str, str]]:
     """Rows of the kept contigs by name."""
     with path.open(newline="") as file:
         return {row["name"]: row for row in csv.DictReader(file, delimiter="\t") if row["kept"] == "true"}
-
-
-def _read_places(path: Path) -> dict[str, Transcript]:
-    """Places by name; a file without any is empty."""
-    return {place.id: place for place in read_annotation(path)} if path.stat().st_size else {}
 
 
 def _read_known(

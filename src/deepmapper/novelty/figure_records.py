@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reads.annotation import Transcript, read_annotation
+from ..reads.annotation import Transcript, read_gtf
 from .coverage import places_of, region_of
 from .loci import span
 
@@ -51,7 +51,7 @@ def figure_records(
     with novel.open(newline="") as file:
         rows = {row["name"]: row for row in csv.DictReader(file, delimiter="\t")}
     placed = places_of(places, first)
-    annotated = read_annotation(neighbours) if neighbours.stat().st_size else []
+    annotated = read_gtf(neighbours)
     records = []
     for name, rank in first.items():
         row, place = rows[name], placed.get(name)

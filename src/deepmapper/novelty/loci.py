@@ -65,6 +65,11 @@ def span(transcript: Transcript) -> Interval:
     return transcript.exons[0][0], transcript.exons[-1][1]
 
 
+def same_strand(a: Transcript, b: Transcript) -> bool:
+    """Whether two transcripts may be on the same strand: that of one may be unknown."""
+    return "." in (a.strand, b.strand) or a.strand == b.strand
+
+
 def shared(a: Iterable[Interval], b: Iterable[Interval]) -> int:
     """Count the bases that two sets of intervals have in common."""
     a, b = list(a), list(b)

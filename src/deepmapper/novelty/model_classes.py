@@ -15,7 +15,7 @@ from .class_codes import Comparison, compare
 from .classes import Alignments, Contig, NoveltyOptions, contaminated, copied
 from .loci import TranscriptIndex, shared, span
 from .models import Model
-from .paf import Hit, Match
+from .paf import Hit, Match, covered
 
 # Names of organelles in the genomes of Ensembl, UCSC, NCBI and TAIR, in lower case and without "chr".
 _ORGANELLES = frozenset(
@@ -145,13 +145,13 @@ def is_organelle(chromosome: str, names: Iterable[str]) -> bool:
 def _joined_genes(model: Transcript, index: TranscriptIndex, min_share: float) -> tuple[str, ...]:
     """Two genes without common exons that a model holds a good part of, or that make up a good part of it."""
     start, end = span(model)
-    size = sum(b - a for a, b in model.exons)
+    size = covered(model.exons)
     near = [t for t in index.overlapping(model.chrom, start, end) if model.strand == "." or t.strand == model.strand]
     held = {t: n for t in near if (n := shared(model.exons, t.exons))}
     ordered = sorted(held, key=lambda t: (-held[t], t.id))
     for i, first in enumerate(ordered):
         for other in ordered[i + 1 :]:
-            whole = held[other] >= _WHOLE_GENE * sum(b - a for a, b in other.exons) or held[other] >= min_share * size
+            whole = held[other] >= _WHOLE_GENE * covered(other.exons) or held[other] >= min_share * size
             if whole and index.gene(first.id) != index.gene(other.id) and not shared([span(first)], [span(other)]):
                 return index.gene(first.id), index.gene(other.id)
     return ()

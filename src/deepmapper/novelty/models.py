@@ -18,12 +18,12 @@ from typing import IO
 
 from ..core.files import atomic_folder
 from ..core.programs import Argument, require, run_tool
-from ..reads.annotation import Transcript, read_annotation, write_gtf
+from ..reads.annotation import Transcript, read_annotation, read_gtf, write_gtf
 from ..reads.fasta import read_fasta
 from ..reads.nucleotides import reverse_complement
 from .class_codes import compare
-from .loci import TranscriptIndex, introns_of, shared, span
-from .paf import Interval
+from .loci import TranscriptIndex, introns_of, same_strand, shared, span
+from .paf import Interval, covered
 
 # StringTie's names of the strandedness of a library.
 _STRANDS = {"forward": "--fr", "reverse": "--rf"}
@@ -160,16 +160,17 @@ def merge_models(
         Number of models.
     """
     require("stringtie")
-    known = read_annotation(annotation) if annotation.stat().st_size else []
+    known = read_gtf(annotation)
     gtfs = {sample: Path(path) / gtf for sample, path in folders.items()}
     with atomic_folder(folder) as tmp:
         merged = _merge(
             [path for path in gtfs.values() if path.stat().st_size], annotation, tmp, min_isoform_share, log
         )
         lacking = _outside_annotation(merged, known, min_length)
+        supported, expressed = _with_support(_with_sequence(lacking, genome), gtfs)
         models = [
             replace(model, transcript=replace(model.transcript, id=f"model_{i}", gene_id=f"model_{i}"))
-            for i, model in enumerate(_with_support(_with_sequence(lacking, genome), gtfs), 1)
+            for i, model in enumerate(supported, 1)
         ]
         write_gtf(tmp / "models.gtf", (model.transcript for model in models), "StringTie")
         with (tmp / "models.fa").open("w") as file:
@@ -182,7 +183,7 @@ def merge_models(
                 writer.writerow([model.transcript.id, ",".join(model.samples), *counts])
         with (tmp / "expressed.tsv").open("w") as file:
             print("transcript", "fragments", sep="\t", file=file)
-            file.writelines(f"{name}\t{round(n)}\n" for name, n in sorted(_expressed(gtfs).items()))
+            file.writelines(f"{name}\t{round(n)}\n" for name, n in sorted(expressed.items()))
     return len(models)
 
 
@@ -259,7 +260,7 @@ def _outside_annotation(merged: Iterable[Transcript], known: Sequence[Transcript
             continue
         parts = list(_without_known(model, index)) if code == "k" else [model]
         for part in parts:
-            if sum(end - start for start, end in part.exons) >= min_length:
+            if covered(part.exons) >= min_length:
                 found.setdefault((part.chrom, part.strand, part.exons), part)
     return sorted(found.values(), key=lambda t: (t.chrom, t.exons, t.strand))
 
@@ -267,7 +268,7 @@ def _outside_annotation(merged: Iterable[Transcript], known: Sequence[Transcript
 def _without_known(model: Transcript, index: TranscriptIndex) -> Iterator[Transcript]:
     """Runs of exons of a model that share no base with annotated exons on its strand, each as a model of its own."""
     start, end = span(model)
-    near = [t for t in index.overlapping(model.chrom, start, end) if _same_strand(model, t)]
+    near = [t for t in index.overlapping(model.chrom, start, end) if same_strand(model, t)]
     annotated = [exon for transcript in near for exon in transcript.exons]
     run: list[Interval] = []
     for exon in model.exons:
@@ -295,67 +296,54 @@ def _with_sequence(transcripts: Sequence[Transcript], genome: Path) -> Iterator[
         yield Model(transcript, cut[transcript.chrom, transcript.strand, transcript.exons])
 
 
-def _with_support(models: Iterable[Model], gtfs: Mapping[str, Path]) -> list[Model]:
-    """Add the samples that have the introns of each model, and its fragments there, estimated from the coverage."""
+def _with_support(models: Iterable[Model], gtfs: Mapping[str, Path]) -> tuple[list[Model], Counter[str]]:
+    """Add the samples that have the introns of each model, and its fragments there, estimated from the coverage.
+
+    Also return the fragments of annotated transcripts, over all samples.
+    """
     models = list(models)
     index = TranscriptIndex([model.transcript for model in models])
     samples: dict[str, list[str]] = defaultdict(list)
     support: dict[str, Counter[str]] = defaultdict(Counter)
+    expressed: Counter[str] = Counter()
     for sample, gtf in gtfs.items():
         library = json.loads(gtf.with_name("library.json").read_text())
         introns: set[tuple[str, str, Interval]] = set()
         exons: dict[str, set[Interval]] = defaultdict(set)
-        for own, coverage in _sample_models(gtf):
+        # coverage is that of every base by reads, of which a fragment has one or two
+        per_fragment = max(1, library["read_length"] * library["mates"])
+        for own, coverage, reference in _sample_models(gtf):
+            if reference:
+                expressed[reference] += coverage * covered(own.exons) / per_fragment
             introns |= {(own.chrom, own.strand, intron) for intron in introns_of(own)}
             for near in index.overlapping(own.chrom, *span(own)):
                 if not _agree(own, near):
                     continue
                 overlap = shared(own.exons, near.exons)
                 exons[near.id] |= set(own.exons)
-                # coverage is that of every base by reads, of which a fragment has one or two
-                per_base = coverage / max(1, library["read_length"] * library["mates"])
-                support[near.id][sample] += round(per_base * overlap)
+                support[near.id][sample] += round(coverage / per_fragment * overlap)
         for model in models:
             place = model.transcript
             chain = [(place.chrom, place.strand, intron) for intron in introns_of(place)]
             if introns.issuperset(chain) and _has_exons(place, exons[place.id]):
                 samples[place.id].append(sample)
-    return [
+    supported = [
         replace(model, samples=tuple(samples[model.transcript.id]), support=dict(support[model.transcript.id]))
         for model in models
     ]
+    return supported, expressed
 
 
-def _expressed(gtfs: Mapping[str, Path]) -> Counter[str]:
-    """Fragments of annotated transcripts, estimated from their coverage over all samples."""
-    found: Counter[str] = Counter()
-    for gtf in gtfs.values():
-        if not gtf.stat().st_size:
-            continue
-        library = json.loads(gtf.with_name("library.json").read_text())
-        per_base = max(1, library["read_length"] * library["mates"])
-        sizes = {t.id: sum(end - start for start, end in t.exons) for t in read_annotation(gtf)}
-        with gtf.open() as file:
-            for line in file:
-                name, known, value = (pattern.search(line) for pattern in (_ID, _REFERENCE, _COVERAGE))
-                if "\ttranscript\t" in line and name and known and value:
-                    found[known[1]] += float(value[1]) * sizes[name[1]] / per_base
-    return found
-
-
-def _sample_models(gtf: Path) -> Iterator[tuple[Transcript, float]]:
-    """Models of a sample with their coverage in reads per base."""
-    if not gtf.stat().st_size:
-        return
-    coverage = {}
+def _sample_models(gtf: Path) -> Iterator[tuple[Transcript, float, str]]:
+    """Models of a sample, their coverage in reads per base, and the annotated transcript that each is ("" for none)."""
+    known: dict[str, tuple[float, str]] = {}
     with gtf.open() as file:
         for line in file:
-            if "\ttranscript\t" in line:
-                name, value = _ID.search(line), _COVERAGE.search(line)
-                if name and value:
-                    coverage[name[1]] = float(value[1])
-    for transcript in read_annotation(gtf):
-        yield transcript, coverage.get(transcript.id, 0.0)
+            name, value, reference = (pattern.search(line) for pattern in (_ID, _COVERAGE, _REFERENCE))
+            if "\ttranscript\t" in line and name and value:
+                known[name[1]] = float(value[1]), reference[1] if reference else ""
+    for transcript in read_gtf(gtf):
+        yield transcript, *known.get(transcript.id, (0.0, ""))
 
 
 def _has_exons(model: Transcript, exons: Iterable[Interval]) -> bool:
@@ -366,11 +354,7 @@ def _has_exons(model: Transcript, exons: Iterable[Interval]) -> bool:
 
 def _agree(own: Transcript, near: Transcript) -> bool:
     """Whether a sample's model can be the merged one: on its strand, and with no intron of its own there."""
-    if not _same_strand(own, near):
+    if not same_strand(own, near):
         return False
     inside = [intron for intron in introns_of(own) if shared([intron], [span(near)])]
     return set(inside) <= set(introns_of(near))
-
-
-def _same_strand(a: Transcript, b: Transcript) -> bool:
-    return "." in (a.strand, b.strand) or a.strand == b.strand

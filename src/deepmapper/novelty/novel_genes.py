@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..reads.annotation import Transcript
 from .classes import Contig, longest_first
-from .paf import Hit, covered
+from .loci import same_strand, shared
+from .paf import Hit
 
 _ALIKE = 0.5  # share of the shorter of two transcripts that must match the other; chosen by hand
 _MIN_IDENTITY = 0.95
@@ -84,9 +85,7 @@ def _overlapping(places: Iterable[Transcript]) -> Iterable[tuple[str, str]]:
         for place in own:
             open_ones = [t for t in open_ones if t.exons[-1][1] > place.exons[0][0]]
             for other in open_ones:
-                same = "." in (place.strand, other.strand) or place.strand == other.strand
-                both = covered(place.exons) + covered(other.exons) - covered([*place.exons, *other.exons])
-                if same and both:
+                if same_strand(place, other) and shared(place.exons, other.exons):
                     yield place.id, other.id
             open_ones.append(place)
 

@@ -9,7 +9,7 @@ import gzip
 import lzma
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -143,7 +143,12 @@ def read_annotation(path: str | Path) -> list[Transcript]:
     return transcripts
 
 
-def write_gtf(out: str | Path, transcripts: Iterable[Transcript], source: str = "reference") -> int:
+def write_gtf(
+    out: str | Path,
+    transcripts: Iterable[Transcript],
+    source: str = "reference",
+    attributes: Mapping[str, Mapping[str, str]] | None = None,
+) -> int:
     """Write transcripts and their exons as GTF, by sequence and position; return their number.
 
     Parameters
@@ -152,18 +157,31 @@ def write_gtf(out: str | Path, transcripts: Iterable[Transcript], source: str = 
         Written atomically.
     source
         Second column.
+    attributes
+        By the id of a transcript: what to add to its ids and the name of its gene; empty values are left out.
     """
     rows = sorted(transcripts, key=lambda t: (t.chrom, t.exons[0][0], t.exons[-1][1], t.id))
     with atomic_write(out) as tmp, tmp.open("w") as file:
         for transcript in rows:
-            attributes = {"gene_id": transcript.gene_id or transcript.id, "transcript_id": transcript.id}
-            attributes |= {"gene_name": transcript.gene_name} if transcript.gene_name else {}
-            text = " ".join(f'{key} "{value}";' for key, value in attributes.items())
+            pairs = {"gene_id": transcript.gene_id or transcript.id, "transcript_id": transcript.id}
+            added = {"gene_name": transcript.gene_name, **(attributes or {}).get(transcript.id, {})}
+            pairs |= {key: value for key, value in added.items() if value}
+            text = " ".join(f'{key} "{_quotable(value)}";' for key, value in pairs.items())
             whole = (transcript.exons[0][0], transcript.exons[-1][1])
             for kind, (start, end) in (("transcript", whole), *(("exon", exon) for exon in transcript.exons)):
                 columns = (transcript.chrom, source, kind, start + 1, end, ".", transcript.strand, ".", text)
                 print(*columns, sep="\t", file=file)
     return len(rows)
+
+
+def _quotable(value: str) -> str:
+    """A value without what would end it."""
+    return value.replace('"', "'").replace("\n", " ")
+
+
+def read_gtf(path: str | Path) -> list[Transcript]:
+    """Read what `write_gtf` wrote, which is empty without transcripts."""
+    return read_annotation(path) if Path(path).stat().st_size else []
 
 
 def _transcript(key: tuple[str, str, str], draft: _Draft, features: dict[str, dict[str, str]] | None) -> Transcript:

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.reads.annotation import Transcript, clean_id, read_annotation
+from deepmapper.reads.annotation import Transcript, clean_id, read_annotation, read_gtf, write_gtf
 
 
 def write(path, *rows, head=""):
@@ -255,3 +255,13 @@ def test_ribosomal_rna_is_known_by_its_type(tmp_path):
     lines = [f'c\tx\texon\t1\t90\t.\t+\t.\tgene_id "g"; transcript_id "{t}"; {kind};\n' for t, kind in kinds.items()]
     (tmp_path / "a.gtf").write_text("".join(lines))
     assert {t.id: t.is_rrna for t in read_annotation(tmp_path / "a.gtf")} == {"a": True, "b": True, "c": False}
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    """Values that would end the attribute lose what ends it; a file without transcripts is empty."""
+    one = Transcript("t", "g", 'a "b"', "c", "+", ((0, 9), (20, 30)))
+    write_gtf(tmp_path / "a.gtf", [one], attributes={"t": {"alias": "x", "none": ""}})
+    assert read_gtf(tmp_path / "a.gtf") == [Transcript("t", "g", "a 'b'", "c", "+", ((0, 9), (20, 30)))]
+    assert 'alias "x";' in (tmp_path / "a.gtf").read_text() and "none" not in (tmp_path / "a.gtf").read_text()
+    write_gtf(tmp_path / "empty.gtf", [])
+    assert read_gtf(tmp_path / "empty.gtf") == []
