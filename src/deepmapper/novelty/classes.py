@@ -71,7 +71,8 @@ class NoveltyOptions:
     max_intron
         Longest intron in bases.
     organelles
-        Sequences of the genome where no models are kept; ("auto",) for mitochondria and plastids by their usual names.
+        Sequences of the genome where no models are kept; "auto" stands for mitochondria and plastids by their usual
+        names.
     keep_combinations
         Whether models are kept that only combine splice junctions of other transcripts, see `combined_only`.
     min_isoform_samples

@@ -135,11 +135,10 @@ def classify_model(
 
 
 def is_organelle(chromosome: str, names: Iterable[str]) -> bool:
-    """Whether a sequence of a genome is an organelle: named in `names`, or by its usual names if that is "auto"."""
+    """Whether a sequence of a genome is an organelle: named in `names`, or by its usual names if these have "auto"."""
     names = tuple(names)
-    if names == ("auto",):
-        return chromosome.lower().removeprefix("chr").removeprefix("omosome").strip("_. ") in _ORGANELLES
-    return chromosome in names
+    usual = chromosome.lower().removeprefix("chr").removeprefix("omosome").strip("_. ") in _ORGANELLES
+    return chromosome in names or ("auto" in names and usual)
 
 
 def _joined_genes(model: Transcript, index: TranscriptIndex, min_share: float) -> tuple[str, ...]:

@@ -88,6 +88,15 @@ def test_organelles_are_known_by_their_usual_names(name):
     assert is_organelle(name, ["auto"])
 
 
+def test_usual_and_given_names_of_organelles_go_together():
+    assert [is_organelle(name, ["auto", "NC_012920.1"]) for name in ("chrM", "NC_012920.1", "chr1")] == [
+        True,
+        True,
+        False,
+    ]
+    assert [is_organelle(name, ["NC_012920.1"]) for name in ("chrM", "NC_012920.1")] == [False, True]
+
+
 @pytest.mark.parametrize("name", ["chr1", "chrX", "2", "CM000663.2", "chrC1", "scaffold_m"])
 def test_other_sequences_are_no_organelles(name):
     assert not is_organelle(name, ["auto"])
