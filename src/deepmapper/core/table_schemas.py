@@ -63,7 +63,7 @@ def _evidence() -> tuple[Column, ...]:
 def _significance() -> tuple[Column, ...]:
     return (
         number("z", f"importance {_RELATIVE_TO_SHADOWS}, over all classes", optional=True),
-        number("p", "p-value: share of the shadow features with at least this z; empty: not tested", optional=True),
+        number("p", "p-value: probability that a shadow feature has this z or more; empty: not tested", optional=True),
         number(
             "q",
             "q-value (Benjamini-Hochberg): false discovery rate among features with this q or less",

@@ -5,16 +5,16 @@ feature (`PassResult.class_gradient`), relative to the mean over classes. Gradie
 picked up by chance cancels out; sizes of contributions would add up. The null distribution comes from shadow features
 (`shadows.train_shadow_pass`), which have the same distribution as the features and are read by networks that learn the
 same labels. Gradients depend on the scale of a feature, so they are standardised among features of similar mean value.
-The empirical p-value of a feature is the share of all shadows, standardised in the same way, that reach its value.
+The p-value of a feature is the share of all shadows, standardised in the same way, that reach its value; beyond the
+largest shadows it comes from a tail fitted to them (`null_tail`), so that a single strong feature can be significant.
 
-Sources: empirical p-values, Phipson & Smyth 2010 (doi 10.2202/1544-6115.1585); false discovery rate, Benjamini &
-Hochberg 1995.
+Source of the false discovery rate: Benjamini & Hochberg 1995.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from .consensus import (
     mean_gradients_by_draw,
     root_mean_square,
 )
+from .null_tail import NullTail, fit_tail, tail_p
 
 _MANY = 10**9  # from this number of label permutations on, p-values are not limited by it
 
@@ -42,7 +43,7 @@ class Calibration:
     z
         (p,) root mean square of the consensus over the classes, in units of the root mean square of the shadows.
     p, q
-        (p,) share of the shadows that reach `z`, and the lowest false discovery rate at which the feature is
+        (p,) probability that a shadow reaches `z` (`null_tail.tail_p`), and the lowest false discovery rate at which the feature is
         significant (Benjamini & Hochberg). NaN for features that are not tested; their `z` is 0.
     class_z
         (C, p) signed z of each class: positive if the class's score rises with the feature.
@@ -58,6 +59,8 @@ class Calibration:
         (shadows,) `z` of all shadows, ascending: the null distribution.
     min_p
         Smallest possible p-value, given the numbers of shadows and of label permutations.
+    tail
+        The fitted tail of `null_z`; None if all p-values are empirical.
     n_passes, n_shadow_passes, n_draws
         Passes on features alone; passes with shadows; draws of shadows among the latter.
     n_permutations
@@ -76,6 +79,7 @@ class Calibration:
     level: float
     null_z: np.ndarray
     min_p: float
+    tail: NullTail | None
     n_passes: int
     n_shadow_passes: int
     n_draws: int
@@ -103,7 +107,7 @@ class Calibration:
             needed = int(np.ceil(self.min_p * tested / self.level))
             statement += (
                 f" No p-value can be below {self.min_p:.2g}, so features can only be significant if at least {needed} "
-                f"are."
+                f"are: raise passes.n_shadow."
             )
         return statement
 
@@ -160,10 +164,10 @@ def calibrate(
     class_z = np.sign(z) * np.stack([limit_ranks(np.abs(z[c]), np.abs(z_shadowed[c])) for c in range(n_classes)])
     n_permutations = min(n_permutations, _MANY)
     floor = 1 / n_permutations
-    p = empirical_p(limited, null_overall, floor)
-    class_p = np.stack(
-        [empirical_p(np.abs(class_z[c]), np.sort(np.abs(null[:, c]).ravel()), floor) for c in range(n_classes)]
-    )
+    tail = fit_tail(null_overall)
+    p = tail_p(limited, null_overall, tail, floor)
+    class_nulls = [np.sort(np.abs(null[:, c]).ravel()) for c in range(n_classes)]
+    class_p = np.stack([tail_p(np.abs(class_z[c]), own, fit_tail(own), floor) for c, own in enumerate(class_nulls)])
 
     def spread_out(values: np.ndarray, fill: float) -> np.ndarray:
         """Put the values of tested features in the places of all features."""
@@ -183,28 +187,13 @@ def calibrate(
         shadow_weight=spread_out(unit, 0.0),
         level=level,
         null_z=null_overall,
-        min_p=max(floor, 1 / (1 + len(null_overall))),
+        min_p=max(floor, tail.min_p if tail else 1 / (1 + len(null_overall))),
+        tail=tail,
         n_passes=n_passes,
         n_shadow_passes=n_shadow_passes,
         n_draws=len(shadows),
         n_permutations=n_permutations,
     )
-
-
-def empirical_p(values: np.ndarray, null: np.ndarray, floor: float = 0.0) -> np.ndarray:
-    """Share of the null distribution that reaches each value, the value itself included; at least `floor`.
-
-    Parameters
-    ----------
-    values
-        (p,) test statistics.
-    null
-        (m,) null distribution, ascending.
-    floor
-        Smallest possible p-value.
-    """
-    reach = len(null) - np.searchsorted(null, values, side="left")
-    return np.maximum((1 + reach) / (1 + len(null)), floor)
 
 
 def false_discovery(p: np.ndarray) -> np.ndarray:
@@ -280,5 +269,6 @@ def summarise_calibration(calibration: Calibration | None) -> dict:
         "n_shadow_passes": calibration.n_shadow_passes,
         "n_draws": calibration.n_draws,
         "min_p": calibration.min_p,
+        "tail": asdict(calibration.tail) if calibration.tail else None,
         "n_labelings": None if calibration.n_permutations == _MANY else calibration.n_permutations,
     }

@@ -70,6 +70,7 @@ def test_the_numbers_of_draws_do_not_change():
         "CONVERGENCE": 0,
         "LISTED_LABELINGS": 102,
         "AUDITED_SAMPLES": 123,
+        "NULL_TAIL": 124,
     }
     assert first_bits(stream(7, Draw.SHADOWS)) == first_bits(np.random.default_rng([7, 120]))
     assert first_bits(stream(7, Draw.CHORD_PERMUTATIONS, 2)) == first_bits(np.random.default_rng([7, 104, 2]))

@@ -101,6 +101,15 @@ def test_few_permutations_give_no_small_p_and_the_statement_says_so():
     assert "below 0.33" in found.statement
 
 
+def test_a_single_strong_feature_is_significant_and_nothing_else_is():
+    rng = np.random.default_rng(0)
+    passes, shadowed = made(rng, np.where(np.arange(P) == 7, 60.0, 0.0), np.ones(P))
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    assert np.flatnonzero(found.significant).tolist() == [7]
+    assert found.q[7] <= 0.01
+    assert q_values.summarise_calibration(found)["tail"]["n_tail"] >= 50
+
+
 def test_classes_that_a_pass_did_not_attribute_are_left_out_of_it():
     rng = np.random.default_rng(0)
     effects = np.where(np.arange(P) < 30, 12.0, 0.0)
@@ -110,12 +119,6 @@ def test_classes_that_a_pass_did_not_attribute_are_left_out_of_it():
     found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
     assert np.isfinite(found.z).all()
     assert found.significant[:30].mean() > 0.9
-
-
-def test_empirical_p_counts_the_value_itself_and_ties():
-    null = np.array([1.0, 2.0, 2.0, 3.0])
-    np.testing.assert_allclose(q_values.empirical_p(np.array([0.5, 2.0, 3.5]), null), [1.0, 0.8, 0.2])
-    np.testing.assert_allclose(q_values.empirical_p(np.array([3.5]), null, floor=0.3), [0.3])
 
 
 @pytest.mark.parametrize("sparse", [False, True])
