@@ -132,10 +132,55 @@ rule accumulate_passes:
         "../../scripts/rules/findings/accumulate_passes.py"
 
 
+# The one list to report, from all models and the test of single features.
+rule recommend_features:
+    input:
+        **({"novel": rules.describe_novel.output.table} if STARTS_FROM_READS else {}),
+        expression=EXPRESSION,
+        rankings=expand(rules.accumulate_passes.output.ranking, model=MODELS),
+        ranking_summaries=expand(rules.accumulate_passes.output.summary, model=MODELS),
+        significance_tables=expand(
+            rules.calibrate_features.output.significance_table, model=MODELS
+        ),
+        significance_summaries=expand(
+            rules.calibrate_features.output.significance_summary, model=MODELS
+        ),
+        differential_features=rules.test_differential.output.differential_features,
+        differential_summary=rules.test_differential.output.differential_summary,
+        evidence_table=rules.weigh_evidence.output.evidence_table,
+    output:
+        recommended_table=report(
+            f"{RESULTS}/findings/recommended.tsv",
+            caption="../report/recommended_table.rst",
+            category="1 Summary",
+            labels={"model": "all", "what": "list to report, table"},
+        ),
+        recommended_summary=f"{RESULTS}/findings/recommended.json",
+    log:
+        f"{RESULTS}/logs/recommend_features.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/recommend_features.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000, per_mb=25, max_extra=3000),
+        runtime=grow(10),
+    params:
+        models=MODELS,
+        level=SETTINGS["calibration"]["level"],
+        source=source_of("recommend_features"),
+    message:
+        "Ordering the features and choosing those to report"
+    script:
+        "../../scripts/rules/findings/recommend_features.py"
+
+
 # Joins the ranking with all other findings on the features.
 rule join_features:
     input:
         **({"novel": rules.describe_novel.output.table} if STARTS_FROM_READS else {}),
+        recommended=rules.recommend_features.output.recommended_table,
         expression=EXPRESSION,
         ranking=rules.accumulate_passes.output.ranking,
         ranking_summary=rules.accumulate_passes.output.summary,
@@ -301,6 +346,7 @@ rule fit_linear_baseline:
     output:
         ranking=f"{RESULTS}/findings/linear_baseline/features.tsv",
         metrics=f"{RESULTS}/findings/linear_baseline/metrics.json",
+        predictions=f"{RESULTS}/findings/linear_baseline/predictions.tsv",
         per_class=f"{RESULTS}/findings/linear_baseline/per_class.tsv",
         confusion=f"{RESULTS}/findings/linear_baseline/confusion.tsv",
         calibration=f"{RESULTS}/findings/linear_baseline/calibration.tsv",
@@ -336,7 +382,10 @@ rule compare_models:
     input:
         summaries=expand(rules.accumulate_passes.output.summary, model=MODELS),
         metrics=expand(rules.evaluate_ensemble.output.metrics, model=MODELS),
+        predictions=expand(rules.evaluate_ensemble.output.predictions, model=MODELS),
         baseline=rules.fit_linear_baseline.output.metrics,
+        baseline_predictions=rules.fit_linear_baseline.output.predictions,
+        features=rules.prepare_features.output[0],
     output:
         report(
             f"{RESULTS}/findings/models.tsv",

@@ -221,6 +221,9 @@ rule write_summary:
         evidence_panel_summary=rules.fit_evidence_panel.output.panel_summary,
         differential_summary=rules.test_differential.output.differential_summary,
         markers=rules.test_differential.output.markers_table,
+        recommended=rules.recommend_features.output.recommended_table,
+        recommended_summary=rules.recommend_features.output.recommended_summary,
+        baseline_features=rules.fit_linear_baseline.output.ranking,
     output:
         report(
             f"{RESULTS}/findings/summary.html",

@@ -25,6 +25,7 @@ with job(snakemake):
     print(*found.lines, sep="\n")
     write_table(found.ranking, snakemake.output.ranking, BASELINE_FEATURES)
     write_json(found.metrics.numbers, snakemake.output.metrics)
+    write_table(found.predictions, snakemake.output.predictions)
     write_table(found.metrics.per_class, snakemake.output.per_class)
     write_table(found.metrics.confusion, snakemake.output.confusion)
     write_table(found.metrics.calibration, snakemake.output.calibration)

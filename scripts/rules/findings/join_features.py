@@ -22,6 +22,7 @@ with job(snakemake):
         audit=read_table(given.audit_table),
         chord_features=read_table(given.chord_features, CHORD_FEATURES),
         chords=read_table(given.chords),
+        recommended=read_table(given.recommended),
         summaries={name: read_json(given[f"{name}_summary"]) for name in JOINED},
     )
     print(*joined.lines, sep="\n")

@@ -49,14 +49,16 @@ class Draw(IntEnum):
 class FixedDraw(IntEnum):
     """Streams that do not depend on the seed of the run; the value is the whole seed.
 
-    numpy pads seeds with zeros, so these equal the out-of-bag streams of passes 0, 102, 123 and 124. That does no harm,
-    since they do not draw the samples of a pass. Changing a value changes results.
+    numpy pads seeds with zeros, so these equal the out-of-bag streams of passes 0, 102 and 123 to 126. That does no
+    harm, since they do not draw the samples of a pass. Changing a value changes results.
     """
 
     CONVERGENCE = 0  # partitions of the passes into disjoint sets
     LISTED_LABELINGS = 102  # order in which controls use the enumerated label permutations of a small study
     AUDITED_SAMPLES = 123
     NULL_TAIL = 124  # samples of a fitted tail, which test its fit
+    SIGNS = 126  # signs of groups, which compare two models
+    DIVISIONS = 125  # divisions of the samples that the differential test compares with the true one
 
 
 def stream(seed: int, draw: Draw, *words: int) -> np.random.Generator:

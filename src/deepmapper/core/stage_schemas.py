@@ -161,7 +161,14 @@ DIFFERENTIAL_COLUMNS = (
     ),
     text("higher_in", "class in which it is higher, in that comparison"),
     number("differential_p", "p-value of the feature alone, over all comparisons (Bonferroni); empty: not tested"),
-    number("differential_q", "q-value of differential_p (Benjamini-Hochberg over the features)"),
+    number(
+        "differential_q",
+        "q-value: of the comparison, if there is only one, otherwise of differential_p (Benjamini-Hochberg)",
+    ),
+    number(
+        "differential_strength",
+        "size of the fold change less its standard error; of rank sums, the size of the statistic",
+    ),
 )
 
 DIFFERENTIAL_FEATURES = Table(

@@ -95,11 +95,17 @@ _STABILITY = number("stability", "share of the passes on half of the samples tha
 
 FEATURES = Table(
     "findings/{model}/features.tsv",
-    "One row per feature, the best first: significant features by decreasing z, then all others. Without passes on "
-    "shadow features: by selection frequency, then by median importance.",
+    "One row per feature, in the order of the list to report (findings/recommended.tsv), which is the same for all "
+    "models.",
     (
-        integer("rank", "rank; 1 is best"),
+        integer("rank", "rank in the list to report; 1 is best"),
         text("feature", "name of the gene or transcript"),
+        boolean("reported", "whether it is on the list to report"),
+        integer(
+            "model_rank",
+            "rank by this model alone: significant features by decreasing z, then all others; without passes on shadow "
+            "features by selection frequency, then by median importance",
+        ),
         text(
             "alias",
             "readable name: symbol of its gene, of a novel transcript its alias in reads/novelty/novel.tsv",
@@ -127,13 +133,44 @@ FEATURES = Table(
     ),
 )
 
+RECOMMENDED = Table(
+    "findings/recommended.tsv",
+    "The list to report: one row per feature, reported ones first, then by decreasing score.",
+    (
+        integer("rank", "rank; 1 is best"),
+        text("feature", "name of the gene or transcript"),
+        text(
+            "alias",
+            "readable name: symbol of its gene, of a novel transcript its alias in reads/novelty/novel.tsv",
+            optional=True,
+        ),
+        boolean("reported", "whether q is at most the configured rate (calibration.level)"),
+        number(
+            "q",
+            "q-value of the list: differential_q if the observations of that test are samples or sums by donor, "
+            "network_q for cells",
+        ),
+        text("found_by", "test and networks, test, networks: whose own q-value is at most the rate; empty: neither"),
+        text("higher_in", "class in which it is higher when tested alone"),
+        number("log2_fold_change", "log2 fold change when tested alone"),
+        number("differential_q", "q-value of the test of the feature alone"),
+        number("network_q", "smallest q-value of the models, times their number"),
+        number(
+            "score",
+            "mean of the normal scores of the networks' z, of the strength of the single test and, for cells, of the "
+            "evidence",
+        ),
+        boolean("is_denovo", "whether it is a novel transcript assembled from the reads"),
+    ),
+)
+
 RANKING = Table(
     "findings/{model}/ranking.tsv",
     "One row per feature in the ranking from the passes alone: by selection frequency, then by median importance.",
     tuple(
         column
         for column in FEATURES.columns[: 1 + [column.name for column in FEATURES.columns].index("is_denovo")]
-        if column.name != "alias"
+        if column.name not in ("alias", "reported", "model_rank")
     ),
 )
 
@@ -300,7 +337,19 @@ MODELS = Table(
         boolean("signal", "whether the passes are clearly better than predictions without signal; empty: undecided"),
         number("top_k_overlap", "mean share of the top_k features that two passes have in common"),
         number("confounders_accuracy", "accuracy of a model on only the confounders that were adjusted for"),
+        integer("only_this", "evaluated samples that only this model, not logistic regression, classifies correctly"),
+        integer("only_linear", "evaluated samples that only logistic regression classifies correctly"),
+        number(
+            "p_against_linear",
+            "p-value of the difference on the same samples: McNemar's exact test; with groups, random signs of groups",
+        ),
     ),
+)
+
+BASELINE_PREDICTIONS = Table(
+    "findings/linear_baseline/predictions.tsv",
+    "One row per evaluated sample, predicted by logistic regression on all features.",
+    PREDICTIONS.columns,
 )
 
 BASELINE_FEATURES = Table(
@@ -329,7 +378,19 @@ EVIDENCE_PANEL = Table("findings/evidence_panel.tsv", "One row per member of the
 
 # The first of several tables with the same file name is the one that `table_called` returns.
 TABLES = (
-    *(FEATURES, RANKING, PASSES, HISTORY, AGREEMENT, CONVERGENCE, SIGNIFICANCE, CALIBRATION_NULL, STABILITY, PANEL),
+    *(
+        RECOMMENDED,
+        FEATURES,
+        RANKING,
+        PASSES,
+        HISTORY,
+        AGREEMENT,
+        CONVERGENCE,
+        SIGNIFICANCE,
+        CALIBRATION_NULL,
+        STABILITY,
+        PANEL,
+    ),
     *(PER_CLASS, CONFUSION, CALIBRATION, PREDICTIONS, AUDIT),
     *(
         MODELS,
@@ -341,6 +402,7 @@ TABLES = (
         EVIDENCE_PANEL,
         AUDIT_FEATURES,
         BASELINE_FEATURES,
+        BASELINE_PREDICTIONS,
         MODEL_CHORDS,
     ),
     *(PAIRS, TRIPLETS, SCREENED_CHORDS, CHORD_FEATURES, CHORD_SCORES, CONFOUNDERS),

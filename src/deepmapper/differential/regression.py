@@ -10,7 +10,8 @@ import pandas as pd
 from ..core.words import count, listed
 from ..errors import InputError
 from .contrasts import TestDesign, formula_design, plain_design
-from .count_model import fit_counts
+from .count_model import MIN_TOTAL, fit_counts
+from .divisions import compare_divisions, log_counts
 from .linear_model import fit_values
 from .results import Tested
 from .units import Units
@@ -61,7 +62,7 @@ def compare_units(
     about = Tested(test=test, unit=unit, n_units=len(units.y), method=_NAMES[test])
     if problem := too_few(units, classes, group, options["reference"]):
         return about.noting(problem)
-    design, notes = choose_design(units, label, group, classes, options)
+    design, blocks, notes = choose_design(units, label, group, classes, options)
     if test == "deseq2":
         results, untested = fit_counts(
             units.values, design, level=level, shrink=options["shrink"], n_threads=n_threads, progress=progress
@@ -73,6 +74,11 @@ def compare_units(
     if all(np.isnan(result["p"].to_numpy()).all() for result in results):
         return about.noting(*notes)
     what = count(len(units.y), "sum of samples", "sums of samples") if summed else count(len(units.y), "sample")
+    divisions = None
+    if blocks is not None:
+        logs = log_counts(units.values, MIN_TOTAL) if test == "deseq2" else units.values
+        divisions = compare_divisions(logs, units.y, blocks, options["reference"], classes)
+        notes += [divisions.statement] if divisions.statement else []
     return Tested(
         tuple(results),
         tuple((contrast.name, contrast.versus) for contrast in design.contrasts),
@@ -82,6 +88,7 @@ def compare_units(
         design.formula,
         len(units.y),
         tuple(notes),
+        divisions,
     )
 
 
@@ -106,29 +113,32 @@ def too_few(units: Units, classes: tuple[str, ...], group: str, reference: str =
 
 def choose_design(
     units: Units, label: str, group: str, classes: tuple[str, ...], options: Mapping
-) -> tuple[TestDesign, list[str]]:
+) -> tuple[TestDesign, dict[str, np.ndarray] | None, list[str]]:
     """Build the design asked for; else that of the label with the confounders and, in a paired study, the groups.
 
     Returns
     -------
-    TestDesign, list of str
-        The design, and sentences on what it does not adjust for.
+    TestDesign, dict or None, list of str
+        The design; the groups of a paired study by their name, None if labels cannot be permuted in this design (a
+        formula or confounders); and sentences on what it does not adjust for.
     """
     reference = options["reference"]
     if options["design"]:
-        return formula_design(options["design"], label, units.y, classes, units.columns, reference), []
+        return formula_design(options["design"], label, units.y, classes, units.columns, reference), None, []
     blocks = {group: units.groups} if units.groups is not None and is_paired(units) else {}
     covariates = units.covariates.loc[:, units.covariates.std(ddof=0) > 0]
     try:
-        return plain_design(label, units.y, classes, blocks, covariates, reference), []
+        design = plain_design(label, units.y, classes, blocks, covariates, reference)
+        return design, blocks if covariates.empty else None, []
     except InputError:
         if not blocks and covariates.empty:
             raise
     left_out = listed([*blocks, *covariates])
-    return plain_design(label, units.y, classes, reference=reference), [
+    note = (
         f"The test of single features does not adjust for {left_out}: in these samples it cannot be separated from "
         "the classes."
-    ]
+    )
+    return plain_design(label, units.y, classes, reference=reference), {}, [note]
 
 
 def is_paired(units: Units) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from .divisions import Divisions
 
 RESULT_COLUMNS = ("log2_fold_change", "log2_fold_change_shrunken", "standard_error", "statistic", "p", "q")
 
@@ -48,6 +52,8 @@ class Tested:
         Number of observations.
     notes
         Sentences on what the results do not say.
+    divisions
+        How other divisions of the observations compare with the true one; None if that was not asked.
     """
 
     results: tuple[pd.DataFrame, ...] = ()
@@ -58,6 +64,12 @@ class Tested:
     formula: str = ""
     n_units: int = 0
     notes: tuple[str, ...] = ()
+    divisions: Divisions | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether what differs is not withheld because other divisions of the observations differ as much."""
+        return self.divisions is None or self.divisions.holds
 
     def noting(self, *notes: str) -> Tested:
         """Add sentences."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -83,6 +83,7 @@ def run_differential(
     all_levels = class_levels(features, rows)
     tested: list[Tested] = []
     tables: list[pd.DataFrame] = []
+    withheld: list[str] = []
     if options["enabled"]:
         obs = _known_columns(features, expression, rows)
         for part, inside in split_by_level(obs, options["within"]):
@@ -93,11 +94,14 @@ def run_differential(
             tested.append(replace(found, notes=tuple(f"{place}{note}" for note in found.notes)))
             levels = class_levels(features, chosen) if part else all_levels
             tables += differential_rows(features, found, levels, part)
+            withheld += [] if found.holds else [part]
     table = pd.concat(tables, ignore_index=True) if tables else no_rows()
+    held = table[~table["within"].isin(withheld)]
     by_feature = feature_columns(table, features, all_levels)
+    by_feature["differential_q"] = feature_columns(held, features, all_levels)["differential_q"]
     n_different = int((by_feature["differential_q"] <= level).sum())
     summary = _summary(tested, features.n_features, n_different, level, options)
-    return Differential(table, marker_table(table, level), by_feature, summary)
+    return Differential(table, marker_table(held, level), by_feature, summary)
 
 
 def choose_test(asked: str, n_samples: int, counts: bool, grouped: bool) -> str:
@@ -190,8 +194,11 @@ def _covariates(features: Features, rows: np.ndarray) -> pd.DataFrame:
 def _summary(tested: list[Tested], n_features: int, n_different: int, level: float, options: Mapping) -> dict:
     notes = list(dict.fromkeys(note for part in tested for note in part.notes))
     known = [part for part in tested if part.results]
+    withheld = [part for part in known if not part.holds]
     first = known[0] if known else tested[0] if tested else Tested()
-    if known:
+    if known and len(withheld) == len(known):
+        statement = f"No list of features that differ when each is tested alone ({first.method}). {notes[-1]}"
+    elif known:
         n = count(n_features, "feature", separator=",")
         parts = f" within {len(tested)} levels of {options['within']}" if options["within"] else ""
         statement = (
@@ -212,5 +219,7 @@ def _summary(tested: list[Tested], n_features: int, n_different: int, level: flo
         "within": options["within"],
         "level": level,
         "n_different": n_different,
+        "divisions": asdict(first.divisions) if first.divisions else None,
+        "withheld": bool(known) and len(withheld) == len(known),
         "notes": notes,
     }

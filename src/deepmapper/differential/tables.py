@@ -131,8 +131,10 @@ def feature_columns(table: pd.DataFrame, features: Features, levels: ClassLevels
     -------
     pandas.DataFrame
         One row per feature: `feature`, `mean[class]`, `detected[class]`, `log2_fold_change`, `higher_in`,
-        `differential_p` (the smallest p times the number of comparisons of the feature, at most 1: Bonferroni) and
-        `differential_q` (Benjamini-Hochberg over the features).
+        `differential_p` (the smallest p times the number of comparisons of the feature, at most 1: Bonferroni),
+        `differential_q` (that of the comparison, if there is only one; otherwise Benjamini-Hochberg over the features)
+        and `differential_strength` (the size of the fold change less its standard error; of rank sums, the size of the
+        statistic).
     """
     columns: dict[str, object] = {"feature": list(features.names)}
     for code, name in enumerate(features.classes):
@@ -148,5 +150,9 @@ def feature_columns(table: pd.DataFrame, features: Features, levels: ClassLevels
     columns["log2_fold_change"] = change
     columns["higher_in"] = np.where(np.isnan(change), "", np.where(change > 0, up, down))
     columns["differential_p"] = p
-    columns["differential_q"] = benjamini_hochberg(p)
+    single = len(tested) and not tested.duplicated("feature").any()
+    columns["differential_q"] = best["q"].to_numpy(dtype=float) if single else benjamini_hochberg(p)
+    error = best["standard_error"].to_numpy(dtype=float)
+    size = best["statistic"].abs().to_numpy(dtype=float)
+    columns["differential_strength"] = np.where(np.isnan(error), size, np.abs(change) - error)
     return pd.DataFrame(columns)

@@ -26,10 +26,10 @@ def draw_permutations(
     """
     possible = count_permutations(y, groups, strata)
     if possible <= _MAX_LISTED:
-        listed = _draw_distinct(y, groups, strata, possible - 1, fixed_stream(FixedDraw.LISTED_LABELINGS))
+        listed = draw_distinct(y, groups, strata, possible - 1, fixed_stream(FixedDraw.LISTED_LABELINGS))
         turns = (seed * N_PERMUTATIONS + np.arange(min(N_PERMUTATIONS, len(listed)))) % max(len(listed), 1)
         return listed[turns]
-    return _draw_distinct(y, groups, strata, N_PERMUTATIONS, stream(seed, Draw.CONTROL_LABELINGS))
+    return draw_distinct(y, groups, strata, N_PERMUTATIONS, stream(seed, Draw.CONTROL_LABELINGS))
 
 
 def count_permutations(y: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> int:
@@ -109,8 +109,8 @@ def draw_shadow_rows(
             return source
 
 
-def _draw_distinct(y, groups, strata, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw until there are `n` different permutations."""
+def draw_distinct(y, groups, strata, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw until there are `n` different permutations, none equal to the true labels; (n, samples)."""
     seen = {tuple(_rename_by_order(y))}
     drawn: list[np.ndarray] = []
     while len(drawn) < n:

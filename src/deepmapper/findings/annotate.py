@@ -29,7 +29,7 @@ def annotate(
     if len(table):
         by_feature = table.set_index("feature").loc[list(features.names)]
         always = ["rank", "selection_frequency", "median_importance", "mean_rank"]
-        optional = ["z", "p", "q", "significant", "stability", "evidence"]
+        optional = ["reported", "model_rank", "z", "p", "q", "significant", "stability", "evidence"]
         for column in [*always, *(name for name in optional if name in by_feature)]:
             adata.var[f"deepmapper_{column}"] = by_feature[column].to_numpy()
         if "alias" in by_feature:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from .. import linear_baseline
@@ -23,12 +24,15 @@ class BaselineFindings:
         One row per feature, best first: rank, feature, importance (`linear_baseline.fit`).
     metrics
         Numbers and tables; the numbers also name the `solver`.
+    predictions
+        One row per evaluated sample, as in predictions.tsv of a model.
     lines
         Lines for the log.
     """
 
     ranking: pd.DataFrame
     metrics: Metrics
+    predictions: pd.DataFrame
     lines: tuple[str, ...]
 
 
@@ -77,4 +81,16 @@ def fit_run_baseline(
     ranking = pd.DataFrame(fitted.ranking, columns=["feature", "importance"])
     ranking.insert(0, "rank", range(1, len(ranking) + 1))
     accuracy = f"accuracy {computed.numbers['accuracy']:.3f} on {computed.numbers['n_test']} samples"
-    return BaselineFindings(ranking, computed, (why, fitted.solver, accuracy))
+    repeated = features.metadata["scheme"] == "repeated"
+    rows = development[np.array(result.rows, dtype=np.int64)] if repeated else test
+    classes = np.array(features.classes, dtype=object)
+    predictions = pd.DataFrame(
+        {
+            "cell": features.names_of(rows),
+            "split": "out_of_bag" if repeated else "test",
+            "label": classes[result.y_true],
+            "prediction": classes[result.y_pred],
+            "confidence": np.array(result.y_proba).max(axis=1),
+        }
+    )
+    return BaselineFindings(ranking, computed, predictions, (why, fitted.solver, accuracy))

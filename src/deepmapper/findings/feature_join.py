@@ -19,7 +19,7 @@ class JoinedFindings:
     Attributes
     ----------
     features
-        One row per feature, significant ones first, by descending z; in the order of the ranking if none was tested.
+        One row per feature, in the order of the list to report.
     summary
         Summary of the passes, with the statements of everything that was joined.
     """
@@ -44,6 +44,7 @@ def join_findings(
     audit: pd.DataFrame,
     chord_features: pd.DataFrame,
     chords: pd.DataFrame,
+    recommended: pd.DataFrame,
     summaries: Mapping[str, Mapping],
 ) -> JoinedFindings:
     """Join the ranking of a model with all other findings on its features.
@@ -56,6 +57,8 @@ def join_findings(
         Tables with one row per feature, in any order.
     chord_features, chords
         Tables of chords, see `add_chords`.
+    recommended
+        Contents of recommended.tsv, whose order the table gets.
     summaries
         For each name in `JOINED` a summary, whose `statement` goes into the summary of the model.
     """
@@ -63,7 +66,7 @@ def join_findings(
     for added in (significance, stability, differential, evidence, audit):
         table = join_by_feature(table, added)
     return JoinedFindings(
-        rank_by_significance(table),
+        order_as_recommended(rank_by_significance(table), recommended),
         {**summary, **{name: summaries[name]["statement"] for name in JOINED}},
     )
 
@@ -117,3 +120,26 @@ def rank_by_significance(table: pd.DataFrame) -> pd.DataFrame:
     table = table.iloc[order].reset_index(drop=True)
     table["rank"] = np.arange(1, len(table) + 1)
     return table
+
+
+def order_as_recommended(table: pd.DataFrame, recommended: pd.DataFrame) -> pd.DataFrame:
+    """Sort the features of a model as in recommended.tsv.
+
+    Parameters
+    ----------
+    table
+        One row per feature; columns `rank` and `feature` among others.
+    recommended
+        Contents of recommended.tsv: `rank`, `feature` and `reported` among others.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `rank` is that of recommended.tsv, `model_rank` is the former `rank`; `reported` is added after the name.
+    """
+    listed = recommended.set_index("feature").reindex(table["feature"])
+    added = {"rank": listed["rank"], "reported": listed["reported"], "model_rank": table["rank"]}
+    table = table.assign(**{name: values.to_numpy() for name, values in added.items()})
+    first = ["rank", "feature", "reported", "model_rank"]
+    table = table[[*first, *(name for name in table if name not in first)]]
+    return table.sort_values("rank", kind="stable").reset_index(drop=True)

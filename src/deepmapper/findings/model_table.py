@@ -6,11 +6,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..features.store import Features
 from .metrics import headline
+from .paired import Paired, compare_paired, correct_of
 
 
 def model_table(
-    summaries: Sequence[dict], metrics_of: Sequence[dict], baseline: dict, kinds: dict[str, str]
+    summaries: Sequence[dict],
+    metrics_of: Sequence[dict],
+    baseline: dict,
+    kinds: dict[str, str],
+    paired: Sequence[Paired | None],
 ) -> pd.DataFrame:
     """One row per model, with its metrics on the evaluated samples; logistic regression last.
 
@@ -22,9 +28,11 @@ def model_table(
         Contents of metrics.json of logistic regression.
     kinds
         Kind of network of every model, by its name.
+    paired
+        Comparison of every model with logistic regression (`against_baseline`).
     """
     rows = []
-    for summary, numbers in zip(summaries, metrics_of, strict=True):
+    for summary, numbers, difference in zip(summaries, metrics_of, paired, strict=True):
         rows.append(
             {
                 "model": summary["model"],
@@ -36,7 +44,41 @@ def model_table(
                 "signal": summary["signal"],
                 "top_k_overlap": summary["mean_top_k_overlap"],
                 "confounders_accuracy": numbers.get("confounders_accuracy"),
+                "only_this": difference.only_first if difference else None,
+                "only_linear": difference.only_second if difference else None,
+                "p_against_linear": difference.p if difference else None,
             }
         )
     rows.append({"model": "linear_baseline", "kind": "logistic regression", "n_passes": 1, **headline(baseline)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"only_this": "Int64", "only_linear": "Int64"})
+
+
+def against_baseline(
+    predictions: Sequence[pd.DataFrame], baseline: pd.DataFrame, features: Features
+) -> list[Paired | None]:
+    """Compare every model with logistic regression on the samples on which both are evaluated.
+
+    Parameters
+    ----------
+    predictions
+        Contents of predictions.tsv of every model.
+    baseline
+        Contents of predictions.tsv of logistic regression.
+    features
+        Features of the run, whose groups are not divided by the comparison.
+
+    Returns
+    -------
+    list of Paired or None
+        None for a model without predictions.
+    """
+    reference = correct_of(baseline)
+    place = {name: row for row, name in enumerate(features.samples)}
+    compared: list[Paired | None] = []
+    for table in predictions:
+        own = correct_of(table)
+        shared = own.index.intersection(reference.index)
+        groups = None if features.groups is None else features.groups[[place[name] for name in shared]]
+        both = own[shared].to_numpy(), reference[shared].to_numpy()
+        compared.append(compare_paired(*both, groups) if len(shared) else None)
+    return compared

@@ -130,12 +130,15 @@ def fit_run_panel(features: Features, table: pd.DataFrame, *, n_resamples: int =
     features
         Features of the run, with chords if the model reads them.
     table
-        Contents of features.tsv of the model, best first; without a column `significant` no feature is.
+        Contents of features.tsv of the model; without a column `significant` no feature is.
     n_resamples, seed
         Resamples of the bootstrap; seed of the bootstrap and of the folds.
     """
     index = {name: i for i, name in enumerate(features.names)}
-    significant = table.loc[table["significant"].astype(bool), "feature"] if "significant" in table else []
+    # by the rank of the model: the shared rank uses tests of all samples, the test split included
+    significant = []
+    if "significant" in table:
+        significant = table[table["significant"].astype(bool)].sort_values("model_rank", kind="stable")["feature"]
     products = None
     if features.chords:
         products = features.X[:, features.n_features :]

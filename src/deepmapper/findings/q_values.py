@@ -43,8 +43,8 @@ class Calibration:
     z
         (p,) root mean square of the consensus over the classes, in units of the root mean square of the shadows.
     p, q
-        (p,) probability that a shadow reaches `z` (`null_tail.tail_p`), and the lowest false discovery rate at which the feature is
-        significant (Benjamini & Hochberg). NaN for features that are not tested; their `z` is 0.
+        (p,) probability that a shadow reaches `z` (`null_tail.tail_p`), and the lowest false discovery rate at which
+        the feature is significant (Benjamini & Hochberg). NaN for features that are not tested; their `z` is 0.
     class_z
         (C, p) signed z of each class: positive if the class's score rises with the feature.
     class_p, class_q

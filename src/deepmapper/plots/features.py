@@ -65,8 +65,8 @@ def ranking(
         (frequency, "share of passes selecting it\n(95 % Wilson interval)", 2.4),
         (importance, f"importance in one pass\n({importance_label})", 2.4),
     ]
-    if has_columns(table, "rank_low", "rank_high"):
-        panels.append((("rank", "rank_low", "rank_high"), "rank\n(95 % bootstrap interval)", 1.9))
+    if has_columns(table, "model_rank", "rank_low", "rank_high"):
+        panels.append((("model_rank", "rank_low", "rank_high"), "rank by this model\n(95 % bootstrap interval)", 1.9))
     tested = "significant" in table
     filled = drawn["significant"].to_numpy(dtype=bool) if tested else np.ones(len(drawn), dtype=bool)
     y, height, left = np.arange(len(drawn)), ROW_HEIGHT * len(drawn) + 0.1, 0.0
@@ -86,7 +86,7 @@ def ranking(
         for ax in axes[:2]:
             ax.locator_params(axis="x", nbins=5)
         if len(axes) > 2:
-            _rank_axis(axes[2], drawn[["rank", "rank_low", "rank_high"]].to_numpy(dtype=float))
+            _rank_axis(axes[2], drawn[["model_rank", "rank_low", "rank_high"]].to_numpy(dtype=float))
         notes = [f"top {len(drawn)} of {count(len(table), 'feature', 'features')}"]
         if "n_accepted" in summary:
             notes.append(count(summary["n_accepted"], "accepted pass", "accepted passes"))

@@ -158,7 +158,7 @@ def evidence(
     InputError
         If a column is missing.
     """
-    needed = ("rank", "feature", "median_importance", "evidence_rank")
+    needed = ("model_rank", "feature", "median_importance", "evidence_rank")
     table, summary = style.require_columns(features, needed, "features.tsv"), summary or {}
     if nothing_ranked(table, summary):
         return save_no_ranking(path, title, summary)
@@ -171,7 +171,7 @@ def evidence(
             "There is no evidence ranking",
             summary.get("evidence") or "evidence.json says why.",
         )
-    ranks = table[["rank", "evidence_rank"]].to_numpy(dtype=float)
+    ranks = table[["model_rank", "evidence_rank"]].to_numpy(dtype=float)
     x, y = -np.log10(ranks).T
     if "significant" in table:
         significant = table["significant"].to_numpy(dtype=bool)

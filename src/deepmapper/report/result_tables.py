@@ -25,14 +25,17 @@ class _Page:
 PAGES = {
     "features": _Page(
         "Features",
-        "All features, the best first. If there is a column q, it is the share of false positives to expect among all "
-        "features with this q or less. Without it, the ranking has no error rate. Search for a gene to see its rank.",
+        "All features, in the order of the list to report. If there is a column q, it is the share of false positives "
+        "to expect among all features with this q or less in the networks of this model. Search for a gene to see its "
+        "rank.",
         FEATURES.descriptions,
         "feature",
         (
             "rank",
             "feature",
             "alias",
+            "reported",
+            "model_rank",
             "z",
             "q",
             "significant",

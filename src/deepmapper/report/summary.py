@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ..core.words import count, listed
 from .models import Model
 from .page import number, render, with_interval
-from .summary_lists import aliases, intervals, texts, top_features, top_markers
+from .summary_lists import aliases, chord_of, intervals, texts, top_features, top_markers, top_recommended
 
 # CSS class of the answer to "Is there signal?"
 _VERDICTS = {True: "yes", False: "no", None: "open"}
@@ -47,6 +47,9 @@ def summary_page(
     evidence_panel: Mapping,
     differential: Mapping,
     markers: pd.DataFrame,
+    recommended: pd.DataFrame,
+    recommendation: Mapping,
+    baseline_features: pd.DataFrame,
     of_data: Sequence[str] = (),
     of_fragments: str = "",
     chart: str = "",
@@ -73,6 +76,10 @@ def summary_page(
         findings/evidence_panel.json.
     differential, markers
         findings/differential.json and findings/markers.tsv.
+    recommended, recommendation
+        findings/recommended.tsv and findings/recommended.json.
+    baseline_features
+        features.tsv of logistic regression: `feature`, the first ones first.
     of_data
         Cautions about the data (`features.prepare.prepare_features`), shown first.
     of_fragments
@@ -95,7 +102,11 @@ def summary_page(
         of_fragments=of_fragments,
         analysed=_analysed(data, models, baseline),
         differential=differential,
-        beyond_single=[_Line(_beyond_single_tests(model), model.name) for model in models if model.tested],
+        recommendation=recommendation,
+        recommended=top_recommended(recommended, chord_of(models), top),
+        beyond_single=[
+            _Line(_beyond_single_tests(model, baseline_features), model.name) for model in models if model.tested
+        ],
         n_features=[_significant_features(model) for model in models],
         novel=[_Line(text, model.name) for model in models if (text := _novel_features(model, top))],
         chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
@@ -150,18 +161,27 @@ def _novel_features(model: Model, top: int) -> str:
     return f"{text}."
 
 
-def _beyond_single_tests(model: Model) -> str:
-    """Say how many of a model's significant features the test of single features does not find."""
+def _beyond_single_tests(model: Model, baseline_features: pd.DataFrame) -> str:
+    """Say which of a model's significant features neither the test of single features nor logistic regression finds."""
     significant = model.features[model.features["significant"]]
     n, level = len(significant), model.significance["level"]
     if not n:
         return "no significant feature to compare with this test."
-    missed = significant[~(significant["differential_q"] <= level)]
-    if missed.empty:
-        return f"this test finds its {count(n, 'significant feature')}, too."
+    missed = significant[~(significant["differential_q"] <= level)]["feature"].astype(str).tolist()
     of = count(n, "significant feature")
-    names = listed([str(name) for name in missed["feature"]], 5, ", ...")
-    return f"{len(missed)} of its {of} {'is' if len(missed) == 1 else 'are'} not found by this test: {names}."
+    if not missed:
+        return f"this test finds its {of}, too, so the network adds an order, but no feature."
+    linear = set(baseline_features["feature"].head(n).astype(str))
+    beyond = [name for name in missed if name not in linear]
+    text = f"{len(missed)} of its {of} {'is' if len(missed) == 1 else 'are'} not found by this test"
+    if not beyond:
+        return f"{text} ({listed(missed, 5, ', ...')}); logistic regression has them among its first {n}."
+    if len(beyond) == len(missed):
+        return f"{text}, nor among the first {n} of logistic regression: {listed(beyond, 5, ', ...')}."
+    return (
+        f"{text} ({listed(missed, 5, ', ...')}); {len(beyond)} of them {'is' if len(beyond) == 1 else 'are'} not among "
+        f"the first {n} of logistic regression either: {listed(beyond, 5, ', ...')}."
+    )
 
 
 def _accuracies(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[_Line]:
@@ -334,6 +354,12 @@ def _model_table(models: pd.DataFrame) -> dict[str, list[str]]:
         "balanced accuracy": intervals(models, "balanced_accuracy"),
         "macro F1": intervals(models, "macro_f1"),
         "ECE": [number(value) for value in models["ece"]],
+        "only this : only logistic regression": [
+            ""
+            if pd.isna(row["p_against_linear"])
+            else f"{row['only_this']} : {row['only_linear']}, p {row['p_against_linear']:.2g}"
+            for _, row in models.iterrows()
+        ],
     }
 
 

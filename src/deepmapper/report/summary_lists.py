@@ -21,6 +21,36 @@ def aliases(models: Sequence[Model]) -> dict[str, str]:
     return {name: alias for name, alias in found.items() if alias}
 
 
+def chord_of(models: Sequence[Model]) -> dict[str, str]:
+    """Chords of every feature that belongs to one, by name."""
+    found: dict[str, str] = {}
+    for model in models:
+        if "chord" in model.features:
+            found |= dict(zip(model.features["feature"], texts(model.features["chord"]), strict=True))
+    return {name: own for name, own in found.items() if own}
+
+
+def top_recommended(recommended: pd.DataFrame, chords: Mapping[str, str], top: int) -> dict[str, list[str]]:
+    """The first features of the list to report: heading -> cells of the column."""
+    rows = recommended.head(top)
+    columns = {"feature": texts(rows["feature"])}
+    if "alias" in rows:
+        columns["alias"] = texts(rows["alias"])
+    columns |= {
+        "higher in": texts(rows["higher_in"]),
+        "log2 fold change": [number(value, 2) for value in rows["log2_fold_change"]],
+        "q": [_q(q, reported) for q, reported in zip(rows["q"], rows["reported"], strict=True)],
+        "found by": texts(rows["found_by"]),
+    }
+    if any(own := [chords.get(name, "") for name in columns["feature"]]):
+        columns["chord"] = own
+    return columns
+
+
+def _q(q: float, significant: bool) -> str:
+    return "" if pd.isna(q) else f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
+
+
 def top_markers(markers: pd.DataFrame, top: int, alias_of: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
     """The first markers of every class: title -> heading -> cells of the column."""
     lists = {}
@@ -49,10 +79,7 @@ def top_features(model: Model, top: int) -> dict[str, list[str]]:
         columns["alias"] = texts(rows["alias"])
     if model.tested:
         columns["z"] = [number(value, 1) for value in rows["z"]]
-        columns["q"] = [
-            f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
-            for q, significant in zip(rows["q"], rows["significant"], strict=True)
-        ]
+        columns["q"] = [_q(q, significant) for q, significant in zip(rows["q"], rows["significant"], strict=True)]
     else:
         columns["importance"] = [f"{value:.3g}" for value in rows["median_importance"]]
     columns["frequency"] = intervals(rows, "selection_frequency", 2)

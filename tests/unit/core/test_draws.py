@@ -71,6 +71,8 @@ def test_the_numbers_of_draws_do_not_change():
         "LISTED_LABELINGS": 102,
         "AUDITED_SAMPLES": 123,
         "NULL_TAIL": 124,
+        "SIGNS": 126,
+        "DIVISIONS": 125,
     }
     assert first_bits(stream(7, Draw.SHADOWS)) == first_bits(np.random.default_rng([7, 120]))
     assert first_bits(stream(7, Draw.CHORD_PERMUTATIONS, 2)) == first_bits(np.random.default_rng([7, 104, 2]))

@@ -26,20 +26,29 @@ def others():
         "audit": pd.DataFrame({**feature, "pca_50": [1.0, 0.5, 0.2, 0.1]}),
         "chord_features": pd.DataFrame({**feature, "chord": ["chord_1", "", "", ""], "z_chord": [6.0, 0, 0, 0]}),
         "chords": pd.DataFrame({"chord": ["chord_1"], "synergy": [0.2]}),
+        "recommended": pd.DataFrame(
+            {"rank": [1, 2, 3, 4], "feature": ["g1", "g2", "g0", "g3"], "reported": [True, True, False, False]}
+        ),
         "summaries": {name: {"statement": f"Said of {name}."} for name in JOINED},
     }
 
 
-def test_everything_is_joined_by_name_and_significant_features_come_first(ranked, others):
+def test_everything_is_joined_by_name_in_the_order_of_the_list_to_report(ranked, others):
     joined = join_findings(ranked.ranking, ranked.summary, **others)
     table = joined.features
-    assert table["feature"].tolist() == ["g2", "g1", "g0", "g3"]
+    assert table["feature"].tolist() == ["g1", "g2", "g0", "g3"]
     assert table["rank"].tolist() == [1, 2, 3, 4]
+    assert table["model_rank"].tolist() == [2, 1, 3, 4], "significant features first, then by z"
+    assert table["reported"].tolist() == [True, True, False, False]
     own = table.set_index("feature")
     assert own["stability"].to_dict() == {"g0": 0.9, "g1": 0.5, "g2": 0.1, "g3": 0.0}
     assert (own.loc["g0", "chord"], own.loc["g0", "synergy"]) == ("chord_1", 0.2)
+    own_ranking = list(ranked.ranking)
     columns = [
-        *ranked.ranking,
+        *own_ranking[:2],
+        "reported",
+        "model_rank",
+        *own_ranking[2:],
         "chord",
         "z_chord",
         "synergy",
@@ -62,7 +71,8 @@ def test_the_summary_ends_with_the_statements_of_what_was_joined(ranked, others)
 
 def test_features_that_were_not_tested_keep_the_order_of_the_ranking(ranked, others):
     untested = others | {"significance": pd.DataFrame({"feature": NAMES, "rank_low": 1.0})}
-    assert join_findings(ranked.ranking, ranked.summary, **untested).features["feature"].tolist() == list(NAMES)
+    table = join_findings(ranked.ranking, ranked.summary, **untested).features
+    assert table.sort_values("model_rank")["feature"].tolist() == list(NAMES)
 
 
 def test_without_an_accepted_pass_there_are_columns_and_no_rows(study, study_passes, others):

@@ -3,13 +3,11 @@
 import pytest
 
 from deepmapper.accumulate import wilson_interval
-from deepmapper.core.table_schemas import FEATURES
+from deepmapper.core.table_schemas import RANKING
 from deepmapper.findings.feature_table import feature_table
 from deepmapper.findings.ranking import accumulate_passes
 
-_ALL = FEATURES.names(("a", "b"))
-FEATURE_COLUMNS = _ALL[: _ALL.index("is_denovo") + 1]  # the others are joined to them later, as are aliases
-FEATURE_COLUMNS.remove("alias")
+FEATURE_COLUMNS = RANKING.names(("a", "b"))
 NAMES = ["g0", "g1", "g2", "g3"]
 
 

@@ -103,7 +103,8 @@ def test_a_run_gives_its_significant_features_in_their_order_and_its_chords(cell
     features = Features(
         sp.csr_matrix(both) if sparse else both, y, ("a", "b"), tuple(names), (), split, chords=("chord_1",)
     )
-    table = pd.DataFrame({"feature": ["g3", "g9", "g0"], "significant": [True, False, True]})
+    # the order is that of the model, which has not seen the test split, not that of the rows
+    table = pd.DataFrame({"feature": ["g0", "g9", "g3"], "model_rank": [3, 2, 1], "significant": [True, False, True]})
     panel = fit_run_panel(features, table, n_resamples=100, seed=2)
     expected = fit_panel(
         X, y, ("a", "b"), names, np.array([3, 0]), development, test,

@@ -32,7 +32,8 @@ def feature_table(n=765, classes=BLOOD, names=None, n_passes=30, seed=0):
     frequency = np.round(np.clip(strength / strength[0] * 1.5, 0, 1) * n_passes) / n_passes
     low, high = np.array([wilson_interval(f, n_passes) for f in frequency]).T
     table = pd.DataFrame({
-        "rank": np.arange(1, n + 1), "feature": names or [f"GENE{i}" for i in range(n)],
+        "rank": np.arange(1, n + 1), "model_rank": np.arange(1, n + 1),
+        "feature": names or [f"GENE{i}" for i in range(n)],
         "selection_frequency": frequency,
         "selection_frequency_low": low, "selection_frequency_high": high, "median_importance": 0.02 * strength,
         "importance_q25": 0.015 * strength, "importance_q75": 0.028 * strength, "mean_rank": np.arange(n) + 1.0,

@@ -153,7 +153,7 @@ def test_tables_read_back_from_their_files(tables, tmp_path):
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda p, t: plots.ranking(t["ranking"].drop(columns="rank"), p), "features.tsv: no column rank; it has f"),
+        (lambda p, t: plots.ranking(t["ranking"].drop(columns="rank"), p), "features.tsv: no column rank; it has"),
         (lambda p, t: plots.importance_heatmap(t["ranking"].filter(regex=r"^[^\[]+$"), p), r"importance\[CLASS\]"),
         (lambda p, t: plots.per_class(pd.DataFrame({"class": []}), p), "no column precision, recall, f1, support"),
         (lambda p, t: plots.confusion(t["confusion"].iloc[:, ::-1], p), "expected 'true_class'"),

@@ -35,6 +35,12 @@ MARKERS = pd.DataFrame({
     "within": ["", ""], "class": ["a", "b"], "versus": ["b", "a"], "order": [1, 1], "feature": ["g0", "g3"],
     "log2_fold_change": [2.5, 1.25], "q": [1e-8, 0.04], "detected_class": [1.0, 0.75], "detected_versus": [0.5, 0.25],
 })  # fmt: skip
+RECOMMENDED = pd.DataFrame({
+    "rank": [1, 2, 3, 4], "feature": ["g0", "g3", "g1", "g2"], "reported": [True, True, False, False],
+    "q": [1e-5, 0.04, 0.3, np.nan], "found_by": ["test and networks", "test", "", ""], "higher_in": ["a", "b", "a", ""],
+    "log2_fold_change": [2.5, -1.25, 0.1, np.nan],
+})  # fmt: skip
+RECOMMENDATION = {"statement": "2 features to report.", "order": "Ordered by the networks' z, each by its mean place."}
 NO_PROOF = {"proved": False, "statement": "There is no chord to prove."}
 AUDIT = pd.DataFrame({
     "choice": ["2000 highly variable features, flavour seurat"] * 2 + ["50 principal components"] * 2,
@@ -53,6 +59,8 @@ def summary_of(models, table, baseline, **given):
     """The page with nothing adjusted for and no chord, unless shown otherwise."""
     usual = {"confounders": CONFOUNDERS, "screen": SCREEN, "proof": NO_PROOF, "chords": CHORDS.head(0)}
     usual |= {"evidence_panel": {"accuracy": None}, "differential": SINGLE, "markers": MARKERS.head(0)}
+    usual |= {"recommended": RECOMMENDED.head(0), "recommendation": RECOMMENDATION}
+    usual |= {"baseline_features": pd.DataFrame({"feature": ["g3", "g1", "g0", "g2"]})}
     data = given.pop("data", None) or {**DATA, "sizes": {"a": 60, "b": 40}}
     return summary_page(data=data, models=models, table=table, baseline=baseline, **{**usual, **given})
 
@@ -131,7 +139,7 @@ def page(hand_made):
             return metrics.compute_metrics(evaluated, 5, 200, 0).numbers
 
         numbers, baseline = numbers_of(right, len(kept)), numbers_of(baseline_right, 1)
-        models = model_table.model_table([summary], [numbers], baseline, {model: "cnn_small"})
+        models = model_table.model_table([summary], [numbers], baseline, {model: "cnn_small"}, [None])
         ranking = feature_table.feature_table(found).assign(**(tested or {}))
         results = {**RESULTS, "significance": significance or UNTESTED, **(of_model or {})}
         known = Model(summary, numbers, ranking, AUDIT, **results)
@@ -328,7 +336,9 @@ def test_several_models_have_their_own_verdicts_and_lists(page):
     }
     baseline |= {"scheme": "fixed", "why": WHY["fixed"]}
     columns = [f"{m}{e}" for m in ("accuracy", "balanced_accuracy", "macro_f1") for e in ("", "_low", "_high")]
-    models = pd.DataFrame([dict.fromkeys(["model", "n_passes", "per_pass_accuracy_mean", "ece", *columns])] * 3)
+    models = pd.DataFrame(
+        [dict.fromkeys(["model", "n_passes", "per_pass_accuracy_mean", "ece", "p_against_linear", *columns])] * 3
+    )
     both = [Model(one, numbers, table, AUDIT.head(0), **RESULTS) for one in (summary, {**summary, "model": "y"})]
     text = summary_of(both, models, baseline)
     assert text.count("<p class='no'>") == 2
@@ -365,7 +375,13 @@ def test_the_test_of_single_features_comes_with_its_notes_and_markers(page):
     shown = plain(text)
     assert SINGLE["statement"] in shown
     assert "1 was not tested." in shown
-    assert "1 of its 2 significant features is not found by this test: g1." in shown
+    assert "1 of its 2 significant features is not found by this test (g1); logistic regression has them among" in shown
+    beyond = page(
+        tested=TESTED,
+        significance={"level": 0.1, "statement": ""},
+        baseline_features=pd.DataFrame({"feature": ["g3", "g0", "g1"]}),
+    )
+    assert "not found by this test, nor among the first 2 of logistic regression: g1." in plain(beyond)
     cells = Page(text).cells
     assert cells[cells.index("2.50") - 1 :][:4] == ["g0", "2.50", "1e-08", "100% / 50%"]
     assert "b against a (1)" in shown
@@ -374,7 +390,8 @@ def test_the_test_of_single_features_comes_with_its_notes_and_markers(page):
 def test_what_the_networks_find_beyond_single_tests_is_said(page):
     level = {"level": 0.1, "statement": ""}
     found = {**TESTED, "differential_q": [0.01, 0.05, np.nan, 1.0]}
-    assert "this test finds its 2 significant features, too." in plain(page(tested=found, significance=level))
+    text = "this test finds its 2 significant features, too, so the network adds an order, but no feature."
+    assert text in plain(page(tested=found, significance=level))
     none = {**TESTED, "significant": [False] * 4}
     assert "no significant feature to compare with this test." in plain(page(tested=none, significance=level))
 
@@ -519,3 +536,15 @@ def test_features_and_markers_are_listed_with_their_aliases(page):
     assert "BRCA1" in cells
     assert "Alias: symbol of the gene" in plain(text)
     assert "alias" not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))
+
+
+def test_the_list_to_report_comes_first_and_names_what_is_not_significant(page):
+    text = page(recommended=RECOMMENDED)
+    shown = plain(text)
+    assert RECOMMENDATION["statement"] in shown
+    assert RECOMMENDATION["order"] in shown
+    assert shown.index("The list to report") < shown.index("The same features by model")
+    cells = Page(text).cells
+    assert cells[cells.index("2.50") - 2 :][:5] == ["g0", "a", "2.50", "1e-05", "test and networks"]
+    assert cells[cells.index("-1.25") - 2 :][:4] == ["g3", "b", "-1.25", "0.04"]
+    assert "0.3 (n.s.)" in cells

@@ -1,0 +1,105 @@
+"""Whether other divisions of the same samples differ as much: a permutation test of the whole list.
+
+A negative binomial model of few samples takes its dispersions from a trend over all features. If some samples differ
+from the others for a reason of their own, such as a batch that nobody recorded, hundreds of features can be
+significant between classes that do not differ at all (wild type against wild type: benchmarks/README.md). Then other
+divisions of the same samples into classes of the same sizes differ as much, which this test sees. Its statistic is the
+smallest Benjamini-Hochberg q-value of a linear model with moderated t on logarithms (the p-value of Simes 1986, doi
+10.1093/biomet/73.3.751), which takes milliseconds a division.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.draws import FixedDraw, fixed_stream
+from ..features.label_permutations import count_permutations, draw_distinct
+from .contrasts import plain_design
+from .linear_model import fit_values
+
+# Divisions besides the true one, at most: p can be as small as 1 / 100.
+MAX_DIVISIONS = 99
+
+# A list is withheld above this p. If there are so few divisions that no p is below it, the true one must be the first.
+MAX_P = 0.1
+
+
+@dataclass(frozen=True)
+class Divisions:
+    """How the true division of the samples compares with others.
+
+    Attributes
+    ----------
+    p
+        Share of the divisions, the true one included, that differ at least as much.
+    n
+        Number of divisions that were compared, the true one included.
+    """
+
+    p: float
+    n: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether the true division differs more than chance lets others differ."""
+        return self.p <= max(MAX_P, 1 / self.n)
+
+    @property
+    def statement(self) -> str:
+        """The result in a sentence, unless nothing is to be said."""
+        if not self.holds:
+            return (
+                f"Other divisions of the same samples into classes of these sizes differ as much (p = {self.p:.2f}, "
+                f"{self.n} divisions), so what differs may come from single samples, not from the classes."
+            )
+        if 1 / self.n > MAX_P:
+            return (
+                f"There are only {self.n} divisions of these samples into classes of these sizes, so whether the list "
+                "comes from single samples cannot be checked. More samples would tell."
+            )
+        return ""
+
+
+def compare_divisions(
+    values: np.ndarray, y: np.ndarray, blocks: Mapping[str, np.ndarray], reference: str, classes: tuple[str, ...]
+) -> Divisions:
+    """Compare the true classes with other divisions of the units.
+
+    Parameters
+    ----------
+    values
+        (units, p) logarithms of counts, or other values that a linear model suits.
+    y
+        (units,) class codes.
+    blocks
+        Name and (units,) codes of the groups of a paired study, within which labels are permuted; or empty.
+    reference, classes
+        As for `contrasts.plain_design`.
+    """
+    groups = next(iter(blocks.values()), None)
+    n_others = min(count_permutations(y, groups) - 1, MAX_DIVISIONS)
+    others = draw_distinct(y, groups, None, n_others, fixed_stream(FixedDraw.DIVISIONS))
+    own, *rest = (_smallest_q(values, labels, blocks, reference, classes) for labels in (y, *others))
+    reached = sum(q <= own for q in rest)
+    return Divisions((1 + reached) / (1 + n_others), 1 + n_others)
+
+
+def log_counts(counts: np.ndarray, min_total: int) -> np.ndarray:
+    """Logarithms of counts relative to the depth of each unit, of the features with enough counts."""
+    kept = counts[:, counts.sum(axis=0) >= min_total]
+    depth = counts.sum(axis=1, keepdims=True)
+    return np.log2((kept + 0.5) / (depth + 1) * np.median(depth))
+
+
+def _smallest_q(values, y: np.ndarray, blocks: Mapping[str, np.ndarray], reference: str, classes) -> float:
+    results, _ = fit_values(values, plain_design("class", y, classes, blocks, reference=reference))
+    smallest = [q[~np.isnan(q)].min(initial=1.0) for q in (_simes(result["p"].to_numpy()) for result in results)]
+    return float(min(smallest, default=1.0))
+
+
+def _simes(p: np.ndarray) -> np.ndarray:
+    known = np.sort(p[~np.isnan(p)])
+    return known * len(known) / np.arange(1, len(known) + 1)

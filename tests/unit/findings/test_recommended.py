@@ -1,0 +1,165 @@
+"""The list to report: one order, one error rate, and what it rests on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score
+
+from deepmapper.core.table_schemas import RECOMMENDED
+from deepmapper.findings.recommended import NetworkResult, network_result, recommend
+
+NAMES = [f"g{i}" for i in range(200)]
+TRUE = np.arange(200) < 20
+
+
+def network(seed=0, *, name="cnn", signal=True, min_q=0.001, strength=2.0, q=None):
+    rng = np.random.default_rng([seed, 1])
+    z = np.abs(rng.normal(size=200)) + strength * TRUE
+    table = pd.DataFrame({"feature": NAMES, "median_importance": z + 0.1 * rng.random(200), "z": z})
+    table["q"] = np.where(z > 3, 0.01, 0.8) if q is None else q
+    return NetworkResult(name, signal, table, min_q)
+
+
+def differential(seed=0, *, strength=2.0, tested=True):
+    rng = np.random.default_rng([seed, 2])
+    size = np.abs(rng.normal(size=200)) + strength * TRUE
+    nothing = np.full(200, np.nan)
+    return pd.DataFrame(
+        {
+            "feature": NAMES,
+            "log2_fold_change": size if tested else nothing,
+            "higher_in": "b" if tested else "",
+            "differential_q": np.where(size > 2.5, 0.02, 0.9) if tested else nothing,
+            "differential_strength": size if tested else nothing,
+        }
+    ).sample(frac=1, random_state=seed)
+
+
+def evidence(seed=0, *, strength=2.0, known=True):
+    rng = np.random.default_rng([seed, 3])
+    values = rng.normal(size=200) + strength * TRUE
+    return pd.DataFrame({"feature": NAMES, "evidence": values if known else np.nan})
+
+
+def about(test, withheld=False):
+    return {"test": test, "method": "PyDESeq2, 8 samples", "withheld": withheld, "statement": "Others differ as much."}
+
+
+def listed(models=None, single=None, test="deseq2", weighed=None, level=0.1, withheld=False):
+    models = [network()] if models is None else models
+    single = differential() if single is None else single
+    weighed = evidence() if weighed is None else weighed
+    return recommend(NAMES, models, single, about(test, withheld), weighed, level)
+
+
+def precision(found):
+    return average_precision_score(TRUE[[NAMES.index(name) for name in found.table["feature"]]], -found.table["rank"])
+
+
+def test_every_feature_is_listed_once_with_the_columns_of_the_schema():
+    table = listed().table
+    assert sorted(table["feature"]) == sorted(NAMES)
+    assert table["rank"].tolist() == list(range(1, 201))
+    assert RECOMMENDED.unknown(list(table)) == []
+    assert RECOMMENDED.absent(list(table)) == []
+
+
+def test_reported_features_come_first_and_then_the_score_decides():
+    table = listed().table
+    assert table["reported"].is_monotonic_decreasing
+    for _, rows in table.groupby("reported"):
+        assert rows["score"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("test", ["deseq2", "wilcoxon"])
+def test_the_order_is_better_than_that_of_each_part_alone(test):
+    together, alone = [], {"networks": [], "test": []}
+    for seed in range(12):
+        none = {"single": differential(seed, tested=False), "weighed": evidence(seed, known=False)}
+        together.append(precision(listed([network(seed)], differential(seed), test, evidence(seed))))
+        alone["networks"].append(precision(listed([network(seed)], test="", **none)))
+        alone["test"].append(precision(listed([], differential(seed), "deseq2")))
+    assert all(np.mean(together) > np.mean(values) + 0.02 for values in alone.values())
+
+
+def test_the_rate_of_samples_is_that_of_the_test_and_of_cells_that_of_the_networks():
+    of_samples, of_cells = listed(test="linear"), listed(test="wilcoxon")
+    own = of_samples.table
+    np.testing.assert_array_equal(own["q"], own["differential_q"])
+    assert of_samples.summary["rate_from"] == "test"
+    own = of_cells.table
+    np.testing.assert_array_equal(own["q"], own["network_q"])
+    assert of_cells.summary["rate_from"] == "networks"
+    assert "shadow features, cnn" in of_cells.summary["statement"]
+
+
+def test_networks_that_cannot_call_a_single_feature_leave_the_rate_of_cells_to_the_test():
+    found = listed([network(min_q=0.5)], test="wilcoxon")
+    assert found.summary["rate_from"] == "test"
+
+
+def test_few_samples_still_have_an_order_and_a_list():
+    # four against four samples: 35 permutations of the labels, so the networks have no q-value of use
+    found = listed([network(min_q=5.7, q=0.6)])
+    assert found.summary["n_reported"] == (differential()["differential_q"] <= 0.1).sum()
+    assert set(found.table.loc[found.table["reported"], "found_by"]) == {"test"}
+
+
+def test_who_finds_a_feature_is_said():
+    q = np.where(np.arange(200) < 2, 0.01, 0.9)
+    single = differential().sort_values("feature", key=lambda names: names.str[1:].astype(int))
+    single["differential_q"] = np.where((np.arange(200) == 0) | (np.arange(200) == 7), 0.01, 0.9)
+    own = listed([network(q=q)], single).table.set_index("feature")["found_by"]
+    assert own[["g0", "g1", "g7", "g8"]].tolist() == ["test and networks", "networks", "test", ""]
+
+
+def test_models_without_signal_do_not_count_beside_one_with_signal():
+    noise = network(5, name="noise", signal=False, strength=0.0)
+    found = listed([network(), noise])
+    assert found.summary["models"] == ["cnn"]
+    assert found.summary["models_left_out"] == ["noise"]
+    pd.testing.assert_frame_equal(found.table, listed([network()]).table)
+
+
+def test_several_models_share_the_error_rate():
+    both = listed([network(), network(name="other", q=1.0)], test="wilcoxon").table.set_index("feature")
+    one = listed([network()], test="wilcoxon").table.set_index("feature")
+    np.testing.assert_allclose(both["network_q"], np.minimum(2 * one["network_q"], 1)[both.index])
+
+
+@pytest.mark.parametrize("test", ["", "deseq2"])
+def test_without_a_pass_or_a_test_the_rest_gives_the_order(test):
+    single = differential(tested=bool(test))
+    empty = NetworkResult("cnn", False, pd.DataFrame({"feature": [], "median_importance": []}), np.inf)
+    found = listed([empty], single, test, evidence(known=False))
+    assert found.table["rank"].tolist() == list(range(1, 201))
+    if test:
+        assert found.summary["n_reported"] > 0
+    else:
+        assert found.summary["n_reported"] == 0
+        assert found.summary["statement"].startswith("There is no error rate, so no feature is reported")
+
+
+def test_without_shadows_the_importance_orders():
+    importance = np.linspace(0, 1, 200)
+    ranking = pd.DataFrame({"feature": NAMES, "median_importance": importance})
+    model = network_result("cnn", ranking, {"signal": True}, pd.DataFrame({"feature": NAMES}), {"statement": ""})
+    found = listed([model], differential(tested=False), "", evidence(known=False))
+    assert found.table["feature"].tolist() == NAMES[::-1]
+    assert not found.table["reported"].any()
+
+
+def test_novel_transcripts_are_marked():
+    names = ["DENOVO_0123456789ab", *NAMES[1:]]
+    single = differential().replace({"feature": {"g0": names[0]}})
+    model = network()
+    model.table["feature"] = names
+    found = recommend(names, [model], single, about("deseq2"), evidence().replace({"feature": {"g0": names[0]}}), 0.1)
+    assert found.table.loc[found.table["is_denovo"], "feature"].tolist() == [names[0]]
+
+
+def test_a_withheld_list_reports_nothing_and_says_why():
+    found = listed(withheld=True)
+    assert not found.table["reported"].any()
+    assert found.summary["statement"] == "No feature to report. Others differ as much."
+    assert found.table["feature"].head(20).isin(NAMES[:20]).sum() > 15, "the order is there"
