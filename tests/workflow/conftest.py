@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import pickle
 import re
 import shutil
 import signal
@@ -230,27 +231,39 @@ def side_by_side(request):
 
 
 @pytest.fixture(scope="session")
-def finished(copy_pipeline, tmp_path_factory) -> WorkDirectory:
-    """Run everything, once: three models, two passes and one control pass each. Not to be changed: `branch` it.
+def run_once(copy_pipeline, tmp_path_factory):
+    """Give a function that runs something in a folder with a pipeline of its own, once.
 
     Processes that share the tests out among them (pytest-xdist) share this run, too.
     """
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    folder, whole = shared / "finished", shared / "finished.whole"
+
+    def run(name: str, start) -> tuple[Path, Path]:
+        folder, whole = shared / name, shared / f"{name}.whole"
+        with FileLock(shared / f"{name}.lock"):
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                start(folder / "work", copy_pipeline(folder / "deepmapper"))
+                whole.touch()
+        return folder / "work", folder / "deepmapper"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(run_once) -> WorkDirectory:
+    """Run everything, once: three models, two passes and one control pass each. Not to be changed: `branch` it."""
     settings = copy.deepcopy(SETTINGS) | {"models": {"cnn_small": {}, "mlp": {}, "linear": {}}}
     settings["passes"]["n_permuted"] = 1
     del settings["differential"]
-    with FileLock(shared / "finished.lock"):
-        if not whole.exists():
-            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
-            copy_pipeline(folder / "deepmapper")
-        directory = WorkDirectory(folder / "work", folder / "deepmapper", settings)
-        if not whole.exists():
-            planted_matrix().write_h5ad(directory.folder / "matrix.h5ad")
-            directory.run()
-            whole.touch()
-    return directory
+
+    def start(folder: Path, pipeline: Path) -> None:
+        directory = WorkDirectory(folder, pipeline, settings)
+        planted_matrix().write_h5ad(directory.folder / "matrix.h5ad")
+        directory.run()
+
+    return WorkDirectory(*run_once("finished", start), settings)
 
 
 @pytest.fixture(scope="session")
@@ -304,8 +317,17 @@ def reads_directory(work_directory, small_study):
 
 
 @pytest.fixture(scope="session")
-def small_run(reads_directory):
+def small_run(run_once, small_study):
     """The small study up to its table, on one core. Not to be changed: `branch` it."""
-    directory, study = reads_directory()
-    directory.run("expression", cores=1)
-    return directory, study
+
+    def start(folder: Path, pipeline: Path) -> None:
+        study = small_study(folder)
+        (folder / "study.pickle").write_bytes(pickle.dumps(study))
+        WorkDirectory(folder, pipeline, settings_of(study)).run("expression", cores=1)
+
+    def settings_of(study) -> dict:
+        return copy.deepcopy(SETTINGS) | reads_settings(study)
+
+    folder, pipeline = run_once("small_run", start)
+    study = pickle.loads((folder / "study.pickle").read_bytes())
+    return WorkDirectory(folder, pipeline, settings_of(study)), study
