@@ -49,6 +49,7 @@ COLUMNS = {
 RULES = {
     "import_matrix": [""],
     "prepare_features": [""],
+    "name_features": [""],
     "screen_chords": [""],
     "prove_chords": [""],
     "passes": [f"/{model}/{kind}{seed}" for model in MODELS for kind, seed in (("", 0), ("", 1), ("permuted/", 0))],
@@ -100,7 +101,7 @@ def test_all_promised_files_and_no_others(finished):
         expected |= {f"findings/{model}/{name}.html" for name in PAGES} | {f"findings/{model}/audit.tsv"}
     expected |= {f"findings/{name}.html" for name in SHARED_PAGES}
     expected |= {f"findings/{name}.svg" for name in CHORD_FIGURES}
-    of_all = ("audit_features", "evidence", "evidence_panel")
+    of_all = ("aliases", "audit_features", "evidence", "evidence_panel")
     expected |= {f"findings/{name}.{suffix}" for name in of_all for suffix in ("tsv", "json")}
     expected |= {f"findings/{name}" for name in ("differential.tsv", "differential.json", "markers.tsv")}
     expected |= {"findings/differential_features.tsv"}
@@ -292,6 +293,7 @@ def test_named_targets_stop_where_they_say(work_directory):
     assert findings == {
         **begin,
         **training,
+        "name_features": 1,
         **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression", "judge_convergence"), 2),
         **dict.fromkeys(("calibrate_features", "select_stable", "join_features", "fit_panel"), 2),
         **dict.fromkeys(

@@ -48,6 +48,7 @@ rule prove_chords:
     input:
         features=rules.prepare_features.output[0],
         chords=rules.screen_chords.output.chords,
+        aliases=rules.name_features.output.aliases,
     output:
         chords_table=f"{RESULTS}/findings/chords.tsv",
         proof_summary=f"{RESULTS}/findings/chords.json",

@@ -59,6 +59,7 @@ from deepmapper.workflow.sections import (
     novelty_sources,
     searched_databases,
     starts_from_reads,
+    symbol_table,
 )
 from deepmapper.workflow.settings import config_warnings
 from deepmapper.workflow.snakemake_report import escaped

@@ -5,6 +5,7 @@ rule test_differential:
     input:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
+        aliases=rules.name_features.output.aliases,
     output:
         differential_table=f"{RESULTS}/findings/differential.tsv",
         markers_table=f"{RESULTS}/findings/markers.tsv",

@@ -5,6 +5,7 @@ rule weigh_evidence:
     input:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
+        aliases=rules.name_features.output.aliases,
     output:
         evidence_table=f"{RESULTS}/findings/evidence.tsv",
         evidence_summary=f"{RESULTS}/findings/evidence.json",
@@ -34,6 +35,7 @@ rule fit_evidence_panel:
     input:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
+        aliases=rules.name_features.output.aliases,
         evidence_table=rules.weigh_evidence.output.evidence_table,
         evidence_summary=rules.weigh_evidence.output.evidence_summary,
     output:

@@ -8,6 +8,36 @@ else:
     EXPRESSION = rules.build_expression.output.matrix
 
 
+# Readable names beside the ids, for all tables, pages and figures; no pass reads them.
+rule name_features:
+    input:
+        **({"novel": rules.describe_novel.output.table} if STARTS_FROM_READS else {}),
+        expression=EXPRESSION,
+        table=[path for path in [symbol_table(SETTINGS)] if path],
+    output:
+        aliases=f"{RESULTS}/findings/aliases.tsv",
+        summary=f"{RESULTS}/findings/aliases.json",
+    log:
+        f"{RESULTS}/logs/name_features.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/name_features.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(1000, per_mb=4),
+        runtime=grow(10),
+    params:
+        # a table is an input
+        symbols="" if symbol_table(SETTINGS) else SETTINGS["features"]["symbols"],
+        columns=SETTINGS["features"]["symbol_columns"],
+        source=source_of("name_features"),
+    message:
+        "Finding the symbols of the features"
+    script:
+        "../../scripts/rules/features/name_features.py"
+
+
 rule prepare_features:
     input:
         EXPRESSION,

@@ -135,8 +135,7 @@ rule accumulate_passes:
 # The one list to report, from all models and the test of single features.
 rule recommend_features:
     input:
-        **({"novel": rules.describe_novel.output.table} if STARTS_FROM_READS else {}),
-        expression=EXPRESSION,
+        aliases=rules.name_features.output.aliases,
         rankings=expand(rules.accumulate_passes.output.ranking, model=MODELS),
         ranking_summaries=expand(rules.accumulate_passes.output.summary, model=MODELS),
         significance_tables=expand(
@@ -179,9 +178,8 @@ rule recommend_features:
 # Joins the ranking with all other findings on the features.
 rule join_features:
     input:
-        **({"novel": rules.describe_novel.output.table} if STARTS_FROM_READS else {}),
         recommended=rules.recommend_features.output.recommended_table,
-        expression=EXPRESSION,
+        aliases=rules.name_features.output.aliases,
         ranking=rules.accumulate_passes.output.ranking,
         ranking_summary=rules.accumulate_passes.output.summary,
         convergence_summary=rules.judge_convergence.output.convergence_summary,
@@ -228,6 +226,7 @@ rule audit_findings:
         features_table=rules.join_features.output.features,
         audit_table=rules.audit_filtering.output.audit_table,
         audit_notes=rules.audit_filtering.output.audit_notes,
+        aliases=rules.name_features.output.aliases,
         chords=rules.prove_chords.output.chords_table,
     output:
         f"{RESULTS}/findings/{{model}}/audit.tsv",
@@ -343,6 +342,7 @@ rule evaluate_ensemble:
 rule fit_linear_baseline:
     input:
         features=rules.prepare_features.output[0],
+        aliases=rules.name_features.output.aliases,
     output:
         ranking=f"{RESULTS}/findings/linear_baseline/features.tsv",
         metrics=f"{RESULTS}/findings/linear_baseline/metrics.json",

@@ -96,6 +96,7 @@ rule plot_models:
 
 rule plot_chords:
     input:
+        aliases=rules.name_features.output.aliases,
         chords=rules.prove_chords.output.chords_table,
         scores=rules.prove_chords.output.scores,
         pairs=rules.screen_chords.output.pairs,
@@ -198,6 +199,8 @@ rule write_summary:
     input:
         **SUMMARY_INPUTS,
         features=rules.prepare_features.output[0],
+        aliases=rules.name_features.output.aliases,
+        symbols_summary=rules.name_features.output.summary,
         models=rules.compare_models.output[0],
         chart=rules.plot_models.output[0],
         features_tables=expand(rules.join_features.output.features, model=MODELS),

@@ -5,7 +5,8 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     from deepmapper.chords.files import read_chords
     from deepmapper.chords.proof import prove_run
-    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.core.aliases import add_aliases, alias_of
+    from deepmapper.core.tables import read_table, write_json, write_table
     from deepmapper.features.store import open_features
 
     proven = prove_run(
@@ -16,6 +17,8 @@ with job(snakemake):
         seed=snakemake.params.seed,
     )
     print(proven.summary["statement"])
-    write_table(proven.table, snakemake.output.chords_table)
+    members = ["side_1", "side_2", "side_3", "joined", "best_member"]
+    table = add_aliases(proven.table, alias_of(read_table(snakemake.input.aliases)), members)
+    write_table(table, snakemake.output.chords_table)
     write_json(proven.summary, snakemake.output.proof_summary)
     write_table(proven.scores, snakemake.output.scores)

@@ -3,7 +3,8 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.core.aliases import add_aliases, alias_of
+    from deepmapper.core.tables import read_table, write_json, write_table
     from deepmapper.differential.run import run_differential
     from deepmapper.features.store import open_features
     from deepmapper.io.expression import open_expression
@@ -18,7 +19,8 @@ with job(snakemake):
         progress=lambda line: print(line, flush=True),
     )
     print(found.summary["statement"])
-    write_table(found.table, snakemake.output.differential_table)
-    write_table(found.markers, snakemake.output.markers_table)
+    aliases = alias_of(read_table(snakemake.input.aliases))
+    write_table(add_aliases(found.table, aliases), snakemake.output.differential_table)
+    write_table(add_aliases(found.markers, aliases), snakemake.output.markers_table)
     write_table(found.features, snakemake.output.differential_features)
     write_json(found.summary, snakemake.output.differential_summary)

@@ -3,6 +3,7 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.aliases import add_aliases, alias_of
     from deepmapper.core.tables import read_json, read_table, write_json, write_table
     from deepmapper.evidence.panel import fit_evidence_panel
     from deepmapper.features.store import open_features
@@ -22,4 +23,4 @@ with job(snakemake):
     )
     print(summary["statement"])
     write_json(summary, snakemake.output.panel_summary)
-    write_table(members, snakemake.output.panel_table)
+    write_table(add_aliases(members, alias_of(read_table(inputs.aliases))), snakemake.output.panel_table)

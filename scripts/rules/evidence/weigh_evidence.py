@@ -3,7 +3,8 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.core.aliases import add_aliases, alias_of
+    from deepmapper.core.tables import read_table, write_json, write_table
     from deepmapper.evidence.rank import rank_run
     from deepmapper.features.store import open_features
     from deepmapper.io.expression import open_expression
@@ -17,5 +18,5 @@ with job(snakemake):
         progress=lambda line: print(line, flush=True),
     )
     print(summary["statement"])
-    write_table(table, snakemake.output.evidence_table)
+    write_table(add_aliases(table, alias_of(read_table(snakemake.input.aliases))), snakemake.output.evidence_table)
     write_json(summary, snakemake.output.evidence_summary)

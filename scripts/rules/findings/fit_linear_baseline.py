@@ -6,8 +6,9 @@ These are the test split or, if none was set aside, the out-of-bag samples of th
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.aliases import add_aliases, alias_of
     from deepmapper.core.table_schemas import BASELINE_FEATURES
-    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.core.tables import read_table, write_json, write_table
     from deepmapper.features.store import open_features
     from deepmapper.findings.baseline import fit_run_baseline
 
@@ -23,7 +24,8 @@ with job(snakemake):
         progress=print,
     )
     print(*found.lines, sep="\n")
-    write_table(found.ranking, snakemake.output.ranking, BASELINE_FEATURES)
+    aliases = alias_of(read_table(snakemake.input.aliases))
+    write_table(add_aliases(found.ranking, aliases), snakemake.output.ranking, BASELINE_FEATURES)
     write_json(found.metrics.numbers, snakemake.output.metrics)
     write_table(found.predictions, snakemake.output.predictions)
     write_table(found.metrics.per_class, snakemake.output.per_class)

@@ -5,6 +5,7 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     from pathlib import Path
 
+    from deepmapper.core.aliases import alias_of
     from deepmapper.core.files import atomic_write
     from deepmapper.core.tables import read_json, read_table
     from deepmapper.features.store import open_features
@@ -55,6 +56,8 @@ with job(snakemake):
         recommended=read_table(inputs.recommended),
         recommendation=read_json(inputs.recommended_summary),
         baseline_features=read_table(inputs.baseline_features),
+        aliases=alias_of(read_table(inputs.aliases)),
+        of_symbols=read_json(inputs.symbols_summary)["statement"],
         of_data=[*features.metadata.get("cautions", ()), *of_reads],
         of_fragments=of_fragments,
         chart=Path(inputs.chart).read_text(),

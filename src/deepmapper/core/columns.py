@@ -137,6 +137,13 @@ def boolean(name: str, description: str, *, optional: bool = False) -> Column:
     return Column(name, "boolean", description, optional)
 
 
+def alias(column: str = "") -> Column:
+    """The readable names that `core.aliases.add_aliases` adds behind a column of ids, by default `feature`."""
+    if not column:
+        return text("alias", "its symbol, or the alias of a novel transcript", optional=True)
+    return name_list(f"{column}_alias", "the same by symbol or alias, the id where there is none", optional=True)
+
+
 def interval(name: str, description: str, kind: str) -> Iterator[Column]:
     """Columns for an estimate and the ends of its interval, ``name_low`` and ``name_high``."""
     yield number(name, description)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .columns import BOOTSTRAP, WILSON, Column, Table, boolean, integer, interval, name_list, number, text
+from .columns import BOOTSTRAP, WILSON, Column, Table, alias, boolean, integer, interval, name_list, number, text
 
 _CHORD = (
     text("chord", "name, numbered by decreasing strength"),
@@ -17,14 +17,20 @@ _CHORD = (
     name_list("joined", "members added because of their product with the score of the other side"),
 )
 
+
+def _with_aliases(columns: tuple[Column, ...], of: tuple[str, ...]) -> tuple[Column, ...]:
+    return tuple(new for column in columns for new in ([column, alias(column.name)] if column.name in of else [column]))
+
+
 CHORDS = Table(
     "findings/chords.tsv",
     "One row per chord, with its results on the test split, which the screen did not use.",
     (
-        *_CHORD,
+        *_with_aliases(_CHORD, ("side_1", "side_2", "side_3", "joined")),
         integer("n_test", "number of samples in the test split"),
         *interval("auc_chord", "AUC for its class of a small model on members and products", BOOTSTRAP),
         text("best_member", "the single member that separates the class best on the development part"),
+        alias("best_member"),
         number("auc_best_member", "AUC of that member"),
         number("auc_additive", "AUC of the small model without products"),
         *interval("synergy", "auc_chord minus the best of auc_best_member, auc_additive and 0.5", BOOTSTRAP),
@@ -138,7 +144,7 @@ _TESTED = (
 DIFFERENTIAL = Table(
     "findings/differential.tsv",
     "One row per feature and comparison, by comparison, the smallest p first.",
-    (text("feature", "name of the feature"), *_COMPARISON, *_TESTED),
+    (text("feature", "name of the feature"), alias(), *_COMPARISON, *_TESTED),
 )
 
 MARKERS = Table(
@@ -149,6 +155,7 @@ MARKERS = Table(
         *_COMPARISON,
         integer("order", "position in the list of the class"),
         text("feature", "name of the feature"),
+        alias(),
         *_TESTED,
     ),
 )
@@ -175,4 +182,13 @@ DIFFERENTIAL_FEATURES = Table(
     "findings/differential_features.tsv",
     "One row per feature, in the order of the matrix: the columns that features.tsv takes from the test.",
     (text("feature", "name of the feature"), *DIFFERENTIAL_COLUMNS),
+)
+
+ALIASES = Table(
+    "findings/aliases.tsv",
+    "One row per feature, in the order of the matrix: the readable names that tables, pages and figures show.",
+    (
+        text("feature", "name of the feature"),
+        text("alias", "its symbol, or the alias of a novel transcript; empty: it has none besides its name"),
+    ),
 )

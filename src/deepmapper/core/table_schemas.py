@@ -5,7 +5,7 @@ Used by the writer and reader of tables, by the pages, by docs/outputs.md and by
 
 from __future__ import annotations
 
-from .columns import BOOTSTRAP, WILSON, Column, Table, boolean, integer, interval, name_list, number, text
+from .columns import BOOTSTRAP, WILSON, Column, Table, alias, boolean, integer, interval, name_list, number, text
 from .reads_schemas import (
     ALIGNMENT,
     CHROMOSOMES,
@@ -26,6 +26,7 @@ from .reads_schemas import (
     TRANSCRIPT_TO_GENE,
 )
 from .stage_schemas import (
+    ALIASES,
     CHORD_FEATURES,
     CHORD_SCORES,
     CHORDS,
@@ -106,11 +107,7 @@ FEATURES = Table(
             "rank by this model alone: significant features by decreasing z, then all others; without passes on shadow "
             "features by selection frequency, then by median importance",
         ),
-        text(
-            "alias",
-            "readable name: symbol of its gene, of a novel transcript its alias in reads/novelty/novel.tsv",
-            optional=True,
-        ),
+        alias(),
         *interval("selection_frequency", "share of the accepted passes that have the feature in their top_k", WILSON),
         number("median_importance", "median over the passes of the importance in one pass"),
         number("importance_q25", "lower quartile of the importance over the passes"),
@@ -139,11 +136,7 @@ RECOMMENDED = Table(
     (
         integer("rank", "rank; 1 is best"),
         text("feature", "name of the gene or transcript"),
-        text(
-            "alias",
-            "readable name: symbol of its gene, of a novel transcript its alias in reads/novelty/novel.tsv",
-            optional=True,
-        ),
+        alias(),
         boolean("reported", "whether q is at most the configured rate (calibration.level)"),
         number(
             "q",
@@ -257,6 +250,7 @@ STABILITY = Table(
 
 _PANEL = (
     text("feature", "member of the panel"),
+    alias(),
     text("what", "feature or chord"),
     number("coefficient[*]", "coefficient for this class per standard deviation; with two classes only for the second"),
 )
@@ -273,6 +267,7 @@ AUDIT = Table(
         integer("n_lost", "how many of them the choice would have lost; empty: the choice could not be made"),
         number("share_lost", "share of them that the choice would have lost"),
         name_list("lost", "names of the lost ones, in order of rank"),
+        alias("lost"),
         text("note", "effect of the choice on all features, or why it could not be made"),
     ),
 )
@@ -358,6 +353,7 @@ BASELINE_FEATURES = Table(
     (
         integer("rank", "rank by importance; 1 is best"),
         text("feature", "name of the feature"),
+        alias(),
         number("importance", "largest absolute standardised coefficient over the classes"),
     ),
 )
@@ -371,7 +367,7 @@ AUDIT_FEATURES = Table(
 EVIDENCE = Table(
     "findings/evidence.tsv",
     "One row per feature, in the order of the matrix.",
-    (text("feature", "name of the feature"), *_evidence()),
+    (text("feature", "name of the feature"), alias(), *_evidence()),
 )
 
 EVIDENCE_PANEL = Table("findings/evidence_panel.tsv", "One row per member of the panel.", _PANEL)
@@ -405,7 +401,7 @@ TABLES = (
         BASELINE_PREDICTIONS,
         MODEL_CHORDS,
     ),
-    *(PAIRS, TRIPLETS, SCREENED_CHORDS, CHORD_FEATURES, CHORD_SCORES, CONFOUNDERS),
+    *(ALIASES, PAIRS, TRIPLETS, SCREENED_CHORDS, CHORD_FEATURES, CHORD_SCORES, CONFOUNDERS),
     *(ALIGNMENT, FRAGMENTS, CONTIGS, NOVEL, SUPPORT, COUNTS, TPM, GENE_COUNTS, GENE_TPM),
     *(HIDDEN, TRANSCRIPT_MODELS, CONTROL_MODELS, EXPRESSED, EXPRESSED_CONTROLS),
     *(TRANSCRIPT_TO_GENE, CHROMOSOMES, POOL),

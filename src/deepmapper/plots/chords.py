@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.aliases import readable_names
 from ..core.words import count, natural_order
 from . import style
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, ROW_HEIGHT
@@ -31,7 +32,9 @@ OMITTED = "\x00"  # first character of the text that stands for members not draw
 CHORD_TABLES = ("chords", "pairs", "triplets", "scores")
 
 
-def draw_chords(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path], *, why: str) -> None:
+def draw_chords(
+    tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Path], *, aliases: Mapping[str, str], why: str
+) -> None:
     """Draw the members of the chords and their scores in every class.
 
     Parameters
@@ -40,11 +43,13 @@ def draw_chords(tables: Mapping[str, pd.DataFrame], paths: Mapping[str, str | Pa
         Tables of the run, by the names in `CHORD_TABLES`.
     paths
         Files of the figures "chord_networks" and "chord_scores".
+    aliases
+        Readable name of every feature that has one, by name.
     why
         The statement of the screen, shown if there is no chord.
     """
-    chords = tables["chords"]
-    chord_networks(chords, tables["pairs"], paths["chord_networks"], triplets=tables["triplets"], why=why)
+    chords, triplets = tables["chords"], tables["triplets"]
+    chord_networks(chords, tables["pairs"], paths["chord_networks"], triplets=triplets, why=why, aliases=aliases)
     chord_scores(tables["scores"], chords, paths["chord_scores"], why=why)
 
 
@@ -56,6 +61,7 @@ def chord_networks(
     max_chords: int = 6,
     why: str = "",
     title="Gene chords",
+    aliases: Mapping[str, str] | None = None,
 ) -> Path:
     """Draw the members of each chord by side, with lines between members whose product is significant.
 
@@ -73,6 +79,8 @@ def chord_networks(
         The statement of the screen, shown if there is no chord.
     title
         Title of the figure.
+    aliases
+        Readable name of every feature that has one, by name.
 
     Returns
     -------
@@ -94,8 +102,9 @@ def chord_networks(
     drawn = table.head(max_chords)
     strongest = max([abs(z) for _, z in links], default=1.0)
     panels = [_members(row) for _, row in drawn.iterrows()]
+    shown_as = _texts(panels, aliases or {})
     left_margin, right_margin = (
-        LETTER_WIDTH * max(len(n) for sides in panels for n in style.display_names(sides[i])) + 0.15 for i in (0, -1)
+        LETTER_WIDTH * max(len(shown_as[name]) for sides in panels for name in sides[i]) + 0.15 for i in (0, -1)
     )
     width = max(left_margin + right_margin + SIDE_GAP * (max(map(len, panels)) - 1), 3.9) + 0.3
     columns = 2 if len(drawn) > 1 and width < 5.5 else 1
@@ -108,7 +117,7 @@ def chord_networks(
                 left = (i - start) * width
                 figure.text(left, top, _description(drawn.iloc[i]), fontsize=8.5, va="top", linespacing=1.35)
                 ax = figure.add_axes((left + left_margin, top - 0.42 - height, SIDE_GAP * (len(panels[i]) - 1), height))
-                _draw_chord(ax, drawn.iloc[i], panels[i], links, strongest, height)
+                _draw_chord(ax, drawn.iloc[i], panels[i], links, strongest, height, shown_as)
             top -= max(heights) + 0.72
         keys = [(marker, colour, f"side {i + 1}") for i, (colour, marker) in enumerate(SIDES)]
         keys = keys[: max(len(sides) for sides in panels)]
@@ -222,7 +231,16 @@ def _members(row: Mapping) -> list[list[str]]:
     return sides
 
 
-def _draw_chord(ax, row, sides: list[list[str]], links, strongest: float, height: float) -> None:
+def _texts(panels: list[list[list[str]]], aliases: Mapping[str, str]) -> dict[str, str]:
+    """What stands beside the mark of each member, by its name; members not drawn are already in words."""
+    names = list(dict.fromkeys(name for sides in panels for side in sides for name in side))
+    readable = readable_names([name.removeprefix(OMITTED) for name in names], aliases)
+    return dict(zip(names, style.display_names(readable), strict=True))
+
+
+def _draw_chord(
+    ax, row, sides: list[list[str]], links, strongest: float, height: float, shown_as: Mapping[str, str]
+) -> None:
     """Draw one column of members per side, and lines between members whose product is significant."""
     step = _row_height(sides)
     position = {name: (float(x), (i + 0.5) * step) for x, side in enumerate(sides) for i, name in enumerate(side)}
@@ -234,7 +252,7 @@ def _draw_chord(ax, row, sides: list[list[str]], links, strongest: float, height
     joined = set(_split_names(row.get("joined")))
     last = len(sides) - 1
     for x, (side, (colour, marker)) in enumerate(zip(sides, SIDES, strict=False)):
-        for name, text in zip(side, style.display_names(side), strict=True):
+        for name in side:
             if not name.startswith(OMITTED):
                 face = "white" if name in joined else colour
                 ax.plot(*position[name], marker, color=colour, markerfacecolor=face, markersize=5.5, zorder=3)
@@ -242,8 +260,9 @@ def _draw_chord(ax, row, sides: list[list[str]], links, strongest: float, height
                 offset, alignment = (0, 5), {"ha": "center", "va": "bottom"}
             else:
                 offset, alignment = (6 if x else -6, 0), {"ha": "left" if x else "right", "va": "center"}
-            shown = name.removeprefix(OMITTED) if name.startswith(OMITTED) else text
-            ax.annotate(shown, position[name], offset, textcoords="offset points", fontsize=8, zorder=4, **alignment)
+            ax.annotate(
+                shown_as[name], position[name], offset, textcoords="offset points", fontsize=8, zorder=4, **alignment
+            )
     ax.set_xlim(0, last)
     ax.set_ylim(height, 0)
     ax.axis("off")

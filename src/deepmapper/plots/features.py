@@ -74,7 +74,7 @@ def ranking(
     with style.saved_figure(path) as figure:
         for columns, label, width in panels:
             ax = figure.add_axes((left, 0, width, height))
-            style.label_rows(ax, None if axes else style.display_names(drawn["feature"]), len(drawn))
+            style.label_rows(ax, None if axes else style.feature_names(drawn), len(drawn))
             for rows, hollow in ((filled, False), (~filled, True)):
                 style.interval_dots(ax, y[rows], [drawn.loc[rows, c] for c in columns], BLUE, hollow=hollow)
             ax.grid(axis="x")
@@ -151,7 +151,7 @@ def importance_heatmap(
     with style.saved_figure(path) as figure:
         ax = figure.add_axes((0, 0, width, height))
         mesh = style.heatmap(ax, scaled, 1.0)
-        style.label_rows(ax, style.display_names(table["feature"]), margin=0.5)
+        style.label_rows(ax, style.feature_names(table), margin=0.5)
         style.label_columns(ax, style.display_names(found))
         for sign, marker in (("up", "^"), ("down", "v")):
             for x, name in enumerate(found):

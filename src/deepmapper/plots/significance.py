@@ -78,7 +78,7 @@ def importance_significance(
             ax.annotate(f"q = {level:g}", (ax.get_xlim()[0], -np.log10(level)), (3, 2), textcoords="offset points",
                         fontsize=8)  # fmt: skip
         labelled = np.argsort(~significant, kind="stable")[: min(top, max(int(significant.sum()), 3))]
-        names = style.display_names(table["feature"].iloc[labelled])
+        names = style.feature_names(table.iloc[labelled])
         _labels_at_the_side(ax, x[labelled], y[labelled], names, width, height)
         marks = [("D", BLUE, "significant"), ("o", GREY, "not significant")]
         style.add_legend(figure, -0.1, -0.5, marks, columns=2)
@@ -190,7 +190,7 @@ def evidence(
         ax.set_xlabel("rank by the networks")
         ax.set_ylabel("evidence rank")
         labelled = np.flatnonzero(~significant)[:top] if significant.any() else np.arange(len(table))[:top]
-        names = style.display_names(table["feature"].iloc[labelled])
+        names = style.feature_names(table.iloc[labelled])
         _labels_at_the_side(ax, x[labelled], y[labelled], names, side, side)
         if significant.any():
             marks = [("D", BLUE, "significant in the networks"), ("o", GREY, "not significant")]

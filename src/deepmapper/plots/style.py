@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..accumulate import wilson_interval
+from ..core.aliases import alias_of, readable_names
 from ..core.files import atomic_write
 from ..errors import InputError
 
@@ -202,6 +203,11 @@ def display_names(values) -> list[str]:
     full = ["".join(c if c.isprintable() else " " for c in str(value)) for value in values]
     short = [name if len(name) <= 64 else f"{name[:36]}\u2026{name[-27:]}" for name in full]
     return short if len(set(short)) == len(set(full)) else full
+
+
+def feature_names(table: pd.DataFrame) -> list[str]:
+    """Names for one line of the features in a table: by the column `alias` if there is one, else their ids."""
+    return display_names(readable_names(table["feature"], alias_of(table)))
 
 
 def wilson_intervals(shares: pd.Series, trials: pd.Series) -> np.ndarray:

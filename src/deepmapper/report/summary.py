@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from ..core.aliases import readable_names
 from ..core.words import count, listed
 from .models import Model
 from .page import number, render, with_interval
-from .summary_lists import aliases, chord_of, intervals, texts, top_features, top_markers, top_recommended
+from .summary_lists import chord_of, intervals, texts, top_features, top_markers, top_recommended
 
 # CSS class of the answer to "Is there signal?"
 _VERDICTS = {True: "yes", False: "no", None: "open"}
@@ -50,6 +51,8 @@ def summary_page(
     recommended: pd.DataFrame,
     recommendation: Mapping,
     baseline_features: pd.DataFrame,
+    aliases: Mapping[str, str] | None = None,
+    of_symbols: str = "",
     of_data: Sequence[str] = (),
     of_fragments: str = "",
     chart: str = "",
@@ -80,6 +83,8 @@ def summary_page(
         findings/recommended.tsv and findings/recommended.json.
     baseline_features
         features.tsv of logistic regression: `feature`, the first ones first.
+    aliases, of_symbols
+        Readable name of every feature that has one, by name, and where symbols come from ("" if there are none).
     of_data
         Cautions about the data (`features.prepare.prepare_features`), shown first.
     of_fragments
@@ -89,7 +94,7 @@ def summary_page(
     top
         Number of features and chords listed.
     """
-    alias_of = aliases(models)
+    alias_of = aliases or {}
     return render(
         "summary.html.j2",
         title="DeepMapper: summary",
@@ -100,25 +105,28 @@ def summary_page(
         confounders=confounders,
         of_data=of_data,
         of_fragments=of_fragments,
+        of_symbols=of_symbols,
         analysed=_analysed(data, models, baseline),
         differential=differential,
         recommendation=recommendation,
         recommended=top_recommended(recommended, chord_of(models), top),
         beyond_single=[
-            _Line(_beyond_single_tests(model, baseline_features), model.name) for model in models if model.tested
+            _Line(_beyond_single_tests(model, baseline_features, alias_of), model.name)
+            for model in models
+            if model.tested
         ],
         n_features=[_significant_features(model) for model in models],
         novel=[_Line(text, model.name) for model in models if (text := _novel_features(model, top))],
         chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
         stability=[_Line(model.convergence["statement"], model.name) for model in models],
         accuracy=_accuracies(models, baseline, evidence_panel),
-        lost_by_filtering={model.name: _lost_by_filtering(model) for model in models},
+        lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models},
         cautions=_cautions(models, baseline, confounders, proof, chords, of_data),
         links=_links(models, chords, from_reads=bool(of_fragments)),
         top_features=[top_features(model, top) for model in models],
-        markers=top_markers(markers, top, alias_of),
+        markers=top_markers(markers, top),
         aliased=bool(alias_of),
-        top_chords=_top_chords(chords, top),
+        top_chords=_top_chords(chords, top, alias_of),
         model_table=_model_table(table),
         chart=Markup(_inline_svg(chart)),
     )
@@ -161,7 +169,7 @@ def _novel_features(model: Model, top: int) -> str:
     return f"{text}."
 
 
-def _beyond_single_tests(model: Model, baseline_features: pd.DataFrame) -> str:
+def _beyond_single_tests(model: Model, baseline_features: pd.DataFrame, aliases: Mapping[str, str]) -> str:
     """Say which of a model's significant features neither the test of single features nor logistic regression finds."""
     significant = model.features[model.features["significant"]]
     n, level = len(significant), model.significance["level"]
@@ -173,14 +181,15 @@ def _beyond_single_tests(model: Model, baseline_features: pd.DataFrame) -> str:
         return f"this test finds its {of}, too, so the network adds an order, but no feature."
     linear = set(baseline_features["feature"].head(n).astype(str))
     beyond = [name for name in missed if name not in linear]
+    shown, shown_beyond = (listed(readable_names(names, aliases), 5, ", ...") for names in (missed, beyond))
     text = f"{len(missed)} of its {of} {'is' if len(missed) == 1 else 'are'} not found by this test"
     if not beyond:
-        return f"{text} ({listed(missed, 5, ', ...')}); logistic regression has them among its first {n}."
+        return f"{text} ({shown}); logistic regression has them among its first {n}."
     if len(beyond) == len(missed):
-        return f"{text}, nor among the first {n} of logistic regression: {listed(beyond, 5, ', ...')}."
+        return f"{text}, nor among the first {n} of logistic regression: {shown_beyond}."
     return (
-        f"{text} ({listed(missed, 5, ', ...')}); {len(beyond)} of them {'is' if len(beyond) == 1 else 'are'} not among "
-        f"the first {n} of logistic regression either: {listed(beyond, 5, ', ...')}."
+        f"{text} ({shown}); {len(beyond)} of them {'is' if len(beyond) == 1 else 'are'} not among "
+        f"the first {n} of logistic regression either: {shown_beyond}."
     )
 
 
@@ -212,7 +221,7 @@ def _accuracy(metrics: Mapping) -> str:
     return with_interval(metrics["accuracy"], metrics["accuracy_low"], metrics["accuracy_high"])
 
 
-def _lost_by_filtering(model: Model) -> list[str]:
+def _lost_by_filtering(model: Model, aliases: Mapping[str, str]) -> list[str]:
     """Filters that lose findings, with names; then those that lose none, and those that could not be applied."""
     lost, harmless, unavailable = [], [], []
     for choice, rows in model.audit[model.audit["n"] > 0].groupby("choice", sort=False):
@@ -221,7 +230,7 @@ def _lost_by_filtering(model: Model) -> list[str]:
             unavailable.append(f"{choice}: not available ({rows['note'].iloc[0]})")
         elif known["n_lost"].sum():
             parts = [
-                f"{row['n_lost']:.0f} of {row['n']} {row['of']}{_first_names(row['lost'])}"
+                f"{row['n_lost']:.0f} of {row['n']} {row['of']}{_first_names(row['lost'], aliases)}"
                 for _, row in known.iterrows()
             ]
             lost.append(f"{choice}: {' and '.join(parts)}")
@@ -232,9 +241,9 @@ def _lost_by_filtering(model: Model) -> list[str]:
     return [*lost, *unavailable]
 
 
-def _first_names(lost) -> str:
+def _first_names(lost, aliases: Mapping[str, str]) -> str:
     """First names of the lost findings, in brackets."""
-    names = [name for name in lost.split(",") if name] if isinstance(lost, str) else []
+    names = readable_names(lost.split(",") if isinstance(lost, str) and lost else [], aliases)
     return f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
 
 
@@ -321,12 +330,12 @@ def _links(models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool) -
     return {**files, "all models": {**shared, **(of_chords if len(chords) else {})}}
 
 
-def _top_chords(chords: pd.DataFrame, top: int) -> dict[str, list[str]]:
+def _top_chords(chords: pd.DataFrame, top: int, aliases: Mapping[str, str]) -> dict[str, list[str]]:
     """The first chords: heading -> cells of the column."""
     if chords.empty:
         return {}
     rows = chords.head(top)
-    sides = [[_members(row.get(f"side_{k}")) for k in (1, 2, 3)] for _, row in rows.iterrows()]
+    sides = [[_members(row.get(f"side_{k}"), aliases) for k in (1, 2, 3)] for _, row in rows.iterrows()]
     return {
         "chord": texts(rows["chord"]),
         "predicts": texts(rows["class"]),
@@ -339,8 +348,8 @@ def _top_chords(chords: pd.DataFrame, top: int) -> dict[str, list[str]]:
     }
 
 
-def _members(side) -> str:
-    names = side.split(",") if isinstance(side, str) and side else []
+def _members(side, aliases: Mapping[str, str]) -> str:
+    names = readable_names(side.split(",") if isinstance(side, str) and side else [], aliases)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

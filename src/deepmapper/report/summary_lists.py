@@ -12,15 +12,6 @@ from .page import number, with_interval
 _MAX_LISTS = 24  # lists of markers on the page
 
 
-def aliases(models: Sequence[Model]) -> dict[str, str]:
-    """Alias of every feature that has one, by name."""
-    found: dict[str, str] = {}
-    for model in models:
-        if "alias" in model.features:
-            found |= dict(zip(model.features["feature"], texts(model.features["alias"]), strict=True))
-    return {name: alias for name, alias in found.items() if alias}
-
-
 def chord_of(models: Sequence[Model]) -> dict[str, str]:
     """Chords of every feature that belongs to one, by name."""
     found: dict[str, str] = {}
@@ -51,7 +42,7 @@ def _q(q: float, significant: bool) -> str:
     return "" if pd.isna(q) else f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
 
 
-def top_markers(markers: pd.DataFrame, top: int, alias_of: Mapping[str, str]) -> dict[str, dict[str, list[str]]]:
+def top_markers(markers: pd.DataFrame, top: int) -> dict[str, dict[str, list[str]]]:
     """The first markers of every class: title -> heading -> cells of the column."""
     lists = {}
     for (within, name, versus), rows in markers.groupby(["within", "class", "versus"], sort=False, dropna=False):
@@ -59,7 +50,7 @@ def top_markers(markers: pd.DataFrame, top: int, alias_of: Mapping[str, str]) ->
         shown = rows.head(top)
         lists[f"{place}{name} against {'all others' if versus == 'rest' else versus} ({len(rows):,})"] = {
             "feature": texts(shown["feature"]),
-            **({"alias": [alias_of.get(own, "") for own in texts(shown["feature"])]} if alias_of else {}),
+            **({"alias": texts(shown["alias"])} if "alias" in shown else {}),
             "log2 fold change": [number(value, 2) for value in shown["log2_fold_change"]],
             "q": [f"{q:.2g}" for q in shown["q"]],
             "detected": [

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..config import ATTENTION_KINDS, ATTENTION_METHODS, GENERAL_METHODS
 from .schema import allowed_values, model_schema
-from .sections import named_files, starts_from_reads
+from .sections import named_files, starts_from_reads, symbol_table
 
 
 class Fault(NamedTuple):
@@ -243,6 +243,21 @@ def _confounders(settings: Settings) -> Iterator[Fault]:
             )
 
 
+def _symbols(settings: Settings) -> Iterator[Fault]:
+    columns, keys = settings["features"]["symbol_columns"], ("features.symbol_columns", "features.symbols")
+    if columns and not symbol_table(settings):
+        yield Fault(
+            keys,
+            f"`features.symbol_columns` is given, but `features.symbols` ({settings['features']['symbols']}) is no "
+            "table (.tsv, .csv); give the path of the table, or leave the columns out",
+        )
+    elif columns and len(columns) != 2:
+        yield Fault(
+            keys[:1],
+            f"`features.symbol_columns` has {len(columns)} entries, not two: expected [id, symbol]",
+        )
+
+
 def _growing_passes(settings: Settings) -> Iterator[Fault]:
     auto = settings["passes"]["auto"]
     if settings["passes"]["n_passes"] == "auto" and auto["start"] > auto["cap"]:
@@ -303,6 +318,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _chord_permutations,
     _chord_pixels,
     _confounders,
+    _symbols,
     _growing_passes,
     _home_folders,
 )

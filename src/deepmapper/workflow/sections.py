@@ -6,6 +6,7 @@ import copy
 
 from ..core.prefixes import files_of_prefix
 from ..errors import InputError
+from ..io.symbols import is_symbol_table
 from ..reads.chromosomes import RULES
 from .schema import list_words
 
@@ -49,6 +50,12 @@ def described_by(settings: dict) -> list[str]:
     return sorted({name for name in named if name})
 
 
+def symbol_table(settings: dict) -> str:
+    """Path of the table of symbols; "" if symbols come from the matrix, or if there are none."""
+    option = settings["features"]["symbols"]
+    return option if is_symbol_table(option) else ""
+
+
 def novelty_sources(settings: dict) -> tuple[str, ...]:
     """What novel transcripts are assembled from: "unaligned" and "aligned" reads; nothing if contigs are given."""
     reference = settings["reference"]
@@ -78,6 +85,7 @@ def named_files(settings: dict) -> dict[str, str]:
         **{f"novelty.{key}": settings["novelty"][key] for key in DATABASES},
         "matrix.path": settings["matrix"]["path"],
         "labels.table": settings["labels"]["table"],
+        "features.symbols": symbol_table(settings),
     }
     populations = enumerate(settings["matrix"]["populations"], start=1)
     return files | {f"matrix.populations.path (entry {i})": item["path"] for i, item in populations}

@@ -35,7 +35,11 @@ def test_tables_with_the_same_name_are_distinguished_by_their_path():
     assert table_at("chords/features.tsv") is CHORD_FEATURES
     assert table_at("chords/chords.tsv") is SCREENED_CHORDS
     assert table_at("findings/chords/features.tsv") is FEATURES  # of a model called "chords"
-    assert table_at("findings/linear_baseline/features.tsv").names() == ["rank", "feature", "importance"]
+    assert table_at("findings/linear_baseline/features.tsv").names(optional=False) == [
+        "rank",
+        "feature",
+        "importance",
+    ]
     assert table_at("reads/quantification/a/aux_info/ambig_info.tsv") is None
 
 
@@ -55,7 +59,7 @@ def test_column_lists_elsewhere_agree_with_the_schemas():
     assert list(fates.COLUMNS) == FRAGMENTS.names()
     assert list(contig_table.COLUMNS) == CONTIGS.names()
     assert list(tables.chord_table(()).columns) == SCREENED_CHORDS.names()
-    assert [*SCREENED_CHORDS.names(), *proof.PROOF] == CHORDS.names()
+    assert [*SCREENED_CHORDS.names(), *proof.PROOF] == CHORDS.names(optional=False)
     assert list(audit.CHOICES) == [name for name in FEATURES.names() if name.startswith(("hvg_", "pca_"))]
     assert TRIPLETS.names(("A",))[:4] == ["rank", "feature_a", "feature_b", "feature_c"]
     assert [name for name in TRIPLETS.names(("A",)) if name != "feature_c"] == PAIRS.names(("A",))

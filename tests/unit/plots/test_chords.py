@@ -24,6 +24,15 @@ def test_chords_show_members_links_and_their_proof(examples, words, tmp_path, mo
     assert len(lines) == 1  # only significant products are drawn
 
 
+def test_members_go_by_their_symbols(examples, words, tmp_path):
+    chords, pairs, _ = examples.chord_table(((2, 2),))
+    first, second = chords.loc[0, "side_1"].split(",")
+    other = chords.loc[0, "side_2"].split(",")[0]
+    plots.chord_networks(chords, pairs, tmp_path / "a.svg", aliases={first: "CD3E", second: "CD3E", other: "$x<&"})
+    found = words(tmp_path / "a.svg")
+    assert f"CD3E ({first})" in found and f"CD3E ({second})" in found and "$x<&" in found
+
+
 def test_long_sides_are_cut_with_a_count(examples, words, tmp_path):
     plots.chord_networks(*examples.chord_table(((40, 1),))[:2], tmp_path / "a.svg")
     found = words(tmp_path / "a.svg")

@@ -11,3 +11,9 @@ def test_the_audit_counts_and_names_losses_and_says_what_is_not_available(exampl
     assert found.count("not available: the method failed on these data") == 2
     drawings["audit-none"](tmp_path / "b.svg")
     assert "There are no findings to lose" in words(tmp_path / "b.svg")
+
+
+def test_losses_go_by_their_symbols(examples, words, tmp_path):
+    table = examples.audit_table()
+    plots.audit(table.assign(lost_alias=table["lost"].str.replace("GENE", "SYMBOL")), tmp_path / "a.svg")
+    assert any(text.startswith("7 of 40  SYMBOL0, SYMBOL1") for text in words(tmp_path / "a.svg"))

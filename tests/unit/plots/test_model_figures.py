@@ -54,7 +54,7 @@ def test_every_figure_gets_its_table_its_file_and_a_title_with_the_model(drawn, 
 
 def test_chords_are_drawn_with_the_reason_why_there_are_none(drawn):
     tables = {name: pd.DataFrame() for name in CHORD_TABLES}
-    draw_chords(tables, {"chord_networks": "n.svg", "chord_scores": "s.svg"}, why="No screen.")
+    draw_chords(tables, {"chord_networks": "n.svg", "chord_scores": "s.svg"}, aliases={}, why="No screen.")
     assert drawn["chord_networks"][1]["why"] == drawn["chord_scores"][1]["why"] == "No screen."
     assert drawn["chord_networks"][1]["triplets"] is tables["triplets"]
     assert (drawn["chord_networks"][0][2], drawn["chord_scores"][0][2]) == ("n.svg", "s.svg")

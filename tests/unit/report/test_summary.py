@@ -528,14 +528,32 @@ def test_cautions_about_the_data_are_said_first(page):
     assert "Before anything else" not in page()
 
 
+NAMED = {"level": 0.1, "statement": ""}
+
+
 def test_features_and_markers_are_listed_with_their_aliases(page):
     alias = {"alias": ["TP53.novel1", None, "BRCA1", None]}
-    text = page(tested={**TESTED, **alias}, significance={"level": 0.1, "statement": ""}, markers=MARKERS)
+    markers = MARKERS.assign(alias=["TP53.novel1", ""])
+    text = page(tested={**TESTED, **alias}, significance=NAMED, markers=markers, aliases={"g0": "TP53.novel1"})
     cells = Page(text).cells
     assert cells[cells.index("2.50") - 2 :][:3] == ["g0", "TP53.novel1", "2.50"]
     assert "BRCA1" in cells
     assert "Alias: symbol of the gene" in plain(text)
-    assert "alias" not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))
+    assert "alias" not in plain(page(tested=TESTED, significance=NAMED))
+
+
+def test_sentences_and_chords_name_features_by_their_symbols(page):
+    aliases = {"g0": "CD79A", "g1": "MS4A1", "g2": "NKG7", "g3": "<b>NKG7</b>", "g9": "GNLY"}
+    said = "Symbols of 4 of 4 features are shown beside their ids, from the column gene_symbols of the matrix."
+    text = plain(page(tested=TESTED, significance=NAMED, chords=CHORDS, aliases=aliases, of_symbols=said))
+    assert said in text
+    assert "CD79A, MS4A1, NKG7 and 1 more × GNLY" in text
+    assert "3 of 4 significant features (<b>NKG7</b>, MS4A1, NKG7)" in text
+
+
+def test_features_of_one_symbol_are_told_apart(page):
+    text = plain(page(chords=CHORDS, aliases={"g0": "CD79A", "g1": "CD79A"}))
+    assert "CD79A (g0), CD79A (g1), g2 and 1 more × g9" in text
 
 
 def test_the_list_to_report_comes_first_and_names_what_is_not_significant(page):

@@ -121,6 +121,15 @@ BAD = {
         "matrix: {path: ~/a.h5ad}",
         '`matrix.path`: found "~/a.h5ad"; write out the home folder, `~` is not expanded',
     ),
+    "columns of symbols without a table": (
+        "features: {symbols: gene_name, symbol_columns: [id, symbol]}",
+        "`features.symbol_columns` is given, but `features.symbols` (gene_name) is no table (.tsv, .csv); give the "
+        "path of the table, or leave the columns out",
+    ),
+    "one column of symbols": (
+        "features: {symbols: a.tsv, symbol_columns: [symbol]}",
+        "`features.symbol_columns` has 1 entries, not two: expected [id, symbol]",
+    ),
     "model without a kind": (
         "models: {mine: {}}",
         f"`models.mine.kind` is missing and `mine` is not a kind; expected one of {KINDS}",

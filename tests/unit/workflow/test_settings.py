@@ -84,7 +84,12 @@ def test_defaults_are_filled():
         **{"column": "state", "table": "", "exclude": [], "missing": "refuse", "group": ""},
         "na_values": list(MISSING_WORDS),
     }
-    assert settings["features"] == {"level": "transcript", "normalization": "log1p_median"}
+    assert settings["features"] == {
+        "level": "transcript",
+        "normalization": "log1p_median",
+        "symbols": "auto",
+        "symbol_columns": [],
+    }
     assert settings["split"] == {"scheme": "auto", "test_size": 0.25, "seed": 0}
     assert settings["passes"] == {
         "n_passes": 30,
