@@ -73,6 +73,11 @@ def comments_in_the_package(directory) -> None:
         edited(directory, "training/loop.py", edit=edit)
 
 
+def gene_sets(directory) -> None:
+    (directory.folder / "sets.gmt").write_text("A\t\tg1\tg2\n")
+    directory.configure(enrichment={"gene_sets": ["sets.gmt"]})
+
+
 # What is changed, and the jobs that follow.
 CASES = {
     "comments in the configuration": (commented, {}),
@@ -105,6 +110,20 @@ CASES = {
     "another test of single features": (
         lambda d: d.configure(differential={"test": "linear"}),
         {"test_differential": 1, "write_shared_tables": 1, **join(3), **RECORD},
+    ),
+    "other symbols": (
+        lambda d: d.configure(features={**d.settings.get("features", {}), "symbols": "none"}),
+        {
+            **dict.fromkeys(("name_features", "test_differential", "prove_chords", "plot_chords"), 1),
+            **{**EVIDENCE, **BASELINE, **join(3), **TELL},
+        },
+    ),
+    "gene sets": (
+        gene_sets,
+        {
+            **dict.fromkeys(("match_gene_sets", "enrich_features", "plot_enrichment"), 1),
+            **{"write_shared_tables": 1, "write_summary": 1, **RECORD},
+        },
     ),
     "a model less": (lambda d: d.configure(models={"cnn_small": {}, "linear": {}}), TELL),
     "another split": (

@@ -120,6 +120,7 @@ if MAIN_PROCESS:
 RESULTS = SETTINGS["results"]
 STARTS_FROM_READS = starts_from_reads(SETTINGS)
 MODELS = list(SETTINGS["models"])
+ENRICHED = bool(SETTINGS["enrichment"]["gene_sets"])
 READING_CHORDS = [name for name in MODELS if SETTINGS["models"][name]["chord_pixels"]]
 _PASSES = SETTINGS["passes"]
 # None if the number of passes grows by itself; then `seeds_of` gives them for each model.

@@ -170,6 +170,11 @@ rule write_tables:
 
 use rule write_tables as write_shared_tables with:
     input:
+        **(
+            {"enrichment": rules.enrich_features.output.enrichment_table}
+            if ENRICHED
+            else {}
+        ),
         models=rules.compare_models.output[0],
         chords=rules.prove_chords.output.chords_table,
         markers=rules.test_differential.output.markers_table,
@@ -185,6 +190,7 @@ use rule write_tables as write_shared_tables with:
                 ("models", "1 Summary"),
                 ("markers", "3 Features"),
                 ("chords", "4 Chords"),
+                *([("enrichment", "3 Features")] if ENRICHED else []),
             )
         },
     log:
@@ -198,6 +204,14 @@ use rule write_tables as write_shared_tables with:
 rule write_summary:
     input:
         **SUMMARY_INPUTS,
+        **(
+            {
+                "enrichment_table": rules.enrich_features.output.enrichment_table,
+                "enrichment_summary": rules.enrich_features.output.enrichment_summary,
+            }
+            if ENRICHED
+            else {}
+        ),
         features=rules.prepare_features.output[0],
         aliases=rules.name_features.output.aliases,
         symbols_summary=rules.name_features.output.summary,

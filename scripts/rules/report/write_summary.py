@@ -31,6 +31,9 @@ with job(snakemake):
         n_novel = sum(map(is_denovo, features.names))
         of_fragments = describe_fragments(read_fragments(inputs.fragments), n_novel)
         of_fragments += " " + read_json(inputs.error_rate)["statement"]
+    enrichment = None
+    if inputs.get("enrichment_table"):
+        enrichment = read_table(inputs.enrichment_table), read_json(inputs.enrichment_summary)
     page = summary_page(
         data={**unescaped(snakemake.params.data), "sizes": features.class_sizes},
         models=read_models(
@@ -56,6 +59,7 @@ with job(snakemake):
         recommended=read_table(inputs.recommended),
         recommendation=read_json(inputs.recommended_summary),
         baseline_features=read_table(inputs.baseline_features),
+        enrichment=enrichment,
         aliases=alias_of(read_table(inputs.aliases)),
         of_symbols=read_json(inputs.symbols_summary)["statement"],
         of_data=[*features.metadata.get("cautions", ()), *of_reads],

@@ -192,3 +192,42 @@ ALIASES = Table(
         text("alias", "its symbol, or the alias of a novel transcript; empty: it has none besides its name"),
     ),
 )
+
+GENE_SETS = Table(
+    "findings/gene_sets.tsv",
+    "One row per gene set, in the order of the files; only if gene sets are given.",
+    (
+        text("set", "name of the set"),
+        text("source", "file that it comes from"),
+        text("description", "its description in the file"),
+        integer("n_genes", "number of its genes"),
+        integer("n_matched", "how many of them the study has"),
+        text("matched_by", "name or symbol: what the genes of the file were found by"),
+    ),
+)
+
+ENRICHMENT = Table(
+    "findings/enrichment.tsv",
+    "One row per gene set and list or ranking, the smallest p first; only if gene sets are given.",
+    (
+        text(
+            "test", "list: overrepresentation in a list that is reported; ranking: place in the ranking of all features"
+        ),
+        text("of", "markers, differential (every feature tested alone), or the name of a model"),
+        *_COMPARISON,
+        text("set", "name of the set"),
+        text("source", "file that it comes from"),
+        integer("n_universe", "number of genes that were tested and could be in a set"),
+        integer("n_set", "number of them in the set"),
+        integer("n_list", "number of genes in the list; empty for a ranking"),
+        integer("n_found", "number of genes of the set in the list"),
+        number("expected", "the same by chance: n_set times n_list / n_universe"),
+        number("odds_ratio", "odds of being in the list, genes of the set to all others; 0.5 is added to each count"),
+        number("correlation", "mean correlation by chance of the scores of two genes of the set; empty for a list"),
+        number("z", "standardised rank sum; above 0: higher in the class, or more important; empty for a list"),
+        number("p", "list: hypergeometric; ranking: rank sum with the variance of correlated genes"),
+        number("q", "q-value (Benjamini-Hochberg) over the sets of this list or ranking"),
+        text("similar_to", "the first set with a smaller p that has at least half of its leading members; empty: none"),
+        name_list("members", "its genes in the list; for a ranking its first ten, or last ten where z is below 0"),
+    ),
+)

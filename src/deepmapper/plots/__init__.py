@@ -16,6 +16,7 @@ _HOME = {
     "confusion_matrix": "values",
     "convergence": "passes",
     "embedding": "sample_map",
+    "enriched_sets": "enrichment",
     "evidence": "significance",
     "fragment_fates": "fragments",
     "importance_heatmap": "features",

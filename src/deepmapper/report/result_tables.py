@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..core.stage_schemas import CHORDS, MARKERS
+from ..core.stage_schemas import CHORDS, ENRICHMENT, MARKERS
 from ..core.table_schemas import AUDIT, FEATURES, MODELS, PASSES
 from .table_page import table_page
 
@@ -67,6 +67,14 @@ PAGES = {
         MARKERS.descriptions,
         "feature",
     ),
+    "enrichment": _Page(
+        "Gene sets",
+        "Every gene set in every reported list (test is list: are more of its genes in it than by chance?) and in "
+        "every ranking of all tested features (are its genes higher than others?). A ranking is tested as correlated "
+        "genes need it; the test of a list takes genes for independent, so its p is too small where they correlate.",
+        ENRICHMENT.descriptions,
+        first=("set", "test", "of", "class", "versus", "n_found", "n_set", "odds_ratio", "z", "p", "q", "members"),
+    ),
     "chords": _Page(
         "Gene chords",
         "Sets of features whose product predicts a class better than the features do one by one (interactions), found "
@@ -90,7 +98,7 @@ def result_page(name: str, table: pd.DataFrame, source: str, model: str = "") ->
     Parameters
     ----------
     name
-        Name of the table: "features", "passes", "models", "markers", "chords" or "audit".
+        Name of the table: "features", "passes", "models", "markers", "enrichment", "chords" or "audit".
     table
         The table.
     source

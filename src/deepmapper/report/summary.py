@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ..core.aliases import readable_names
 from ..core.words import count, listed
+from .enriched_sets import enriched_sets
 from .models import Model
 from .page import number, render, with_interval
 from .summary_lists import chord_of, intervals, texts, top_features, top_markers, top_recommended
@@ -51,6 +52,7 @@ def summary_page(
     recommended: pd.DataFrame,
     recommendation: Mapping,
     baseline_features: pd.DataFrame,
+    enrichment: tuple[pd.DataFrame, Mapping] | None = None,
     aliases: Mapping[str, str] | None = None,
     of_symbols: str = "",
     of_data: Sequence[str] = (),
@@ -83,6 +85,8 @@ def summary_page(
         findings/recommended.tsv and findings/recommended.json.
     baseline_features
         features.tsv of logistic regression: `feature`, the first ones first.
+    enrichment
+        enrichment.tsv and enrichment.json; None without gene sets.
     aliases, of_symbols
         Readable name of every feature that has one, by name, and where symbols come from ("" if there are none).
     of_data
@@ -115,6 +119,8 @@ def summary_page(
             for model in models
             if model.tested
         ],
+        enrichment=enrichment[1] if enrichment else None,
+        enriched=enriched_sets(enrichment[0], enrichment[1]["level"]) if enrichment else [],
         n_features=[_significant_features(model) for model in models],
         novel=[_Line(text, model.name) for model in models if (text := _novel_features(model, top))],
         chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
@@ -122,7 +128,7 @@ def summary_page(
         accuracy=_accuracies(models, baseline, evidence_panel),
         lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models},
         cautions=_cautions(models, baseline, confounders, proof, chords, of_data),
-        links=_links(models, chords, from_reads=bool(of_fragments)),
+        links=_links(models, chords, from_reads=bool(of_fragments), with_sets=enrichment is not None),
         top_features=[top_features(model, top) for model in models],
         markers=top_markers(markers, top),
         aliased=bool(alias_of),
@@ -310,7 +316,9 @@ def _cautions_about(model: Model, baseline: Mapping) -> Iterator[str]:
         )
 
 
-def _links(models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool) -> dict[str, dict[str, str]]:
+def _links(
+    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, with_sets: bool
+) -> dict[str, dict[str, str]]:
     """Files to look at next: for each model and for all models, path from the page -> text of the link."""
     of_model = {
         "features.html": "all features", "plots/ranking.svg": "ranking",
@@ -327,6 +335,7 @@ def _links(models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool) -
     }
     files = {model.name: {f"{model.name}/{path}": text for path, text in of_model.items()} for model in models}
     shared = {"models.html": "models", "markers.html": "markers"}
+    shared |= {"enrichment.html": "gene sets", "enrichment.svg": "enriched gene sets"} if with_sets else {}
     return {**files, "all models": {**shared, **(of_chords if len(chords) else {})}}
 
 

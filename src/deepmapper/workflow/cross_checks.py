@@ -258,6 +258,20 @@ def _symbols(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _set_sizes(settings: Settings) -> Iterator[Fault]:
+    enrichment = settings["enrichment"]
+    if enrichment["min_size"] > enrichment["max_size"]:
+        yield Fault(
+            ("enrichment.min_size", "enrichment.max_size"),
+            f"`enrichment.min_size` ({enrichment['min_size']}) is above `enrichment.max_size` "
+            f"({enrichment['max_size']}); no set would be tested",
+        )
+    if repeated := {path for path in enrichment["gene_sets"] if enrichment["gene_sets"].count(path) > 1}:
+        yield Fault(
+            ("enrichment.gene_sets",), f"`enrichment.gene_sets` lists {min(repeated)} twice; give each file once"
+        )
+
+
 def _growing_passes(settings: Settings) -> Iterator[Fault]:
     auto = settings["passes"]["auto"]
     if settings["passes"]["n_passes"] == "auto" and auto["start"] > auto["cap"]:
@@ -319,6 +333,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _chord_pixels,
     _confounders,
     _symbols,
+    _set_sizes,
     _growing_passes,
     _home_folders,
 )

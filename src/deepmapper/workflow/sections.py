@@ -87,6 +87,8 @@ def named_files(settings: dict) -> dict[str, str]:
         "labels.table": settings["labels"]["table"],
         "features.symbols": symbol_table(settings),
     }
+    gene_sets = enumerate(settings["enrichment"]["gene_sets"], start=1)
+    files |= {f"enrichment.gene_sets (entry {i})": path for i, path in gene_sets}
     populations = enumerate(settings["matrix"]["populations"], start=1)
     return files | {f"matrix.populations.path (entry {i})": item["path"] for i, item in populations}
 

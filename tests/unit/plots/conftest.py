@@ -61,6 +61,31 @@ def history_table(n_passes=12, n_controls=3, seed=0):
     return pd.concat(rows, ignore_index=True)
 
 
+def enrichment_table(classes=BLOOD, n_sets=12, models=("cnn_small",), lists=True, level=0.1, seed=0):
+    rng, rows = np.random.default_rng(seed), []
+    answers = [("markers", c, "rest") for c in classes] if len(classes) > 2 else [("markers", *classes)]
+    for of, name, versus in [*answers, *((m, "", "") for m in models)]:
+        for test in ("list", "ranking"):
+            q = 10 ** -rng.gamma(0.5, 3.0, n_sets)
+            if test == "list" and not lists:
+                continue
+            rows += [
+                {"test": test, "of": "differential" if (test, of) == ("ranking", "markers") else of, "within": None,
+                 "class": name, "versus": versus, "set": f"SET_{i}_OF_GENES", "q": q[i], "similar_to": None,
+                 "z": rng.normal(0, 3) if test == "ranking" else np.nan, "n_found": 3.0, "n_set": 9, "members": "A,B"}
+                for i in range(n_sets)
+            ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    summary = {"statement": f"3 of {n_sets} gene sets are enriched in a list or a ranking at q ≤ {level:g}.",
+               "level": level, "n_enriched": n_sets}  # fmt: skip
+    return table, summary
+
+
+def draw_enrichment(path, **of):
+    table, summary = enrichment_table(**of)
+    return plots.enriched_sets(table, path, summary=summary)
+
+
 def passes_table(n_passes=30, n_controls=5, rejected=(3, 17), seed=0):
     rng, n = np.random.default_rng(seed), n_passes + n_controls
     control = np.arange(n) >= n_passes
@@ -312,6 +337,11 @@ def drawings():
         "audit-typical": lambda p: plots.audit(audit_table(), p),
         "audit-features-only": lambda p: plots.audit(audit_table(members=0, failed=False), p),
         "audit-none": lambda p: plots.audit(audit_table(0, 0), p),
+        "enriched_sets-typical": lambda p: draw_enrichment(p),
+        "enriched_sets-two-classes": lambda p: draw_enrichment(p, classes=TWO, models=("mlp", "cnn_small")),
+        "enriched_sets-many": lambda p: draw_enrichment(p, classes=LONG, n_sets=80),
+        "enriched_sets-rankings-only": lambda p: draw_enrichment(p, classes=TWO, models=(), lists=False, n_sets=2),
+        "enriched_sets-none": lambda p: draw_enrichment(p, level=1e-300),
         "confusion_matrix": lambda p: plots.confusion_matrix([0, 1, 1], [0, 1, 0], ["a", "b"], p.with_suffix("")),
         "per_class_metrics": lambda p: plots.per_class_metrics(report_of(), BLOOD[:3], p.with_suffix("")),
         "method_comparison": lambda p: plots.method_comparison(

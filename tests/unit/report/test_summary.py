@@ -566,3 +566,21 @@ def test_the_list_to_report_comes_first_and_names_what_is_not_significant(page):
     assert cells[cells.index("2.50") - 2 :][:5] == ["g0", "a", "2.50", "1e-05", "test and networks"]
     assert cells[cells.index("-1.25") - 2 :][:4] == ["g3", "b", "-1.25", "0.04"]
     assert "0.3 (n.s.)" in cells
+
+
+def test_enriched_sets_are_named_only_if_sets_are_given(page):
+    table = pd.DataFrame({
+        "test": ["list"], "of": ["markers"], "within": [None], "class": ["a"], "versus": ["b"], "set": ["<i>MHC</i>"],
+        "q": [0.001], "z": [np.nan], "n_found": [2.0], "n_set": [9], "similar_to": [None], "members": ["CD74,<b>X</b>"],
+    })  # fmt: skip
+    summary = {
+        "statement": "1 of 4 gene sets is enriched.",
+        "notes": ["7 sets were left out."],
+        "level": 0.1,
+        "n_enriched": 1,
+    }
+    text = page(enrichment=(table, summary))
+    assert "a against b : &lt;i&gt;MHC&lt;/i&gt; (CD74, &lt;b&gt;X" in text.replace("</b>:", " :")
+    assert {"1 of 4 gene sets is enriched.", "7 sets were left out."} <= set(Page(text).texts)
+    assert "enrichment.html" in Page(text).links
+    assert "gene set" not in plain(page()) and "enrichment.html" not in Page(page()).links
