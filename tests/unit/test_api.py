@@ -101,7 +101,7 @@ DOCUMENTED_SIGNATURES = {
         "ig_steps": 32,
         "ig_internal_batch": 16,
     },
-    "runner.run": {"X": REQUIRED, "y": REQUIRED, "config": REQUIRED, "feature_names": None},
+    "runner.run": {"X": REQUIRED, "y": REQUIRED, "config": None, "feature_names": None},  # documented as required
     "runner.Findings.ranking": {"self": REQUIRED, "top": 20},
     "evaluate.evaluate": {
         "X": REQUIRED,

@@ -4,8 +4,9 @@ from deepmapper.core import programs
 from deepmapper.errors import BioToolUnavailable
 from deepmapper.novelty.homology import SEARCH_PROGRAMS
 from deepmapper.reads.alignment import index_prefix
-from deepmapper.reads.references import names_genes
 from deepmapper.reads.samples import load_samples
+from deepmapper.workflow.needed_programs import aligned_to, programs_by_rule
+from deepmapper.workflow.sections import GENES_UNKNOWN, has_genes
 
 
 def read_samples():
@@ -48,13 +49,7 @@ SAMPLES = {
     for name, sample in GIVEN_SAMPLES.items()
 }
 
-# Without a genome reads are aligned to the transcripts; without any reference all of them are assembled.
-if REFERENCE["none"]:
-    ALIGNED_TO = "nothing"
-elif REFERENCE["genome"] or REFERENCE["hisat2_index"]:
-    ALIGNED_TO = "genome"
-else:
-    ALIGNED_TO = "transcripts"
+ALIGNED_TO = aligned_to(SETTINGS)
 # Folder of the reads of a sample that are assembled.
 CAPTURED = f"{READS}/unaligned/{{sample}}"
 if ALIGNED_TO == "nothing":
@@ -74,35 +69,10 @@ DATABASES = searched_databases(SETTINGS)
 HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"
 
 # Programs of each rule, so that missing ones are reported before any job starts.
-PROGRAMS = {
-    "prepare_transcripts": [] if REFERENCE["transcripts"] else ["gffread"],
-    "trim_reads": ["fastp"],
-    "build_hisat2_index": ["hisat2-build"],
-    "align_reads": ["hisat2", "samtools"],
-    "assemble_denovo": [
-        {"trinity": "Trinity", "rnaspades": "rnaspades.py"}[
-            SETTINGS["assembly"]["assembler"]
-        ]
-    ],
-    "assemble_models": ["stringtie", "samtools"],
-    "merge_models": ["stringtie"],
-    "screen_novelty": ["minimap2"],
-    "measure_coverage": ["samtools"],
-    "search_homology": [SEARCH_PROGRAMS[kind] for kind in DATABASES],
-    "index_salmon": ["salmon"],
-    "quantify_sample": ["salmon"],
-    "summarise_quality": ["multiqc"],
-}
-if any(unit.sra for sample in GIVEN_SAMPLES.values() for unit in sample.units):
-    PROGRAMS["fetch_reads"] = ["prefetch", "fasterq-dump", "vdb-dump"]
-if BAM_FILES:
-    PROGRAMS["extract_reads"] = ["samtools"]
-if ALIGNED_TO == "nothing":
-    for rule_name in ("prepare_transcripts", "build_hisat2_index", "align_reads"):
-        del PROGRAMS[rule_name]
+PROGRAMS = programs_by_rule(SETTINGS, GIVEN_SAMPLES.values())
 
 # Targets made from reads; genes only if the transcripts can be mapped to them.
-HAS_GENES = bool(REFERENCE["annotation"]) or names_genes(REFERENCE["transcripts"])
+HAS_GENES = has_genes(SETTINGS)
 TABLES = [
     f"{RESULTS}/expression.h5ad",
     *(
@@ -138,10 +108,7 @@ SUMMARY_INPUTS = {
 SUMMARY_PARAMS = {"aligned_to": ALIGNED_TO}
 
 if SETTINGS["features"]["level"] == "gene" and not HAS_GENES:
-    refuse(
-        "`features.level` is gene, but the genes of the transcripts are unknown: give `reference.annotation`, or "
-        "transcripts whose headers name their gene (Ensembl, GENCODE)."
-    )
+    refuse(GENES_UNKNOWN)
 
 
 wildcard_constraints:

@@ -314,6 +314,8 @@ def _stack(source: Iterator[tuple[slice, Any]]) -> Any:
 
 def _select_rows(source: Iterator[tuple[slice, Any]], rows: np.ndarray) -> Iterator[tuple[slice, Any]]:
     for place, block in source:
+        if not len(rows) or place.start > rows[-1]:
+            return
         first, last = np.searchsorted(rows, [place.start, place.stop])
         if last > first:
             yield slice(int(first), int(last)), block[rows[first:last] - place.start]

@@ -10,12 +10,46 @@ import pandas as pd
 
 from ..core.words import count, listed, some
 from ..errors import DeepMapperWarning, InputError
-from .splits import draw_out_of_bag, draw_validation, has_validation, is_small
+from .splits import check_class_sizes, draw_out_of_bag, draw_validation, has_validation, is_small
 
 # From this many numbers on, with fewer samples each than this, labels are taken for a measurement; chosen by hand.
 _MANY_NUMBERS, _FEW_PER_NUMBER = 10, 5
 
 _SHARE = 0.25  # held out in the trial: about what passes hold out by default, and whole groups are rarely closer
+
+
+def check_samples(labels: np.ndarray, y: np.ndarray, classes: Sequence[str], groups: np.ndarray | None, seed: int):
+    """Check labels and groups that a caller gives, as `prepare.prepare_features` checks those of a configuration.
+
+    Parameters
+    ----------
+    labels
+        The n labels as given.
+    y, classes
+        (n,) class codes, and the names of the classes.
+    groups
+        (n,) codes of the groups, or None.
+    seed
+        Seed of the trial division of groups.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        The groups; None if each sample is a group of its own.
+
+    Raises
+    ------
+    InputError
+        If labels are a measurement or names of samples, a class has one sample, or the groups cannot be held out.
+    """
+    check_labels(pd.Series(labels), y, classes, "y")
+    check_class_sizes(y, 2, "one to train on and one to test on", classes)
+    if groups is None:
+        return None
+    kept = check_groups(pd.Series(groups), groups, y, classes, "groups")
+    if kept is not None:
+        check_passes_can_split(y, kept, classes, seed, "groups", has_test=False)
+    return kept
 
 
 def check_labels(column: pd.Series, y: np.ndarray, classes: Sequence[str], name: str) -> None:

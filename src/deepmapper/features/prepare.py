@@ -12,6 +12,7 @@ import pandas as pd
 from ..core.arrays import take_rows
 from ..core.blocks import MappedRows, in_memory
 from ..core.missing import MISSING_WORDS
+from ..core.words import did_you_mean
 from ..errors import DeepMapperWarning, InputError
 from ..io.labels import as_categories, describe_words, encode_labels, warn_similar
 from ..io.layers import LAYERS_OF_COUNTS
@@ -85,17 +86,17 @@ def prepare_features(
     """
     if missing not in ("refuse", "drop"):
         raise InputError(f"labels.missing is {missing!r}: expected 'refuse' or 'drop'")
-    labels = _column(adata.obs, label_column, "labels.column")
+    labels = column_of(adata.obs, label_column, "labels.column")
     codes, classes = encode_labels(labels, list(adata.obs_names), tuple(exclude), missing, na_values)
     kept = np.flatnonzero(codes >= 0)
     names, y = np.array(adata.obs_names, dtype=object)[kept].tolist(), codes[kept]
     note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""
     check_labels(labels.iloc[kept], y, classes, label_column)
     check_class_sizes(y, 2, "one to train on and one to test on", classes, note)
-    groups = _group_codes(adata.obs, group_column, kept, na_values)
+    groups = group_codes(adata.obs, group_column, kept, na_values)
     if groups is not None:
         groups = check_groups(adata.obs[group_column].iloc[kept], groups, y, classes, group_column)
-    scheme, split = _divide(y, groups, classes, (split_scheme, test_size, split_seed), note, group_column)
+    scheme, split = divide_samples(y, groups, classes, (split_scheme, test_size, split_seed), note, group_column)
     development = np.flatnonzero(split == DEVELOPMENT)
     obs, options = adata.obs.iloc[kept], confounders or {}
     values, counts, is_counts, cautions = _normalise(adata, normalization, names, kept, development, groups)
@@ -103,7 +104,7 @@ def prepare_features(
     design = make_design(adjusted)
     asked = [*options.get("columns", ()), *options.get("numeric", ())]
     named = {"label_column": label_column, "group_column": group_column, "adjusted": asked}
-    cautions = _check_design(obs, adjusted, design, y, classes, named) + cautions
+    cautions = check_design(obs, adjusted, design, y, classes, named) + cautions
     for caution in cautions:
         warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)
@@ -131,7 +132,7 @@ def prepare_features(
     )
 
 
-def _divide(y, groups, classes, settings: tuple, note: str, group_column: str) -> tuple[Scheme, np.ndarray]:
+def divide_samples(y, groups, classes, settings: tuple, note: str, group_column: str) -> tuple[Scheme, np.ndarray]:
     """Set the test split aside, and check that passes can divide the rest: the scheme and `Features.split`."""
     name, test_size, seed = settings
     scheme, development, test = set_test_aside(y, name, test_size, seed, groups, classes)
@@ -146,7 +147,7 @@ def _divide(y, groups, classes, settings: tuple, note: str, group_column: str) -
     return scheme, split
 
 
-def _check_design(obs, adjusted: pd.DataFrame, design: Design, y, classes, named: dict) -> list[str]:
+def check_design(obs, adjusted: pd.DataFrame, design: Design, y, classes, named: dict) -> list[str]:
     """Refuse confounders that determine the class; return cautions about these, and about columns nobody named."""
     computed = [name for name in adjusted if name not in named["adjusted"]]
     cautions = check_confounders(adjusted, design, y, classes, computed, named["group_column"])
@@ -165,19 +166,22 @@ def describe_features(features: Features) -> list[str]:
     return [*lines, f"{confounders['statement']} {confounders.get('null', '')}"]
 
 
-def _column(obs: pd.DataFrame, name: str, key: str) -> pd.Series:
+def column_of(obs: pd.DataFrame, name: str, key: str) -> pd.Series:
     """Look up the column that the option `key` names."""
     if name not in obs.columns:
         known = ", ".join(map(str, obs.columns[:12])) or "none"
-        raise InputError(f"{key}: there is no column '{name}' in the sample sheet (obs); its columns: {known}")
+        raise InputError(
+            f"{key}: there is no column '{name}' in the sample sheet (obs); its columns: {known}."
+            f"{did_you_mean(name, obs.columns)}"
+        )
     return obs[name]
 
 
-def _group_codes(obs: pd.DataFrame, group_column: str, kept: np.ndarray, na_values: Sequence[str]) -> np.ndarray | None:
+def group_codes(obs: pd.DataFrame, group_column: str, kept: np.ndarray, na_values: Sequence[str]) -> np.ndarray | None:
     """Encode the groups of the samples that are kept."""
     if not group_column:
         return None
-    column = _column(obs, group_column, "labels.group").iloc[kept]
+    column = column_of(obs, group_column, "labels.group").iloc[kept]
     found = as_categories(column, na_values)
     if found.missing.any():
         missing = column.index[found.missing]

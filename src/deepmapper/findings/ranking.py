@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import accumulate
+from ..core.lazy import load_name
 from ..errors import InputError
 from ..passes.result import COMPLETENESS_BOUND, PassFile, PassResult
+from .display import findings_html, findings_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MAX_VALUES = 2**24  # importances of all passes held in memory at once
 
@@ -17,7 +23,7 @@ _MAX_VALUES = 2**24  # importances of all passes held in memory at once
 _MIN_MEAN_SIGN = 0.6
 
 
-@dataclass
+@dataclass(repr=False)
 class Findings:
     """Accumulated results of the passes.
 
@@ -92,6 +98,26 @@ class Findings:
             )
             for i in self.order()[:top]
         ]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every feature, best first, with its statistics; the columns are those of `feature_table.feature_table`."""
+        from .feature_table import feature_table
+
+        return feature_table(self)
+
+    @property
+    def plot(self) -> Any:
+        """The figures, as methods of `deepmapper.plots.of_findings.FindingsPlots`."""
+        # By name, on first use: figures are above findings, and no result depends on them.
+        return load_name("deepmapper.plots", {"FindingsPlots": "of_findings"}, "FindingsPlots")(self)
+
+    def __repr__(self) -> str:
+        """Describe the passes and the first features in about ten lines."""
+        return findings_text(self)
+
+    def _repr_html_(self) -> str:
+        """Describe the same as HTML, for notebooks."""
+        return findings_html(self)
 
 
 def accumulate_passes(

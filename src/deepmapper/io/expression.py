@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.blocks import Matrix, blocks, even_spans, spans_of, transpose_blocks
+from ..core.blocks import Matrix, blocks, transpose_blocks
 from ..core.files import atomic_write
 from ..errors import DeepMapperWarning, InputError
-from .assemble import to_float32, unique_names, whole_numbers, with_text_names
+from .assemble import to_float32, unique_names, with_text_names
 from .feature_names import (
     check_features_left,
     ids_of,
@@ -22,7 +22,7 @@ from .feature_names import (
     special_rows_notice,
     warn_of_spreadsheet_names,
 )
-from .h5ad import find_elements
+from .h5ad import find_elements, read_blocks
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .matrix_stats import check_finite, scan
 from .open import OPENERS, element_in, existing_path, open_h5, require
@@ -64,7 +64,7 @@ class StoredMatrix:
         """Yield the positions of each block's rows, and the block: CSR or an array, float32, without stored zeros."""
         source = f"{self.path} ({self.key})"
         with _open_container(self.path) as file:
-            for place, block in _read_blocks(file[self.key], self.shape, source):
+            for place, block in read_blocks(file[self.key], self.shape, source):
                 yield place, to_float32(block, source)
 
 
@@ -247,7 +247,7 @@ def import_matrix(
     with unpacked(located(path), Path(out).parent) as content:
         format = recognise(content) if format == "auto" else format
         in_blocks = format in OPENERS and not transpose
-        stored = _find_stored(content, format, layer, Path(out).parent) if in_blocks else None
+        stored = find_stored(content, format, layer, Path(out).parent) if in_blocks else None
         if stored is None:
             _write_whole(out, read_matrix(content, format, layer, *options), progress)
             return
@@ -285,17 +285,7 @@ def _import_in_blocks(
     progress: Callable[[str], None],
 ) -> tuple[int, AnnData]:
     """Write a matrix that is in a file, without rows of totals; return the number of its values, and its tables."""
-    obs, var = with_text_names(stored.X.shape, stored.obs, stored.var, source)
-    special = special_rows(var.index)
-    check_features_left(special, len(var), str(path))
-    left_out, var = list(var.index[special]), var.drop(index=var.index[special])
-    features = unique_names(var.index, "feature", str(path), feature_rule(duplicate_names), ids_of(var))
-    warn_of_spreadsheet_names(features, str(path))
-    samples = unique_names(obs.index, "sample", str(path), duplicate_names)
-    tables = {"obs": obs.set_axis(samples), "var": var.set_axis(features), "uns": dict(stored.uns)}
-    adata = require("anndata").AnnData(**tables)
-    if labels_table:
-        join_labels(adata, existing_path(labels_table), str(path))
+    adata, special, left_out = stored_tables(stored, path, source, labels_table, duplicate_names)
     matrices: dict[str, Any] = {"X": stored.X} | {f"layers/{name}": layer for name, layer in stored.layers.items()}
     if len(special):
         matrices = {name: OtherColumns(matrix, special) for name, matrix in matrices.items()}
@@ -307,6 +297,24 @@ def _import_in_blocks(
     return n_values, adata
 
 
+def stored_tables(
+    stored: Expression, path: Path, source: str, labels_table: str | Path | None, duplicate_names: str
+) -> tuple[AnnData, np.ndarray, list[str]]:
+    """Check the tables of a matrix that is in a file, and join its labels; also the columns and names of totals."""
+    obs, var = with_text_names(stored.X.shape, stored.obs, stored.var, source)
+    special = special_rows(var.index)
+    check_features_left(special, len(var), str(path))
+    left_out, var = list(var.index[special]), var.drop(index=var.index[special])
+    features = unique_names(var.index, "feature", str(path), feature_rule(duplicate_names), ids_of(var))
+    warn_of_spreadsheet_names(features, str(path))
+    samples = unique_names(obs.index, "sample", str(path), duplicate_names)
+    tables = {"obs": obs.set_axis(samples), "var": var.set_axis(features), "uns": dict(stored.uns)}
+    adata = require("anndata").AnnData(**tables)
+    if labels_table:
+        join_labels(adata, existing_path(labels_table), str(path))
+    return adata, special, left_out
+
+
 def _size_line(adata: AnnData, n_values: int) -> str:
     return f"{adata.n_obs} samples × {adata.n_vars} features, {n_values} nonzero values"
 
@@ -315,7 +323,7 @@ def _open_container(path: Path) -> AbstractContextManager[Any]:
     return OPENERS["zarr" if path.is_dir() else "h5ad"](path)
 
 
-def _find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
+def find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
     """Find the requested matrix and the layer "tpm"; None if one of them cannot be read in blocks."""
     with OPENERS[format](path) as file:
         found = find_elements(file, path, layer)
@@ -334,31 +342,6 @@ def _find_stored(path: Path, format: str, layer: str, folder: Path) -> Expressio
         of_counts = layers_of_counts(found.matrix, found.further)
     uns = {LAYERS_OF_COUNTS: of_counts} if of_counts else {}
     return Expression(matrices.pop("X"), found.obs, found.var, matrices, uns)
-
-
-def _read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[tuple[slice, Matrix]]:
-    """Yield row blocks of a group with a CSR matrix, or of a dense dataset, as they are stored."""
-    from scipy import sparse
-
-    n, p = shape
-    if not hasattr(element, "keys"):
-        for start, stop in even_spans(n, p):
-            yield slice(start, stop), element[start:stop]
-        return
-    indptr = whole_numbers(element["indptr"][:], source).astype(np.int64)
-    n_stored = min(element["data"].shape[0], element["indices"].shape[0])
-    if len(indptr) != n + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] > n_stored:
-        raise InputError(
-            f"{source}: the sparse matrix is damaged (indptr does not fit its values). Copy the file again."
-        )
-    for start, stop in spans_of(indptr):
-        span = slice(indptr[start], indptr[stop])
-        parts = (
-            element["data"][span],
-            whole_numbers(element["indices"][span], source),
-            indptr[start : stop + 1] - indptr[start],
-        )
-        yield slice(start, stop), sparse.csr_matrix(parts, shape=(stop - start, p))
 
 
 def _write_matrix(tmp: Path, key: str, source: Any, adata: AnnData, progress: Callable[[str], None]) -> int:

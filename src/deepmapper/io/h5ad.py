@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from scipy import sparse
 
-from ..core.blocks import Matrix
+from ..core.blocks import Matrix, even_spans, spans_of
 from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
-from .assemble import assemble, with_text_names
+from .assemble import assemble, whole_numbers, with_text_names
 from .guards import check_memory
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .open import OPENERS, is_10x, require
@@ -112,6 +113,29 @@ def find_elements(file: Any, path: Path, layer: str) -> Elements:
             _check_chunks(element, f"{path} ({name})")
         further = {name: matrix for name, matrix in matrices.items() if name != layer}
         return Elements(matrices[layer], tpm, further, read(obs), read(var), read)
+
+
+def read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[tuple[slice, Matrix]]:
+    """Yield row blocks of a group with a CSR matrix, or of a dense dataset, as they are stored."""
+    n, p = shape
+    if not hasattr(element, "keys"):
+        for start, stop in even_spans(n, p):
+            yield slice(start, stop), element[start:stop]
+        return
+    indptr = whole_numbers(element["indptr"][:], source).astype(np.int64)
+    n_stored = min(element["data"].shape[0], element["indices"].shape[0])
+    if len(indptr) != n + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any() or indptr[-1] > n_stored:
+        raise InputError(
+            f"{source}: the sparse matrix is damaged (indptr does not fit its values). Copy the file again."
+        )
+    for start, stop in spans_of(indptr):
+        span = slice(indptr[start], indptr[stop])
+        parts = (
+            element["data"][span],
+            whole_numbers(element["indices"][span], source),
+            indptr[start : stop + 1] - indptr[start],
+        )
+        yield slice(start, stop), sparse.csr_matrix(parts, shape=(stop - start, p))
 
 
 def _is_stored(element: Any) -> bool:

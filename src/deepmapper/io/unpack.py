@@ -68,6 +68,11 @@ def unpacked(path: Path, folder: Path | None = None) -> Iterator[Path]:
                     warnings.warn(text, DeepMapperWarning, stacklevel=4)
 
 
+def is_archive(path: Path) -> bool:
+    """Whether `unpacked` writes the content of a file to a temporary folder."""
+    return path.is_file() and _unpacker(path) is not None
+
+
 def _unpacker(path: Path) -> Callable[[Path, Path], Path] | None:
     """Return the function that unpacks a file into a folder; None if it is read as it is."""
     start = first_bytes(path, 265)

@@ -94,6 +94,34 @@ def count_fragments(units: Sequence[Unit], sample: str) -> int:
     return sum(_count_unit(unit, sample) for unit in units)
 
 
+def check_first_reads(unit: Unit, sample: str) -> None:
+    """Check the first reads of a unit as `count_fragments` checks all of them.
+
+    Raises
+    ------
+    InputError
+        If a file holds no reads, a record is not FASTQ, mates do not belong together, or the reads are not of bulk
+        RNA-seq.
+    """
+    names = {}
+    for path in unit.files:
+        number, lines = next(_records(Path(path)), (1, []))
+        if not lines:
+            raise InputError(_no_reads(sample, path))
+        names[path] = _checked_names(Path(path), number, lines)
+    if fault := unit_fault(unit):
+        raise InputError(f"sample {sample}: {fault}")
+    if unit.paired:
+        fq1, fq2 = unit.files
+        end = -_mate_suffix_length(fq1, fq2) or None
+        if any(one[:end] != two[:end] for one, two in zip(names[fq1], names[fq2], strict=False)):
+            raise InputError(f"sample {sample}: {_first_difference(fq1, fq2, -(end or 0))}")
+
+
+def _no_reads(sample: str, path: str) -> str:
+    return f"sample {sample}: {path} holds no reads, expected at least one. Give the right file or remove the sample."
+
+
 def link_units(units: Sequence[Unit], folder: Path) -> list[Unit]:
     """Link FASTQ files into `folder` under names that every tool accepts.
 
@@ -218,10 +246,7 @@ def _count_unit(unit: Unit, sample: str) -> int:
     scans = {path: _scan(Path(path), suffix_length) for path in unit.files}
     for path, scan in scans.items():
         if not scan.reads:
-            raise InputError(
-                f"sample {sample}: {path} holds no reads, expected at least one. Give the right file or remove the "
-                f"sample."
-            )
+            raise InputError(_no_reads(sample, path))
     if fault := unit_fault(unit):
         raise InputError(f"sample {sample}: {fault}")
     if unit.paired and scans[fq1].reads != scans[fq2].reads:
@@ -284,23 +309,29 @@ def _scan(path: Path, suffix_length: int = 0) -> _Scan:
     digest = hashlib.blake2b(digest_size=16)
     reads = 0
     for number, lines in _records(path):
-        headers, sequences, pluses, qualities = (lines[i::4] for i in range(4))
-        if (
-            {header[:1] for header in headers} != {b"@"}
-            or {plus[:1] for plus in pluses} != {b"+"}
-            or list(map(len, sequences)) != list(map(len, qualities))
-            or any(b"\r" in lines[i] for i in (0, 1, -1))
-        ):
-            raise InputError(f"{path}: {_describe_fault(number, lines)}")
-        names = [header.split(None, 1)[0] for header in headers]
-        if b"@" in names:
-            raise InputError(f"{path}: record {number + names.index(b'@')} has no name, expected one after '@'.")
+        names = _checked_names(path, number, lines)
         if suffix_length:
             names = [name[:-suffix_length] for name in names]
         digest.update(b"\n".join(names))
         digest.update(b"\n")
-        reads += len(headers)
+        reads += len(names)
     return _Scan(reads, digest.hexdigest())
+
+
+def _checked_names(path: Path, number: int, lines: list[bytes]) -> list[bytes]:
+    """Check a block of complete records, the first of which has this number; return the names with their "@"."""
+    headers, sequences, pluses, qualities = (lines[i::4] for i in range(4))
+    if (
+        {header[:1] for header in headers} != {b"@"}
+        or {plus[:1] for plus in pluses} != {b"+"}
+        or list(map(len, sequences)) != list(map(len, qualities))
+        or any(b"\r" in lines[i] for i in (0, 1, -1))
+    ):
+        raise InputError(f"{path}: {_describe_fault(number, lines)}")
+    names = [header.split(None, 1)[0] for header in headers]
+    if b"@" in names:
+        raise InputError(f"{path}: record {number + names.index(b'@')} has no name, expected one after '@'.")
+    return names
 
 
 def _describe_fault(number: int, lines: list[bytes]) -> str:

@@ -6,6 +6,7 @@ the text that the main process prints when everything else has been said.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import NamedTuple
 MOST = 5
 
 INTERRUPTED = "interrupted"
+
+_KEPT = "finished results are kept."
 
 _INTERRUPTED_RUN = "Interrupted; finished results are kept. The same command continues."
 
@@ -72,7 +75,13 @@ def describe(failed: Sequence[FailedJob]) -> str:
         rest = [log for logs in list(logs_of.values())[MOST:] for log in logs]
         parts.append(f"{len(rest)} more failed; their logs: {', '.join(rest[:MOST])}{', ...' * (len(rest) > MOST)}")
     n = sum(map(len, logs_of.values()))
-    return "\n\n".join([f"{n} job{'s' * (n > 1)} failed; finished results are kept.", *parts])
+    return "\n\n".join([f"{n} job{'s' * (n > 1)} failed; {_KEPT}", *parts])
+
+
+def find_description(output: str) -> str:
+    """Find the last text by `describe` in the output of a run, which it ends; empty if there is none."""
+    found = list(re.finditer(rf"^\d+ jobs? failed; {re.escape(_KEPT)}", output, re.MULTILINE))
+    return output[found[-1].start() :].strip() if found else ""
 
 
 def _logs(logs: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +48,29 @@ def check_files(checked: dict) -> None:
     InputError
         Names all files that are missing, else all that are not what they should be.
     """
-    named = {key: path for key, path in named_files(checked).items() if path}
-    missing = [
-        f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
-        for key, path in named.items()
-        if not Path(path).exists() and not (key.startswith("matrix.") and files_of_prefix(path))
-    ]
+    missing, faults = file_faults(checked)
     if missing:
         raise InputError(
             "the configuration names missing files:\n  - "
             + "\n  - ".join(missing)
             + "\nGive absolute paths, or paths relative to the folder in which snakemake runs."
         )
+    if faults:
+        raise InputError(
+            "the configuration names what cannot be used:\n  - "
+            + "\n  - ".join(faults)
+            + "\nGive files, and folders where they are expected; nothing was run."
+        )
+
+
+def file_faults(checked: dict) -> tuple[list[str], list[str]]:
+    """List the files that a configuration names: those that are missing, and those that are not what is expected."""
+    named = {key: path for key, path in named_files(checked).items() if path}
+    missing = [
+        f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
+        for key, path in named.items()
+        if not Path(path).exists() and not (key.startswith("matrix.") and files_of_prefix(path))
+    ]
     faults = [f"{key}: {path} is {kind}" for key, path in named.items() if (kind := _wrong_kind(key, Path(path)))]
     places = Path(checked["results"]), *Path(checked["results"]).parents
     results = next(place for place in places if place.exists() or place.is_symlink())
@@ -67,12 +79,7 @@ def check_files(checked: dict) -> None:
         faults.append(f"results: {results} is a link to {target}, which does not exist; make that folder first")
     elif not results.is_dir():
         faults.append(f"results: {results} is a file, expected a folder or the name of a new one")
-    if faults:
-        raise InputError(
-            "the configuration names what cannot be used:\n  - "
-            + "\n  - ".join(faults)
-            + "\nGive files, and folders where they are expected; nothing was run."
-        )
+    return missing, faults
 
 
 def _wrong_kind(key: str, path: Path) -> str:
@@ -94,8 +101,14 @@ def check_networks(checked: dict) -> None:
     InputError
         For the first such network.
     """
+    for fault in network_faults(checked):
+        raise InputError(fault)
+
+
+def network_faults(checked: dict) -> Iterator[str]:
+    """Yield why networks cannot be built, one sentence for each."""
     for name in checked["models"]:
         try:
             registry.check(to_config(model_settings(checked, name)).backbone)
         except (InputError, BackboneUnavailable) as error:
-            raise InputError(f"models.{name}: {error}") from error
+            yield f"models.{name}: {error}"

@@ -8,10 +8,16 @@ from ..core.prefixes import files_of_prefix
 from ..errors import InputError
 from ..io.symbols import is_symbol_table
 from ..reads.chromosomes import RULES
+from ..reads.references import names_genes
 from .schema import list_words
 
 # Keys of the section `novelty` that name databases (`novelty.homology.COLUMNS`, which no rule on a matrix depends on).
 DATABASES = ("proteins", "domains", "rna_families", "kraken2_database", "rrna")
+
+GENES_UNKNOWN = (
+    "`features.level` is gene, but the genes of the transcripts are unknown: give `reference.annotation`, or "
+    "transcripts whose headers name their gene (Ensembl, GENCODE)."
+)
 
 
 def model_settings(settings: dict, name: str) -> dict:
@@ -36,6 +42,12 @@ def model_settings(settings: dict, name: str) -> dict:
 def starts_from_reads(settings: dict) -> bool:
     """Whether the run starts from reads, rather than from a matrix."""
     return bool(settings["sample_sheet"] or settings["samples"])
+
+
+def has_genes(settings: dict) -> bool:
+    """Whether the genes of the transcripts are known: from an annotation, or from the headers of the transcripts."""
+    reference = settings["reference"]
+    return bool(reference["annotation"]) or names_genes(reference["transcripts"])
 
 
 def has_name_rule(settings: dict) -> bool:

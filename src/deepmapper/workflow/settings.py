@@ -44,15 +44,32 @@ def validate_config(config: Any, schema: dict, source: str = "config/config.yaml
     InputError
         One line per fault: the key, what was found and what was expected; for an unknown key, the nearest known one.
     """
+    settings, faults = examine_config(config, schema, source)
+    if settings is None:
+        raise InputError(faults[0])
+    if faults:
+        count = f"{len(faults)} fault" + "s" * (len(faults) > 1)
+        raise InputError(f"{source} has {count}; nothing was run:\n" + "\n".join(f"  - {line}" for line in faults))
+    return settings
+
+
+def examine_config(config: Any, schema: dict, source: str = "config/config.yaml") -> tuple[dict | None, list[str]]:
+    """Check a configuration as `validate_config` does, and return what can be used of it with all faults.
+
+    Returns
+    -------
+    settings : dict or None
+        The settings, with the default in place of every faulty one; None if there are none at all.
+    faults : list of str
+        One line per fault.
+    """
     if config is None or config == {}:
-        raise InputError(
+        return None, [
             f"{source} is empty: give at least `matrix.path` (the matrix) or `sample_sheet` (reads), and "
             f"`labels.column` (the labels)."
-        )
+        ]
     if not isinstance(config, Mapping):
-        raise InputError(
-            f"{source}: found {found(config)}; expected sections such as `matrix:`, `labels:` and `models:`."
-        )
+        return None, [f"{source}: found {found(config)}; expected sections such as `matrix:`, `labels:` and `models:`."]
     faults: dict[KeyPath, str] = {}
     given = tidied(_spelled_out(config), schema, (), faults)
     schema_faults(given, schema, faults)
@@ -63,10 +80,7 @@ def validate_config(config: Any, schema: dict, source: str = "config/config.yaml
     for keys, line in cross_faults(settings, schema):
         if not any(touches(path, key) for path in faults for key in keys):
             lines.append(line)
-    if lines:
-        count = f"{len(lines)} fault" + "s" * (len(lines) > 1)
-        raise InputError(f"{source} has {count}; nothing was run:\n" + "\n".join(f"  - {line}" for line in lines))
-    return settings
+    return settings, lines
 
 
 def config_warnings(settings: dict) -> list[str]:

@@ -1,0 +1,156 @@
+"""The labels, groups and confounders of the samples, checked as `features.prepare.prepare_features` checks them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..core.words import count, listed
+from ..differential.contrasts import compared, formula_design
+from ..differential.run import split_by_level
+from ..features.confounded import check_confounders
+from ..features.confounders import COMPUTED, confounder_columns
+from ..features.design import make_design
+from ..features.label_checks import check_groups, check_labels
+from ..features.prepare import column_of, divide_samples, group_codes
+from ..features.splits import check_class_sizes
+from ..features.store import TEST
+from ..features.unadjusted import describe_unadjusted
+from ..io.labels import as_categories, encode_labels
+from .outcome import Outcome
+
+_MOST_CLASSES = 12  # named with their sizes
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The samples that count.
+
+    Attributes
+    ----------
+    kept
+        (n,) their rows.
+    y, classes
+        (n,) class codes, and the names of the classes.
+    groups
+        (n,) group codes, or None.
+    """
+
+    kept: np.ndarray
+    y: np.ndarray
+    classes: list[str]
+    groups: np.ndarray | None
+
+
+def check_columns(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> None:
+    """Check that the samples have the columns that the configuration names."""
+    labels, confounders = settings["labels"], settings["confounders"]
+    outcome.attempt(column_of, obs, labels["column"], "labels.column")
+    if labels["group"]:
+        outcome.attempt(column_of, obs, labels["group"], "labels.group")
+    for key in ("columns", "numeric"):
+        for name in confounders[key]:
+            if not (key == "columns" and name in COMPUTED):
+                outcome.attempt(column_of, obs, name, f"confounders.{key}")
+    outcome.attempt(split_by_level, obs, settings["differential"]["within"])
+
+
+def check_design(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> Labelled | None:
+    """Check labels, groups, splits and confounders; None if there are no labels to go on with."""
+    check_columns(outcome, obs, settings)
+    column, group = settings["labels"]["column"], settings["labels"]["group"]
+    found = _encode(outcome, obs, settings["labels"])
+    if found is None:
+        return None
+    codes, classes = found
+    kept = np.flatnonzero(codes >= 0)
+    y, inside = codes[kept], obs.iloc[kept]
+    outcome.say("Classes", _sizes(y, classes, len(obs)))
+    note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""
+    n_before = len(outcome.faults)
+    outcome.attempt(check_labels, inside[column], y, classes, column)
+    outcome.attempt(check_class_sizes, y, 2, "one to train on and one to test on", classes, note)
+    groups = _groups(outcome, obs, kept, y, classes, settings["labels"])
+    if len(outcome.faults) == n_before:
+        split = settings["split"]
+        options = split["scheme"], split["test_size"], split["seed"]
+        if divided := outcome.attempt(divide_samples, y, groups, classes, options, note, group):
+            scheme, parts = divided
+            n_test = int((parts == TEST).sum())
+            outcome.say("Split", f"{n_test} samples set aside for the test" if n_test else scheme.why)
+    _check_confounders(outcome, inside, y, classes, settings)
+    _check_formula(outcome, inside, y, classes, settings)
+    return Labelled(kept, y, classes, groups)
+
+
+def _encode(outcome: Outcome, obs: pd.DataFrame, labels: dict) -> tuple[np.ndarray, list[str]] | None:
+    """Encode the labels; after a fault without what is at fault, so that the other checks can go on."""
+    column, exclude = labels["column"], labels["exclude"]
+    if column not in obs.columns:
+        return None
+    names = list(obs.index)
+    found = outcome.attempt(encode_labels, obs[column], names, exclude, labels["missing"], labels["na_values"])
+    if found is None:
+        known = set(as_categories(obs[column], labels["na_values"]).names)
+        rest = [name for name in exclude if name in known]
+        found = Outcome().attempt(encode_labels, obs[column], names, rest, "drop", labels["na_values"])
+    return found
+
+
+def _groups(outcome: Outcome, obs, kept, y, classes, labels: dict) -> np.ndarray | None:
+    group = labels["group"]
+    if not group or group not in obs.columns:
+        return None
+    groups = outcome.attempt(group_codes, obs, group, kept, labels["na_values"])
+    if groups is None:
+        return None
+    outcome.say("Groups", f"{len(np.unique(groups))} in '{group}'")
+    return outcome.attempt(check_groups, obs[group].iloc[kept], groups, y, classes, group)
+
+
+def _sizes(y: np.ndarray, classes: list[str], n_all: int) -> str:
+    sizes = Counter(y.tolist())
+    shown = listed([f"{name} {sizes[code]}" for code, name in enumerate(classes)], _MOST_CLASSES)
+    left = n_all - len(y)
+    return f"{len(classes)}: {shown}" + (f"; {count(left, 'sample')} without one left out" if left else "")
+
+
+def _check_confounders(outcome: Outcome, obs: pd.DataFrame, y, classes, settings: dict) -> None:
+    """Check every confounder alone, then all together; say which columns nobody named may explain differences."""
+    labels, options = settings["labels"], settings["confounders"]
+    asked = [
+        (name, name in options["numeric"])
+        for name in dict.fromkeys([*options["columns"], *options["numeric"]])
+        if name in obs.columns
+    ]
+    columns = pd.DataFrame(index=obs.index)
+    n_before = len(outcome.faults)
+    for name, is_number in asked:
+        chosen = {"numeric": [name]} if is_number else {}
+        column = outcome.attempt(
+            confounder_columns, obs, [] if is_number else [name], na_values=labels["na_values"], **chosen
+        )
+        if column is not None:
+            columns[name] = column[name]
+            outcome.attempt(_check_one, column, y, classes, labels["group"])
+    if len(outcome.faults) == n_before and len(asked) > 1:
+        outcome.attempt(_check_one, columns, y, classes, labels["group"])
+    named = {"label_column": labels["column"], "group_column": labels["group"], "adjusted": [name for name, _ in asked]}
+    outcome.add_cautions(outcome.attempt(describe_unadjusted, obs, y, classes, **named) or [])
+    if asked:
+        outcome.say("Adjusted", ", ".join(name for name, _ in asked))
+
+
+def _check_one(columns: pd.DataFrame, y, classes, group: str) -> None:
+    check_confounders(columns, make_design(columns), y, classes, (), group)
+
+
+def _check_formula(outcome: Outcome, obs: pd.DataFrame, y, classes, settings: dict) -> None:
+    options = settings["differential"]
+    outcome.attempt(compared, classes, options["reference"])
+    if options["enabled"] and options["design"] and not options["within"]:
+        known = options["reference"] if options["reference"] in classes else ""
+        outcome.attempt(formula_design, options["design"], settings["labels"]["column"], y, classes, obs, known)

@@ -1,0 +1,120 @@
+"""A matrix and its labels, checked as the rules `import_matrix` and `prepare_features` check them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.blocks import MappedRows
+from ..core.words import count
+from ..features.prepare import prepare_features
+from ..io.layers import LAYERS_OF_COUNTS
+from ..io.matrix_stats import MatrixStats, scan
+from ..io.normalize import normalize_lazily
+from ..io.peek import Peek, peek
+from ..io.value_checks import check_varies, common_total, value_cautions
+from ..workflow.sections import described_by
+from .design import Labelled, check_columns, check_design
+from .outcome import Outcome
+
+# Below this largest value, values with fractions may be logarithms (`matrix_stats.LARGEST_LOG`).
+_SHARE_OF_FRACTIONS = 0.1
+
+
+def check_matrix(outcome: Outcome, settings: dict) -> tuple[int, int]:
+    """Check the matrix of a configuration; return the numbers of samples that count and of features, 0 if unknown."""
+    matrix, labels = settings["matrix"], settings["labels"]
+    found = outcome.attempt(
+        peek,
+        matrix["path"] or None,
+        [(population["path"], population["label"]) for population in matrix["populations"]],
+        format=matrix["format"],
+        layer=matrix["layer"],
+        labels_table=labels["table"] or None,
+        duplicate_names=matrix["duplicate_names"],
+        transpose=matrix["transpose"],
+        strandedness=matrix["strandedness"],
+        empty_cells=matrix["empty_cells"],
+        obs_columns=described_by(settings),
+    )
+    if found is None:
+        return 0, 0
+    if found.left:
+        outcome.unread.append(found.left)
+    if found.data is None:
+        return 0, 0
+    obs, n_features = found.data.obs, len(found.data.var)
+    names = matrix["path"] or f"{count(len(matrix['populations']), 'population')}"
+    outcome.say(
+        "Matrix", f"{names}: {count(len(obs), 'sample', separator=',')} × {count(n_features, 'feature', separator=',')}"
+    )
+    if not found.has_all_samples:
+        check_columns(outcome, obs, settings)
+        outcome.unread.append("Labels, groups and confounders were checked for their columns only.")
+        return 0, n_features
+    n_before = len(outcome.faults)
+    labelled = check_design(outcome, obs, settings)
+    check_values(outcome, found, labelled, settings)
+    if found.is_whole and len(outcome.faults) == n_before:
+        outcome.attempt(prepare_features, found.data, **preparation(settings))
+    return len(labelled.kept) if labelled else 0, n_features
+
+
+def preparation(settings: dict) -> dict[str, Any]:
+    """Arguments of `prepare_features`, as the rule passes them."""
+    labels, split = settings["labels"], settings["split"]
+    return {
+        "label_column": labels["column"],
+        "exclude": labels["exclude"],
+        "missing": labels["missing"],
+        "na_values": labels["na_values"],
+        "group_column": labels["group"],
+        "normalization": settings["features"]["normalization"],
+        "split_scheme": split["scheme"],
+        "test_size": split["test_size"],
+        "split_seed": split["seed"],
+        "confounders": settings["confounders"],
+    }
+
+
+def check_values(outcome: Outcome, found: Peek, labelled: Labelled | None, settings: dict) -> None:
+    """Check the values that were read against the normalisation."""
+    data, method = found.data, settings["features"]["normalization"]
+    rows = np.arange(len(data.obs)) if labelled is None else labelled.kept
+    if found.rows is not None:
+        rows = np.intersect1d(rows, found.rows)
+    if not found.has_values or not len(rows):
+        return
+    names = [str(data.obs_names[row]) for row in rows]
+    of_counts = [str(name) for name in data.uns.get(LAYERS_OF_COUNTS, ())]
+    stats = outcome.attempt(_scan, data, rows)
+    if stats is None:
+        return
+    outcome.say("Values", describe_values(stats) + (f"; counts are in {', '.join(of_counts)}" if of_counts else ""))
+    if outcome.attempt(
+        normalize_lazily, data.X, method, data.layers.get("tpm"), names=names, rows=rows, layers_of_counts=of_counts
+    ):
+        groups = labelled.groups if labelled is not None and found.is_whole else None
+        outcome.add_cautions(value_cautions(stats, method, names, data.var_names, of_counts, groups))
+    if found.is_whole:
+        outcome.attempt(check_varies, stats)
+
+
+def _scan(data: Any, rows: np.ndarray) -> MatrixStats:
+    return scan(MappedRows(data.X, rows).blocks())
+
+
+def describe_values(stats: MatrixStats) -> str:
+    """Say what the values of a matrix seem to be, in a few words."""
+    if not stats.nnz:
+        return "all 0"
+    if stats.is_integer:
+        return f"whole numbers up to {stats.largest:,.0f}, as counts are"
+    if "negative" in stats.faults:
+        return "with negative values, as scaled values are"
+    if total := common_total(stats):
+        return f"every sample sums to {total:,.0f}"
+    if stats.fractional.sum() <= _SHARE_OF_FRACTIONS * stats.nnz or stats.largest >= 30:
+        return f"up to {stats.largest:,.4g}, some with fractions, as estimated counts are"
+    return f"up to {stats.largest:.3g} with fractions, as logarithms are"

@@ -1,0 +1,65 @@
+"""What a run would do: models, passes, and a rough time."""
+
+from __future__ import annotations
+
+from ..core.words import count
+from ..transform import image_side
+from .outcome import Outcome
+
+# CPU seconds of a pass: what it takes whatever its size, and per pixel, sample and epoch with the smallest network
+# (benchmarks/scaling.py). Larger networks take a multiple. Epochs that early stopping leaves on average. All rough.
+_START, _PER_VALUE, _EPOCHS = 2.0, 1.1e-8, 30
+_TIMES = {"linear": 0.4, "mlp": 0.5, "cnn_small": 1.0}
+_OTHER_NETWORKS = 10.0
+
+# What the rest of a run takes, in seconds: start of the workflow, tables, figures and chords of a small study.
+_REST = 120.0
+
+
+def passes_of(settings: dict) -> dict[str, int]:
+    """Number of passes of each kind that every model trains; the largest, where it grows by itself."""
+    passes = settings["passes"]
+    n = passes["n_passes"]
+    return {
+        "": passes["auto"]["cap"] if n == "auto" else n,
+        "on permuted labels": passes["n_permuted"],
+        "with shadow features": passes["n_shadow"],
+        "on halves of the samples": 2 * settings["stability"]["n_pairs"],
+    }
+
+
+def describe_plan(outcome: Outcome, settings: dict, n_samples: int, n_features: int, cores: int) -> None:
+    """Add what would run and, if the size is known, how long it may take."""
+    models, kinds = settings["models"], passes_of(settings)
+    grows = settings["passes"]["n_passes"] == "auto"
+    first = f"{'up to ' if grows else ''}{count(kinds.pop(''), 'pass', 'passes')}"
+    others = [f"{n} {kind}" for kind, n in kinds.items() if n]
+    total = len(models) * sum(passes_of(settings).values())
+    outcome.say(
+        "Would run",
+        f"{count(len(models), 'model')} ({', '.join(models)}): {first} each"
+        + (f", and {', '.join(others)}; {total} in all" if others else ""),
+    )
+    if n_samples and n_features:
+        seconds = sum(
+            _TIMES.get(model["kind"], _OTHER_NETWORKS) * _training(model, n_samples, n_features) + _START
+            for model in models.values()
+        ) * sum(passes_of(settings).values())
+        minutes = (seconds / cores + _REST) / 60
+        outcome.say(
+            "Estimate", f"{_time(minutes / 2)} to {_time(2 * minutes)} on {count(cores, 'core')}, a rough guess"
+        )
+
+
+def _training(model: dict, n_samples: int, n_features: int) -> float:
+    """Rough seconds of training of the smallest network."""
+    epochs = min(model["epochs"], _EPOCHS) if model["early_stop"] else model["epochs"]
+    pixels = image_side(n_features) ** 2
+    return n_samples * pixels * epochs * _PER_VALUE
+
+
+def _time(minutes: float) -> str:
+    if minutes < 60:
+        return f"{max(1, round(minutes))} min"
+    hours = minutes / 60
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} days"

@@ -1,0 +1,71 @@
+"""`deepmapper check`: every fault of the configuration and the inputs, before any job."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..core.words import count
+from .study import CONFIG, FAULTY, inside, schema, study_argument, wrapped
+
+if TYPE_CHECKING:
+    from ..check.outcome import Outcome
+
+
+@click.command("check")
+@study_argument
+@click.option("--config", help=f"Another configuration file, relative to here.  [default: STUDY/{CONFIG}]")
+@click.option("--cores", type=click.IntRange(1), help="Cores for the estimate of the time.  [default: all]")
+@click.option("--conda", is_flag=True, help="Programs come from conda (--sdm conda): do not look for them here.")
+def command(study: Path, config: str | None, cores: int | None, conda: bool) -> None:
+    """Find every fault of a study before any job: of its configuration, and of its data.
+
+    Names, labels, groups and confounders are checked for all samples, values as far as a few seconds allow; what was
+    not checked is said. Nothing is written.
+
+    Exit status: 0 without faults, 1 with faults, 2 if there is nothing to check.
+    """
+    if not check(study, config, cores, conda):
+        raise SystemExit(FAULTY)
+
+
+def check(study: Path, config: str | None, cores: int | None, conda: bool, brief: bool = False) -> dict | None:
+    """Check a study and print what was found; return its settings, None with faults.
+
+    `brief` leaves out what the run itself will say.
+    """
+    from ..check.study import check_study
+
+    given = CONFIG if config is None else Path(config).absolute()
+    with inside(study, given) as path:
+        outcome, settings = check_study(
+            path, schema(), cores=cores or len(os.sched_getaffinity(0)), own_programs=not conda
+        )
+    show(outcome, str(config or path), brief)
+    return settings if settings and not outcome.faults else None
+
+
+def show(outcome: Outcome, config: str, brief: bool = False) -> None:
+    """Print faults, cautions, what was read and what would run."""
+    for i, fault in enumerate(outcome.faults, 1):
+        click.echo(wrapped(fault, f"{i:>3}. ", "     "))
+    if outcome.faults:
+        click.echo()
+    if outcome.cautions and not brief:
+        click.echo("Worth knowing:")
+        for caution in outcome.cautions:
+            click.echo(wrapped(caution, "  - ", "    "))
+        click.echo()
+    width = max((len(word) for word, _ in outcome.lines), default=0) + 2
+    for word, text in outcome.lines:
+        click.echo(wrapped(text, f"{word:{width}}", " " * width))
+    for sentence in outcome.unread:
+        click.echo(wrapped(sentence, f"{'Not read':{width}}", " " * width))
+    if outcome.faults:
+        click.echo(f"\n{config}: {count(len(outcome.faults), 'fault')} found (above). Nothing was run.")
+    else:
+        notes = f", {count(len(outcome.cautions), 'thing')} worth knowing" if outcome.cautions else ""
+        click.echo(f"\n{config}: no fault found{notes}.")

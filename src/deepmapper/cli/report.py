@@ -1,0 +1,28 @@
+"""`deepmapper report`: all tables and figures of a study in one page."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import click
+
+from .run import final_message, snakemake
+from .study import FAULTY, inside, repository, study_argument
+
+
+@click.command("report")
+@study_argument
+@click.option("-o", "--output", default="results/report.html", show_default=True, help="The page, within the study.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- SNAKEMAKE ARGUMENTS]")
+def command(study: Path, output: str, arguments: tuple[str, ...]) -> None:
+    """Write all tables and figures of a finished study into one page (snakemake --report)."""
+    root = repository()
+    with inside(study):
+        call = [*snakemake(root), "--cores", "1", "--report", output, *arguments]
+        done = subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode or not Path(output).is_file():
+            click.echo(final_message(done.stdout + done.stderr), err=True)
+            click.echo(f"\nNo report was written. Is the study finished? deepmapper run {study}", err=True)
+            raise SystemExit(FAULTY)
+    click.echo(study / output)
