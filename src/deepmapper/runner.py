@@ -77,7 +77,8 @@ def run(
         X = X.X
     X, names = as_matrix(X, feature_names)
     codes, classes = as_labels(y, X.shape[0])
-    group_codes = check_samples(np.asarray(y), codes, classes, as_groups(groups, X.shape[0]), config.seed)
+    group_codes = as_groups(groups, X.shape[0])
+    group_codes = check_samples(np.asarray(y), codes, classes, groups, group_codes, config.seed)
     samples = Samples(X, codes, classes, groups=group_codes)
     for note in inert_notes(config, X.shape[1]):
         warnings.warn(note, DeepMapperWarning, stacklevel=2)

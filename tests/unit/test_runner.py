@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from deepmapper import runner
 from deepmapper.config import AugmentConfig, DeepMapperConfig
-from deepmapper.errors import DeepMapperWarning
+from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.passes import train
 from deepmapper.passes.result import PassResult
 from deepmapper.runner import run
@@ -297,3 +297,57 @@ def test_two_samples_a_class_train_and_attribute(planted, quick, kind):
     findings = run(planted.X[rows], planted.y[rows], quick(kind, epochs=3))
     assert np.isfinite(findings.median_importance).all()
     assert np.isfinite(findings.accuracies).all()
+
+
+@pytest.fixture
+def adata(planted):
+    import anndata
+
+    obs = pd.DataFrame({"type": np.array(planted.classes)[planted.y], "donor": np.arange(120) // 3 % 6})
+    obs.index = obs.index.astype(str)
+    return anndata.AnnData(sp.csr_matrix(planted.X), obs, pd.DataFrame(index=planted.names))
+
+
+def test_an_anndata_with_the_name_of_its_label_column(found, planted, quick, adata):
+    labelled = run(adata, "type", quick("linear"))
+    assert labelled.ranking(30) == found("linear").ranking(30)
+    assert labelled.classes == list(planted.classes)
+    grouped = run(adata, "type", quick("linear", n_passes=1, epochs=2), groups="donor")
+    assert grouped.n_passes_run == 1
+    with pytest.raises(InputError, match=r"y is 'typ', which is no column of obs\. Did you mean 'type'\?"):
+        run(adata, "typ", quick("linear"))
+    with pytest.raises(InputError, match="groups is 'mouse', which is no column of obs"):
+        run(adata, "type", quick("linear"), groups="mouse")
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "fault"),
+    [
+        (
+            np.arange(120) + 0.0,
+            None,
+            r"y: it holds 120 different numbers in 120 samples .* it looks like a measurement",
+        ),
+        ([f"cell{i}" for i in range(120)], None, "y: it holds 120 different labels in 120 samples, 120 of them once"),
+        (["a"] * 60 + ["b"] * 59 + ["c"], None, r"too few samples in class 'c' \(1\)"),
+        (
+            ["a"] * 60 + ["b"] * 60,
+            ["d1"] * 60 + ["d2"] * 60,
+            r"groups: class 'a', 'b' lies in a single group of `groups` \(a: d1, b: d2\)",
+        ),
+        (["a", "b"] * 60, ["d1"] * 120, r"groups: `groups` has the same value in all 120 samples \(d1\)"),
+    ],
+)
+def test_a_design_that_cannot_be_judged_is_refused_before_any_pass(planted, quick, monkeypatch, labels, groups, fault):
+    monkeypatch.setattr(runner, "train_pass", None)
+    with pytest.raises(InputError, match=fault):
+        run(planted.X, labels, quick("linear"), groups=groups)
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(None, False), (False, False), (True, True)])
+def test_a_progress_bar_is_shown_where_it_is_asked_for(planted, quick, capsys, progress, shown):
+    run(planted.X, planted.y, quick("linear", n_passes=1, epochs=1), progress=progress)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert ("passes: 100%" in said.err) == shown
+    assert ("accuracy=" in said.err) == shown

@@ -46,19 +46,25 @@ def check_matrix(outcome: Outcome, settings: dict) -> tuple[int, int]:
         return 0, 0
     obs, n_features = found.data.obs, len(found.data.var)
     names = matrix["path"] or f"{count(len(matrix['populations']), 'population')}"
-    outcome.say(
-        "Matrix", f"{names}: {count(len(obs), 'sample', separator=',')} × {count(n_features, 'feature', separator=',')}"
+    more = ["" if has_all else " or more" for has_all in (found.has_all_samples, found.has_all_features)]
+    size = (
+        f"{count(len(obs), 'sample', separator=',')}{more[0]} × {count(n_features, 'feature', separator=',')}{more[1]}"
     )
+    outcome.say("Matrix", f"{names}: {size}")
+    if labels["table"] and labels["column"] in obs:
+        n_known = int(obs[labels["column"]].notna().sum())
+        outcome.say("Labels", f"{labels['table']}: '{labels['column']}' is known for {n_known} of {len(obs)} samples")
     if not found.has_all_samples:
         check_columns(outcome, obs, settings)
-        outcome.unread.append("Labels, groups and confounders were checked for their columns only.")
+        check_values(outcome, found, None, settings)
+        outcome.unread.append("the sizes of classes and groups, and confounders")
         return 0, n_features
     n_before = len(outcome.faults)
     labelled = check_design(outcome, obs, settings)
     check_values(outcome, found, labelled, settings)
     if found.is_whole and len(outcome.faults) == n_before:
         outcome.attempt(prepare_features, found.data, **preparation(settings))
-    return len(labelled.kept) if labelled else 0, n_features
+    return len(labelled.kept) if labelled else 0, n_features if found.has_all_features else 0
 
 
 def preparation(settings: dict) -> dict[str, Any]:

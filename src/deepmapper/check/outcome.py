@@ -32,7 +32,7 @@ class Outcome:
     lines
         Pairs (word, text) on what was read and what would run.
     unread
-        Sentences on what was not checked.
+        What was not checked, and the run does.
     """
 
     faults: list[str] = field(default_factory=list)

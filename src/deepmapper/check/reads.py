@@ -56,7 +56,9 @@ def check_reads(outcome: Outcome, settings: dict, *, own_programs: bool = True) 
     if own_programs:
         needed = {name for names in programs_by_rule(settings, samples or ()).values() for name in names}
         outcome.attempt(programs.require, *sorted(needed))
-    if samples is None:
+    if samples is None:  # the files of a sheet whose labels are at fault are checked nevertheless
+        sheet = settings["sample_sheet"], settings["samples"]
+        _check_files(outcome, Outcome().attempt(load_samples, *sheet, label_column="", min_per_class=0) or ())
         return 0
     _check_files(outcome, samples)
     obs = pd.DataFrame([sample.columns for sample in samples], index=[sample.name for sample in samples], dtype=object)
@@ -77,12 +79,14 @@ def _check_files(outcome: Outcome, samples: tuple[Sample, ...]) -> None:
             outcome.attempt(check_first_reads, unit, sample.name)
             if len(outcome.faults) == n_before:
                 outcome.add_cautions(filter(None, [outcome.attempt(unit_caution, unit)]))
+    if not samples:
+        return
     pairs = sum(sample.paired for sample in samples)
     outcome.say("Samples", f"{len(samples)}, {pairs} paired, in {count(n_files, 'FASTQ file')}")
     if n_files:
-        outcome.unread.append("Of the FASTQ files the first reads were checked; the run checks all of them.")
+        outcome.unread.append("the reads after the first ones of every file")
     if n_other:
-        outcome.unread.append(f"The reads of {count(n_other, 'BAM file or run', 'BAM files and runs')} were not read.")
+        outcome.unread.append(f"the reads of {count(n_other, 'BAM file or run', 'BAM files and runs')}")
 
 
 def check_reference(outcome: Outcome, settings: dict) -> None:
@@ -103,7 +107,7 @@ def check_reference(outcome: Outcome, settings: dict) -> None:
             with Path(os.devnull).open("w") as log:
                 outcome.attempt(place_annotation, annotation, genome, chromosome_names=names, log=log)
         else:
-            outcome.unread.append("The names of the chromosomes were not compared between annotation and genome.")
+            outcome.unread.append("whether annotation and genome have the same names of chromosomes")
     if settings["features"]["level"] == "gene" and not has_genes(settings):
         outcome.add_faults([GENES_UNKNOWN])
     kinds = {"genome": "the genome", "transcripts": "the transcripts", "nothing": "nothing: all reads are assembled"}

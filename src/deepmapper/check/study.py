@@ -85,7 +85,7 @@ def _check_inputs(outcome: Outcome, settings: dict, faults: set[str], own_progra
     elif has_matrix and not starts_from_reads(settings):
         concerned = ("matrix.", "labels.table")
         if any(fault.startswith(concerned) for fault in faults):
-            outcome.unread.append("The matrix was not looked into, since a file is missing.")
+            outcome.unread.append("the matrix, since a file cannot be used")
         else:
             n_samples, n_features = check_matrix(outcome, settings)
     describe_plan(outcome, settings, n_samples, n_features, cores)

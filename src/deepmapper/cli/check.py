@@ -62,8 +62,8 @@ def show(outcome: Outcome, config: str, brief: bool = False) -> None:
     width = max((len(word) for word, _ in outcome.lines), default=0) + 2
     for word, text in outcome.lines:
         click.echo(wrapped(text, f"{word:{width}}", " " * width))
-    for sentence in outcome.unread:
-        click.echo(wrapped(sentence, f"{'Not read':{width}}", " " * width))
+    if outcome.unread:
+        click.echo(wrapped(f"{'; '.join(outcome.unread)}. The run checks these.", f"{'Unread':{width}}", " " * width))
     if outcome.faults:
         click.echo(f"\n{config}: {count(len(outcome.faults), 'fault')} found (above). Nothing was run.")
     else:

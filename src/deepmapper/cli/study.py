@@ -77,10 +77,11 @@ def inside(study: Path, config: str | Path = CONFIG) -> Iterator[Path]:
         kind = special_kind(study) or ("a file" if study.exists() else "")
         found = f"{study} is {kind}, expected the folder of a study." if kind else f"There is no folder {study}."
         raise click.UsageError(f"{found} `deepmapper init {study}` makes one.")
+    folder = study.absolute()
     with chdir(study):
         if not Path(config).exists():
             raise click.UsageError(
-                f"{study.absolute()} has no {config}. Give the folder of a study; `deepmapper init` makes one."
+                f"{folder} has no {config}. Give the folder of a study; `deepmapper init` makes one."
             )
         yield Path(config)
 

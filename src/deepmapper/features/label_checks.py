@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,14 @@ _MANY_NUMBERS, _FEW_PER_NUMBER = 10, 5
 _SHARE = 0.25  # held out in the trial: about what passes hold out by default, and whole groups are rarely closer
 
 
-def check_samples(labels: np.ndarray, y: np.ndarray, classes: Sequence[str], groups: np.ndarray | None, seed: int):
+def check_samples(
+    labels: np.ndarray,
+    y: np.ndarray,
+    classes: Sequence[str],
+    given_groups: Any,
+    groups: np.ndarray | None,
+    seed: int,
+) -> np.ndarray | None:
     """Check labels and groups that a caller gives, as `prepare.prepare_features` checks those of a configuration.
 
     Parameters
@@ -27,8 +35,8 @@ def check_samples(labels: np.ndarray, y: np.ndarray, classes: Sequence[str], gro
         The n labels as given.
     y, classes
         (n,) class codes, and the names of the classes.
-    groups
-        (n,) codes of the groups, or None.
+    given_groups, groups
+        The n groups as given, and their codes, or None.
     seed
         Seed of the trial division of groups.
 
@@ -42,17 +50,19 @@ def check_samples(labels: np.ndarray, y: np.ndarray, classes: Sequence[str], gro
     InputError
         If labels are a measurement or names of samples, a class has one sample, or the groups cannot be held out.
     """
-    check_labels(pd.Series(labels), y, classes, "y")
+    check_labels(pd.Series(labels), y, classes, "", "y")
     check_class_sizes(y, 2, "one to train on and one to test on", classes)
     if groups is None:
         return None
-    kept = check_groups(pd.Series(groups), groups, y, classes, "groups")
+    kept = check_groups(pd.Series(list(given_groups)), groups, y, classes, "", "groups")
     if kept is not None:
-        check_passes_can_split(y, kept, classes, seed, "groups", has_test=False)
+        check_passes_can_split(y, kept, classes, seed, "", has_test=False, key="groups")
     return kept
 
 
-def check_labels(column: pd.Series, y: np.ndarray, classes: Sequence[str], name: str) -> None:
+def check_labels(
+    column: pd.Series, y: np.ndarray, classes: Sequence[str], name: str, key: str = "labels.column"
+) -> None:
     """Refuse labels that are a measurement, or names of samples.
 
     Parameters
@@ -62,7 +72,9 @@ def check_labels(column: pd.Series, y: np.ndarray, classes: Sequence[str], name:
     y, classes
         (n,) class codes, and the names of the classes.
     name
-        Name of the column.
+        Name of the column; "" for an argument of a function.
+    key
+        The option or argument that gives it, for messages.
 
     Raises
     ------
@@ -70,25 +82,30 @@ def check_labels(column: pd.Series, y: np.ndarray, classes: Sequence[str], name:
         If there are many different numbers with few samples each, or about as many labels as samples.
     """
     sizes = np.bincount(y, minlength=len(classes))
-    found = f"labels.column: '{name}' holds {len(classes)} different"
+    found = f"{key}: {repr(name) if name else 'it'} holds {len(classes)} different"
     fractions = pd.api.types.is_float_dtype(column) and (column.dropna() % 1 != 0).any()
     if len(classes) >= _MANY_NUMBERS and _are_numbers(classes) and (fractions or np.median(sizes) < _FEW_PER_NUMBER):
         raise InputError(
             f"{found} numbers in {len(y)} samples ({listed(list(classes), 3, ', ...')}): it looks like a measurement, "
             f"and regression is not offered; expected classes. Divide the numbers into classes, such as low and high, "
-            f"in another column, and name that column in labels.column."
+            f"in another column, and name that column in {key}."
         )
     single = int((sizes == 1).sum())
     if len(classes) * 2 > len(y) and single * 2 > len(classes):
         raise InputError(
             f"{found} labels in {len(y)} samples, {single} of them once ({some(classes)}): they look like names of "
             f"samples; expected a few classes with several samples each. Name the column of the states to tell apart "
-            f"in labels.column."
+            f"in {key}."
         )
 
 
 def check_groups(
-    column: pd.Series, groups: np.ndarray, y: np.ndarray, classes: Sequence[str], name: str
+    column: pd.Series,
+    groups: np.ndarray,
+    y: np.ndarray,
+    classes: Sequence[str],
+    name: str,
+    key: str = "labels.group",
 ) -> np.ndarray | None:
     """Refuse groups that cannot be held out with every class left.
 
@@ -100,8 +117,8 @@ def check_groups(
         (n,) codes of the groups and of the classes.
     classes
         Names of the classes.
-    name
-        Name of the column.
+    name, key
+        As in `check_labels`.
 
     Returns
     -------
@@ -118,17 +135,17 @@ def check_groups(
     DeepMapperWarning
         If each sample is a group of its own.
     """
-    n_groups = len(np.unique(groups))
+    n_groups, what = len(np.unique(groups)), _column(name, key)
     if n_groups == 1:
+        hint = " (`labels: {group: ''}`)" if name else ""
         raise InputError(
-            f"labels.group: column '{name}' has the same value in all {len(y)} samples ({column.iloc[0]}): expected at "
-            f"least 2 groups with samples of every class, so that whole groups can be held out. Run without it "
-            f"(`labels: {{group: ''}}`), or name the column of the donors."
+            f"{key}: {what} has the same value in all {len(y)} samples ({column.iloc[0]}): expected at "
+            f"least 2 groups with samples of every class, so that whole groups can be held out. Run without "
+            f"it{hint}, or name the column of the donors."
         )
     if n_groups == len(y):
         warnings.warn(
-            f"labels.group: each of the {len(y)} samples has a value of its own in column '{name}', so the run is as "
-            f"without groups.",
+            f"{key}: each of the {len(y)} samples has a value of its own in {what}, so the run is as without groups.",
             DeepMapperWarning,
             stacklevel=3,
         )
@@ -139,17 +156,23 @@ def check_groups(
         where = listed([f"{classes[code]}: {group}" for code, group in single.items()])
         others = "groups" if len(single) == len(classes) else "those groups"
         raise InputError(
-            f"labels.group: class {', '.join(repr(classes[code]) for code in single)} lies in a single group of column "
-            f"'{name}' ({where}), so its differences from other classes cannot be told from differences between "
+            f"{key}: class {', '.join(repr(classes[code]) for code in single)} lies in a single group of "
+            f"{what} ({where}), so its differences from other classes cannot be told from differences between "
             f"{others}: expected samples from at least 2 groups in every class, so that whole groups can be held out. "
             f"Add donors, leave the class out, or run without a group column to report differences that may be those "
-            f"of '{name}'."
+            f"of {repr(name) if name else 'the groups'}."
         )
     return groups
 
 
 def check_passes_can_split(
-    y: np.ndarray, groups: np.ndarray, classes: Sequence[str], seed: int, name: str, has_test: bool
+    y: np.ndarray,
+    groups: np.ndarray,
+    classes: Sequence[str],
+    seed: int,
+    name: str,
+    has_test: bool,
+    key: str = "labels.group",
 ) -> None:
     """Refuse groups of the development part that a pass could not divide into training, validation and out-of-bag part.
 
@@ -161,8 +184,8 @@ def check_passes_can_split(
         Names of the classes.
     seed
         Seed of the trial.
-    name
-        Name of the column.
+    name, key
+        As in `check_labels`.
     has_test
         Whether groups were set aside as a test split.
 
@@ -182,11 +205,15 @@ def check_passes_can_split(
         left = "after the test split was set aside, " if has_test else ""
         out = " Set `split: {scheme: repeated}`, which needs no test split;" if has_test and not is_small(y) else ""
         raise InputError(
-            f"labels.group: {left}{count(len(np.unique(groups)), 'group')} of column '{name}' "
+            f"{key}: {left}{count(len(np.unique(groups)), 'group')} of {_column(name, key)} "
             f"{'are' if len(np.unique(groups)) > 1 else 'is'} left ({smallest} by class), which cannot be divided "
             f"{parts}: expected at least 3 groups for every class.{out or ' To go on,'} add donors, leave a class out "
             f"or run without a group column."
         ) from error
+
+
+def _column(name: str, key: str) -> str:
+    return f"column '{name}'" if name else f"`{key}`"
 
 
 def _are_numbers(classes: Sequence[str]) -> bool:

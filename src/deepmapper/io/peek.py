@@ -14,7 +14,6 @@ import numpy as np
 
 from ..core.files import format_size
 from ..core.prefixes import files_of_prefix
-from ..core.words import count
 from ..errors import DeepMapperWarning, InputError
 from .count_files import unpacked_name
 from .expression import Expression, StoredMatrix, find_stored, stored_tables
@@ -42,17 +41,18 @@ class Peek:
         existence of the file is known.
     rows
         Samples whose values were read; None for all of them.
-    has_all_samples
-        Whether `data` has all samples, with their labels.
+    has_all_samples, has_all_features
+        Whether `data` has all samples, with their labels, and all features.
     has_values
         Whether values were read at all.
     left
-        Sentence on what was not read; "" if everything was.
+        What was not read; "" if everything was.
     """
 
     data: Any
     rows: np.ndarray | None = None
     has_all_samples: bool = True
+    has_all_features: bool = True
     has_values: bool = True
     left: str = ""
 
@@ -86,7 +86,7 @@ def peek(path: str | Path | None, populations: Iterable[tuple[str, str]] = (), *
         return _unread(size)
     format = options.get("format", "auto")
     kinds = [recognise(given) if format == "auto" else format for given in paths]
-    if not populations and kinds[0] in OPENERS and (found := _peek_stored(paths[0], kinds[0], size, **options)):
+    if not populations and kinds[0] in OPENERS and (found := _peek_stored(paths[0], kinds[0], size, options)):
         return found
     with tempfile.TemporaryDirectory(prefix="deepmapper-look-") as scratch:
         heads = [_head_of(*pair, Path(scratch, str(i))) for i, pair in enumerate(zip(paths, kinds, strict=True))]
@@ -100,17 +100,18 @@ def peek(path: str | Path | None, populations: Iterable[tuple[str, str]] = (), *
             else:
                 data = read_matrix(next(iter(named)), **options | {"format": kinds[0]})
     in_rows = any(kind in SEPARATORS for kind in kinds) and not options.get("transpose")
-    left = (
-        f"Read were the names and the first values; the matrix has {format_size(size)}."
-        if not in_rows
-        else f"Read were the first {count(data.n_obs, 'line')}; the table has {format_size(size)}."
-    )
+    is_text = any(kind in SEPARATORS for kind in kinds)
+    left = f"the values after the first ones ({format_size(size)} in all)"
+    if is_text:
+        n_lines = data.n_obs if in_rows else data.n_vars
+        left = f"the lines after the first {n_lines} ({format_size(size)} in all)"
     totals = np.asarray(data.X.sum(axis=1)).ravel()
-    return Peek(data, np.flatnonzero(totals)[:-1], has_all_samples=not in_rows, left=left)
+    rows = None if is_text else np.flatnonzero(totals)[:-1]
+    return Peek(data, rows, has_all_samples=not in_rows, has_all_features=in_rows or not is_text, left=left)
 
 
 def _unread(size: int) -> Peek:
-    return Peek(None, left=f"The matrix was not looked into: it has {format_size(size)}, and can only be read whole.")
+    return Peek(None, left=f"the matrix ({format_size(size)}), which can only be read whole")
 
 
 def size_of(path: Path) -> int:
@@ -121,7 +122,7 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _peek_stored(path: Path, format: str, size: int, **options: Any) -> Peek | None:
+def _peek_stored(path: Path, format: str, size: int, options: Mapping[str, Any]) -> Peek | None:
     """Look at the tables and the first rows of a large h5ad or zarr; None if it cannot be read in blocks."""
     if options.get("transpose"):
         return None  # `read_matrix` refuses it
@@ -138,10 +139,8 @@ def _peek_stored(path: Path, format: str, size: int, **options: Any) -> Peek | N
     has_values = all(isinstance(matrix, StoredMatrix) for matrix in (stored.X, *stored.layers.values()))
     rows = np.arange(min(n, max(1, _FIRST_VALUES // p)))
     data = Expression(matrices.pop("X"), tables.obs, tables.var, matrices, tables.uns)
-    what = f"the values of the first {len(rows)} of {n}" if has_values else "no values"
-    return Peek(
-        data, rows, has_values=has_values, left=f"Read were all names and labels, and {what} ({format_size(size)})."
-    )
+    left = f"the values {f'of samples after the first {len(rows)}' if has_values else ''} ({format_size(size)} in all)"
+    return Peek(data, rows, has_values=has_values, left=left.replace("  ", " "))
 
 
 def _head_of(path: Path, kind: str, folder: Path) -> Path | None:

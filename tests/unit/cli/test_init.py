@@ -1,0 +1,108 @@
+"""`deepmapper init`: what it proposes, writes and refuses."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deepmapper.cli import init
+
+
+def config(study):
+    return yaml.safe_load(Path(study, "config/config.yaml").read_text())
+
+
+def test_a_matrix_with_its_label_column_is_ready_to_check(here, call):
+    said = call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state", "--group", "donor", "--passes", 7).said
+    assert "60 samples × 30 features; whole numbers up to" in said
+    assert config("blood") == {
+        "matrix": {"path": str(here / "matrix.h5ad")},
+        "labels": {"column": "state", "group": "donor"},
+        "features": {"normalization": "log1p_median"},
+        "passes": {"n_passes": 7, "seed": 0},
+        "models": {"cnn_small": {"kind": "cnn_small"}},
+        "resources": {"seeds_per_job": 10},
+    }
+    assert "no fault found" in call("check", "blood").said
+
+
+def test_without_a_label_column_the_candidates_are_listed_and_nothing_is_guessed(here, call):
+    said = call("init", "blood", "--matrix", "matrix.h5ad").said
+    assert "Set labels.column to the states to tell apart." in said
+    assert "state 3 classes: alpha, beta, gamma" in said
+    assert "age" not in said, "a measurement is no label"
+    text = Path("blood/config/config.yaml").read_text()
+    assert 'column: ""  # one of: state, run' in text
+    assert "perhaps donor" in text
+    assert "`labels.column` is empty" in call("check", "blood", status=1).said
+
+
+def test_counts_in_a_layer_are_found(here, call, counts):
+    adata = counts.copy()
+    adata.layers["raw_counts"] = adata.X.copy()
+    adata.X.data[:] = adata.X.data / 7
+    adata.write_h5ad("matrix.h5ad")
+    assert "counts are in raw_counts" in call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state").said
+    assert config("blood")["matrix"]["layer"] == "raw_counts"
+    assert "no fault found" in call("check", "blood").said
+
+
+def test_logarithms_are_used_as_they_are(here, call, counts):
+    adata = counts.copy()
+    adata.X = adata.X.log1p()
+    adata.write_h5ad("matrix.h5ad")
+    call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state")
+    assert config("blood")["features"] == {"normalization": "none"}
+
+
+def test_a_matrix_in_the_study_is_named_relative_to_it(here, call):
+    (here / "blood").mkdir()
+    (here / "matrix.h5ad").rename("blood/matrix.h5ad")
+    call("init", "blood", "--matrix", "blood/matrix.h5ad", "--labels", "state")
+    assert config("blood")["matrix"] == {"path": "matrix.h5ad"}
+    assert "no fault found" in call("check", "blood").said
+
+
+def test_reads_get_a_sheet_to_fill_in(here, call):
+    said = call("init", "rna", "--reads", "--genome", "g.fa", "--annotation", "a.gtf", "--group", "donor").said
+    assert "Fill in rna/config/samples.tsv" in said
+    reference = {"genome": str(here / "g.fa"), "transcripts": "", "annotation": str(here / "a.gtf")}
+    assert config("rna")["reference"] == reference
+    sheet = Path("rna/config/samples.tsv").read_text()
+    assert "sample\tcondition\tdonor\tfq1\tfq2" in sheet
+    said = call("check", "rna", status=1).said
+    assert "reference.genome" in said
+    assert "expected one row per sample" in said
+
+
+def test_nothing_is_overwritten(here, call):
+    call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state")
+    said = call("init", "blood", "--reads", status=2).said
+    assert "blood/config/config.yaml exists already" in said
+    assert "is a file, expected the name of a folder" in call("init", "matrix.h5ad", "--reads", status=2).said
+
+
+def test_what_a_study_starts_from_must_be_said(here, call):
+    assert "--matrix FILE, or --reads" in call("init", "blood", status=2).said
+    assert "both given" in call("init", "blood", "--reads", "--matrix", "matrix.h5ad", status=2).said
+    assert "does not exist" in call("init", "blood", "--matrix", "none.h5ad", status=1).said
+    assert not (here / "blood").exists()
+
+
+def test_a_person_is_asked(here, monkeypatch):
+    from click.testing import CliRunner
+
+    monkeypatch.setattr(init, "is_terminal", lambda: True)
+    found = CliRunner().invoke(init.command, ["blood"], input="matrix.h5ad\n\ndonor\n")
+    assert found.exit_code == 0, found.output
+    assert config("blood")["labels"] == {"column": "state", "group": "donor"}
+
+
+@pytest.mark.parametrize("name", ["no", "1.10", "a: b", "x #y", "it's"])
+def test_names_that_yaml_reads_otherwise_are_quoted(here, call, counts, name):
+    adata = counts.copy()
+    adata.obs[name] = adata.obs["state"]
+    adata.write_h5ad(f"{name}.h5ad")
+    call("init", "blood", "--matrix", f"{name}.h5ad", "--labels", name)
+    assert config("blood")["labels"]["column"] == name
+    assert config("blood")["matrix"]["path"] == str(here / f"{name}.h5ad")
