@@ -128,4 +128,5 @@ say "environment ready: $venv"
 tools=${DEEPMAPPER_TOOLS:-$root/.tools}
 case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
 [ "${DEEPMAPPER_SKIP_TOOLS:-}" = 1 ] || bash "$root/scripts/install_tools.sh"
+say "the command for your own data: source \"$venv/bin/activate\"; deepmapper --help (docs/command-line.md)"
 say "to run snakemake by hand: export PATH=\"$tools/bin:$venv/bin:\$PATH\""
