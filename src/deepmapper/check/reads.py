@@ -19,7 +19,7 @@ from ..reads.chromosomes import place_annotation
 from ..reads.fastq import check_first_reads
 from ..reads.read_kinds import unit_caution
 from ..reads.reference_records import genome_records, transcript_records
-from ..reads.samples import Sample, load_samples
+from ..reads.samples import Unit, load_samples, readable_units
 from ..workflow.needed_programs import aligned_to, programs_by_rule
 from ..workflow.sections import GENES_UNKNOWN, has_genes
 from .design import check_design
@@ -56,37 +56,31 @@ def check_reads(outcome: Outcome, settings: dict, *, own_programs: bool = True) 
     if own_programs:
         needed = {name for names in programs_by_rule(settings, samples or ()).values() for name in names}
         outcome.attempt(programs.require, *sorted(needed))
-    if samples is None:  # the files of a sheet whose labels are at fault are checked nevertheless
-        sheet = settings["sample_sheet"], settings["samples"]
-        _check_files(outcome, Outcome().attempt(load_samples, *sheet, label_column="", min_per_class=0) or ())
+    sheet = settings["sample_sheet"], settings["samples"]
+    if samples is None:  # the files of a sheet that is at fault elsewhere are checked nevertheless
+        _check_files(outcome, Outcome().attempt(readable_units, *sheet) or [])
         return 0
-    _check_files(outcome, samples)
+    units = [(sample.name, unit) for sample in samples for unit in sample.units]
+    _check_files(outcome, [(name, unit) for name, unit in units if not (unit.sra or unit.bam)])
+    if n_other := sum(bool(unit.sra or unit.bam) for _, unit in units):
+        outcome.unread.append(f"the reads of {count(n_other, 'BAM file or run', 'BAM files and runs')}")
+    pairs = sum(sample.paired for sample in samples)
+    n_files = sum(len(unit.files) for _, unit in units if not (unit.sra or unit.bam))
+    outcome.say("Samples", f"{len(samples)}, {pairs} paired, in {count(n_files, 'FASTQ file')}")
     obs = pd.DataFrame([sample.columns for sample in samples], index=[sample.name for sample in samples], dtype=object)
     labelled = check_design(outcome, obs, settings)
     return len(labelled.kept) if labelled else 0
 
 
-def _check_files(outcome: Outcome, samples: tuple[Sample, ...]) -> None:
-    """Check the first reads of every FASTQ file."""
-    n_files = n_other = 0
-    for sample in samples:
-        for unit in sample.units:
-            if unit.sra or unit.bam:
-                n_other += 1
-                continue
-            n_files += len(unit.files)
-            n_before = len(outcome.faults)
-            outcome.attempt(check_first_reads, unit, sample.name)
-            if len(outcome.faults) == n_before:
-                outcome.add_cautions(filter(None, [outcome.attempt(unit_caution, unit)]))
-    if not samples:
-        return
-    pairs = sum(sample.paired for sample in samples)
-    outcome.say("Samples", f"{len(samples)}, {pairs} paired, in {count(n_files, 'FASTQ file')}")
-    if n_files:
+def _check_files(outcome: Outcome, units: list[tuple[str, Unit]]) -> None:
+    """Check the first reads of FASTQ files."""
+    for name, unit in units:
+        n_before = len(outcome.faults)
+        outcome.attempt(check_first_reads, unit, name)
+        if len(outcome.faults) == n_before:
+            outcome.add_cautions(filter(None, [outcome.attempt(unit_caution, unit)]))
+    if units:
         outcome.unread.append("the reads after the first ones of every file")
-    if n_other:
-        outcome.unread.append(f"the reads of {count(n_other, 'BAM file or run', 'BAM files and runs')}")
 
 
 def check_reference(outcome: Outcome, settings: dict) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..core.words import count
-from .study import CONFIG, FAULTY, inside, schema, study_argument, wrapped
+from .study import CONFIG, FAULTY, inside, own_tools, schema, study_argument, wrapped
 
 if TYPE_CHECKING:
     from ..check.outcome import Outcome
@@ -40,7 +40,7 @@ def check(study: Path, config: str | None, cores: int | None, conda: bool, brief
     from ..check.study import check_study
 
     given = CONFIG if config is None else Path(config).absolute()
-    with inside(study, given) as path:
+    with inside(study, given) as path, own_tools():
         outcome, settings = check_study(
             path, schema(), cores=cores or len(os.sched_getaffinity(0)), own_programs=not conda
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import textwrap
@@ -102,6 +103,17 @@ def repository() -> Path:
             "there, or install the package from the clone with pip install --editable."
         )
     return root
+
+
+@contextmanager
+def own_tools() -> Iterator[None]:
+    """Look for programs where scripts/setup.sh installs some of them first, as the workflow does."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(repository() / ".tools" / "bin"), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def schema() -> Path:

@@ -205,6 +205,20 @@ def load_samples(
     return tuple(_sample(name, units, columns) for name, units in by_name.items())
 
 
+def readable_units(sheet: str, rows: Sequence[dict[str, Any]] = ()) -> list[tuple[str, Unit]]:
+    """Find the units of a sheet, which may be at fault elsewhere, whose FASTQ files can be read: (sample, unit)."""
+    faults: list[str] = []
+    required = ["sample", "fq1"]
+    found = [*(read_sheet(sheet, required, faults) if sheet else []), *read_entries(rows, required, faults)]
+    units = []
+    for row in split_rows(found, faults):
+        files = [row[column] for column in ("fq1", "fq2") if row[column]]
+        is_readable = len(set(files)) == len(files) and not any(_file_fault(path, "fq1") for path in files)
+        if row["sample"] and row["fq1"] and is_readable:
+            units.append((row["sample"], Unit(row["unit"] or "1", row["fq1"], row["fq2"])))
+    return units
+
+
 def _sample(name: str, rows: list[Row], columns: list[str]) -> Sample:
     units = tuple(Unit(row["unit"] or "1", row["fq1"], row["fq2"], row["bam"], row["sra"]) for row in rows)
     return Sample(name, units, rows[0]["strandedness"] or "auto", {column: rows[0][column] for column in columns})

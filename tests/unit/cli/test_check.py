@@ -114,10 +114,13 @@ def test_faults_of_the_sheet_the_reads_and_the_programs_are_listed_together(stud
     name = study(matrix=None, sample_sheet="sheet.tsv", reference={"transcripts": "tx.fa"})
     for path in here.glob("*.fq"):
         path.rename(here / name / path.name)
-    (here / name / "sheet.tsv").write_text("\n".join(["sample\tstate\tfq1", *rows[:2], rows[3]]) + "\n")
+    (here / name / "sheet.tsv").write_text(
+        "\n".join(["sample\tstate\tfq1", *rows[:2], "s5\ty\tnone.fq", rows[3]]) + "\n"
+    )
     (here / name / "tx.fa").write_text(">t1\nMKLVE*\n")
     monkeypatch.setenv("PATH", "/nowhere")
     said = call("check", name, status=1).said
+    assert "there is no file none.fq" in said
     assert "record 1 (@r1) has 4 bases but 3 qualities" in said
     assert "tx.fa: record t1 holds the letter" in said
     assert "salmon" in said
