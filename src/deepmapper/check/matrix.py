@@ -17,13 +17,14 @@ from ..io.value_checks import check_varies, common_total, value_cautions
 from ..workflow.sections import described_by
 from .design import Labelled, check_columns, check_design
 from .outcome import Outcome
+from .plan import Size
 
 # Below this largest value, values with fractions may be logarithms (`matrix_stats.LARGEST_LOG`).
 _SHARE_OF_FRACTIONS = 0.1
 
 
-def check_matrix(outcome: Outcome, settings: dict) -> tuple[int, int]:
-    """Check the matrix of a configuration; return the numbers of samples that count and of features, 0 if unknown."""
+def check_matrix(outcome: Outcome, settings: dict) -> Size:
+    """Check the matrix of a configuration; return its size as far as it is known."""
     matrix, labels = settings["matrix"], settings["labels"]
     found = outcome.attempt(
         peek,
@@ -39,11 +40,11 @@ def check_matrix(outcome: Outcome, settings: dict) -> tuple[int, int]:
         obs_columns=described_by(settings),
     )
     if found is None:
-        return 0, 0
+        return Size()
     if found.left:
         outcome.unread.append(found.left)
     if found.data is None:
-        return 0, 0
+        return Size()
     obs, n_features = found.data.obs, len(found.data.var)
     names = matrix["path"] or f"{count(len(matrix['populations']), 'population')}"
     more = ["" if has_all else " or more" for has_all in (found.has_all_samples, found.has_all_features)]
@@ -58,13 +59,25 @@ def check_matrix(outcome: Outcome, settings: dict) -> tuple[int, int]:
         check_columns(outcome, obs, settings)
         check_values(outcome, found, None, settings)
         outcome.unread.append("the sizes of classes and groups, and confounders")
-        return 0, n_features
+        return Size()
     n_before = len(outcome.faults)
     labelled = check_design(outcome, obs, settings)
     check_values(outcome, found, labelled, settings)
     if found.is_whole and len(outcome.faults) == n_before:
         outcome.attempt(prepare_features, found.data, **preparation(settings))
-    return len(labelled.kept) if labelled else 0, n_features if found.has_all_features else 0
+    if labelled is None or not found.has_all_features:
+        return Size()
+    rows = labelled.kept if found.rows is None else np.intersect1d(labelled.kept, found.rows)
+    screened = _n_detected(found.data, rows, settings["chords"]["min_detected"]) if found.has_values else n_features
+    return Size(len(labelled.kept), n_features, len(labelled.classes), screened)
+
+
+def _n_detected(data: Any, rows: np.ndarray, share: float) -> int:
+    """Number of features that are not 0 in at least this share of some samples."""
+    detected = np.zeros(len(data.var), dtype=np.int64)
+    for _, block in MappedRows(data.X, rows).blocks():
+        detected += np.asarray((block != 0).sum(axis=0)).ravel()
+    return int((detected >= share * len(rows)).sum())
 
 
 def preparation(settings: dict) -> dict[str, Any]:

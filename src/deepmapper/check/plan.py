@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ..core.words import count
 from ..transform import image_side
 from .outcome import Outcome
@@ -12,8 +14,33 @@ _START, _PER_VALUE, _EPOCHS = 2.0, 1.1e-8, 30
 _TIMES = {"linear": 0.4, "mlp": 0.5, "cnn_small": 1.0}
 _OTHER_NETWORKS = 10.0
 
+# Seconds on one core for each sample × pair of features × permutation × class of the screen for gene chords, twice
+# (docs/chords.md, What it costs).
+_PER_PAIR = 28e-12
+
 # What the rest of a run takes, in seconds: start of the workflow, tables, figures and chords of a small study.
 _REST = 120.0
+
+# The screen is named if it takes more than this share of more than so many minutes; chosen by hand.
+_MOST, _LONG = 0.5, 20
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of a study, as far as it is known; 0 for what is not.
+
+    Attributes
+    ----------
+    samples, features, classes
+        Numbers of samples that count, of features and of classes.
+    screened
+        Number of features that are screened for gene chords.
+    """
+
+    samples: int = 0
+    features: int = 0
+    classes: int = 0
+    screened: int = 0
 
 
 def passes_of(settings: dict) -> dict[str, int]:
@@ -28,7 +55,7 @@ def passes_of(settings: dict) -> dict[str, int]:
     }
 
 
-def describe_plan(outcome: Outcome, settings: dict, n_samples: int, n_features: int, cores: int) -> None:
+def describe_plan(outcome: Outcome, settings: dict, size: Size, cores: int) -> None:
     """Add what would run and, if the size is known, how long it may take."""
     models, kinds = settings["models"], passes_of(settings)
     grows = settings["passes"]["n_passes"] == "auto"
@@ -40,22 +67,38 @@ def describe_plan(outcome: Outcome, settings: dict, n_samples: int, n_features: 
         f"{count(len(models), 'model')} ({', '.join(models)}): {first} each"
         + (f", and {', '.join(others)}; {total} in all" if others else ""),
     )
-    if n_samples and n_features:
+    if size.samples and size.features:
         seconds = sum(
-            _TIMES.get(model["kind"], _OTHER_NETWORKS) * _training(model, n_samples, n_features) + _START
-            for model in models.values()
+            _TIMES.get(model["kind"], _OTHER_NETWORKS) * _training(model, size) + _START for model in models.values()
         ) * sum(passes_of(settings).values())
-        minutes = (seconds / cores + _REST) / 60
+        minutes, chords = (seconds / cores + _REST) / 60, _chord_minutes(settings, size, cores)
+        minutes += chords
+        note = ""
+        if chords > _MOST * minutes and minutes > _LONG:
+            note = (
+                f". Most of it is the screen for gene chords ({size.screened:,} features): raise chords.min_detected, "
+                "or set chords.enabled to false"
+            )
         outcome.say(
-            "Estimate", f"{_time(minutes / 2)} to {_time(2 * minutes)} on {count(cores, 'core')}, a rough guess"
+            "Estimate", f"{_time(minutes / 2)} to {_time(2 * minutes)} on {count(cores, 'core')}, a rough guess{note}"
         )
 
 
-def _training(model: dict, n_samples: int, n_features: int) -> float:
+def _chord_minutes(settings: dict, size: Size, cores: int) -> float:
+    """Rough minutes of the screen for gene chords."""
+    chords = settings["chords"]
+    if not chords["enabled"]:
+        return 0.0
+    models = 1 if size.classes == 2 else size.classes
+    samples = min(size.samples * (1 - settings["split"]["test_size"]), chords["max_samples"])
+    work = samples * size.screened**2 * (chords["permutations"] + 2) * models
+    return work * _PER_PAIR / 60 / min(cores, settings["resources"]["screen_threads"])
+
+
+def _training(model: dict, size: Size) -> float:
     """Rough seconds of training of the smallest network."""
     epochs = min(model["epochs"], _EPOCHS) if model["early_stop"] else model["epochs"]
-    pixels = image_side(n_features) ** 2
-    return n_samples * pixels * epochs * _PER_VALUE
+    return size.samples * image_side(size.features) ** 2 * epochs * _PER_VALUE
 
 
 def _time(minutes: float) -> str:

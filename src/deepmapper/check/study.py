@@ -14,7 +14,7 @@ from ..workflow.settings import config_warnings, examine_config
 from ..workflow.snakemake_report import check_paths
 from .matrix import check_matrix
 from .outcome import Outcome
-from .plan import describe_plan
+from .plan import Size, describe_plan
 from .reads import check_reads
 
 
@@ -79,13 +79,13 @@ def _check_inputs(outcome: Outcome, settings: dict, faults: set[str], own_progra
     """Check the matrix or the reads as far as the configuration says which."""
     matrix = settings["matrix"]
     has_matrix = bool(matrix["path"] or matrix["populations"])
-    n_samples = n_features = 0
+    size = Size()
     if starts_from_reads(settings) and not has_matrix:
-        n_samples = check_reads(outcome, settings, own_programs=own_programs)
+        size = Size(samples=check_reads(outcome, settings, own_programs=own_programs))
     elif has_matrix and not starts_from_reads(settings):
         concerned = ("matrix.", "labels.table")
         if any(fault.startswith(concerned) for fault in faults):
             outcome.unread.append("the matrix, since a file cannot be used")
         else:
-            n_samples, n_features = check_matrix(outcome, settings)
-    describe_plan(outcome, settings, n_samples, n_features, cores)
+            size = check_matrix(outcome, settings)
+    describe_plan(outcome, settings, size, cores)

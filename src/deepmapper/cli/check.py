@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..core.words import count
-from .study import CONFIG, FAULTY, inside, own_tools, schema, study_argument, wrapped
+from .study import CONFIG, FAULTY, inside, own_tools, say, schema, study_argument, wrapped
 
 if TYPE_CHECKING:
     from ..check.outcome import Outcome
@@ -51,21 +51,21 @@ def check(study: Path, config: str | None, cores: int | None, conda: bool, brief
 def show(outcome: Outcome, config: str, brief: bool = False) -> None:
     """Print faults, cautions, what was read and what would run."""
     for i, fault in enumerate(outcome.faults, 1):
-        click.echo(wrapped(fault, f"{i:>3}. ", "     "))
+        say(wrapped(fault, f"{i:>3}. ", "     "))
     if outcome.faults:
-        click.echo()
+        say()
     if outcome.cautions and not brief:
-        click.echo("Worth knowing:")
+        say("Worth knowing:")
         for caution in outcome.cautions:
-            click.echo(wrapped(caution, "  - ", "    "))
-        click.echo()
+            say(wrapped(caution, "  - ", "    "))
+        say()
     width = max((len(word) for word, _ in outcome.lines), default=0) + 2
     for word, text in outcome.lines:
-        click.echo(wrapped(text, f"{word:{width}}", " " * width))
+        say(wrapped(text, f"{word:{width}}", " " * width))
     if outcome.unread:
-        click.echo(wrapped(f"{'; '.join(outcome.unread)}. The run checks these.", f"{'Unread':{width}}", " " * width))
+        say(wrapped(f"{'; '.join(outcome.unread)}. The run checks these.", f"{'Unread':{width}}", " " * width))
     if outcome.faults:
-        click.echo(f"\n{config}: {count(len(outcome.faults), 'fault')} found (above). Nothing was run.")
+        say(f"\n{config}: {count(len(outcome.faults), 'fault')} found (above). Nothing was run.")
     else:
         notes = f", {count(len(outcome.cautions), 'thing')} worth knowing" if outcome.cautions else ""
-        click.echo(f"\n{config}: no fault found{notes}.")
+        say(f"\n{config}: no fault found{notes}.")

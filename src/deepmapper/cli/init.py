@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import DeepMapperWarning
-from .study import CONFIG, is_terminal, wrapped
+from .study import CONFIG, is_terminal, say, wrapped
 from .templates import Answers, config_text, sheet_text
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ def _from_matrix(
         proposal = propose(found) if found.data is not None else None
     for warning in caught:
         if issubclass(warning.category, DeepMapperWarning):
-            click.echo(wrapped(str(warning.message), "  - ", "    "))
+            say(wrapped(str(warning.message), "  - ", "    "))
     if found.left:
-        click.echo(wrapped(found.left))
+        say(wrapped(found.left))
     if proposal:
-        click.echo(f"{matrix}: {proposal.n_samples} samples × {proposal.n_features} features; {proposal.values}.")
+        say(f"{matrix}: {proposal.n_samples} samples × {proposal.n_features} features; {proposal.values}.")
         label = label or _ask("Column with the states to tell apart", proposal.labels)
         others = [column for column in proposal.groups if column.name != label]
         group = group if group is not None else _ask("Column with the donors, if there is one", others, optional=True)
@@ -140,7 +140,7 @@ def _from_reads(
         short_passes=True,
     )
     _write(study, {CONFIG: config_text(answers), SHEET: sheet_text(answers)})
-    click.echo(f"Fill in {study / SHEET}: one row per sample.")
+    say(f"Fill in {study / SHEET}: one row per sample.")
     _say_next(study, "")
 
 
@@ -154,9 +154,9 @@ def _ask(question: str, columns: tuple[Column, ...] | list[Column], optional: bo
     """Ask for one of the columns on a terminal; "" elsewhere."""
     if not columns or not is_terminal():
         return ""
-    click.echo()
+    say()
     for column in columns[:_MOST_SHOWN]:
-        click.echo(f"  {column.name:24} {column.n_classes:>3} classes: {column.examples}")
+        say(f"  {column.name:24} {column.n_classes:>3} classes: {column.examples}")
     default = "" if optional else columns[0].name
     return click.prompt(f"{question}{' (empty: none)' if optional else ''}", default, show_default=not optional).strip()
 
@@ -182,7 +182,7 @@ def _write(study: Path, files: dict[str, str]) -> None:
 
 
 def _say_next(study: Path, missing: str | bool) -> None:
-    click.echo(f"Wrote {study / CONFIG}.")
+    say(f"Wrote {study / CONFIG}.")
     if missing:
-        click.echo(missing)
-    click.echo(f"Next: deepmapper check {study}, then deepmapper run {study}")
+        say(missing)
+    say(f"Next: deepmapper check {study}, then deepmapper run {study}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import InputError
-from .study import inside, study_argument
+from .study import inside, say, study_argument
 
 _PAGES = ("results/findings/summary.html", "results/report.html")
 
@@ -27,7 +27,7 @@ def command(study: Path, report: bool) -> None:
             maker = "report" if report else "run"
             raise InputError(f"{study / page} does not exist yet. Make it with: deepmapper {maker} {study}")
         address = page.absolute()
-    click.echo(address)
+    say(address)
     if has_browser():
         webbrowser.open(address.as_uri())
 

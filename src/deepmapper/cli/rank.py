@@ -10,7 +10,7 @@ import click
 
 from ..core.files import atomic_write, unwritable
 from ..errors import DeepMapperWarning, InputError
-from .study import wrapped
+from .study import say, wrapped
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -67,7 +67,7 @@ def command(matrix: str, label: str, group: str, output: str, top: int, **option
         features = _prepare(matrix, label, group, options)
     _tell(caught)
     classes, samples = features.classes, len(features.y)
-    click.echo(f"{matrix}: {samples} samples × {len(features.names)} features, {len(classes)} classes of '{label}'")
+    say(f"{matrix}: {samples} samples × {len(features.names)} features, {len(classes)} classes of '{label}'")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         groups = as_groups(features.groups, samples)
@@ -77,12 +77,12 @@ def command(matrix: str, label: str, group: str, output: str, top: int, **option
     table = findings.to_frame()
     with atomic_write(out) as temporary:
         table.to_csv(temporary, sep=_SEPARATORS[out.suffix], index=False)
-    click.echo(accuracy(findings))
+    say(accuracy(findings))
     rows = first_features(findings, top)
     width = max((len(row[1]) for row in rows), default=0)
     for rank, name, share, importance, where in rows:
-        click.echo(f"{rank:>4}. {name:{width}}  {share:>5}  {importance}  {where}".rstrip())
-    click.echo(f"All {len(table)} features: {out}")
+        say(f"{rank:>4}. {name:{width}}  {share:>5}  {importance}  {where}".rstrip())
+    say(f"All {len(table)} features: {out}")
 
 
 def _prepare(matrix: str, label: str, group: str, options: dict[str, Any]) -> Features:
@@ -95,11 +95,11 @@ def _prepare(matrix: str, label: str, group: str, options: dict[str, Any]) -> Fe
     proposal = propose(Peek(adata))
     if not options["layer"] and proposal.layer != "X":
         adata = _read(matrix, proposal.layer, label, group, options)
-        click.echo(f"Reading the counts in {proposal.layer!r}.")
+        say(f"Reading the counts in {proposal.layer!r}.")
     method = options["normalization"]
     if method == "auto":
         method = proposal.normalization
-        click.echo(f"Values: {proposal.values}; normalization {method}.")
+        say(f"Values: {proposal.values}; normalization {method}.")
     return prepare_features(
         adata,
         label_column=label,
@@ -127,4 +127,4 @@ def _tell(caught: list[warnings.WarningMessage]) -> None:
     """Print what the package warned about, each once."""
     texts = [str(warning.message) for warning in caught if issubclass(warning.category, DeepMapperWarning)]
     for text in dict.fromkeys(texts):
-        click.echo(wrapped(text, "  - ", "    "), err=True)
+        say(wrapped(text, "  - ", "    "), err=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .run import final_message, snakemake
-from .study import FAULTY, inside, repository, study_argument
+from .study import FAULTY, inside, repository, say, study_argument
 
 
 @click.command("report")
@@ -22,7 +22,7 @@ def command(study: Path, output: str, arguments: tuple[str, ...]) -> None:
         call = [*snakemake(root), "--cores", "1", "--report", output, *arguments]
         done = subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode or not Path(output).is_file():
-            click.echo(final_message(done.stdout + done.stderr), err=True)
-            click.echo(f"\nNo report was written. Is the study finished? deepmapper run {study}", err=True)
+            say(final_message(done.stdout + done.stderr), err=True)
+            say(f"\nNo report was written. Is the study finished? deepmapper run {study}", err=True)
             raise SystemExit(FAULTY)
-    click.echo(study / output)
+    say(study / output)

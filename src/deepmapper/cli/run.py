@@ -18,7 +18,7 @@ from ..core.files import unwritable
 from ..errors import InputError
 from .check import check
 from .progress import Progress, spell_time
-from .study import FAULTY, INTERRUPTED, inside, repository, study_argument, wrapped
+from .study import FAULTY, INTERRUPTED, inside, repository, say, study_argument, wrapped
 
 # Words in the arguments for Snakemake with which it runs nothing, or jobs get their programs from elsewhere.
 _NOTHING_RUNS = {"-n", "--dry-run", "--dryrun", "--help", "-h", "--version", "-v", "--lint", "--list", "-l", "--unlock"}
@@ -86,7 +86,7 @@ def _run(call: Sequence[str], study: Path, settings: dict) -> int:
         raise InputError(f"{reason}. Nothing was run.")
     log = results / "logs" / f"run-{time.strftime('%Y-%m-%d_%H-%M-%S')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    click.echo(f"\nRunning. Ctrl-C is safe. All output: {study / log}")
+    say(f"\nRunning. Ctrl-C is safe. All output: {study / log}")
     started = time.monotonic()
     with log.open("wb") as output, _on_stop() as stop:
         process = subprocess.Popen(
@@ -109,9 +109,9 @@ def _run(call: Sequence[str], study: Path, settings: dict) -> int:
         return 0
     was_stopped = "Terminating processes on user request" in text or process.returncode < 0 or stop.asked
     if was_stopped and "failed; finished results are kept." not in text:
-        click.echo("Interrupted; finished results are kept. The same command continues.", err=True)
+        say("Interrupted; finished results are kept. The same command continues.", err=True)
         return INTERRUPTED
-    click.echo(f"\n{final_message(text)}\n\nAll output: {study / log}", err=True)
+    say(f"\n{final_message(text)}\n\nAll output: {study / log}", err=True)
     return FAULTY
 
 
@@ -131,7 +131,7 @@ class _Stop:
     def handle(self, number: int, _: FrameType | None) -> None:
         """Interrupt the process as Ctrl-C in a terminal does."""
         if not self.asked:
-            click.echo("\nStopping; jobs that run are ended.", err=True)
+            say("\nStopping; jobs that run are ended.", err=True)
         self.asked = True
         if self._process is not None:
             with suppress(ProcessLookupError):
@@ -162,9 +162,9 @@ def final_message(text: str) -> str:
 def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> None:
     """Say where to look, and the first line of the answer."""
     done = "Everything was there already." if nothing else f"Done in {spell_time(seconds)}."
-    click.echo(f"\n{done}")
+    say(f"\n{done}")
     for path in sorted(results.glob("findings/*/summary.json"))[:3]:
-        click.echo(wrapped(_statement(path), f"{path.parent.name}: ", "  "))
+        say(wrapped(_statement(path), f"{path.parent.name}: ", "  "))
     shown: list[tuple[str, Callable[[Path], bool], str]] = [
         ("findings/summary.html", Path.is_file, f"the answer in a few lines (deepmapper open {study})"),
         ("findings", Path.is_dir, "tables and figures"),
@@ -172,8 +172,8 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
     rows = [(str(study / results / name), what) for name, is_there, what in shown if is_there(results / name)]
     width = max((len(place) for place, _ in rows), default=0)
     for place, what in rows:
-        click.echo(f"  {place:{width}}  {what}")
-    click.echo(f"All tables and figures in one page: deepmapper report {study}")
+        say(f"  {place:{width}}  {what}")
+    say(f"All tables and figures in one page: deepmapper report {study}")
 
 
 def _statement(path: Path) -> str:

@@ -14,6 +14,7 @@ import click
 
 from ..core.files import os_error_message, special_kind
 from ..core.memory import out_of_memory_message
+from ..core.words import printable
 from ..errors import (
     AttributionUnavailable,
     BackboneUnavailable,
@@ -49,7 +50,7 @@ def known_errors() -> Iterator[None]:
     try:
         yield
     except _KNOWN as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(printable(str(error))) from error
     except MemoryError as error:
         raise click.ClickException(out_of_memory_message(error)) from error
     except OSError as error:
@@ -131,6 +132,11 @@ def wrapped(text: str, first: str = "", rest: str = "") -> str:
         shown.append(wrapper.fill(line))
         wrapper.initial_indent = rest
     return "\n".join(shown)
+
+
+def say(text: object = "", *, err: bool = False) -> None:
+    """Print a line; names of files, columns and classes cannot control the terminal."""
+    click.echo(printable(str(text)), err=err)
 
 
 def is_terminal() -> bool:

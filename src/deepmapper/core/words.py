@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+# Characters that a terminal acts on.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 # Words that YAML reads as a truth value or as nothing.
 _YAML_WORDS = {"y", "yes", "n", "no", "on", "off", "true", "false", "null"}
 
@@ -14,6 +17,11 @@ _YAML_WORDS = {"y", "yes", "n", "no", "on", "off", "true", "false", "null"}
 def some(values: Iterable[Any], n: int = 3) -> str:
     """Quote the first `n` values: ``'a', 'b', 'c', ...``."""
     return listed([repr(str(value)) for value in values], n, ", ...")
+
+
+def printable(text: str) -> str:
+    r"""Write characters that control a terminal as their code (``\x1b``); line ends and tabs stay."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def some_names(names: Iterable[str], n: int = 5, more: str = " and {} more") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.words import count
+from ..core.words import count, printable
 from .metrics import mean_or_none
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def first_features(findings: Findings, top: int) -> list[tuple[int, str, str, st
     """The first features: rank, name, share of passes, importance, and the classes in which they are up or down."""
     rows = []
     for rank, i in enumerate(findings.order()[:top], 1):
-        name = findings.feature_names[i] if findings.feature_names else f"feature {i}"
+        name = printable(findings.feature_names[i]) if findings.feature_names else f"feature {i}"
         name = name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…"
         share = f"{findings.selection_frequency[i]:.0%}"
         rows.append((rank, name, share, f"{findings.median_importance[i]:.3g}", _class_of(findings, i)))
@@ -92,4 +92,4 @@ def _class_of(findings: Findings, i: int) -> str:
         return ""
     code = int(np.nanargmax(of_classes))
     direction = {1: "up in", -1: "down in", 0: "matters in"}[findings.class_direction[code][i]]
-    return f"{direction} {findings.classes[code]}"
+    return printable(f"{direction} {findings.classes[code]}")

@@ -126,3 +126,12 @@ def test_faults_of_the_sheet_the_reads_and_the_programs_are_listed_together(stud
     assert "salmon" in said
     assert "not found on PATH" in said
     assert "not found on PATH" not in call("check", name, "--conda", status=1).said
+
+
+def test_names_cannot_control_the_terminal(study, call, counts):
+    adata = counts.copy()
+    adata.obs["state"] = ["\x1b]0;owned\x07", *adata.obs["state"][1:]]
+    adata.write_h5ad("matrix.h5ad")
+    found = call("check", study(), status=1)
+    assert "\x1b" not in found.raw
+    assert "\\x1b]0;owned\\x07 1" in found.said
