@@ -15,7 +15,7 @@ from ..workflow.snakemake_report import check_paths
 from .matrix import check_matrix
 from .outcome import Outcome
 from .plan import Size, describe_plan
-from .reads import check_reads
+from .reads import check_reads, check_reference
 
 
 def check_study(
@@ -53,9 +53,9 @@ def check_study(
         outcome.add_cautions(config_warnings(settings))
         outcome.add_faults(network_faults(settings))
     missing, wrong = file_faults(settings)
-    outcome.add_faults([*missing, *wrong])
+    outcome.add_faults([*(line for line in missing if ": ~" not in line), *wrong])  # the other has a fault of its own
     outcome.attempt(check_paths, {"results": settings["results"], **named_files(settings)})
-    if reason := unwritable(settings["results"]):
+    if not any(line.startswith("results:") for line in wrong) and (reason := unwritable(settings["results"])):
         outcome.add_faults([f"results: {reason}. Make it writable, or set `results` to a folder that is."])
     _check_inputs(outcome, settings, {*missing, *wrong}, own_programs, cores)
     return outcome, settings
@@ -81,7 +81,11 @@ def _check_inputs(outcome: Outcome, settings: dict, faults: set[str], own_progra
     has_matrix = bool(matrix["path"] or matrix["populations"])
     size = Size()
     if starts_from_reads(settings) and not has_matrix:
-        size = Size(samples=check_reads(outcome, settings, own_programs=own_programs))
+        if any(fault.startswith("sample_sheet:") for fault in faults):
+            outcome.unread.append("the samples, since their sheet cannot be used")
+            check_reference(outcome, settings)
+        else:
+            size = Size(samples=check_reads(outcome, settings, own_programs=own_programs))
     elif has_matrix and not starts_from_reads(settings):
         concerned = ("matrix.", "labels.table")
         if any(fault.startswith(concerned) for fault in faults):

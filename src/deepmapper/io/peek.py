@@ -79,13 +79,13 @@ def peek(path: str | Path | None, populations: Iterable[tuple[str, str]] = (), *
     """
     populations = list(populations)
     paths = [located(given) for given in ([path] if path else [place for place, _ in populations])]
+    format, packed = options.get("format", "auto"), any(map(is_archive, paths))
+    kinds = [recognise(given) if format == "auto" and not packed else format for given in paths]
     size = sum(size_of(given) for given in paths)
     if size <= _SMALL:
         return Peek(read_matrix(path, populations=populations, **options))
-    if any(map(is_archive, paths)):
+    if packed:
         return _unread(size)
-    format = options.get("format", "auto")
-    kinds = [recognise(given) if format == "auto" else format for given in paths]
     if not populations and kinds[0] in OPENERS and (found := _peek_stored(paths[0], kinds[0], size, options)):
         return found
     with tempfile.TemporaryDirectory(prefix="deepmapper-look-") as scratch:

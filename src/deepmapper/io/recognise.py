@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from pathlib import Path
 
@@ -45,6 +46,10 @@ _BY_END = {
     ".fq": ("a file of reads", "Give it in the sample sheet: see docs/reads.md"),
     ".h5mu": ("a MuData", "Write one of its parts: mudata.read(path)['rna'].write('matrix.h5ad')"),
 }
+# Files and folders that a folder of matrices may hold; the counts of a large study have a few files for each sample.
+# Chosen by hand.
+_MOST_FILES = 20_000
+
 _LOOM = (
     "a loom file",
     "Write it as h5ad: anndata.io.read_loom(path).write_h5ad('matrix.h5ad'), which needs loompy (pip install loompy)",
@@ -62,6 +67,7 @@ def recognise(path: Path) -> str:
     if path.is_dir():
         if path.suffix == ".zarr" or any((path / name).is_file() for name in ZARR_MARKERS):
             return "zarr"
+        _check_number_of_files(path)
         if has_mtx(path):
             return "10x_mtx"
         with warnings.catch_warnings():
@@ -83,6 +89,15 @@ def recognise(path: Path) -> str:
     if ".mtx" in name or start.startswith(b"%%MatrixMarket"):
         return "10x_mtx"
     return program_of(path) or format_of(path)
+
+
+def _check_number_of_files(folder: Path) -> None:
+    """Refuse a folder such as `/usr`, in which looking for a matrix would take long."""
+    if any(True for _ in itertools.islice(folder.rglob("*"), _MOST_FILES, None)):
+        raise InputError(
+            f"{folder} holds more than {_MOST_FILES:,} files and folders, so it is hardly the folder of a matrix. Give "
+            "the folder that holds the matrix itself."
+        )
 
 
 def _of_hdf5(path: Path) -> str:
