@@ -43,7 +43,6 @@ class Progress:
         self._live = sys.stdout.isatty()
         self._part = 0
         self._started = time.monotonic()
-        self._at_start: float | None = None
 
     def __enter__(self) -> Progress:
         return self
@@ -79,7 +78,7 @@ class Progress:
         return "  ".join(part for part in parts if part)
 
     def _share(self) -> float:
-        """Share of the run that is done: by passes, which take most of the time, and by steps."""
+        """Share of this run that is done: by passes, which take most of the time, and by steps."""
         steps = self._steps / max(self._of_steps, 1)
         passes = self._passes.share
         return steps if passes is None else (steps + passes) / 2
@@ -87,12 +86,9 @@ class Progress:
     def _left(self) -> str:
         """Guess from the pace of this run so far; "" as long as there is too little of it."""
         share = self._share()
-        if self._at_start is None:
-            self._at_start = share
-        done = share - self._at_start
-        if done < _ENOUGH or share >= 1:
+        if share < _ENOUGH or share >= 1:
             return ""
-        return f"about {spell_time((time.monotonic() - self._started) / done * (1 - share))} left"
+        return f"about {spell_time((time.monotonic() - self._started) / share * (1 - share))} left"
 
     def _read_log(self) -> None:
         with suppress(OSError), self._log.open("rb") as file:
@@ -127,6 +123,7 @@ class Passes:
             self.total = None
         self._accuracies: dict[Path, float] = {}
         self._done: set[Path] = set()
+        self._before = len(self._files())
 
     def look(self) -> None:
         """Look for new files."""
@@ -141,8 +138,9 @@ class Passes:
 
     @property
     def share(self) -> float | None:
-        """Share of the passes that is done; None if their number is not known."""
-        return None if self.total is None else min(1.0, len(self._done) / max(self.total, 1))
+        """Share of the missing passes that is done; None if none was missing, or their number is not known."""
+        missing = 0 if self.total is None else self.total - self._before
+        return min(1.0, max(0, len(self._done) - self._before) / missing) if missing > 0 else None
 
     def describe(self) -> str:
         """Say how many passes are done, and their accuracy so far."""

@@ -167,6 +167,11 @@ def final_message(text: str) -> str:
     """Find what Snakemake's output ends with for the person to read: the messages of failed jobs, or the last lines."""
     from ..workflow.failures import find_description
 
+    if "LockException" in text:
+        return (
+            "Another run is at work in this folder: wait until it has ended. If none is, here or on another machine, "
+            "remove the lock with: deepmapper run STUDY -- --unlock"
+        )
     lines = [line for line in text.rstrip().splitlines() if line.strip()]
     return find_description(text) or "\n".join(lines[-_LAST_LINES:]) or "Snakemake ended without a message."
 

@@ -65,8 +65,10 @@ def test_the_message_of_a_failed_job_stands_last_without_what_snakemake_prints(s
 
 
 def test_an_end_without_a_message_shows_the_last_lines(study, call, stand_in):
-    stand_in("print('LockException: a lock'); sys.exit(1)")
-    assert "LockException: a lock" in call("run", study(), status=1).said
+    stand_in("print('MissingInputException: a file'); sys.exit(1)")
+    assert "MissingInputException: a file" in call("run", study(), status=1).said
+    stand_in("print('LockException:'); sys.exit(1)")
+    assert "Another run is at work in this folder" in call("run", "study", status=1).said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
