@@ -1,4 +1,4 @@
-"""How often a study of nothing is called signal, and how often a true one is, at 5 % (deepmapper.verdict).
+"""How often a study of nothing is called signal, and how often a true one is, at 5 % (`findings.signal_test`).
 
     python benchmarks/verdicts.py                                 # --studies, --only
 

@@ -97,12 +97,23 @@ if ! flock -n 9; then
   flock 9
 fi
 
+# The programs come from another source, so they are installed meanwhile. apt-get can run only once at a time, so the
+# module that it may have to install comes first.
+[ -e "$venv/bin/python" ] || ensure_venv_module "$python"
+tools=${DEEPMAPPER_TOOLS:-$root/.tools}
+case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
+programs=
+if [ "${DEEPMAPPER_SKIP_TOOLS:-}" != 1 ]; then
+  bash "$root/scripts/install_tools.sh" &
+  programs=$!
+  trap 'wait "$programs" || true' EXIT # apt-get is not to be stopped half-way
+fi
+
 # A virtual environment contains its own path and that of its Python, so both count besides the pins.
 pins=$(printf '%s\n' "$venv" "$python" "$version" | cat - "$requirements" | sha256sum | cut -d ' ' -f 1)
 if [ "$(cat "$venv/.stamp-pins" 2>/dev/null)" != "$pins" ]; then
   started=$SECONDS
   find "$venv" -mindepth 1 -maxdepth 1 ! -name "${marker##*/}" -exec rm -rf {} +
-  ensure_venv_module "$python"
   say "creating $venv with $python ($version)"
   "$python" -m venv "$venv" || die "$python could not create $venv; its message is above."
   run_pip install "$(pinned pip)"
@@ -125,8 +136,7 @@ if [ "$(cat "$venv/.stamp-package" 2>/dev/null)" != "$package" ]; then
 fi
 say "environment ready: $venv"
 
-tools=${DEEPMAPPER_TOOLS:-$root/.tools}
-case $tools in /*) ;; *) tools=$PWD/$tools ;; esac
-[ "${DEEPMAPPER_SKIP_TOOLS:-}" = 1 ] || bash "$root/scripts/install_tools.sh"
+[ -z "$programs" ] || wait "$programs"
+trap - EXIT
 say "the command for your own data: source \"$venv/bin/activate\"; deepmapper --help (docs/command-line.md)"
 say "to run snakemake by hand: export PATH=\"$tools/bin:$venv/bin:\$PATH\""
