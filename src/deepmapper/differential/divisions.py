@@ -24,7 +24,7 @@ from .linear_model import fit_values
 MAX_DIVISIONS = 99
 
 # A list is withheld above this p. If there are so few divisions that no p is below it, the true one must be the first.
-MAX_P = 0.1
+MAX_P = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Divisions:
             )
         if 1 / self.n > MAX_P:
             return (
-                f"There are only {self.n} divisions of these samples into classes of these sizes, so whether the list "
-                "comes from single samples cannot be checked. More samples would tell."
+                f"These samples can be divided into classes of these sizes in only {self.n} ways, so 1 in {self.n} lists "
+                "that come from single samples is not recognised as such. More samples would help."
             )
         return ""
 

@@ -8,7 +8,7 @@ from deepmapper.differential.divisions import MAX_P, Divisions, compare_division
 CLASSES = ("a", "b")
 
 
-def values(rng, y, effect=0.0, n_true=10, p=300, batch=None, size=2.0):
+def values(rng, y, effect=0.0, n_true=10, p=150, batch=None, size=2.0):
     """Normal values with an effect of the class on the first features, and of an unknown batch on a third of them."""
     found = rng.normal(size=(len(y), p))
     found[:, :n_true] += effect * y[:, None]
@@ -24,32 +24,32 @@ def compare(values, y, blocks=None, classes=CLASSES):
 @pytest.mark.parametrize("n", [3, 4, 6])
 def test_a_few_true_features_hold(n):
     y = np.repeat([0, 1], n)
-    held = [compare(values(np.random.default_rng(seed), y, effect=8.0), y).holds for seed in range(20)]
-    assert sum(held) >= 19
+    held = [compare(values(np.random.default_rng(seed), y, effect=8.0), y).holds for seed in range(10)]
+    assert sum(held) >= 9
 
 
 @pytest.mark.parametrize("with_batch", [False, True])
 def test_where_nothing_differs_few_lists_hold_even_with_an_unknown_batch(with_batch):
     n, y, held = 4, np.repeat([0, 1], 4), 0
-    for seed in range(100):
+    for seed in range(50):
         rng = np.random.default_rng([seed, 1])
         batch = rng.permutation(2 * n) < 3 if with_batch else None
         held += compare(values(rng, y, batch=batch), y).holds
-    assert held <= 17  # of 100 at a rate of 0.1: 17 or fewer in 99 %
+    assert held <= 6  # of 50 at a rate of 1/35: 6 or fewer in 99.9 %
 
 
-def test_two_samples_a_class_cannot_be_checked_and_the_page_says_so():
+def test_two_samples_a_class_can_hardly_be_checked_and_the_page_says_so():
     y = np.array([0, 0, 1, 1])
     found = compare(values(np.random.default_rng(0), y, effect=20.0), y)
     assert (found.n, found.holds) == (3, True)
-    assert "only 3 divisions" in found.statement
+    assert "in only 3 ways, so 1 in 3 lists" in found.statement
     assert not Divisions(2 / 3, 3).holds
 
 
 def test_labels_of_a_paired_study_are_permuted_within_pairs():
     rng = np.random.default_rng(0)
     donors, y = np.repeat(np.arange(5), 2), np.tile([0, 1], 5)
-    shifted = values(rng, y, effect=6.0) + 10 * rng.normal(size=(5, 300))[donors]
+    shifted = values(rng, y, effect=6.0) + 10 * rng.normal(size=(5, 150))[donors]
     found = compare(shifted, y, {"donor": donors})
     assert found.n == 2**5 / 2
     assert found.holds
