@@ -5,7 +5,7 @@
     python benchmarks/chords.py networks --seeds 3     # accuracy of networks that read the chords as pixels
     python benchmarks/chords.py speed                  # beside one plain product in numpy, each in its own process
 
-Data are planted anew for every seed (`deepmapper.simulate.counts`; `--preset full` has 2,000 cells × 5,000 genes). A quarter of
+Data are planted anew for every seed (`simulate.counts`; `--preset full` has 2,000 cells × 5,000 genes). A quarter of
 the cells is held out before the screen, stratified, and judges. Tables are tab-separated.
 """
 

@@ -57,8 +57,8 @@ class Divisions:
             )
         if 1 / self.n > MAX_P:
             return (
-                f"These samples can be divided into classes of these sizes in only {self.n} ways, so 1 in {self.n} lists "
-                "that come from single samples is not recognised as such. More samples would help."
+                f"These samples can be divided into classes of these sizes in only {self.n} ways, so 1 in {self.n} "
+                "lists that come from single samples is not recognised as such. More samples would help."
             )
         return ""
 
