@@ -164,7 +164,9 @@ DIFFERENTIAL_COLUMNS = (
     number("mean[*]", "mean of the normalised values in this class"),
     number("detected[*]", "share of the samples of this class in which the value is not zero"),
     number(
-        "log2_fold_change", "log2 fold change of the comparison with the smallest p, when the feature is tested alone"
+        "log2_fold_change",
+        "log2 fold change when the feature is tested alone: in the comparison with the smallest p in which it is "
+        "higher in one class, not in all others together",
     ),
     text("higher_in", "class in which it is higher, in that comparison"),
     number("differential_p", "p-value of the feature alone, over all comparisons (Bonferroni); empty: not tested"),

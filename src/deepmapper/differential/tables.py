@@ -115,6 +115,15 @@ def marker_table(table: pd.DataFrame, level: float) -> pd.DataFrame:
     return listed.assign(order=order.astype(np.int64))[[*first, "order", "feature", *COLUMNS[len(_KEYS) :]]]
 
 
+def _highest(tested: pd.DataFrame, best: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Fold change and class of the comparison that is shown: one in which the feature is higher in a named class."""
+    upward = tested[(tested["log2_fold_change"] > 0) | (tested["versus"] != REST)]
+    shown = upward.sort_values("p", kind="stable").drop_duplicates("feature").set_index("feature").reindex(best.index)
+    change = shown["log2_fold_change"].to_numpy(dtype=float)
+    up, down = shown["class"].to_numpy(dtype=object), shown["versus"].to_numpy(dtype=object)
+    return change, np.where(np.isnan(change), "", np.where(change > 0, up, down))
+
+
 def feature_columns(table: pd.DataFrame, features: Features, levels: ClassLevels) -> pd.DataFrame:
     """Columns of features.tsv: levels of every class, and the comparison with the smallest p.
 
@@ -130,7 +139,8 @@ def feature_columns(table: pd.DataFrame, features: Features, levels: ClassLevels
     Returns
     -------
     pandas.DataFrame
-        One row per feature: `feature`, `mean[class]`, `detected[class]`, `log2_fold_change`, `higher_in`,
+        One row per feature: `feature`, `mean[class]`, `detected[class]`, `log2_fold_change` and `higher_in` (of the
+        comparison with the smallest p in which the feature is higher in a class, not in all others together),
         `differential_p` (the smallest p times the number of comparisons of the feature, at most 1: Bonferroni),
         `differential_q` (that of the comparison, if there is only one; otherwise Benjamini-Hochberg over the features)
         and `differential_strength` (the size of the fold change less its standard error; of rank sums, the size of the
@@ -146,9 +156,7 @@ def feature_columns(table: pd.DataFrame, features: Features, levels: ClassLevels
     best = best.reindex(features.names)
     p = np.minimum(best["p"].to_numpy(dtype=float) * n_tests.reindex(features.names).to_numpy(dtype=float), 1.0)
     change = best["log2_fold_change"].to_numpy(dtype=float)
-    up, down = best["class"].to_numpy(dtype=object), best["versus"].to_numpy(dtype=object)
-    columns["log2_fold_change"] = change
-    columns["higher_in"] = np.where(np.isnan(change), "", np.where(change > 0, up, down))
+    columns["log2_fold_change"], columns["higher_in"] = _highest(tested, best)
     columns["differential_p"] = p
     single = len(tested) and not tested.duplicated("feature").any()
     columns["differential_q"] = best["q"].to_numpy(dtype=float) if single else benjamini_hochberg(p)

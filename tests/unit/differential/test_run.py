@@ -230,3 +230,13 @@ def test_switched_off_says_so_and_keeps_the_columns():
 def test_markers_of_nothing_have_the_columns():
     found = run(*study(*bulk()), enabled=False)
     assert marker_table(found.table, 0.1).columns[0] == "within"
+
+
+def test_a_feature_is_named_by_a_class_in_which_it_is_higher_not_by_all_others():
+    rng = np.random.default_rng(3)
+    y = np.repeat([0, 1, 2], 40)
+    counts = rng.poisson(4, (120, 30))
+    counts[:, 0] = rng.poisson(np.array([1, 9, 9])[y])  # lower in the first class than in both others
+    found = run(*study(counts, y, classes=("a", "b", "c"))).features.set_index("feature").loc["g0"]
+    assert found["higher_in"] in ("b", "c")
+    assert found["log2_fold_change"] > 0
