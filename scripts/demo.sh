@@ -99,6 +99,7 @@ for file in \
   "results/report.html|all of the following and the plots, in one page for a browser" \
   "${reads[@]}" \
   "results/findings/summary.html|the answer in a few lines" \
+  "results/findings/recommended.tsv|the $feature to report, in one order with one error rate" \
   "results/findings/models.tsv|all models compared with each other and with the linear baseline" \
   "results/findings/cnn_small/features.tsv|the $feature by rank, with stability and $signs" \
   "results/findings/cnn_small/summary.json|whether the model found a signal, in one sentence" \

@@ -182,7 +182,10 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
     say(f"\n{done}")
     for path in sorted(results.glob("findings/*/summary.json"))[:3]:
         say(wrapped(_statement(path), f"{path.parent.name}: ", "  "))
+    if listed := _statement(results / "findings/recommended.json"):
+        say(wrapped(listed, "To report: ", "  "))
     shown: list[tuple[str, Callable[[Path], bool], str]] = [
+        ("findings/recommended.tsv", Path.is_file, "all features in one order, those to report first"),
         ("findings/summary.html", Path.is_file, f"the answer in a few lines (deepmapper open {study})"),
         ("findings", Path.is_dir, "tables and figures"),
     ]
@@ -194,7 +197,7 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
 
 
 def _statement(path: Path) -> str:
-    """First sentence of the answer of a model."""
+    """First sentence of an answer."""
     import json
 
     with suppress(OSError, ValueError):

@@ -36,12 +36,14 @@ def test_the_flood_goes_to_a_log_and_the_screen_gets_a_few_lines(study, call, st
     stand_in(
         f"print({FLOOD!r}, flush=True)\n"
         "folder = pathlib.Path('results/findings/cnn_small'); folder.mkdir(parents=True)\n"
-        f"(folder / 'summary.json').write_text({answer!r}); (folder.parent / 'summary.html').write_text('x')"
+        f"(folder / 'summary.json').write_text({answer!r}); (folder.parent / 'summary.html').write_text('x')\n"
+        "(folder.parent / 'recommended.json').write_text('{\"statement\": \"9 features to report.\"}')"
     )
     found = call("run", study(), "--cores", 1)
     assert len(found.raw.splitlines()) < 40
     assert "Select jobs" not in found.said
     assert "cnn_small: Signal: p = 0.001." in found.said
+    assert "To report: 9 features to report." in found.said
     assert "study/results/findings/summary.html" in found.said
     (log,) = (here / "study/results/logs").glob("run-*.log")
     assert log.read_text().startswith("Select jobs")
