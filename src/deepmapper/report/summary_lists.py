@@ -23,6 +23,8 @@ def chord_of(models: Sequence[Model]) -> dict[str, str]:
 
 def top_recommended(recommended: pd.DataFrame, chords: Mapping[str, str], top: int) -> dict[str, list[str]]:
     """The first features of the list to report: heading -> cells of the column."""
+    if recommended.empty:
+        return {}
     rows = recommended.head(top)
     columns = {"feature": texts(rows["feature"])}
     if "alias" in rows:

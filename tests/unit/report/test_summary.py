@@ -561,7 +561,7 @@ def test_the_list_to_report_comes_first_and_names_what_is_not_significant(page):
     shown = plain(text)
     assert RECOMMENDATION["statement"] in shown
     assert RECOMMENDATION["order"] in shown
-    assert shown.index("The list to report") < shown.index("The same features by model")
+    assert shown.index("test and networks") < shown.index("Which features differ when each is tested alone?")
     cells = Page(text).cells
     assert cells[cells.index("2.50") - 2 :][:5] == ["g0", "a", "2.50", "1e-05", "test and networks"]
     assert cells[cells.index("-1.25") - 2 :][:4] == ["g3", "b", "-1.25", "0.04"]
