@@ -40,6 +40,7 @@ _MODULES = (
     "hybrid_assembly",
     "io",
     "linear_baseline",
+    "models",
     "passes",
     "plots",
     "reads",

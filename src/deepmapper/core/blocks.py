@@ -1,7 +1,7 @@
 """Row blocks of matrices that may be larger than memory.
 
 A source is a numpy array or a scipy CSR matrix, either of which may be memory-mapped, or any object with a `shape` and
-a method `blocks()`: `MappedRows` and `HStack` in this module, `io.expression.StoredMatrix` for a matrix in a file.
+a method `blocks()`: `MappedRows` and `HStack` in this module, `io.stored.StoredMatrix` for a matrix in a file.
 """
 
 from __future__ import annotations
@@ -136,6 +136,25 @@ def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
         spans = even_spans(n, X.shape[1], max_values)
     for start, stop in spans:
         yield slice(start, stop), X[start:stop] if rows is None else X[rows[start:stop]]
+        release(X)
+
+
+def blocks_between(X, start: int, stop: int) -> Iterator[tuple[slice, Any]]:
+    """Yield rows `start` to `stop` (exclusive) of a source in blocks, with their positions in the source.
+
+    Other rows are not read, unless the source can only be read as a whole.
+    """
+    if not in_memory(X):
+        if hasattr(X, "blocks_between"):
+            yield from X.blocks_between(start, stop)
+            return
+        for place, block in _select_rows(X.blocks(), np.arange(start, stop)):
+            yield slice(start + place.start, start + place.stop), block
+        return
+    n = stop - start
+    spans = spans_of(X.indptr[start : stop + 1]) if sp.issparse(X) else even_spans(n, X.shape[1])
+    for first, last in spans:
+        yield slice(start + first, start + last), X[start + first : start + last]
         release(X)
 
 

@@ -43,6 +43,8 @@ class Draw(IntEnum):
     # novel transcripts
     CHANGED_COPIES = 130
     SHUFFLED_BASES = 131
+    # models that read cells as a stream
+    MODEL_WEIGHTS = 150
 
 
 @unique

@@ -199,8 +199,15 @@ class Moments:
         return {name: array.copy() for name, array in arrays.items()}
 
     @classmethod
-    def from_dict(cls, arrays: Mapping[str, Any]) -> Moments:
+    def from_dict(cls, arrays: Mapping[str, Any], copy: bool = True) -> Moments:
         """Restore moments from the arrays of `as_dict`.
+
+        Parameters
+        ----------
+        arrays
+            The arrays by name.
+        copy
+            If False, `update` and `merge` change these arrays, so that they always hold the sums.
 
         Raises
         ------
@@ -211,8 +218,8 @@ class Moments:
         known = names | {"square_sum", "deviation_sum", "n_nonzero", "minimum", "maximum"}
         if not names <= set(arrays) or not set(arrays) <= known:
             raise ValueError(f"arrays {sorted(arrays)}: expected {sorted(names)} and some of {sorted(known - names)}")
-        parts = {name: np.array(arrays[name]) for name in sorted(set(arrays) - names)}
-        return cls._from_parts(np.array(arrays["group_n"]), np.array(arrays["group_sum"]), parts)
+        own = {name: np.array(array) if copy else array for name, array in sorted(arrays.items())}
+        return cls._from_parts(own.pop("group_n"), own.pop("group_sum"), own)
 
     @classmethod
     def _from_parts(cls, group_n: np.ndarray, group_sum: np.ndarray, parts: dict[str, np.ndarray]) -> Moments:

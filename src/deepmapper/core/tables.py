@@ -89,6 +89,12 @@ def read_table(path: str | Path, table: Table | None = None) -> pd.DataFrame:
         raise InputError(message) from error
 
 
+def write_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table with its index atomically: comma-separated, all digits."""
+    with atomic_write(path) as tmp:
+        frame.to_csv(tmp)
+
+
 def write_json(value: dict, path: str | Path) -> None:
     """Write JSON atomically; NaN and infinite values become null, since JSON has no such numbers."""
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.blocks import Matrix, blocks, transpose_blocks
+from ..core.blocks import Matrix, blocks
 from ..core.files import atomic_write
 from ..errors import DeepMapperWarning, InputError
-from .assemble import to_float32, unique_names, with_text_names
+from .assemble import unique_names, with_text_names
 from .feature_names import (
     check_features_left,
     ids_of,
@@ -22,13 +21,14 @@ from .feature_names import (
     special_rows_notice,
     warn_of_spreadsheet_names,
 )
-from .h5ad import find_elements, read_blocks
+from .h5ad import find_elements
 from .layers import LAYERS_OF_COUNTS, layers_of_counts
 from .matrix_stats import check_finite, scan
 from .open import OPENERS, element_in, existing_path, open_h5, require
 from .other_columns import OtherColumns
 from .read import feature_rule, located, read_matrix
 from .recognise import recognise
+from .stored import StoredCSC, StoredMatrix
 from .text import join_labels
 from .unpack import unpacked
 
@@ -42,57 +42,6 @@ _COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 # Values per HDF5 chunk; chosen by hand.
 _CHUNK = 2**16
-
-
-@dataclass(frozen=True)
-class StoredMatrix:
-    """A CSR or dense matrix of AnnData in an h5ad or zarr, a source for `core.blocks.blocks`.
-
-    Attributes
-    ----------
-    path, key
-        The file, and the path of the matrix in it.
-    shape
-        Rows and columns.
-    """
-
-    path: Path
-    key: str
-    shape: tuple[int, int]
-
-    def blocks(self) -> Iterator[tuple[slice, Any]]:
-        """Yield the positions of each block's rows, and the block: CSR or an array, float32, without stored zeros."""
-        source = f"{self.path} ({self.key})"
-        with _open_container(self.path) as file:
-            for place, block in read_blocks(file[self.key], self.shape, source):
-                yield place, to_float32(block, source)
-
-
-@dataclass(frozen=True)
-class StoredCSC:
-    """A CSC matrix of AnnData in an h5ad or zarr, a source for `core.blocks.blocks`; it is read twice.
-
-    Attributes
-    ----------
-    path, key
-        The file, and the path of the matrix in it.
-    shape
-        Rows and columns.
-    folder
-        Folder for an unnamed temporary file of 12 bytes per value.
-    """
-
-    path: Path
-    key: str
-    shape: tuple[int, int]
-    folder: Path
-
-    def blocks(self) -> Iterator[tuple[slice, Any]]:
-        """Yield the positions of each block's rows, and the block: CSR float32, without stored zeros."""
-        n, p = self.shape
-        columns = StoredMatrix(self.path, self.key, (p, n))  # the arrays of CSC are those of the transpose as CSR
-        counts = sum((np.bincount(block.indices, minlength=n) for _, block in columns.blocks()), np.zeros(n))
-        yield from transpose_blocks(columns, counts, self.folder)
 
 
 @dataclass(frozen=True)
@@ -319,11 +268,7 @@ def _size_line(adata: AnnData, n_values: int) -> str:
     return f"{adata.n_obs} samples × {adata.n_vars} features, {n_values} nonzero values"
 
 
-def _open_container(path: Path) -> AbstractContextManager[Any]:
-    return OPENERS["zarr" if path.is_dir() else "h5ad"](path)
-
-
-def find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
+def _find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
     """Find the requested matrix and the layer "tpm"; None if one of them cannot be read in blocks."""
     with OPENERS[format](path) as file:
         found = find_elements(file, path, layer)

@@ -115,12 +115,18 @@ def find_elements(file: Any, path: Path, layer: str) -> Elements:
         return Elements(matrices[layer], tpm, further, read(obs), read(var), read)
 
 
-def read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[tuple[slice, Matrix]]:
-    """Yield row blocks of a group with a CSR matrix, or of a dense dataset, as they are stored."""
+def read_blocks(
+    element: Any, shape: tuple[int, int], source: str, first: int = 0, last: int | None = None
+) -> Iterator[tuple[slice, Matrix]]:
+    """Yield blocks of rows of a group with a CSR matrix, or of a dense dataset, as they are stored.
+
+    Rows before `first`, and from `last` on, are not read.
+    """
     n, p = shape
+    last = n if last is None else last
     if not hasattr(element, "keys"):
-        for start, stop in even_spans(n, p):
-            yield slice(start, stop), element[start:stop]
+        for start, stop in even_spans(last - first, p):
+            yield slice(first + start, first + stop), element[first + start : first + stop]
         return
     indptr = whole_numbers(element["indptr"][:], source).astype(np.int64)
     n_stored = min(element["data"].shape[0], element["indices"].shape[0])
@@ -128,7 +134,8 @@ def read_blocks(element: Any, shape: tuple[int, int], source: str) -> Iterator[t
         raise InputError(
             f"{source}: the sparse matrix is damaged (indptr does not fit its values). Copy the file again."
         )
-    for start, stop in spans_of(indptr):
+    for start, stop in spans_of(indptr[first : last + 1]):
+        start, stop = first + start, first + stop
         span = slice(indptr[start], indptr[stop])
         parts = (
             element["data"][span],

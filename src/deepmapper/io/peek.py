@@ -16,13 +16,14 @@ from ..core.files import format_size
 from ..core.prefixes import files_of_prefix
 from ..errors import DeepMapperWarning, InputError
 from .count_files import unpacked_name
-from .expression import Expression, StoredMatrix, find_stored, stored_tables
+from .expression import Expression, find_stored, stored_tables
 from .formats import SEPARATORS
 from .heads import h5_head, mtx_head, text_head
 from .open import OPENERS
 from .other_columns import OtherColumns
 from .read import located, read_matrix
 from .recognise import recognise
+from .stored import StoredMatrix
 from .unpack import is_archive
 
 # Files up to this size are read as a whole; of larger ones the first values or bytes are. All chosen by hand, so that

@@ -65,6 +65,7 @@ def test_the_numbers_of_draws_do_not_change():
         "PANEL_FOLDS": 123,
         "CHANGED_COPIES": 130,
         "SHUFFLED_BASES": 131,
+        "MODEL_WEIGHTS": 150,
     }
     assert {draw.name: int(draw) for draw in FixedDraw} == {
         "CONVERGENCE": 0,

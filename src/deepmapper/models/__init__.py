@@ -1,0 +1,30 @@
+"""Models and statistics that read cells as a stream, with the documented interface. Importing this does not load torch.
+
+May use: features, io, core.
+"""
+
+from ..core.lazy import load_name
+
+_HOME = {
+    "CellariumModel": "base",
+    "HVGSeuratV3": "variable_genes",
+    "IncrementalPCA": "pca",
+    "LogisticRegression": "logistic_regression",
+    "OnePassMeanVarStd": "mean_variance",
+    "PredictMixin": "base",
+    "ProbabilisticPCA": "probabilistic_pca",
+    "TDigest": "quantiles",
+    "TestMixin": "base",
+    "ValidateMixin": "base",
+    "fit": "run",
+    "predict": "run",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    return load_name(__name__, _HOME, name)
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,227 @@
+"""Logistic regression with a Laplace prior, fitted exactly from streamed cells."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor, nn
+
+from ..errors import DeepMapperWarning, InputError
+from . import distributed
+from .base import CellariumModel, PredictMixin, ValidateMixin
+from .tensors import check_names, fill_normal, to_matrix
+
+# Relative decrease of the objective below which the fit has converged, and the size of the gradient.
+_TOLERANCE, _GRADIENT_TOLERANCE = 1e-10, 1e-8
+
+
+class LogisticRegression(CellariumModel, PredictMixin, ValidateMixin):
+    """Multinomial logistic regression whose weights have a Laplace prior; the intercepts have none.
+
+    `run.fit` finds the maximum of the posterior, which is unique in its value: L-BFGS-B on the positive and the
+    negative parts of the weights, so that most weights are exactly 0. The objective is that of scikit-learn's
+    ``LogisticRegression(l1_ratio=1, C=W_prior_scale)``. A trainer that follows the gradient of `forward` instead only
+    approaches it, from random weights, and no weight becomes 0.
+
+    Parameters
+    ----------
+    n_obs
+        Number of cells; the log loss of a batch is scaled to it.
+    var_names_g
+        (g,) names of the features.
+    y_categories
+        (c,) names of the classes.
+    W_prior_scale
+        Scale of the Laplace prior: smaller means sparser.
+    W_init_scale, seed
+        Standard deviation of the random weights before training, and the seed. The fit starts from 0.
+    log_metrics
+        Whether to log the histogram of the weights; used by loggers only.
+
+    Attributes
+    ----------
+    W_gc, b_c
+        Weights and intercepts, float32.
+    n_passes
+        How often the fit read all cells.
+    """
+
+    n_epochs = 3000
+    reads_sparse = True
+
+    def __init__(
+        self,
+        n_obs: int,
+        var_names_g: np.ndarray,
+        y_categories: np.ndarray,
+        W_prior_scale: float = 1.0,
+        W_init_scale: float = 1.0,
+        seed: int = 0,
+        log_metrics: bool = True,
+    ) -> None:
+        super().__init__()
+        self.n_obs = n_obs
+        self.var_names_g, self.y_categories = np.asarray(var_names_g), np.asarray(y_categories)
+        if len(self.y_categories) < 2:
+            raise InputError(f"y_categories={self.y_categories.tolist()}: expected two or more classes")
+        if W_prior_scale <= 0:
+            raise InputError(f"W_prior_scale={W_prior_scale}: expected a positive number")
+        self.W_prior_scale, self.W_init_scale, self.seed = W_prior_scale, W_init_scale, seed
+        self.log_metrics = log_metrics
+        self.n_passes = 0
+        g, c = len(self.var_names_g), len(self.y_categories)
+        self.W_gc = nn.Parameter(torch.empty((g, c)))
+        self.b_c = nn.Parameter(torch.empty(c))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the weights anew; the intercepts are 0."""
+        fill_normal(self.W_gc, self.W_init_scale, self.seed)
+        nn.init.zeros_(self.b_c)
+
+    def forward(
+        self, x_ng: Tensor, var_names_g: np.ndarray, y_n: Tensor, y_categories: np.ndarray
+    ) -> dict[str, Tensor | None]:
+        """Return the loss of some cells.
+
+        Parameters
+        ----------
+        x_ng
+            (n, g) cells.
+        var_names_g
+            (g,) names of their features.
+        y_n
+            (n,) class codes.
+        y_categories
+            (c,) names of the classes that the codes stand for.
+
+        Returns
+        -------
+        dict
+            ``loss``: log loss times `n_obs` / n, plus the sum of absolute weights divided by `W_prior_scale`.
+
+        Raises
+        ------
+        InputError
+            If features or classes are not those of the model.
+        """
+        self._check(x_ng, var_names_g, y_categories)
+        dense = x_ng.to_dense() if x_ng.layout == torch.sparse_csr else x_ng
+        loss = nn.functional.cross_entropy(dense @ self.W_gc + self.b_c, y_n.long(), reduction="sum")
+        return {"loss": loss * (self.n_obs / len(y_n)) + self.W_gc.abs().sum() / self.W_prior_scale}
+
+    @torch.no_grad()
+    def predict(self, x_ng: Tensor, var_names_g: np.ndarray) -> dict[str, np.ndarray | Tensor]:
+        """Return the scores (logits) of the classes.
+
+        Parameters
+        ----------
+        x_ng
+            (n, g) cells, dense or CSR.
+        var_names_g
+            (g,) names of their features.
+
+        Returns
+        -------
+        dict
+            ``y_logits_nc``: (n, c).
+        """
+        check_names(var_names_g, self.var_names_g, x_ng.shape[1])
+        return {"y_logits_nc": x_ng @ self.W_gc + self.b_c}
+
+    def solve(self, read: Callable[[], Iterable[dict[str, Any]]], max_passes: int) -> None:
+        """Find the maximum of the posterior.
+
+        Parameters
+        ----------
+        read
+            Returns the batches of this process, with the arguments of `forward`; called once for each pass.
+        max_passes
+            Maximum number of passes.
+
+        Raises
+        ------
+        InputError
+            If there are no cells, or features or classes are not those of the model.
+
+        Warns
+        -----
+        DeepMapperWarning
+            If the fit stops at `max_passes`.
+        """
+        from scipy.optimize import minimize
+
+        g, c = self.W_gc.shape
+        self.n_passes = 0
+
+        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            self.n_passes += 1
+            positive, negative, intercept = _parts(flat, g, c)
+            loss, slope, n = self._log_loss(read, positive - negative, intercept)
+            prior = 1 / (self.W_prior_scale * n)
+            gradient = np.concatenate([slope[:-1].ravel() + prior, prior - slope[:-1].ravel(), slope[-1]])
+            return loss + prior * float(positive.sum() + negative.sum()), gradient
+
+        bounds = [(0, None)] * (2 * g * c) + [(None, None)] * c
+        options = {"maxiter": max_passes, "maxfun": max_passes, "ftol": _TOLERANCE, "gtol": _GRADIENT_TOLERANCE}
+        start = np.zeros(2 * g * c + c)
+        optimum = minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+        positive, negative, intercept = _parts(optimum.x, g, c)
+        with torch.no_grad():
+            self.W_gc.copy_(torch.from_numpy(positive - negative))
+            self.b_c.copy_(torch.from_numpy(intercept))
+        if self.n_passes >= max_passes:
+            warnings.warn(
+                f"The logistic regression stopped after {self.n_passes} passes before it converged: allow more epochs.",
+                DeepMapperWarning,
+                stacklevel=2,
+            )
+
+    def _log_loss(
+        self, read: Callable[[], Iterable[dict[str, Any]]], weight: np.ndarray, intercept: np.ndarray
+    ) -> tuple[float, np.ndarray, int]:
+        """Mean log loss over all cells of all processes, its gradient (g + 1, c), and the number of cells."""
+        from scipy.special import logsumexp
+
+        total = torch.zeros(2, dtype=torch.float64)  # of the loss, and the number of cells
+        gradient = np.zeros((len(weight) + 1, len(intercept)))
+        for block, codes in self._blocks(read):
+            score = np.asarray(block @ weight) + intercept
+            normaliser = logsumexp(score, axis=1, keepdims=True)
+            rows = np.arange(len(codes))
+            total += torch.tensor([float((normaliser[:, 0] - score[rows, codes]).sum()), len(codes)])
+            error = np.exp(score - normaliser)
+            error[rows, codes] -= 1
+            gradient[:-1] += np.asarray(block.T @ error)
+            gradient[-1] += error.sum(axis=0)
+        distributed.add_up(total)
+        distributed.add_up(torch.from_numpy(gradient))
+        n = int(total[1])
+        if n == 0:
+            raise InputError("There are no cells: pass at least one.")
+        return float(total[0]) / n, gradient / n, n
+
+    def _blocks(
+        self, read: Callable[[], Iterable[dict[str, Any]]]
+    ) -> Iterator[tuple[np.ndarray | sp.csr_matrix, np.ndarray]]:
+        for batch in read():
+            self._check(batch["x_ng"], batch["var_names_g"], batch["y_categories"])
+            yield to_matrix(batch["x_ng"]).astype(np.float64), batch["y_n"].numpy()
+
+    def _check(self, x_ng: Tensor, var_names_g: np.ndarray, y_categories: np.ndarray) -> None:
+        check_names(var_names_g, self.var_names_g, x_ng.shape[1])
+        if y_categories is not self.y_categories and not np.array_equal(y_categories, self.y_categories):
+            raise InputError(
+                f"y_categories are {np.asarray(y_categories).tolist()}, expected {self.y_categories.tolist()}: pass "
+                "codes of the model's classes."
+            )
+
+
+def _parts(flat: np.ndarray, g: int, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Split all variables into the positive and the negative parts of the weights, (g, c), and the intercepts (c,)."""
+    return flat[: g * c].reshape(g, c), flat[g * c : 2 * g * c].reshape(g, c), flat[2 * g * c :]

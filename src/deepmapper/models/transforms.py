@@ -1,0 +1,121 @@
+"""Transforms of cells before they reach a model: torch modules that take some keys of a batch and return new values.
+
+They keep CSR tensors sparse. `apply` also accepts a trained model, whose `predict` is used.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from .tensors import to_matrix, to_tensor
+
+
+class NormalizeTotal(nn.Module):
+    """Scale every cell to the same total.
+
+    Parameters
+    ----------
+    target_count
+        The total.
+    eps
+        Smallest total that a cell is divided by, so that empty cells stay 0.
+    """
+
+    def __init__(self, target_count: int = 10_000, eps: float = 1e-6) -> None:
+        super().__init__()
+        if target_count <= 0:
+            raise InputError(f"target_count={target_count}: expected a positive number")
+        self.target_count, self.eps = target_count, eps
+
+    def forward(self, x_ng: Tensor, total_mrna_umis_n: Tensor | None = None) -> dict[str, Tensor]:
+        """Scale by the sums of the cells, or by the totals that are given, (n,)."""
+        if x_ng.layout != torch.sparse_csr:
+            totals = x_ng.sum(dim=-1) if total_mrna_umis_n is None else total_mrna_umis_n
+            return {"x_ng": x_ng * (self.target_count / totals.clamp(min=self.eps)).to(x_ng.dtype)[:, None]}
+        counts = x_ng.crow_indices().diff()
+        rows = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        if total_mrna_umis_n is None:
+            totals = torch.zeros(len(counts), dtype=x_ng.dtype).index_add_(0, rows, x_ng.values())
+        else:
+            totals = total_mrna_umis_n
+        factors = (self.target_count / totals.clamp(min=self.eps)).to(x_ng.dtype)
+        return {"x_ng": _with_values(x_ng, x_ng.values() * factors[rows])}
+
+
+class Log1p(nn.Module):
+    """Natural logarithm of 1 + value."""
+
+    def forward(self, x_ng: Tensor) -> dict[str, Tensor]:
+        """Return the logarithms."""
+        if x_ng.layout == torch.sparse_csr:
+            return {"x_ng": _with_values(x_ng, torch.log1p(x_ng.values()))}
+        return {"x_ng": torch.log1p(x_ng)}
+
+
+class Filter(nn.Module):
+    """Select features by name.
+
+    Parameters
+    ----------
+    filter_list
+        Names of the features to keep; they stay in the order of the cells.
+    """
+
+    def __init__(self, filter_list: Iterable[str]) -> None:
+        super().__init__()
+        self.filter_list = list(filter_list)
+        if not self.filter_list:
+            raise InputError("filter_list is empty: expected the names of the features to keep")
+        self._columns: tuple[Any, np.ndarray] = (None, np.empty(0, dtype=np.int64))
+
+    def forward(self, x_ng: Tensor, var_names_g: np.ndarray) -> dict[str, Tensor | np.ndarray]:
+        """Return the selected features and their names.
+
+        Raises
+        ------
+        InputError
+            If a feature is missing.
+        """
+        if self._columns[0] is not var_names_g:
+            if missing := set(self.filter_list) - set(var_names_g):
+                raise InputError(
+                    f"{len(missing)} of {len(self.filter_list)} features of filter_list are not among the cells', such "
+                    f"as '{sorted(missing)[0]}': correct the names."
+                )
+            columns = np.flatnonzero(np.isin(np.asarray(var_names_g, dtype=str), self.filter_list))
+            self._columns, self._names = (var_names_g, columns), np.asarray(var_names_g)[columns]
+        return {"x_ng": to_tensor(to_matrix(x_ng)[:, self._columns[1]]), "var_names_g": self._names}
+
+
+def apply(transforms: Iterable[Any], batch: dict[str, Any]) -> dict[str, Any]:
+    """Pass a batch through transforms: each gets the keys that it names, and its results replace those of the batch."""
+    for transform in transforms:
+        function = _function_of(transform)
+        batch = batch | function(**select(function, batch))
+    return batch
+
+
+def takes(transform: Any, key: str) -> bool:
+    """Whether a transform, model or function has a parameter of this name."""
+    return key in inspect.signature(_function_of(transform)).parameters
+
+
+def select(function: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    """Return the keys of a batch that are parameters of a function."""
+    return {name: batch[name] for name in inspect.signature(function).parameters if name in batch}
+
+
+def _function_of(transform: Any) -> Any:
+    return transform.predict if hasattr(transform, "predict") else getattr(transform, "forward", transform)
+
+
+def _with_values(x_ng: Tensor, values: Tensor) -> Tensor:
+    parts = x_ng.crow_indices(), x_ng.col_indices(), values
+    return torch.sparse_csr_tensor(*parts, size=x_ng.shape, check_invariants=False)

@@ -1,0 +1,155 @@
+"""The documented interface of the models: every name, argument and default, typed from its documentation."""
+
+import inspect
+
+import pytest
+import torch
+
+import deepmapper.models as models
+
+REQUIRED = inspect.Parameter.empty
+
+# Class -> its arguments with their defaults.
+CONSTRUCTORS = {
+    "OnePassMeanVarStd": {
+        "var_names_g": REQUIRED,
+        "algorithm": "naive",
+        "n_batch": 1,
+        "output_path": "onepass_mean_var_std_output.csv",
+    },
+    "HVGSeuratV3": {
+        "var_names_g": REQUIRED,
+        "n_top_genes": REQUIRED,
+        "n_batch": 1,
+        "flavor": "seurat_v3",
+        "use_batch_key": False,
+        "span": 0.3,
+        "output_path": "hvg_seurat_v3_output.csv",
+        "batch_n_cell_minimum": 2,
+        "n_batch_minimum": 1,
+    },
+    "IncrementalPCA": {
+        "var_names_g": REQUIRED,
+        "n_components": REQUIRED,
+        "svd_lowrank_niter": 2,
+        "perform_mean_correction": True,
+    },
+    "ProbabilisticPCA": {
+        "n_obs": REQUIRED,
+        "var_names_g": REQUIRED,
+        "n_components": REQUIRED,
+        "ppca_flavor": REQUIRED,
+        "mean_g": None,
+        "W_init_scale": 1.0,
+        "sigma_init_scale": 1.0,
+        "seed": 0,
+    },
+    "TDigest": {"var_names_g": REQUIRED},
+    "LogisticRegression": {
+        "n_obs": REQUIRED,
+        "var_names_g": REQUIRED,
+        "y_categories": REQUIRED,
+        "W_prior_scale": 1.0,
+        "W_init_scale": 1.0,
+        "seed": 0,
+        "log_metrics": True,
+    },
+}
+
+# Class and method -> its arguments.
+METHODS = {
+    ("CellariumModel", "reset_parameters"): [],
+    ("PredictMixin", "predict"): ["args", "kwargs"],
+    ("ValidateMixin", "validate"): ["trainer", "pl_module", "batch_idx", "args", "kwargs"],
+    ("TestMixin", "test"): ["trainer", "pl_module", "batch_idx", "args", "kwargs"],
+    ("OnePassMeanVarStd", "forward"): ["x_ng", "var_names_g", "batch_index_n"],
+    ("OnePassMeanVarStd", "on_train_end"): ["trainer"],
+    ("HVGSeuratV3", "on_train_epoch_start"): ["trainer"],
+    ("HVGSeuratV3", "on_train_start"): ["trainer"],
+    ("HVGSeuratV3", "on_train_epoch_end"): ["trainer"],
+    ("IncrementalPCA", "forward"): ["x_ng", "var_names_g"],
+    ("IncrementalPCA", "on_train_epoch_end"): ["trainer"],
+    ("IncrementalPCA", "predict"): ["x_ng", "var_names_g"],
+    ("ProbabilisticPCA", "forward"): ["x_ng", "var_names_g"],
+    ("ProbabilisticPCA", "predict"): ["x_ng", "var_names_g"],
+    ("TDigest", "forward"): ["x_ng", "var_names_g"],
+    ("LogisticRegression", "forward"): ["x_ng", "var_names_g", "y_n", "y_categories"],
+    ("LogisticRegression", "predict"): ["x_ng", "var_names_g"],
+}
+
+PROPERTIES = {
+    "OnePassMeanVarStd": ["batch_mean_bg", "batch_var_bg"],
+    "IncrementalPCA": ["explained_variance_k", "components_kg"],
+    "ProbabilisticPCA": ["L_k", "U_gk", "W_variance", "sigma_variance"],
+    "TDigest": ["median_g"],
+    "HVGSeuratV3": ["hvg_df"],
+}
+
+# Documented base classes, the first always `CellariumModel`.
+MIXINS = {
+    "OnePassMeanVarStd": (),
+    "HVGSeuratV3": (),
+    "IncrementalPCA": ("PredictMixin",),
+    "ProbabilisticPCA": ("PredictMixin",),
+    "TDigest": (),
+    "LogisticRegression": ("PredictMixin", "ValidateMixin"),
+}
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+def test_arguments_and_defaults_are_the_documented_ones(name):
+    found = inspect.signature(getattr(models, name)).parameters
+    assert {key: parameter.default for key, parameter in found.items()} == CONSTRUCTORS[name]
+
+
+@pytest.mark.parametrize(("name", "method"), METHODS)
+def test_methods_take_the_documented_arguments(name, method):
+    found = list(inspect.signature(getattr(getattr(models, name), method)).parameters)
+    assert found == ["self", *METHODS[name, method]]
+
+
+def test_properties_are_there():
+    for name, properties in PROPERTIES.items():
+        for key in properties:
+            assert isinstance(getattr(getattr(models, name), key), property), (name, key)
+
+
+@pytest.mark.parametrize("name", MIXINS)
+def test_bases_are_the_documented_ones(name):
+    bases = [base.__name__ for base in getattr(models, name).__bases__]
+    assert bases == ["CellariumModel", *MIXINS[name]]
+
+
+def test_every_public_class_is_compared_with_its_documentation():
+    classes = {name for name in models.__all__ if inspect.isclass(getattr(models, name))}
+    assert classes == set(CONSTRUCTORS) | {"CellariumModel", "PredictMixin", "TestMixin", "ValidateMixin"}
+
+
+def test_base_classes_ask_for_what_is_abstract():
+    class Incomplete(models.CellariumModel, models.PredictMixin):
+        def reset_parameters(self):
+            pass
+
+    with pytest.raises(TypeError, match="predict"):
+        Incomplete()
+    with pytest.raises(TypeError, match="reset_parameters"):
+        models.CellariumModel()
+    with pytest.raises(TypeError, match="test"):
+        models.TestMixin()
+
+
+def test_validation_logs_the_loss():
+    class Halves(models.CellariumModel, models.ValidateMixin):
+        def reset_parameters(self):
+            pass
+
+        def forward(self, x_ng):
+            return {"loss": x_ng.sum() / 2}
+
+    class Module:
+        def log(self, name, value, **options):
+            self.logged = name, float(value), options
+
+    module = Module()
+    Halves().validate(None, module, 0, x_ng=torch.tensor([1.0, 5.0]))
+    assert module.logged == ("val_loss", 3.0, {"sync_dist": True, "on_epoch": True})
