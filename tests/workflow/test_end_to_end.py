@@ -66,6 +66,7 @@ RULES = {
     "compare_models": [""],
     "plot_models": [""],
     "plot_chords": [""],
+    "stream_statistics": [""],
     "audit_filtering": [""],
     "weigh_evidence": [""],
     "test_differential": [""],
@@ -101,7 +102,7 @@ def test_all_promised_files_and_no_others(finished):
         expected |= {f"findings/{model}/{name}.html" for name in PAGES} | {f"findings/{model}/audit.tsv"}
     expected |= {f"findings/{name}.html" for name in SHARED_PAGES}
     expected |= {f"findings/{name}.svg" for name in CHORD_FIGURES}
-    of_all = ("aliases", "audit_features", "evidence", "evidence_panel")
+    of_all = ("aliases", "audit_features", "statistics", "evidence", "evidence_panel")
     expected |= {f"findings/{name}.{suffix}" for name in of_all for suffix in ("tsv", "json")}
     expected |= {f"findings/{name}" for name in ("differential.tsv", "differential.json", "markers.tsv")}
     expected |= {"findings/differential_features.tsv"}
@@ -296,9 +297,8 @@ def test_named_targets_stop_where_they_say(work_directory):
         "name_features": 1,
         **dict.fromkeys(("accumulate_passes", "evaluate_ensemble", "annotate_expression", "judge_convergence"), 2),
         **dict.fromkeys(("calibrate_features", "select_stable", "join_features", "fit_panel"), 2),
-        **dict.fromkeys(
-            ("screen_chords", "prove_chords", "audit_filtering", "weigh_evidence", "fit_evidence_panel"), 1
-        ),
+        **dict.fromkeys(("screen_chords", "prove_chords", "stream_statistics", "audit_filtering"), 1),
+        **dict.fromkeys(("weigh_evidence", "fit_evidence_panel"), 1),
         "test_differential": 1,
         **dict.fromkeys(("fit_linear_baseline", "compare_models", "findings"), 1),
     }

@@ -58,7 +58,7 @@ def unfinished(directory) -> list[str]:
 def test_every_stage_says_so_and_the_same_command_goes_on(work_directory, matrix, counts, disk):
     directory = work_directory().branch(disk.folder / "work")
     matrix(counts(n_noise=2000)).write_h5ad(directory.folder / "matrix.h5ad")
-    asked = ("results/passes/linear/0.npz", "results/findings/audit_features.tsv")
+    asked = ("results/passes/linear/0.npz", "results/findings/statistics.tsv")
     # each time room for one stage more
     for free, rule, missing in (
         (NEXT_TO_NOTHING, "import_matrix", "results/expression.h5ad"),
@@ -68,9 +68,9 @@ def test_every_stage_says_so_and_the_same_command_goes_on(work_directory, matrix
     disk.give_room()
     directory.run("results/features", cores=1)
     fails(directory, disk, NEXT_TO_NOTHING, asked[:1], "train_pass", asked[0])
-    fails(directory, disk, NEXT_TO_NOTHING, asked[1:], "audit_filtering", asked[1])
+    fails(directory, disk, NEXT_TO_NOTHING, asked[1:], "stream_statistics", asked[1])
     disk.give_room()
-    assert directory.run(*asked, cores=1).jobs == {"train_pass": 1, "audit_filtering": 1}
+    assert directory.run(*asked, cores=1).jobs == {"train_pass": 1, "stream_statistics": 1}
     assert unfinished(directory) == []
 
 

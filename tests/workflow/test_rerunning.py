@@ -11,7 +11,13 @@ TRAIN_ONE = {"train_pass": 2, "train_permuted_pass": 1}
 RECORD = {"record_run": 1}
 TELL = dict.fromkeys(("compare_models", "plot_models", "record_run", "write_shared_tables", "write_summary"), 1)
 EVIDENCE = {"weigh_evidence": 1, "fit_evidence_panel": 1}
-PREPARE = {"prepare_features": 1, "audit_filtering": 1, "test_differential": 1, **EVIDENCE}
+PREPARE = {
+    "prepare_features": 1,
+    "stream_statistics": 1,
+    "audit_filtering": 1,
+    "test_differential": 1,
+    **EVIDENCE,
+}
 CHORDS = dict.fromkeys(("screen_chords", "prove_chords", "plot_chords"), 1)
 BASELINE = {"fit_linear_baseline": 1}
 

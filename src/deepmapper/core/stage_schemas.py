@@ -233,3 +233,28 @@ ENRICHMENT = Table(
         name_list("members", "its genes in the list; for a ranking its first ten, or last ten where z is below 0"),
     ),
 )
+
+STATISTICS = Table(
+    "findings/statistics.tsv",
+    "One row per feature, in the order of the matrix, computed from the development samples: of the values that are "
+    "analysed, and for variable features of the counts behind them.",
+    (
+        text("feature", "name of the feature"),
+        number("mean", "mean of the values"),
+        number("variance", "sample variance of the values"),
+        number("detected", "share of the samples in which the value is not zero"),
+        number("median", "median of the values"),
+        number("median_detected", "median of the values that are not zero"),
+        number(
+            "standardised_variance",
+            "variance of the clipped counts relative to that expected at their mean",
+        ),
+        integer("hvg_rank", "rank by standardised_variance; 1 is most variable; empty: does not vary"),
+        integer(
+            "hvg_rank_seurat_v3",
+            "rank with the groups (labels.group) as batches, flavour seurat_v3; empty: among the first 2000 of none; "
+            "without groups as hvg_rank",
+        ),
+        integer("hvg_rank_seurat_v3_paper", "the same for flavour seurat_v3_paper"),
+    ),
+)

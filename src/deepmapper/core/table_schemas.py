@@ -40,6 +40,7 @@ from .stage_schemas import (
     MODEL_CHORDS,
     PAIRS,
     SCREENED_CHORDS,
+    STATISTICS,
     TRIPLETS,
 )
 
@@ -399,6 +400,7 @@ TABLES = (
         EVIDENCE,
         EVIDENCE_PANEL,
         AUDIT_FEATURES,
+        STATISTICS,
         BASELINE_FEATURES,
         BASELINE_PREDICTIONS,
         MODEL_CHORDS,

@@ -8,6 +8,7 @@ Source: Stuart et al. 2019 (doi 10.1016/j.cell.2019.05.031), as in ``scanpy.pp.h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,8 @@ from .moments import Moments, with_values
 
 FLAVOURS = ("seurat_v3", "seurat_v3_paper")
 
-# Fewer points than the coefficients of a local parabola crash the loess.
-MIN_VARYING = 4
+# Features in a local fit: a parabola needs three, and the loess crashes the process without any.
+_MIN_IN_FIT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,11 @@ def fit_trend(moments: Moments, span: float = 0.3, batch: str = "the matrix") ->
 
     n, mean, variance = moments.n, moments.mean, sample_variance(moments)
     varying = variance > 0
-    if varying.sum() < MIN_VARYING:
+    if int(varying.sum() * span) < _MIN_IN_FIT:
         raise InputError(
-            f"{batch}: {varying.sum()} of {len(mean)} features vary among {n} samples, expected at least {MIN_VARYING} "
-            "to choose highly variable ones. Leave this batch out, or merge it with another."
+            f"{batch}: {varying.sum()} of {len(mean)} features vary among {n} samples, expected at least "
+            f"{math.ceil(_MIN_IN_FIT / span)} to find highly variable ones. Leave this batch out, or merge it with "
+            "another."
         )
     expected = np.ones(len(mean))
     try:
@@ -118,7 +120,7 @@ def standardised_variance(trend: Trend, clipped: Moments) -> np.ndarray:
 
 
 def rank_features(
-    variances: np.ndarray, names: Sequence[str], n_top: int, flavor: str = "seurat_v3", min_batches: int = 0
+    variances: np.ndarray, names: Sequence[Any], n_top: int, flavor: str = "seurat_v3", min_batches: int = 0
 ) -> pd.DataFrame:
     """Rank the features over all batches.
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.blocks import MappedRows
 from ..core.table_schemas import AUDIT
 from ..features.store import Features
-from ..io.expression import Expression
 from ..io.matrix_stats import LARGEST_LOG
 from . import filters
 from .filters import MIN_SHARE, N_COMPONENTS, N_TOP
+from .statistics import FeatureStatistics
 
 # Column of the audit -> the filter in words.
 CHOICES = {
@@ -47,7 +46,12 @@ class FilteringAudit:
 
 
 def audit_features(
-    X, names: Sequence[str], *, logarithms: bool, rows: np.ndarray | None = None, counts=None, estimated: bool = False
+    X,
+    names: Sequence[str],
+    *,
+    logarithms: bool,
+    rows: np.ndarray | None = None,
+    variable: FeatureStatistics | None = None,
 ) -> FilteringAudit:
     """Find out for every feature whether the usual filters would have kept it.
 
@@ -61,16 +65,15 @@ def audit_features(
         Whether `X` is known to hold natural logarithms of 1 + scaled counts.
     rows
         Row indices to use, ascending: the development part. None for all.
-    counts
-        Raw values of the same rows, a source of `blocks`, for flavour "seurat_v3"; None if there are none.
-    estimated
-        Whether `counts` are estimated numbers of fragments, which are rounded, rather than counted molecules.
+    variable
+        Ranks by the variance of the counts of the same rows (`statistics.variable_features`), for flavour "seurat_v3";
+        None if there are no counts.
 
     Notes
     -----
     The flavours are those of ``scanpy.pp.highly_variable_genes``: Satija et al. 2015 (seurat), Stuart et al. 2019
-    (seurat_v3), Zheng et al. 2017 (cell_ranger). They read `X` once and `counts` twice. The principal components are
-    those of the centred values, which are not scaled.
+    (seurat_v3, without batches), Zheng et al. 2017 (cell_ranger). `X` is read once. The principal components are those
+    of the centred values, which are not scaled.
     """
     rows = np.arange(X.shape[0]) if rows is None else rows
     p = X.shape[1]
@@ -78,15 +81,13 @@ def audit_features(
     notes = {}
     values = filters.scan_matrix(X, rows, filters.identity, np.expm1)
     no_logarithms = _why_no_logarithms(values, logarithms)
+    ranks, no_ranks = _ranks(variable)
     # flavour -> why it cannot be computed (empty if it can), the function that computes it, and its arguments
     flavours: dict[str, tuple[str, Callable, tuple]] = {
         "seurat": (no_logarithms, filters.seurat, (values.moments[1], values.detected)),
-        "seurat_v3": ("needs counts; there are none", filters.seurat_v3, ()),
+        "seurat_v3": (no_ranks, filters.seurat_v3, (ranks,)),
         "cell_ranger": (no_logarithms, filters.cell_ranger, (values.moments[0], values.detected)),
     }
-    if counts is not None and p > N_TOP:
-        count_scan = filters.scan_matrix(counts, None, np.rint)
-        flavours["seurat_v3"] = (_why_no_counts(count_scan, estimated), filters.seurat_v3, (count_scan, counts))
     for flavour, (obstacle, choose, arguments) in flavours.items():
         column = f"hvg_{flavour}"
         if p <= N_TOP:
@@ -100,31 +101,22 @@ def audit_features(
     return FilteringAudit(pd.DataFrame(columns), notes)
 
 
-def audit_run(features: Features, expression: Expression, estimated: bool) -> FilteringAudit:
-    """Audit the development part of a run: `audit_features` on its values and on the counts behind them.
+def audit_run(features: Features, statistics: FeatureStatistics) -> FilteringAudit:
+    """Audit the development part of a run: `audit_features` on its values and on the ranks of its counts.
 
     Parameters
     ----------
     features
         Features of the run; their test split is not read.
-    expression
-        The matrix from which the features were prepared.
-    estimated
-        Whether its values are estimated numbers of fragments.
-
-    Raises
-    ------
-    InputError
-        If a sample of the features is not in the matrix.
+    statistics
+        Statistics of the same features.
     """
-    rows = features.development
     return audit_features(
         features.X,
         features.names,
-        rows=rows,
+        rows=features.development,
         logarithms=features.metadata["normalization"] != "none",
-        counts=MappedRows(expression.X, expression.rows_of(features.names_of(rows))),
-        estimated=estimated,
+        variable=statistics,
     )
 
 
@@ -207,10 +199,9 @@ def _why_no_logarithms(scan: filters.MatrixScan, logarithms: bool) -> str:
     return ""
 
 
-def _why_no_counts(scan: filters.MatrixScan, estimated: bool) -> str:
-    """Explain why values cannot be counts; empty if they can."""
-    if scan.lowest < 0:
-        return f"needs counts; the values go down to {scan.lowest:.3g}"
-    if scan.fraction is not None and not estimated:
-        return f"needs counts; the matrix holds {scan.fraction:.4g}, which is not a whole number"
-    return ""
+def _ranks(variable: FeatureStatistics | None) -> tuple[np.ndarray, str]:
+    """Ranks by the variance of the counts, NaN for a feature that does not vary; or why there are none."""
+    if variable is None:
+        return np.empty(0), "needs counts; there are none"
+    ranks = variable.table["hvg_rank"].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+    return ranks, variable.why_no_counts or ("" if np.isfinite(ranks).any() else variable.why_no_ranks)

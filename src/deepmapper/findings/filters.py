@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from ..core.blocks import MappedRows, blocks
 from ..core.moments import Moments, with_values
+from ..core.variable_features import sample_variance
 from ..features.levels import subsample_rows
 
 N_TOP = 2000  # features that a flavour keeps; the default of Seurat
@@ -24,8 +25,6 @@ N_TOP = 2000  # features that a flavour keeps; the default of Seurat
 N_COMPONENTS = 50  # principal components; the default of scanpy
 
 N_BINS = 20  # bins of the mean in flavour seurat; the default of scanpy
-
-SPAN = 0.3  # span of the loess in flavour seurat_v3; the default of scanpy
 
 # Share of a feature's variance within the components below which the feature counts as lost; chosen by hand.
 MIN_SHARE = 0.1
@@ -39,8 +38,6 @@ class MatrixScan:
     ----------
     lowest, highest
         Of all values, zeros included.
-    fraction
-        The first value that is not an integer, or None.
     detected
         (p,) whether any sample has the feature.
     moments
@@ -49,7 +46,6 @@ class MatrixScan:
 
     lowest: float
     highest: float
-    fraction: float | None
     detected: np.ndarray
     moments: list[Moments]
 
@@ -62,14 +58,11 @@ def identity(values: np.ndarray) -> np.ndarray:
 def scan_matrix(source: Any, rows: np.ndarray | None, *transforms: Callable[[np.ndarray], np.ndarray]) -> MatrixScan:
     """Read a source of blocks once, and sum the values after each transformation; transformations must keep zeros."""
     p = source.shape[1]
-    scan = MatrixScan(0.0, 0.0, None, np.zeros(p, dtype=bool), [Moments(p, keep=("squares",)) for _ in transforms])
+    scan = MatrixScan(0.0, 0.0, np.zeros(p, dtype=bool), [Moments(p, keep=("squares",)) for _ in transforms])
     for _, block in blocks(source, rows):
         block = sp.csr_matrix(block, dtype=np.float32)
         scan.lowest = min(scan.lowest, float(block.data.min(initial=0.0)))
         scan.highest = max(scan.highest, float(block.data.max(initial=0.0)))
-        fractions = block.data[block.data != np.rint(block.data)]
-        if len(fractions) and scan.fraction is None:
-            scan.fraction = float(fractions[0])
         scan.detected[block.indices[block.data != 0]] = True
         for transform, moments in zip(transforms, scan.moments, strict=True):
             with np.errstate(over="ignore"):  # values that overflow are no logarithms, and are refused as such
@@ -87,18 +80,10 @@ def try_filter(choose: Callable[..., tuple[np.ndarray, str]], *arguments) -> tup
         return None, f"the method failed on these data: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def _scanpy_variance(moments: Moments) -> np.ndarray:
-    """Sample variance as scanpy computes it, from sums of squares; 0 if it is within rounding error of 0."""
-    n, mean = moments.n, moments.mean
-    variance = moments.square_sum / n - mean**2
-    return np.where(variance > 1e-12 * mean**2, variance, 0.0) * (n / max(n - 1, 1))
-
-
 def _keep_variable(
     varying: np.ndarray, detected: np.ndarray, choose: Callable[[], np.ndarray]
 ) -> tuple[np.ndarray, str]:
     """Keep the detected features that `choose` marks, or all that vary if they are no more than `N_TOP`."""
-    # the loess of seurat_v3 crashes the process when it gets no data, so too few features must not reach it
     if varying.sum() <= N_TOP:
         return varying, f"{varying.sum()} of {len(varying)} features vary, no more than {N_TOP}: all of these are kept"
     kept = np.zeros(len(varying), dtype=bool)
@@ -108,7 +93,7 @@ def _keep_variable(
 
 def seurat(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
     """Flavour seurat of scanpy: the log of variance over mean, standardised among features of similar mean."""
-    mean, variance = moments.mean, _scanpy_variance(moments)
+    mean, variance = moments.mean, sample_variance(moments)
 
     def choose() -> np.ndarray:
         with np.errstate(divide="ignore"):
@@ -125,7 +110,7 @@ def seurat(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
 
 def cell_ranger(moments: Moments, detected: np.ndarray) -> tuple[np.ndarray, str]:
     """Flavour cell_ranger of scanpy: variance over mean, relative to median and MAD among features of similar mean."""
-    mean, variance = moments.mean, _scanpy_variance(moments)
+    mean, variance = moments.mean, sample_variance(moments)
 
     def choose() -> np.ndarray:
         from scipy.special import ndtri
@@ -145,36 +130,17 @@ def _highest(values: pd.Series) -> np.ndarray:
     return np.nan_to_num(values.to_numpy(), nan=-np.inf) >= known[-min(N_TOP, len(known))]
 
 
-def seurat_v3(scan: MatrixScan, counts: Any) -> tuple[np.ndarray, str]:
-    """Flavour seurat_v3 of scanpy: variance of clipped counts, standardised by a loess of variance on mean."""
-    n, mean, variance = scan.moments[0].n, scan.moments[0].mean, _scanpy_variance(scan.moments[0])
-    detected = scan.detected
-
-    def choose() -> np.ndarray:
-        from skmisc.loess import loess
-
-        varying = detected & (variance > 0)
-        model = loess(np.log10(mean[varying]), np.log10(variance[varying]), span=SPAN, degree=2)
-        model.fit()
-        expected = np.ones(len(mean))
-        expected[varying] = 10**model.outputs.fitted_values
-        limit = np.sqrt(expected) * np.sqrt(n) + mean
-        clipped = Moments(len(mean), keep=("squares",))
-        for _, block in blocks(counts):
-            block = sp.csr_matrix(block, dtype=np.float32)
-            values = np.minimum(np.rint(block.data).astype(np.float64), limit[block.indices])
-            clipped.update(with_values(block, values))
-        standardised = (n * mean**2 + clipped.square_sum - 2 * clipped.sum * mean) / ((n - 1) * expected)
-        return np.argsort(np.argsort(-standardised[detected])) < N_TOP
-
-    return _keep_variable(variance > 0, detected, choose)
+def seurat_v3(ranks: np.ndarray) -> tuple[np.ndarray, str]:
+    """Flavour seurat_v3 of scanpy: the first features by rank, NaN for one that does not vary."""
+    varying = ~np.isnan(ranks)
+    return _keep_variable(varying, varying, lambda: ranks[varying] <= N_TOP)
 
 
 def component_shares(X, rows: np.ndarray, moments: Moments) -> tuple[np.ndarray, str]:
     """Share of every feature's variance within the principal components, NaN if unknown or constant; and a note."""
     n, p = len(rows), X.shape[1]
     if min(n - 1, p) <= N_COMPONENTS:
-        share = np.where(_scanpy_variance(moments) > 0, 1.0, np.nan)
+        share = np.where(sample_variance(moments) > 0, 1.0, np.nan)
         return share, f"{n} samples of {p} features have no more than {N_COMPONENTS} components: all is kept"
     drawn, sampling_note = subsample_rows(X, rows)
     computed, note = try_filter(_share_in_components, MappedRows(X, drawn).to_memory())

@@ -268,7 +268,7 @@ def _size_line(adata: AnnData, n_values: int) -> str:
     return f"{adata.n_obs} samples × {adata.n_vars} features, {n_values} nonzero values"
 
 
-def _find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
+def find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression | None:
     """Find the requested matrix and the layer "tpm"; None if one of them cannot be read in blocks."""
     with OPENERS[format](path) as file:
         found = find_elements(file, path, layer)

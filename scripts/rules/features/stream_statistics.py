@@ -1,0 +1,21 @@
+"""Rule stream_statistics: compute statistics of every feature on the development part."""
+
+from pathlib import Path
+
+from deepmapper.workflow.rule_script import job
+
+with job(snakemake):
+    from deepmapper.core.tables import write_json, write_table
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.statistics import feature_statistics
+    from deepmapper.io.expression import open_expression
+
+    statistics = feature_statistics(
+        open_features(snakemake.input.features),
+        open_expression(snakemake.input.expression),
+        snakemake.params.estimated,
+        Path(snakemake.output.statistics_table).parent,
+    )
+    print(*(note for note in statistics.notes.values() if note), sep="\n")
+    write_table(statistics.table, snakemake.output.statistics_table)
+    write_json(statistics.notes, snakemake.output.statistics_notes)
