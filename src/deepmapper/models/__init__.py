@@ -13,6 +13,7 @@ _HOME = {
     "OnePassMeanVarStd": "mean_variance",
     "PredictMixin": "base",
     "ProbabilisticPCA": "probabilistic_pca",
+    "SOCAM": "socam",
     "TDigest": "quantiles",
     "TestMixin": "base",
     "ValidateMixin": "base",

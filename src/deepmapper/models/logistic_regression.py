@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-from ..errors import DeepMapperWarning, InputError
-from . import distributed
+from ..errors import InputError
+from . import sparse_solver
 from .base import CellariumModel, PredictMixin, ValidateMixin
 from .tensors import check_names, fill_normal, to_matrix
-
-# Relative decrease of the objective below which the fit has converged, and the size of the gradient.
-_TOLERANCE, _GRADIENT_TOLERANCE = 1e-10, 1e-8
 
 
 class LogisticRegression(CellariumModel, PredictMixin, ValidateMixin):
@@ -154,64 +149,18 @@ class LogisticRegression(CellariumModel, PredictMixin, ValidateMixin):
         DeepMapperWarning
             If the fit stops at `max_passes`.
         """
-        from scipy.optimize import minimize
-
         g, c = self.W_gc.shape
-        self.n_passes = 0
-
-        def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-            self.n_passes += 1
-            positive, negative, intercept = _parts(flat, g, c)
-            loss, slope, n = self._log_loss(read, positive - negative, intercept)
-            prior = 1 / (self.W_prior_scale * n)
-            gradient = np.concatenate([slope[:-1].ravel() + prior, prior - slope[:-1].ravel(), slope[-1]])
-            return loss + prior * float(positive.sum() + negative.sum()), gradient
-
-        bounds = [(0, None)] * (2 * g * c) + [(None, None)] * c
-        options = {"maxiter": max_passes, "maxfun": max_passes, "ftol": _TOLERANCE, "gtol": _GRADIENT_TOLERANCE}
-        start = np.zeros(2 * g * c + c)
-        optimum = minimize(objective, start, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
-        positive, negative, intercept = _parts(optimum.x, g, c)
+        solution = sparse_solver.solve(lambda: self._blocks(read), g, c, self.W_prior_scale, max_passes)
         with torch.no_grad():
-            self.W_gc.copy_(torch.from_numpy(positive - negative))
-            self.b_c.copy_(torch.from_numpy(intercept))
-        if self.n_passes >= max_passes:
-            warnings.warn(
-                f"The logistic regression stopped after {self.n_passes} passes before it converged: allow more epochs.",
-                DeepMapperWarning,
-                stacklevel=2,
-            )
+            self.W_gc.copy_(torch.from_numpy(solution.weight))
+            self.b_c.copy_(torch.from_numpy(solution.intercept))
+        self.n_passes = solution.n_passes
 
-    def _log_loss(
-        self, read: Callable[[], Iterable[dict[str, Any]]], weight: np.ndarray, intercept: np.ndarray
-    ) -> tuple[float, np.ndarray, int]:
-        """Mean log loss over all cells of all processes, its gradient (g + 1, c), and the number of cells."""
-        from scipy.special import logsumexp
-
-        total = torch.zeros(2, dtype=torch.float64)  # of the loss, and the number of cells
-        gradient = np.zeros((len(weight) + 1, len(intercept)))
-        for block, codes in self._blocks(read):
-            score = np.asarray(block @ weight) + intercept
-            normaliser = logsumexp(score, axis=1, keepdims=True)
-            rows = np.arange(len(codes))
-            total += torch.tensor([float((normaliser[:, 0] - score[rows, codes]).sum()), len(codes)])
-            error = np.exp(score - normaliser)
-            error[rows, codes] -= 1
-            gradient[:-1] += np.asarray(block.T @ error)
-            gradient[-1] += error.sum(axis=0)
-        distributed.add_up(total)
-        distributed.add_up(torch.from_numpy(gradient))
-        n = int(total[1])
-        if n == 0:
-            raise InputError("There are no cells: pass at least one.")
-        return float(total[0]) / n, gradient / n, n
-
-    def _blocks(
-        self, read: Callable[[], Iterable[dict[str, Any]]]
-    ) -> Iterator[tuple[np.ndarray | sp.csr_matrix, np.ndarray]]:
+    def _blocks(self, read: Callable[[], Iterable[dict[str, Any]]]) -> Iterator[sparse_solver.Block]:
+        codes = np.arange(len(self.y_categories))
         for batch in read():
             self._check(batch["x_ng"], batch["var_names_g"], batch["y_categories"])
-            yield to_matrix(batch["x_ng"]).astype(np.float64), batch["y_n"].numpy()
+            yield to_matrix(batch["x_ng"]).astype(np.float64), batch["y_n"].numpy()[:, None] == codes
 
     def _check(self, x_ng: Tensor, var_names_g: np.ndarray, y_categories: np.ndarray) -> None:
         check_names(var_names_g, self.var_names_g, x_ng.shape[1])
@@ -220,8 +169,3 @@ class LogisticRegression(CellariumModel, PredictMixin, ValidateMixin):
                 f"y_categories are {np.asarray(y_categories).tolist()}, expected {self.y_categories.tolist()}: pass "
                 "codes of the model's classes."
             )
-
-
-def _parts(flat: np.ndarray, g: int, c: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Split all variables into the positive and the negative parts of the weights, (g, c), and the intercepts (c,)."""
-    return flat[: g * c].reshape(g, c), flat[g * c : 2 * g * c].reshape(g, c), flat[2 * g * c :]

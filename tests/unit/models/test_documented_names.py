@@ -54,6 +54,19 @@ CONSTRUCTORS = {
         "seed": 0,
         "log_metrics": True,
     },
+    "SOCAM": {
+        "n_obs": REQUIRED,
+        "var_names_g": REQUIRED,
+        "descendant_tensor": REQUIRED,
+        "cl_names": REQUIRED,
+        "cl_name_subset": None,
+        "probability_propagation_flag": True,
+        "W_prior_scale": 0.01,
+        "W_init_scale": 1.0,
+        "seed": 0,
+        "log_metrics": True,
+        "include_ancestors_of_cl_name_subset": True,
+    },
 }
 
 # Class and method -> its arguments.
@@ -75,6 +88,9 @@ METHODS = {
     ("TDigest", "forward"): ["x_ng", "var_names_g"],
     ("LogisticRegression", "forward"): ["x_ng", "var_names_g", "y_n", "y_categories"],
     ("LogisticRegression", "predict"): ["x_ng", "var_names_g"],
+    ("SOCAM", "forward"): ["x_ng", "var_names_g", "cl_names_n"],
+    ("SOCAM", "validate"): ["trainer", "pl_module", "batch_idx", "x_ng", "var_names_g", "cl_names_n"],
+    ("SOCAM", "predict"): ["x_ng", "var_names_g"],
 }
 
 PROPERTIES = {
@@ -93,6 +109,7 @@ MIXINS = {
     "ProbabilisticPCA": ("PredictMixin",),
     "TDigest": (),
     "LogisticRegression": ("PredictMixin", "ValidateMixin"),
+    "SOCAM": ("PredictMixin", "ValidateMixin"),
 }
 
 

@@ -56,7 +56,7 @@ def test_the_objective_is_that_of_saga_and_weights_are_zero_where_its_are(cells,
     logits = model.predict(to_tensor(form(X)), NAMES)["y_logits_nc"]
     assert (logits.argmax(1).numpy() == oracle.predict(X)).mean() > 0.99
     loss = model(to_tensor(X), NAMES, torch.from_numpy(codes), CLASSES)["loss"]
-    assert abs(float(loss) / found - 1) < 1e-5
+    assert abs(float(loss.detach()) / found - 1) < 1e-5
 
 
 def test_the_loss_of_a_batch_is_scaled_to_all_cells_and_has_a_gradient(cells):
