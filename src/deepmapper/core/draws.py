@@ -45,6 +45,8 @@ class Draw(IntEnum):
     SHUFFLED_BASES = 131
     # models that read cells as a stream
     MODEL_WEIGHTS = 150
+    STREAM_ORDER = 151  # order of the cells in an epoch; one stream per epoch
+    TRAINED_EPOCH = 152  # torch's own draws in an epoch; one stream per epoch and process
 
 
 @unique
@@ -83,9 +85,9 @@ def stream(seed: int, draw: Draw, *words: int) -> np.random.Generator:
     return np.random.default_rng([seed, draw, *words])
 
 
-def integer_seed(seed: int, draw: Draw) -> int:
+def integer_seed(seed: int, draw: Draw, *words: int) -> int:
     """Return a 31-bit integer from a stream, for libraries that need an integer seed (scikit-learn)."""
-    return int(stream(seed, draw).integers(2**31))
+    return int(stream(seed, draw, *words).integers(2**31))
 
 
 def fixed_stream(draw: FixedDraw) -> np.random.Generator:

@@ -7,6 +7,7 @@ from ..core.lazy import load_name
 
 _HOME = {
     "CellariumModel": "base",
+    "ContrastiveMLP": "contrastive",
     "HVGSeuratV3": "variable_genes",
     "IncrementalPCA": "pca",
     "LogisticRegression": "logistic_regression",

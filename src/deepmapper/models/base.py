@@ -17,9 +17,17 @@ from torch import Tensor, nn
 class Trainer(Protocol):
     """What the models ask of a trainer: that of Lightning, or that of `run.fit`."""
 
-    world_size: int
-    global_rank: int
-    current_epoch: int
+    @property
+    def world_size(self) -> int:
+        """Number of processes."""
+
+    @property
+    def global_rank(self) -> int:
+        """Number of this process."""
+
+    @property
+    def current_epoch(self) -> int:
+        """Number of the epoch."""
 
 
 class CellariumModel(nn.Module, metaclass=ABCMeta):

@@ -86,10 +86,20 @@ class Cells:
                 for low in range(0, place.stop - place.start, batch_size):
                     part = block[low : low + batch_size]
                     at = first + place.start + low
-                    yield self._batch(part, slice(at, at + part.shape[0]), dense, transforms)
+                    yield self.batch(part, slice(at, at + part.shape[0]), dense, transforms)
             first += shard.n
 
-    def _batch(self, part: Any, at: slice, dense: bool, transforms: tuple[Any, ...]) -> dict[str, Any]:
+    def blocks(self, rows: slice) -> Iterator[Any]:
+        """Yield the values of consecutive cells as they are stored, in blocks."""
+        first = 0
+        for shard in self.shards:
+            start, stop = max(rows.start - first, 0), min(rows.stop - first, shard.n)
+            if start < stop:
+                yield from (block for _, block in blocks_between(shard.X, start, stop))
+            first += shard.n
+
+    def batch(self, part: Any, at: slice | np.ndarray, dense: bool, transforms: tuple[Any, ...]) -> dict[str, Any]:
+        """Return the values of some cells as a batch, with what is known of them; `at` is their place among all."""
         batch: dict[str, Any] = {"x_ng": to_tensor(part), "var_names_g": self.var_names_g}
         for key, values in self.columns.items():
             chosen = values[at]

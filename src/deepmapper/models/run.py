@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,13 +41,20 @@ def fit(
     epochs: int | None = None,
     batch_size: int | None = None,
     devices: int = 1,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    trainer: Mapping[str, Any] | None = None,
 ) -> CellariumModel:
     """Train a model, or let it collect its statistics, on cells that need not fit into memory.
+
+    Models that are trained by gradients (`ContrastiveMLP`) need Lightning (the extra "train"); they read the cells in
+    random order. The others read them in the order in which they are stored.
 
     Parameters
     ----------
     model
-        A model of this package, or any `CellariumModel` that needs no gradients or has a method `solve`.
+        A model of this package, or any `CellariumModel`.
     data
         An AnnData, an h5ad or zarr, a feature store, or a list of these (`cells.open_cells`).
     transforms
@@ -58,10 +66,17 @@ def fit(
     epochs
         How often all cells are read; of a model with `solve`, the maximum. None for as often as the model needs.
     batch_size
-        Maximum number of cells that the model gets at once; None for 8192 sparse or 512 dense ones.
+        Maximum number of cells that the model gets at once, over all processes if it is trained by gradients; None for
+        8192 sparse or 512 dense ones.
     devices
         Number of processes to start on this machine, each of which reads its share of the cells. In a run of several
         processes (``torchrun``, or Slurm with ``srun torchrun``) leave it at 1: they are found.
+    learning_rate, seed
+        Learning rate of AdamW, and seed of the order of the cells and of everything else that is random.
+    checkpoint
+        Folder for a checkpoint after each epoch; a training that finds one goes on from there.
+    trainer
+        Further arguments of ``lightning.pytorch.Trainer``, such as ``{"precision": "bf16-mixed"}``.
 
     Returns
     -------
@@ -73,6 +88,14 @@ def fit(
     InputError
         If the cells cannot be used by the model, or it cannot be trained this way.
     """
+    if not hasattr(model, "solve") and any(parameter.requires_grad for parameter in model.parameters()):
+        _require_lightning(model)
+        from .trained_model import Training, train
+
+        settings = batch_size or DENSE_BATCH, epochs or model.n_epochs, learning_rate, seed, devices
+        folder = None if checkpoint is None else Path(checkpoint)
+        train(model, Training(data, obs or {}, layer, tuple(transforms), *settings, folder, dict(trainer or {})))
+        return model
     how = _How(tuple(transforms), dict(obs or {}), layer, epochs, batch_size)
     if devices > 1:
         _fit_in_processes(model, data, how, devices)
@@ -148,8 +171,6 @@ def _fit_here(model: CellariumModel, data: Any, how: _How) -> None:
     if solve is not None:
         solve(read, epochs)
         return
-    if any(parameter.requires_grad for parameter in model.parameters()):
-        raise InputError(f"{type(model).__name__} has weights to train by gradients, for which it needs a trainer.")
     progress = Progress(size, rank)
     model.on_train_start(progress)
     for progress.current_epoch in range(epochs):
@@ -182,6 +203,16 @@ def _joined(values: list[Any]) -> np.ndarray:
     if isinstance(values[0], Tensor):
         return torch.cat(values).numpy()
     return np.asarray(values[0])
+
+
+def _require_lightning(model: CellariumModel) -> None:
+    try:
+        importlib.import_module("lightning")
+    except ImportError as error:
+        raise ImportError(
+            f"{type(model).__name__} is trained by gradients, which needs Lightning ({error}): pip install "
+            "'deepmapper[train]'."
+        ) from error
 
 
 def _join_processes() -> None:

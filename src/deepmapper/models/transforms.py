@@ -94,6 +94,35 @@ class Filter(nn.Module):
         return {"x_ng": to_tensor(to_matrix(x_ng)[:, self._columns[1]]), "var_names_g": self._names}
 
 
+class Duplicate(nn.Module):
+    """Put a second copy of all cells behind the first, for `ContrastiveMLP`; random transforms follow it."""
+
+    def forward(self, x_ng: Tensor) -> dict[str, Tensor]:
+        """Return dense cells, (2 n, g)."""
+        dense = x_ng.to_dense() if x_ng.layout == torch.sparse_csr else x_ng
+        return {"x_ng": torch.cat([dense, dense])}
+
+
+class Dropout(nn.Module):
+    """Set a random part of the values of dense cells to 0, by torch's generator; the others stay as they are.
+
+    Parameters
+    ----------
+    dropout_prob
+        Share of the values that are set to 0.
+    """
+
+    def __init__(self, dropout_prob: float) -> None:
+        super().__init__()
+        if not 0 <= dropout_prob < 1:
+            raise InputError(f"dropout_prob={dropout_prob}: expected 0 or more and less than 1")
+        self.dropout_prob = dropout_prob
+
+    def forward(self, x_ng: Tensor) -> dict[str, Tensor]:
+        """Return the cells with fewer values."""
+        return {"x_ng": x_ng * (torch.rand_like(x_ng) >= self.dropout_prob)}
+
+
 def apply(transforms: Iterable[Any], batch: dict[str, Any]) -> dict[str, Any]:
     """Pass a batch through transforms: each gets the keys that it names, and its results replace those of the batch."""
     for transform in transforms:

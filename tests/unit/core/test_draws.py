@@ -20,6 +20,7 @@ ALLOWED = {
     "_draw_embedding": "only the order in which points are plotted",
     "seeded": "seeds torch by the pass",
     "train_pass": "seeds torch by the pass",
+    "TrainedEpochs": "seeds torch by the epoch and the process",
 }
 
 
@@ -66,6 +67,8 @@ def test_the_numbers_of_draws_do_not_change():
         "CHANGED_COPIES": 130,
         "SHUFFLED_BASES": 131,
         "MODEL_WEIGHTS": 150,
+        "STREAM_ORDER": 151,
+        "TRAINED_EPOCH": 152,
     }
     assert {draw.name: int(draw) for draw in FixedDraw} == {
         "CONVERGENCE": 0,

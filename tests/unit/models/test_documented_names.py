@@ -54,6 +54,7 @@ CONSTRUCTORS = {
         "seed": 0,
         "log_metrics": True,
     },
+    "ContrastiveMLP": {"n_obs": REQUIRED, "hidden_size": REQUIRED, "embed_dim": REQUIRED, "temperature": 1.0},
     "SOCAM": {
         "n_obs": REQUIRED,
         "var_names_g": REQUIRED,
@@ -88,6 +89,8 @@ METHODS = {
     ("TDigest", "forward"): ["x_ng", "var_names_g"],
     ("LogisticRegression", "forward"): ["x_ng", "var_names_g", "y_n", "y_categories"],
     ("LogisticRegression", "predict"): ["x_ng", "var_names_g"],
+    ("ContrastiveMLP", "forward"): ["x_ng"],
+    ("ContrastiveMLP", "predict"): ["x_ng"],
     ("SOCAM", "forward"): ["x_ng", "var_names_g", "cl_names_n"],
     ("SOCAM", "validate"): ["trainer", "pl_module", "batch_idx", "x_ng", "var_names_g", "cl_names_n"],
     ("SOCAM", "predict"): ["x_ng", "var_names_g"],
@@ -109,6 +112,7 @@ MIXINS = {
     "ProbabilisticPCA": ("PredictMixin",),
     "TDigest": (),
     "LogisticRegression": ("PredictMixin", "ValidateMixin"),
+    "ContrastiveMLP": ("PredictMixin",),
     "SOCAM": ("PredictMixin", "ValidateMixin"),
 }
 

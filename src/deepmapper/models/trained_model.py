@@ -1,0 +1,135 @@
+"""Training by gradients, which Lightning runs: checkpoints, resuming, several processes, precision and logging."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from ..core.draws import Draw, integer_seed
+from .base import CellariumModel
+from .cells import Cells, open_cells
+from .shuffled import ShuffledCells
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is trained.
+
+    Attributes
+    ----------
+    data, obs, layer, transforms
+        As in `run.fit`.
+    batch_size, epochs, learning_rate, seed
+        Numbers of cells in a batch and of epochs, learning rate of AdamW, and seed of everything random.
+    devices
+        Number of processes on this machine.
+    checkpoint
+        Folder for a checkpoint after each epoch, from which an interrupted training goes on; None for none.
+    trainer
+        Further arguments of ``lightning.pytorch.Trainer``.
+    """
+
+    data: Any
+    obs: Mapping[str, str]
+    layer: str
+    transforms: tuple[Any, ...]
+    batch_size: int
+    epochs: int
+    learning_rate: float
+    seed: int
+    devices: int
+    checkpoint: Path | None
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+
+class TrainedModel(pl.LightningModule):
+    """A model with its data and optimiser, for Lightning; the hooks of the model are called with Lightning's trainer.
+
+    Parameters
+    ----------
+    model
+        The model.
+    training
+        How it is trained.
+    """
+
+    def __init__(self, model: CellariumModel, training: Training) -> None:
+        super().__init__()
+        self.model, self.how = model, training
+
+    def train_dataloader(self) -> DataLoader:
+        """Return the cells of this process, in another order in each epoch."""
+        return DataLoader(TrainedEpochs(self, open_cells(self.how.data, self.how.obs, self.how.layer)), batch_size=None)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
+        """Return the loss of a batch."""
+        loss = self.model(**batch)["loss"]
+        self.log("loss", loss, batch_size=len(batch["x_ng"]))
+        return loss
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW with torch's defaults."""
+        return torch.optim.AdamW(self.model.parameters(), lr=self.how.learning_rate)
+
+    def on_train_start(self) -> None:
+        """Call the hook of the model."""
+        self.model.on_train_start(self.trainer)
+
+    def on_train_epoch_start(self) -> None:
+        """Call the hook of the model."""
+        self.model.on_train_epoch_start(self.trainer)
+
+    def on_train_epoch_end(self) -> None:
+        """Call the hook of the model."""
+        self.model.on_train_epoch_end(self.trainer)
+
+    def on_train_end(self) -> None:
+        """Call the hook of the model."""
+        self.model.on_train_end(self.trainer)
+
+
+class TrainedEpochs(IterableDataset):
+    """The batches of whichever epoch the trainer is in when it starts to read, and the seed of what is drawn in it."""
+
+    def __init__(self, module: TrainedModel, cells: Cells) -> None:
+        self.module, self.cells = module, cells
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        how, trainer = self.module.how, self.module.trainer
+        # before the first batch, which is read before the epoch starts: a resumed training draws the same
+        torch.manual_seed(integer_seed(how.seed, Draw.TRAINED_EPOCH, trainer.current_epoch, trainer.global_rank))
+        order = how.seed, trainer.current_epoch, trainer.global_rank, trainer.world_size
+        yield from ShuffledCells(self.cells, self.module.model.forward, how.transforms, how.batch_size, *order)
+
+
+def train(model: CellariumModel, how: Training) -> None:
+    """Train a model in place; it is on the CPU afterwards."""
+    local, world = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("WORLD_SIZE", "1"))
+    options: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    options |= {"devices": max(how.devices, local), "num_nodes": world // local if world > local else 1}
+    if options["devices"] * options["num_nodes"] > 1:
+        options["strategy"] = "ddp" if world > 1 else "ddp_spawn"
+    callbacks = []
+    if how.checkpoint is not None:
+        saver: dict[str, Any] = {"filename": "last", "enable_version_counter": False, "save_on_train_epoch_end": True}
+        callbacks.append(pl.callbacks.ModelCheckpoint(dirpath=how.checkpoint, **saver))
+    options |= {"callbacks": callbacks, "enable_checkpointing": bool(callbacks)}
+    trainer = pl.Trainer(
+        max_epochs=how.epochs,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        **(options | how.trainer),
+    )
+    last = None if how.checkpoint is None else Path(how.checkpoint) / "last.ckpt"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*(does not have many workers|is larger than the number|IterableDataset).*")
+        trainer.fit(TrainedModel(model, how), ckpt_path=last if last is not None and last.exists() else None)
+    model.to("cpu")
