@@ -1,5 +1,7 @@
 """Rule compare_models: tabulate the models, one row each, with logistic regression last."""
 
+from pathlib import Path
+
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
@@ -17,6 +19,7 @@ with job(snakemake):
             read_table(snakemake.input.baseline_predictions),
             open_features(snakemake.input.features),
         ),
+        {Path(path).stem: read_json(path) for path in snakemake.input.embeddings},
     )
     print(table.to_string(index=False))
     write_table(table, snakemake.output[0])

@@ -320,10 +320,10 @@ PREDICTIONS = Table(
 
 MODELS = Table(
     "findings/models.tsv",
-    "One row per model, logistic regression last.",
+    "One row per model, then classifiers on embeddings; logistic regression last.",
     (
         text("model", "name in the configuration; linear_baseline: logistic regression on all features"),
-        text("kind", "kind of network"),
+        text("kind", "kind of network, or the classifier and the embedding that it reads"),
         integer("n_passes", "accepted passes"),
         number("per_pass_accuracy_mean", "mean accuracy of single passes"),
         *interval("accuracy", "accuracy of all passes combined", "95 % interval"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pandas as pd
 
 from ..features.store import Features
 from .metrics import headline
 from .paired import Paired, compare_paired, correct_of
+
+# Classifier on an embedding -> its kind in the table.
+KINDS = {"knn": "nearest neighbours", "logistic": "logistic regression"}
 
 
 def model_table(
@@ -17,8 +21,9 @@ def model_table(
     baseline: dict,
     kinds: dict[str, str],
     paired: Sequence[Paired | None],
+    embeddings: Mapping[str, dict[str, dict]] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """One row per model, with its metrics on the evaluated samples; logistic regression last.
+    """One row per model with its metrics on the evaluated samples, then classifiers on embeddings and the baseline.
 
     Parameters
     ----------
@@ -30,6 +35,8 @@ def model_table(
         Kind of network of every model, by its name.
     paired
         Comparison of every model with logistic regression (`against_baseline`).
+    embeddings
+        By name of an embedding the contents of its .json: numbers of each classifier.
     """
     rows = []
     for summary, numbers, difference in zip(summaries, metrics_of, paired, strict=True):
@@ -49,6 +56,10 @@ def model_table(
                 "p_against_linear": difference.p if difference else None,
             }
         )
+    for name, classifiers in embeddings.items():
+        for classifier, numbers in classifiers.items():
+            kind = f"{KINDS[classifier]} on {name}"
+            rows.append({"model": f"{name}_{classifier}", "kind": kind, "n_passes": 1, **headline(numbers)})
     rows.append({"model": "linear_baseline", "kind": "logistic regression", "n_passes": 1, **headline(baseline)})
     return pd.DataFrame(rows).astype({"only_this": "Int64", "only_linear": "Int64"})
 

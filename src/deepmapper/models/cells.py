@@ -122,8 +122,8 @@ def open_cells(data: Any, obs: Mapping[str, str] | None = None, layer: str = "X"
     Parameters
     ----------
     data
-        An AnnData (in memory or backed), an h5ad or zarr, `Features` or the folder of a feature store, or a list of
-        any of these with the same features.
+        An AnnData (in memory or backed), an h5ad or zarr, `Features` or the folder of a feature store, a `Shard`, or a
+        list of any of these with the same features.
     obs
         Key of a batch -> column of the cells: ``{"batch_index_n": "donor", "y_n": "cell_type"}``. Text becomes codes
         over the sorted values of all sources, and so do whole numbers and booleans; other numbers stay. The columns of
@@ -175,6 +175,8 @@ def with_categories(cells: Cells, key: str, categories: np.ndarray) -> Cells:
 def _open(source: Any, layer: str) -> Shard:
     if isinstance(source, str | Path) and (Path(source) / "features.json").is_file():
         source = open_features(source)
+    if isinstance(source, Shard):
+        return source
     if not isinstance(source, Features):
         return open_shard(source, layer)
     labels = np.array([*source.classes, None], dtype=object)[source.y]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -207,7 +206,7 @@ def _joined(values: list[Any]) -> np.ndarray:
 
 def _require_lightning(model: CellariumModel) -> None:
     try:
-        importlib.import_module("lightning")
+        import lightning  # noqa: F401
     except ImportError as error:
         raise ImportError(
             f"{type(model).__name__} is trained by gradients, which needs Lightning ({error}): pip install "

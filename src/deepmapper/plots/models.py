@@ -41,7 +41,8 @@ def model_comparison(models: pd.DataFrame, path, title="Models side by side") ->
     if table.empty:
         return style.save_message(path, title, "No model was evaluated", "models.tsv has no row.")
     table = table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
-    baseline = ((table["kind"] == "linear_baseline") | (table["model"] == "linear_baseline")).to_numpy()
+    on_embedding = table["kind"].astype(str).str.contains(" on ", regex=False).to_numpy()
+    baseline = ((table["kind"] == "linear_baseline") | (table["model"] == "linear_baseline")).to_numpy() | on_embedding
     no_signal = undecided = np.zeros(len(table), dtype=bool)
     if "signal" in table:
         no_signal = np.array([str(value).lower() == "false" for value in table["signal"]])
@@ -67,7 +68,8 @@ def model_comparison(models: pd.DataFrame, path, title="Models side by side") ->
         ax.set_xlabel("accuracy")
         keys = [("o", BLUE, "all passes combined (95 % interval)"), ("h", BLUE, "mean of single passes")]
         if baseline.any():
-            keys.append(("D", GREEN, "logistic regression (95 % interval)"))
+            also = ", classifiers on embeddings" if on_embedding.any() else ""
+            keys.append(("D", GREEN, f"logistic regression{also} (95 % interval)"))
         keys.append(("X", GREY, "mean of control passes (permuted labels)"))
         keys.append(("|", BLACK, "always predicting the largest class"))
         style.add_legend(figure, -0.1, -0.5, keys, columns=2)

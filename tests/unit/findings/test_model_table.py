@@ -21,3 +21,12 @@ def test_models_stand_side_by_side_with_logistic_regression_last(evaluated):
     assert table["kind"].tolist() == ["cnn", "logistic regression"]
     assert table.columns.tolist() == MODELS.names()
     assert table["accuracy"].tolist() == [0.75, 0.75]
+
+
+def test_classifiers_on_embeddings_stand_between_the_models_and_the_baseline():
+    names = ("accuracy", "balanced_accuracy", "macro_f1")
+    numbers = {f"{name}{end}": 0.5 for name in names for end in ("", "_low", "_high")}
+    numbers |= {"ece": 0.1, "majority_accuracy": 0.3}
+    table = model_table([], [], numbers, {}, [], {"pca": {"knn": numbers, "logistic": numbers}})
+    assert table["model"].tolist() == ["pca_knn", "pca_logistic", "linear_baseline"]
+    assert table["kind"].tolist()[:2] == ["nearest neighbours on pca", "logistic regression on pca"]
