@@ -1,13 +1,14 @@
 """Statistics and components from cells that are streamed: how exact, how fast and with how much memory.
 
     python benchmarks/streaming.py accuracy --matrix pbmc3k.h5ad --label cell_type --exclude unlabelled
+    python benchmarks/streaming.py regression  # options: --matrix, --label, --exclude, --normalization
     python benchmarks/streaming.py shards --folder DIR --cells 100000 --features 30000 --shards 10
     python benchmarks/streaming.py speed --folder DIR [--published PYTHON]
 
-`accuracy` compares with exact values, scanpy and scikit-learn. `shards` simulates counts of single cells. `speed` runs
-every step on these shards in a process of its own, one thread, and prints seconds, cells per second and peak memory;
-scanpy reads all shards into memory first. `--published` is a Python with cellarium-ml, whose own streaming is measured
-in the same way.
+`accuracy` and `regression` compare with exact values, scanpy and scikit-learn. `shards` simulates counts of single
+cells. `speed` runs every step on these shards in a process of its own, one thread, and prints seconds, cells per second
+and peak memory; scanpy reads all shards into memory first. `--published` is a Python with cellarium-ml, whose own
+streaming is measured in the same way.
 """
 
 import argparse
@@ -20,6 +21,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+
+DEMO = Path(__file__).parents[1] / "resources/demo/matrix/pbmc68k_reduced.h5ad"
 
 STEPS = ("mean and variance", "HVG, 2000 of all", "PCA, 50 of 2000", "PCA, 50 of all")
 PUBLISHED = STEPS[:3]
@@ -59,9 +62,7 @@ def accuracy(options):
     import anndata
     import scanpy
     import scipy.sparse as sp
-    import torch
     from sklearn.decomposition import IncrementalPCA as SklearnPCA
-    from sklearn.linear_model import LogisticRegression as Saga
 
     from deepmapper import models
     from deepmapper.models.transforms import Filter, Log1p, NormalizeTotal
@@ -100,7 +101,6 @@ def accuracy(options):
             same = (model.hvg_df["highly_variable"].to_numpy() & chosen.to_numpy()).sum()
             print(f"HVG {flavor}{', 3 batches' if batch else ''}: {same} of 2000 as scanpy")
     variable = list(names[chosen])
-    few = list(names[(model.hvg_df["highly_variable_rank"] < 300).to_numpy()])
     scale = [NormalizeTotal(10_000), Log1p()]
     logs = adata.copy()
     scanpy.pp.normalize_total(logs, target_sum=1e4)
@@ -127,31 +127,49 @@ def accuracy(options):
         for a, b in zip(columns.indptr, columns.indptr[1:], strict=False)
     ]
     print(f"medians of non-zero values by t-digest: relative error {np.nanmax(np.abs(digest / medians - 1)):.1e}")
-    train = np.random.default_rng(2).random(adata.n_obs) < 0.7
-    classes, codes = np.unique(adata.obs[options.label].astype(str), return_inverse=True)
-    dense = logs[:, few].X.toarray()
+
+
+def regression(options):
+    """Print how L1 logistic regression on the 500 most variable values compares with saga, on 70 % of the cells."""
+    import anndata
+    import common
+    import pandas as pd
+    import scipy.sparse as sp
+    import torch
+    from sklearn.linear_model import LogisticRegression as Saga
+
+    from deepmapper import models
+
+    X, codes, classes, names = common.read(options)
+    X = X.toarray() if sp.issparse(X) else np.asarray(X)
+    kept = np.sort(np.argsort(-X.var(axis=0))[:500])
+    X, names, train = X[:, kept], np.asarray(names)[kept], np.random.default_rng(2).random(len(X)) < 0.7
+    obs = pd.DataFrame({"y": np.asarray(classes)[codes[train]]}, index=np.flatnonzero(train).astype(str))
+    data = anndata.AnnData(X[train], obs=obs, var=pd.DataFrame(index=names))
     for penalty in (0.1, 1.0):
-        model = models.LogisticRegression(int(train.sum()), np.array(few), classes, W_prior_scale=penalty)
+        model = models.LogisticRegression(len(obs), names, np.asarray(classes), W_prior_scale=penalty)
         started = time.perf_counter()
-        data = anndata.AnnData(dense[train], obs=adata.obs[train])
-        data.var_names = few
-        models.fit(model, data, obs={"y_n": options.label})
+        models.fit(model, data, obs={"y_n": "y"})
         middle = time.perf_counter()
-        saga = Saga(l1_ratio=1.0, C=penalty, solver="saga", tol=1e-7, max_iter=2000).fit(dense[train], codes[train])
+        saga = Saga(l1_ratio=1.0, C=penalty, solver="saga", tol=1e-7, max_iter=5000).fit(
+            X[train].astype(np.float64), codes[train]
+        )
         ended = time.perf_counter()
 
         def objective(weights, intercepts):
-            scores = torch.from_numpy(dense[train].astype(np.float64) @ weights + intercepts)
+            scores = torch.from_numpy(X[train].astype(np.float64) @ weights + intercepts)
             loss = torch.nn.functional.cross_entropy(scores, torch.from_numpy(codes[train]), reduction="sum")
             return float(loss) + np.abs(weights).sum() / penalty  # noqa: B023
 
         ours = [part.detach().double().numpy() for part in (model.W_gc, model.b_c)]
-        ratio = objective(*ours) / objective(saga.coef_.T, saga.intercept_) - 1
-        hits = (np.asarray(dense[~train] @ ours[0] + ours[1]).argmax(1) == codes[~train]).mean()
-        of_saga = saga.score(dense[~train], codes[~train]), (saga.coef_ == 0).mean(), ended - middle
-        print(f"L1 logistic regression, {len(few)} features, scale {penalty}: objective {ratio:+.1e} of saga's")
-        print(f"  here: accuracy {hits:.4f}, weights of 0 {(ours[0] == 0).mean():.3f}, {middle - started:.0f} s")
-        print("  saga: accuracy {:.4f}, weights of 0 {:.3f}, {:.0f} s".format(*of_saga))
+        theirs = [saga.coef_.T, saga.intercept_]
+        print(f"scale {penalty}: objective {objective(*ours) / objective(*theirs) - 1:+.1e} of saga's")
+        for name, (weights, intercepts), seconds in (
+            ("here", ours, middle - started),
+            ("saga", theirs, ended - middle),
+        ):
+            hits = ((X[~train] @ weights + intercepts).argmax(1) == codes[~train]).mean()
+            print(f"  {name}: accuracy {hits:.4f}, weights of 0 {(weights == 0).mean():.3f}, {seconds:.0f} s")
 
 
 def here(files, step, variable):
@@ -297,10 +315,11 @@ def _size(path):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["accuracy", "shards", "speed", "one"])
-    parser.add_argument("--matrix", type=Path)
-    parser.add_argument("--label", default="cell_type")
+    parser.add_argument("what", choices=["accuracy", "regression", "shards", "speed", "one"])
+    parser.add_argument("--matrix", type=Path, default=DEMO)
+    parser.add_argument("--label", default="bulk_labels")
     parser.add_argument("--exclude", nargs="*", default=[])
+    parser.add_argument("--normalization", default="log1p_median")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--cells", type=int, default=100_000)
     parser.add_argument("--features", type=int, default=30_000)
@@ -314,4 +333,4 @@ if __name__ == "__main__":
     if chosen.what == "shards":
         simulate(chosen.folder, chosen.cells, chosen.features, chosen.shards)
     else:
-        {"accuracy": accuracy, "speed": speed, "one": one}[chosen.what](chosen)
+        {"accuracy": accuracy, "regression": regression, "speed": speed, "one": one}[chosen.what](chosen)

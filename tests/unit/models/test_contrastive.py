@@ -27,13 +27,9 @@ def cells():
     return anndata.AnnData(sp.csr_matrix(rng.poisson(rate).astype(np.float32)), obs=obs)
 
 
-def embeddings(n=12):
-    rng = torch.Generator().manual_seed(0)
-    return [torch.nn.functional.normalize(torch.randn(n, 5, generator=rng), dim=1) for _ in range(2)]
-
-
 def test_the_loss_is_nt_xent():
-    first, second = embeddings()
+    draw = torch.Generator().manual_seed(0)
+    first, second = (torch.nn.functional.normalize(torch.randn(12, 5, generator=draw), dim=1) for _ in range(2))
     both = torch.cat([first, second]).double()
     similarity = torch.exp(both @ both.T / 0.5)
     similarity.fill_diagonal_(0)
@@ -42,45 +38,19 @@ def test_the_loss_is_nt_xent():
     torch.testing.assert_close(nt_xent(first, second, 0.5).double(), expected, rtol=1e-6, atol=0)
 
 
-def half(rank, meeting, out):
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
-    first, second = (part[rank * 6 : rank * 6 + 6].requires_grad_() for part in embeddings())
-    loss = nt_xent(first, second, 0.5)
-    loss.backward()
-    torch.save([loss.detach(), first.grad, second.grad], f"{out}{rank}")
-    torch.distributed.destroy_process_group()
-
-
-def test_two_processes_have_the_loss_and_gradient_of_one(tmp_path):
-    torch.multiprocessing.spawn(half, (tmp_path / "meeting", tmp_path / "found"), nprocs=2)
-    found = [torch.load(f"{tmp_path}/found{rank}", weights_only=True) for rank in range(2)]
-    first, second = (part.requires_grad_() for part in embeddings())
-    loss = nt_xent(first, second, 0.5)
-    loss.backward()
-    torch.testing.assert_close((found[0][0] + found[1][0]) / 2, loss.detach())
-    for place, part in ((1, first), (2, second)):  # gradients are averaged over the processes
-        torch.testing.assert_close(torch.cat([found[0][place], found[1][place]]) / 2, part.grad)
-
-
-def test_training_keeps_what_tells_cells_apart_and_repeats_itself(cells):
+def test_training_keeps_what_tells_cells_apart(cells):
     pytest.importorskip("lightning")
     from sklearn.model_selection import cross_val_score
     from sklearn.neighbors import KNeighborsClassifier
 
-    def trained(seed):
-        torch.manual_seed(1)
-        model = ContrastiveMLP(80, [64], 16, temperature=0.2)
-        transforms = [Log1p(), Duplicate(), Dropout(0.2)]
-        return fit(model, cells, transforms=transforms, epochs=15, batch_size=100, learning_rate=3e-3, seed=seed)
-
-    model = trained(0)
+    torch.manual_seed(1)
+    model = ContrastiveMLP(80, [64], 16, temperature=0.2)
+    transforms = [Log1p(), Duplicate(), Dropout(0.2)]
+    fit(model, cells, transforms=transforms, epochs=10, batch_size=100, learning_rate=3e-3)
     embedding = predict(model, cells, transforms=[Log1p()])["x_ng"]
     np.testing.assert_allclose(np.linalg.norm(embedding, axis=1), 1, rtol=1e-5)
     accuracy = cross_val_score(KNeighborsClassifier(15), embedding, cells.obs["type"], cv=4).mean()
     assert accuracy > 0.9
-    again = predict(trained(0), cells, transforms=[Log1p()])["x_ng"]
-    np.testing.assert_array_equal(again, embedding)
 
 
 def test_an_interrupted_training_goes_on_to_the_same_end(cells, tmp_path):

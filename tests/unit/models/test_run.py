@@ -23,6 +23,7 @@ from deepmapper.models import (
     predict,
     spectrum,
 )
+from deepmapper.models.contrastive import nt_xent
 from deepmapper.models.transforms import Filter, Log1p, NormalizeTotal
 
 P = 300
@@ -186,10 +187,19 @@ def everything(data):
     }
 
 
+def contrast(rows):
+    """Loss of some of 12 pairs of embeddings, and its gradient for their first and second copies."""
+    draw = torch.Generator().manual_seed(0)
+    first, second = (torch.nn.functional.normalize(torch.randn(12, 5, generator=draw), dim=1)[rows] for _ in range(2))
+    loss = nt_xent(first.requires_grad_(), second.requires_grad_(), 0.5)
+    loss.backward()
+    return {"loss": loss.detach(), "gradient": torch.stack([first.grad, second.grad])}
+
+
 def one_of_two(rank, data, meeting, out):
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
-    torch.save(everything(data), f"{out}{rank}")
+    torch.save([everything(data), contrast(slice(6 * rank, 6 * rank + 6))], f"{out}{rank}")
     torch.distributed.destroy_process_group()
 
 
@@ -201,7 +211,8 @@ def test_two_processes_give_what_one_gives_and_count_every_cell_once(sources):
     data = sources["shards"]
     folder = Path(data[0]).parent
     torch.multiprocessing.spawn(one_of_two, (data, folder / "meeting", folder / "found"), nprocs=2)
-    first, second = (torch.load(f"{folder}/found{rank}", weights_only=True) for rank in range(2))
+    found = [torch.load(f"{folder}/found{rank}", weights_only=True) for rank in range(2)]
+    first, second = found[0][0], found[1][0]
     one = everything(data)
     assert first["n"].tolist() == [701, 701]
     for name, values in one.items():
@@ -209,6 +220,10 @@ def test_two_processes_give_what_one_gives_and_count_every_cell_once(sources):
         tolerance = TOLERANCE.get(name, 1e-12)
         near = tolerance if name in TOLERANCE else 1e-14
         torch.testing.assert_close(first[name], values, rtol=tolerance, atol=near, equal_nan=True, msg=name)
+    whole, halves = contrast(slice(None)), [part[1] for part in found]
+    torch.testing.assert_close((halves[0]["loss"] + halves[1]["loss"]) / 2, whole["loss"])
+    gradient = torch.cat([half["gradient"] for half in halves], dim=1) / 2  # averaged over processes in training
+    torch.testing.assert_close(gradient, whole["gradient"])
 
 
 def test_fit_starts_processes_itself(sources):
