@@ -260,7 +260,7 @@ def test_report_holds_every_figure_with_its_caption(finished, tmp_path):
     figures = {f"results/findings/{model}/plots/{name}.svg" for model in MODELS for name in FIGURES}
     tables = {f"results/findings/{model}/{name}.tsv" for model in MODELS for name in ("features", "passes")}
     tables |= {f"results/findings/{model}/{name}.html" for model in MODELS for name in PAGES}
-    overall = {f"results/findings/{name}" for name in ("models.tsv", "models.svg", "summary.html")}
+    overall = {f"results/findings/{name}" for name in ("models.tsv", "models.svg", "summary.html", "statistics.tsv")}
     overall |= {f"results/findings/{name}.html" for name in SHARED_PAGES}
     overall |= {f"results/findings/{name}.svg" for name in CHORD_FIGURES}
     assert set(shown) == figures | tables | overall

@@ -19,7 +19,7 @@ from ..errors import DeepMapperWarning, InputError
 from . import distributed
 
 # Relative decrease of the objective below which the fit has converged, and the size of the gradient.
-_TOLERANCE, _GRADIENT_TOLERANCE = 1e-10, 1e-8
+_TOLERANCE, _GRADIENT_TOLERANCE = 1e-12, 1e-9
 
 # Some cells: (n, g) values, CSR or dense, and (n, c) which classes the label of each allows.
 Block = tuple[Any, np.ndarray]

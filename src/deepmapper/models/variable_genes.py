@@ -168,7 +168,8 @@ class HVGSeuratV3(CellariumModel):
             self.reset_parameters()
         else:
             self.clipped.reset()
-            self._fit_trends()
+            if not self.trends:  # restored from a checkpoint
+                self._fit_trends()
 
     def on_train_epoch_end(self, trainer: Trainer) -> None:
         """After epoch 0 fit the trends, after epoch 1 rank the genes; both from the cells of all processes."""
@@ -182,7 +183,7 @@ class HVGSeuratV3(CellariumModel):
             self._write(Path(self.output_path))
 
     def _fit_trends(self) -> None:
-        """Fit every batch that has enough cells; repeated after a restart from a checkpoint."""
+        """Fit every batch that has enough cells."""
         sizes = self.counts.n_b.tolist()
         self.trends = {
             batch: fit_trend(self.counts.moments(batch), self.span, f"batch {batch}")
