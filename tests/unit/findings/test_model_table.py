@@ -24,9 +24,11 @@ def test_models_stand_side_by_side_with_logistic_regression_last(evaluated):
 
 
 def test_classifiers_on_embeddings_stand_between_the_models_and_the_baseline():
+    summary = {"model": "mlp", "control_accuracy_mean": None, "signal": True, "mean_top_k_overlap": 0.5}
     names = ("accuracy", "balanced_accuracy", "macro_f1")
     numbers = {f"{name}{end}": 0.5 for name in names for end in ("", "_low", "_high")}
-    numbers |= {"ece": 0.1, "majority_accuracy": 0.3}
-    table = model_table([], [], numbers, {}, [], {"pca": {"knn": numbers, "logistic": numbers}})
-    assert table["model"].tolist() == ["pca_knn", "pca_logistic", "linear_baseline"]
-    assert table["kind"].tolist()[:2] == ["nearest neighbours on pca", "logistic regression on pca"]
+    numbers |= {"ece": 0.1, "majority_accuracy": 0.3, "n_passes": 1, "per_pass_accuracy_mean": 0.5}
+    embeddings = {"pca": {"knn": numbers, "logistic": numbers}}
+    table = model_table([summary], [numbers], numbers, {"mlp": "mlp"}, [None], embeddings)
+    assert table["model"].tolist() == ["mlp", "pca_knn", "pca_logistic", "linear_baseline"]
+    assert table["kind"].tolist()[1:3] == ["nearest neighbours on pca", "logistic regression on pca"]
