@@ -1,5 +1,6 @@
 """A change runs again what it affects and nothing else: counted from the job tables of dry runs."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def edited(directory, *files: str, edit=lambda text: text + "\n_EDITED = True\n"
         text = path.read_text()
         assert edit(text) != text
         path.write_text(edit(text))
+
+
+def with_new_samples(directory) -> None:
+    """Add a file of new samples; the passes draw as they did."""
+    matrix = directory.settings["matrix"]
+    new = Path(directory.folder / matrix["path"]).with_name("new.h5ad")
+    shutil.copyfile(directory.folder / matrix["path"], new)
+    directory.configure(matrix={**matrix, "path": [matrix["path"], str(new)]}, transfer={"folds": "never"})
 
 
 def redescribed(directory) -> None:
@@ -137,6 +146,15 @@ CASES = {
         {**PREPARE, **CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
     ),
     "comments in the package": (comments_in_the_package, {}),
+    # no pass, since none reads them
+    "new samples": (
+        with_new_samples,
+        {
+            **dict.fromkeys(("import_target", "prepare_target", "write_summary"), 1),
+            **dict.fromkeys(("export_model", "judge_target", "train_withheld_pass"), 3),
+            **RECORD,
+        },
+    ),
     # every pass and what reads one, and nothing that reads none
     "code of the training": (lambda d: edited(d, "training/loop.py"), {**TRAIN_ALL, **judge(3)}),
     "code of one network": (

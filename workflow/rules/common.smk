@@ -37,6 +37,7 @@ os.environ.update(
 )
 
 from deepmapper.config import SHADOWS_SHARED
+from deepmapper.core.prefixes import files_of_prefix
 from deepmapper.core.files import (
     MIN_FREE_BYTES,
     disk_full_message,
@@ -53,11 +54,15 @@ from deepmapper.workflow.run_settings import read_settings
 from deepmapper.workflow.sections import (
     described_by,
     has_name_rule,
+    has_target,
+    import_options,
     matrix_files,
     model_settings,
     named_files,
+    new_sample_files,
     novelty_sources,
     searched_databases,
+    shares_folds,
     starts_from_reads,
     symbol_table,
 )
@@ -121,6 +126,7 @@ RESULTS = SETTINGS["results"]
 STARTS_FROM_READS = starts_from_reads(SETTINGS)
 MODELS = list(SETTINGS["models"])
 ENRICHED = bool(SETTINGS["enrichment"]["gene_sets"])
+HAS_TARGET = has_target(SETTINGS)
 READING_CHORDS = [name for name in MODELS if SETTINGS["models"][name]["chord_pixels"]]
 _PASSES = SETTINGS["passes"]
 # None if the number of passes grows by itself; then `seeds_of` gives them for each model.

@@ -58,6 +58,7 @@ rule prepare_features:
         exclude=SETTINGS["labels"]["exclude"],
         missing=SETTINGS["labels"]["missing"],
         na_values=SETTINGS["labels"]["na_values"],
+        unlabelled=SETTINGS["labels"]["unlabelled"],
         group_column=SETTINGS["labels"]["group"],
         normalization=SETTINGS["features"]["normalization"],
         split_scheme=SETTINGS["split"]["scheme"],

@@ -30,7 +30,7 @@ rule import_matrix:
         mem_mb=grow(1000, per_mb=20, max_extra=3000 if IN_BLOCKS else float("inf")),
         runtime=grow(30),
     params:
-        matrix=SETTINGS["matrix"],
+        matrix=import_options(SETTINGS),
         obs_columns=described_by(SETTINGS),
         source=source_of("import_matrix"),
     message:

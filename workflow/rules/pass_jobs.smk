@@ -17,7 +17,10 @@ def source_of_pass(rule_name, network):
 
 def pass_params(rule_name):
     """Parameters of a pass besides its settings; they do not depend on the number of seeds per job."""
+    # the other rules take over what they do not set from `train_pass`
+    folds = {"folds": rule_name == "train_pass"} if shares_folds(SETTINGS) else {}
     return {
+        **folds,
         "kind": PASS_KINDS[rule_name].name,
         "source": lambda wildcards: source_of_pass(
             rule_name, SETTINGS["models"][wildcards.model]["kind"]

@@ -204,6 +204,7 @@ use rule write_tables as write_shared_tables with:
 rule write_summary:
     input:
         **SUMMARY_INPUTS,
+        **TARGET_SUMMARIES,
         **(
             {
                 "enrichment_table": rules.enrich_features.output.enrichment_table,
@@ -270,6 +271,7 @@ rule write_summary:
             }
         ),
         reading_chords=READING_CHORDS,
+        models=MODELS,
     message:
         "Writing the summary page"
     script:

@@ -64,6 +64,8 @@ with job(snakemake):
         of_symbols=read_json(inputs.symbols_summary)["statement"],
         of_data=[*features.metadata.get("cautions", ()), *of_reads],
         of_fragments=of_fragments,
+        targets=dict(zip(snakemake.params.models, map(read_json, inputs.get("targets", [])), strict=False)),
+        withheld=dict(zip(snakemake.params.models, map(read_table, inputs.get("withheld", [])), strict=False)),
         chart=Path(inputs.chart).read_text(),
     )
     with atomic_write(snakemake.output[0]) as path:

@@ -113,6 +113,48 @@ class HStack:
         return _stack(self.blocks())
 
 
+@dataclass(frozen=True, eq=False)
+class VStack:
+    """Matrices with the same columns, one below the other.
+
+    Attributes
+    ----------
+    parts
+        Sources with the same number of columns; `nnz` of each is known.
+    dense
+        Whether blocks are yielded as arrays, else as CSR.
+    """
+
+    parts: tuple[Any, ...]
+    dense: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return sum(part.shape[0] for part in self.parts), self.parts[0].shape[1]
+
+    @property
+    def nnz(self) -> int:
+        """Number of nonzero values."""
+        return sum(int(part.nnz) for part in self.parts)
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        """Yield the positions of each block's rows, and the block."""
+        start = 0
+        for part in self.parts:
+            for place, block in blocks(part):
+                where = slice(start + place.start, start + place.stop)
+                if self.dense:
+                    yield where, block.toarray() if sp.issparse(block) else block
+                else:
+                    yield where, sp.csr_matrix(block)
+            start += part.shape[0]
+
+    def to_memory(self) -> Matrix:
+        """Read all rows into memory."""
+        return _stack(self.blocks())
+
+
 def in_memory(X) -> bool:
     """Whether `X` is a numpy array or a scipy matrix; it may be memory-mapped."""
     return isinstance(X, np.ndarray) or sp.issparse(X)

@@ -40,6 +40,10 @@ class Draw(IntEnum):
     PASS_RESAMPLES = 121
     HALVES = 122
     PANEL_FOLDS = 123
+    SHARED_FOLDS = 124  # folds that consecutive passes have out of bag, where there are target samples
+    SPACE_SAMPLES = 125  # training samples to which the space of a pass is fitted
+    DOMAIN_SAMPLES = 126  # samples of the comparison of target and reference
+    NEIGHBOUR_PARTS = 127  # parts of many samples, in which neighbours are looked for
     # novel transcripts
     CHANGED_COPIES = 130
     SHUFFLED_BASES = 131

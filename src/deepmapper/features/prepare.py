@@ -43,6 +43,7 @@ def prepare_features(
     exclude: list[str] | tuple = (),
     missing: str = "refuse",
     na_values: Sequence[str] = MISSING_WORDS,
+    unlabelled: Sequence[str] = (),
     group_column: str = "",
     normalization: str = "log1p_median",
     split_scheme: str = "auto",
@@ -63,9 +64,12 @@ def prepare_features(
     exclude
         Labels to leave out.
     missing
-        "refuse" or "drop" samples without a label.
+        "refuse" or "drop" samples without a label, or take them as "unlabelled".
     na_values
         Words that are missing values, in labels, groups and confounders.
+    unlabelled
+        Labels of target samples, which are to be named. They are left out here, so that nothing that is drawn, fitted
+        or measured depends on them; `target.prepare_target` collects them.
     group_column
         Column of `obs` with the groups, which are never split; "" for none.
     normalization
@@ -84,10 +88,10 @@ def prepare_features(
     InputError
         If a column or a group is missing, or the data cannot be used.
     """
-    if missing not in ("refuse", "drop"):
-        raise InputError(f"labels.missing is {missing!r}: expected 'refuse' or 'drop'")
+    if missing not in ("refuse", "drop", "unlabelled"):
+        raise InputError(f"labels.missing is {missing!r}: expected 'refuse', 'drop' or 'unlabelled'")
     labels = column_of(adata.obs, label_column, "labels.column")
-    codes, classes = encode_labels(labels, list(adata.obs_names), tuple(exclude), missing, na_values)
+    codes, classes = encode_labels(labels, list(adata.obs_names), tuple(exclude), missing, na_values, unlabelled)
     kept = np.flatnonzero(codes >= 0)
     names, y = np.array(adata.obs_names, dtype=object)[kept].tolist(), codes[kept]
     note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from ..core.blocks import HStack, MappedRows, blocks
+from ..core.blocks import HStack, MappedRows, VStack, blocks
 from ..core.files import atomic_folder, digest
 from ..errors import InputError
 from .samples import Samples
@@ -219,7 +219,7 @@ def open_features(folder: str | Path) -> Features:
 
 
 def _write_matrix(folder: Path, X) -> None:
-    if isinstance(X, np.ndarray) or (isinstance(X, MappedRows | HStack) and X.dense):
+    if isinstance(X, np.ndarray) or (isinstance(X, MappedRows | HStack | VStack) and X.dense):
         with _npy_writer(folder / "matrix.dense.npy", np.float32, X.shape) as file:
             for _, block in blocks(X):
                 file.write(np.ascontiguousarray(block, dtype=np.float32).data)

@@ -17,6 +17,9 @@ from ..core.number_text import is_number
 from ..core.words import count, did_you_mean, listed, natural_order, some, yaml_text
 from ..errors import DeepMapperWarning, InputError
 
+# Code of samples that are to be named.
+UNLABELLED = -3
+
 
 @dataclass(frozen=True, eq=False)
 class Categories:
@@ -85,8 +88,12 @@ def encode_labels(
     exclude: Iterable[Any] = (),
     missing: str = "refuse",
     na_values: Iterable[Any] = MISSING_WORDS,
+    unlabelled: Iterable[Any] = (),
 ) -> tuple[np.ndarray, list[str]]:
     """Encode class labels as integers.
+
+    Three words, three meanings: a label may be *missing*, which is a fault unless it is said what to do with it; a
+    class may be *excluded*; and samples may be *unlabelled*, which are to be named by the models.
 
     Parameters
     ----------
@@ -98,37 +105,46 @@ def encode_labels(
     exclude
         Classes whose samples are dropped.
     missing
-        What to do with samples without a label: "refuse", "drop" or "keep".
+        What to do with samples without a label: "refuse", "drop", "keep", or "unlabelled", which takes them as if their
+        label were one of the words of ``unlabelled``.
     na_values
         Words that mean that there is no label; the empty list makes a class of every word.
+    unlabelled
+        Words in place of a label that mark samples to be named; they are no classes, and not missing either.
 
     Returns
     -------
     codes : ndarray of int64
-        Class code of every sample, -1 for dropped samples. With "keep", -1 for samples without a label and -2 for
-        dropped ones.
+        Class code of every sample, -1 for dropped samples, -3 for unlabelled ones. With "keep", -1 for samples without
+        a label and -2 for dropped ones.
     classes : list of str
         Name of every class, in natural order: numbers by value, ``c2`` before ``c10``.
 
     Raises
     ------
     InputError
-        If a label is missing, ``exclude`` names an unknown class, or fewer than two classes are left.
+        If a label is missing, ``exclude`` names an unknown class, a word is both in ``exclude`` and in ``unlabelled``,
+        or fewer than two classes are left.
 
     Warns
     -----
     DeepMapperWarning
-        If words were taken as missing labels, two classes differ only in case, spaces or characters that look the same,
-        or a class has a name such as Unknown or doublet.
+        If words were taken as missing labels, no sample has a word of ``unlabelled``, two classes differ only in case,
+        spaces or characters that look the same, or a class has a name such as Unknown or doublet.
 
     """
-    if missing not in ("refuse", "drop", "keep"):
-        raise InputError(f"missing is {missing!r}, expected 'refuse', 'drop' or 'keep'.")
+    if missing not in ("refuse", "drop", "keep", "unlabelled"):
+        raise InputError(f"missing is {missing!r}, expected 'refuse', 'drop', 'keep' or 'unlabelled'.")
     if getattr(labels, "ndim", 1) != 1:
         raise InputError(f"The labels have the shape {labels.shape}, expected one label per sample.")
-    excluded = {as_text(value) or "" for value in ([exclude] if isinstance(exclude, str) else exclude)}
-    # an excluded word is a class that is left out, whose samples need no label
-    found = as_categories(labels, [word for word in na_values if word not in excluded])
+    excluded, targets = _as_words(exclude), _as_words(unlabelled)
+    if both := sorted(excluded & targets):
+        raise InputError(
+            f"{some(both)} is in exclude and in unlabelled. Keep it in exclude if these samples are to be left out, in "
+            "unlabelled if they are to be named."
+        )
+    # an excluded or unlabelled word is no class, and its samples need no label
+    found = as_categories(labels, [word for word in na_values if word not in excluded | targets])
     if names is not None and len(names) != len(found.codes):
         raise InputError(f"Found {len(found.codes)} labels for {len(names)} samples, expected one label per sample.")
     _check_missing(found, names, missing)
@@ -138,7 +154,8 @@ def encode_labels(
             f"exclude names {unknown!r}, which is not a label of any sample.{_similar(unknown, known)} "
             f"Expected some of {some(natural_order(known), 20)}."
         )
-    classes = natural_order(known - excluded)
+    _check_targets(targets, known)
+    classes = natural_order(known - excluded - targets)
     if len(classes) < 2:
         raise InputError(
             f"found {count(len(classes), 'class', 'classes')} ({some(classes) or 'none'}), expected at least two. "
@@ -147,9 +164,25 @@ def encode_labels(
     warn_similar(classes, "labels", "classes")
     _warn_doubtful(classes, Counter(found.texts))
     code_of = {name: i for i, name in enumerate(classes)}
+    code_of |= dict.fromkeys(targets, UNLABELLED)
     dropped = -2 if missing == "keep" else -1
-    codes = np.array([*(code_of.get(name, dropped) for name in found.names), -1], dtype=np.int64)[found.codes]
+    without = UNLABELLED if missing == "unlabelled" else -1
+    codes = np.array([*(code_of.get(name, dropped) for name in found.names), without], dtype=np.int64)[found.codes]
     return codes, classes
+
+
+def _as_words(values: Any) -> set[str]:
+    return {as_text(value) or "" for value in ([values] if isinstance(values, str) else values)}
+
+
+def _check_targets(targets: set[str], known: set[str]) -> None:
+    """Warn about words of unlabelled samples that no sample has: they may be misspelt."""
+    for word in sorted(targets - known):
+        warnings.warn(
+            f"unlabelled names {word!r}, which is not a label of any sample.{_similar(word, known)}",
+            DeepMapperWarning,
+            stacklevel=3,
+        )
 
 
 def _check_missing(found: Categories, names: Sequence[str] | None, missing: str) -> None:
@@ -185,7 +218,8 @@ def _warn_doubtful(classes: Sequence[str], sizes: Counter) -> None:
         quoted = ", ".join(map(yaml_text, doubtful))
         warnings.warn(
             f"Classes that may not be states are used as such: {shown}. To leave them out, set exclude, in a "
-            f"configuration `labels: {{exclude: [{quoted}]}}`.",
+            f"configuration `labels: {{exclude: [{quoted}]}}`; to have them named by the models, "
+            f"`labels: {{unlabelled: [{quoted}]}}`.",
             DeepMapperWarning,
             stacklevel=3,
         )

@@ -79,6 +79,8 @@ def normalize_lazily(
     rows: np.ndarray | None = None,
     reference: np.ndarray | None = None,
     layers_of_counts: Sequence[str] = (),
+    median: float | None = None,
+    million: float = 1e6,
 ) -> tuple[MappedRows, MatrixStats]:
     """Check a matrix in one pass, and return rows that are normalised whenever their blocks are read.
 
@@ -94,6 +96,10 @@ def normalize_lazily(
         As in `normalize_matrix`, with positions among `rows`.
     layers_of_counts
         Further matrices of the same file that hold counts, for messages.
+    median
+        Total to which "log1p_median" scales, if it is known from other samples; None to take it from `reference`.
+    million
+        Total to which "log1p_cpm" scales; less than a million if features are known to be missing.
 
     Returns
     -------
@@ -129,8 +135,9 @@ def normalize_lazily(
     is_scaled = common_total(stats) is not None
     check_counts(stats, names, "The matrix", advice(layers_of_counts), logs_allowed=is_scaled)
     if method == "log1p_median":
-        target_sum = _median_total(stats.totals if reference is None else stats.totals[reference])
-    scale = _scales(stats.totals, 1e6 if method == "log1p_cpm" else target_sum, names)
+        reference_totals = stats.totals if reference is None else stats.totals[reference]
+        target_sum = median_total(reference_totals) if median is None else median
+    scale = _scales(stats.totals, million if method == "log1p_cpm" else target_sum, names)
     return MappedRows(X, rows, lambda block, place: _log1p_scaled(_float32_csr(block), scale[place]), stats.nnz), stats
 
 
@@ -143,7 +150,7 @@ def _float32_csr(X: Any) -> sparse.csr_matrix:
     return without_duplicates(sparse.csr_matrix(X, dtype=np.float32))
 
 
-def _median_total(totals: np.ndarray) -> float:
+def median_total(totals: np.ndarray) -> float:
     """Median of the totals above 0, or 1 if there are none; with it the 1 in log1p is about one count."""
     return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def columns_by_name_of(first: pd.DataFrame, own: pd.DataFrame, path: Path) -> dict[str, int]:
+def columns_by_name_of(
+    first: pd.DataFrame, own: pd.DataFrame, path: Path | str, of: str = "first population"
+) -> dict[str, int]:
     """Map features to columns of a matrix, under the names of the first matrix where it has them too.
 
     Names are matched as in `core.match_names.match_features`. If less than half of them have a partner, gene ids may
@@ -27,6 +29,8 @@ def columns_by_name_of(first: pd.DataFrame, own: pd.DataFrame, path: Path) -> di
         Features of the first matrix and of the matrix itself, by name.
     path
         The matrix itself, for messages.
+    of
+        What the first matrix is, for messages.
 
     Warns
     -----
@@ -44,7 +48,7 @@ def columns_by_name_of(first: pd.DataFrame, own: pd.DataFrame, path: Path) -> di
             name_of = {own_names[own_place[g]]: names[place[id_]] for id_, g in by_id.given.items()}
             text = f"{len(by_id.given)} features matched by gene id, since only {len(match.given)} have the same name"
     if text:
-        warnings.warn(f"{path}: {text}. The names of the first population are used.", DeepMapperWarning, stacklevel=4)
+        warnings.warn(f"{path}: {text}. The names of the {of} are used.", DeepMapperWarning, stacklevel=4)
     taken = set(names)
     return {
         name_of.get(name, name): column

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ..backbones import registry
 from ..config import DeepMapperConfig
 from ..transform import inverse_permutation, permutation
-from .result import PassFile, PassResult
 
 if TYPE_CHECKING:
     import torch
 
     from ..backbones.base import Network
     from ..backbones.images import Images
+
+
+class Trained(Protocol):
+    """What rebuilding a network needs of a pass: `result.PassResult`, `result.PassFile`, or a member of a model."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the pass."""
+
+    @property
+    def config(self) -> DeepMapperConfig:
+        """Settings of the pass."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @property
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """The network's `state_dict`."""
 
 
 def arrangement(config: DeepMapperConfig, seed: int, n_features: int) -> list[int]:
@@ -60,7 +80,7 @@ def build_network(config: DeepMapperConfig, images: Images, n_classes: int) -> N
     return registry.build(replace(config.backbone, img_size=images.side), n_classes, images.X.shape[1])
 
 
-def restore_model(result: PassResult | PassFile, n_features: int, device: torch.device | str | None = None) -> Network:
+def restore_model(result: Trained, n_features: int, device: torch.device | str | None = None) -> Network:
     """Rebuild the network of a pass with its weights, in evaluation mode.
 
     On `device`; None stands for the accelerator that torch finds, else the CPU.

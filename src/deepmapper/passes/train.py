@@ -13,6 +13,7 @@ import numpy as np
 
 from ..config import AttributionOptions, DeepMapperConfig
 from ..core.draws import Draw, stream
+from ..features.folds import shared_fold
 from ..features.label_permutations import shuffle_labels
 from ..features.samples import Samples
 from ..features.splits import check_class_sizes, draw_out_of_bag, draw_validation, has_validation
@@ -33,6 +34,7 @@ def train_pass(
     seed: int,
     *,
     permute_labels: bool = False,
+    folds: bool = False,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[str], None] = lambda line: None,
     device: torch.device | str | None = None,
@@ -50,6 +52,8 @@ def train_pass(
         Of the arrangement, the split, the weights, the batch order and all other random numbers.
     permute_labels
         Permute the labels first: a control, whose accuracy is what this network reaches without any signal.
+    folds
+        Share a partition with consecutive passes (`folds.shared_fold`), instead of an out-of-bag draw of its own.
     checkpoint
         Saves the state during training and resumes from it.
     progress
@@ -78,7 +82,7 @@ def train_pass(
     config = replace(config, buffer=max(config.buffer - n_chords, 0))
     if permute_labels:
         y = shuffle_labels(y, groups, stream(seed, Draw.PERMUTED_LABELS), samples.strata_codes)
-    train, validation, out_of_bag = draw_split(y, config, seed, groups, classes)
+    train, validation, out_of_bag = draw_split(y, config, seed, groups, classes, folds)
     device, n_classes = as_device(device), len(classes)
 
     def train_in_batches(batch_size: int) -> tuple:
@@ -120,18 +124,25 @@ def train_pass(
 
 
 def draw_split(
-    y: np.ndarray, config: DeepMapperConfig, seed: int, groups: np.ndarray | None, classes: tuple[str, ...]
+    y: np.ndarray,
+    config: DeepMapperConfig,
+    seed: int,
+    groups: np.ndarray | None,
+    classes: tuple[str, ...],
+    folds: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw training, validation and out-of-bag rows, stratified by class.
 
-    There are no validation rows without early stopping, or with too few samples (`splits.has_validation`).
+    There are no validation rows without early stopping, or with too few samples (`splits.has_validation`). With `folds`
+    the out-of-bag rows are a fold of a shared partition, where there is one.
     """
     validate = config.early_stop and has_validation(y, groups)
     if validate:
         check_class_sizes(y, 3, "one each for training, validation and the out-of-bag test", classes)
     else:
         check_class_sizes(y, 2, "one each for training and the out-of-bag test", classes)
-    development, out_of_bag = draw_out_of_bag(y, config.test_size, seed, groups, classes)
+    fold = shared_fold(y, config.test_size, seed, groups) if folds else None
+    development, out_of_bag = fold or draw_out_of_bag(y, config.test_size, seed, groups, classes)
     if not validate:
         return development, development[:0], out_of_bag
     train, validation = draw_validation(y, development, config.val_size, seed, groups, classes)

@@ -13,7 +13,7 @@ from ..core.words import count, listed
 from .enriched_sets import enriched_sets
 from .models import Model
 from .page import number, render, with_interval
-from .summary_lists import chord_of, intervals, texts, top_features, top_markers, top_recommended
+from .summary_lists import chord_of, intervals, target_lines, texts, top_features, top_markers, top_recommended
 
 # CSS class of the answer to "Is there signal?"
 _VERDICTS = {True: "yes", False: "no", None: "open"}
@@ -57,6 +57,8 @@ def summary_page(
     of_symbols: str = "",
     of_data: Sequence[str] = (),
     of_fragments: str = "",
+    targets: Mapping[str, Mapping] | None = None,
+    withheld: Mapping[str, pd.DataFrame] | None = None,
     chart: str = "",
     top: int = 10,
 ) -> str:
@@ -93,6 +95,8 @@ def summary_page(
         Cautions about the data (`features.prepare.prepare_features`), shown first.
     of_fragments
         Where the fragments went (`reads.fates.describe_fragments`); "" if the run did not start from reads.
+    targets, withheld
+        target.json and withheld.tsv by model, if the run has target samples.
     chart
         SVG of the models side by side.
     top
@@ -126,9 +130,12 @@ def summary_page(
         chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
         stability=[_Line(model.convergence["statement"], model.name) for model in models],
         accuracy=_accuracies(models, baseline, evidence_panel),
+        targets=target_lines(targets or {}, withheld or {}),
         lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models},
         cautions=_cautions(models, baseline, confounders, proof, chords, of_data),
-        links=_links(models, chords, from_reads=bool(of_fragments), with_sets=enrichment is not None),
+        links=_links(
+            models, chords, from_reads=bool(of_fragments), with_sets=enrichment is not None, with_target=bool(targets)
+        ),
         top_features=[top_features(model, top) for model in models],
         markers=top_markers(markers, top),
         aliased=bool(alias_of),
@@ -317,7 +324,7 @@ def _cautions_about(model: Model, baseline: Mapping) -> Iterator[str]:
 
 
 def _links(
-    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, with_sets: bool
+    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, with_sets: bool, with_target: bool
 ) -> dict[str, dict[str, str]]:
     """Files to look at next: for each model and for all models, path from the page -> text of the link."""
     of_model = {
@@ -328,6 +335,7 @@ def _links(
         "audit.html": "filtering audit", "passes.html": "passes",
     }  # fmt: skip
     of_model |= {"plots/novel.svg": "novel transcripts"} if from_reads else {}
+    of_model |= {"target.tsv": "named cells"} if with_target else {}
     of_chords = {
         "chords.html": "chords",
         "chord_networks.svg": "chord members",

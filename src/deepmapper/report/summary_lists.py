@@ -102,3 +102,27 @@ def intervals(table: pd.DataFrame, name: str, digits: int = 3) -> list[str]:
 def texts(values: pd.Series) -> list[str]:
     """Values as text; empty if missing."""
     return ["" if pd.isna(value) else str(value) for value in values]
+
+
+def target_lines(targets: Mapping[str, Mapping], withheld: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
+    """What is said about the target samples: by model, the one sentence, then its conditions.
+
+    Parameters
+    ----------
+    targets
+        target.json by model.
+    withheld
+        withheld.tsv by model; may be empty.
+    """
+    lines = {}
+    for name, target in targets.items():
+        lines[name] = [target["statement"], target["rate"], target["coverage"], *target["cautions"]]
+        table = withheld.get(name)
+        if table is not None and table["power"].notna().any():
+            known = table[table["power"].notna()].sort_values("power")
+            least = [f"{row['class']} {row['power']:.0%}" for _, row in known.head(3).iterrows()]
+            lines[name].append(
+                f"Had a class been new, one pass would have found {known['power'].mean():.0%} of its cells at level "
+                f"{target['level']:g}, on average over the classes; least of {', '.join(least)}."
+            )
+    return lines

@@ -50,6 +50,44 @@ def _one_start(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _task(settings: Settings) -> Iterator[Fault]:
+    model, matrix = settings["predict"]["model"], settings["matrix"]
+    if settings["task"] == "predict":
+        if not model:
+            yield Fault(("predict.model",), "`predict.model` is empty; give the folder of the model that is to predict")
+        if starts_from_reads(settings) or matrix["populations"]:
+            yield Fault(
+                ("task", "sample_sheet", "samples", "matrix.populations"),
+                "`task` is predict, which reads cells from `matrix.path`; leave out samples and populations",
+            )
+    elif model:
+        yield Fault(("predict.model", "task"), "`predict.model` is given; set `task: predict`, or leave it out")
+
+
+def _target(settings: Settings) -> Iterator[Fault]:
+    labels, new = settings["labels"], settings["matrix"]["new_samples"]
+    for word in sorted({*labels["exclude"]} & {*labels["unlabelled"]}):
+        yield Fault(
+            ("labels.exclude", "labels.unlabelled"),
+            f'`labels.exclude` and `labels.unlabelled` both contain "{word}"; keep it in `exclude` to leave its cells '
+            "out, in `unlabelled` to have them named",
+        )
+    if new and _reads_alone(settings):
+        yield Fault(
+            ("matrix.new_samples",), "`matrix.new_samples` needs a matrix as the reference, and reads are given"
+        )
+    for path in sorted({path for path in new if [settings["matrix"]["path"], *new].count(path) > 1}):
+        yield Fault(
+            ("matrix.new_samples", "matrix.path"), f'"{path}" is listed twice in `matrix`; list every file once'
+        )
+    if labels["domain"] and labels["domain"] == labels["column"]:
+        yield Fault(
+            ("labels.domain", "labels.column"),
+            f'`labels.domain` and `labels.column` are both "{labels["domain"]}"; a domain is where a cell comes '
+            "from, such as a study",
+        )
+
+
 def _reference(settings: Settings) -> Iterator[Fault]:
     if not _reads_alone(settings):
         return
@@ -172,6 +210,8 @@ def _populations(settings: Settings) -> Iterator[Fault]:
 
 def _labels_of_a_matrix(settings: Settings) -> Iterator[Fault]:
     matrix, labels = settings["matrix"], settings["labels"]
+    if settings["task"] == "predict":
+        return
     if matrix["path"] and not labels["table"] and _holds_no_labels(matrix):
         is_unknown = matrix["format"] == "auto"  # AnnData files may be named .h5, too
         yield Fault(
@@ -183,6 +223,8 @@ def _labels_of_a_matrix(settings: Settings) -> Iterator[Fault]:
 
 def _label_column(settings: Settings) -> Iterator[Fault]:
     labels, populations = settings["labels"], settings["matrix"]["populations"]
+    if settings["task"] == "predict":
+        return
     if not labels["column"] and not populations:
         yield Fault(
             ("labels.column", "matrix.populations"),
@@ -320,6 +362,8 @@ def _holds_no_labels(matrix: Settings) -> bool:
 
 CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _one_start,
+    _task,
+    _target,
     _reference,
     _quantification,
     _novelty,

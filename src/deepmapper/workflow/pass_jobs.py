@@ -40,7 +40,7 @@ TRAIN: dict[str, Callable[..., Any]] = {
 }
 
 
-def pass_key(features: str, settings: Mapping[str, Any], kind: str, seed: int, source: str) -> str:
+def pass_key(features: str, settings: Mapping[str, Any], kind: str, seed: int, source: str, folds: bool = False) -> str:
     """Hash of all that a pass depends on: 32 hexadecimal digits.
 
     Parameters
@@ -55,8 +55,10 @@ def pass_key(features: str, settings: Mapping[str, Any], kind: str, seed: int, s
         Seed of the pass.
     source
         Hash of the source code behind the pass (`provenance.source_of`).
+    folds
+        Whether it shares a partition with consecutive passes.
     """
-    parts = json.dumps([features, settings, kind, seed, source], sort_keys=True)
+    parts = json.dumps([features, settings, kind, seed, source, *(["folds"] if folds else [])], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
@@ -66,8 +68,8 @@ def train_seeds(snakemake) -> None:
     Parameters
     ----------
     snakemake
-        The job: its `input.features`, `output` and `threads`; of its params `kind` (a key of `TRAIN`), `settings` and
-        `source`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds` and `scratch`.
+        The job: its `input.features`, `output` and `threads`; of its params `kind` (a key of `TRAIN`), `settings`,
+        `source` and perhaps `folds`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds` and `scratch`.
 
     Raises
     ------
@@ -116,7 +118,8 @@ class _Job:
         if self.several:
             print(f"== seed {seed} ==")
         print(devices.describe(self.device, self.snakemake.threads))
-        key = pass_key(self.features.digest, params.settings, params.kind, seed, params.source)
+        folds = bool(getattr(params, "folds", False))
+        key = pass_key(self.features.digest, params.settings, params.kind, seed, params.source, folds)
         scratch = Path(resources.scratch) / key
         finished = scratch / path.name
         if self.several and _is_finished(path, finished, key):
@@ -132,6 +135,7 @@ class _Job:
             checkpoint=checkpoint,
             progress=print,
             device=self.device,
+            **({"folds": True} if folds else {}),
         )
         replace(result, key=key).save(path)
         print(f"seed {seed} took {time.monotonic() - start:.1f} s")

@@ -86,7 +86,7 @@ def _wrong_kind(key: str, path: Path) -> str:
     """What a path is that is not what its key expects; empty if it is right."""
     if kind := special_kind(path):
         return f"{kind}, expected a file; write what it gives to a file first"
-    if path.is_dir() and not key.startswith("matrix."):  # 10x and zarr are folders
+    if path.is_dir() and not key.startswith(("matrix.", "predict.")):  # 10x, zarr and models are
         return "a folder, expected a file"
     if path.exists() and not os.access(path, os.R_OK):  # the start of the names of files does not exist
         return "not readable for this user; check its permissions (ls -l)"

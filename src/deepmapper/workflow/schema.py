@@ -215,6 +215,8 @@ def _homes(schema: dict) -> dict[str, list[str]]:
 def _unknown_key(path: KeyPath, key: str, known: Mapping, homes: dict[str, list[str]]) -> str:
     """Name the nearest known key: the same key in another section, else a similar one here, else one elsewhere."""
     line = f"unknown key {_dotted((*path, key))}; "
+    if f"{key}s" in known:  # `model` for `models`, though `predict.model` exists
+        return line + f"did you mean `{key}s`?"
     if key in homes:
         places = " or ".join(f"`{section}`" for section in homes[key] if section)
         return line + f"`{key}` belongs " + (f"under {places}" if places else "at the top level")

@@ -58,7 +58,7 @@ def has_name_rule(settings: dict) -> bool:
 def described_by(settings: dict) -> list[str]:
     """Columns of the samples that the configuration names, which are no features even if they hold numbers."""
     labels, confounders = settings["labels"], settings["confounders"]
-    named = [labels["column"], labels["group"], *confounders["columns"], *confounders["numeric"]]
+    named = [labels["column"], labels["group"], labels["domain"], *confounders["columns"], *confounders["numeric"]]
     return sorted({name for name in named if name})
 
 
@@ -98,11 +98,37 @@ def named_files(settings: dict) -> dict[str, str]:
         "matrix.path": settings["matrix"]["path"],
         "labels.table": settings["labels"]["table"],
         "features.symbols": symbol_table(settings),
+        "predict.model": settings["predict"]["model"],
     }
     gene_sets = enumerate(settings["enrichment"]["gene_sets"], start=1)
     files |= {f"enrichment.gene_sets (entry {i})": path for i, path in gene_sets}
+    new_samples = enumerate(settings["matrix"]["new_samples"], start=1)
+    files |= {f"matrix.new_samples (entry {i})": path for i, path in new_samples}
     populations = enumerate(settings["matrix"]["populations"], start=1)
     return files | {f"matrix.populations.path (entry {i})": item["path"] for i, item in populations}
+
+
+def has_target(settings: dict) -> bool:
+    """Whether the run has target samples, which the models are to name."""
+    labels = settings["labels"]
+    return bool(labels["unlabelled"] or labels["missing"] == "unlabelled" or settings["matrix"]["new_samples"])
+
+
+def shares_folds(settings: dict) -> bool:
+    """Whether consecutive passes have the folds of one partition out of bag."""
+    folds = settings["transfer"]["folds"]
+    return has_target(settings) if folds == "auto" else folds == "always"
+
+
+def import_options(settings: dict) -> dict:
+    """Options of `matrix` for reading one file, without the paths of other files."""
+    return {name: value for name, value in settings["matrix"].items() if name != "new_samples"}
+
+
+def new_sample_files(settings: dict, number: int) -> list[str]:
+    """Files and folders of one entry of `matrix.new_samples`."""
+    path = settings["matrix"]["new_samples"][number]
+    return [str(file) for file in files_of_prefix(path) or [path]]
 
 
 def matrix_files(settings: dict) -> list[str]:

@@ -109,9 +109,18 @@ def config_warnings(settings: dict) -> list[str]:
 
 
 def _spelled_out(config: Mapping) -> Mapping:
-    """Replace `reference: none` by the option that it is short for."""
-    word = config.get("reference")
-    return {**config, "reference": {"none": True}} if isinstance(word, str) and word.lower() == "none" else config
+    """Replace `reference: none` and a list of matrices by the options that they are short for."""
+    word, matrix = config.get("reference"), config.get("matrix")
+    if isinstance(word, str) and word.lower() == "none":
+        config = {**config, "reference": {"none": True}}
+    if not isinstance(matrix, Mapping):
+        return config
+    paths = matrix.get("path")
+    if isinstance(paths, list | tuple) and all(isinstance(path, str) for path in paths):
+        path, *further = paths or [""]
+        further += matrix.get("new_samples") or []
+        config = {**config, "matrix": {**matrix, "path": path, "new_samples": further}}
+    return config
 
 
 def _filled(given: dict, schema: dict) -> dict:
@@ -121,7 +130,7 @@ def _filled(given: dict, schema: dict) -> dict:
     if settings["matrix"]["populations"] and not settings["labels"]["column"]:
         settings["labels"]["column"] = "population"
     settings["samples"] = [{key: str(value) for key, value in row.items()} for row in settings["samples"]]
-    for key in ("exclude", "na_values"):
+    for key in ("exclude", "na_values", "unlabelled"):
         settings["labels"][key] = [str(label) for label in settings["labels"][key]]
     for population in settings["matrix"]["populations"]:
         population["label"] = str(population["label"])

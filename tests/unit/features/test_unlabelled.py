@@ -133,6 +133,6 @@ def test_labels_that_are_missing_can_be_kept_apart_from_those_to_drop():
     assert codes.tolist() == [1, -1, 0, -1, -1, 1]
 
 
-def test_preparation_does_not_make_them_yet():
-    with pytest.raises(InputError, match="labels.missing is 'keep': expected 'refuse' or 'drop'"):
+def test_preparation_leaves_them_to_the_store_of_the_target():
+    with pytest.raises(InputError, match="labels.missing is 'keep': expected 'refuse', 'drop' or 'unlabelled'"):
         prepare_features(None, label_column="type", missing="keep")

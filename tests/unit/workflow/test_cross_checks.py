@@ -6,6 +6,35 @@ KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50
 FITTING = "one of integrated_gradients, saliency, input_x_gradient, occlusion, or the kind vit_cct"
 
 BAD = {
+    "prediction without a model": (
+        "task: predict",
+        "`predict.model` is empty; give the folder of the model that is to predict",
+    ),
+    "a model without prediction": (
+        "predict: {model: x}",
+        "`predict.model` is given; set `task: predict`, or leave it out",
+    ),
+    "prediction of populations": (
+        "{task: predict, predict: {model: x}, matrix: {populations: [{path: a, label: c}, {path: b, label: d}]}}",
+        "`task` is predict, which reads cells from `matrix.path`; leave out samples and populations",
+    ),
+    "a label that is excluded and unlabelled": (
+        "labels: {column: state, exclude: [x, y], unlabelled: [y]}",
+        '`labels.exclude` and `labels.unlabelled` both contain "y"; keep it in `exclude` to leave its cells out, in '
+        "`unlabelled` to have them named",
+    ),
+    "a matrix twice": (
+        "matrix: {path: [a.h5ad, b.h5ad, a.h5ad]}",
+        '"a.h5ad" is listed twice in `matrix`; list every file once',
+    ),
+    "new samples beside reads": (
+        "{matrix: {new_samples: [b.h5ad]}, sample_sheet: s.tsv, reference: {transcripts: t.fa}}",
+        "`matrix.new_samples` needs a matrix as the reference, and reads are given",
+    ),
+    "labels as domains": (
+        "labels: {column: state, domain: state}",
+        '`labels.domain` and `labels.column` are both "state"; a domain is where a cell comes from, such as a study',
+    ),
     "growing from above the cap": (
         "passes: {n_passes: auto, auto: {start: 50, cap: 30}}",
         "`passes.auto.start` (50) is above `passes.auto.cap` (30); raise the cap or start lower",

@@ -4,6 +4,7 @@ import pytest
 
 from deepmapper.errors import InputError
 from deepmapper.novelty.homology import COLUMNS, SEARCH_PROGRAMS
+from deepmapper.workflow import sections
 from deepmapper.workflow.sections import DATABASES, model_settings
 
 
@@ -40,3 +41,28 @@ def test_an_unknown_model_is_named(read):
 
 def test_databases_that_can_be_named_are_those_that_can_be_searched():
     assert DATABASES == tuple(COLUMNS) == tuple(SEARCH_PROGRAMS)
+
+
+def test_the_first_of_several_matrices_is_the_reference(read):
+    settings = read("matrix: {path: [a.h5ad, b.h5ad, c.h5ad]}")
+    assert settings["matrix"]["path"] == "a.h5ad" and settings["matrix"]["new_samples"] == ["b.h5ad", "c.h5ad"]
+    assert read("matrix: {path: a.h5ad, new_samples: [b.h5ad, c.h5ad]}") == settings
+    assert sections.named_files(settings)["matrix.new_samples (entry 2)"] == "c.h5ad"
+    assert sections.import_options(settings) == sections.import_options(read("matrix: {path: a.h5ad}"))
+    assert sections.new_sample_files(settings, 1) == ["c.h5ad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "has_target", "folds"),
+    [
+        ("results: x", False, False),
+        ("transfer: {folds: always}", False, True),
+        ("labels: {column: state, unlabelled: [Unknown, 3]}", True, True),
+        ("{labels: {column: state, missing: unlabelled}, transfer: {folds: never}}", True, False),
+        ("matrix: {path: [a.h5ad, b.h5ad]}", True, True),
+    ],
+)
+def test_which_runs_have_target_cells_and_share_folds(read, text, has_target, folds):
+    settings = read(text)
+    assert sections.has_target(settings) is has_target
+    assert sections.shares_folds(settings) is folds

@@ -72,6 +72,7 @@ def test_defaults_are_filled():
     assert settings["results"] == "results"
     assert settings["matrix"] == {
         "path": "a.h5ad",
+        "new_samples": [],
         "format": "auto",
         "layer": "X",
         "transpose": False,
@@ -83,6 +84,11 @@ def test_defaults_are_filled():
     assert settings["labels"] == {
         **{"column": "state", "table": "", "exclude": [], "missing": "refuse", "group": ""},
         "na_values": list(MISSING_WORDS),
+        **{"unlabelled": [], "domain": ""},
+    }
+    assert settings["task"] == "train" and settings["predict"] == {"model": ""}
+    assert settings["transfer"] == {
+        **{"level": 0.05, "folds": "auto", "calibrate_over": "auto", "withhold": True, "new_identities": True},
     }
     assert settings["features"] == {
         "level": "transcript",

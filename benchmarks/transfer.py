@@ -1,0 +1,268 @@
+"""New cells: accuracy between studies, new identities, error rates and calibration, beside logistic regression.
+
+    python benchmarks/transfer.py studies|withheld|identity|nothing|hidden|genes --pbmc3k FILE --zheng FILE
+
+Every experiment prints one line per repetition and a mean. Passes attribute nothing here, which changes no prediction.
+"""
+
+import argparse
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import torch
+from common import DEMO, configuration
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from deepmapper.features.prepare import prepare_features
+from deepmapper.findings.intervals import calibration_table
+from deepmapper.io.align import align, feature_table, scale_of
+from deepmapper.passes.train import train_pass
+from deepmapper.transfer.answer import answer
+from deepmapper.transfer.model import fit_model
+
+# Names that both studies share.
+COMMON = {
+    "CD4 T cells": "CD4 T", "CD8 T cells": "CD8 T", "B cells": "B", "NK cells": "NK", "CD14+ Monocytes": "CD14 Mono",
+}  # fmt: skip
+LEVEL = 0.05
+
+
+def read(path, column, exclude=()):
+    """Cells with a label, without those of some."""
+    adata = anndata.read_h5ad(path)
+    adata.obs["label"] = adata.obs[column].astype(str)
+    adata.X = sp.csr_matrix(adata.X, dtype=np.float32)
+    return adata[~adata.obs["label"].isin(["unlabelled", *exclude])].copy()
+
+
+def fitted(reference, options, normalization="log1p_median"):
+    """A model of all labelled cells, none of which is set aside."""
+    features = prepare_features(reference, label_column="label", normalization=normalization, split_scheme="repeated")
+    config = configuration(options.model)
+    if options.epochs:
+        config = replace(config, epochs=options.epochs, min_epochs=min(config.min_epochs, options.epochs))
+    config = replace(config, attribution="saliency", attribution_samples=1)
+    samples = features.development_samples
+    passes = [train_pass(samples, config, seed, folds=True) for seed in range(options.passes)]
+    scale = scale_of(reference, normalization, np.arange(reference.n_obs))
+    return fit_model(features, passes, scale), features
+
+
+def asked(model, target):
+    """The answer for target cells."""
+    aligned = align(target, feature_table(model.features), model.scale, "the target")
+    given = target.obs["label"].astype(str).to_numpy() if "label" in target.obs else None
+    cells = pd.DataFrame(
+        {"cell": aligned.names, "source": "target", "domain": "target", "given": given, "depth": aligned.depth,
+         "detected": aligned.detected}
+    )  # fmt: skip
+    missing = [model.features[i] for i in aligned.missing]
+    source = {"source": "target", "n_cells": len(cells), "missing": missing, "n_other": aligned.n_other}
+    X = aligned.values.to_memory()
+    return answer(model, X, cells, [source], level=LEVEL, new_identities=False), X
+
+
+def regression(features, X, labels, shared):
+    """Accuracy of logistic regression on the shared features, each scaled to unit deviation."""
+    used = np.flatnonzero(shared)
+    train = features.X[:, used]
+    scaler = StandardScaler(with_mean=False).fit(train)
+    fit = LogisticRegression(C=options_c, max_iter=500).fit(scaler.transform(train), features.y)
+    predicted = np.array(features.classes)[fit.predict(scaler.transform(X[:, used]))]
+    return (predicted == labels).mean()
+
+
+options_c = 1e-3
+
+
+def studies(options):
+    """From one study to the other, both ways: accuracy on the classes that both have."""
+    pbmc, zheng = read(options.pbmc3k, "cell_type"), read(options.zheng, "cell_type_common")
+    pbmc.obs["label"] = pbmc.obs["label"].map(COMMON)
+    pbmc = pbmc[pbmc.obs["label"].notna()].copy()
+    zheng = zheng[zheng.obs["label"].isin(list(COMMON.values()))].copy()
+    for name, reference, target in (("zheng to pbmc3k", zheng, pbmc), ("pbmc3k to zheng", pbmc, zheng)):
+        start = time.process_time()
+        model, features = fitted(reference, options)
+        found, X = asked(model, target)
+        truth = target.obs["label"].to_numpy()
+        shared = np.isin(np.array(model.features), target.var_names)
+        linear = regression(features, X, truth, shared)
+        nearest = found.table["nearest"].to_numpy()
+        comparison = found.summary["comparison"]
+        print(
+            f"{name}: accuracy {(nearest == truth).mean():.3f} (logistic regression, standardised: {linear:.3f}), "
+            f"domain AUC {comparison['auc']:.2f}, genes missing {(~shared).sum()}, "
+            f"{time.process_time() - start:.0f} CPU seconds",
+            flush=True,
+        )
+
+
+def held_out(labels, share, seed):
+    """Mask of cells that are held out, stratified."""
+    rng, mask = np.random.default_rng(seed), np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        mask[members[: int(round(share * len(members)))]] = True
+    return mask
+
+
+def withheld(options):
+    """One class is new at a time: a fifth of all others, and all of it, are the target."""
+    for name, data in studies_of(options):
+        rows = []
+        labels = data.obs["label"].to_numpy()
+        for label in np.unique(labels):
+            known = labels != label
+            target = ~known
+            target[np.flatnonzero(known)[held_out(labels[known], 0.2, 0)]] = True
+            model, _ = fitted(data[~target].copy(), options)
+            table = asked(model, data[target].copy())[0].table
+            new = table["given"].to_numpy() == label
+            p, q = table["p"].to_numpy(), table["q"].to_numpy()
+            rows.append(
+                (roc_auc_score(new, -p), (p[new] <= LEVEL).mean(), (p[~new] <= LEVEL).mean(), (~new).sum(),
+                 (q[new] <= LEVEL).mean(), (q[~new] <= LEVEL).mean())
+            )  # fmt: skip
+            print(f"{name} without {label}: " + values(rows[-1]), flush=True)
+        print(f"{name}, mean: " + values(np.mean(rows, axis=0)), flush=True)
+
+
+def values(row):
+    """One line of figures."""
+    return (
+        f"AUROC {row[0]:.3f}, p ≤ .05: power {row[1]:.3f}, false new {row[2]:.3f} of {row[3]:.0f}; q ≤ .05: found "
+        f"{row[4]:.3f}, false {row[5]:.4f}"
+    )
+
+
+def studies_of(options):
+    """The two studies with all their classes."""
+    return [
+        (name, read(*of))
+        for name, of in (("pbmc3k", (options.pbmc3k, "cell_type")), ("zheng", (options.zheng, "facs_population")))
+        if name in options.only
+    ]
+
+
+def identity(options):
+    """Identities of another study that the reference lacks: zheng, five broad labels, to pbmc3k."""
+    reference = read(options.zheng, "subpop_5class")
+    target = read(options.pbmc3k, "cell_type")
+    broad = {"CD4 T cells": "T cell", "CD8 T cells": "T cell", "B cells": "B cell", "NK cells": "NK cell",
+             "CD14+ Monocytes": "CD14+"}  # fmt: skip
+    target.obs["label"] = [broad.get(label, label) for label in target.obs["label"]]
+    model, _ = fitted(reference, options)
+    found, _ = asked(model, target)
+    table, summary = found.table, found.summary
+    new = ~table["given"].isin(model.classes).to_numpy()
+    p = table["p"].to_numpy()
+    known_right = (table["nearest"] == table["given"])[~new].mean()
+    at_ten = np.quantile(p[~new], 0.10)
+    print(
+        f"AUROC {roc_auc_score(new, -p):.3f}, found at 10 % false {(p[new] <= at_ten).mean():.3f}, known cells right "
+        f"{known_right:.3f}, false new at level .05: {(p[~new] <= LEVEL).mean():.3f}"
+    )
+    print(summary["rate"])
+    for label in sorted(set(table["given"])):
+        print(f"  {label}: p ≤ .05 in {(p[(table['given'] == label).to_numpy()] <= LEVEL).mean():.2f}")
+
+
+def nothing(options):
+    """Nothing new in the target: share of cells with p ≤ .05 and with the verdict new; coverage and calibration."""
+    for name, data in studies_of(options):
+        labels = data.obs["label"].to_numpy()
+        for seed in range(options.splits):
+            target = held_out(labels, 0.25, seed)
+            model, _ = fitted(data[~target].copy(), options)
+            print(f"{name}, split {seed}: {judged(model, asked(model, data[target].copy())[0])}", flush=True)
+
+
+def judged(model, found):
+    """Error rates, coverage and calibration where everything is known."""
+    table = found.table
+    truth = pd.Categorical(table["given"], categories=model.classes).codes
+    inside = found.named.inside[np.arange(len(truth)), truth]
+    sizes = np.bincount(truth, minlength=len(model.classes))
+    coverage = [inside[truth == code].mean() for code in range(len(sizes)) if sizes[code] >= 30]
+    ece = calibration_table(truth, found.named.probability, 10)[1]
+    p, q = table["p"].to_numpy(), table["q"].to_numpy()
+    return (
+        f"accuracy {(table['nearest'] == table['given']).mean():.3f}, p ≤ .05 {(p <= LEVEL).mean():.3f} of {len(p)}, "
+        f"new {(q <= LEVEL).sum()}, ECE {ece:.3f} (temperature {model.temperature:.2f}), coverage {inside.mean():.3f}, "
+        f"in the worst class of 30 cells {min(coverage):.3f}, mean size of sets {found.named.inside.sum(1).mean():.2f}"
+    )
+
+
+def hidden(options):
+    """pbmc68k_reduced with 30 % of the labels hidden."""
+    data = anndata.read_h5ad(DEMO)
+    data.obs["label"] = data.obs["bulk_labels"].astype(str)
+    labels, rows = data.obs["label"].to_numpy(), []
+    for seed in range(options.splits):
+        target = held_out(labels, 0.3, seed)
+        reference = data[~target].copy()
+        model, features = fitted(reference, options, "none")
+        found, X = asked(model, data[target].copy())
+        dense = [np.asarray(part.todense()) if sp.issparse(part) else np.asarray(part) for part in (features.X, X)]
+        scaler = StandardScaler().fit(dense[0])
+        fit = LogisticRegression(max_iter=1000).fit(scaler.transform(dense[0]), features.y)
+        predicted = np.array(features.classes)[fit.predict(scaler.transform(dense[1]))]
+        truth = labels[target]
+        rows.append(((found.table["nearest"] == truth).mean(), (predicted == truth).mean()))
+        print(
+            f"split {seed}: {rows[-1][0]:.3f}, logistic regression {rows[-1][1]:.3f}; {judged(model, found)}",
+            flush=True,
+        )
+    rows = np.array(rows)
+    difference = rows[:, 0] - rows[:, 1]
+    error = difference.std(ddof=1) / np.sqrt(len(rows))
+    print(
+        f"mean {rows[:, 0].mean():.4f}, logistic regression, standardised {rows[:, 1].mean():.4f}; difference "
+        f"{difference.mean():+.4f} ± {1.96 * error:.4f} over {len(rows)} splits"
+    )
+
+
+def genes(options):
+    """A target that lacks 30 % of the genes, at random."""
+    for name, data in studies_of(options):
+        target = held_out(data.obs["label"].to_numpy(), 0.25, 0)
+        model, _ = fitted(data[~target].copy(), options)
+        new = data[target].copy()
+        kept = np.random.default_rng(0).permutation(new.n_vars)[: int(0.7 * new.n_vars)]
+        for what, part in (("all genes", new), ("30 % missing, reordered", new[:, kept].copy())):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found, _ = asked(model, part)
+            lost = found.summary["sources"][0]["importance_lost"]
+            print(f"{name}, {what}: {judged(model, found)}, importance lost {lost:.2f}", flush=True)
+
+
+def main():
+    """Run one experiment."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    experiments = {f.__name__: f for f in (studies, withheld, identity, nothing, hidden, genes)}
+    parser.add_argument("experiment", choices=experiments)
+    parser.add_argument("--pbmc3k", type=Path, help="raw counts, obs['cell_type']")
+    parser.add_argument("--zheng", type=Path, help="raw counts of sorted cells, obs['facs_population'] and others")
+    parser.add_argument("--only", nargs="*", default=["pbmc3k", "zheng"])
+    parser.add_argument("--model", default="cnn_small")
+    parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=0, help="at most; 0 for the default")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", module="sklearn")
+    experiments[options.experiment](options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Rule judge_target: name the samples without a label, and judge how sure that is."""
+
+from deepmapper.workflow.rule_script import job
+
+with job(snakemake):
+    import torch
+
+    from deepmapper.core.tables import read_table, write_json, write_table
+    from deepmapper.core.target_schemas import TARGET_CELLS
+    from deepmapper.features.store import open_features
+    from deepmapper.transfer import model_folder
+    from deepmapper.transfer.answer import answer, write_annotated
+
+    torch.set_num_threads(snakemake.threads)
+    model, target = model_folder.load(snakemake.input.model), open_features(snakemake.input.features)
+    cells = read_table(snakemake.input.cells, TARGET_CELLS)
+    found = answer(
+        model,
+        target.X,
+        cells,
+        target.metadata["sources"],
+        level=snakemake.params.level,
+        new_identities=snakemake.params.new_identities,
+        seed=snakemake.params.seed,
+    )
+    print(found.summary["statement"], found.summary["rate"], *found.summary["cautions"], sep="\n")
+    write_table(found.table, snakemake.output.target_table)
+    write_json(found.summary, snakemake.output.target_summary)
+    write_table(found.identities, snakemake.output.identities)
+    write_annotated(found, model, snakemake.output.annotated)

@@ -1,0 +1,79 @@
+"""Schemas of the tables of target samples, which are to be named. Standard library only."""
+
+from __future__ import annotations
+
+from .columns import Table, integer, name_list, number, text
+
+_SOURCE = (
+    text("source", "name of the file without endings, or reference"),
+    text("domain", "domain of the sample (labels.domain); without that column, the source"),
+    text("given", "label in the file, if a new file has labels; models do not read it"),
+    number("depth", "sum of the values of the sample before normalisation, on the features of the reference"),
+    integer("detected", "number of these features above 0"),
+)
+
+TARGET_CELLS = Table(
+    "target/cells.tsv",
+    "One row per target sample, in the order of the store results/target/features.",
+    (text("cell", "name of the sample"), *_SOURCE),
+)
+
+TARGET = Table(
+    "findings/{model}/target.tsv",
+    "One row per target sample: what the model says about it.",
+    (
+        text("cell", "name of the sample"),
+        text(
+            "label",
+            "the most probable class; for a new sample new_1, new_2, ... (see new_identities.tsv), or new; empty for "
+            " samples without counts, and if the model has no signal",
+        ),
+        number("probability", "calibrated probability of the most probable class"),
+        text(
+            "verdict",
+            "assigned (one label in the set), ambiguous (several), new (q up to transfer.level), empty (no counts), or "
+            "none (no signal)",
+        ),
+        name_list("set", "labels that cannot be excluded at transfer.level, the most probable first"),
+        number("p", "probability that a sample of a known class is as unlike the labelled ones as this one"),
+        number("q", "expected share of samples of known classes among those with this p or a smaller one"),
+        text("nearest", "the most probable class, also for a new sample"),
+        integer("passes_agree", "number of passes that predict the nearest class"),
+        integer("passes", "number of passes"),
+        *_SOURCE,
+    ),
+)
+
+NEW_IDENTITIES = Table(
+    "findings/{model}/new_identities.tsv",
+    "One row per cluster of new samples, the largest first.",
+    (
+        text("identity", "name, as in the column label of target.tsv"),
+        integer("n_cells", "number of samples"),
+        text("nearest", "class that is the most probable one for most of them"),
+        number("share_nearest", "share of the samples for which it is"),
+        name_list(
+            "genes",
+            "features that are higher in them than in the named target samples, by Welch's t; if there are fewer than "
+            "10 of these, than on average in the nearest class",
+        ),
+        number("mean_p", "mean p of the samples"),
+        name_list("sources", "files that they are from"),
+        name_list("domains", "domains that they are from"),
+        number("depth", "median depth of the samples: far below that of others, they may be damaged"),
+        number("detected", "median number of detected features: far above that of others, they may be doublets"),
+    ),
+)
+
+WITHHELD = Table(
+    "findings/{model}/withheld.tsv",
+    "One row per class, whose labels one pass did not see: how much of it would be found if it were new.",
+    (
+        text("class", "name of the class"),
+        integer("n_cells", "number of its samples in the development part"),
+        number("power", "share of them with p up to transfer.level, from this one pass"),
+        number("auc", "AUC between them and the samples of other classes that the pass had out of bag"),
+        text("taken_for", "class that the pass predicts for most of them"),
+        text("note", "why there is no result"),
+    ),
+)

@@ -1,0 +1,211 @@
+"""Target samples, which have no label and are to be named: on the features of a run, in a store of their own.
+
+Passes, controls and everything else that learns or measures read `results/features`, which holds none of them. So new
+target samples train nothing again, and cannot leak into anything.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core.blocks import VStack
+from ..core.missing import MISSING_WORDS
+from ..core.words import count, some
+from ..errors import DeepMapperWarning, InputError
+from ..io.align import Aligned, Scale, align, scale_of
+from ..io.labels import UNLABELLED as TO_NAME
+from ..io.labels import as_categories, encode_labels
+from .prepare import column_of
+from .store import UNLABELLED, Features
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """Target samples of a run.
+
+    Attributes
+    ----------
+    features
+        Their values, a store in which no sample has a label. ``metadata["sources"]`` says of each file how many
+        samples it has, and which features it lacks.
+    cells
+        One row per sample, in the same order: "cell", "source", "domain", "given" (its label in the file, if there is
+        one), "depth", "detected".
+    scale
+        How the reference was normalised.
+    """
+
+    features: Features
+    cells: pd.DataFrame
+    scale: Scale
+
+
+def prepare_target(
+    adata: Any,
+    reference: Features,
+    new: Mapping[str, Any],
+    *,
+    label_column: str,
+    exclude: Sequence[str] = (),
+    missing: str = "refuse",
+    na_values: Sequence[str] = MISSING_WORDS,
+    unlabelled: Sequence[str] = (),
+    domain_column: str = "",
+) -> Target:
+    """Collect the target samples of a run: those of the reference without a label, and all samples of new files.
+
+    Parameters
+    ----------
+    adata
+        Raw values from which `reference` was prepared.
+    reference
+        Features of the run.
+    new
+        AnnData or `io.expression.Expression` by the path of their file. All their samples are named, even if they have
+        labels, which are kept for comparison.
+    label_column, exclude, missing, na_values, unlabelled
+        As in `prepare.prepare_features`.
+    domain_column
+        Column of `obs` with the domain of every sample, such as the study or donor; "" for the name of the file.
+
+    Raises
+    ------
+    InputError
+        If there are no target samples, or a file cannot be used.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If a new file lacks features of the reference, or names of samples are used twice.
+    """
+    labels = column_of(adata.obs, label_column, "labels.column")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeepMapperWarning)  # `prepare_features` gave these
+        codes, _ = encode_labels(labels, list(adata.obs_names), tuple(exclude), missing, na_values, unlabelled)
+    own = np.flatnonzero(codes == TO_NAME)
+    if not len(own) and not new:
+        words = ", ".join(map(repr, unlabelled)) or "none"
+        raise InputError(
+            f"labels.unlabelled: no sample of column '{label_column}' is to be named (words: {words}; labels.missing: "
+            f"{missing}). Check the words, or remove them."
+        )
+    scale = scale_of(adata, reference.metadata["normalization"], rows_named(adata, reference))
+    parts, tables = [], []
+    if len(own):
+        aligned = align(adata, adata.var, scale, "the reference", own)
+        parts.append(aligned)
+        tables.append(describe_cells(aligned, adata.obs.iloc[own], "", "", domain_column, na_values))
+    for path, other in new.items():
+        aligned = align(other, adata.var, scale, path)
+        parts.append(aligned)
+        tables.append(describe_cells(aligned, other.obs, path, label_column, domain_column, na_values))
+    cells = pd.concat(unique_cells(tables, reference.samples), ignore_index=True)
+    sources = [describe_source(part, table, adata.var.index) for part, table in zip(parts, tables, strict=True)]
+    for source in sources:
+        if source["missing"]:
+            warnings.warn(missing_note(source, len(adata.var)), DeepMapperWarning, stacklevel=2)
+    n = len(cells)
+    values = VStack(tuple(part.values for part in parts), dense=isinstance(reference.X, np.ndarray))
+    features = Features(
+        values,
+        np.full(n, -1, dtype=np.int64),
+        reference.classes,
+        tuple(map(str, adata.var.index)),
+        tuple(cells["cell"]),
+        np.full(n, UNLABELLED, dtype=np.uint8),
+        metadata={"sources": sources},
+    )
+    return Target(features, cells, scale)
+
+
+def rows_named(adata: Any, reference: Features) -> np.ndarray:
+    """Rows of the development part of a run in its expression matrix, ascending."""
+    positions = pd.Index(adata.obs_names).get_indexer(reference.names_of(reference.development))
+    if (positions < 0).any():
+        raise InputError(
+            f"{(positions < 0).sum()} samples of the features are missing from the expression matrix: the two are from "
+            "different runs. Run the rule prepare_features again."
+        )
+    return np.sort(positions)
+
+
+def missing_note(source: Mapping[str, Any], n_features: int) -> str:
+    """Say which features a new file lacks."""
+    names = some(source["missing"][:4])
+    return (
+        f"{source['source']}: {count(len(source['missing']), 'feature')} of {n_features} in the reference are missing "
+        f"({names}); {count(source['n_other'], 'other feature')} of the file are not used."
+    )
+
+
+def describe_cells(
+    aligned: Aligned,
+    obs: pd.DataFrame,
+    path: str,
+    label_column: str = "",
+    domain_column: str = "",
+    na_values: Sequence[str] = MISSING_WORDS,
+    *,
+    alone: bool = False,
+) -> pd.DataFrame:
+    """Describe the target samples of one file, or of the reference: the columns of cells.tsv.
+
+    Parameters
+    ----------
+    aligned
+        The samples.
+    obs
+        Their table.
+    path
+        The file; "" for the reference, or for a matrix in memory (`alone`).
+    label_column, domain_column, na_values
+        As in `prepare_target`.
+    alone
+        Whether there is no reference.
+    """
+    stem = Path(path).name.partition(".")[0] or ("matrix" if alone else "reference")
+    domain: Any = stem
+    if domain_column and (alone or path):
+        domain = as_categories(obs[domain_column], na_values).texts if domain_column in obs else stem
+    elif domain_column:
+        domain = as_categories(column_of(obs, domain_column, "labels.domain"), na_values).texts
+    given = as_categories(obs[label_column], na_values).texts if label_column and label_column in obs else None
+    columns = {"cell": aligned.names, "source": stem, "domain": domain, "given": given}
+    return pd.DataFrame({**columns, "depth": aligned.depth, "detected": aligned.detected})
+
+
+def unique_cells(tables: Sequence[pd.DataFrame], others: Sequence[str] = ()) -> list[pd.DataFrame]:
+    """Append the name of the file to the names of its samples, if one of them is used elsewhere, too."""
+    taken = Counter([*others, *(name for table in tables for name in table["cell"])])
+    return [_renamed(table, taken) for table in tables]
+
+
+def describe_source(aligned: Aligned, cells: pd.DataFrame, features: pd.Index) -> dict[str, Any]:
+    """Describe one file: its name, the number of its samples, the names of the features that it lacks."""
+    return {
+        "source": str(cells["source"].iloc[0]),
+        "n_cells": len(cells),
+        "n_other": aligned.n_other,
+        "missing": [str(features[i]) for i in aligned.missing],
+    }
+
+
+def _renamed(cells: pd.DataFrame, taken: Counter) -> pd.DataFrame:
+    """Append the name of the file to the names of its samples, if one of them is used elsewhere."""
+    stem = cells["source"].iloc[0]
+    if stem == "reference" or all(taken[name] == 1 for name in cells["cell"]):
+        return cells
+    warnings.warn(
+        f"Samples of {stem} have the names of other samples: '-{stem}' is appended to the names of all its samples.",
+        DeepMapperWarning,
+        stacklevel=3,
+    )
+    return cells.assign(cell=cells["cell"] + f"-{stem}")

@@ -1,0 +1,201 @@
+"""New samples on the features of a reference: columns found by name, values normalised as those of the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..core.blocks import MappedRows, blocks
+from ..core.words import count, some
+from ..errors import InputError
+from .layers import LAYERS_OF_COUNTS
+from .matrix_stats import LARGEST_LOG, MatrixStats, scan
+from .normalize import median_total, normalize_lazily
+from .shared_features import columns_by_name_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """How the values of a reference were normalised: all that new samples need to be treated alike.
+
+    Attributes
+    ----------
+    method
+        Normalisation, as in `normalize.normalize_lazily`.
+    median
+        Total of a sample to which "log1p_median" scales; 0 with other methods.
+    is_integer, largest
+        Whether the values before normalisation are whole numbers, and the largest of them.
+    share
+        (p,) share of all values of the reference that each feature holds.
+    """
+
+    method: str
+    median: float
+    is_integer: bool
+    largest: float
+    share: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """New samples on the features of the reference.
+
+    Attributes
+    ----------
+    values
+        (n, p) normalised values, a source for `core.blocks.blocks`; 0 for features that the new samples lack.
+    names
+        Names of the n samples.
+    missing
+        Positions of the features of the reference that the new samples lack.
+    n_other
+        Number of features of the new samples that the reference lacks.
+    depth, detected
+        (n,) sum of the values before normalisation, and number of features above 0, on the features of the reference.
+    """
+
+    values: Any
+    names: list[str]
+    missing: np.ndarray
+    n_other: int
+    depth: np.ndarray
+    detected: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Columns of a matrix in another order, with columns of zeros; a source for `core.blocks.blocks`."""
+
+    X: Any
+    selection: sp.csr_matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.X.shape[0], self.selection.shape[1]
+
+    def blocks(self) -> Iterator[tuple[slice, Any]]:
+        for place, block in blocks(self.X):
+            yield place, (sp.csr_matrix(block, dtype=np.float32) @ self.selection).sorted_indices()
+
+
+def scale_of(adata: Any, method: str, rows: np.ndarray) -> Scale:
+    """Measure how the samples in `rows`, the development part of a reference, are normalised.
+
+    Parameters
+    ----------
+    adata
+        Raw values, as `features.prepare.prepare_features` reads them.
+    method
+        Normalisation of the features.
+    rows
+        Rows of the development part, ascending.
+    """
+    X = adata.layers["tpm"] if method == "log1p_tpm" else adata.X
+    stats = scan(MappedRows(X, rows, lambda block, _: sp.csr_matrix(block, dtype=np.float32)).blocks())
+    total = stats.feature_totals.sum()
+    share = stats.feature_totals / total if total else np.zeros(X.shape[1])
+    median = median_total(stats.totals) if method == "log1p_median" else 0.0
+    return Scale(method, median, stats.is_integer, stats.largest, share)
+
+
+def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.ndarray | None = None) -> Aligned:
+    """Bring new samples onto the features of a reference, and normalise them in the same way.
+
+    A sample is scaled by its total on the features that both have, to the share of the total that the reference has on
+    these: features that are missing do not make the others larger.
+
+    Parameters
+    ----------
+    adata
+        AnnData or `io.expression.Expression` with raw values.
+    var
+        Features of the reference by name, with the column ``gene_ids`` if there are ids.
+    scale
+        Normalisation of the reference.
+    source
+        Name of the file, for messages.
+    rows
+        Rows to take, ascending; None for all.
+
+    Raises
+    ------
+    InputError
+        If no feature is shared, a layer is missing, or the values are of another kind than those of the reference:
+        logarithms for counts, or counts for logarithms.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If names that differ were matched, or samples have no counts.
+    """
+    selection, missing = _selection(var, adata.var, source)
+    X, tpm = _chosen(adata.X, selection), adata.layers.get("tpm")
+    names = list(map(str, adata.obs_names if rows is None else np.asarray(adata.obs_names, dtype=object)[rows]))
+    of_counts = [str(name) for name in adata.uns.get(LAYERS_OF_COUNTS, ())]
+    kept = 1.0 - float(scale.share[missing].sum()) if len(missing) else 1.0
+    try:
+        if not len(names):
+            raise InputError("there are no samples")
+        values, stats = normalize_lazily(
+            X,
+            scale.method,
+            None if tpm is None else _chosen(tpm, selection),
+            1e4 * kept,
+            names,
+            rows,
+            layers_of_counts=of_counts,
+            median=scale.median * kept,
+            million=1e6 * kept,
+        )
+        _check_kind(stats, scale)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    n_other = len(adata.var) - (len(var) - len(missing))
+    return Aligned(values, names, missing, n_other, stats.totals, stats.detected)
+
+
+def _selection(var: pd.DataFrame, own: pd.DataFrame, source: str) -> tuple[sp.csr_matrix | None, np.ndarray]:
+    """Matrix that moves columns to the places of the reference's features (None: they are there), and those missing."""
+    if list(var.index) == list(own.index):
+        return None, np.empty(0, dtype=np.int64)
+    columns = columns_by_name_of(var, own, source, "reference")
+    found = np.array([columns.get(name, -1) for name in var.index], dtype=np.int64)
+    places = np.flatnonzero(found >= 0)
+    if not len(places):
+        raise InputError(
+            f"{source}: none of its {count(len(own), 'feature')} ({some(list(own.index)[:3])}) is a feature of the "
+            f"reference ({some(list(var.index)[:3])}, {len(var)} in all). Name the features of both in the same way."
+        )
+    shape = (len(own), len(var))
+    selection = sp.csr_matrix((np.ones(len(places), dtype=np.float32), (found[places], places)), shape=shape)
+    return selection, np.flatnonzero(found < 0)
+
+
+def _chosen(X: Any, selection: sp.csr_matrix | None) -> Any:
+    return X if selection is None else _Columns(X, selection)
+
+
+def _check_kind(stats: MatrixStats, scale: Scale) -> None:
+    """Refuse counts where the reference, which is not normalised here, holds logarithms."""
+    is_log = scale.method == "none" and not scale.is_integer and scale.largest < LARGEST_LOG
+    if is_log and stats.is_integer and stats.largest >= LARGEST_LOG:
+        raise InputError(
+            f"the values are whole numbers up to {stats.largest:g}, which look like counts; the reference holds values "
+            f"up to {scale.largest:g} that are not whole numbers (features.normalization is none). Normalise the new "
+            f"samples in the same way as the reference."
+        )
+
+
+def feature_table(names: Sequence[str], ids: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a table of features as `align` reads it."""
+    import pandas as pd
+
+    return pd.DataFrame({} if ids is None else {"gene_ids": list(ids)}, index=pd.Index(list(names), dtype=object))

@@ -1,0 +1,133 @@
+"""All that a model says about target samples: the tables and the summary, the same in a run and from a model folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from ..core.files import atomic_write
+from ..errors import DeepMapperWarning
+from .exchangeable import compare
+from .identities import cluster_new, identity_table
+from .model import Model
+from .naming import Named, name_samples, verdict_table
+from .statement import check_lost, describe_target
+from .values import NewValues, gaps_of
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says about n target samples.
+
+    Attributes
+    ----------
+    table
+        `target.tsv`, one row per sample.
+    summary
+        `target.json`.
+    identities
+        `new_identities.tsv`, one row per cluster of new samples.
+    named
+        Probabilities of all classes, and more.
+    X
+        (n, p) normalised values.
+    """
+
+    table: pd.DataFrame
+    summary: dict[str, Any]
+    identities: pd.DataFrame
+    named: Named
+    X: np.ndarray | sp.csr_matrix
+
+
+def answer(
+    model: Model,
+    X: np.ndarray | sp.csr_matrix,
+    cells: pd.DataFrame,
+    sources: Sequence[Mapping[str, Any]],
+    *,
+    level: float = 0.05,
+    new_identities: bool = True,
+    seed: int = 0,
+    device: Any = "cpu",
+) -> Answer:
+    """Name target samples, judge them, and describe the new ones.
+
+    Parameters
+    ----------
+    model
+        The model.
+    X
+        (n, p) normalised values, dense or CSR.
+    cells
+        Columns "cell", "source", "domain", "given", "depth" and "detected", one row per sample.
+    sources
+        The files, as in `statement.describe_target`.
+    level
+        Error rate of the verdict "new", and of the sets of labels.
+    new_identities
+        Whether to cluster the new samples.
+    seed
+        Of the comparison of target and reference.
+    device
+        To compute on.
+
+    Raises
+    ------
+    InputError
+        If a file lacks features with most of the importance.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If a file lacks features with much of it.
+    """
+    for source in sources:
+        if caution := check_lost(model, source):
+            warnings.warn(caution, DeepMapperWarning, stacklevel=2)
+    named = name_samples(NewValues(X, model, gaps_of(sources, model)), level, seed, device)
+    comparison = compare(model, named.first, level, seed)
+    identity = np.full(len(cells), "", dtype=object)
+    if new_identities:
+        columns = model.members[0].space.columns
+        identity = cluster_new(named, X, columns[columns < len(model.features)], seed)
+    table = verdict_table(named, model, cells, identity.tolist())
+    summary = describe_target(named, table, model, comparison, level, sources)
+    return Answer(table, summary, identity_table(identity, named, X, model, cells), named, X)
+
+
+def write_annotated(found: Answer, model: Model, path: str | Path) -> None:
+    """Write the target samples as .h5ad: normalised values, and the answer in `obs` (`deepmapper_*`) and `obsm`.
+
+    Parameters
+    ----------
+    found
+        The answer.
+    model
+        The model.
+    path
+        The file to write, atomically.
+    """
+    import anndata
+
+    table = found.table.set_index("cell")
+    obs = pd.DataFrame(index=table.index.astype(str).rename(None))
+    for name in ("label", "probability", "verdict", "q", "p", "set", "nearest"):
+        values = table[name]
+        obs[f"deepmapper_{name}"] = pd.Categorical(values.fillna("")) if values.dtype == object else values.to_numpy()
+    for name in ("source", "domain"):
+        obs[name] = pd.Categorical(table[name].fillna(""))
+    adata = anndata.AnnData(sp.csr_matrix(found.X), obs=obs, var=pd.DataFrame(index=list(model.features)))
+    adata.obsm["X_deepmapper"] = found.named.first.coordinates.astype(np.float32)
+    adata.obsm["deepmapper_probability"] = pd.DataFrame(
+        found.named.probability, index=obs.index, columns=list(model.classes)
+    )
+    with atomic_write(path) as tmp:
+        adata.write_h5ad(tmp, compression="gzip")

@@ -1,0 +1,99 @@
+"""Conformal p-values from samples that a pass did not train on, and sets of labels with a coverage.
+
+Sources: cross-conformal prediction, Vovk 2015 (doi 10.1007/s10472-013-9368-4); class-wise (Mondrian) prediction, Vovk,
+Lindsay, Nouretdinov & Gammerman 2003; p-values of outliers and their false discovery rate, Bates et al. 2023 (doi
+10.1214/22-AOS2244).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# Passes that are pooled, which together have every labelled sample out of bag once: so fine is a p-value.
+ROUND = 5
+
+
+def n_at_least(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Count for each value how many of the reference are as large or larger: integers in the shape of `values`."""
+    ordered = np.sort(reference)
+    return len(ordered) - np.searchsorted(ordered, values, side="left")
+
+
+@dataclass
+class Pooled:
+    """p-values of the same n samples, from the counts of several passes.
+
+    Counts of `ROUND` passes are pooled, ``p = (1 + count) / (1 + number)``, and p is averaged over these rounds. Such
+    an average can be too small by a factor of 2 at most; usually it is not too small.
+
+    Attributes
+    ----------
+    shape
+        Shape of the p-values.
+    """
+
+    shape: tuple[int, ...]
+    _total: np.ndarray = field(init=False)
+    _count: np.ndarray = field(init=False)
+    _number: np.ndarray | float = 0.0
+    _passes: int = 0
+    _rounds: int = 0
+
+    def __post_init__(self) -> None:
+        """Begin with no pass."""
+        self._total, self._count = np.zeros(self.shape), np.zeros(self.shape)
+
+    def add(self, count: np.ndarray, number: np.ndarray | float) -> None:
+        """Add a pass: how many of a number of reference samples are at least as strange as each sample."""
+        self._count += count
+        self._number = self._number + number
+        self._passes += 1
+        if self._passes == ROUND:
+            self._close()
+
+    def p(self) -> np.ndarray:
+        """Return the p-values; 1 without passes."""
+        if self._passes:
+            self._close()
+        return self._total / self._rounds if self._rounds else np.ones(self.shape)
+
+    def _close(self) -> None:
+        self._total += (1 + self._count) / (1 + self._number)
+        self._count, self._number, self._passes = np.zeros(self.shape), 0.0, 0
+        self._rounds += 1
+
+
+def smallest_number(level: float) -> int:
+    """Return the number of reference samples from which on a p-value can be `level` or less."""
+    return math.ceil(1 / level - 1e-9) - 1
+
+
+def label_sets(p: np.ndarray, predicted: np.ndarray, level: float) -> np.ndarray:
+    """Return the (n, C) mask of the labels in the set of each sample.
+
+    The set has every label with p above the level, and always the predicted one: that can only raise the coverage.
+    """
+    inside = p > level
+    inside[np.arange(len(p)), predicted] = True
+    return inside
+
+
+def describe_set(inside: np.ndarray, probability: np.ndarray, classes: Sequence[str]) -> str:
+    """Name the labels of one set, the most probable first, separated by commas."""
+    order = np.argsort(-probability, kind="stable")
+    return ",".join(classes[code] for code in order if inside[code])
+
+
+def q_values(p: np.ndarray) -> np.ndarray:
+    """Return q-values by Benjamini and Hochberg; NaN where p is NaN."""
+    from scipy.stats import false_discovery_control
+
+    q = np.full(len(p), np.nan)
+    known = ~np.isnan(p)
+    if known.any():
+        q[known] = false_discovery_control(p[known])
+    return q

@@ -1,0 +1,162 @@
+"""A model on disk: a folder of JSON and arrays, without pickles, that may be moved and shared."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..chords.files import read_chords, write_chords
+from ..core.files import atomic_folder
+from ..core.records import read_record, refuse_damage, write_record
+from ..errors import InputError
+from ..io.align import Scale
+from .members import Member
+from .model import Model
+from .spaces import Space
+
+# Version of the folder's layout; a folder of another version is refused.
+FORMAT = 1
+
+_ARRAYS = ("labels", "groups", "scores", "probability", "coordinates")
+
+_README = """\
+# A model of DeepMapper
+
+It names new samples by the classes {classes}, from {n_features} features, with {n_passes} passes.
+
+    deepmapper.predict("{name}", adata)    # in Python: the table target.tsv
+
+or in config.yaml: `task: predict`, `predict: {{model: {name}}}`, `matrix: {{path: new.h5ad}}`.
+
+`adata` holds {what}; the features are found by name. Results do not depend on where the folder is.
+
+| file | content |
+|---|---|
+| model.json | format, features, classes, normalisation, temperature, versions |
+| reference.npz | per feature: share of all values, importance, mean in every class |
+| passes/*.npz | per pass: weights, settings, space, and the samples out of its bag with their scores |
+| chords.json | gene chords that the networks read, if they do |
+"""
+
+
+def save(model: Model, folder: str | Path) -> None:
+    """Write a model; the folder is written atomically and replaces an existing one."""
+    folder = Path(folder)
+    with atomic_folder(folder) as tmp:
+        (tmp / "passes").mkdir()
+        for member in model.members:
+            _save_member(member, tmp / "passes" / f"{member.seed}.npz")
+        arrays = {"share": model.scale.share, "importance": model.importance, "class_mean": model.class_mean}
+        write_record(tmp / "reference.npz", {}, arrays)
+        if model.chords:
+            write_chords(model.chords, tmp / "chords.json")
+        content = {
+            "format": FORMAT,
+            "classes": list(model.classes),
+            "sizes": model.sizes,
+            "normalization": {
+                "method": model.scale.method,
+                "median": model.scale.median,
+                "is_integer": model.scale.is_integer,
+                "largest": model.scale.largest,
+            },
+            "temperature": model.temperature,
+            "neighbours": model.neighbours,
+            "over": model.over,
+            "signal": model.signal,
+            "seeds": [member.seed for member in model.members],
+            "about": model.about,
+            "versions": {name: version(name) for name in ("deepmapper", "numpy", "scipy", "torch")},
+            "features": list(model.features),
+            "ids": None if model.ids is None else list(model.ids),
+        }
+        (tmp / "model.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        (tmp / "README.md").write_text(_readme(model, folder.name), encoding="utf-8")
+
+
+def load(folder: str | Path) -> Model:
+    """Read what `save` wrote: a model that gives the same results, to the last byte.
+
+    Raises
+    ------
+    InputError
+        If the folder is not a complete model of this version.
+    """
+    folder = Path(folder)
+    try:
+        content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder} is not a model ({error}): expected a folder such as results/model/cnn_small, which the rule "
+            f"export_model writes."
+        ) from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise InputError(f"{folder} has format {found}, expected {FORMAT}: export the model again with this version.")
+    try:
+        return _from_content(content, folder)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder} is not a complete model: {error.filename} is missing. Copy the folder again."
+        ) from error
+
+
+def _from_content(content: dict[str, Any], folder: Path) -> Model:
+    _, arrays = read_record(folder / "reference.npz", "model")
+    with refuse_damage(folder / "model.json", "model"):
+        return Model(
+            classes=tuple(content["classes"]),
+            features=tuple(content["features"]),
+            ids=None if content["ids"] is None else tuple(content["ids"]),
+            scale=Scale(**content["normalization"], share=arrays["share"]),
+            temperature=content["temperature"],
+            neighbours=content["neighbours"],
+            importance=arrays["importance"],
+            class_mean=arrays["class_mean"],
+            sizes=content["sizes"],
+            over=content["over"],
+            signal=content["signal"],
+            members=tuple(_load_member(folder / "passes" / f"{seed}.npz") for seed in content["seeds"]),
+            chords=read_chords(folder / "chords.json") if (folder / "chords.json").exists() else (),
+            about=content["about"],
+        )
+
+
+def _save_member(member: Member, path: Path) -> None:
+    header: dict[str, Any] = {"seed": member.seed, "settings": member.settings, "classes": list(member.classes)}
+    arrays = {name: np.asarray(getattr(member, name)) for name in _ARRAYS}
+    arrays |= member.space.arrays("space_")
+    arrays |= {f"weights/{name}": value for name, value in member.weights.items()}
+    write_record(path, header, arrays)
+
+
+def _load_member(path: Path) -> Member:
+    header, arrays = read_record(path, "pass of a model")
+    with refuse_damage(path, "pass of a model"):
+        weights = {name: value for name, value in arrays.items() if name.startswith("weights/")}
+        return Member(
+            seed=header["seed"],
+            settings=header["settings"],
+            classes=tuple(header["classes"]),
+            weights={name.removeprefix("weights/"): value for name, value in weights.items()},
+            space=Space.from_arrays(arrays, "space_"),
+            **{name: arrays[name] for name in _ARRAYS},
+        )
+
+
+def _readme(model: Model, name: str) -> str:
+    what = {
+        "none": "values as those of the reference, which were not normalised",
+        "log1p_tpm": "transcripts per million in the layer tpm",
+    }
+    return _README.format(
+        classes=", ".join(model.classes),
+        n_features=len(model.features),
+        n_passes=len(model.members),
+        name=name,
+        what=what.get(model.scale.method, "raw counts in X"),
+    )

@@ -1,0 +1,213 @@
+"""New samples named by a model: probabilities, sets of labels, p- and q-values, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from .calibration import apply_temperature
+from .conformal import Pooled, describe_set, label_sets, n_at_least, q_values, smallest_number
+from .members import Member, Views, strangeness, view
+from .model import Model
+from .neighbours import smooth
+from .shares import estimate_shares, with_shares
+from .values import NewValues
+
+# Words of the column `verdict`; no label is given with "empty" (no counts) and "none" (the model has no signal).
+ASSIGNED, AMBIGUOUS, NEW, EMPTY, NONE = "assigned", "ambiguous", "new", "empty", "none"
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """What a model says about n new samples.
+
+    Attributes
+    ----------
+    probability
+        (n, C) calibrated probabilities, float64; NaN for empty samples.
+    p, q
+        (n,) p-value of being like the labelled samples, and its q-value; NaN for empty samples.
+    inside
+        (n, C) which labels are in the set of each sample.
+    votes
+        (n,) number of passes that predict the label of the averaged probability.
+    verdict
+        (n,) words.
+    marginal
+        Names of classes with too few samples for a coverage of their own: theirs is that over all classes.
+    shares
+        (C,) estimated shares of the classes among the samples that are not new.
+    first
+        `Views` of the first pass, which the comparison of target and reference and the clusters use.
+    """
+
+    probability: np.ndarray
+    p: np.ndarray
+    q: np.ndarray
+    inside: np.ndarray
+    votes: np.ndarray
+    verdict: np.ndarray
+    marginal: tuple[str, ...]
+    shares: np.ndarray
+    first: Views
+
+
+def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "cpu") -> Named:
+    """Name new samples.
+
+    Parameters
+    ----------
+    values
+        Values of the samples, and the model.
+    level
+        Error rate of the verdict "new" and of the sets of labels.
+    seed
+        Of the parts in which neighbours are looked for.
+    device
+        To compute on.
+    """
+    model = values.model
+    n, n_classes = values.X.shape[0], len(model.classes)
+    total, votes = np.zeros((n, n_classes)), np.zeros((n, n_classes), dtype=np.int64)
+    over_cells, over_domains = Pooled((n,)), _OverDomains(n)
+    by_class, over_all = Pooled((n, n_classes)), Pooled((n, n_classes))
+    first: Views | None = None
+    for member in model.members:
+        seen = view(member, values.blocks(), values.n_columns, device)
+        first = first or seen
+        total += seen.probability
+        votes[np.arange(n), seen.probability.argmax(1)] += 1
+        strange = strangeness(seen.scores, member.scores)
+        if model.over == "domain":
+            over_domains.add(strange, member)
+        else:
+            over_cells.add(n_at_least(member.strange, strange), len(member.labels))
+        _add_sets(by_class, over_all, member, 1 - seen.probability)
+    assert first is not None  # `fit_model` refuses models without passes
+    small = np.array([_in_a_round(model, code) < smallest_number(level) for code in range(n_classes)])
+    p_label = np.where(small, over_all.p(), by_class.p())
+    empty = _is_empty(values.X)
+    p = over_domains.p() if model.over == "domain" else over_cells.p()
+    p[empty] = np.nan
+    q = q_values(p)
+    probability, shares = _calibrated(total / len(model.members), values, q <= level, empty, seed)
+    predicted = np.nan_to_num(probability).argmax(1)
+    inside = label_sets(p_label, predicted, level)
+    verdict = np.where(inside.sum(1) > 1, AMBIGUOUS, ASSIGNED).astype(object)
+    verdict[q <= level] = NEW
+    if model.signal is False:
+        verdict[:] = NONE
+    verdict[empty] = EMPTY
+    marginal = tuple(name for name, few in zip(model.classes, small, strict=True) if few)
+    return Named(probability, p, q, inside, votes[np.arange(n), predicted], verdict, marginal, shares, first)
+
+
+def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Sequence[str]) -> pd.DataFrame:
+    """Return `target.tsv`: one row per sample.
+
+    Parameters
+    ----------
+    named
+        Result of `name_samples`.
+    model
+        The model.
+    cells
+        Columns that describe the samples: "cell", "source", "domain", "given", "depth", "detected".
+    identity
+        (n,) name of the new identity of every sample, "" for others.
+    """
+    named_at_all = ~np.isin(named.verdict, [EMPTY, NONE])
+    nearest = np.array(model.classes, dtype=object)[np.nan_to_num(named.probability).argmax(1)]
+    label = np.where(named.verdict == NEW, [name or NEW for name in identity], nearest)
+    sets = [describe_set(*pair, model.classes) for pair in zip(named.inside, named.probability, strict=True)]
+    return pd.DataFrame(
+        {
+            "cell": cells["cell"],
+            "label": _unless(named_at_all, label),
+            "probability": np.where(named_at_all, named.probability.max(1), np.nan),
+            "verdict": named.verdict,
+            "set": _unless(named_at_all, np.array(sets, dtype=object)),
+            "p": named.p,
+            "q": named.q,
+            "nearest": _unless(named_at_all, nearest),
+            "passes_agree": named.votes,
+            "passes": len(model.members),
+            "source": cells["source"],
+            "domain": cells["domain"],
+            "given": cells["given"],
+            "depth": cells["depth"],
+            "detected": cells["detected"],
+        }
+    )
+
+
+def _unless(known: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """Return the texts where they are known, and None elsewhere."""
+    found = np.full(len(known), None, dtype=object)
+    found[known] = texts[known]
+    return found
+
+
+def _calibrated(
+    probability: np.ndarray, values: NewValues, new: np.ndarray, empty: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Allow for the shares of the classes, average over neighbours, calibrate: (n, C), and the shares, (C,)."""
+    model = values.model
+    shares = estimate_shares(probability[~new & ~empty], model.shares)
+    found = np.full(probability.shape, np.nan)
+    rows = np.flatnonzero(~empty)
+    if len(rows):
+        fitting = with_shares(probability[rows], model.shares, shares)
+        X = values.X if len(rows) == len(probability) else values.X[rows]
+        found[rows] = apply_temperature(smooth(fitting, X, model.neighbours, seed), model.temperature)
+    return found, shares
+
+
+@dataclass
+class _OverDomains:
+    """p-values that average those of whole domains, each from passes that had none of the domain in the bag."""
+
+    n: int
+
+    def __post_init__(self) -> None:
+        self.counts: dict[int, np.ndarray] = {}
+        self.numbers: dict[int, int] = {}
+
+    def add(self, strange: np.ndarray, member: Member) -> None:
+        known = member.strange
+        for domain in np.unique(member.groups).tolist():
+            of_domain = known[member.groups == domain]
+            self.counts[domain] = self.counts.get(domain, 0) + n_at_least(of_domain, strange)
+            self.numbers[domain] = self.numbers.get(domain, 0) + len(of_domain)
+
+    def p(self) -> np.ndarray:
+        parts = [(1 + self.counts[domain]) / (1 + self.numbers[domain]) for domain in self.counts]
+        return np.mean(parts, axis=0) if parts else np.ones(self.n)
+
+
+def _add_sets(by_class: Pooled, over_all: Pooled, member: Member, strange: np.ndarray) -> None:
+    """Count the out-of-bag samples that fit their class as badly as each sample would."""
+    known = member.nonconformity
+    counts = np.stack(
+        [n_at_least(known[member.labels == code], strange[:, code]) for code in range(strange.shape[1])], axis=1
+    )
+    by_class.add(counts, np.bincount(member.labels, minlength=strange.shape[1])[None, :])
+    over_all.add(n_at_least(known, strange), len(known))
+
+
+def _in_a_round(model: Model, code: int) -> float:
+    """Out-of-bag samples of a class in a round of passes, on average: all that are labelled, or fewer."""
+    per_pass = np.mean([(member.labels == code).sum() for member in model.members])
+    return min(len(model.members), 5) * float(per_pass)
+
+
+def _is_empty(X) -> np.ndarray:
+    """Whether every sample has no value other than 0."""
+    if sp.issparse(X):
+        return np.asarray(np.abs(X).sum(1)).ravel() == 0
+    return np.asarray(X != 0).sum(1) == 0

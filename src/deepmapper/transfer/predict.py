@@ -1,0 +1,162 @@
+"""Predictions from a model folder: for an AnnData in Python, or for files."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..core.blocks import VStack
+from ..core.tables import write_json, write_table
+from ..core.target_schemas import NEW_IDENTITIES, TARGET
+from ..errors import DeepMapperWarning
+from ..features.target import describe_cells, describe_source, missing_note, unique_cells
+from ..io.align import align, feature_table
+from ..io.expression import import_matrix, open_expression
+from . import model_folder
+from .answer import Answer, answer, write_annotated
+from .model import Model
+
+
+def predict(
+    model: Model | str | Path,
+    adata: Any,
+    *,
+    level: float = 0.05,
+    new_identities: bool = True,
+    label_column: str = "",
+    domain_column: str = "",
+    seed: int = 0,
+    device: Any = "cpu",
+) -> pd.DataFrame:
+    """Name the samples of an AnnData with a trained model.
+
+    Parameters
+    ----------
+    model
+        The folder of the model (results/model/NAME of a run), or what `model_folder.load` returned.
+    adata
+        AnnData with values of the same kind as those of the reference (usually raw counts in `X`); its features are
+        found by name.
+    level
+        Error rate of the verdict "new" and of the sets of labels.
+    new_identities
+        Whether to cluster the new samples.
+    label_column, domain_column
+        Columns of `obs` with labels, to compare with, and with domains; "" for none.
+    seed
+        Of the comparison of target and reference.
+    device
+        To compute on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per sample, named like it: the columns of target.tsv. ``attrs["summary"]`` holds target.json, and
+        ``attrs["new_identities"]`` new_identities.tsv as a list of rows.
+
+    Raises
+    ------
+    InputError
+        If the folder is no model, or the values or features do not fit it.
+    """
+    loaded = model_folder.load(model) if isinstance(model, str | Path) else model
+    options: dict[str, Any] = {"level": level, "new_identities": new_identities, "seed": seed, "device": device}
+    found = answer_for(loaded, {"": adata}, label_column=label_column, domain_column=domain_column, **options)
+    table = found.table.set_index("cell", drop=False)
+    table.index.name = None
+    table.attrs["summary"] = found.summary
+    table.attrs["new_identities"] = found.identities.to_dict("records")
+    return table
+
+
+def predict_file(
+    model: str | Path,
+    matrix: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    format: str = "auto",
+    layer: str = "X",
+    **options: Any,
+) -> Answer:
+    """Name the samples of one or more files, and write the results to a folder.
+
+    Parameters
+    ----------
+    model
+        Folder of the model.
+    matrix
+        A file or folder in any supported format (`io.read.read_matrix`), or several.
+    out
+        Folder for target.tsv, target.json, new_identities.tsv and target.h5ad.
+    format, layer
+        As in `io.read.read_matrix`.
+    options
+        Further arguments of `io.expression.import_matrix` (`duplicate_names`, `transpose`, `empty_cells`), and those of
+        `predict` apart from the first two.
+
+    Raises
+    ------
+    InputError
+        If the folder is no model, or a file cannot be read or does not fit it.
+    """
+    paths = [matrix] if isinstance(matrix, str | Path) else list(matrix)
+    of_import = {name: options.pop(name) for name in _IMPORT_OPTIONS if name in options}
+    loaded = model_folder.load(model)
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
+        new = {}
+        for i, path in enumerate(paths):
+            imported = Path(folder) / f"{i}.h5ad"
+            import_matrix(imported, path, format, layer, **of_import)
+            new[str(path)] = open_expression(imported)
+        found = answer_for(loaded, new, **options)
+        write_answer(found, loaded, out)
+    return found
+
+
+_IMPORT_OPTIONS = ("labels_table", "duplicate_names", "transpose", "strandedness", "empty_cells", "obs_columns")
+
+
+def answer_for(
+    model: Model, new: Mapping[str, Any], *, label_column: str = "", domain_column: str = "", **options: Any
+) -> Answer:
+    """Name the samples of several matrices.
+
+    Parameters
+    ----------
+    model
+        The model.
+    new
+        AnnData or `io.expression.Expression` by path of the file; "" for one that is in memory.
+    label_column, domain_column
+        As in `predict`.
+    options
+        Keyword arguments of `answer.answer`.
+    """
+    var = feature_table(model.features, model.ids)
+    parts = [align(adata, var, model.scale, path or "the matrix") for path, adata in new.items()]
+    tables = [
+        describe_cells(part, adata.obs, path, label_column, domain_column, alone=not path)
+        for part, (path, adata) in zip(parts, new.items(), strict=True)
+    ]
+    cells = pd.concat(unique_cells(tables), ignore_index=True)
+    sources = [describe_source(part, table, var.index) for part, table in zip(parts, tables, strict=True)]
+    for source in sources:
+        if source["missing"]:
+            warnings.warn(missing_note(source, len(var)), DeepMapperWarning, stacklevel=3)
+    return answer(model, VStack(tuple(part.values for part in parts)).to_memory(), cells, sources, **options)
+
+
+def write_answer(found: Answer, model: Model, folder: str | Path) -> None:
+    """Write target.tsv, target.json, new_identities.tsv and target.h5ad to a folder, each atomically."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_table(found.table, folder / "target.tsv", TARGET)
+    write_json(found.summary, folder / "target.json")
+    write_table(found.identities, folder / "new_identities.tsv", NEW_IDENTITIES)
+    write_annotated(found, model, folder / "target.h5ad")

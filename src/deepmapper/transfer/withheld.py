@@ -1,0 +1,89 @@
+"""How much of a class would have been found if it were new: passes that never see the labels of one class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..config import DeepMapperConfig
+from ..core.auc import auc
+from ..errors import InputError
+from ..features.samples import Samples
+from ..passes.train import train_pass
+from .conformal import n_at_least
+from .members import make_member, strangeness, view
+from .model import RowsOf
+
+if TYPE_CHECKING:
+    import torch
+
+
+def withhold_classes(
+    samples: Samples,
+    config: DeepMapperConfig,
+    seed: int,
+    level: float,
+    progress: Callable[[str], None] = lambda line: None,
+    device: torch.device | str | None = None,
+) -> pd.DataFrame:
+    """Withhold each class in turn: `withheld.tsv`, one row per class.
+
+    Parameters
+    ----------
+    samples
+        The development part.
+    config, seed
+        Settings and seed of the passes, one per class.
+    level
+        Level of the p-values.
+    progress
+        Receives one line per class.
+    device
+        To compute on.
+    """
+    rows = []
+    for code, name in enumerate(samples.classes):
+        row = {"class": name, "n_cells": int((samples.labels == code).sum())}
+        try:
+            row |= train_withheld_pass(samples, code, config, seed, level, device)
+            progress(f"without {name}: {row['power']:.2f} of it found at {level:g}, AUC {row['auc']:.2f}")
+        except InputError as error:
+            row["note"] = str(error)
+            progress(f"without {name}: {error}")
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["class", "n_cells", "power", "auc", "taken_for", "note"])
+
+
+def train_withheld_pass(
+    samples: Samples, code: int, config: DeepMapperConfig, seed: int, level: float, device=None
+) -> dict[str, float | str]:
+    """Train a pass without one class, and judge the samples of that class: power, AUC, and what they are taken for.
+
+    Raises
+    ------
+    InputError
+        If fewer than two classes are left, or they cannot be divided.
+    """
+    known, withheld = np.flatnonzero(samples.labels != code), np.flatnonzero(samples.labels == code)
+    others = [i for i in range(len(samples.classes)) if i != code]
+    if len(others) < 2:
+        raise InputError("only one class would be left: expected at least three classes to withhold one of them")
+    new_code = np.full(len(samples.classes), -1)
+    new_code[others] = np.arange(len(others))
+    kept = samples.subset(known).relabel(new_code[samples.labels[known]])
+    kept = replace(kept, classes=tuple(samples.classes[i] for i in others), strata=None)
+    result = train_pass(kept, replace(config, attribution="saliency"), seed, device=device)
+    member = make_member(result, RowsOf(kept.X, kept.rows), kept.labels, kept.group_codes, kept.X.shape[1])
+    seen = view(member, [samples.X[samples.rows[withheld]]], kept.X.shape[1])
+    strange, reference = strangeness(seen.scores, member.scores), member.strange
+    p = (1 + n_at_least(reference, strange)) / (1 + len(reference))
+    is_new = np.repeat([True, False], [len(strange), len(reference)])
+    return {
+        "power": float((p <= level).mean()),
+        "auc": auc(np.concatenate([strange, reference]), is_new),
+        "taken_for": kept.classes[int(np.bincount(seen.probability.argmax(1)).argmax())],
+    }

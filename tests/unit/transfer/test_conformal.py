@@ -1,0 +1,49 @@
+"""p-values hold their level for samples like the reference, and sets of labels their coverage."""
+
+import numpy as np
+import pytest
+
+from deepmapper.transfer.conformal import Pooled, describe_set, label_sets, n_at_least, q_values, smallest_number
+
+
+def test_counts_include_ties():
+    assert n_at_least(np.array([3.0, 1.0, 2.0]), np.array([0.5, 2.0, 3.0, 4.0])).tolist() == [3, 2, 1, 0]
+
+
+def test_counts_of_five_passes_are_pooled_and_rounds_averaged():
+    pooled = Pooled((2,))
+    for count in ([0, 4], [1, 4], [0, 4], [0, 4], [0, 4]):
+        pooled.add(np.array(count), 4)
+    np.testing.assert_allclose(pooled.p(), [2 / 21, 1.0])
+    pooled.add(np.array([1, 0]), 4)  # a round that is not complete
+    np.testing.assert_allclose(pooled.p(), [(2 / 21 + 2 / 5) / 2, (1 + 1 / 5) / 2])
+    assert Pooled((3,)).p().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("level", [0.05, 0.1])
+def test_samples_like_the_reference_seldom_have_small_p(level):
+    rng, shares = np.random.default_rng(0), []
+    for _ in range(200):
+        reference, new = rng.normal(size=100), rng.normal(size=50)
+        pooled = Pooled((50,))
+        for fold in np.split(rng.permutation(reference), 5):
+            pooled.add(n_at_least(fold, new), len(fold))
+        shares.append((pooled.p() <= level).mean())
+    assert np.mean(shares) <= level + 0.01
+
+
+def test_the_predicted_label_is_always_in_the_set():
+    p = np.array([[0.2, 0.01], [0.01, 0.02], [0.5, 0.9]])
+    inside = label_sets(p, np.array([0, 1, 1]), 0.05)
+    assert inside.tolist() == [[True, False], [False, True], [True, True]]
+    assert describe_set(inside[2], np.array([0.4, 0.6]), ("a", "b")) == "b,a"
+
+
+def test_small_classes_cannot_reach_a_level():
+    assert [smallest_number(level) for level in (0.05, 0.1, 0.5)] == [19, 9, 1]
+
+
+def test_q_values_leave_out_what_has_no_p():
+    q = q_values(np.array([0.01, np.nan, 0.04, 0.5]))
+    np.testing.assert_allclose(q, [0.03, np.nan, 0.06, 0.5])
+    assert np.isnan(q_values(np.array([np.nan]))).all()

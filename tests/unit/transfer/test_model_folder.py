@@ -1,0 +1,62 @@
+"""A model that was saved, moved and loaded gives the same bytes; damage is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import deepmapper
+from deepmapper.errors import InputError
+from deepmapper.transfer import model_folder
+from deepmapper.transfer.predict import predict_file
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    model_folder.save(model, tmp_path / "results/model/linear")
+    moved = tmp_path / "elsewhere"
+    shutil.move(tmp_path / "results/model/linear", moved)
+    return moved
+
+
+def test_the_same_answer_after_a_move(model, newcomers, folder):
+    before, after = deepmapper.predict(model, newcomers), deepmapper.predict(folder, newcomers)
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+    assert before.attrs == after.attrs
+
+
+def test_there_are_no_pickles(folder):
+    for file in folder.rglob("*.npz"):
+        with np.load(file, allow_pickle=False) as content:
+            assert all(content[name].dtype != object for name in content.files)
+    content = json.loads((folder / "model.json").read_text())
+    assert content["format"] == 1 and content["classes"] == ["B", "NK", "T"] and content["versions"]["deepmapper"]
+    assert "raw counts in X" in (folder / "README.md").read_text()
+
+
+def test_files_give_what_an_adata_gives(newcomers, folder, tmp_path):
+    newcomers.write_h5ad(tmp_path / "new.h5ad")
+    found = predict_file(folder, tmp_path / "new.h5ad", tmp_path / "out", label_column="type")
+    usual = deepmapper.predict(folder, newcomers, label_column="type")
+    same = [name for name in usual.columns if name not in ("source", "domain")]
+    pd.testing.assert_frame_equal(found.table.set_index("cell", drop=False)[same], usual[same], check_names=False)
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        *("new_identities.tsv", "target.h5ad", "target.json", "target.tsv"),
+    ]
+
+
+def test_what_is_no_model_is_refused(folder, tmp_path, newcomers):
+    with pytest.raises(InputError, match="is not a model"):
+        model_folder.load(tmp_path / "nothing")
+    (folder / "passes/3.npz").unlink()
+    with pytest.raises(InputError, match=r"not a complete model: .*3.npz is missing"):
+        model_folder.load(folder)
+    (folder / "passes/3.npz").write_bytes(b"no zip")
+    with pytest.raises(InputError, match="is not a complete pass of a model"):
+        model_folder.load(folder)
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**content, "format": 0}))
+    with pytest.raises(InputError, match="has format 0, expected 1"):
+        model_folder.load(folder)

@@ -1,0 +1,194 @@
+# Cells without a label, named by the models, and models for later cells.
+#
+# Target cells have files of their own below results/target, which no pass reads: new ones train nothing again.
+
+
+# The passes of a model with all that naming new cells needs, in a folder that can be moved.
+rule export_model:
+    input:
+        expression=EXPRESSION,
+        features=features_of,
+        passes=passes_of,
+        summary=rules.accumulate_passes.output.summary,
+        chords=lambda wildcards: (
+            [rules.screen_chords.output.chords]
+            if wildcards.model in READING_CHORDS
+            else []
+        ),
+    output:
+        directory(f"{RESULTS}/model/{{model}}"),
+    log:
+        f"{RESULTS}/logs/export_model/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/export_model/{{model}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(3000, per_mb=25, max_extra=6000),
+        runtime=grow(60),
+    params:
+        min_accuracy=SETTINGS["passes"]["min_accuracy"],
+        calibrate_over=SETTINGS["transfer"]["calibrate_over"],
+        domain_is_group=bool(SETTINGS["labels"]["domain"])
+        and SETTINGS["labels"]["domain"] == SETTINGS["labels"]["group"],
+        label_column=SETTINGS["labels"]["column"],
+        source=source_of("export_model"),
+    message:
+        "Exporting the model {wildcards.model}"
+    script:
+        "../../scripts/rules/target/export_model.py"
+
+
+if HAS_TARGET:
+    NEW_SAMPLES = SETTINGS["matrix"]["new_samples"]
+
+    wildcard_constraints:
+        number=r"\d+",
+
+    rule import_target:
+        input:
+            lambda wildcards: new_sample_files(SETTINGS, int(wildcards.number)),
+        output:
+            temp(f"{RESULTS}/target/imported/{{number}}.h5ad"),
+        log:
+            f"{RESULTS}/logs/import_target/{{number}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/import_target/{{number}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(1000, per_mb=20, max_extra=3000),
+            runtime=grow(30),
+        params:
+            path=lambda wildcards: NEW_SAMPLES[int(wildcards.number)],
+            matrix=import_options(SETTINGS),
+            obs_columns=described_by(SETTINGS),
+            source=source_of("import_target"),
+        message:
+            "Importing new samples: {params.path}"
+        script:
+            "../../scripts/rules/target/import_target.py"
+
+    rule prepare_target:
+        input:
+            expression=EXPRESSION,
+            features=rules.prepare_features.output[0],
+            new=expand(
+                f"{RESULTS}/target/imported/{{number}}.h5ad",
+                number=range(len(NEW_SAMPLES)),
+            ),
+        output:
+            features=directory(f"{RESULTS}/target/features"),
+            cells=f"{RESULTS}/target/cells.tsv",
+        log:
+            f"{RESULTS}/logs/prepare_target.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/prepare_target.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(1000, per_mb=25, max_extra=3000),
+            runtime=grow(30),
+        params:
+            paths=NEW_SAMPLES,
+            label_column=SETTINGS["labels"]["column"],
+            exclude=SETTINGS["labels"]["exclude"],
+            missing=SETTINGS["labels"]["missing"],
+            na_values=SETTINGS["labels"]["na_values"],
+            unlabelled=SETTINGS["labels"]["unlabelled"],
+            domain_column=SETTINGS["labels"]["domain"],
+            source=source_of("prepare_target"),
+        message:
+            "Bringing the cells without a label onto the features of the run"
+        script:
+            "../../scripts/rules/target/prepare_target.py"
+
+    # Names the target cells and judges how sure that is.
+    rule judge_target:
+        input:
+            model=rules.export_model.output[0],
+            features=rules.prepare_target.output.features,
+            cells=rules.prepare_target.output.cells,
+        output:
+            target_table=report(
+                f"{RESULTS}/findings/{{model}}/target.tsv",
+                caption="../report/target_table.rst",
+                category="6 Target",
+                labels={"model": "{model}", "what": "named cells, table"},
+            ),
+            target_summary=f"{RESULTS}/findings/{{model}}/target.json",
+            identities=report(
+                f"{RESULTS}/findings/{{model}}/new_identities.tsv",
+                caption="../report/new_identities_table.rst",
+                category="6 Target",
+                labels={"model": "{model}", "what": "new identities, table"},
+            ),
+            annotated=f"{RESULTS}/findings/{{model}}/target.h5ad",
+        log:
+            f"{RESULTS}/logs/judge_target/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/judge_target/{{model}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(2000, per_mb=25, max_extra=6000),
+            runtime=grow(60),
+        params:
+            level=SETTINGS["transfer"]["level"],
+            new_identities=SETTINGS["transfer"]["new_identities"],
+            seed=SETTINGS["split"]["seed"],
+            source=source_of("judge_target"),
+        message:
+            "Naming the cells without a label with {wildcards.model}"
+        script:
+            "../../scripts/rules/target/judge_target.py"
+
+    # What share of every class would have been found if it were new; depends on no target cell.
+    rule train_withheld_pass:
+        input:
+            features=features_of,
+        output:
+            report(
+                f"{RESULTS}/findings/{{model}}/withheld.tsv",
+                caption="../report/withheld_table.rst",
+                category="6 Target",
+                labels={"model": "{model}", "what": "withheld classes, table"},
+            ),
+        log:
+            f"{RESULTS}/logs/train_withheld_pass/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/train_withheld_pass/{{model}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: SETTINGS["resources"]["threads_per_pass"]
+        resources:
+            **{
+                name: value
+                for name, value in pass_resources("train_pass", 10).items()
+                if name not in ("checkpoint_seconds", "scratch")
+            },
+        params:
+            settings=settings_of,
+            seed=_PASSES["seed"],
+            level=SETTINGS["transfer"]["level"],
+            source=source_of("train_withheld_pass"),
+        message:
+            "Withholding the labels of each class in turn from {wildcards.model}"
+        script:
+            "../../scripts/rules/target/train_withheld_pass.py"
+
+    TARGET_OUTPUTS = expand(rules.judge_target.output, model=MODELS)
+    TARGET_SUMMARIES = {
+        "targets": expand(rules.judge_target.output.target_summary, model=MODELS)
+    }
+    if SETTINGS["transfer"]["withhold"]:
+        TARGET_SUMMARIES["withheld"] = expand(
+            rules.train_withheld_pass.output, model=MODELS
+        )
+
+else:
+    TARGET_OUTPUTS, TARGET_SUMMARIES = [], {}
