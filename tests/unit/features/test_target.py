@@ -80,9 +80,7 @@ def test_missing_and_reordered_genes(study):
     new = made(["A"] * 5, seed=1)
     part = new[:, [3, 1, 2, 30, 0]].copy()
     part.var_names = ["g3", "g1", "G2x", "g30", "other"]
-    with pytest.warns(
-        DeepMapperWarning, match="new: 37 features of 40 in the ref.* missing .*; 2 other features"
-    ):
+    with pytest.warns(DeepMapperWarning, match="new: 37 features of 40 in the ref.* missing .*; 2 other features"):
         target = prepare_target(study, features, {"new.h5ad": part}, **OPTIONS)
     rows = dense(target.features.X.to_memory())[20:]
     assert (rows[:, [1, 3, 30]] > 0).any(0).all() and not np.delete(rows, [1, 3, 30], axis=1).any()
