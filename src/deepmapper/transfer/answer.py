@@ -14,7 +14,6 @@ import scipy.sparse as sp
 
 from ..core.files import atomic_write
 from ..errors import DeepMapperWarning
-from .exchangeable import compare
 from .identities import cluster_new, identity_table
 from .model import Model
 from .naming import Named, name_samples, verdict_table
@@ -75,7 +74,7 @@ def answer(
     new_identities
         Whether to cluster the new samples.
     seed
-        Of the comparison of target and reference.
+        Of the comparison of target and reference, and of what is drawn if there are many samples.
     device
         To compute on.
 
@@ -93,13 +92,12 @@ def answer(
         if caution := check_lost(model, source):
             warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     named = name_samples(NewValues(X, model, gaps_of(sources, model)), level, seed, device)
-    comparison = compare(model, named.first, level, seed)
     identity = np.full(len(cells), "", dtype=object)
     if new_identities:
         columns = model.members[0].space.columns
         identity = cluster_new(named, X, columns[columns < len(model.features)], seed)
     table = verdict_table(named, model, cells, identity.tolist())
-    summary = describe_target(named, table, model, comparison, level, sources)
+    summary = describe_target(named, table, model, level, sources)
     return Answer(table, summary, identity_table(identity, named, X, model, cells), named, X)
 
 
@@ -125,7 +123,7 @@ def write_annotated(found: Answer, model: Model, path: str | Path) -> None:
     for name in ("source", "domain"):
         obs[name] = pd.Categorical(table[name].fillna(""))
     adata = anndata.AnnData(sp.csr_matrix(found.X), obs=obs, var=pd.DataFrame(index=list(model.features)))
-    adata.obsm["X_deepmapper"] = found.named.first.coordinates.astype(np.float32)
+    adata.obsm["X_deepmapper"] = found.named.coordinates.astype(np.float32)
     adata.obsm["deepmapper_probability"] = pd.DataFrame(
         found.named.probability, index=obs.index, columns=list(model.classes)
     )

@@ -19,6 +19,7 @@ from ..features.store import Features
 from ..findings.evaluation import out_of_bag_probability
 from ..io.align import Scale
 from ..passes.result import PassFile, PassResult
+from .calibration import fit_temperature
 from .members import Member, make_member
 from .neighbours import choose_neighbours
 
@@ -41,7 +42,8 @@ class Model:
     temperature
         By which the averaged probabilities are calibrated.
     neighbours
-        Number of the most similar samples with which the probabilities of a sample are averaged.
+        Number of the most similar samples with which the probabilities of a sample are averaged, where the new samples
+        differ from the labelled ones.
     importance
         (p,) mean importance of every feature over the passes.
     class_mean
@@ -149,7 +151,7 @@ def fit_model(
     moments = Moments(features.X.shape[1], keep=(), n_groups=len(features.classes))
     for place, block in blocks(features.X, rows):
         moments.update(block, samples.labels[place])
-    neighbours, temperature = choose_neighbours(probability, samples.labels, RowsOf(features.X, rows), accepted[0].seed)
+    values = RowsOf(features.X, rows)
     p = features.n_features
     sizes = np.bincount(samples.labels, minlength=len(features.classes))
     return Model(
@@ -157,16 +159,15 @@ def fit_model(
         features=tuple(features.names),
         ids=None if ids is None else tuple(map(str, ids)),
         scale=scale,
-        temperature=temperature,
-        neighbours=neighbours,
+        temperature=fit_temperature(probability, samples.labels),
+        neighbours=choose_neighbours(probability, samples.labels, values, accepted[0].seed),
         importance=np.mean([np.asarray(result.importance, dtype=np.float64) for result in accepted], axis=0),
         class_mean=moments.group_mean[:, :p].astype(np.float32),
         sizes=dict(zip(features.classes, sizes.tolist(), strict=True)),
         over=over,
         signal=signal,
         members=tuple(
-            make_member(result, RowsOf(features.X, rows), samples.labels, samples.group_codes, features.X.shape[1])
-            for result in accepted
+            make_member(result, values, samples.labels, samples.group_codes, features.X.shape[1]) for result in accepted
         ),
         chords=tuple(chords),
         about=dict(about or {}),

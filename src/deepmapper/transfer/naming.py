@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from .calibration import apply_temperature
 from .conformal import Pooled, describe_set, label_sets, n_at_least, q_values, smallest_number
+from .exchangeable import Comparison, compare
 from .members import Member, Views, strangeness, view
 from .model import Model
 from .neighbours import smooth
@@ -41,9 +42,11 @@ class Named:
     marginal
         Names of classes with too few samples for a coverage of their own: theirs is that over all classes.
     shares
-        (C,) estimated shares of the classes among the samples that are not new.
-    first
-        `Views` of the first pass, which the comparison of target and reference and the clusters use.
+        (C,) shares of the classes: of the labelled samples, or, where the new ones differ from these, estimated.
+    comparison
+        How much the new samples differ from the labelled ones.
+    coordinates
+        (n, k) places of the samples in the space of the first pass.
     """
 
     probability: np.ndarray
@@ -54,7 +57,8 @@ class Named:
     verdict: np.ndarray
     marginal: tuple[str, ...]
     shares: np.ndarray
-    first: Views
+    comparison: Comparison
+    coordinates: np.ndarray
 
 
 def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "cpu") -> Named:
@@ -95,7 +99,12 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
     p = over_domains.p() if model.over == "domain" else over_cells.p()
     p[empty] = np.nan
     q = q_values(p)
-    probability, shares = _calibrated(total / len(model.members), values, q <= level, empty, seed)
+    comparison = compare(model, first, level, seed)
+    probability, shares = total / len(model.members), model.shares
+    if comparison.differs:
+        probability, shares = _as_elsewhere(probability, values, q <= level, empty, seed)
+    probability = apply_temperature(probability, model.temperature)
+    probability[empty] = np.nan
     predicted = np.nan_to_num(probability).argmax(1)
     inside = label_sets(p_label, predicted, level)
     verdict = np.where(inside.sum(1) > 1, AMBIGUOUS, ASSIGNED).astype(object)
@@ -104,7 +113,18 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
         verdict[:] = NONE
     verdict[empty] = EMPTY
     marginal = tuple(name for name, few in zip(model.classes, small, strict=True) if few)
-    return Named(probability, p, q, inside, votes[np.arange(n), predicted], verdict, marginal, shares, first)
+    return Named(
+        probability,
+        p,
+        q,
+        inside,
+        votes[np.arange(n), predicted],
+        verdict,
+        marginal,
+        shares,
+        comparison,
+        first.coordinates,
+    )
 
 
 def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Sequence[str]) -> pd.DataFrame:
@@ -153,18 +173,15 @@ def _unless(known: np.ndarray, texts: np.ndarray) -> np.ndarray:
     return found
 
 
-def _calibrated(
+def _as_elsewhere(
     probability: np.ndarray, values: NewValues, new: np.ndarray, empty: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Allow for the shares of the classes, average over neighbours, calibrate: (n, C), and the shares, (C,)."""
-    model = values.model
+    """Allow for other shares of the classes, and average over neighbours: (n, C), and the shares, (C,)."""
+    model, rows = values.model, np.flatnonzero(~empty)
     shares = estimate_shares(probability[~new & ~empty], model.shares)
-    found = np.full(probability.shape, np.nan)
-    rows = np.flatnonzero(~empty)
-    if len(rows):
-        fitting = with_shares(probability[rows], model.shares, shares)
-        X = values.X if len(rows) == len(probability) else values.X[rows]
-        found[rows] = apply_temperature(smooth(fitting, X, model.neighbours, seed), model.temperature)
+    found = probability.copy()
+    X = values.X if len(rows) == len(probability) else values.X[rows]
+    found[rows] = smooth(with_shares(probability[rows], model.shares, shares), X, model.neighbours, seed)
     return found, shares
 
 

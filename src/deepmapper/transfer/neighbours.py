@@ -1,4 +1,4 @@
-"""Probabilities averaged over the samples that are most alike: neighbours seldom have different labels."""
+"""Probabilities averaged over the samples that are most alike, where neighbours seldom have different labels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..core.draws import Draw, stream
-from .calibration import apply_temperature, fit_temperature
 from .spaces import place_by_own
 
-# Numbers of neighbours to choose from; chosen by hand, as are the number of samples among which neighbours are looked
-# for (more are divided at random), and the number of samples per neighbour.
-CHOICES = (0, 5, 15)
+# Numbers of neighbours to choose from, and the accuracy that they may cost; the number of samples among which they are
+# looked for (more are divided at random), and of samples per neighbour. Chosen by hand.
+CHOICES, _COST = (15, 5), 0.01
 _AMONG, _PER_NEIGHBOUR = 10_000, 20
 
 
@@ -51,8 +50,8 @@ def smooth(probability: np.ndarray, X: Any, k: int, seed: int) -> np.ndarray:
     return smoothed
 
 
-def choose_neighbours(probability: np.ndarray, labels: np.ndarray, X: Any, seed: int) -> tuple[int, float]:
-    """Choose the number of neighbours and the temperature under which labelled samples are the most likely.
+def choose_neighbours(probability: np.ndarray, labels: np.ndarray, X: Any, seed: int) -> int:
+    """Choose the largest number of neighbours that costs labelled samples no accuracy to speak of.
 
     Parameters
     ----------
@@ -67,20 +66,17 @@ def choose_neighbours(probability: np.ndarray, labels: np.ndarray, X: Any, seed:
 
     Returns
     -------
-    tuple
-        The number of neighbours, one of `CHOICES`, and the temperature.
+    int
+        One of `CHOICES`, or 0.
     """
     rows = np.flatnonzero(~np.isnan(probability[:, 0]))
     if len(rows) > _AMONG:
         rows = np.sort(stream(seed, Draw.NEIGHBOUR_PARTS).permutation(rows)[:_AMONG])
     if not len(rows):
-        return 0, 1.0
-    values, known = X[rows], labels[rows]
-    found = []
+        return 0
+    values, alone = X[rows], (probability[rows].argmax(1) == labels[rows]).mean()
     for k in CHOICES:
-        smoothed = smooth(probability[rows], values, k, seed)
-        temperature = fit_temperature(smoothed, known)
-        calibrated = apply_temperature(smoothed, temperature)
-        found.append((-float(np.log(calibrated[np.arange(len(rows)), known]).mean()), k, temperature))
-    _, k, temperature = min(found)
-    return k, temperature
+        together = (smooth(probability[rows], values, k, seed).argmax(1) == labels[rows]).mean()
+        if together >= alone - _COST:
+            return k
+    return 0

@@ -52,7 +52,6 @@ def describe_target(
     named: Named,
     table: pd.DataFrame,
     model: Model,
-    comparison: Comparison,
     level: float,
     sources: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -64,13 +63,12 @@ def describe_target(
         Results of `naming.name_samples` and `naming.verdict_table`.
     model
         The model.
-    comparison
-        Result of `exchangeable.compare`.
     level
         Level of the verdicts.
     sources
         The files: "source", "n_cells", "missing", "n_other".
     """
+    comparison = named.comparison
     verdicts = {word: int((named.verdict == word).sum()) for word in (ASSIGNED, AMBIGUOUS, NEW, EMPTY)}
     lost = [
         {**source, "importance_lost": lost_importance(model, source["missing"]), "missing": len(source["missing"])}
@@ -97,7 +95,7 @@ def describe_target(
             "classes": list(comparison.classes),
         },
         "temperature": model.temperature,
-        "neighbours": model.neighbours,
+        "neighbours": model.neighbours if comparison.differs else 0,
         "shares": dict(zip(model.classes, named.shares.tolist(), strict=True)),
         "signal": model.signal,
         "n_passes": len(model.members),
