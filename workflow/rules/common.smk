@@ -59,6 +59,7 @@ from deepmapper.workflow.sections import (
     matrix_files,
     model_settings,
     named_files,
+    names_own_cells,
     new_sample_files,
     novelty_sources,
     searched_databases,

@@ -423,6 +423,12 @@ rule annotate_expression:
         predictions=rules.evaluate_ensemble.output.predictions,
         embedding=rules.evaluate_ensemble.output.embedding,
         metrics=rules.evaluate_ensemble.output.metrics,
+        # cells of the matrix that the model names; those of other files are in target.h5ad
+        **(
+            {"target": f"{RESULTS}/findings/{{model}}/target.tsv"}
+            if names_own_cells(SETTINGS)
+            else {}
+        ),
     output:
         f"{RESULTS}/findings/{{model}}/annotated.h5ad",
     log:

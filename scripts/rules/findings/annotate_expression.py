@@ -23,5 +23,6 @@ with job(snakemake):
         settings=snakemake.params.settings,
         summary=read_json(given.summary),
         metrics=read_json(given.metrics),
+        target=read_table(given.target) if given.get("target") else None,
         progress=print,
     )

@@ -16,16 +16,26 @@ from .feature_table import DIRECTIONS
 
 
 def annotate(
-    adata, features: Features, table: pd.DataFrame, predictions: pd.DataFrame, embedding: dict, metadata: dict
+    adata,
+    features: Features,
+    table: pd.DataFrame,
+    predictions: pd.DataFrame,
+    embedding: dict,
+    metadata: dict,
+    target: pd.DataFrame | None = None,
 ):
     """Put the findings into a copy of an AnnData, in the slots where a scanpy user looks for them.
 
     `var` gets the statistics (deepmapper_*); `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
     -1 down, 0 unclear) get one column per class; `obs` gets the predictions; `obsm["X_deepmapper"]` the embedding and
     ``["X_deepmapper_umap"]`` (or ``_pca``) its map; `uns["deepmapper"]` the `metadata`. Samples that were not analysed
-    or have no label are left out.
+    or have no label are left out. With `target`, target.tsv, those of its samples that are in the matrix follow: `obs`
+    then has the columns deepmapper_probability, deepmapper_verdict and deepmapper_q, too, and their label is the one
+    that they were given.
     """
-    adata = adata[features.names_of(features.labelled)].copy()
+    named = _named(target, adata.obs_names)
+    adata = adata[[*features.names_of(features.labelled), *named.index]].copy()
+    predictions, embedding = _extended(predictions, embedding, named)
     if len(table):
         by_feature = table.set_index("feature").loc[list(features.names)]
         always = ["rank", "selection_frequency", "median_importance", "mean_rank"]
@@ -43,7 +53,12 @@ def annotate(
             if prefix == "direction":
                 columns = {name: values.map(signs).astype(np.int8) for name, values in columns.items()}
             adata.varm[slot] = pd.DataFrame(columns, index=adata.var_names)
-    adata.obs["deepmapper_label"] = pd.Categorical(predictions["label"], categories=list(features.classes))
+    further = sorted(set(named["label"].dropna()) - set(features.classes))
+    adata.obs["deepmapper_label"] = pd.Categorical(predictions["label"], categories=[*features.classes, *further])
+    if target is not None:
+        for name in ("probability", "q", "verdict"):
+            values = named[name].reindex(adata.obs_names)
+            adata.obs[f"deepmapper_{name}"] = pd.Categorical(values) if name == "verdict" else values.to_numpy()
     adata.obs["deepmapper_prediction"] = pd.Categorical(predictions["prediction"], categories=list(features.classes))
     adata.obs["deepmapper_confidence"] = predictions["confidence"].to_numpy()
     adata.obs["deepmapper_split"] = pd.Categorical(predictions["split"], categories=["test", "out_of_bag", "none"])
@@ -53,6 +68,25 @@ def annotate(
         name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in metadata.items()
     }
     return adata
+
+
+def _named(target: pd.DataFrame | None, names: pd.Index) -> pd.DataFrame:
+    """Rows of target.tsv of the samples that are in the matrix, by name."""
+    if target is None:
+        return pd.DataFrame(columns=["label", "probability", "q", "verdict"], index=pd.Index([], dtype=object))
+    found = target[(target["source"] == "reference") & target["cell"].isin(names)]
+    return found.set_index("cell")
+
+
+def _extended(predictions: pd.DataFrame, embedding: dict, named: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
+    """Append rows of target samples: their label, and no prediction out of bag or place in the embedding."""
+    if named.empty:
+        return predictions, embedding
+    rows = pd.DataFrame({"cell": named.index, "label": named["label"].to_numpy(), "split": "none"})
+    places = {
+        name: np.pad(embedding[name], ((0, len(rows)), (0, 0)), constant_values=np.nan) for name in ("embedding", "map")
+    }
+    return pd.concat([predictions, rows], ignore_index=True), {**embedding, **places}
 
 
 def write_annotated(
@@ -67,6 +101,7 @@ def write_annotated(
     settings: Mapping,
     summary: Mapping,
     metrics: Mapping,
+    target: pd.DataFrame | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Write the expression matrix of the analysed samples with the findings (`annotate`), block by block.
@@ -86,6 +121,8 @@ def write_annotated(
     version, settings, summary, metrics
         Version of the package, settings of the model, contents of summary.json and metrics.json; all go into
         `uns["deepmapper"]`.
+    target
+        Contents of target.tsv, if samples of the matrix were named.
     progress
         Receives progress messages.
 
@@ -96,7 +133,6 @@ def write_annotated(
     """
     import anndata
 
-    rows = expression.rows_of(features.names_of(features.labelled))
     adata = annotate(
         anndata.AnnData(obs=expression.obs, var=expression.var, uns=dict(expression.uns)),
         features,
@@ -110,6 +146,8 @@ def write_annotated(
             "summary": summary,
             "metrics": metrics,
         },
+        target,
     )
+    rows = expression.rows_of(list(adata.obs_names))
     matrices = {"X": expression.X} | {f"layers/{name}": layer for name, layer in expression.layers.items()}
     write_expression(path, adata, {name: MappedRows(matrix, rows) for name, matrix in matrices.items()}, progress)

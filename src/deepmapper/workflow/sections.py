@@ -110,8 +110,12 @@ def named_files(settings: dict) -> dict[str, str]:
 
 def has_target(settings: dict) -> bool:
     """Whether the run has target samples, which the models are to name."""
-    labels = settings["labels"]
-    return bool(labels["unlabelled"] or labels["missing"] == "unlabelled" or settings["matrix"]["new_samples"])
+    return names_own_cells(settings) or bool(settings["matrix"]["new_samples"])
+
+
+def names_own_cells(settings: dict) -> bool:
+    """Whether cells of the matrix itself are among them."""
+    return bool(settings["labels"]["unlabelled"] or settings["labels"]["missing"] == "unlabelled")
 
 
 def shares_folds(settings: dict) -> bool:

@@ -111,3 +111,30 @@ def test_without_an_accepted_pass_there_are_no_statistics_and_the_rest_is_there(
     assert not len(made.varm)
     assert made.obs["deepmapper_prediction"].isna().all()
     assert made.obsm["X_deepmapper_pca"].shape == (10, 2)
+
+
+def test_named_cells_of_the_matrix_follow_the_labelled_ones(evaluated, hand_made):
+    features, passes, test_probability = evaluated
+    predictions, _ = prediction_table(features, passes, test_probability)
+    adata = anndata.AnnData(np.arange(48, dtype=np.float32).reshape(12, 4))
+    adata.obs_names, adata.var_names = [*features.samples, "unknown", "and this"], NAMES
+    embedding = np.ones((10, 3), dtype=np.float32)
+    slots = {"embedding": embedding, "map": embedding[:, :2], "basis": np.array("UMAP")}
+    target = pd.DataFrame(
+        {
+            "cell": ["unknown", "elsewhere"],
+            "source": ["reference", "new"],
+            "label": ["new_1", "a"],
+            "probability": [0.5, 0.9],
+            "q": [0.01, 0.5],
+            "verdict": ["new", "assigned"],
+        }
+    )
+    table = feature_table(accumulate_passes([hand_made()], 2, 0.5, NAMES))
+    found = annotate.annotate(adata, features, table, predictions, slots, {}, target)
+    assert found.obs_names.tolist() == [*features.samples, "unknown"]
+    last = found.obs.iloc[-1]
+    assert last["deepmapper_label"] == "new_1" and last["deepmapper_verdict"] == "new"
+    assert last["deepmapper_probability"] == 0.5 and last["deepmapper_q"] == 0.01
+    assert found.obs["deepmapper_verdict"].isna().tolist() == [True] * 10 + [False]
+    assert np.isnan(found.obsm["X_deepmapper"][-1]).all() and np.isfinite(found.obsm["X_deepmapper"][:10]).all()

@@ -584,3 +584,23 @@ def test_enriched_sets_are_named_only_if_sets_are_given(page):
     assert {"1 of 4 gene sets is enriched.", "7 sets were left out."} <= set(Page(text).texts)
     assert "enrichment.html" in Page(text).links
     assert "gene set" not in plain(page()) and "enrichment.html" not in Page(page()).links
+
+
+    assert "alias" not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))
+
+
+def test_what_is_said_of_target_cells_has_its_rate_or_why_there_is_none(page):
+    assert "Which cells were named" not in page()
+    target = {
+        "statement": "Of 9 unlabelled cells, 5 have one label.",
+        "rate": "Rates are withheld: a classifier tells them apart.",
+        "coverage": "In every class, 95%.",
+        "cautions": ["new lacks 3 of 4 features."],
+        "level": 0.05,
+    }
+    withheld = pd.DataFrame({"class": ["a", "b", "c"], "power": [0.9, 0.3, np.nan]})
+    text = page(targets={"cnn_small": target}, withheld={"cnn_small": withheld})
+    shown = plain(text)
+    assert "Of 9 unlabelled cells, 5 have one label." in shown and "Rates are withheld" in shown
+    assert "one pass would have found 60% of its cells at level 0.05" in shown and "least of b 30%, a 90%" in shown
+    assert "cnn_small/target.tsv" in Page(text).links
