@@ -416,6 +416,11 @@ rule compare_models:
 # The expression matrix with all findings, for scanpy.
 rule annotate_expression:
     input:
+        **(
+            {"target": f"{RESULTS}/findings/{{model}}/target.tsv"}
+            if names_own_cells(SETTINGS)
+            else {}
+        ),
         expression=EXPRESSION,
         features=rules.prepare_features.output[0],
         features_table=rules.join_features.output.features,
@@ -424,11 +429,6 @@ rule annotate_expression:
         embedding=rules.evaluate_ensemble.output.embedding,
         metrics=rules.evaluate_ensemble.output.metrics,
         # cells of the matrix that the model names; those of other files are in target.h5ad
-        **(
-            {"target": f"{RESULTS}/findings/{{model}}/target.tsv"}
-            if names_own_cells(SETTINGS)
-            else {}
-        ),
     output:
         f"{RESULTS}/findings/{{model}}/annotated.h5ad",
     log:

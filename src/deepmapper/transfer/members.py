@@ -17,8 +17,8 @@ from .spaces import Space, fit_space
 if TYPE_CHECKING:
     import torch
 
-# Training samples to which the space of a pass is fitted, and samples that are read at once.
-_MOST_FITTED, _AT_ONCE = 20_000, 2048
+# Training samples to which the space of a pass is fitted, out-of-bag samples that are kept, and samples read at once.
+_MOST_FITTED, _MOST_HELD, _AT_ONCE = 20_000, 10_000, 2048
 
 _ENERGY_WEIGHT = 2.0
 
@@ -140,6 +140,9 @@ def make_member(
     if len(train) > _MOST_FITTED:
         chosen = stream(result.seed, Draw.SPACE_SAMPLES).choice(len(train), _MOST_FITTED, replace=False)
         train = train[np.sort(chosen)]
+    if len(held) > _MOST_HELD:
+        chosen = stream(result.seed, Draw.SPACE_SAMPLES, 1).choice(len(held), _MOST_HELD, replace=False)
+        held = held[np.sort(chosen)]
     space = fit_space(X[train], labels[train], len(result.classes))
     weights = {name: np.array(value) for name, value in result.weights.items()}
     settings = pass_settings(result.config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ import scipy.sparse as sp
 from .calibration import apply_temperature
 from .conformal import Pooled, describe_set, label_sets, n_at_least, q_values, smallest_number
 from .exchangeable import Comparison, compare
-from .members import Member, Views, strangeness, view
+from .members import Member, Views, view
 from .model import Model
 from .neighbours import smooth
 from .shares import estimate_shares, with_shares
+from .strange import strange_parts
 from .values import NewValues
 
 # Words of the column `verdict`; no label is given with "empty" (no counts) and "none" (the model has no signal).
@@ -86,11 +87,16 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
         first = first or seen
         total += seen.probability
         votes[np.arange(n), seen.probability.argmax(1)] += 1
-        strange = strangeness(seen.scores, member.scores)
+        groups = member.groups if model.over == "domain" else np.zeros(len(member.labels), dtype=np.int64)
+        counts = {group: np.zeros(n) for group in np.unique(groups).tolist()}
+        for rows, strange, known in strange_parts(member, seen, seed):
+            for group, count in counts.items():
+                count[rows] = n_at_least(known[groups == group], strange)
+        numbers = dict(zip(*np.unique(groups, return_counts=True), strict=True))
         if model.over == "domain":
-            over_domains.add(strange, member)
+            over_domains.add(counts, numbers)
         else:
-            over_cells.add(n_at_least(member.strange, strange), len(member.labels))
+            over_cells.add(counts[0], numbers[0])
         _add_sets(by_class, over_all, member, 1 - seen.probability)
     assert first is not None  # `fit_model` refuses models without passes
     small = np.array([_in_a_round(model, code) < smallest_number(level) for code in range(n_classes)])
@@ -195,12 +201,10 @@ class _OverDomains:
         self.counts: dict[int, np.ndarray] = {}
         self.numbers: dict[int, int] = {}
 
-    def add(self, strange: np.ndarray, member: Member) -> None:
-        known = member.strange
-        for domain in np.unique(member.groups).tolist():
-            of_domain = known[member.groups == domain]
-            self.counts[domain] = self.counts.get(domain, 0) + n_at_least(of_domain, strange)
-            self.numbers[domain] = self.numbers.get(domain, 0) + len(of_domain)
+    def add(self, counts: Mapping[int, np.ndarray], numbers: Mapping[int, int]) -> None:
+        for domain, count in counts.items():
+            self.counts[domain] = self.counts.get(domain, 0) + count
+            self.numbers[domain] = self.numbers.get(domain, 0) + int(numbers[domain])
 
     def p(self) -> np.ndarray:
         parts = [(1 + self.counts[domain]) / (1 + self.numbers[domain]) for domain in self.counts]

@@ -57,6 +57,11 @@ class Space:
             found[:, code] = np.einsum("ij,jk,ik->i", offset, self.precision, offset)
         return np.where(np.isnan(found), np.inf, found)
 
+    def whitened(self, coordinates: np.ndarray) -> np.ndarray:
+        """Return (n, k) coordinates in which distances are those of Mahalanobis."""
+        values, vectors = np.linalg.eigh(self.precision)
+        return coordinates @ (vectors * np.sqrt(values.clip(0)))
+
     def arrays(self, prefix: str) -> dict[str, np.ndarray]:
         """Return the arrays by name, for a record."""
         return {f"{prefix}{name}": value for name, value in vars(self).items()}

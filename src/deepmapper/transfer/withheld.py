@@ -15,8 +15,9 @@ from ..errors import InputError
 from ..features.samples import Samples
 from ..passes.train import train_pass
 from .conformal import n_at_least
-from .members import make_member, strangeness, view
+from .members import make_member, view
 from .model import RowsOf
+from .strange import strange_parts
 
 if TYPE_CHECKING:
     import torch
@@ -79,11 +80,13 @@ def train_withheld_pass(
     result = train_pass(kept, replace(config, attribution="saliency"), seed, device=device)
     member = make_member(result, RowsOf(kept.X, kept.rows), kept.labels, kept.group_codes, kept.X.shape[1])
     seen = view(member, [samples.X[samples.rows[withheld]]], kept.X.shape[1])
-    strange, reference = strangeness(seen.scores, member.scores), member.strange
-    p = (1 + n_at_least(reference, strange)) / (1 + len(reference))
-    is_new = np.repeat([True, False], [len(strange), len(reference)])
+    p, area = np.empty(len(withheld)), 0.0
+    for rows, strange, reference in strange_parts(member, seen, seed):
+        p[rows] = (1 + n_at_least(reference, strange)) / (1 + len(reference))
+        is_new = np.repeat([True, False], [len(strange), len(reference)])
+        area += auc(np.concatenate([strange, reference]), is_new) * len(rows) / len(withheld)
     return {
         "power": float((p <= level).mean()),
-        "auc": auc(np.concatenate([strange, reference]), is_new),
+        "auc": area,
         "taken_for": kept.classes[int(np.bincount(seen.probability.argmax(1)).argmax())],
     }

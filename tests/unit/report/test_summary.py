@@ -585,7 +585,6 @@ def test_enriched_sets_are_named_only_if_sets_are_given(page):
     assert "enrichment.html" in Page(text).links
     assert "gene set" not in plain(page()) and "enrichment.html" not in Page(page()).links
 
-
     assert "alias" not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))
 
 

@@ -61,3 +61,9 @@ def model(study):
 def newcomers():
     """60 cells of known classes and 30 new ones."""
     return counts([*np.repeat(CLASSES, 20), *["new"] * 30], 1)
+
+
+@pytest.fixture(scope="session")
+def make_counts():
+    """Give the function that makes cells."""
+    return counts

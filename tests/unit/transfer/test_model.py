@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from deepmapper.errors import InputError
+from deepmapper.features.prepare import prepare_features
+from deepmapper.io.align import scale_of
 from deepmapper.passes.train import train_pass
 from deepmapper.transfer.model import fit_model
 from deepmapper.transfer.predict import predict
@@ -36,3 +38,18 @@ def test_over_domains_whole_ones_are_judged_by_passes_that_never_saw_them(study,
     assert fit_model(features, passes, study.scale, calibrate_over="cells", domain_is_group=True).over == "cells"
     with pytest.raises(InputError, match="labels.group is not the same column"):
         fit_model(features, passes, study.scale, calibrate_over="domain")
+
+
+@pytest.mark.parametrize("n_target", [1, 5, 255])
+def test_classes_of_three_cells_and_few_or_many_target_cells(quick, make_counts, n_target):
+    """No class is refused or excluded, nothing waits for a full batch, and small classes are named."""
+    labels = [*["B"] * 60, *["NK"] * 60, *["T"] * 3]
+    reference = make_counts(labels, 3)
+    features = prepare_features(reference, label_column="type", split_scheme="repeated")
+    config = quick("linear", test_size=0.2, attribution="saliency", epochs=10)
+    passes = [train_pass(features.development_samples, config, seed, folds=True) for seed in range(5)]
+    model = fit_model(features, passes, scale_of(reference, "log1p_median", np.arange(123)))
+    table = predict(model, make_counts(["B", "NK"] * 128, 4)[:n_target])
+    assert len(table) == n_target and table["label"].notna().all()
+    assert "T has too few cells" in table.attrs["summary"]["coverage"]
+    assert table["nearest"].iloc[0] == "B"

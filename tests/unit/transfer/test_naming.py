@@ -42,7 +42,7 @@ def test_one_cell_at_a_time_is_named_as_all_together(model, newcomers):
     for n in (1, 5):
         alone = predict(model, newcomers[:n], new_identities=False)
         pd.testing.assert_frame_equal(
-            alone[["nearest", "probability", "p"]], together[["nearest", "probability", "p"]].head(n)
+            alone[["nearest", "probability", "set"]], together[["nearest", "probability", "set"]].head(n)
         )
 
 
