@@ -92,11 +92,12 @@ def _encode(outcome: Outcome, obs: pd.DataFrame, labels: dict) -> tuple[np.ndarr
     if column not in obs.columns:
         return None
     names = list(obs.index)
-    found = outcome.attempt(encode_labels, obs[column], names, exclude, labels["missing"], labels["na_values"])
+    words = labels["na_values"], labels["unlabelled"]
+    found = outcome.attempt(encode_labels, obs[column], names, exclude, labels["missing"], *words)
     if found is None:
         known = set(as_categories(obs[column], labels["na_values"]).names)
         rest = [name for name in exclude if name in known]
-        found = Outcome().attempt(encode_labels, obs[column], names, rest, "drop", labels["na_values"])
+        found = Outcome().attempt(encode_labels, obs[column], names, rest, "drop", *words)
     return found
 
 

@@ -88,6 +88,7 @@ def preparation(settings: dict) -> dict[str, Any]:
         "exclude": labels["exclude"],
         "missing": labels["missing"],
         "na_values": labels["na_values"],
+        "unlabelled": labels["unlabelled"],
         "group_column": labels["group"],
         "normalization": settings["features"]["normalization"],
         "split_scheme": split["scheme"],

@@ -77,6 +77,9 @@ def _read_config(outcome: Outcome, config: Path) -> Any:
 
 def _check_inputs(outcome: Outcome, settings: dict, faults: set[str], own_programs: bool, cores: int) -> None:
     """Check the matrix or the reads as far as the configuration says which."""
+    if settings["task"] == "predict":
+        outcome.unread.append("the matrix, which the model reads when it predicts")
+        return
     matrix = settings["matrix"]
     has_matrix = bool(matrix["path"] or matrix["populations"])
     size = Size()

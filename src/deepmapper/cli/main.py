@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "report",
     "open": "open_summary",
     "rank": "rank",
+    "predict": "predict",
 }
 
 

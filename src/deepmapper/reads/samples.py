@@ -156,7 +156,8 @@ def load_samples(
     exclude
         Labels that are not classes.
     missing
-        "refuse" or "drop": what to do with samples without a label. If they are dropped, they need no group either.
+        "refuse", "drop" or "unlabelled": what to do with samples without a label. If they are not refused, they need no
+        group either.
     na_values
         Words that are missing values, in labels and groups.
     min_per_class
@@ -194,7 +195,7 @@ def load_samples(
     faults += _check_names(by_name)
     for units in by_name.values():
         faults += _check_units(units)
-    if complete and label_column and (missing == "drop" or all(row[label_column] for row in found)):
+    if complete and label_column and (missing in ("drop", "unlabelled") or all(row[label_column] for row in found)):
         labels = {name: units[0][label_column] for name, units in by_name.items()}
         labels = {name: label for name, label in labels.items() if not is_missing(label, words)}
         faults += _check_classes(labels, label_column, {str(label) for label in exclude}, min_per_class)
@@ -226,7 +227,7 @@ def _sample(name: str, rows: list[Row], columns: list[str]) -> Sample:
 
 def _optional(row: Row, label_column: str, group_column: str, missing: str, words: Collection[str]) -> set[str]:
     """Columns that may be empty: the label if such samples are dropped, and then the group."""
-    if missing == "drop" and label_column and is_missing(row[label_column], words):
+    if missing in ("drop", "unlabelled") and label_column and is_missing(row[label_column], words):
         return {label_column, group_column}
     return set()
 

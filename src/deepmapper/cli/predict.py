@@ -1,0 +1,52 @@
+"""`deepmapper predict`: name the cells of files with a model, without a study and without the workflow."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import click
+
+from ..core.files import unwritable
+from ..errors import DeepMapperWarning, InputError
+from .study import say, wrapped
+
+
+@click.command("predict")
+@click.argument("model")
+@click.argument("matrix", nargs=-1, required=True)
+@click.option("-o", "--output", default="predicted", show_default=True, help="Folder of the results.")
+@click.option("--level", type=click.FloatRange(0, 1, True, True), default=0.05, show_default=True, help="Error rate.")
+@click.option("--layer", default="X", show_default=True, help="Matrix of an h5ad or zarr to read.")
+@click.option("--given", default="", metavar="COLUMN", help="Column with labels to compare with.")
+@click.option("--domain", default="", metavar="COLUMN", help="Column with the donor, study or technology.")
+def command(
+    model: str, matrix: tuple[str, ...], output: str, level: float, layer: str, given: str, domain: str
+) -> None:
+    """Name the cells of one MATRIX or several with MODEL, a folder that `snakemake model` made.
+
+    Writes target.tsv, target.json, new_identities.tsv and target.h5ad: labels, verdicts and their error rates.
+    """
+    from ..transfer.predict import predict_file
+
+    if reason := unwritable(Path(output).parent):
+        raise InputError(f"{reason}. Choose another --output.")
+    columns = [name for name in (given, domain) if name]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = predict_file(
+            model,
+            matrix,
+            output,
+            layer=layer,
+            level=level,
+            obs_columns=columns,
+            label_column=given,
+            domain_column=domain,
+        )
+    for warning in caught:
+        if issubclass(warning.category, DeepMapperWarning):
+            say(wrapped(str(warning.message), "Note: ", "  "), err=True)
+    say(wrapped(found.summary["statement"]))
+    say(wrapped(found.summary["rate"]))
+    say(Path(output) / "target.tsv")
