@@ -25,8 +25,8 @@ TARGET = Table(
         text("cell", "name of the sample"),
         text(
             "label",
-            "the most probable class; for a new sample new_1, new_2, ... (see new_identities.tsv), or new; empty for "
-            " samples without counts, and if the model has no signal",
+            "the most probable class; for a new sample its identity, or new, unless rates are withheld; empty for "
+            "samples without counts, and if the model has no signal",
         ),
         number("probability", "calibrated probability of the most probable class"),
         text(
@@ -38,6 +38,7 @@ TARGET = Table(
         number("p", "probability that a sample of a known class is as unlike the labelled ones as this one"),
         number("q", "expected share of samples of known classes among those with this p or a smaller one"),
         text("nearest", "the most probable class, also for a new sample"),
+        text("identity", "new_1, new_2, ...: cluster of a new sample, see new_identities.tsv"),
         integer("passes_agree", "number of passes that predict the nearest class"),
         integer("passes", "number of passes"),
         *_SOURCE,
@@ -48,7 +49,7 @@ NEW_IDENTITIES = Table(
     "findings/{model}/new_identities.tsv",
     "One row per cluster of new samples, the largest first.",
     (
-        text("identity", "name, as in the column label of target.tsv"),
+        text("identity", "name, as in target.tsv"),
         integer("n_cells", "number of samples"),
         text("nearest", "class that is the most probable one for most of them"),
         number("share_nearest", "share of the samples for which it is"),

@@ -149,7 +149,9 @@ def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Seq
     """
     named_at_all = ~np.isin(named.verdict, [EMPTY, NONE])
     nearest = np.array(model.classes, dtype=object)[np.nan_to_num(named.probability).argmax(1)]
-    label = np.where(named.verdict == NEW, [name or NEW for name in identity], nearest)
+    # where no rate holds, being new is no reason to withhold the nearest class
+    is_new = (named.verdict == NEW) & (not named.comparison.differs)
+    label = np.where(is_new, [name or NEW for name in identity], nearest)
     sets = [describe_set(*pair, model.classes) for pair in zip(named.inside, named.probability, strict=True)]
     return pd.DataFrame(
         {
@@ -161,6 +163,9 @@ def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Seq
             "p": named.p,
             "q": named.q,
             "nearest": _unless(named_at_all, nearest),
+            "identity": _unless(
+                np.array([bool(name) for name in identity], dtype=bool), np.array(identity, dtype=object)
+            ),
             "passes_agree": named.votes,
             "passes": len(model.members),
             "source": cells["source"],

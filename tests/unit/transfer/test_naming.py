@@ -106,4 +106,6 @@ def test_a_target_from_elsewhere_withholds_the_rate(model, newcomers):
     depth.X.data = np.rint(depth.X.data).clip(1)
     summary = predict(model, depth).attrs["summary"]
     assert summary["rate_holds"] in (False, None)
+    if summary["rate_holds"] is False:
+        assert set(predict(model, depth)["label"]) <= set(model.classes)
     assert "Rates are withheld" in summary["rate"] or "too few cells" in summary["rate"]
