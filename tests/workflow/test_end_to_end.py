@@ -64,6 +64,7 @@ RULES = {
     "fit_panel": [f"/{model}" for model in MODELS],
     "fit_linear_baseline": [""],
     "compare_models": [""],
+    "recommend_features": [""],
     "plot_models": [""],
     "plot_chords": [""],
     "stream_statistics": [""],
@@ -90,7 +91,9 @@ def test_all_promised_files_and_no_others(finished):
     expected = {"expression.h5ad", "findings/models.tsv", "findings/models.svg", "findings/summary.html"}
     expected |= {"run.json"}
     expected |= {f"findings/linear_baseline/{name}" for name in ("metrics.json", "features.tsv")}
-    expected |= {f"findings/linear_baseline/{name}.tsv" for name in ("per_class", "confusion", "calibration")}
+    baseline = ("per_class", "confusion", "calibration", "predictions")
+    expected |= {f"findings/linear_baseline/{name}.tsv" for name in baseline}
+    expected |= {"findings/recommended.tsv", "findings/recommended.json"}
     for model in MODELS:
         expected |= {f"passes/{model}/{name}.npz" for name in ("0", "1", "permuted/0")}
         expected |= {f"findings/{model}/{name}" for name in COLUMNS}
@@ -261,6 +264,7 @@ def test_report_holds_every_figure_with_its_caption(finished, tmp_path):
     tables = {f"results/findings/{model}/{name}.tsv" for model in MODELS for name in ("features", "passes")}
     tables |= {f"results/findings/{model}/{name}.html" for model in MODELS for name in PAGES}
     overall = {f"results/findings/{name}" for name in ("models.tsv", "models.svg", "summary.html", "statistics.tsv")}
+    overall |= {"results/findings/recommended.tsv"}
     overall |= {f"results/findings/{name}.html" for name in SHARED_PAGES}
     overall |= {f"results/findings/{name}.svg" for name in CHORD_FIGURES}
     assert set(shown) == figures | tables | overall
@@ -300,6 +304,7 @@ def test_named_targets_stop_where_they_say(work_directory):
         **dict.fromkeys(("screen_chords", "prove_chords", "stream_statistics", "audit_filtering"), 1),
         **dict.fromkeys(("weigh_evidence", "fit_evidence_panel"), 1),
         "test_differential": 1,
+        "recommend_features": 1,
         **dict.fromkeys(("fit_linear_baseline", "compare_models", "findings"), 1),
     }
     everything = directory.would_run()

@@ -77,7 +77,7 @@ def test_run_on_the_development_part_gives_the_findings_of_the_workflow(finished
     passes = [PassResult.load(finished.results / f"passes/{model}/{seed}.npz") for seed in (0, 1)]
     assert vars(found) == vars(ranking.accumulate_passes(passes, 6, 0.0, features.names))
 
-    table = pd.read_csv(finished.results / f"findings/{model}/features.tsv", sep="\t")
+    table = pd.read_csv(finished.results / f"findings/{model}/ranking.tsv", sep="\t")
     order = found.order()
     assert table["feature"].tolist() == [features.names[i] for i in order]
     for column in ("median_importance", "mean_rank", "selection_frequency"):

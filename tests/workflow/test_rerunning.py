@@ -23,21 +23,21 @@ CHORDS = dict.fromkeys(("screen_chords", "prove_chords", "plot_chords"), 1)
 BASELINE = {"fit_linear_baseline": 1}
 
 
-def judge(n_models: int) -> dict[str, int]:
-    """Jobs between the passes of some models and the summary."""
+def judge(n_models: int, of: int = 3) -> dict[str, int]:
+    """Jobs between the passes of some models and the summary; all models share one order of the features."""
     judging = ("evaluate_ensemble", "judge_convergence", "calibrate_features")
-    return {**progress(n_models), **dict.fromkeys(judging, n_models)}
+    return {**progress(n_models, of), **dict.fromkeys(judging, n_models)}
 
 
-def progress(n_models: int) -> dict[str, int]:
+def progress(n_models: int, of: int = 3) -> dict[str, int]:
     """Jobs that follow from another ranking, with the predictions as they were."""
-    return {**join(n_models), "accumulate_passes": n_models, **TELL}
+    return {**join(of), "accumulate_passes": n_models, **TELL}
 
 
 def join(n_models: int) -> dict[str, int]:
     """Jobs that follow where the ranking is as it was, and something that is joined to it is not."""
     joining = ("join_features", "annotate_expression", "audit_findings", "fit_panel", "plot_findings", "write_tables")
-    return {**dict.fromkeys(joining, n_models), "write_summary": 1}
+    return {"recommend_features": 1, **dict.fromkeys(joining, n_models), "write_summary": 1}
 
 
 def changed(directory, section: str, **options) -> None:
@@ -116,7 +116,7 @@ CASES = {
     "learning rate of one model": (lambda d: changed(d, "models", mlp={"lr": 0.02}), {**TRAIN_ONE, **judge(1)}),
     "a model more": (
         lambda d: changed(d, "models", wide={"kind": "mlp", "extra": {"hidden": 32}}),
-        {**TRAIN_ONE, **judge(1), "select_stable": 1},
+        {**TRAIN_ONE, **judge(1, of=4), "select_stable": 1},
     ),
     "more shadows beside the evidence": (
         lambda d: d.configure(evidence={"draws": 5}),
@@ -140,7 +140,7 @@ CASES = {
             **{"write_shared_tables": 1, "write_summary": 1, **RECORD},
         },
     ),
-    "a model less": (lambda d: d.configure(models={"cnn_small": {}, "linear": {}}), TELL),
+    "a model less": (lambda d: d.configure(models={"cnn_small": {}, "linear": {}}), {**join(2), **TELL}),
     "another split": (
         lambda d: d.configure(split={"seed": 1}),
         {**PREPARE, **CHORDS, **BASELINE, **TRAIN_ALL, **judge(3), "select_stable": 3},
@@ -160,7 +160,7 @@ CASES = {
     "code of one network": (
         lambda d: edited(d, "backbones/default_cnn_small.py"),
         # the evaluation restores networks of any kind
-        {**TRAIN_ONE, **judge(1), **dict.fromkeys(("evaluate_ensemble", "annotate_expression", "plot_findings"), 3)},
+        {**TRAIN_ONE, **judge(1), "evaluate_ensemble": 3},
     ),
     "code of the plots": (
         lambda d: edited(d, "plots/style.py"),
