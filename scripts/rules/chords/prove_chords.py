@@ -6,6 +6,7 @@ with job(snakemake):
     from deepmapper.chords.files import read_chords
     from deepmapper.chords.proof import prove_run
     from deepmapper.core.aliases import add_aliases, alias_of
+    from deepmapper.core.stage_schemas import CHORD_MEMBERS
     from deepmapper.core.tables import read_table, write_json, write_table
     from deepmapper.features.store import open_features
 
@@ -17,7 +18,7 @@ with job(snakemake):
         seed=snakemake.params.seed,
     )
     print(proven.summary["statement"])
-    members = ["side_1", "side_2", "side_3", "joined", "best_member"]
+    members = [*CHORD_MEMBERS, "best_member"]
     table = add_aliases(proven.table, alias_of(read_table(snakemake.input.aliases)), members)
     write_table(table, snakemake.output.chords_table)
     write_json(proven.summary, snakemake.output.proof_summary)

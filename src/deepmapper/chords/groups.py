@@ -9,6 +9,7 @@ import numpy as np
 
 from .columns import select_rows, spans
 from .contrasts import Contrast, family_threshold
+from .core_members import find_core
 from .scan import score_products
 from .types import Chord, Pair, Screen
 from .values import dense, squash
@@ -172,6 +173,7 @@ def _make_chord(X, screen: Screen, contrast: Contrast, sides, products, name: st
         others = _product_of_others(scores, k)[:, None].astype(np.float32)
         z = score_products(members, others, contrast.residuals[:1], contrast.weight)[0][:, 0]
         member_z += z.tolist()
+    core, core_share = find_core(columns, weights, contrast)
     return Chord(
         name=name,
         order=len(sides),
@@ -188,6 +190,8 @@ def _make_chord(X, screen: Screen, contrast: Contrast, sides, products, name: st
         product_scale=float(value.std()) or 1.0,
         joined=tuple(screen.names[i] for i in joined),
         member_z=tuple(member_z),
+        core=tuple(tuple(screen.names[side[i]] for i in few) for side, few in zip(sides, core, strict=True)),
+        core_share=core_share,
     )
 
 

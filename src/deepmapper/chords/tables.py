@@ -9,7 +9,10 @@ import pandas as pd
 
 from .types import Chord, ChordProof, Screen, Triplet
 
-_CHORD_COLUMNS = ("chord", "order", "class", "z", "n_members", "n_products", "side_1", "side_2", "side_3", "joined")
+_CHORD_COLUMNS = (
+    *("chord", "order", "class", "z", "n_members", "n_products", "core_1", "core_2", "core_3", "core_share"),
+    *("side_1", "side_2", "side_3", "joined"),
+)
 
 
 def pair_table(screen: Screen) -> pd.DataFrame:
@@ -64,10 +67,13 @@ def unscreened_feature_table(names: Sequence[str]) -> pd.DataFrame:
 
 
 def chord_table(chords: Sequence[Chord], proofs: Sequence[ChordProof] = ()) -> pd.DataFrame:
-    """One row per chord: members by side, strength, and, if proofs are given, how well it predicts its class."""
+    """One row per chord: core and members by side, strength, and, if there are proofs, how well it predicts its class.
+
+    By decreasing synergy where there are proofs, else in the order of the chords.
+    """
     by_name = {proof.chord: proof for proof in proofs}
     records = []
-    for chord in chords:
+    for chord in sorted(chords, key=lambda one: -by_name[one.name].synergy) if by_name else chords:
         record = {
             "chord": chord.name,
             "order": chord.order,
@@ -75,6 +81,8 @@ def chord_table(chords: Sequence[Chord], proofs: Sequence[ChordProof] = ()) -> p
             "z": chord.z,
             "n_members": len(chord.features),
             "n_products": chord.n_products,
+            **{f"core_{k + 1}": ",".join(chord.core[k]) if k < chord.order else "" for k in range(3)},
+            "core_share": chord.core_share,
             **{f"side_{k + 1}": ",".join(chord.side_names(k)) for k in range(3)},
             "joined": ",".join(chord.joined),
         }

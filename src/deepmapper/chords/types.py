@@ -204,6 +204,11 @@ class Chord:
         Members without a significant product of their own, added by their product with the other sides' score.
     member_z
         For each member, side after side, z of its product with the score of the other sides.
+    core
+        Names of the fewest members of each side that keep nearly all of the |z| of the chord's value, in the order of
+        what they add (`core_members`).
+    core_share
+        The share of that |z| that they keep.
     """
 
     name: str
@@ -221,6 +226,8 @@ class Chord:
     product_scale: float
     joined: tuple[str, ...]
     member_z: tuple[float, ...]
+    core: tuple[tuple[str, ...], ...]
+    core_share: float
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -11,11 +11,23 @@ _CHORD = (
     number("z", "z score of its strongest product; above 0: the product is larger in the class"),
     integer("n_members", "number of features in the chord"),
     integer("n_products", "number of significant products among them"),
+    name_list(
+        "core_1",
+        "members of the first side to read first: the fewest of all sides that keep core_share of z, "
+        "in the order of what they add, at most ten",
+    ),
+    name_list("core_2", "the same of the second side"),
+    name_list("core_3", "the same of the third side, if there is one"),
+    number("core_share", "what the core keeps of the absolute z of the whole chord's value; the aim is 0.9"),
     name_list("side_1", "members of the first side, the strongest first"),
     name_list("side_2", "members of the second side"),
     name_list("side_3", "members of the third side, if there is one"),
     name_list("joined", "members added because of their product with the score of the other side"),
 )
+
+
+# Columns of the table of chords that list members.
+CHORD_MEMBERS = ("core_1", "core_2", "core_3", "side_1", "side_2", "side_3", "joined")
 
 
 def _with_aliases(columns: tuple[Column, ...], of: tuple[str, ...]) -> tuple[Column, ...]:
@@ -24,9 +36,10 @@ def _with_aliases(columns: tuple[Column, ...], of: tuple[str, ...]) -> tuple[Col
 
 CHORDS = Table(
     "findings/chords.tsv",
-    "One row per chord, with its results on the test split, which the screen did not use.",
+    "One row per chord, with its results on the test split, which the screen did not use; by decreasing synergy, or by "
+    "strength if there is no test split.",
     (
-        *_with_aliases(_CHORD, ("side_1", "side_2", "side_3", "joined")),
+        *_with_aliases(_CHORD, CHORD_MEMBERS),
         integer("n_test", "number of samples in the test split"),
         *interval("auc_chord", "AUC for its class of a small model on members and products", BOOTSTRAP),
         text("best_member", "the single member that separates the class best on the development part"),

@@ -74,7 +74,7 @@ def chord_networks(
     path
         File to write.
     max_chords
-        Number of chords drawn, the strongest first.
+        Number of chords drawn, the first of the table.
     why
         The statement of the screen, shown if there is no chord.
     title
@@ -126,7 +126,7 @@ def chord_networks(
         keys.append(("=", GREY, "significant product (wider line: larger |z|)"))
         style.add_legend(figure, -0.1, top + 0.1, keys, columns=3)
         note = "the product of the scores of its sides predicts the class; strongest members on top"
-        more = f"the strongest {len(drawn)} of {len(table)} chords; " if len(table) > len(drawn) else ""
+        more = f"the first {len(drawn)} of {len(table)} chords; " if len(table) > len(drawn) else ""
         heading = figure.add_axes((0, 0, 6.5, 0.01), frameon=False, xticks=[], yticks=[])
         style.add_heading(figure, heading, 6.5, title, more + note, above=0.12)
     return Path(path)

@@ -78,8 +78,9 @@ PAGES = {
     "chords": _Page(
         "Gene chords",
         "Sets of features whose product predicts a class better than the features do one by one (interactions), found "
-        "on the development part and tested on the test split. If synergy_low is above 0, the chord carries "
-        "information that its members do not carry one by one.",
+        "on the development part and tested on the test split; the largest synergy comes first. If synergy_low is "
+        "above 0, the chord carries information that its members do not carry one by one. The core has the members to "
+        "read first.",
         CHORDS.descriptions,
     ),
     "audit": _Page(

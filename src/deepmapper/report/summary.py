@@ -352,11 +352,15 @@ def _top_chords(chords: pd.DataFrame, top: int, aliases: Mapping[str, str]) -> d
     if chords.empty:
         return {}
     rows = chords.head(top)
-    sides = [[_members(row.get(f"side_{k}"), aliases) for k in (1, 2, 3)] for _, row in rows.iterrows()]
+    cores = [[_names(row.get(f"core_{k}"), aliases) for k in (1, 2, 3)] for _, row in rows.iterrows()]
+    more = rows["n_members"] - [sum(map(len, core)) for core in cores]
     return {
         "chord": texts(rows["chord"]),
         "predicts": texts(rows["class"]),
-        "members": [" × ".join(side for side in members if side) for members in sides],
+        "members": [
+            " × ".join(", ".join(side) for side in core if side) + (f" and {left:.0f} more" if left > 0 else "")
+            for core, left in zip(cores, more, strict=True)
+        ],
         "z": [number(value, 1) for value in rows["z"]],
         "AUC": intervals(rows, "auc_chord", 2),
         "best member": [number(value, 2) for value in rows["auc_best_member"]],
@@ -365,9 +369,9 @@ def _top_chords(chords: pd.DataFrame, top: int, aliases: Mapping[str, str]) -> d
     }
 
 
-def _members(side, aliases: Mapping[str, str]) -> str:
-    names = readable_names(side.split(",") if isinstance(side, str) and side else [], aliases)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _names(cell, aliases: Mapping[str, str]) -> list[str]:
+    """Readable names in a cell of ids."""
+    return readable_names(cell.split(",") if isinstance(cell, str) and cell else [], aliases)
 
 
 def _model_table(models: pd.DataFrame) -> dict[str, list[str]]:

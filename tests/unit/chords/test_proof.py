@@ -8,6 +8,7 @@ import pytest
 
 from deepmapper.chords.groups import group_chords
 from deepmapper.chords.proof import PROOF, prove, prove_chords, prove_run, score_table
+from deepmapper.chords.tables import chord_table
 from deepmapper.core.stage_schemas import CHORDS
 from deepmapper.errors import InputError
 from deepmapper.features.splits import split_off_test
@@ -33,7 +34,18 @@ def test_the_proof_is_of_the_test_split(features, screened):
     assert summary["proved"] and summary["n_adding"] == 1
     assert "1 of 1 chord" in summary["statement"] and "150 samples" in summary["statement"]
     assert table["n_test"][0] == 150 and table["synergy_low"][0] > 0.15
-    assert list(table.columns) == CHORDS.names(("0", "1"))
+    assert list(table.columns) == CHORDS.names(("0", "1"), optional=False)
+
+
+def test_chords_that_add_most_come_first(screened, features):
+    chords = [replace(screened.chords[0], name=name) for name in ("chord_1", "chord_2", "chord_3")]
+    test, development = features.test, features.development
+    (proof,) = prove_chords(
+        features.X, features.y, chords[:1], development=development, test=test, classes=features.classes, draws=10
+    )
+    proofs = [replace(proof, chord=chord.name, synergy=s) for chord, s in zip(chords, (0.1, 0.3, 0.1), strict=True)]
+    assert chord_table(chords, proofs)["chord"].tolist() == ["chord_2", "chord_1", "chord_3"]
+    assert chord_table(chords)["chord"].tolist() == ["chord_1", "chord_2", "chord_3"]
 
 
 def test_without_a_test_split_nothing_is_proved(features, screened):

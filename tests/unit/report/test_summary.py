@@ -48,8 +48,8 @@ AUDIT = pd.DataFrame({
     "lost": ["g3,g1,g2", np.nan, np.nan, np.nan], "note": ["as scanpy", "as scanpy", "too few samples", "too few"],
 })  # fmt: skip
 CHORDS = pd.DataFrame({
-    "chord": ["chord_1"], "class": ["a"], "z": [12.345], "side_1": ["g0,g1,g2,g3"], "side_2": ["g9"],
-    "side_3": [np.nan],
+    "chord": ["chord_1"], "class": ["a"], "z": [12.345], "n_members": [5], "core_1": ["g2,g0"], "core_2": ["g9"],
+    "core_3": [np.nan],
     "auc_chord": [0.9], "auc_chord_low": [0.85], "auc_chord_high": [0.94], "auc_best_member": [0.55],
     "auc_additive": [0.56], "synergy": [0.34], "synergy_low": [0.28], "synergy_high": [0.4],
 })  # fmt: skip
@@ -256,7 +256,7 @@ def test_no_name_acts_in_the_page(page, hostile, elements):
             data={"from": word, "label": word, "group": word, "normalization": word},
             note=word,
             not_judged=(word,),
-            chords=CHORDS.assign(chord=word, side_1=word, **{"class": word}),
+            chords=CHORDS.assign(chord=word, core_1=word, **{"class": word}),
             proof={"proved": False, **statement},
             screen=statement,
             confounders={"adjusted": [word], "alone": [{**evidence, "macro_auc_high": 0.95}], **statement},
@@ -426,7 +426,7 @@ def test_chords_are_listed_with_their_proof(page):
     cells = Page(text).cells
     row = cells[cells.index("chord_1") :][:8]
     assert row == [
-        "chord_1", "a", "g0, g1, g2 and 1 more × g9", "12.3", "0.90 (0.85–0.94)", "0.55", "0.56", "0.34 (0.28–0.40)"
+        "chord_1", "a", "g2, g0 × g9 and 2 more", "12.3", "0.90 (0.85–0.94)", "0.55", "0.56", "0.34 (0.28–0.40)"
     ]  # fmt: skip
     assert "chord_networks.svg" in Page(text).links
     assert "chord_networks.svg" not in Page(page()).links
@@ -547,13 +547,13 @@ def test_sentences_and_chords_name_features_by_their_symbols(page):
     said = "Symbols of 4 of 4 features are shown beside their ids, from the column gene_symbols of the matrix."
     text = plain(page(tested=TESTED, significance=NAMED, chords=CHORDS, aliases=aliases, of_symbols=said))
     assert said in text
-    assert "CD79A, MS4A1, NKG7 and 1 more × GNLY" in text
+    assert "NKG7, CD79A × GNLY and 2 more" in text
     assert "3 of 4 significant features (<b>NKG7</b>, MS4A1, NKG7)" in text
 
 
 def test_features_of_one_symbol_are_told_apart(page):
-    text = plain(page(chords=CHORDS, aliases={"g0": "CD79A", "g1": "CD79A"}))
-    assert "CD79A (g0), CD79A (g1), g2 and 1 more × g9" in text
+    text = plain(page(chords=CHORDS, aliases={"g0": "CD79A", "g2": "CD79A"}))
+    assert "CD79A (g2), CD79A (g0) × g9 and 2 more" in text
 
 
 def test_the_list_to_report_comes_first_and_names_what_is_not_significant(page):
