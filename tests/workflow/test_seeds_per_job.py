@@ -12,7 +12,8 @@ import pytest
 pytestmark = pytest.mark.workflow
 
 TARGET = "results/findings/linear/features.tsv"
-TELL = dict.fromkeys(("judge_convergence", "calibrate_features", "accumulate_passes", "join_features"), 1)
+JUDGING = ("judge_convergence", "calibrate_features", "accumulate_passes")
+TELL = dict.fromkeys((*JUDGING, "recommend_features", "join_features"), 1)
 
 
 def several(directory, n: int, **more):
