@@ -16,7 +16,7 @@ from deepmapper.findings.feature_join import join_by_feature
 from deepmapper.io.expression import Expression
 from deepmapper.simulate import counts as simulate_counts
 
-COLUMNS = [name for name in EVIDENCE.names() if name != "alias"]  # aliases are added when it is written
+COLUMNS = EVIDENCE.names(optional=False)
 OPTIONS = {"enabled": True, "draws": 4, "max_samples": 20_000}
 
 
