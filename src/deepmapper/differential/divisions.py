@@ -96,10 +96,4 @@ def log_counts(counts: np.ndarray, min_total: int) -> np.ndarray:
 
 def _smallest_q(values, y: np.ndarray, blocks: Mapping[str, np.ndarray], reference: str, classes) -> float:
     results, _ = fit_values(values, plain_design("class", y, classes, blocks, reference=reference))
-    smallest = [q[~np.isnan(q)].min(initial=1.0) for q in (_simes(result["p"].to_numpy()) for result in results)]
-    return float(min(smallest, default=1.0))
-
-
-def _simes(p: np.ndarray) -> np.ndarray:
-    known = np.sort(p[~np.isnan(p)])
-    return known * len(known) / np.arange(1, len(known) + 1)
+    return min(float(result["q"].min()) if result["q"].notna().any() else 1.0 for result in results)

@@ -98,7 +98,8 @@ def run_differential(
     table = pd.concat(tables, ignore_index=True) if tables else no_rows()
     held = table[~table["within"].isin(withheld)]
     by_feature = feature_columns(table, features, all_levels)
-    by_feature["differential_q"] = feature_columns(held, features, all_levels)["differential_q"]
+    if withheld:
+        by_feature["differential_q"] = feature_columns(held, features, all_levels)["differential_q"]
     n_different = int((by_feature["differential_q"] <= level).sum())
     summary = _summary(tested, features.n_features, n_different, level, options)
     return Differential(table, marker_table(held, level), by_feature, summary)
