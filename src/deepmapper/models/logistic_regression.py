@@ -151,9 +151,7 @@ class LogisticRegression(CellariumModel, PredictMixin, ValidateMixin):
         """
         g, c = self.W_gc.shape
         solution = sparse_solver.solve(lambda: self._blocks(read), g, c, self.W_prior_scale, max_passes)
-        with torch.no_grad():
-            self.W_gc.copy_(torch.from_numpy(solution.weight))
-            self.b_c.copy_(torch.from_numpy(solution.intercept))
+        solution.copy_to(self.W_gc, self.b_c)
         self.n_passes = solution.n_passes
 
     def _blocks(self, read: Callable[[], Iterable[dict[str, Any]]]) -> Iterator[sparse_solver.Block]:

@@ -197,9 +197,7 @@ class SOCAM(CellariumModel, PredictMixin, ValidateMixin):
         """
         g, c = self.W_gc.shape
         solution = sparse_solver.solve(lambda: self._blocks(read), g, c, self.W_prior_scale, max_passes)
-        with torch.no_grad():
-            self.W_gc.copy_(torch.from_numpy(solution.weight))
-            self.b_c.copy_(torch.from_numpy(solution.intercept))
+        solution.copy_to(self.W_gc, self.b_c)
         self.n_passes = solution.n_passes
 
     def _active(self, closure: Tensor, subset: list[str] | None, with_ancestors: bool) -> list[int]:

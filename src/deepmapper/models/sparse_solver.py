@@ -48,6 +48,12 @@ class Solution:
     intercept: np.ndarray
     n_passes: int
 
+    @torch.no_grad()
+    def copy_to(self, weight: torch.Tensor, intercept: torch.Tensor) -> None:
+        """Copy weights and intercepts into parameters of a model."""
+        weight.copy_(torch.from_numpy(self.weight))
+        intercept.copy_(torch.from_numpy(self.intercept))
+
 
 def solve(
     read: Callable[[], Iterable[Block]], n_features: int, n_classes: int, prior_scale: float, max_passes: int
