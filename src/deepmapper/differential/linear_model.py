@@ -11,8 +11,9 @@ import pandas as pd
 from scipy import stats
 from scipy.special import digamma, polygamma
 
+from ..core.false_discovery import benjamini_hochberg
 from .contrasts import TestDesign
-from .results import benjamini_hochberg, empty_result
+from .results import empty_result
 
 
 def fit_values(values: np.ndarray, design: TestDesign) -> tuple[list[pd.DataFrame], str]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .results import benjamini_hochberg, empty_result
+from ..core.false_discovery import benjamini_hochberg
+from .results import empty_result
 
 
 def rank_sum_tests(

@@ -19,17 +19,6 @@ def empty_result(p: int) -> pd.DataFrame:
     return pd.DataFrame(np.nan, index=np.arange(p), columns=list(RESULT_COLUMNS))
 
 
-def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """q-values of the p-values that are not NaN (Benjamini & Hochberg 1995)."""
-    from scipy.stats import false_discovery_control
-
-    q = np.full(len(p), np.nan)
-    tested = ~np.isnan(p)
-    if tested.any():
-        q[tested] = false_discovery_control(p[tested])
-    return q
-
-
 @dataclass(frozen=True, eq=False)
 class Tested:
     """Results of one part of the samples.

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ..core.blocks import MappedRows, blocks
+from ..core.false_discovery import benjamini_hochberg
 from ..features.store import Features
 from .contrasts import REST
-from .results import RESULT_COLUMNS, Tested, benjamini_hochberg
+from .results import RESULT_COLUMNS, Tested
 from .units import sum_rows
 
 _KEYS = ("feature", "within", "class", "versus")

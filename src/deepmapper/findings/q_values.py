@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.false_discovery import benjamini_hochberg
 from ..core.table_schemas import CALIBRATION_NULL
 from ..passes.result import PassFile, PassResult
 from .consensus import (
@@ -178,10 +179,10 @@ def calibrate(
     return Calibration(
         z=spread_out(limited, 0.0),
         p=spread_out(p, np.nan),
-        q=spread_out(false_discovery(p), np.nan),
+        q=spread_out(benjamini_hochberg(p), np.nan),
         class_z=spread_out(class_z, 0.0),
         class_p=spread_out(class_p, np.nan),
-        class_q=spread_out(np.stack([false_discovery(row) for row in class_p]), np.nan),
+        class_q=spread_out(np.stack([benjamini_hochberg(row) for row in class_p]), np.nan),
         tested=np.asarray(tested, dtype=bool),
         weight=spread_out(unit * ratio, 0.0),
         shadow_weight=spread_out(unit, 0.0),
@@ -194,13 +195,6 @@ def calibrate(
         n_draws=len(shadows),
         n_permutations=n_permutations,
     )
-
-
-def false_discovery(p: np.ndarray) -> np.ndarray:
-    """Benjamini-Hochberg q-values; an empty array stays empty."""
-    from scipy.stats import false_discovery_control
-
-    return false_discovery_control(p) if len(p) else p
 
 
 def pass_scores(

@@ -86,14 +86,3 @@ def describe_set(inside: np.ndarray, probability: np.ndarray, classes: Sequence[
     """Name the labels of one set, the most probable first, separated by commas."""
     order = np.argsort(-probability, kind="stable")
     return ",".join(classes[code] for code in order if inside[code])
-
-
-def q_values(p: np.ndarray) -> np.ndarray:
-    """Return q-values by Benjamini and Hochberg; NaN where p is NaN."""
-    from scipy.stats import false_discovery_control
-
-    q = np.full(len(p), np.nan)
-    known = ~np.isnan(p)
-    if known.any():
-        q[known] = false_discovery_control(p[known])
-    return q

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from ..core.false_discovery import benjamini_hochberg
 from .calibration import apply_temperature
-from .conformal import Pooled, describe_set, label_sets, n_at_least, q_values, smallest_number
+from .conformal import Pooled, describe_set, label_sets, n_at_least, smallest_number
 from .exchangeable import Comparison, compare
 from .members import Member, Views, view
 from .model import Model
@@ -104,7 +105,7 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
     empty = _is_empty(values.X)
     p = over_domains.p() if model.over == "domain" else over_cells.p()
     p[empty] = np.nan
-    q = q_values(p)
+    q = benjamini_hochberg(p)
     comparison = compare(model, first, level, seed)
     probability, shares = total / len(model.members), model.shares
     if comparison.differs:

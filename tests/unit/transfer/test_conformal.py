@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from deepmapper.transfer.conformal import Pooled, describe_set, label_sets, n_at_least, q_values, smallest_number
+from deepmapper.core.false_discovery import benjamini_hochberg
+from deepmapper.transfer.conformal import Pooled, describe_set, label_sets, n_at_least, smallest_number
 
 
 def test_counts_include_ties():
@@ -44,6 +45,6 @@ def test_small_classes_cannot_reach_a_level():
 
 
 def test_q_values_leave_out_what_has_no_p():
-    q = q_values(np.array([0.01, np.nan, 0.04, 0.5]))
+    q = benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.5]))
     np.testing.assert_allclose(q, [0.03, np.nan, 0.06, 0.5])
-    assert np.isnan(q_values(np.array([np.nan]))).all()
+    assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
