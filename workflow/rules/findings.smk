@@ -413,7 +413,7 @@ rule compare_models:
         "../../scripts/rules/findings/compare_models.py"
 
 
-# The expression matrix with all findings, for scanpy.
+# The expression matrix with all findings, for scanpy; cells of other files that the model names are in target.h5ad.
 rule annotate_expression:
     input:
         **(
@@ -428,7 +428,6 @@ rule annotate_expression:
         predictions=rules.evaluate_ensemble.output.predictions,
         embedding=rules.evaluate_ensemble.output.embedding,
         metrics=rules.evaluate_ensemble.output.metrics,
-        # cells of the matrix that the model names; those of other files are in target.h5ad
     output:
         f"{RESULTS}/findings/{{model}}/annotated.h5ad",
     log:

@@ -40,6 +40,8 @@ rule export_model:
         "../../scripts/rules/target/export_model.py"
 
 
+TARGET_OUTPUTS, TARGET_SUMMARIES = [], {}
+
 if HAS_TARGET:
     NEW_SAMPLES = SETTINGS["matrix"]["new_samples"]
 
@@ -189,6 +191,3 @@ if HAS_TARGET:
         TARGET_SUMMARIES["withheld"] = expand(
             rules.train_withheld_pass.output, model=MODELS
         )
-
-else:
-    TARGET_OUTPUTS, TARGET_SUMMARIES = [], {}
