@@ -113,6 +113,7 @@ rule screen_novelty:
             if SETTINGS["novelty"]["contaminants"]
             else {}
         ),
+        **({"rrna": RRNA_PROFILES} if RRNA_PROFILES else {}),
         transcripts=(
             [] if ALIGNED_TO == "nothing" else rules.prepare_transcripts.output[0]
         ),
@@ -142,7 +143,13 @@ rule screen_novelty:
             name: value
             for name, value in SETTINGS["novelty"].items()
             if name
-            not in ("contaminants", "sources", "min_isoform_share", *SEARCH_PROGRAMS)
+            not in (
+                "contaminants",
+                "rrna",
+                "sources",
+                "min_isoform_share",
+                *SEARCH_PROGRAMS,
+            )
         },
         chromosome_names=REFERENCE["chromosome_names"],
         stranded=not ASSEMBLY["fasta"] and STRANDEDNESS != "unstranded",

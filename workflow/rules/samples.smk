@@ -66,6 +66,11 @@ NAMES_TABLE = (
 SOURCES = novelty_sources(SETTINGS)
 # Databases that novel transcripts are compared with.
 DATABASES = searched_databases(SETTINGS)
+# Profiles of ribosomal RNA, which the screen searches for.
+RRNA_PROFILES = {
+    "included": str(ROOT / "resources/rrna/profiles.hmm.gz"),
+    "none": "",
+}.get(SETTINGS["novelty"]["rrna"], SETTINGS["novelty"]["rrna"])
 HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"
 
 # Programs of each rule, so that missing ones are reported before any job starts.

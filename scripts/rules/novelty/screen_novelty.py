@@ -24,6 +24,7 @@ with job(snakemake):
         controls=controls,
         hidden=hidden,
         contaminants=snakemake.input.get("contaminants", ""),
+        rrna=Path(path) if (path := snakemake.input.get("rrna")) else None,
         stranded=snakemake.params.stranded,
         options=NoveltyOptions(**snakemake.params.options),
         folder=Path(snakemake.output.denovo).parent,

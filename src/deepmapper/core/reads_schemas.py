@@ -62,6 +62,9 @@ CONTIGS = Table(
         boolean("low_complexity", "whether this share is too high"),
         boolean("adapter", "whether it contains a sequencing adapter"),
         text("contaminant", "contaminant that it matches"),
+        text("rrna", "ribosomal RNA that it resembles; empty: none, or not searched for"),
+        number("rrna_coverage", "share of it that resembles ribosomal RNA"),
+        number("rrna_evalue", "E-value, at most 1e-6"),
         integer("longest_orf", "length of the longest open reading frame in amino acids"),
         text("orf_strand", "strand of this reading frame"),
         boolean("orf_complete", "whether this reading frame has a start and a stop codon"),
@@ -160,6 +163,8 @@ NOVEL = Table(
         integer("supporting_reads", "number of fragments that support it"),
         integer("supporting_samples", "number of samples with such fragments"),
         number("novelty_q", "expected share of false ones among those kept with the same or a smaller false_rate"),
+        text("rrna", "ribosomal RNA that it resembles in part; empty: none, or not searched for"),
+        number("rrna_coverage", "share of it that resembles ribosomal RNA"),
         text("protein", f"most similar protein; {_NOT_ASKED}"),
         text("protein_description", "its description"),
         text("protein_identity", "sequence identity with it"),
@@ -172,9 +177,6 @@ NOVEL = Table(
         text("rna_family_description", "its description"),
         text("rna_family_evalue", "E-value; within the gathering threshold of the family, if it has one, else 0.001"),
         text("taxon", f"taxon that Kraken 2 assigns; {_NOT_ASKED}"),
-        text("rrna", f"ribosomal RNA that it resembles; {_NOT_ASKED}"),
-        text("rrna_coverage", "share of the transcript that resembles it"),
-        text("rrna_evalue", "E-value, at most 1e-6"),
     ),
 )
 

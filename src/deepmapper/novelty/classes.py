@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..reads import sequences
 from .loci import Relation, TranscriptIndex, relate
 from .paf import Hit, Match, best_locus, best_target, covered, split_by_place
+from .ribosomal import Ribosomal
 
 KEPT = ("unmapped", "partial", "genomic", "intergenic", "intronic", "antisense", "novel_isoform", "chimeric")
 
@@ -130,6 +131,8 @@ class Contig:
         Longest open reading frame.
     contaminant
         Name of the contaminant that it matches, or "".
+    ribosomal
+        Ribosomal RNA in it; None if there is none, or none was searched for.
     transcript, locus
         Best matches among the reference transcripts and in the genome.
     genes
@@ -150,6 +153,7 @@ class Contig:
     simple: float = 0.0
     orf: sequences.Orf = sequences.Orf(0, "", False)
     contaminant: str = ""
+    ribosomal: Ribosomal | None = None
     transcript: Match | None = None
     locus: Match | None = None
     genes: tuple[str, ...] = ()
@@ -165,11 +169,12 @@ class Contig:
 
 @dataclass(frozen=True)
 class Alignments:
-    """Hits of one contig."""
+    """Hits of one contig, and the ribosomal RNA in it."""
 
     transcripts: Sequence[Hit]
     genome: Sequence[Hit]
     contaminants: Sequence[Hit]
+    ribosomal: Ribosomal | None = None
 
 
 def classify(
@@ -180,7 +185,7 @@ def classify(
     transcript, locus = best_target(sense), best_locus(hits.genome, options.max_intron)
     gene = index.gene if index else str
     contig = replace(contig, transcript=transcript, locus=locus)
-    if found := contaminated(contig, hits.contaminants, options):
+    if found := contaminated(contig, hits, options):
         if found.kind:
             return found
         contig = found
@@ -248,14 +253,22 @@ def _by_parts(
     return replace(contig, kind="unmapped", reason=reason)
 
 
-def contaminated(contig: Contig, hits: Sequence[Hit], options: NoveltyOptions) -> Contig | None:
-    """Return a contig with the contaminant that it matches, classified if such are dropped; None if it matches none."""
-    found = best_target(hits)
-    if found is None or not _reaches(found, options.transcript_identity, _CONTAMINATED):
+def contaminated(contig: Contig, hits: Alignments, options: NoveltyOptions) -> Contig | None:
+    """Return a contig with the contaminants in it, classified if such are dropped; None if there are none."""
+    found, rrna = best_target(hits.contaminants), hits.ribosomal
+    matched = found is not None and _reaches(found, options.transcript_identity, _CONTAMINATED)
+    if not matched and rrna is None:
         return None
-    contig = replace(contig, contaminant=found.target)
-    if options.drop_contaminants:
+    contig = replace(contig, contaminant=found.target if found and matched else "", ribosomal=rrna)
+    if not options.drop_contaminants:
+        return contig
+    if found and matched:
         return replace(contig, kind="contaminant", reason=_explains(found, found.target))
+    if rrna and rrna.coverage >= _CONTAMINATED:
+        return replace(contig, kind="ribosomal", reason=f"{rrna.coverage:.2f} of it is ribosomal RNA, {rrna.profile}")
+    if rrna and rrna.profile_share >= _CONTAMINATED:
+        reason = f"holds {rrna.profile_share:.2f} of a subunit of ribosomal RNA, {rrna.profile}"
+        return replace(contig, kind="ribosomal", reason=reason)
     return contig
 
 

@@ -28,6 +28,9 @@ COLUMNS = (
     "low_complexity",
     "adapter",
     "contaminant",
+    "rrna",
+    "rrna_coverage",
+    "rrna_evalue",
     "longest_orf",
     "orf_strand",
     "orf_complete",
@@ -77,7 +80,7 @@ def write_support(path: Path, contigs: Iterable[Contig], samples: Sequence[str])
 
 def _row(contig: Contig, options: NoveltyOptions, genes: Mapping[str, str], has_support: bool) -> list[object]:
     """Return the row of a contig in the table; cells without a value are empty."""
-    transcript, locus, orf = contig.transcript, contig.locus, contig.orf
+    transcript, locus, orf, rrna = contig.transcript, contig.locus, contig.orf, contig.ribosomal
     counted = has_support and contig.kind not in NOT_COUNTED
     return [
         contig.given,
@@ -93,6 +96,7 @@ def _row(contig: Contig, options: NoveltyOptions, genes: Mapping[str, str], has_
         _flag(contig.simple >= options.low_complexity),
         _flag(sequences.has_adapter(contig.sequence)),
         contig.contaminant,
+        *((rrna.profile, f"{rrna.coverage:.4f}", f"{rrna.e_value:.2g}") if rrna else ("", "", "")),
         orf.length,
         orf.strand,
         _flag(orf.complete),

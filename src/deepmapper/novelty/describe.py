@@ -57,6 +57,8 @@ _COLUMNS = (
         "supporting_reads",
         "supporting_samples",
         "novelty_q",
+        "rrna",
+        "rrna_coverage",
     ),
     *(column for columns in COLUMNS.values() for column in columns),
 )
@@ -181,6 +183,8 @@ def _describe(
         "supporting_reads": row["supporting_reads"],
         "supporting_samples": row["supporting_samples"],
         "novelty_q": row.get("novelty_q", ""),
+        "rrna": row["rrna"],
+        "rrna_coverage": row["rrna_coverage"],
         **found,
     }
 

@@ -1,4 +1,4 @@
-"""What novel transcripts resemble in databases that the user names: proteins, domains, RNA families, taxa, rRNA.
+"""What novel transcripts resemble in databases that the user names: proteins, domains, RNA families, taxa.
 
 Each search runs a program of its own on ``denovo.fa`` and gives the best match of every transcript. No database is
 included or fetched. Standard library and Biopython.
@@ -23,7 +23,7 @@ from ..reads.nucleotides import reverse_complement
 NOT_ASKED, NONE_FOUND = "not asked", "none"
 
 # E-values up to which a match counts if a database sets no thresholds of its own; chosen by hand.
-_PROTEIN_E, _MODEL_E, _RRNA_E = "1e-5", "1e-3", "1e-6"
+_PROTEIN_E, _MODEL_E = "1e-5", "1e-3"
 
 _QUIET = ("--noali", "-o", "/dev/null")  # only the table of HMMER and Infernal is read
 
@@ -62,8 +62,7 @@ def search(
     ----------
     kind
         A key of `COLUMNS`: "proteins" (FASTA, DIAMOND), "domains" (profiles of HMMER 3, such as Pfam), "rna_families"
-        (covariance models of Infernal, such as Rfam), "kraken2_database" (folder of a database), "rrna" (profiles of
-        rRNA, nhmmer).
+        (covariance models of Infernal, such as Rfam), "kraken2_database" (folder of a database).
     transcripts
         FASTA of the novel transcripts; may be empty.
     database
@@ -191,16 +190,6 @@ def _search_rna_families(request: _Request) -> Matches:
     return _best(rows)
 
 
-def _search_rrna(request: _Request) -> Matches:
-    out = request.folder / "hits.txt"
-    files: list[Argument] = ["--tblout", out, request.database, request.transcripts]
-    run_tool(["nhmmer", "--cpu", request.threads, "-E", _RRNA_E, *_QUIET, *files], log=request.log)
-    rows = (
-        (float(c[13]), c[0], (c[2], f"{(abs(int(c[9]) - int(c[8])) + 1) / int(c[10]):.4f}", c[12])) for c in _cells(out)
-    )
-    return _best(rows)
-
-
 def _search_taxa(request: _Request) -> Matches:
     out = request.folder / "hits.tsv"
     settings: list[Argument] = ["--threads", request.threads, "--use-names", "--output", out]
@@ -219,7 +208,6 @@ _SEARCHES = {
         _search_rna_families, "cmsearch", ("rna_family", "rna_family_description", "rna_family_evalue")
     ),
     "kraken2_database": _Search(_search_taxa, "kraken2", ("taxon",)),
-    "rrna": _Search(_search_rrna, "nhmmer", ("rrna", "rrna_coverage", "rrna_evalue")),
 }
 
 # Setting of the section `novelty` that names a database -> the columns that it gives, and the program that reads it.

@@ -88,14 +88,14 @@ def classify_model(
     model
         The model.
     hits
-        Alignments of its sequence with transcripts and contaminants.
+        Alignments of its sequence with transcripts and contaminants, and the ribosomal RNA in it.
     index
         The annotation.
     n_samples
         Samples of the study.
     """
     transcript = model.transcript
-    if found := contaminated(contig, hits.contaminants, options):
+    if found := contaminated(contig, hits, options):
         if found.kind:
             return found
         contig = found

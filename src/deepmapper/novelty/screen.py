@@ -6,7 +6,7 @@ compared with the reference transcripts and the genome. Near-copies of reference
 would take reads from those in quantification; the others are classified and kept. Every contig, kept or dropped, has a
 row in a table with the reason in words and numbers.
 
-Standard library, Biopython, and minimap2 on PATH.
+Standard library, Biopython, pyhmmer, and minimap2 on PATH.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from .models import Model, model_samples, read_expressed, read_models
 from .novel_genes import genes_of, placed
 from .paf import Hit, read_paf
 from .read_support import fragments_per_contig, pool_samples
+from .ribosomal import find_ribosomal
 
 # Measured on pieces of transcripts of 200 to 1000 bases, 10 % of the changes gaps: with these seeds all are found up to
 # 8 % divergence, and 97 % of the shortest at 10 %, against 0 with the preset asm20 and 78 % with map-ont.
@@ -74,6 +75,7 @@ def screen_novelty(
     controls: Path | None = None,
     hidden: Path | None = None,
     contaminants: str | Path = "",
+    rrna: Path | None = None,
     stranded: bool = False,
     options: NoveltyOptions | None = None,
     folder: Path,
@@ -107,7 +109,9 @@ def screen_novelty(
         Folder that `merge_models` wrote of the models without part of the annotation, and the table of this part
         (`controls.write_hidden`), for the error rate; None for none.
     contaminants
-        FASTA of sequences to flag, for example vectors and ribosomal RNA.
+        FASTA of sequences to flag, for example vectors.
+    rrna
+        Profiles of ribosomal RNA (HMMER 3); None to search for none.
     stranded
         Whether contigs have the strand of their transcripts, as those of stranded libraries do.
     options
@@ -148,7 +152,7 @@ def screen_novelty(
     given = _name(_read_contigs(contigs, "given" if pool is None else "unaligned"), known_places, options)
     with atomic_folder(folder) as out, TemporaryDirectory(dir=out) as tmp:
         aligner = _Aligner(Path(tmp), threads, log)
-        targets = _Targets(transcripts, genome, contaminants)
+        targets = _Targets(transcripts, genome, contaminants, rrna)
         samples = pool_samples(pool) if pool else model_samples(models) if models else []
         screen = partial(_classify, aligner=aligner, targets=targets, options=options, stranded=stranded)
         classified = screen(given, known_places, index, n_samples=len(samples))
@@ -207,11 +211,12 @@ def _error_rate(
 
 
 class _Targets(NamedTuple):
-    """FASTA files that contigs are compared with."""
+    """FASTA files, and profiles of ribosomal RNA, that contigs are compared with."""
 
     transcripts: Path | None
     genome: Path | None
     contaminants: str | Path
+    rrna: Path | None
 
 
 def _classify(
@@ -235,9 +240,14 @@ def _classify(
         aligner.align(unplaced, targets.genome, to_genome) if targets.genome else {},
         aligner.align(undecided, targets.contaminants, _TO_TRANSCRIPTS) if targets.contaminants else {},
     )
+    rrna = {}
+    if targets.rrna and undecided:
+        sequences_of = ((contig.name, contig.sequence) for contig in undecided)
+        rrna = find_ribosomal(sequences_of, targets.rrna, threads=aligner.threads)
     classified = {}
     for contig in undecided:
-        own = Alignments(*(by_name.get(contig.name, ()) for by_name in hits))
+        on_transcripts, on_genome, on_contaminants = (by_name.get(contig.name, ()) for by_name in hits)
+        own = Alignments(on_transcripts, on_genome, on_contaminants, rrna.get(contig.name))
         if hidden:
             own = replace(own, transcripts=[hit for hit in own.transcripts if hit.target not in hidden])
         if contig.source == "aligned" and index:

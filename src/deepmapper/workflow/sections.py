@@ -12,7 +12,7 @@ from ..reads.references import names_genes
 from .schema import list_words
 
 # Keys of the section `novelty` that name databases (`novelty.homology.COLUMNS`, which no rule on a matrix depends on).
-DATABASES = ("proteins", "domains", "rna_families", "kraken2_database", "rrna")
+DATABASES = ("proteins", "domains", "rna_families", "kraken2_database")
 
 GENES_UNKNOWN = (
     "`features.level` is gene, but the genes of the transcripts are unknown: give `reference.annotation`, or "
@@ -94,6 +94,7 @@ def named_files(settings: dict) -> dict[str, str]:
         "reference.chromosome_names": "" if has_name_rule(settings) else reference["chromosome_names"],
         "assembly.fasta": settings["assembly"]["fasta"],
         "novelty.contaminants": settings["novelty"]["contaminants"],
+        "novelty.rrna": "" if settings["novelty"]["rrna"] in ("included", "none") else settings["novelty"]["rrna"],
         **{f"novelty.{key}": settings["novelty"][key] for key in DATABASES},
         "matrix.path": settings["matrix"]["path"],
         "labels.table": settings["labels"]["table"],

@@ -1,8 +1,35 @@
-"""Shared by the tests of novelty: hits made by hand."""
+"""Shared by the tests of novelty: hits made by hand, ribosomal RNA of no species."""
+
+import gzip
+import random
+from pathlib import Path
 
 import pytest
 
 from deepmapper.novelty.paf import Hit
+
+PROFILES = Path(__file__).parents[3] / "resources" / "rrna" / "profiles.hmm.gz"
+
+
+@pytest.fixture(scope="session")
+def profiles():
+    """The included profiles of ribosomal RNA."""
+    return PROFILES
+
+
+@pytest.fixture(scope="session")
+def ribosomal_rna():
+    """The consensus of each profile, of eukaryotes where several have its name, with 10 % of its letters changed."""
+    from pyhmmer import plan7
+
+    rng, rna = random.Random(0), {}
+    with gzip.open(PROFILES) as file, plan7.HMMFile(file) as models:
+        for model in models:
+            letters = model.consensus.upper().replace("U", "T")
+            changed = "".join(rng.choice("ACGT") if rng.random() < 0.13 else letter for letter in letters)
+            name = model.name if isinstance(model.name, str) else model.name.decode()
+            rna.setdefault(name, changed)
+    return rna
 
 
 @pytest.fixture(scope="session")

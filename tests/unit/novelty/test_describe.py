@@ -144,6 +144,7 @@ def described(tmp_path):
     screen_columns = [
         *("contig", "name", "kept", "source", "class", "reason", "length", "gc", "longest_orf", "orf_strand"),
         *("orf_complete", "class_code", "gene", "gene_id", "supporting_reads", "supporting_samples"),
+        *("rrna", "rrna_coverage"),
     ]
     sequences = {name: letters(400, name) for name in SCREENED}
     write_fasta(tmp_path / "denovo.fa", sequences.items())
@@ -151,8 +152,8 @@ def described(tmp_path):
     for name, (kind, code, gene, gene_id) in SCREENED.items():
         orf = str(longest_orf(sequences[name]).length)
         cells = ["c", name, "true", "aligned", kind, "why", "400", "0.5", orf, "+", "false", code, gene, gene_id, "9"]
-        lines.append("\t".join([*cells, "3"]))
-    lines.append("\t".join(["c", "DENOVO_x", "false", "aligned", "duplicate", *[""] * 11]))
+        lines.append("\t".join([*cells, "3", "", ""]))
+    lines.append("\t".join(["c", "DENOVO_x", "false", "aligned", "duplicate", *[""] * 13]))
     (tmp_path / "contigs.tsv").write_text("\n".join(lines) + "\n")
     places = [
         at("DENOVO_a", (1000, 1100), (1200, 1500), gene="G1"),
@@ -201,7 +202,7 @@ def test_what_was_not_asked_is_told_from_what_was_not_found(described):
     found = {name: {"taxon": "none"} for name in SCREENED}
     rows = described(homology={"kraken2_database": {**found, "DENOVO_a": {"taxon": "Homo sapiens (taxid 9606)"}}})
     assert [row["taxon"] for row in rows.values()] == ["Homo sapiens (taxid 9606)", "none", "none"]
-    assert {row[column] for row in rows.values() for column in ("protein", "domain_evalue", "rrna")} == {"not asked"}
+    assert {row[column] for row in rows.values() for column in ("protein", "domain_evalue", "rna_family")} == {"not asked"}
 
 
 def test_a_protein_that_is_like_it_counts_more_than_the_frame(described):

@@ -36,15 +36,15 @@ def mutated(sequence, share, seed, alphabet):
 
 AMINO_ACIDS = "".join(CODONS)
 PROTEIN = "M" + letters(150, "protein", AMINO_ACIDS)
-RRNA = letters(600, "rrna")
 CODING = letters(60, 1) + "".join(CODONS[letter] for letter in PROTEIN) + "TAA" + letters(80, 2)
 NOTHING = letters(500, "nothing")
+PHAGE = letters(600, "phage")
 
 
 @pytest.fixture
 def fasta(tmp_path):
     """Two transcripts that resemble something, each on another strand, and one that resembles nothing."""
-    records = {"DENOVO_p": CODING, "DENOVO_r": reverse_complement(RRNA[100:500]), "DENOVO_n": NOTHING}
+    records = {"DENOVO_p": CODING, "DENOVO_v": reverse_complement(PHAGE[100:500]), "DENOVO_n": NOTHING}
     write_fasta(tmp_path / "denovo.fa", records.items())
     return tmp_path / "denovo.fa"
 
@@ -92,18 +92,6 @@ def test_best_domain_of_the_longest_frame(fasta, tmp_path):
     assert values(found, "DENOVO_n") == ("none",) * 3
 
 
-@needs("hmmbuild", "nhmmer")
-def test_ribosomal_rna_on_either_strand(fasta, tmp_path):
-    stockholm(tmp_path / "r.sto", "18S_rRNA", [mutated(RRNA, 0.08, i, "ACGT") for i in range(6)])
-    run("hmmbuild", "--dna", tmp_path / "r.hmm", tmp_path / "r.sto")
-    found = search("rrna", fasta, tmp_path / "r.hmm")
-    name, coverage, e_value = values(found, "DENOVO_r")
-    assert name == "18S_rRNA"
-    assert float(coverage) > 0.9
-    assert float(e_value) < 1e-20
-    assert values(found, "DENOVO_n") == ("none",) * 3
-
-
 @needs("cmbuild", "cmcalibrate", "cmsearch")
 def test_family_of_structured_rna(tmp_path):
     left = letters(16, "stem")
@@ -133,11 +121,11 @@ def test_taxon(fasta, tmp_path):
     names = "".join(f"{own}\t|\t{name}\t|\t\t|\tscientific name\t|\n" for own, _, _, name in rows)
     (database / "taxonomy/names.dmp").write_text(names)
     (database / "taxonomy/nucl_gb.accession2taxid").write_text("")
-    (tmp_path / "phage.fa").write_text(f">phage|kraken:taxid|7\n{RRNA}\n")
+    (tmp_path / "phage.fa").write_text(f">phage|kraken:taxid|7\n{PHAGE}\n")
     run("kraken2-build", "--add-to-library", tmp_path / "phage.fa", "--no-masking", "--db", database)
     run("kraken2-build", "--build", "--no-masking", "--threads", "1", "--db", database)
     found = search("kraken2_database", fasta, database)
-    assert values(found, "DENOVO_r") == ("Phage (taxid 7)",)
+    assert values(found, "DENOVO_v") == ("Phage (taxid 7)",)
     assert values(found, "DENOVO_n") == ("none",)
 
 
@@ -160,9 +148,9 @@ def test_no_novel_transcripts_need_no_program(tmp_path):
 
 
 def test_a_database_that_was_not_given_is_not_asked():
-    columns = homology_columns({"rrna": {"a": dict.fromkeys(COLUMNS["rrna"], "none")}}, "a")
-    assert {columns[name] for name in COLUMNS["rrna"]} == {"none"}
-    assert {columns[name] for kind, own in COLUMNS.items() if kind != "rrna" for name in own} == {"not asked"}
+    columns = homology_columns({"domains": {"a": dict.fromkeys(COLUMNS["domains"], "none")}}, "a")
+    assert {columns[name] for name in COLUMNS["domains"]} == {"none"}
+    assert {columns[name] for kind, own in COLUMNS.items() if kind != "domains" for name in own} == {"not asked"}
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -251,6 +251,28 @@ def test_contaminants_are_dropped_or_flagged(screen, tmp_path):
 
 
 @pytest.mark.tools
+def test_ribosomal_rna_is_dropped_or_flagged(screen, ribosomal_rna, profiles):
+    subunit = ribosomal_rna["18S_rRNA"]
+    given_ = {
+        "most": subunit[:600] + letters(300, "y"),
+        "precursor": letters(1500, "a") + subunit + letters(1500, "b"),
+        "little": letters(900, "z") + subunit[300:600],
+        "none": letters(800, "n"),
+    }
+    rows = screen(given_, rrna=profiles)
+    assert [(r["class"], r["rrna"], r["kept"]) for r in rows] == [
+        ("ribosomal", "18S_rRNA", "false"),
+        ("ribosomal", "18S_rRNA", "false"),
+        ("unmapped", "18S_rRNA", "true"),
+        ("unmapped", "", "true"),
+    ]
+    assert rows[0]["reason"] == f"{float(rows[0]['rrna_coverage']):.2f} of it is ribosomal RNA, 18S_rRNA"
+    assert float(rows[2]["rrna_coverage"]) == pytest.approx(0.25, abs=0.02)
+    rows = screen(given_, rrna=profiles, options={"drop_contaminants": False})
+    assert [(r["class"], r["kept"]) for r in rows] == [("unmapped", "true")] * 4
+
+
+@pytest.mark.tools
 def test_classes_to_drop_are_dropped_and_flags_may_be_kept(screen, contigs):
     rows = {r["contig"]: r for r in screen(contigs, options={"drop": ["chimeric"], "drop_low_complexity": False})}
     assert (rows["chimeric1"]["class"], rows["chimeric1"]["kept"]) == ("chimeric", "false")
