@@ -181,6 +181,10 @@ def test_novel_transcripts_have_a_meaning(embedded_run, recovered):
     assert (isoform["alias"], isoform["gene_name"], isoform["nearest_distance"]) == ("gen48.novel1", "gen48", 0)
     assert gene["place"].startswith(gene["alias"])
     assert set(novel["protein"]) == {"not asked"}
+    counts = pd.read_csv(embedded_run.results / "reads/counts.tsv.gz", sep="\t", index_col="feature").loc[novel.index]
+    assert novel["counted_fragments"].to_numpy() == pytest.approx(counts.sum(axis=1).to_numpy(), abs=0.06)
+    assert (novel["counted_samples"] == (counts >= 0.5).sum(axis=1)).all()
+    assert novel["rrna"].isna().all()
     bed = (embedded_run.results / "reads/novelty/novel.bed").read_text().splitlines()
     assert {line.split("\t")[3] for line in bed} == set(novel["alias"][novel["place"].notna()])
     for model in ("cnn_small", "linear"):

@@ -194,6 +194,7 @@ rule describe_novel:
         denovo=rules.screen_novelty.output.denovo,
         contigs=rules.screen_novelty.output.contigs,
         places=rules.screen_novelty.output.places,
+        counts=f"{READS}/counts.tsv.gz",
         genes=(
             [] if ALIGNED_TO == "nothing" else rules.map_transcripts_to_genes.output[0]
         ),

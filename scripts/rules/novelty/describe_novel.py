@@ -16,6 +16,7 @@ with job(snakemake):
         gtf=Path(made.gtf),
         bed=Path(made.bed),
         neighbours=Path(made.neighbours),
+        counts=Path(given.counts),
         transcript_to_gene=Path(given.genes) if given.genes else None,
         annotation=given.get("annotation", ""),
         genome=Path(given.genome) if given.get("genome") else None,

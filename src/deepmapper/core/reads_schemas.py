@@ -160,8 +160,10 @@ NOVEL = Table(
             "protein_match (it resembles a protein); likely (at least 100 amino acids, orf_p up to 0.01); no_evidence "
             "(orf_p above 0.05); unclear (otherwise)",
         ),
-        integer("supporting_reads", "number of fragments that support it"),
+        integer("supporting_reads", "number of fragments that it was assembled from, as in contigs.tsv"),
         integer("supporting_samples", "number of samples with such fragments"),
+        number("counted_fragments", "number of fragments that Salmon assigns to it, of all reads of all samples"),
+        integer("counted_samples", "number of samples with at least half such a fragment"),
         number("novelty_q", "expected share of false ones among those kept with the same or a smaller false_rate"),
         text("rrna", "ribosomal RNA that it resembles in part; empty: none, or not searched for"),
         number("rrna_coverage", "share of it that resembles ribosomal RNA"),

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from ..core.counts import DETECTED_FROM
 from ..core.files import atomic_write
 from ..reads.annotation import Transcript, read_annotation, read_gtf, write_gtf
 from ..reads.chromosomes import place_annotation
-from ..reads.fasta import read_fasta
+from ..reads.fasta import open_text, read_fasta
 from .aliases import Named, aliases
 from .coding import coding_verdict, orf_p_value
 from .coverage import AROUND
@@ -45,6 +46,8 @@ _CODES = {
 
 _FROM_SCREEN = ("source", "class", "length", "gc", "longest_orf", "orf_strand", "orf_complete")
 
+_COUNTED = ("counted_fragments", "counted_samples")
+
 _COLUMNS = (
     *("name", "alias", "gene_id", "gene_name", "source", "class", "class_code", "meaning"),
     *("nearest_gene", "nearest_gene_name", "nearest_distance", "nearest_strand", "place", "exons", "length", "gc"),
@@ -56,6 +59,7 @@ _COLUMNS = (
         "coding",
         "supporting_reads",
         "supporting_samples",
+        *_COUNTED,
         "novelty_q",
         "rrna",
         "rrna_coverage",
@@ -89,6 +93,7 @@ def describe_novel(
     gtf: Path,
     bed: Path,
     neighbours: Path,
+    counts: Path | None = None,
     transcript_to_gene: Path | None = None,
     annotation: str | Path = "",
     genome: Path | None = None,
@@ -108,6 +113,9 @@ def describe_novel(
         Written: the places of those that have one.
     neighbours
         Written: GTF of the annotated transcripts within 5 kb of these places, with the genome's names of sequences.
+    counts
+        Fragments of every sample that each transcript was assigned, as ``counts.tsv.gz`` has them; None if nothing was
+        counted.
     transcript_to_gene
         Columns ``gene_id`` and ``gene_name``; None if there is no reference.
     annotation, genome, chromosome_names
@@ -128,8 +136,11 @@ def describe_novel(
     places = {place.id: place for place in read_gtf(screened.places)}
     named = [Named(row["name"], row["class"], _genes(row), row["gene_id"], places.get(row["name"])) for row in rows]
     alias = aliases(named, known.symbols, known.names)
+    counted = _read_counted(counts, sequences) if counts else {}
     described = [
-        _describe(row, sequences[row["name"]], alias, places.get(row["name"]), known, homology or {}) for row in rows
+        _describe(row, sequences[row["name"]], alias, places.get(row["name"]), known, homology or {})
+        | dict(zip(_COUNTED, counted.get(row["name"], ("", "")), strict=True))
+        for row in rows
     ]
     with atomic_write(table) as tmp, tmp.open("w", newline="") as file:
         writer = csv.DictWriter(file, _COLUMNS, delimiter="\t", lineterminator="\n")
@@ -223,6 +234,19 @@ def _read_kept(path: Path) -> dict[str, dict[str, str]]:
     """Rows of the kept contigs by name."""
     with path.open(newline="") as file:
         return {row["name"]: row for row in csv.DictReader(file, delimiter="\t") if row["kept"] == "true"}
+
+
+def _read_counted(path: Path, names: Container[str]) -> dict[str, tuple[str, str]]:
+    """Fragments of all samples, and the number of samples that have any, of each transcript of these names."""
+    counted = {}
+    with open_text(path) as file:
+        next(file)
+        for line in file:
+            name, *cells = line.rstrip("\n").split("\t")
+            if name in names:
+                values = [float(cell) for cell in cells]
+                counted[name] = f"{sum(values):.1f}", str(sum(value >= DETECTED_FROM for value in values))
+    return counted
 
 
 def _read_known(

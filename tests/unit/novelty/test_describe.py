@@ -1,6 +1,7 @@
 """What is said of novel transcripts: alias, nearest gene, reading frame, and tracks that a browser can open."""
 
 import csv
+import gzip
 import random
 
 import numpy as np
@@ -198,11 +199,22 @@ def test_every_novel_transcript_has_a_row_that_a_reader_understands(described):
     assert (unmapped["place"], unmapped["nearest_gene"], unmapped["meaning"]) == ("", "", "why")
 
 
+def test_fragments_are_those_that_count_on_it_not_only_those_that_it_was_assembled_from(described, tmp_path):
+    with gzip.open(tmp_path / "counts.tsv.gz", "wt") as file:
+        file.write("feature\ts1\ts2\ts3\nT1\t5\t0\t1\nDENOVO_a\t10.25\t0.4\t0.5\nDENOVO_b\t0\t0\t0\n")
+    rows = described(counts=tmp_path / "counts.tsv.gz")
+    assert (rows["DENOVO_a"]["counted_fragments"], rows["DENOVO_a"]["counted_samples"]) == ("11.2", "2")
+    assert (rows["DENOVO_b"]["counted_fragments"], rows["DENOVO_b"]["counted_samples"]) == ("0.0", "0")
+    assert rows["DENOVO_c"]["counted_fragments"] == described()["DENOVO_a"]["counted_fragments"] == ""
+
+
 def test_what_was_not_asked_is_told_from_what_was_not_found(described):
     found = {name: {"taxon": "none"} for name in SCREENED}
     rows = described(homology={"kraken2_database": {**found, "DENOVO_a": {"taxon": "Homo sapiens (taxid 9606)"}}})
     assert [row["taxon"] for row in rows.values()] == ["Homo sapiens (taxid 9606)", "none", "none"]
-    assert {row[column] for row in rows.values() for column in ("protein", "domain_evalue", "rna_family")} == {"not asked"}
+    assert {row[column] for row in rows.values() for column in ("protein", "domain_evalue", "rna_family")} == {
+        "not asked"
+    }
 
 
 def test_a_protein_that_is_like_it_counts_more_than_the_frame(described):
