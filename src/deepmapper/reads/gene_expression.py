@@ -89,19 +89,19 @@ def summarise_genes(
         index=order.rename(None),
     )
 
-    def matrix(name: str) -> Any:
-        values, n_reads = (
-            sums[own].transpose("file", "gene_id").sel(gene_id=order).to_numpy() for own in (name, "counts")
-        )
-        values = np.where(n_reads < DETECTED_FROM, 0, values)  # as in `build_expression`
-        # a sample without any counted reads gives NaN when scaled
-        return sparse.csr_matrix(np.nan_to_num(values, nan=0.0).astype(np.float32))
+    values = sums["counts"].transpose("file", "gene_id").sel(gene_id=order).to_numpy()
+    detected = values >= DETECTED_FROM  # as in `build_expression`; a sample without counted reads gives NaN when scaled
+    of_gene = sparse.csr_matrix(
+        (np.ones(len(genes), np.float32), (np.arange(len(genes)), order.get_indexer(genes))), (len(genes), len(order))
+    )
+    # not pytximport's, which includes the TPM that Salmon gives to transcripts without a fragment
+    tpm = sparse.csr_matrix(expression.layers["tpm"]) @ of_gene
 
     return anndata.AnnData(
-        matrix("counts"),
+        sparse.csr_matrix(np.where(detected, values, 0).astype(np.float32)),
         obs=expression.obs.copy(),
         var=var,
-        layers={"tpm": matrix("abundance")},
+        layers={"tpm": tpm.multiply(detected).tocsr().astype(np.float32)},
         uns={**expression.uns, "gene_counts": counts},
     )
 

@@ -266,3 +266,16 @@ def test_transcripts_without_reads_have_no_tpm_and_empty_samples_are_named(quant
     assert "all counts are zero in 1 of 3 samples (s0)" in texts
     by_gene = summarise_genes(quants, expression=adata, transcript_to_gene=genes)
     assert ((by_gene.layers["tpm"].toarray() > 0) == (by_gene.X.toarray() > 0)).all()
+
+
+@pytest.mark.filterwarnings("ignore::deepmapper.errors.DeepMapperWarning")
+def test_the_tpm_of_a_gene_holds_none_of_an_isoform_without_reads(quants, genes):
+    path = quants["s2"] / "quant.sf"
+    lines = path.read_text().splitlines()
+    assert lines[1].startswith("T1\t") and lines[1].endswith("\t0.000000\t0.000")
+    lines[1] = lines[1].replace("\t0.000000\t0.000", "\t31.250000\t0.000")
+    path.write_text("\n".join(lines) + "\n")
+    adata = build_expression(quants, samples=SHEET)
+    by_gene = summarise_genes(quants, expression=adata, transcript_to_gene=genes)
+    tpm = by_gene["s2", "G1"].layers["tpm"].toarray().item()
+    assert tpm == adata["s2", "T2"].layers["tpm"].toarray().item() > 0
