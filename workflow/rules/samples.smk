@@ -3,6 +3,7 @@
 from deepmapper.core import programs
 from deepmapper.errors import BioToolUnavailable
 from deepmapper.novelty.homology import SEARCH_PROGRAMS
+from deepmapper.novelty.ribosomal import INCLUDED_PROFILES
 from deepmapper.reads.alignment import index_prefix
 from deepmapper.reads.samples import load_samples
 from deepmapper.workflow.needed_programs import aligned_to, programs_by_rule
@@ -68,7 +69,7 @@ SOURCES = novelty_sources(SETTINGS)
 DATABASES = searched_databases(SETTINGS)
 # Profiles of ribosomal RNA, which the screen searches for.
 RRNA_PROFILES = {
-    "included": str(ROOT / "resources/rrna/profiles.hmm.gz"),
+    "included": str(INCLUDED_PROFILES),
     "none": "",
 }.get(SETTINGS["novelty"]["rrna"], SETTINGS["novelty"]["rrna"])
 HISAT2_INDEX = [] if REFERENCE["hisat2_index"] else f"{READS}/reference/hisat2"

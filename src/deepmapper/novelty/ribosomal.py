@@ -18,6 +18,8 @@ from .paf import covered
 if TYPE_CHECKING:
     from pyhmmer.plan7 import HMM
 
+INCLUDED_PROFILES = Path(__file__).parent / "profiles" / "rrna.hmm.gz"
+
 _E_VALUE = 1e-6  # chosen by hand
 
 _LONG_PROFILE = 900  # positions; 12S is the shortest subunit, and 5.8S the longest of what may lie in other transcripts

@@ -2,19 +2,17 @@
 
 import gzip
 import random
-from pathlib import Path
 
 import pytest
 
 from deepmapper.novelty.paf import Hit
-
-PROFILES = Path(__file__).parents[3] / "resources" / "rrna" / "profiles.hmm.gz"
+from deepmapper.novelty.ribosomal import INCLUDED_PROFILES
 
 
 @pytest.fixture(scope="session")
 def profiles():
     """The included profiles of ribosomal RNA."""
-    return PROFILES
+    return INCLUDED_PROFILES
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +21,7 @@ def ribosomal_rna():
     from pyhmmer import plan7
 
     rng, rna = random.Random(0), {}
-    with gzip.open(PROFILES) as file, plan7.HMMFile(file) as models:
+    with gzip.open(INCLUDED_PROFILES) as file, plan7.HMMFile(file) as models:
         for model in models:
             letters = model.consensus.upper().replace("U", "T")
             changed = "".join(rng.choice("ACGT") if rng.random() < 0.13 else letter for letter in letters)
