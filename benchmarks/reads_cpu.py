@@ -3,13 +3,15 @@
     python benchmarks/reads_cpu.py READS_1 READS_2 --genome FASTA --transcripts FASTA [--times N]
 
 Trims, aligns and counts one sample whose files are repeated N times (default 10), on one thread. Indices are built
-first and not measured. Standard output: a row per job with microseconds of CPU a pair of this process and of its children.
+first and not measured. Standard output: a row per job with microseconds of CPU a pair, of this process and of its
+children.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -47,7 +49,7 @@ def main() -> int:
     parser.add_argument("--transcripts", type=Path, required=True)
     parser.add_argument("--times", type=int, default=10)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, open("/dev/null", "w") as log:
+    with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as log:
         work = Path(folder)
         files = [work / f"reads_{i}.fastq.gz" for i in (1, 2)]
         for given, made in zip(options.reads, files, strict=True):
