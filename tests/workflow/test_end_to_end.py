@@ -89,7 +89,7 @@ def read(path) -> pd.DataFrame:
 
 def test_all_promised_files_and_no_others(finished):
     expected = {"expression.h5ad", "findings/models.tsv", "findings/models.svg", "findings/summary.html"}
-    expected |= {"run.json"}
+    expected |= {"run.json", "ro-crate-metadata.json"}
     expected |= {f"findings/linear_baseline/{name}" for name in ("metrics.json", "features.tsv")}
     baseline = ("per_class", "confusion", "calibration", "predictions")
     expected |= {f"findings/linear_baseline/{name}.tsv" for name in baseline}

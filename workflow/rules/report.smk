@@ -283,7 +283,8 @@ rule record_run:
     input:
         expand(rules.judge_convergence.output.convergence_summary, model=MODELS),
     output:
-        f"{RESULTS}/run.json",
+        record=f"{RESULTS}/run.json",
+        crate=f"{RESULTS}/ro-crate-metadata.json",
     log:
         f"{RESULTS}/logs/record_run.log",
     benchmark:
@@ -309,6 +310,20 @@ rule record_run:
         files=named_files(SETTINGS),
         programs=sorted({name for names in PROGRAMS.values() for name in names}),
         deployment=snakemake_internals.deployment_methods(workflow),
+        # what the crate lists, relative to the folder of the results
+        made=[
+            os.path.relpath(path, RESULTS)
+            for path in [
+                f"{RESULTS}/run.json",
+                rules.write_summary.output[0],
+                rules.recommend_features.output.recommended_table,
+                rules.test_differential.output.markers_table,
+                rules.prove_chords.output.chords_table,
+                *expand(rules.join_features.output.features, model=MODELS),
+                *expand(rules.annotate_expression.output, model=MODELS),
+                *(TABLES if STARTS_FROM_READS else []),
+            ]
+        ],
         source=source_of("record_run"),
     message:
         "Recording versions, settings and inputs of the run"
