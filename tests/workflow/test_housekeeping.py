@@ -2,14 +2,17 @@
 
 import fcntl
 import json
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.workflow
 
-CLEAN = Path(__file__).resolve().parents[2] / "scripts/clean.sh"
+ROOT = Path(__file__).resolve().parents[2]
+CLEAN = ROOT / "scripts/clean.sh"
 
 
 def clean(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -29,6 +32,32 @@ def test_record_of_a_run(finished):
     assert record["files"]["matrix.path"]["bytes"] == (finished.folder / "matrix.h5ad").stat().st_size
     assert record["snakemake"] and record["libraries"]["torch"]
     assert record["deepmapper"]["git"] is None  # a copy, no checkout
+
+
+def test_what_the_crate_lists_is_there(finished):
+    graph = json.loads((finished.results / "ro-crate-metadata.json").read_text())["@graph"]
+    (run,) = (entity for entity in graph if entity["@type"] == "CreateAction")
+    listed = {entity["@id"] for entity in run["result"]}
+    assert {"run.json", "findings/summary.html", "findings/linear/features.tsv"} <= listed
+    assert all((finished.results / path).exists() for path in listed)
+
+
+def test_the_smallest_run_of_the_catalogue_is_planned(pipeline, tmp_path):
+    shutil.copytree(ROOT / ".test/config", tmp_path / ".test/config")
+    (tmp_path / "resources").symlink_to(ROOT / "resources")
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(pipeline / "Snakefile"),
+        "--dry-run",
+        "--cores",
+        "1",
+    ]
+    done = subprocess.run(command, cwd=tmp_path / ".test", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "write_summary" in done.stdout
 
 
 def test_intermediate_files_go_and_nothing_runs_again(finished, tmp_path):

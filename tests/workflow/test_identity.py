@@ -22,7 +22,7 @@ pytestmark = pytest.mark.workflow
 MODELS = ("cnn_small", "mlp", "linear")
 # What is said of several models together; all else is the same whatever models run beside.
 FIGURES_IN_ORDER = ("ranking", "importance_heatmap", "importance_significance", "audit")
-COMPARED = ("findings/models.", "findings/summary.", "run.json")
+COMPARED = ("findings/models.", "findings/summary.", "run.json", "ro-crate-metadata.json")
 
 
 @pytest.fixture(autouse=True)
