@@ -17,6 +17,7 @@ from .study import known_errors
 # Each command with its module.
 COMMANDS = {
     "init": "init",
+    "fetch": "fetch",
     "check": "check",
     "run": "run",
     "report": "report",

@@ -129,6 +129,22 @@ def _unzip(path: Path, folder: Path) -> Path:
 
 
 def _untar(path: Path, folder: Path) -> Path:
+    untar(path, folder)
+    return _only_content(folder)
+
+
+def untar(path: Path, folder: Path) -> None:
+    """Write the files of a tar archive, which may be compressed, into a folder that exists.
+
+    Raises
+    ------
+    InputError
+        If one of them would be written elsewhere.
+    DiskFull
+        If there is not enough space.
+    OSError, EOFError, tarfile.TarError and what else is in `core.compressed.DAMAGE`
+        If the archive is damaged.
+    """
     inside = folder.resolve()
     with open_plain(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:  # one at a time, since a stream cannot be read twice
@@ -146,7 +162,6 @@ def _untar(path: Path, folder: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as out:
                 shutil.copyfileobj(content, out, 1 << 24)
-    return _only_content(folder)
 
 
 def _only_content(folder: Path) -> Path:
