@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
+from pathlib import Path
 
 import hypothesis
 import numpy as np
@@ -27,6 +28,12 @@ QUICK = {
     "cnn_small": {"epochs": 25, "lr": 0.004},
     "cnn": {"epochs": 12, "lr": 0.003},
 }
+
+
+@pytest.fixture(scope="session")
+def toy_obo():
+    """A small ontology of blood cells as .obo file."""
+    return Path(__file__).with_name("toy.obo")
 
 
 def pytest_configure():

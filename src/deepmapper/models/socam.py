@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..core.ontology import propagate
 from ..core.words import some
 from ..errors import InputError
 from . import sparse_solver
@@ -33,7 +34,8 @@ class SOCAM(CellariumModel, PredictMixin, ValidateMixin):
     var_names_g
         (g,) names of the features.
     descendant_tensor
-        (terms, terms) 1 where the column's term is the row's term or a descendant of it, else 0.
+        (terms, terms) 1 where the column's term is the row's term or a descendant of it, else 0; of the terms of a
+        file, ``torch.from_numpy(read_ontology(path).descendants(cl_names))`` (`core.ontology`).
     cl_names
         Names of the terms.
     cl_name_subset
@@ -171,7 +173,7 @@ class SOCAM(CellariumModel, PredictMixin, ValidateMixin):
         check_names(var_names_g, self.var_names_g, x_ng.shape[1])
         scores = x_ng @ self.W_gc + self.b_c
         single = torch.softmax(scores.double(), dim=1)
-        summed = single @ self.active_descendant_tensor_cc.double().T
+        summed = propagate(single, self.active_descendant_tensor_cc.double())
         names = np.array(self.active_cl_names)
         return {"y_logits_nc": scores, "y_probs_nc": summed.clamp(max=1.0).to(scores.dtype), "category_labels_c": names}
 
