@@ -3,6 +3,41 @@
 # Target cells have files of their own below results/target, which no pass reads: new ones train nothing again.
 
 
+ONTOLOGY = SETTINGS["labels"]["ontology"]
+TERMS = []
+
+if ONTOLOGY["path"]:
+
+    # The terms of the classes: before the passes if it can be, since labels may have none.
+    rule match_terms:
+        input:
+            features=rules.prepare_features.output[0],
+            ontology=ONTOLOGY["path"],
+        output:
+            f"{RESULTS}/target/ontology.json",
+        log:
+            f"{RESULTS}/logs/match_terms.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/match_terms.tsv"
+        priority: 1
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(1000),
+            runtime=grow(10),
+        params:
+            terms=ONTOLOGY["terms"],
+            allowed=ONTOLOGY["allowed"],
+            source=source_of("match_terms"),
+        message:
+            "Finding the labels in {input.ontology}"
+        script:
+            "../../scripts/rules/target/match_terms.py"
+
+    TERMS = [rules.match_terms.output[0]]
+
+
 # The passes of a model with all that naming new cells needs, in a folder that can be moved.
 rule export_model:
     input:
@@ -10,6 +45,7 @@ rule export_model:
         features=features_of,
         passes=passes_of,
         summary=rules.accumulate_passes.output.summary,
+        terms=TERMS,
         chords=lambda wildcards: (
             [rules.screen_chords.output.chords]
             if wildcards.model in READING_CHORDS
@@ -142,6 +178,7 @@ if HAS_TARGET:
         params:
             level=SETTINGS["transfer"]["level"],
             new_identities=SETTINGS["transfer"]["new_identities"],
+            allowed_terms=ONTOLOGY["allowed"],
             seed=SETTINGS["split"]["seed"],
             source=source_of("judge_target"),
         message:

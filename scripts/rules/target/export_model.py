@@ -16,6 +16,7 @@ with job(snakemake):
     from deepmapper.passes.result import PassFile
     from deepmapper.transfer import model_folder
     from deepmapper.transfer.model import fit_model
+    from deepmapper.transfer.terms import read_terms
 
     torch.set_num_threads(snakemake.threads)
     params, features = snakemake.params, open_features(snakemake.input.features)
@@ -32,6 +33,7 @@ with job(snakemake):
         ids=ids,
         signal=json.loads(Path(snakemake.input.summary).read_text())["signal"],
         chords=[chord for path in snakemake.input.chords for chord in read_chords(path)],
+        terms=next(map(read_terms, snakemake.input.terms), None),
         about={"model": snakemake.wildcards.model, "label_column": params.label_column},
     )
     model_folder.save(model, snakemake.output[0])

@@ -21,6 +21,7 @@ with job(snakemake):
         target.metadata["sources"],
         level=snakemake.params.level,
         new_identities=snakemake.params.new_identities,
+        allowed_terms=snakemake.params.allowed_terms,
         seed=snakemake.params.seed,
     )
     print(found.summary["statement"], found.summary["rate"], *found.summary["cautions"], sep="\n")

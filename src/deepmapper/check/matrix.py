@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..core.blocks import MappedRows
-from ..core.words import count
+from ..core.ontology import read_ontology
+from ..core.words import count, listed
 from ..features.prepare import prepare_features
 from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import MatrixStats, scan
@@ -62,6 +65,8 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
         return Size()
     n_before = len(outcome.faults)
     labelled = check_design(outcome, obs, settings)
+    if labelled is not None:
+        check_terms(outcome, labelled.classes, settings["labels"]["ontology"])
     check_values(outcome, found, labelled, settings)
     if found.is_whole and len(outcome.faults) == n_before:
         outcome.attempt(prepare_features, found.data, **preparation(settings))
@@ -70,6 +75,18 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
     rows = labelled.kept if found.rows is None else np.intersect1d(labelled.kept, found.rows)
     screened = _n_detected(found.data, rows, settings["chords"]["min_detected"]) if found.has_values else n_features
     return Size(len(labelled.kept), n_features, len(labelled.classes), screened)
+
+
+def check_terms(outcome: Outcome, classes: Sequence[str], ontology: Mapping[str, Any]) -> None:
+    """Check that every class is a term of the ontology, if there is one, and that allowed terms are terms of it."""
+    path = ontology["path"]
+    read = outcome.attempt(read_ontology, path) if path and Path(path).exists() else None
+    if read is None:
+        return
+    terms = outcome.attempt(read.find_classes, classes, ontology["terms"])
+    outcome.attempt(read.find, ontology["allowed"], "labels.ontology.allowed", "Name terms of it.")
+    if terms is not None:
+        outcome.say("Ontology", f"{read.source}: the classes are {listed([read.describe(term) for term in terms])}")
 
 
 def _n_detected(data: Any, rows: np.ndarray, share: float) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .words import count, nearest
+from .words import count, listed, nearest
 
 # Names that are suggested for one that is not found; chosen by hand.
 _N_NEAR = 3
@@ -123,7 +123,7 @@ class Ontology:
                 found[term] += 1
         return found
 
-    def find(self, names: Iterable[str], where: str) -> dict[str, str]:
+    def find(self, names: Iterable[str], where: str, advice: str) -> dict[str, str]:
         """Find terms by id, name or exact synonym, in this order; case counts only if it has to.
 
         Parameters
@@ -131,7 +131,9 @@ class Ontology:
         names
             Names to look for.
         where
-            What gives the names, for the message: `labels.column`, ...
+            What gives the names, for the message.
+        advice
+            What to do, for the message.
 
         Returns
         -------
@@ -145,7 +147,9 @@ class Ontology:
         """
         found, faults = {}, []
         for name in names:
-            ids = next((ids for table in self._tables for key in (name, name.casefold()) if (ids := table.get(key))), [])
+            ids = next(
+                (ids for table in self._tables for key in (name, name.casefold()) if (ids := table.get(key))), []
+            )
             if len(ids) == 1:
                 found[name] = ids[0]
             elif ids:
@@ -155,9 +159,40 @@ class Ontology:
         if faults:
             raise InputError(
                 f"{where}: {count(len(faults), 'name')} not matched to one term of {self.source} by id, name or exact "
-                f"synonym: {'; '.join(faults)}. Give the term of each, by its id, in labels.ontology.terms."
+                f"synonym: {'; '.join(faults)}. {advice}"
             )
         return found
+
+    def find_classes(self, classes: Sequence[str], given: Mapping[str, str]) -> tuple[str, ...]:
+        """Find the terms of classes.
+
+        Parameters
+        ----------
+        classes
+            Names of the classes: ids, names or exact synonyms of terms.
+        given
+            Term (id, name or exact synonym) of classes with other names.
+
+        Returns
+        -------
+        tuple of str
+            Id of the term of every class.
+
+        Raises
+        ------
+        InputError
+            If classes are not found, or terms are given for labels that are no classes.
+        """
+        given = {str(label): str(term) for label, term in given.items()}
+        if unknown := sorted(set(given) - set(classes)):
+            raise InputError(
+                f"labels.ontology.terms: no class is called {listed(unknown)}; the classes are "
+                f"{listed(list(classes), n=20)}."
+            )
+        wanted = [given.get(name, name) for name in classes]
+        advice = "Give the term of each of these labels, by its id, in labels.ontology.terms."
+        found = self.find(dict.fromkeys(wanted), "labels.ontology", advice)
+        return tuple(found[name] for name in wanted)
 
     def describe(self, term: str) -> str:
         """Name and id of a term."""
@@ -220,14 +255,14 @@ def read_ontology(path: str | Path) -> Ontology:
     try:
         import obonet
     except ImportError as error:
-        raise InputError(
-            f"labels.ontology needs obonet ({error}): pip install 'deepmapper[ontology]'."
-        ) from error
+        raise InputError(f"labels.ontology needs obonet ({error}): pip install 'deepmapper[ontology]'.") from error
     path = Path(path)
     try:
         graph = obonet.read_obo(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as an ontology ({error}): expected a file in the OBO format.") from error
+        raise InputError(
+            f"{path} cannot be read as an ontology ({error}): expected a file in the OBO format."
+        ) from error
     kinds = nx.DiGraph((child, parent) for child, parent, kind in graph.edges(keys=True) if kind == "is_a")
     if not nx.is_directed_acyclic_graph(kinds):
         cycle = [child for child, _ in nx.find_cycle(kinds)]

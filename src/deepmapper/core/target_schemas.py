@@ -35,6 +35,11 @@ TARGET = Table(
             "none (no signal)",
         ),
         name_list("set", "labels that cannot be excluded at transfer.level, the most probable first"),
+        text(
+            "term", "id of the lowest term that the labels in the set have in common (labels.ontology)", optional=True
+        ),
+        text("term_name", "name of the term", optional=True),
+        number("term_probability", "calibrated probability of all labels that are of the term", optional=True),
         number("p", "probability that a sample of a known class is as unlike the labelled ones as this one"),
         number("q", "expected share of samples of known classes among those with this p or a smaller one"),
         text("nearest", "the most probable class, also for a new sample"),

@@ -13,7 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..core.files import atomic_write
-from ..errors import DeepMapperWarning
+from ..errors import DeepMapperWarning, InputError
 from .identities import cluster_new, identity_table
 from .model import Model
 from .naming import Named, name_samples, verdict_table
@@ -54,6 +54,7 @@ def answer(
     *,
     level: float = 0.05,
     new_identities: bool = True,
+    allowed_terms: Sequence[str] = (),
     seed: int = 0,
     device: Any = "cpu",
 ) -> Answer:
@@ -73,6 +74,9 @@ def answer(
         Error rate of the verdict "new", and of the sets of labels.
     new_identities
         Whether to cluster the new samples.
+    allowed_terms
+        Terms of the model's ontology, by id, name or exact synonym: only classes that are one of them, a kind of one,
+        or above one, are answers; none for all.
     seed
         Of the comparison of target and reference, and of what is drawn if there are many samples.
     device
@@ -81,7 +85,7 @@ def answer(
     Raises
     ------
     InputError
-        If a file lacks features with most of the importance.
+        If a file lacks features with most of the importance, or terms are not those of the model's ontology.
 
     Warns
     -----
@@ -91,7 +95,8 @@ def answer(
     for source in sources:
         if caution := check_lost(model, source):
             warnings.warn(caution, DeepMapperWarning, stacklevel=2)
-    named = name_samples(NewValues(X, model, gaps_of(sources, model)), level, seed, device)
+    usable = _usable(model, allowed_terms)
+    named = name_samples(NewValues(X, model, gaps_of(sources, model)), level, seed, device, usable)
     identity = np.full(len(cells), "", dtype=object)
     if new_identities:
         columns = model.members[0].space.columns
@@ -99,6 +104,17 @@ def answer(
     table = verdict_table(named, model, cells, identity.tolist())
     summary = describe_target(named, table, model, level, sources)
     return Answer(table, summary, identity_table(identity, named, X, model, cells), named, X)
+
+
+def _usable(model: Model, allowed_terms: Sequence[str]) -> np.ndarray | None:
+    if not allowed_terms:
+        return None
+    if model.terms is None:
+        raise InputError(
+            "labels.ontology.allowed: the model has no ontology, so its answers cannot be restricted to terms. Export "
+            "it again with labels.ontology.path, or leave the terms out."
+        )
+    return model.terms.usable(allowed_terms)
 
 
 def write_annotated(found: Answer, model: Model, path: str | Path) -> None:
@@ -117,7 +133,8 @@ def write_annotated(found: Answer, model: Model, path: str | Path) -> None:
 
     table = found.table.set_index("cell")
     obs = pd.DataFrame(index=table.index.astype(str).rename(None))
-    for name in ("label", "probability", "verdict", "q", "p", "set", "nearest"):
+    terms = [name for name in ("term", "term_name", "term_probability") if name in table]
+    for name in ("label", "probability", "verdict", "q", "p", "set", *terms, "nearest"):
         values = table[name]
         obs[f"deepmapper_{name}"] = pd.Categorical(values.fillna("")) if values.dtype == object else values.to_numpy()
     for name in ("source", "domain"):

@@ -72,7 +72,8 @@ def compare(model: Model, first: Views, level: float, seed: int = 0) -> Comparis
     sides = []
     for probability, scores in ((member.probability, member.scores), (first.probability, first.scores)):
         typical = n_at_least(known, strangeness(scores, member.scores)) > threshold
-        sides.append(np.where(typical & (probability.max(1) >= _SURE), probability.argmax(1), -1))
+        of_leaves = model.to_leaves(probability)
+        sides.append(np.where(typical & (of_leaves.max(1) >= _SURE), of_leaves.argmax(1), -1))
     reference, target, codes = [], [], []
     for code in range(len(model.classes)):
         rows = [np.flatnonzero(side == code) for side in sides]

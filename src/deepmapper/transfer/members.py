@@ -81,11 +81,6 @@ class Member:
         """(m,) `strangeness` of the out-of-bag samples."""
         return strangeness(self.scores, self.scores)
 
-    @property
-    def nonconformity(self) -> np.ndarray:
-        """(m,) 1 minus the probability of the true class of the out-of-bag samples."""
-        return 1 - self.probability[np.arange(len(self.labels)), self.labels]
-
 
 def strangeness(scores: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Combine energy and distance into one score: the larger of their ranks among reference samples.

@@ -22,6 +22,7 @@ from ..passes.result import PassFile, PassResult
 from .calibration import fit_temperature
 from .members import Member, make_member
 from .neighbours import choose_neighbours
+from .terms import ClassTerms
 
 # A rate over domains needs at least this many of them; chosen by hand.
 MIN_DOMAINS = 4
@@ -58,6 +59,8 @@ class Model:
         The passes.
     chords
         Gene chords that the networks read behind the features.
+    terms
+        Terms of the classes in an ontology; None without one.
     about
         Further facts for people: label column, name of the model, versions.
     """
@@ -75,6 +78,7 @@ class Model:
     signal: bool | None
     members: tuple[Member, ...]
     chords: tuple[Chord, ...] = ()
+    terms: ClassTerms | None = None
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -82,6 +86,20 @@ class Model:
         """(C,) shares of the classes among the labelled samples."""
         weights = np.array([self.sizes[name] for name in self.classes], dtype=np.float64)
         return weights / weights.sum()
+
+    @property
+    def is_leaf(self) -> np.ndarray:
+        """(C,) whether no other class is a kind of the class."""
+        return np.ones(len(self.classes), dtype=bool) if self.terms is None else self.terms.is_leaf
+
+    def to_leaves(self, probability: np.ndarray) -> np.ndarray:
+        """Give the probability of every class with kinds among the classes to these, see `ClassTerms.to_leaves`."""
+        return probability if self.terms is None else self.terms.to_leaves(probability)
+
+    @property
+    def leaf_shares(self) -> np.ndarray:
+        """(C,) shares of the classes without kinds, to which those of the others are given."""
+        return self.to_leaves(self.shares[None])[0]
 
     @property
     def mean(self) -> np.ndarray:
@@ -107,6 +125,7 @@ def fit_model(
     ids: Sequence[str] | None = None,
     signal: bool | None = None,
     chords: Sequence[Chord] = (),
+    terms: ClassTerms | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> Model:
     """Make a model of the passes of a run.
@@ -131,6 +150,8 @@ def fit_model(
         Verdict on the passes.
     chords
         What the last columns of the features hold.
+    terms
+        Terms of the classes in an ontology.
     about
         Further facts.
 
@@ -148,6 +169,9 @@ def fit_model(
     samples, rows = features.development_samples, features.development
     over = _calibrate_over(calibrate_over, samples.group_codes if domain_is_group else None)
     probability = out_of_bag_probability(accepted, len(samples), len(features.classes))
+    if terms is not None:
+        probability = terms.to_leaves(probability)
+        probability[~terms.is_leaf[samples.labels]] = np.nan  # which kind they are is not known
     moments = Moments(features.X.shape[1], keep=(), n_groups=len(features.classes))
     for place, block in blocks(features.X, rows):
         moments.update(block, samples.labels[place])
@@ -170,6 +194,7 @@ def fit_model(
             make_member(result, values, samples.labels, samples.group_codes, features.X.shape[1]) for result in accepted
         ),
         chords=tuple(chords),
+        terms=terms,
         about=dict(about or {}),
     )
 

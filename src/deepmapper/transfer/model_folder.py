@@ -12,11 +12,13 @@ import numpy as np
 from ..chords.files import read_chords, write_chords
 from ..core.files import atomic_folder
 from ..core.records import read_record, refuse_damage, write_record
+from ..core.tables import write_json
 from ..errors import InputError
 from ..io.align import Scale
 from .members import Member
 from .model import Model
 from .spaces import Space
+from .terms import read_terms
 
 # Version of the folder's layout; a folder of another version is refused.
 FORMAT = 1
@@ -40,6 +42,7 @@ or in config.yaml: `task: predict`, `predict: {{model: {name}}}`, `matrix: {{pat
 | reference.npz | per feature: share of all values, importance, mean in every class |
 | passes/*.npz | per pass: weights, settings, space, and the samples out of its bag with their scores |
 | chords.json | gene chords that the networks read, if they do |
+| ontology.json | the ontology, and the terms of the classes, if there is one |
 """
 
 
@@ -54,6 +57,8 @@ def save(model: Model, folder: str | Path) -> None:
         write_record(tmp / "reference.npz", {}, arrays)
         if model.chords:
             write_chords(model.chords, tmp / "chords.json")
+        if model.terms is not None:
+            write_json(model.terms.as_record(), tmp / "ontology.json")
         content = {
             "format": FORMAT,
             "classes": list(model.classes),
@@ -122,6 +127,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             signal=content["signal"],
             members=tuple(_load_member(folder / "passes" / f"{seed}.npz") for seed in content["seeds"]),
             chords=read_chords(folder / "chords.json") if (folder / "chords.json").exists() else (),
+            terms=read_terms(folder / "ontology.json") if (folder / "ontology.json").exists() else None,
             about=content["about"],
         )
 

@@ -49,6 +49,10 @@ class Named:
         How much the new samples differ from the labelled ones.
     coordinates
         (n, k) places of the samples in the space of the first pass.
+    term
+        (n,) id of the lowest term that the labels in the set have in common; "" for none, and without an ontology.
+    term_probability
+        (n,) probability of this term: that of all labels that are of it; NaN for none.
     """
 
     probability: np.ndarray
@@ -61,9 +65,13 @@ class Named:
     shares: np.ndarray
     comparison: Comparison
     coordinates: np.ndarray
+    term: np.ndarray
+    term_probability: np.ndarray
 
 
-def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "cpu") -> Named:
+def name_samples(
+    values: NewValues, level: float, seed: int = 0, device: Any = "cpu", usable: np.ndarray | None = None
+) -> Named:
     """Name new samples.
 
     Parameters
@@ -76,8 +84,11 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
         Of the parts in which neighbours are looked for.
     device
         To compute on.
+    usable
+        (C,) which classes can be the answer; None for all.
     """
     model = values.model
+    answers = model.is_leaf if usable is None else model.is_leaf & usable
     n, n_classes = values.X.shape[0], len(model.classes)
     total, votes = np.zeros((n, n_classes)), np.zeros((n, n_classes), dtype=np.int64)
     over_cells, over_domains = Pooled((n,)), _OverDomains(n)
@@ -86,8 +97,9 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
     for member in model.members:
         seen = view(member, values.blocks(), values.n_columns, device)
         first = first or seen
-        total += seen.probability
-        votes[np.arange(n), seen.probability.argmax(1)] += 1
+        of_classes = model.to_leaves(seen.probability)
+        total += of_classes
+        votes[np.arange(n), np.where(answers, of_classes, -1).argmax(1)] += 1
         groups = member.groups if model.over == "domain" else np.zeros(len(member.labels), dtype=np.int64)
         counts = {group: np.zeros(n) for group in np.unique(groups).tolist()}
         for rows, strange, known in strange_parts(member, seen, seed):
@@ -98,19 +110,19 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
             over_domains.add(counts, numbers)
         else:
             over_cells.add(counts[0], numbers[0])
-        _add_sets(by_class, over_all, member, 1 - seen.probability)
+        _add_sets(by_class, over_all, member, model, 1 - of_classes)
     assert first is not None  # `fit_model` refuses models without passes
     small = np.array([_in_a_round(model, code) < smallest_number(level) for code in range(n_classes)])
-    p_label = np.where(small, over_all.p(), by_class.p())
+    p_label = np.where(answers, np.where(small, over_all.p(), by_class.p()), 0)
     empty = _is_empty(values.X)
     p = over_domains.p() if model.over == "domain" else over_cells.p()
     p[empty] = np.nan
     q = benjamini_hochberg(p)
     comparison = compare(model, first, level, seed)
-    probability, shares = total / len(model.members), model.shares
+    probability, shares = total / len(model.members), model.leaf_shares
     if comparison.differs:
         probability, shares = _as_elsewhere(probability, values, q <= level, empty, seed)
-    probability = apply_temperature(probability, model.temperature)
+    probability = _of_answers(apply_temperature(probability, model.temperature), answers)
     probability[empty] = np.nan
     predicted = np.nan_to_num(probability).argmax(1)
     inside = label_sets(p_label, predicted, level)
@@ -119,7 +131,8 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
     if model.signal is False:
         verdict[:] = NONE
     verdict[empty] = EMPTY
-    marginal = tuple(name for name, few in zip(model.classes, small, strict=True) if few)
+    marginal = tuple(name for name, few in zip(model.classes, small & answers, strict=True) if few)
+    term = np.full(n, "", dtype=object) if model.terms is None else model.terms.lowest(inside)
     return Named(
         probability,
         p,
@@ -131,6 +144,8 @@ def name_samples(values: NewValues, level: float, seed: int = 0, device: Any = "
         shares,
         comparison,
         first.coordinates,
+        term,
+        np.full(n, np.nan) if model.terms is None else model.terms.probability_of(term, probability),
     )
 
 
@@ -154,6 +169,16 @@ def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Seq
     is_new = (named.verdict == NEW) & (not named.comparison.differs)
     label = np.where(is_new, [name or NEW for name in identity], nearest)
     sets = [describe_set(*pair, model.classes) for pair in zip(named.inside, named.probability, strict=True)]
+    has_term = named_at_all & ~is_new & (named.term != "")
+    terms = (
+        {}
+        if model.terms is None
+        else {
+            "term": _unless(has_term, named.term),
+            "term_name": _unless(has_term, np.array([model.terms.name_of(term) for term in named.term], dtype=object)),
+            "term_probability": np.where(has_term, named.term_probability, np.nan),
+        }
+    )
     return pd.DataFrame(
         {
             "cell": cells["cell"],
@@ -161,6 +186,7 @@ def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Seq
             "probability": np.where(named_at_all, named.probability.max(1), np.nan),
             "verdict": named.verdict,
             "set": _unless(named_at_all, np.array(sets, dtype=object)),
+            **terms,
             "p": named.p,
             "q": named.q,
             "nearest": _unless(named_at_all, nearest),
@@ -190,10 +216,11 @@ def _as_elsewhere(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Allow for other shares of the classes, and average over neighbours: (n, C), and the shares, (C,)."""
     model, rows = values.model, np.flatnonzero(~empty)
-    shares = estimate_shares(probability[~new & ~empty], model.shares)
+    before = model.leaf_shares
+    shares = estimate_shares(probability[~new & ~empty], before)
     found = probability.copy()
     X = values.X if len(rows) == len(probability) else values.X[rows]
-    found[rows] = smooth(with_shares(probability[rows], model.shares, shares), X, model.neighbours, seed)
+    found[rows] = smooth(with_shares(probability[rows], before, shares), X, model.neighbours, seed)
     return found, shares
 
 
@@ -217,14 +244,22 @@ class _OverDomains:
         return np.mean(parts, axis=0) if parts else np.ones(self.n)
 
 
-def _add_sets(by_class: Pooled, over_all: Pooled, member: Member, strange: np.ndarray) -> None:
+def _add_sets(by_class: Pooled, over_all: Pooled, member: Member, model: Model, strange: np.ndarray) -> None:
     """Count the out-of-bag samples that fit their class as badly as each sample would."""
-    known = member.nonconformity
-    counts = np.stack(
-        [n_at_least(known[member.labels == code], strange[:, code]) for code in range(strange.shape[1])], axis=1
-    )
-    by_class.add(counts, np.bincount(member.labels, minlength=strange.shape[1])[None, :])
+    rows = np.flatnonzero(model.is_leaf[member.labels])  # of the others it is not known which kind they are
+    labels = member.labels[rows]
+    known = 1 - model.to_leaves(member.probability[rows])[np.arange(len(rows)), labels]
+    counts = np.stack([n_at_least(known[labels == code], strange[:, code]) for code in range(strange.shape[1])], axis=1)
+    by_class.add(counts, np.bincount(labels, minlength=strange.shape[1])[None, :])
     over_all.add(n_at_least(known, strange), len(known))
+
+
+def _of_answers(probability: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """Leave the probability to the classes that can be the answer; (n, C), rows sum to 1 again."""
+    if answers.all():
+        return probability
+    kept = np.where(answers, probability, 0.0)
+    return kept / kept.sum(1, keepdims=True)
 
 
 def _in_a_round(model: Model, code: int) -> float:

@@ -30,6 +30,7 @@ def predict(
     new_identities: bool = True,
     label_column: str = "",
     domain_column: str = "",
+    allowed_terms: Sequence[str] = (),
     seed: int = 0,
     device: Any = "cpu",
 ) -> pd.DataFrame:
@@ -48,6 +49,8 @@ def predict(
         Whether to cluster the new samples.
     label_column, domain_column
         Columns of `obs` with labels, to compare with, and with domains; "" for none.
+    allowed_terms
+        Terms of the model's ontology to which answers are restricted, see `answer.answer`.
     seed
         Of the comparison of target and reference.
     device
@@ -66,6 +69,7 @@ def predict(
     """
     loaded = model_folder.load(model) if isinstance(model, str | Path) else model
     options: dict[str, Any] = {"level": level, "new_identities": new_identities, "seed": seed, "device": device}
+    options["allowed_terms"] = allowed_terms
     found = answer_for(loaded, {"": adata}, label_column=label_column, domain_column=domain_column, **options)
     table = found.table.set_index("cell", drop=False)
     table.index.name = None

@@ -36,5 +36,5 @@ def estimate_shares(probability: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 def with_shares(probability: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return (n, C) probabilities as they are where the classes have the shares `after` instead of `before`."""
-    changed = probability * (after / before)
+    changed = probability * np.divide(after, before, out=np.zeros_like(after), where=before > 0)
     return changed / changed.sum(1, keepdims=True)

@@ -88,6 +88,21 @@ def _target(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _ontology(settings: Settings) -> Iterator[Fault]:
+    ontology, predicts = settings["labels"]["ontology"], settings["task"] == "predict"
+    for key in (key for key, value in ontology.items() if value):
+        if predicts and key != "allowed":
+            yield Fault(
+                (f"labels.ontology.{key}", "task"),
+                f"`labels.ontology.{key}` is given and `task` is predict; leave it out, the model has its own ontology",
+            )
+        elif not predicts and not ontology["path"]:
+            yield Fault(
+                (f"labels.ontology.{key}", "labels.ontology.path"),
+                f"`labels.ontology.{key}` needs an ontology; give its .obo file as `labels.ontology.path`",
+            )
+
+
 def _reference(settings: Settings) -> Iterator[Fault]:
     if not _reads_alone(settings):
         return
@@ -364,6 +379,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _one_start,
     _task,
     _target,
+    _ontology,
     _reference,
     _quantification,
     _novelty,

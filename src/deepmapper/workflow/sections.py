@@ -98,6 +98,7 @@ def named_files(settings: dict) -> dict[str, str]:
         **{f"novelty.{key}": settings["novelty"][key] for key in DATABASES},
         "matrix.path": settings["matrix"]["path"],
         "labels.table": settings["labels"]["table"],
+        "labels.ontology.path": settings["labels"]["ontology"]["path"],
         "features.symbols": symbol_table(settings),
         "predict.model": settings["predict"]["model"],
     }

@@ -15,7 +15,7 @@ def ontology(toy_obo):
 
 
 def test_terms_are_found_by_id_name_or_exact_synonym(ontology):
-    found = ontology.find(["CL:0000084", "B cell", "T-lymphocyte", "NK", "monocytes", "nk CELL"], "labels.column")
+    found = ontology.find(["CL:0000084", "B cell", "T-lymphocyte", "NK", "monocytes", "nk CELL"], "here", "Do that.")
     assert list(found.values()) == [
         *("CL:0000084", "CL:0000236", "CL:0000084", "CL:0000623", "CL:0000576", "CL:0000623"),
     ]
@@ -23,22 +23,22 @@ def test_terms_are_found_by_id_name_or_exact_synonym(ontology):
 
 def test_names_that_are_not_found_give_one_message_with_near_names(ontology):
     with pytest.raises(InputError) as raised:
-        ontology.find(["B cell", "monocite", "Zzz", "killer"], "labels.column")
+        ontology.find(["B cell", "monocite", "Zzz", "killer"], "here", "Do that.")
     text = str(raised.value)
-    assert text.startswith("labels.column: 3 names not matched to one term of toy.obo")
+    assert text.startswith("here: 3 names not matched to one term of toy.obo")
     assert "'monocite' (near: monocyte (CL:0000576)" in text and "'Zzz';" in text
-    assert "B cell" not in text.split("near")[0] and "labels.ontology.terms" in text
+    assert "B cell" not in text.split("near")[0] and text.endswith("Do that.")
 
 
 def test_a_synonym_of_several_terms_is_refused(ontology):
     with pytest.raises(InputError, match="'helper' may be any of"):
-        ontology.find(["helper"], "labels.column")
+        ontology.find(["helper"], "here", "Do that.")
 
 
 def test_related_synonyms_and_obsolete_terms_do_not_count(ontology):
     for name in ("thymocyte-derived", "old cell"):
         with pytest.raises(InputError):
-            ontology.find([name], "labels.column")
+            ontology.find([name], "here", "Do that.")
 
 
 def test_only_kinds_lie_below_a_term(ontology):
@@ -81,10 +81,22 @@ def test_it_survives_json(ontology):
 def test_what_is_no_ontology_is_refused(tmp_path):
     for name, content, message in (
         ("a.obo", "not an ontology", "a.obo"),
-        ("b.obo", "format-version: 1.2\n\n[Term]\nid: A\nname: a\nis_a: B\n\n[Term]\nid: B\nname: b\nis_a: A\n", "is a"),
+        (
+            "b.obo",
+            "format-version: 1.2\n\n[Term]\nid: A\nname: a\nis_a: B\n\n[Term]\nid: B\nname: b\nis_a: A\n",
+            "is a",
+        ),
     ):
         (tmp_path / name).write_text(content)
         with pytest.raises(InputError, match=message):
             read_ontology(tmp_path / name)
     with pytest.raises(InputError, match="cannot be read"):
         read_ontology(tmp_path / "none.obo")
+
+
+def test_terms_of_classes(ontology):
+    assert ontology.find_classes(["B cell", "mine"], {"mine": "NK"}) == ("CL:0000236", "CL:0000623")
+    with pytest.raises(InputError, match=r"2 names not matched .*'Monocytez' \(near: monocyte.*labels.ontology.terms"):
+        ontology.find_classes(["B cell", "Monocytez", "q"], {})
+    with pytest.raises(InputError, match="labels.ontology.terms: no class is called C"):
+        ontology.find_classes(["B cell"], {"C": "B cell"})

@@ -31,6 +31,10 @@ BAD = {
         "{matrix: {new_samples: [b.h5ad]}, sample_sheet: s.tsv, reference: {transcripts: t.fa}}",
         "`matrix.new_samples` needs a matrix as the reference, and reads are given",
     ),
+    "terms without an ontology": (
+        "labels: {column: state, ontology: {allowed: [T cell]}}",
+        "`labels.ontology.allowed` needs an ontology; give its .obo file as `labels.ontology.path`",
+    ),
     "labels as domains": (
         "labels: {column: state, domain: state}",
         '`labels.domain` and `labels.column` are both "state"; a domain is where a cell comes from, such as a study',
