@@ -2,6 +2,7 @@
 
     python benchmarks/kill_storm.py --kills 50            processes on this machine
     python benchmarks/kill_storm.py --kills 20 --slurm    jobs of a cluster (bash benchmarks/one_node_slurm.sh start)
+    python benchmarks/kill_storm.py --kills 10 --longest 5 --input new-samples --rules export_model judge_target
 
 At random: one worker, Snakemake alone (its workers live on), or both with ``kill -9``; on a cluster a job by
 ``scancel``, the processes of a job, or Snakemake, whose jobs are then cancelled, as docs/cluster.md says. Each time the
@@ -22,7 +23,7 @@ import sys
 import time
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def main() -> None:
         "--folder", type=Path, default=Path("storm"), help="where to work, emptied first (default: storm)"
     )
     parser.add_argument("--input", choices=INPUTS, default="h5ad", help="kind of the matrix (default: h5ad)")
+    parser.add_argument("--rules", nargs="*", default=[], help="kill only while one of these works (default: always)")
     parser.add_argument("--seeds-per-job", type=int, default=1, help="passes of a job (default: 1)")
     parser.add_argument(
         "--calm", type=Path, help="folder `calm` of an earlier call with as many seeds a job, not run again"
@@ -171,6 +173,26 @@ def write_10x(folder: Path, adata) -> dict:
     return {"matrix": {"path": "geo"}, "labels": {"column": "state", "table": "labels.csv"}}
 
 
+def write_new_samples(folder: Path, adata) -> dict:
+    """The matrix with a second file of cells to name, a third of them of no known state, and an ontology of the states."""
+    write_h5ad(folder, adata)
+    rng = np.random.default_rng(2)
+    new = adata[rng.integers(0, 60, 90)].copy()
+    new.obs_names = [f"new{i}" for i in range(90)]
+    new.X = rng.poisson(5, (90, 400)).astype(np.float32)
+    for code, name in enumerate(("alpha", "beta", "gamma")):
+        new.X[(new.obs["state"] == name).to_numpy(), 2 * code : 2 * code + 2] *= 4
+    new.X[60:, 6:40] *= 4
+    new.write_h5ad(folder / "new.h5ad")
+    terms = [("1", "state", ""), ("2", "alpha", "1"), ("3", "beta", "1"), ("4", "gamma", "1")]
+    lines = [f"[Term]\nid: S:{i}\nname: {name}\n" + (f"is_a: S:{up}\n" if up else "") for i, name, up in terms]
+    (folder / "states.obo").write_text("format-version: 1.2\n\n" + "\n".join(lines))
+    return {
+        "matrix": {"path": ["matrix.h5ad", "new.h5ad"]},
+        "labels": {"column": "state", "ontology": {"path": "states.obo"}},
+    }
+
+
 def write_demo_matrix(folder: Path, adata) -> dict:
     """The embedded matrix, with its own configuration but for the number of passes."""
     return _demo(folder, ROOT / "resources/demo/matrix", ROOT / "resources/demo/matrix/config/config.yaml")
@@ -195,6 +217,7 @@ INPUTS = {
     "h5ad.gz": write_compressed,
     "csv": write_csv,
     "10x": write_10x,
+    "new-samples": write_new_samples,
     "demo-matrix": write_demo_matrix,
     "demo-reads": write_demo_reads,
 }
@@ -216,7 +239,11 @@ def finish(folder: Path, arguments: list[str]) -> None:
 def strike(running: subprocess.Popen, folder: Path, rng: random.Random, options: argparse.Namespace) -> str | None:
     """Kill something at a random moment; say what, or None where all was done before."""
     kind = rng.choice(ON_CLUSTER if options.slurm else ON_THIS_MACHINE)
-    until = time.monotonic() + rng.uniform(2, options.longest)
+    while options.rules and not victims(folder, "worker", options.rules):
+        if running.poll() is not None:
+            return None
+        time.sleep(0.05)
+    until = time.monotonic() + rng.uniform(0 if options.rules else 2, options.longest)
     while time.monotonic() < until or not (kind.startswith("snakemake") or victims(folder, kind)):
         if running.poll() is not None:
             return None
@@ -227,7 +254,7 @@ def strike(running: subprocess.Popen, folder: Path, rng: random.Random, options:
     chosen = {
         "snakemake": [running.pid],
         "snakemake and workers": [running.pid, *map(int, victims(folder, "worker"))],
-    }.get(kind) or [int(rng.choice(victims(folder, kind)))]
+    }.get(kind) or [int(rng.choice(victims(folder, kind, options.rules) or victims(folder, kind)))]
     for pid in chosen:
         try:
             os.kill(pid, signal.SIGKILL)
@@ -236,8 +263,8 @@ def strike(running: subprocess.Popen, folder: Path, rng: random.Random, options:
     return kind
 
 
-def victims(folder: Path, kind: str) -> list[str]:
-    """Numbers of the jobs in the queue, or of the processes that work in this folder below Snakemake."""
+def victims(folder: Path, kind: str, rules: Sequence[str] = ()) -> list[str]:
+    """Numbers of the jobs in the queue, or of the processes that work in this folder below Snakemake, at some rules."""
     if kind == "job (scancel)":
         asked = subprocess.run(
             ["squeue", "--noheader", "--array", "--format=%i %Z"], capture_output=True, text=True, check=False
@@ -247,7 +274,8 @@ def victims(folder: Path, kind: str) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             inside = (process / "cwd").resolve() == folder
-            if inside and b".snakemake/scripts/" in (process / "cmdline").read_bytes():
+            command = (process / "cmdline").read_text() if inside else ""
+            if ".snakemake/scripts/" in command and (not rules or any(f".{rule}.py" in command for rule in rules)):
                 found.append(process.name)
         except OSError:
             continue  # it ended in this moment

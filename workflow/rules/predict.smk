@@ -21,6 +21,7 @@ if SETTINGS["task"] == "predict":
             target_table=f"{RESULTS}/predict/target.tsv",
             target_summary=f"{RESULTS}/predict/target.json",
             identities=f"{RESULTS}/predict/new_identities.tsv",
+            genes=f"{RESULTS}/predict/target_genes.tsv",
             annotated=f"{RESULTS}/predict/target.h5ad",
         log:
             f"{RESULTS}/logs/predict_target.log",

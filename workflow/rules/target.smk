@@ -164,6 +164,13 @@ if HAS_TARGET:
                 category="6 Target",
                 labels={"model": "{model}", "what": "new identities, table"},
             ),
+            genes=report(
+                f"{RESULTS}/findings/{{model}}/target_genes.tsv",
+                caption="../report/target_genes_table.rst",
+                category="6 Target",
+                labels={"model": "{model}", "what": "genes behind the labels, table"},
+            ),
+            calibration=f"{RESULTS}/findings/{{model}}/target_calibration.tsv",
             annotated=f"{RESULTS}/findings/{{model}}/target.h5ad",
         log:
             f"{RESULTS}/logs/judge_target/{{model}}.log",
@@ -185,6 +192,71 @@ if HAS_TARGET:
             "Naming the cells without a label with {wildcards.model}"
         script:
             "../../scripts/rules/target/judge_target.py"
+
+    # Places of labelled and named cells on one map.
+    rule map_target:
+        input:
+            model=rules.export_model.output[0],
+            features=features_of,
+            target_table=rules.judge_target.output.target_table,
+            annotated=rules.judge_target.output.annotated,
+        output:
+            f"{RESULTS}/findings/{{model}}/target_map.tsv",
+        log:
+            f"{RESULTS}/logs/map_target/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/map_target/{{model}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(2000, per_mb=5, max_extra=6000),
+            runtime=grow(30),
+        params:
+            seed=SETTINGS["split"]["seed"],
+            source=source_of("map_target"),
+        message:
+            "Mapping labelled and named cells with {wildcards.model}"
+        script:
+            "../../scripts/rules/target/map_target.py"
+
+    rule plot_target:
+        input:
+            map_table=rules.map_target.output[0],
+            target_table=rules.judge_target.output.target_table,
+            genes_table=rules.judge_target.output.genes,
+            calibration_table=rules.judge_target.output.calibration,
+        output:
+            **{
+                name: report(
+                    f"{RESULTS}/findings/{{model}}/plots/{name}.svg",
+                    caption=f"../report/{name}.rst",
+                    category="6 Target",
+                    labels={"model": "{model}", "what": what},
+                )
+                for name, what in {
+                    "target_map": "map with the reference",
+                    "target_verdicts": "labels and verdicts",
+                    "target_confidence": "confidence and accuracy",
+                    "target_genes": "genes behind the labels",
+                }.items()
+            },
+        log:
+            f"{RESULTS}/logs/plot_target/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/plot_target/{{model}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(2000),
+            runtime=grow(30),
+        params:
+            source=source_of("plot_target"),
+        message:
+            "Drawing the named cells of {wildcards.model}"
+        script:
+            "../../scripts/rules/target/plot_target.py"
 
     # What share of every class would have been found if it were new; depends on no target cell.
     rule train_withheld_pass:
@@ -220,7 +292,9 @@ if HAS_TARGET:
         script:
             "../../scripts/rules/target/train_withheld_pass.py"
 
-    TARGET_OUTPUTS = expand(rules.judge_target.output, model=MODELS)
+    TARGET_OUTPUTS = expand(
+        [*rules.judge_target.output, *rules.plot_target.output], model=MODELS
+    )
     TARGET_SUMMARIES = {
         "targets": expand(rules.judge_target.output.target_summary, model=MODELS)
     }

@@ -3,10 +3,11 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    import pandas as pd
     import torch
 
     from deepmapper.core.tables import read_table, write_json, write_table
-    from deepmapper.core.target_schemas import TARGET_CELLS
+    from deepmapper.core.target_schemas import TARGET_CALIBRATION, TARGET_CELLS
     from deepmapper.features.store import open_features
     from deepmapper.transfer import model_folder
     from deepmapper.transfer.answer import answer, write_annotated
@@ -28,4 +29,6 @@ with job(snakemake):
     write_table(found.table, snakemake.output.target_table)
     write_json(found.summary, snakemake.output.target_summary)
     write_table(found.identities, snakemake.output.identities)
+    write_table(found.genes, snakemake.output.genes)
+    write_table(pd.DataFrame(model.reliability, columns=TARGET_CALIBRATION.names()), snakemake.output.calibration)
     write_annotated(found, model, snakemake.output.annotated)

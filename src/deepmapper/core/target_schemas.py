@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .columns import Table, integer, name_list, number, text
+from .evaluation_schemas import CALIBRATION
 
 _SOURCE = (
     text("source", "name of the file without endings, or reference"),
@@ -69,6 +70,40 @@ NEW_IDENTITIES = Table(
         number("depth", "median depth of the samples: far below that of others, they may be damaged"),
         number("detected", "median number of detected features: far above that of others, they may be doublets"),
     ),
+)
+
+TARGET_GENES = Table(
+    "findings/{model}/target_genes.tsv",
+    "One row per label and gene behind it, and per new identity and gene of it.",
+    (
+        text("label", "class, or new identity"),
+        integer("rank", "rank of the gene for this label"),
+        text("gene", "name of the feature"),
+        number("importance", "mean importance for the class over the passes; empty for new identities"),
+        text("direction", "up: higher in the class than on average over the labelled samples; else down"),
+        number("reference[*]", "mean of the normalised values over the labelled samples of a class"),
+        number("target[*]", "the same over the target samples with this label; empty if there are none"),
+    ),
+)
+
+TARGET_MAP = Table(
+    "findings/{model}/target_map.tsv",
+    "One row per sample on the map of reference and target, at most 10,000 of either.",
+    (
+        text("cell", "name of the sample"),
+        text("part", "reference or target"),
+        text("label", "class of a labelled sample, or label of a target sample as in target.tsv"),
+        text("verdict", "verdict on a target sample as in target.tsv"),
+        number("x", "first coordinate"),
+        number("y", "second coordinate"),
+        text("basis", "UMAP, or PCA if there are few samples"),
+    ),
+)
+
+TARGET_CALIBRATION = Table(
+    "findings/{model}/target_calibration.tsv",
+    "One row per bin of confidence: labelled samples, each predicted by the passes that did not train on it.",
+    CALIBRATION.columns,
 )
 
 WITHHELD = Table(

@@ -29,6 +29,9 @@ _HOME = {
     "per_class": "evaluation",
     "per_class_metrics": "values",
     "ranking": "features",
+    "target_genes": "target",
+    "target_map": "target",
+    "target_verdicts": "target",
     "top_genes": "values",
 }
 __all__ = sorted(_HOME)

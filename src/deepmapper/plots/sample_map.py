@@ -59,9 +59,9 @@ def embedding(
     finite = np.isfinite(points).all(axis=1)
     if not finite.any():
         return style.save_message(path, title, "No sample has coordinates", "No row of the embedding is finite.")
-    points, label = points[finite], _text_or_none(labels)[finite]
+    points, label = points[finite], text_or_none(labels)[finite]
     in_test = np.zeros(len(points), dtype=bool) if test is None else np.asarray(test, dtype=bool)[finite]
-    prediction = np.full(len(points), None) if predicted is None else _text_or_none(predicted)[finite]
+    prediction = np.full(len(points), None) if predicted is None else text_or_none(predicted)[finite]
     evaluated = np.array([p is not None and c is not None for p, c in zip(prediction, label, strict=True)])
     wrong = evaluated & (prediction != label)
     with style.saved_figure(path) as figure:
@@ -80,38 +80,27 @@ def embedding(
 def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> None:
     """Draw the map by class, numbered at the class medians, and next to it correct and wrong predictions."""
     side = 4.4
-    ax = _empty_map(figure, 0, side, points, basis)
+    ax = empty_map(figure, 0, side, points, basis)
     classes = natural_order({c for c in label if c is not None})
-    markers = {None: ("o", GREY)} | {
-        c: (CLASS_MARKERS[i // len(CLASS_COLOURS) % len(CLASS_MARKERS)], CLASS_COLOURS[i % len(CLASS_COLOURS)])
-        for i, c in enumerate(classes)
-    }
+    markers = class_marks(classes)
     order = np.random.default_rng(0).permutation(len(points))  # so that no class covers all others
     marker, colour = np.array([markers[c] for c in label]).T
     for test in (False, True):
         group = order[in_test[order] == test]
         for shape in sorted(set(marker[group])):
             rows = group[marker[group] == shape]
-            _scatter(ax, points, rows, colour[rows], test, shape)
-    if classes:
-        lower, upper = np.array([ax.get_xlim(), ax.get_ylim()]).T
-        inch = (upper - lower) / side
-        centres = np.array([np.median(points[label == c], axis=0) for c in classes])
-        places = lower + inch * _spread_apart((centres - lower) / inch, 0.24)
-        frame = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": BLACK, "linewidth": 0.5}
-        for number, (centre, place) in enumerate(zip(centres, places, strict=True), start=1):
-            ax.plot(*zip(centre, place, strict=True), color=BLACK, linewidth=0.7, clip_on=False)
-            ax.text(*place, str(number), ha="center", va="center", fontsize=8, fontweight="bold", bbox=frame)
+            scatter(ax, points, rows, colour[rows], test, shape)
+    number_classes(ax, points, label, classes, side)
     names = zip(classes, style.display_names(classes), strict=True)
     keys = [(*markers[c], f"{i}  {name} ({np.sum(label == c)})") for i, (c, name) in enumerate(names, start=1)]
     if None in label:
         keys.append((*markers[None], f"no label ({np.sum(label == None)})"))  # noqa: E711 (element by element)
     left = side + 0.15
     if evaluated.any():
-        right = _empty_map(figure, side + 0.4, side, points, basis)
+        right = empty_map(figure, side + 0.4, side, points, basis)
         for chosen, colour in ((evaluated & ~wrong, GREY), (wrong, VERMILLION)):
             for test in (False, True):
-                _scatter(right, points, order[(chosen & (in_test == test))[order]], colour, test)
+                scatter(right, points, order[(chosen & (in_test == test))[order]], colour, test)
         marks = [("o", GREY, "correct prediction"), ("o", VERMILLION, "wrong prediction")]
         style.add_legend(figure, side + 0.3, -0.3, marks, columns=2)
         left += side + 0.4
@@ -120,7 +109,29 @@ def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> 
     style.add_legend(figure, left, side, keys, columns=math.ceil(len(keys) / 24))
 
 
-def _empty_map(figure, left, side, points, basis):
+def class_marks(classes) -> dict:
+    """Marker and colour of every class, and of samples without one (None)."""
+    return {None: ("o", GREY)} | {
+        c: (CLASS_MARKERS[i // len(CLASS_COLOURS) % len(CLASS_MARKERS)], CLASS_COLOURS[i % len(CLASS_COLOURS)])
+        for i, c in enumerate(classes)
+    }
+
+
+def number_classes(ax, points, label, classes, side) -> None:
+    """Write the number of every class at its median, on a map `side` inches wide."""
+    if not classes:
+        return
+    lower, upper = np.array([ax.get_xlim(), ax.get_ylim()]).T
+    inch = (upper - lower) / side
+    centres = np.array([np.median(points[label == c], axis=0) for c in classes])
+    places = lower + inch * _spread_apart((centres - lower) / inch, 0.24)
+    frame = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": BLACK, "linewidth": 0.5}
+    for number, (centre, place) in enumerate(zip(centres, places, strict=True), start=1):
+        ax.plot(*zip(centre, place, strict=True), color=BLACK, linewidth=0.7, clip_on=False)
+        ax.text(*place, str(number), ha="center", va="center", fontsize=8, fontweight="bold", bbox=frame)
+
+
+def empty_map(figure, left, side, points, basis):
     """Add square axes without ticks that hold all points."""
     ax = figure.add_axes((left, 0, side, side))
     low, high = points.min(axis=0), points.max(axis=0)
@@ -134,7 +145,7 @@ def _empty_map(figure, left, side, points, basis):
     return ax
 
 
-def _scatter(ax, points, rows, colour, in_test: bool, marker="o") -> None:
+def scatter(ax, points, rows, colour, in_test: bool, marker="o") -> None:
     """Draw the points `rows`: darker and outlined if `in_test`, as one bitmap if the map has many points."""
     size = float(np.clip(14000 / len(points), 2.0, 20.0))
     ax.scatter(
@@ -164,7 +175,7 @@ def _spread_apart(points: np.ndarray, gap: float) -> np.ndarray:
     return placed
 
 
-def _text_or_none(values: Sequence) -> np.ndarray:
+def text_or_none(values: Sequence) -> np.ndarray:
     """Labels as text, None where missing."""
     import pandas as pd
 

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from ..core.files import atomic_write
 from ..errors import DeepMapperWarning, InputError
+from .genes import gene_table
 from .identities import cluster_new, identity_table
 from .model import Model
 from .naming import Named, name_samples, verdict_table
@@ -33,6 +34,8 @@ class Answer:
         `target.json`.
     identities
         `new_identities.tsv`, one row per cluster of new samples.
+    genes
+        `target_genes.tsv`, one row per label and gene behind it.
     named
         Probabilities of all classes, and more.
     X
@@ -42,6 +45,7 @@ class Answer:
     table: pd.DataFrame
     summary: dict[str, Any]
     identities: pd.DataFrame
+    genes: pd.DataFrame
     named: Named
     X: np.ndarray | sp.csr_matrix
 
@@ -103,7 +107,8 @@ def answer(
         identity = cluster_new(named, X, columns[columns < len(model.features)], seed)
     table = verdict_table(named, model, cells, identity.tolist())
     summary = describe_target(named, table, model, level, sources)
-    return Answer(table, summary, identity_table(identity, named, X, model, cells), named, X)
+    identities = identity_table(identity, named, X, model, cells)
+    return Answer(table, summary, identities, gene_table(model, table, identities, X, sources), named, X)
 
 
 def _usable(model: Model, allowed_terms: Sequence[str]) -> np.ndarray | None:

@@ -17,15 +17,18 @@ from ..core.moments import Moments
 from ..errors import InputError
 from ..features.store import Features
 from ..findings.evaluation import out_of_bag_probability
+from ..findings.intervals import calibration_table
 from ..io.align import Scale
 from ..passes.result import PassFile, PassResult
-from .calibration import fit_temperature
+from .calibration import apply_temperature, fit_temperature
 from .members import Member, make_member
 from .neighbours import choose_neighbours
 from .terms import ClassTerms
 
 # A rate over domains needs at least this many of them; chosen by hand.
 MIN_DOMAINS = 4
+
+_N_BINS = 10  # of the confidence; the default of the evaluation
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,13 @@ class Model:
     neighbours
         Number of the most similar samples with which the probabilities of a sample are averaged, where the new samples
         differ from the labelled ones.
+    reliability
+        Confidence and accuracy of the calibrated probabilities in ten bins, of labelled samples each predicted by the
+        passes that did not train on it: rows of `findings.intervals.calibration_table`.
     importance
         (p,) mean importance of every feature over the passes.
+    class_importance
+        (C, p) float32 the same for every class; NaN for a class of which no pass had samples out of bag.
     class_mean
         (C, p) float32 mean of the normalised values in every class.
     sizes
@@ -71,7 +79,9 @@ class Model:
     scale: Scale
     temperature: float
     neighbours: int
+    reliability: tuple[dict[str, Any], ...]
     importance: np.ndarray
+    class_importance: np.ndarray
     class_mean: np.ndarray
     sizes: dict[str, int]
     over: str
@@ -177,14 +187,17 @@ def fit_model(
         moments.update(block, samples.labels[place])
     values = RowsOf(features.X, rows)
     p = features.n_features
+    temperature = fit_temperature(probability, samples.labels)
     sizes = np.bincount(samples.labels, minlength=len(features.classes))
     return Model(
         classes=tuple(features.classes),
         features=tuple(features.names),
         ids=None if ids is None else tuple(map(str, ids)),
         scale=scale,
-        temperature=fit_temperature(probability, samples.labels),
+        temperature=temperature,
         neighbours=choose_neighbours(probability, samples.labels, values, accepted[0].seed),
+        reliability=_reliability(probability, temperature, samples.labels),
+        class_importance=_over_passes([result.class_importance[:, :p] for result in accepted]),
         importance=np.mean([np.asarray(result.importance, dtype=np.float64) for result in accepted], axis=0),
         class_mean=moments.group_mean[:, :p].astype(np.float32),
         sizes=dict(zip(features.classes, sizes.tolist(), strict=True)),
@@ -197,6 +210,24 @@ def fit_model(
         terms=terms,
         about=dict(about or {}),
     )
+
+
+def _reliability(probability: np.ndarray, temperature: float, labels: np.ndarray) -> tuple[dict[str, Any], ...]:
+    known = ~np.isnan(probability[:, 0])
+    if not known.any():
+        return ()
+    rows, _ = calibration_table(labels[known], apply_temperature(probability[known], temperature), _N_BINS)
+    return tuple(rows)
+
+
+def _over_passes(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean of (C, p) arrays where they have values, float32; NaN where none has."""
+    total, n = np.zeros(parts[0].shape), np.zeros(parts[0].shape)
+    for part in parts:
+        known = ~np.isnan(part)
+        total += np.where(known, part, 0)
+        n += known
+    return np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,9 +21,11 @@ from .spaces import Space
 from .terms import read_terms
 
 # Version of the folder's layout; a folder of another version is refused.
-FORMAT = 1
+FORMAT = 2
 
 _ARRAYS = ("labels", "groups", "scores", "probability", "coordinates")
+
+_OF_FEATURES = ("importance", "class_importance", "class_mean")
 
 _README = """\
 # A model of DeepMapper
@@ -39,7 +41,7 @@ or in config.yaml: `task: predict`, `predict: {{model: {name}}}`, `matrix: {{pat
 | file | content |
 |---|---|
 | model.json | format, features, classes, normalisation, temperature, versions |
-| reference.npz | per feature: share of all values, importance, mean in every class |
+| reference.npz | per feature: share of all values, importance in all and in every class, mean in every class |
 | passes/*.npz | per pass: weights, settings, space, and the samples out of its bag with their scores |
 | chords.json | gene chords that the networks read, if they do |
 | ontology.json | the ontology, and the terms of the classes, if there is one |
@@ -53,7 +55,7 @@ def save(model: Model, folder: str | Path) -> None:
         (tmp / "passes").mkdir()
         for member in model.members:
             _save_member(member, tmp / "passes" / f"{member.seed}.npz")
-        arrays = {"share": model.scale.share, "importance": model.importance, "class_mean": model.class_mean}
+        arrays = {name: getattr(model, name) for name in _OF_FEATURES} | {"share": model.scale.share}
         write_record(tmp / "reference.npz", {}, arrays)
         if model.chords:
             write_chords(model.chords, tmp / "chords.json")
@@ -70,6 +72,9 @@ def save(model: Model, folder: str | Path) -> None:
                 "largest": model.scale.largest,
             },
             "temperature": model.temperature,
+            "reliability": [
+                {name: None if value != value else value for name, value in row.items()} for row in model.reliability
+            ],
             "neighbours": model.neighbours,
             "over": model.over,
             "signal": model.signal,
@@ -120,8 +125,11 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             scale=Scale(**content["normalization"], share=arrays["share"]),
             temperature=content["temperature"],
             neighbours=content["neighbours"],
-            importance=arrays["importance"],
-            class_mean=arrays["class_mean"],
+            reliability=tuple(
+                {name: float("nan") if value is None else value for name, value in row.items()}
+                for row in content["reliability"]
+            ),
+            **{name: arrays[name] for name in _OF_FEATURES},
             sizes=content["sizes"],
             over=content["over"],
             signal=content["signal"],

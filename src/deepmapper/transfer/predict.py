@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..core.blocks import VStack
 from ..core.tables import write_json, write_table
-from ..core.target_schemas import NEW_IDENTITIES, TARGET
+from ..core.target_schemas import NEW_IDENTITIES, TARGET, TARGET_GENES
 from ..errors import DeepMapperWarning
 from ..features.target import describe_cells, describe_source, missing_note, unique_cells
 from ..io.align import align, feature_table
@@ -96,7 +96,7 @@ def predict_file(
     matrix
         A file or folder in any supported format (`io.read.read_matrix`), or several.
     out
-        Folder for target.tsv, target.json, new_identities.tsv and target.h5ad.
+        Folder for target.tsv, target.json, new_identities.tsv, target_genes.tsv and target.h5ad.
     format, layer
         As in `io.read.read_matrix`.
     options
@@ -157,10 +157,11 @@ def answer_for(
 
 
 def write_answer(found: Answer, model: Model, folder: str | Path) -> None:
-    """Write target.tsv, target.json, new_identities.tsv and target.h5ad to a folder, each atomically."""
+    """Write the tables, target.json and target.h5ad to a folder, each atomically."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_table(found.table, folder / "target.tsv", TARGET)
     write_json(found.summary, folder / "target.json")
     write_table(found.identities, folder / "new_identities.tsv", NEW_IDENTITIES)
+    write_table(found.genes, folder / "target_genes.tsv", TARGET_GENES)
     write_annotated(found, model, folder / "target.h5ad")

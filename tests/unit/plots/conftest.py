@@ -253,6 +253,50 @@ def report_of(classes=BLOOD):
 # Every figure, typical and at the edges: name -> what draws it into a file.
 
 
+def target_tables(classes=BLOOD, n=200, n_new=2, n_reference=200, seed=0):
+    """The tables target_map.tsv, target.tsv and target_genes.tsv."""
+    rng = np.random.default_rng(seed)
+    new = [f"new_{i + 1}" for i in range(n_new)]
+    label = rng.choice([*classes, *new], n) if n > 1 else np.array(classes[:1])
+    verdict = np.where(np.isin(label, new), "new", rng.choice(["assigned", "ambiguous"], n))
+    target = pd.DataFrame({"cell": [f"c{i}" for i in range(n)], "label": label, "verdict": verdict}, dtype=object)
+    if n > 10:
+        target.loc[3, ["label", "verdict"]] = [None, "empty"]
+    known = pd.DataFrame({"label": rng.choice(classes, n_reference), "part": "reference", "verdict": None})
+    mapped = pd.concat([known, target[["label", "verdict"]].assign(part="target")], ignore_index=True)
+    mapped = mapped.assign(x=rng.normal(size=len(mapped)), y=rng.normal(size=len(mapped)), basis="UMAP")
+    names = [*classes, *new]
+    genes = pd.DataFrame(
+        [{"label": c, "rank": r, "gene": f"GENE{i}-{r}"} for i, c in enumerate(names) for r in (1, 2, 3, 4)]
+    )
+    for c in names:
+        genes[f"reference[{c}]"] = np.nan if c in new else rng.gamma(1, 1, len(genes))
+        genes[f"target[{c}]"] = rng.gamma(1, 1, len(genes)) if (label == c).any() else np.nan
+    return mapped, target, genes
+
+
+def target_drawings():
+    found = {}
+    for tag, options in {
+        "typical": {}, "two-nothing-new": {"classes": TWO, "n_new": 0}, "long": {"classes": LONG},
+        "one-cell": {"classes": TWO, "n": 1, "n_new": 0}, "forty": {"classes": many_classes(40), "n": 900},
+        "one": {"classes": ["B"], "n_new": 0},
+    }.items():  # fmt: skip
+        mapped, target, genes = target_tables(**options)
+        found |= {
+            f"target_map-{tag}": lambda p, t=mapped: plots.target_map(t, p),
+            f"target_verdicts-{tag}": lambda p, t=target: plots.target_verdicts(t, p),
+            f"target_genes-{tag}": lambda p, t=genes: plots.target_genes(t, p),
+        }
+    mapped, target, genes = target_tables()
+    return found | {
+        "target_map-none": lambda p: plots.target_map(mapped.head(0), p),
+        "target_verdicts-none": lambda p: plots.target_verdicts(target.head(0), p),
+        "target_verdicts-no-signal": lambda p: plots.target_verdicts(target.assign(label=None, verdict="none"), p),
+        "target_genes-none": lambda p: plots.target_genes(genes.head(0), p),
+    }
+
+
 def drawings():
     none = {"n_accepted": 0, "n_passes_run": 30}
     no_signal = {"n_accepted": 28, "top_k": 20, "signal": False, "statement": "No signal: not above what needs none."}
@@ -266,7 +310,7 @@ def drawings():
             f"per_class-{tag}": lambda p, c=classes: plots.per_class(per_class_table(c), p),
             f"embedding-{tag}": lambda p, w=where: plots.embedding(w[0], w[1], p, test=w[2], predicted=w[3]),
         }
-    return found | {
+    return found | target_drawings() | {
         "ranking-typical": lambda p: plots.ranking(feature_table(), p, summary={"n_accepted": 28, "top_k": 20}),
         "ranking-long": lambda p: plots.ranking(feature_table(12, names=LONG), p),
         "ranking-one-feature-one-pass": lambda p: plots.ranking(feature_table(1, n_passes=1), p),
