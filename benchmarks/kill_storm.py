@@ -174,7 +174,7 @@ def write_10x(folder: Path, adata) -> dict:
 
 
 def write_new_samples(folder: Path, adata) -> dict:
-    """The matrix with a second file of cells to name, a third of them of no known state, and an ontology of the states."""
+    """The matrix, a second file of cells to name, a third of them of no known state, and an ontology of the states."""
     write_h5ad(folder, adata)
     rng = np.random.default_rng(2)
     new = adata[rng.integers(0, 60, 90)].copy()
