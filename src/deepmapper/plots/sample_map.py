@@ -83,7 +83,7 @@ def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> 
     ax = empty_map(figure, 0, side, points, basis)
     classes = natural_order({c for c in label if c is not None})
     markers = class_marks(classes)
-    order = np.random.default_rng(0).permutation(len(points))  # so that no class covers all others
+    order = drawing_order(len(points))
     marker, colour = np.array([markers[c] for c in label]).T
     for test in (False, True):
         group = order[in_test[order] == test]
@@ -107,6 +107,11 @@ def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> 
     if in_test.any():
         style.add_legend(figure, -0.1, -0.3, [("O", BLACK, "darker: test split")])
     style.add_legend(figure, left, side, keys, columns=math.ceil(len(keys) / 24))
+
+
+def drawing_order(n: int) -> np.ndarray:
+    """Return the order in which n samples are drawn, so that no class covers all others: the same in every figure."""
+    return np.random.default_rng(0).permutation(n)
 
 
 def class_marks(classes) -> dict:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.words import count, natural_order
 from . import style
-from .sample_map import class_marks, empty_map, number_classes, scatter, text_or_none
+from .sample_map import class_marks, drawing_order, empty_map, number_classes, scatter, text_or_none
 from .style import BLACK, BLUE, GREY, NO_VALUE, ORANGE, PURPLE, ROW_HEIGHT, VERMILLION
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def target_map(table: pd.DataFrame, path, title="Reference and target") -> Path:
     with style.saved_figure(path) as figure:
         _by_label(figure, points, text_or_none(table["label"]), is_target, basis)
         right = empty_map(figure, _SIDE + 0.4, _SIDE, points, basis)
-        order = np.random.default_rng(0).permutation(len(points))
+        order = drawing_order(len(points))
         scatter(right, points, order[~is_target[order]], NO_VALUE, False)
         verdict = text_or_none(table["verdict"])
         marks = [("o", NO_VALUE, "reference")]
@@ -80,7 +80,7 @@ def _by_label(figure, points, label, is_target, basis) -> None:
     ax = empty_map(figure, 0, _SIDE, points, basis)
     labels = natural_order({name for name in label if name is not None})
     marks = class_marks(labels)
-    order = np.random.default_rng(0).permutation(len(points))
+    order = drawing_order(len(points))
     marker, colour = np.array([marks[name] for name in label]).T
     for part in (False, True):
         group = order[is_target[order] == part]

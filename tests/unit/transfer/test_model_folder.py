@@ -32,7 +32,7 @@ def test_there_are_no_pickles(folder):
         with np.load(file, allow_pickle=False) as content:
             assert all(content[name].dtype != object for name in content.files)
     content = json.loads((folder / "model.json").read_text())
-    assert content["format"] == 1 and content["classes"] == ["B", "NK", "T"] and content["versions"]["deepmapper"]
+    assert content["format"] == 2 and content["classes"] == ["B", "NK", "T"] and content["versions"]["deepmapper"]
     assert "raw counts in X" in (folder / "README.md").read_text()
 
 
@@ -43,7 +43,7 @@ def test_files_give_what_an_adata_gives(newcomers, folder, tmp_path):
     same = [name for name in usual.columns if name not in ("source", "domain")]
     pd.testing.assert_frame_equal(found.table.set_index("cell", drop=False)[same], usual[same], check_names=False)
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        *("new_identities.tsv", "target.h5ad", "target.json", "target.tsv"),
+        *("new_identities.tsv", "target.h5ad", "target.json", "target.tsv", "target_genes.tsv"),
     ]
 
 
@@ -58,5 +58,5 @@ def test_what_is_no_model_is_refused(folder, tmp_path, newcomers):
         model_folder.load(folder)
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**content, "format": 0}))
-    with pytest.raises(InputError, match="has format 0, expected 1"):
+    with pytest.raises(InputError, match="has format 0, expected 2"):
         model_folder.load(folder)
