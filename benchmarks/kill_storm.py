@@ -186,7 +186,7 @@ def write_new_samples(folder: Path, adata) -> dict:
     new.write_h5ad(folder / "new.h5ad")
     terms = [("1", "state", ""), ("2", "alpha", "1"), ("3", "beta", "1"), ("4", "gamma", "1")]
     lines = [f"[Term]\nid: S:{i}\nname: {name}\n" + (f"is_a: S:{up}\n" if up else "") for i, name, up in terms]
-    (folder / "states.obo").write_text("format-version: 1.2\n\n" + "\n".join(lines))
+    (folder / "states.obo").write_text("format-version: 1.2\nontology: states\n\n" + "\n".join(lines))
     return {
         "matrix": {"path": ["matrix.h5ad", "new.h5ad"]},
         "labels": {"column": "state", "ontology": {"path": "states.obo"}},

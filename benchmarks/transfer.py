@@ -1,6 +1,6 @@
 """New cells: accuracy between studies, new identities, error rates and calibration, beside logistic regression.
 
-    python benchmarks/transfer.py studies|withheld|identity|nothing|hidden|genes --pbmc3k FILE --zheng FILE
+    python benchmarks/transfer.py studies|withheld|identity|nothing|hidden|ontology|genes --pbmc3k FILE --zheng FILE
 
 Every experiment prints one line per repetition and a mean. Passes attribute nothing here, which changes no prediction.
 """
@@ -21,12 +21,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from deepmapper.core.ontology import Ontology, Term
 from deepmapper.features.prepare import prepare_features
 from deepmapper.findings.intervals import calibration_table
 from deepmapper.io.align import align, feature_table, scale_of
+from deepmapper.models.socam import SOCAM
 from deepmapper.passes.train import train_pass
 from deepmapper.transfer.answer import answer
 from deepmapper.transfer.model import fit_model
+from deepmapper.transfer.terms import ClassTerms
 
 # Names that both studies share.
 COMMON = {
@@ -43,7 +46,7 @@ def read(path, column, exclude=()):
     return adata[~adata.obs["label"].isin(["unlabelled", *exclude])].copy()
 
 
-def fitted(reference, options, normalization="log1p_median"):
+def fitted(reference, options, normalization="log1p_median", blood=None):
     """A model of all labelled cells, none of which is set aside."""
     features = prepare_features(reference, label_column="label", normalization=normalization, split_scheme="repeated")
     config = configuration(options.model)
@@ -53,7 +56,8 @@ def fitted(reference, options, normalization="log1p_median"):
     samples = features.development_samples
     passes = [train_pass(samples, config, seed, folds=True) for seed in range(options.passes)]
     scale = scale_of(reference, normalization, np.arange(reference.n_obs))
-    return fit_model(features, passes, scale), features
+    terms = ClassTerms(blood, blood.find_classes(features.classes, {})) if blood else None
+    return fit_model(features, passes, scale, terms=terms), features
 
 
 def asked(model, target):
@@ -230,6 +234,114 @@ def hidden(options):
     )
 
 
+# Terms of the populations of zheng: id, name, term above; the ids are those of the Cell Ontology.
+TERMS = (
+    ("CL:0000000", "cell", ""), ("CL:0000738", "leukocyte", "CL:0000000"), ("CL:0000542", "lymphocyte", "CL:0000738"),
+    ("CL:0000084", "T cell", "CL:0000542"), ("CL:0000624", "CD4-positive, alpha-beta T cell", "CL:0000084"),
+    ("CL:0000625", "CD8-positive, alpha-beta T cell", "CL:0000084"), ("CL:0000546", "T-helper 2 cell", "CL:0000624"),
+    ("CL:0000792", "regulatory T cell", "CL:0000624"), ("CL:0000895", "naive CD4 T cell", "CL:0000624"),
+    ("CL:0000897", "memory CD4 T cell", "CL:0000624"), ("CL:0000900", "naive CD8 T cell", "CL:0000625"),
+    ("CL:0000794", "cytotoxic CD8 T cell", "CL:0000625"), ("CL:0000236", "B cell", "CL:0000542"),
+    ("CL:0000623", "natural killer cell", "CL:0000542"), ("CL:0000576", "monocyte", "CL:0000738"),
+    ("CL:0000037", "hematopoietic stem cell", "CL:0000000"),
+)  # fmt: skip
+POPULATIONS = {
+    "CD19+ B": "B cell", "CD34+": "hematopoietic stem cell", "CD56+ NK": "natural killer cell",
+    "CD8+ Cytotoxic T": "cytotoxic CD8 T cell", "CD4+ T Helper2": "T-helper 2 cell",
+    "CD4+/CD45RO+ Memory": "memory CD4 T cell", "CD8+/CD45RA+ Naive Cytotoxic": "naive CD8 T cell",
+    "CD4+/CD25 T Reg": "regulatory T cell", "CD4+/CD45RA+/CD25- Naive T": "naive CD4 T cell",
+    "CD14+ Monocyte": "monocyte",
+}  # fmt: skip
+
+
+def ontology(options):
+    """Zheng with a third of the labels one or two terms higher: leaves, terms, and SOCAM on the same cells."""
+    data, blood = read(options.zheng, "facs_population"), terms_of_blood()
+    data.obs["label"] = data.obs["label"].map(POPULATIONS)
+    full, rows = data.obs["label"].to_numpy(), []
+    for seed in range(options.splits):
+        target, rng = held_out(full, 0.25, seed), np.random.default_rng(seed)
+        flat, _ = fitted(data[~target].copy(), options)
+        all_labels = asked(flat, data[target].copy())[0].table["nearest"].to_numpy()
+        reference = data[~target].copy()
+        reference.obs["label"] = coarsened(reference.obs["label"].to_numpy(), blood, rng)
+        model, _ = fitted(reference, options, blood=blood)
+        found = asked(model, data[target].copy())[0].table
+        truth = full[target]
+        id_of = {term.name: term.id for term in blood.terms.values()}
+        holds = [
+            blood.is_a(id_of[name], term) for name, term in zip(truth, found["term"].fillna("CL:0000000"), strict=True)
+        ]
+        depth = np.mean([len(blood.above(term)) for term in found["term"].dropna()])
+        f1, distance = hierarchical(blood, id_of, truth, found["nearest"])
+        socam = socam_leaves(reference, data[target], blood)
+        of_socam = hierarchical(blood, id_of, truth, socam)
+        accuracies = [(names == truth).mean() for names in (all_labels, found["nearest"], socam)]
+        rows.append((*accuracies, np.mean(holds), depth, f1, of_socam[0], distance, of_socam[1]))
+        print(f"split {seed}: " + " ".join(f"{value:.3f}" for value in rows[-1]), flush=True)
+    names = (
+        "full labels",
+        "a third coarser",
+        "SOCAM",
+        "term holds",
+        "depth",
+        "F1",
+        "F1 of SOCAM",
+        "distance",
+        "... of SOCAM",
+    )
+    mean, error = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=1) / np.sqrt(len(rows))
+    print("; ".join(f"{name} {m:.3f} ± {1.96 * e:.3f}" for name, m, e in zip(names, mean, error, strict=True)))
+
+
+def terms_of_blood():
+    """`TERMS` as an ontology."""
+    return Ontology({i: Term(i, name, (above,) if above else ()) for i, name, above in TERMS}, "blood")
+
+
+def coarsened(labels, blood, rng):
+    """A third of the labels, of the term above or the one above that; never above lymphocytes."""
+    id_of = {term.name: term.id for term in blood.terms.values()}
+    found = labels.copy()
+    for i in np.flatnonzero(rng.random(len(labels)) < 1 / 3):
+        term = blood.terms[id_of[labels[i]]]
+        for _ in range(rng.integers(1, 3)):
+            above = blood.terms[term.parents[0]]
+            term = above if above.id not in ("CL:0000000", "CL:0000738") else term
+        found[i] = term.name
+    return found
+
+
+def hierarchical(blood, id_of, truth, predicted):
+    """F1 of the terms above truth and prediction, and the mean number of steps between them."""
+    f1, steps = [], []
+    for one, other in zip(truth, predicted, strict=True):
+        above = blood.above(id_of[one]), blood.above(id_of[other])
+        shared = len(above[0] & above[1])
+        f1.append(2 * shared / (len(above[0]) + len(above[1])))
+        steps.append(len(above[0]) + len(above[1]) - 2 * shared)
+    return np.mean(f1), np.mean(steps)
+
+
+def socam_leaves(reference, target, blood):
+    """Most probable leaf of each target cell by SOCAM, with logarithms of counts per 10,000."""
+    names, ids = [term.name for term in blood.terms.values()], list(blood.terms)
+    genes = np.asarray((reference.X > 0).mean(0)).ravel().argsort()[::-1][:2000]
+    X, new = (np.log1p(1e4 * part.X[:, genes].toarray() / part.X.sum(1)) for part in (reference, target))
+    model = SOCAM(
+        len(X), np.array([str(i) for i in genes]), torch.from_numpy(blood.descendants(ids)), names, W_prior_scale=1.0
+    )
+    batch = {
+        "x_ng": torch.from_numpy(np.asarray(X, dtype=np.float32)), "var_names_g": model.var_names_g,
+        "cl_names_n": reference.obs["label"].to_numpy().astype(str),
+    }  # fmt: skip
+    model.solve(lambda: [batch], 300)
+    found = model.predict(torch.from_numpy(np.asarray(new, dtype=np.float32)), model.var_names_g)
+    leaves = [name in POPULATIONS.values() for name in found["category_labels_c"]]
+    probability = np.where(leaves, found["y_probs_nc"].numpy(), -1)
+    return found["category_labels_c"][probability.argmax(1)]
+
+
 def genes(options):
     """A target that lacks 30 % of the genes, at random."""
     for name, data in studies_of(options):
@@ -248,7 +360,7 @@ def genes(options):
 def main():
     """Run one experiment."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    experiments = {f.__name__: f for f in (studies, withheld, identity, nothing, hidden, genes)}
+    experiments = {f.__name__: f for f in (studies, withheld, identity, nothing, hidden, ontology, genes)}
     parser.add_argument("experiment", choices=experiments)
     parser.add_argument("--pbmc3k", type=Path, help="raw counts, obs['cell_type']")
     parser.add_argument("--zheng", type=Path, help="raw counts of sorted cells, obs['facs_population'] and others")

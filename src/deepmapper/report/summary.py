@@ -335,7 +335,11 @@ def _links(
         "audit.html": "filtering audit", "passes.html": "passes",
     }  # fmt: skip
     of_model |= {"plots/novel.svg": "novel transcripts"} if from_reads else {}
-    of_model |= {"target.tsv": "named cells"} if with_target else {}
+    of_target = {"target.tsv": "named cells"} | {
+        f"plots/target_{name}.svg": text
+        for name, text in {"map": "map of these", "verdicts": "verdicts", "genes": "genes behind labels"}.items()
+    }
+    of_model |= of_target if with_target else {}
     of_chords = {
         "chords.html": "chords",
         "chord_networks.svg": "chord members",
