@@ -15,7 +15,9 @@ def test_captions_are_valid(caption):
     yaml = pytest.importorskip("yaml")
     shipped = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(caption.read_text())
-    for config in (shipped, {"matrix": {"populations": [{"path": "a"}, {"path": "b"}]}}):
+    populations = {"matrix": {"populations": [{"path": "a"}, {"path": "b"}]}}
+    with_target = {"matrix": {"path": ["a.h5ad", "b.h5ad"]}, "labels": {"column": "state"}}
+    for config in (shipped, populations, with_target):
         text = template.render(snakemake=SimpleNamespace(config=config, wildcards=SimpleNamespace(model="odd_name_")))
         strict = {"report_level": 1, "halt_level": 1}
         assert core.publish_doctree(text, settings_overrides=strict).astext()
