@@ -20,12 +20,21 @@ from .study import say, wrapped
 @click.option("--layer", default="X", show_default=True, help="Matrix of an h5ad or zarr to read.")
 @click.option("--given", default="", metavar="COLUMN", help="Column with labels to compare with.")
 @click.option("--domain", default="", metavar="COLUMN", help="Column with the donor, study or technology.")
+@click.option("--allow", multiple=True, metavar="TERM", help="Term that the tissue can hold; repeat for several.")
 def command(
-    model: str, matrix: tuple[str, ...], output: str, level: float, layer: str, given: str, domain: str
+    model: str,
+    matrix: tuple[str, ...],
+    output: str,
+    level: float,
+    layer: str,
+    given: str,
+    domain: str,
+    allow: tuple[str, ...],
 ) -> None:
     """Name the cells of one MATRIX or several with MODEL, a folder that `snakemake model` made.
 
-    Writes target.tsv, target.json, new_identities.tsv and target.h5ad: labels, verdicts and their error rates.
+    Writes target.tsv, target.json, new_identities.tsv, target_genes.tsv and target.h5ad: labels, verdicts and their
+    error rates, and the genes behind labels.
     """
     from ..transfer.predict import predict_file
 
@@ -43,6 +52,7 @@ def command(
             obs_columns=columns,
             label_column=given,
             domain_column=domain,
+            allowed_terms=allow,
         )
     for warning in caught:
         if issubclass(warning.category, DeepMapperWarning):

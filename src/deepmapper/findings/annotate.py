@@ -56,9 +56,11 @@ def annotate(
     further = sorted(set(named["label"].dropna()) - set(features.classes))
     adata.obs["deepmapper_label"] = pd.Categorical(predictions["label"], categories=[*features.classes, *further])
     if target is not None:
-        for name in ("probability", "q", "verdict"):
+        terms = [name for name in ("term", "term_name", "term_probability") if name in named]
+        for name in ("probability", "q", "verdict", *terms):
             values = named[name].reindex(adata.obs_names)
-            adata.obs[f"deepmapper_{name}"] = pd.Categorical(values) if name == "verdict" else values.to_numpy()
+            is_word = name in ("verdict", "term", "term_name")
+            adata.obs[f"deepmapper_{name}"] = pd.Categorical(values) if is_word else values.to_numpy()
     adata.obs["deepmapper_prediction"] = pd.Categorical(predictions["prediction"], categories=list(features.classes))
     adata.obs["deepmapper_confidence"] = predictions["confidence"].to_numpy()
     adata.obs["deepmapper_split"] = pd.Categorical(predictions["split"], categories=["test", "out_of_bag", "none"])

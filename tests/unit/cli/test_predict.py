@@ -24,3 +24,4 @@ def test_cells_of_a_file_are_named(model, counts, call):
     said = call("predict", model, "new.h5ad", "-o", "out", "--given", "state").said
     assert "60 unlabelled cells" in said and "out/target.tsv" in said
     assert "is not a model" in call("predict", "nothing", "new.h5ad", status=1).said
+    assert "the model has no ontology" in call("predict", model, "new.h5ad", "--allow", "T cell", status=1).said
