@@ -50,6 +50,12 @@ def zarr_folder_by_columns(directory, adata):
     directory.configure(matrix={"path": "study.zarr"})
 
 
+def shards_by_a_pattern(directory, adata):
+    for i, rows in enumerate((slice(0, 40), slice(40, 41), slice(41, 90))):
+        adata[rows].write_h5ad(directory.folder / f"part_{i}.h5ad")
+    directory.configure(matrix={"path": "part_*.h5ad"})
+
+
 def groups_of_cells(directory, adata):
     adata.obs["donor"] = [f"donor{i % 10}" for i in range(90)]
     adata.write_h5ad(directory.folder / "matrix.h5ad")
@@ -63,6 +69,7 @@ DOORS = {
         folder_of_10x,
         populations_of_10x,
         zarr_folder_by_columns,
+        shards_by_a_pattern,
         groups_of_cells,
     )
 }
@@ -95,6 +102,16 @@ def test_door_leads_to_the_same_features_and_ranking(runs, ranked, planted, case
     assert ours["passes/linear/0.npz"] == theirs["passes/linear/0.npz"]
     table = pd.read_csv(directory.results / "findings/linear/features.tsv", sep="\t")
     assert set(table["feature"].head(6)) == set(planted)
+
+
+@pytest.mark.parametrize("case", ["shards_by_a_pattern"])
+def test_a_further_shard_is_imported_alone_and_joined(runs, matrix, case, tmp_path):
+    directory = runs[case].result().branch(tmp_path / "work")
+    assert directory.would_run("expression") == {}
+    further = matrix()[:9].copy()
+    further.obs_names = [f"further{i}" for i in range(9)]
+    further.write_h5ad(directory.folder / "part_3.h5ad")
+    assert directory.would_run("expression") == {"import_shard": 1, "merge_shards": 1}
 
 
 @pytest.mark.parametrize("case", ["groups_of_cells"])

@@ -1,8 +1,41 @@
 # Statistics of the features, and which of them the usual filters would have discarded; independent of the models.
 
 
+if not STARTS_FROM_READS and SHARDS:
+
+    # Sums of the samples of one shard, which are merged exactly.
+    rule scan_shard:
+        input:
+            features=rules.prepare_features.output[0],
+            expression=EXPRESSION,
+            shard_rows=rules.merge_shards.output.shard_rows,
+        output:
+            temp(f"{RESULTS}/shards/{{shard}}.npz"),
+        log:
+            f"{RESULTS}/logs/scan_shard/{{shard}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/scan_shard/{{shard}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(1500),
+            runtime=grow(30),
+        params:
+            source=source_of("scan_shard"),
+        message:
+            "Scanning the shard {wildcards.shard}"
+        script:
+            "../../scripts/rules/features/scan_shard.py"
+
+
 rule stream_statistics:
     input:
+        **(
+            {"scans": expand(rules.scan_shard.output[0], shard=SHARDS)}
+            if not STARTS_FROM_READS and SHARDS
+            else {}
+        ),
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
     output:

@@ -63,6 +63,7 @@ from deepmapper.workflow.sections import (
     new_sample_files,
     novelty_sources,
     searched_databases,
+    shard_files,
     shares_folds,
     starts_from_reads,
     symbol_table,

@@ -1,7 +1,11 @@
 # From the expression matrix, counted or imported, to the features that every pass reads.
 
 if not STARTS_FROM_READS:
-    EXPRESSION = rules.import_matrix.output[0]
+    EXPRESSION = (
+        rules.merge_shards.output.expression
+        if SHARDS
+        else rules.import_matrix.output[0]
+    )
 elif SETTINGS["features"]["level"] == "gene":
     EXPRESSION = rules.summarise_genes.output.matrix
 else:

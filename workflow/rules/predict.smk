@@ -5,7 +5,7 @@ PREDICTED = []
 
 if SETTINGS["task"] == "predict":
     PREDICTED_FROM = [
-        SETTINGS["matrix"]["path"],
+        *(SHARDS.values() or [SETTINGS["matrix"]["path"]]),
         *SETTINGS["matrix"]["new_samples"],
     ]
 

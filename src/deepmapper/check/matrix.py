@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ..io.matrix_stats import MatrixStats, scan
 from ..io.normalize import normalize_lazily
 from ..io.peek import Peek, peek
 from ..io.value_checks import check_varies, common_total, value_cautions
-from ..workflow.sections import described_by
+from ..workflow.sections import described_by, shard_files
 from .design import Labelled, check_columns, check_design
 from .outcome import Outcome
 from .plan import Size
@@ -27,11 +28,12 @@ _SHARE_OF_FRACTIONS = 0.1
 
 
 def check_matrix(outcome: Outcome, settings: dict) -> Size:
-    """Check the matrix of a configuration; return its size as far as it is known."""
+    """Check the matrix of a configuration, or its first shard; return its size as far as it is known."""
     matrix, labels = settings["matrix"], settings["labels"]
+    shards = list(shard_files(settings).values())
     found = outcome.attempt(
         peek,
-        matrix["path"] or None,
+        shards[0] if shards else matrix["path"] or None,
         [(population["path"], population["label"]) for population in matrix["populations"]],
         format=matrix["format"],
         layer=matrix["layer"],
@@ -44,12 +46,15 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
     )
     if found is None:
         return Size()
-    if found.left:
+    if shards[1:]:
+        outcome.unread.append(f"{count(len(shards) - 1, 'further shard')}")
+        found = replace(found, has_all_samples=False, left=found.left or "further shards")
+    elif found.left:
         outcome.unread.append(found.left)
     if found.data is None:
         return Size()
     obs, n_features = found.data.obs, len(found.data.var)
-    names = matrix["path"] or f"{count(len(matrix['populations']), 'population')}"
+    names = (shards[0] if shards else matrix["path"]) or f"{count(len(matrix['populations']), 'population')}"
     more = ["" if has_all else " or more" for has_all in (found.has_all_samples, found.has_all_features)]
     size = (
         f"{count(len(obs), 'sample', separator=',')}{more[0]} × {count(n_features, 'feature', separator=',')}{more[1]}"

@@ -9,7 +9,7 @@ from ..core.files import unwritable
 from ..workflow.config_file import fault_in
 from ..workflow.run_settings import file_faults, network_faults
 from ..workflow.schema import load_schema
-from ..workflow.sections import named_files, starts_from_reads
+from ..workflow.sections import has_matrix, named_files, starts_from_reads
 from ..workflow.settings import config_warnings, examine_config
 from ..workflow.snakemake_report import check_paths
 from .matrix import check_matrix
@@ -80,16 +80,14 @@ def _check_inputs(outcome: Outcome, settings: dict, faults: set[str], own_progra
     if settings["task"] == "predict":
         outcome.unread.append("the matrix, which the model reads when it predicts")
         return
-    matrix = settings["matrix"]
-    has_matrix = bool(matrix["path"] or matrix["populations"])
     size = Size()
-    if starts_from_reads(settings) and not has_matrix:
+    if starts_from_reads(settings) and not has_matrix(settings):
         if any(fault.startswith("sample_sheet:") for fault in faults):
             outcome.unread.append("the samples, since their sheet cannot be used")
             check_reference(outcome, settings)
         else:
             size = Size(samples=check_reads(outcome, settings, own_programs=own_programs))
-    elif has_matrix and not starts_from_reads(settings):
+    elif has_matrix(settings) and not starts_from_reads(settings):
         concerned = ("matrix.", "labels.table")
         if any(fault.startswith(concerned) for fault in faults):
             outcome.unread.append("the matrix, since a file cannot be used")

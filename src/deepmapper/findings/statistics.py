@@ -16,11 +16,10 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..core.blocks import MappedRows, blocks, column_blocks, to_csc
-from ..core.moments import Moments, with_values
+from ..core.moments import Moments
 from ..core.variable_features import (
     FLAVOURS,
     Trend,
-    clip,
     fit_trend,
     rank_features,
     sample_variance,
@@ -30,6 +29,7 @@ from ..errors import InputError
 from ..features.store import Features
 from ..io.expression import Expression
 from .filters import N_TOP
+from .scans import Scan, add_counts, batches_of, sum_counts, value_moments
 
 SPAN = 0.3  # span of the loess of variance on mean; the default of scanpy
 
@@ -62,7 +62,7 @@ class FeatureStatistics:
 
 
 def feature_statistics(
-    features: Features, expression: Expression, estimated: bool, folder: str | Path
+    features: Features, expression: Expression, estimated: bool, folder: str | Path, scan: Scan | None = None
 ) -> FeatureStatistics:
     """Compute the statistics of a run on its development part.
 
@@ -76,6 +76,8 @@ def feature_statistics(
         Whether its values are estimated numbers of fragments, which are rounded, rather than counted molecules.
     folder
         Folder for a temporary copy of a large matrix by column.
+    scan
+        Sums over the development part (`scans.scan_samples`), merged from those of shards; None to compute them.
 
     Returns
     -------
@@ -88,15 +90,15 @@ def feature_statistics(
     """
     rows = features.development
     table = pd.DataFrame({"feature": list(features.names)})
-    for name, values in value_statistics(features.X, rows, folder).items():
+    for name, values in value_statistics(features.X, rows, folder, scan.values if scan else None).items():
         table[name] = values
     counts = MappedRows(expression.X, expression.rows_of(features.names_of(rows)))
-    groups = None if features.groups is None else np.unique(features.groups[rows], return_inverse=True)[1]
-    found = variable_features(counts, features.names, groups, estimated)
+    sums = (list(scan.counts), scan.lowest, scan.fraction) if scan else None
+    found = variable_features(counts, features.names, batches_of(features), estimated, sums)
     return FeatureStatistics(table.join(found.table.drop(columns="feature")), found.why_no_counts, found.why_no_ranks)
 
 
-def value_statistics(X, rows: np.ndarray, folder: str | Path) -> dict[str, np.ndarray]:
+def value_statistics(X, rows: np.ndarray, folder: str | Path, moments: Moments | None = None) -> dict[str, np.ndarray]:
     """Mean, sample variance, share of non-zero values, median, and median of the non-zero values, of every feature.
 
     Parameters
@@ -107,6 +109,8 @@ def value_statistics(X, rows: np.ndarray, folder: str | Path) -> dict[str, np.nd
         Rows to use, ascending.
     folder
         Folder for a temporary copy of a large matrix by column.
+    moments
+        `scans.value_moments` of these rows; None to compute them.
 
     Returns
     -------
@@ -114,9 +118,7 @@ def value_statistics(X, rows: np.ndarray, folder: str | Path) -> dict[str, np.nd
         ``mean``, ``variance``, ``detected``, ``median``, ``median_detected``: (p,) float64 each; the last is NaN for a
         feature without non-zero values. Medians are exact.
     """
-    moments = Moments(X.shape[1], keep=("deviations", "nonzero"))
-    for _, block in blocks(X, rows):
-        moments.update(block)
+    moments = value_moments(X, rows) if moments is None else moments
     medians = [np.full(X.shape[1], np.nan) for _ in range(2)]
     by_column = to_csc(X, rows, _COPY_MEGABYTES, folder)
     for place, block in column_blocks(by_column, np.arange(X.shape[1])):
@@ -148,20 +150,26 @@ def _medians(values: np.ndarray, n: int) -> tuple[float, float]:
 
 
 def variable_features(
-    counts: Any, names: Sequence[str], groups: np.ndarray | None = None, estimated: bool = False
+    counts: Any,
+    names: Sequence[str],
+    groups: np.ndarray | None = None,
+    estimated: bool = False,
+    sums: tuple[list[Moments], float, float] | None = None,
 ) -> FeatureStatistics:
     """Rank the features by the variance of their counts; flavours seurat_v3 and seurat_v3_paper.
 
     Parameters
     ----------
     counts
-        Source of `blocks`; read twice.
+        Source of `blocks`; read twice, or once if there are `sums`.
     names
         Names of the features.
     groups
         (n,) codes of the batches, 0, 1, ...; None for a single one.
     estimated
         Whether the counts are estimated, and to be rounded.
+    sums
+        `scans.sum_counts` of these counts; None to compute it.
 
     Returns
     -------
@@ -176,21 +184,21 @@ def variable_features(
     table = table.astype(dict.fromkeys(ranks, "Int64"))
     several = groups is not None and len(np.unique(groups)) > 1
     batches = groups if several else None
-    sums, obstacle = _sum_counts(counts, batches, estimated)
-    if obstacle:
+    moments, lowest, fraction = sums or sum_counts(counts, batches, _n_sums(batches))
+    if obstacle := _no_counts(lowest, fraction, estimated):
         return FeatureStatistics(table, why_no_counts=obstacle)
     try:
-        trends = [fit_trend(sums[0], SPAN, "all samples")]
+        trends = [fit_trend(moments[0], SPAN, "all samples")]
     except InputError as error:
         return FeatureStatistics(table, why_no_ranks=str(error))
     why_no_ranks = ""
     try:
-        trends += [fit_trend(part, SPAN, f"group {group}") for group, part in enumerate(sums[1:])]
+        trends += [fit_trend(part, SPAN, f"group {group}") for group, part in enumerate(moments[1:])]
     except InputError as error:
         why_no_ranks, batches = str(error), None
     variances = _standardised(counts, batches, trends if batches is not None else trends[:1])
     table["standardised_variance"] = variances[0]
-    detected, varying = sums[0].sum > 0, sample_variance(sums[0]) > 0
+    detected, varying = moments[0].sum > 0, sample_variance(moments[0]) > 0
     table["hvg_rank"] = _ranks(variances[:1], len(names), FLAVOURS[0], detected, varying)
     for flavor in FLAVOURS:
         if batches is not None:
@@ -200,22 +208,13 @@ def variable_features(
     return FeatureStatistics(table, why_no_ranks=why_no_ranks)
 
 
-def _sum_counts(counts: Any, batches: np.ndarray | None, estimated: bool) -> tuple[list[Moments], str]:
-    """Sums of all samples and of each batch; and why the values cannot be counts, empty if they can."""
-    sums = [Moments(counts.shape[1], keep=("squares",)) for _ in range(_n_sums(batches))]
-    lowest, fraction = 0.0, None
-    for place, block in blocks(counts):
-        block = sp.csr_matrix(block, dtype=np.float32)
-        lowest = min(lowest, float(block.data.min(initial=0.0)))
-        fractions = block.data[block.data != np.rint(block.data)]
-        if len(fractions) and fraction is None:
-            fraction = float(fractions[0])
-        _add(sums, block, None if batches is None else batches[place])
+def _no_counts(lowest: float, fraction: float, estimated: bool) -> str:
+    """Say why values cannot be counts; empty if they can."""
     if lowest < 0:
-        return sums, f"needs counts; the values go down to {lowest:.3g}"
-    if fraction is not None and not estimated:
-        return sums, f"needs counts; the matrix holds {fraction:.4g}, which is not a whole number"
-    return sums, ""
+        return f"needs counts; the values go down to {lowest:.3g}"
+    if not np.isnan(fraction) and not estimated:
+        return f"needs counts; the matrix holds {fraction:.4g}, which is not a whole number"
+    return ""
 
 
 def _standardised(counts: Any, batches: np.ndarray | None, trends: list[Trend]) -> np.ndarray:
@@ -224,22 +223,12 @@ def _standardised(counts: Any, batches: np.ndarray | None, trends: list[Trend]) 
     limits = [trend.limit for trend in trends]
     for place, block in blocks(counts):
         block = sp.csr_matrix(block, dtype=np.float32)
-        _add(clipped, block, None if batches is None else batches[place], limits)
+        add_counts(clipped, block, None if batches is None else batches[place], limits)
     return np.stack([standardised_variance(*parts) for parts in zip(trends, clipped, strict=True)])
 
 
 def _n_sums(batches: np.ndarray | None) -> int:
     return 1 if batches is None else 2 + int(batches.max())
-
-
-def _add(sums: list[Moments], block: sp.csr_matrix, batches: np.ndarray | None, limits: list | None = None) -> None:
-    """Add rows, rounded, to the sums of all samples and of their batches, clipped to the limits of each."""
-    block = with_values(block, np.rint(block.data))
-    parts = [(0, block)]
-    if batches is not None:
-        parts += [(1 + int(batch), block[batches == batch]) for batch in np.unique(batches)]
-    for batch, rows in parts:
-        sums[batch].update(rows if limits is None else clip(rows, limits[batch]))
 
 
 def _ranks(

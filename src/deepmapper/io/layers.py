@@ -39,7 +39,7 @@ def layers_of_counts(matrix: Any, further: Mapping[str, Any]) -> list[str]:
 def _looks_like_counts(matrix: Any) -> bool:
     """Whether some values of a matrix are whole numbers, none negative and not all 0 or 1."""
     try:
-        values = _some_values(matrix)
+        values = some_values(matrix)
     except (OSError, KeyError, TypeError, ValueError):  # damaged or of an unknown kind: not the matrix that is read
         return False
     if values is None or values.dtype.kind not in "iuf" or not values.size or not np.isfinite(values).all():
@@ -47,7 +47,7 @@ def _looks_like_counts(matrix: Any) -> bool:
     return bool(values.min() >= 0 and values.max() > 1 and (values == np.floor(values)).all())
 
 
-def _some_values(matrix: Any) -> np.ndarray | None:
+def some_values(matrix: Any) -> np.ndarray | None:
     """Values of a matrix from its beginning and its middle; None if it is stored in an unknown way."""
     part: tuple[slice, ...] = ()
     if sparse.issparse(matrix):

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..config import ATTENTION_KINDS, ATTENTION_METHODS, GENERAL_METHODS
+from ..core.prefixes import is_pattern
 from .schema import allowed_values, model_schema
-from .sections import named_files, starts_from_reads, symbol_table
+from .sections import has_matrix, named_files, starts_from_reads, symbol_table
 
 
 class Fault(NamedTuple):
@@ -36,13 +37,19 @@ def _one_start(settings: Settings) -> Iterator[Fault]:
         yield Fault(
             keys[2:], "`matrix.path` and `matrix.populations` are both given; keep the one that holds your cells"
         )
-    if reads and (matrix["path"] or matrix["populations"]):
+    if matrix["shards"] and (matrix["path"] or matrix["populations"]):
+        yield Fault(
+            ("matrix.shards", *keys[2:]),
+            "`matrix.shards` holds the whole matrix, and `matrix.path` or `matrix.populations` is given, too; keep one "
+            "of them (further cells to be named are `matrix.new_samples`)",
+        )
+    if reads and has_matrix(settings):
         yield Fault(
             keys,
             "samples (`sample_sheet`, `samples`) and a `matrix` are both given; keep either the reads or the matrix, "
             "and remove the other",
         )
-    if not reads and not matrix["path"] and not matrix["populations"]:
+    if not reads and not has_matrix(settings):
         yield Fault(
             keys,
             "there is nothing to analyse; give `sample_sheet` or `samples` to start from reads, `matrix.path` to start "
@@ -75,6 +82,12 @@ def _target(settings: Settings) -> Iterator[Fault]:
     if new and _reads_alone(settings):
         yield Fault(
             ("matrix.new_samples",), "`matrix.new_samples` needs a matrix as the reference, and reads are given"
+        )
+    for path in filter(is_pattern, new):
+        yield Fault(
+            ("matrix.new_samples",),
+            f'`matrix.new_samples`: found the pattern "{path}"; list every file of new samples by its path. A pattern '
+            "stands for the shards of one study (`matrix.shards`)",
         )
     for path in sorted({path for path in new if [settings["matrix"]["path"], *new].count(path) > 1}):
         yield Fault(
@@ -365,8 +378,7 @@ def _models(settings: Settings, kinds: list[str]) -> Iterator[Fault]:
 
 def _reads_alone(settings: Settings) -> bool:
     """Whether the run starts from reads, and no matrix contradicts that."""
-    matrix = settings["matrix"]
-    return starts_from_reads(settings) and not matrix["path"] and not matrix["populations"]
+    return starts_from_reads(settings) and not has_matrix(settings)
 
 
 def _holds_no_labels(matrix: Settings) -> bool:

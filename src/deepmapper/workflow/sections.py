@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import re
+from collections import Counter
 
-from ..core.prefixes import files_of_prefix
+from ..core.prefixes import files_of_pattern, files_of_prefix
 from ..errors import InputError
 from ..io.symbols import is_symbol_table
 from ..reads.chromosomes import RULES
@@ -104,6 +107,8 @@ def named_files(settings: dict) -> dict[str, str]:
     }
     gene_sets = enumerate(settings["enrichment"]["gene_sets"], start=1)
     files |= {f"enrichment.gene_sets (entry {i})": path for i, path in gene_sets}
+    shards = enumerate(_shard_paths(settings), start=1)
+    files |= {f"matrix.shards (file {i})": path for i, path in shards}
     new_samples = enumerate(settings["matrix"]["new_samples"], start=1)
     files |= {f"matrix.new_samples (entry {i})": path for i, path in new_samples}
     populations = enumerate(settings["matrix"]["populations"], start=1)
@@ -128,7 +133,33 @@ def shares_folds(settings: dict) -> bool:
 
 def import_options(settings: dict) -> dict:
     """Options of `matrix` for reading one file, without the paths of other files."""
-    return {name: value for name, value in settings["matrix"].items() if name != "new_samples"}
+    return {name: value for name, value in settings["matrix"].items() if name not in ("new_samples", "shards")}
+
+
+def shard_files(settings: dict) -> dict[str, str]:
+    """Shards of the matrix, files or folders, by name; empty if it is in one piece.
+
+    A shard has the name of its file, so that others added to it change nothing; if several files have this name, a hash
+    of the path is appended.
+    """
+    paths = _shard_paths(settings)
+    names = [path.rstrip("/").rpartition("/")[2].partition(".")[0] for path in paths]
+    stems = [re.sub(r"[^\w-]", "_", name) or "shard" for name in names]
+    shared = Counter(stems)
+    return {
+        stem if shared[stem] == 1 else f"{stem}-{hashlib.sha256(path.encode()).hexdigest()[:8]}": path
+        for stem, path in zip(stems, paths, strict=True)
+    }
+
+
+def has_matrix(settings: dict) -> bool:
+    """Whether a matrix is given, in one piece, in shards or as populations."""
+    return any(settings["matrix"][key] for key in ("path", "shards", "populations"))
+
+
+def _shard_paths(settings: dict) -> list[str]:
+    """Paths of all shards, each once, sorted within a pattern."""
+    return list(dict.fromkeys(path for given in settings["matrix"]["shards"] for path in files_of_pattern(given)))
 
 
 def new_sample_files(settings: dict, number: int) -> list[str]:

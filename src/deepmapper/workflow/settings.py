@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..config import BACKBONE_KEYS, to_config
+from ..core.prefixes import is_pattern
 from ..errors import InputError
 from .cross_checks import cross_faults
 from .schema import KeyPath, drop, found, model_schema, schema_faults, tidied, touches
@@ -109,7 +110,7 @@ def config_warnings(settings: dict) -> list[str]:
 
 
 def _spelled_out(config: Mapping) -> Mapping:
-    """Replace `reference: none` and a list of matrices by the options that they are short for."""
+    """Replace `reference: none`, a list of matrices and a pattern by the options that they are short for."""
     word, matrix = config.get("reference"), config.get("matrix")
     if isinstance(word, str) and word.lower() == "none":
         config = {**config, "reference": {"none": True}}
@@ -119,8 +120,11 @@ def _spelled_out(config: Mapping) -> Mapping:
     if isinstance(paths, list | tuple) and all(isinstance(path, str) for path in paths):
         path, *further = paths or [""]
         further += matrix.get("new_samples") or []
-        config = {**config, "matrix": {**matrix, "path": path, "new_samples": further}}
-    return config
+        matrix = {**matrix, "path": path, "new_samples": further}
+    path = matrix.get("path")
+    if isinstance(path, str) and is_pattern(path) and not matrix.get("shards"):
+        matrix = {**matrix, "path": "", "shards": [path]}
+    return {**config, "matrix": matrix}
 
 
 def _filled(given: dict, schema: dict) -> dict:

@@ -23,6 +23,16 @@ BAD = {
         '`labels.exclude` and `labels.unlabelled` both contain "y"; keep it in `exclude` to leave its cells out, in '
         "`unlabelled` to have them named",
     ),
+    "a matrix whole and in shards": (
+        "matrix: {path: a.h5ad, shards: [b.h5ad]}",
+        "`matrix.shards` holds the whole matrix, and `matrix.path` or `matrix.populations` is given, too; keep one of "
+        "them (further cells to be named are `matrix.new_samples`)",
+    ),
+    "new samples by a pattern": (
+        "matrix: {path: [a.h5ad, 'new_*.h5ad']}",
+        '`matrix.new_samples`: found the pattern "new_*.h5ad"; list every file of new samples by its path. A pattern '
+        "stands for the shards of one study (`matrix.shards`)",
+    ),
     "a matrix twice": (
         "matrix: {path: [a.h5ad, b.h5ad, a.h5ad]}",
         '"a.h5ad" is listed twice in `matrix`; list every file once',

@@ -66,3 +66,24 @@ def test_which_runs_have_target_cells_and_share_folds(read, text, has_target, fo
     settings = read(text)
     assert sections.has_target(settings) is has_target
     assert sections.shares_folds(settings) is folds
+
+
+def test_a_pattern_stands_for_the_shards_of_one_study(read, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("s_2.h5ad", "s_1.h5ad", "a[1].h5ad"):
+        (tmp_path / name).touch()
+    settings = read("matrix: {path: [s_*.h5ad, new.h5ad]}")
+    assert settings == read("matrix: {shards: [s_*.h5ad], new_samples: [new.h5ad]}")
+    assert settings["matrix"]["path"] == "" and settings["matrix"]["new_samples"] == ["new.h5ad"]
+    assert sections.shard_files(settings) == {"s_1": "s_1.h5ad", "s_2": "s_2.h5ad"}
+    assert sections.named_files(settings)["matrix.shards (file 2)"] == "s_2.h5ad"
+    assert read("matrix: {path: 'a[1].h5ad'}")["matrix"]["path"] == "a[1].h5ad"  # there is such a file
+    assert sections.shard_files(read("matrix: {path: 'none_*.h5ad'}")) == {"none__": "none_*.h5ad"}
+    assert sections.import_options(settings) == sections.import_options(read("matrix: {shards: [s_1.h5ad]}"))
+
+
+def test_shards_with_equal_file_names_have_names_that_others_do_not_change(read):
+    few = sections.shard_files(read("matrix: {shards: [x/m.h5ad, y/m.h5ad, z/n.zarr/]}"))
+    more = sections.shard_files(read("matrix: {shards: [a/m.h5ad, x/m.h5ad, y/m.h5ad, z/n.zarr/, x/m.h5ad]}"))
+    assert few.items() < more.items() and len(more) == 4
+    assert few["n"] == "z/n.zarr/" and [name[:2] for name in few] == ["m-", "m-", "n"]

@@ -72,6 +72,7 @@ def test_defaults_are_filled():
     assert settings["results"] == "results"
     assert settings["matrix"] == {
         "path": "a.h5ad",
+        "shards": [],
         "new_samples": [],
         "format": "auto",
         "layer": "X",
