@@ -16,6 +16,7 @@ _HOME = {
     "BackboneSpec": "config",
     "DeepMapperConfig": "config",
     "Findings": "findings.ranking",
+    "perturb": "transfer.perturb",
     "predict": "transfer.predict",
     "run": "runner",
     "EvalResult": "findings.evaluation",

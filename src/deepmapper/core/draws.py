@@ -44,7 +44,9 @@ class Draw(IntEnum):
     SPACE_SAMPLES = 125  # training samples to which the space of a pass is fitted
     DOMAIN_SAMPLES = 126  # samples of the comparison of target and reference
     NEIGHBOUR_PARTS = 127  # parts of many samples, in which neighbours are looked for
-    MAPPED_SAMPLES = 128  # samples of the map of reference and target
+    PERTURBED_SAMPLES = 128  # out-of-bag samples of a pass that are perturbed
+    PERTURBED_SHADOWS = 129  # features whose shadows are perturbed
+    MAPPED_SAMPLES = 140  # samples of the map of reference and target
     # novel transcripts
     CHANGED_COPIES = 130
     SHUFFLED_BASES = 131

@@ -47,6 +47,39 @@ PREDICTIONS = Table(
     ),
 )
 
+PERTURBATION = Table(
+    "findings/{model}/perturbation.tsv",
+    "One row per perturbation and class, the largest changes of each kind first; only if `perturb.how` is set.",
+    (
+        text("item", "name of the feature or chord"),
+        alias("item"),
+        integer("n_features", "number of features that are changed together"),
+        text(
+            "how",
+            "deletion (to 0, or to the lowest value of a feature that has negative ones), activation (to the 0.99 "
+            "quantile of its values above that) or mask (to its mean)",
+        ),
+        text("class", "class whose probability changes"),
+        *interval(
+            "change",
+            "mean change of the probability over out-of-bag samples, taken evenly from the classes, and over passes",
+            "95 % t interval over passes",
+        ),
+        number(
+            "p",
+            "p-value: how often perturbing a shadow feature changes the probability as much, relative to the change of "
+            "the values and to shadows of similar mean value; empty without passes with shadows",
+        ),
+        number("q", "lowest false discovery rate at which the change is called, among all of this kind"),
+        number("flipped", "share of the samples whose most probable class changes"),
+        number(
+            "shift",
+            "distance by which samples move in the embedding of the network, in units of their root mean square "
+            "distance from its centre",
+        ),
+    ),
+)
+
 MODELS = Table(
     "findings/models.tsv",
     "One row per model, then classifiers on embeddings; logistic regression last.",

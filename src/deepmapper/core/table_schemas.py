@@ -13,6 +13,7 @@ from .evaluation_schemas import (
     CONFUSION,
     MODELS,
     PER_CLASS,
+    PERTURBATION,
     PREDICTIONS,
 )
 from .reads_schemas import (
@@ -322,7 +323,7 @@ TABLES = (
         STABILITY,
         PANEL,
     ),
-    *(PER_CLASS, CONFUSION, CALIBRATION, PREDICTIONS, AUDIT),
+    *(PER_CLASS, CONFUSION, CALIBRATION, PREDICTIONS, AUDIT, PERTURBATION),
     *(
         MODELS,
         CHORDS,

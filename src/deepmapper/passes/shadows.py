@@ -60,11 +60,19 @@ class Shadowed:
         return sp.hstack(parts, format="csr") if sp.issparse(own) else np.hstack(parts)
 
 
+def with_shadows(samples: Samples, draw: int) -> Shadowed:
+    """Return the matrix of the samples with the shadows of a draw, permuted within their strata."""
+    rows, source = samples.rows, np.arange(samples.X.shape[0])
+    source[rows] = rows[draw_shadow_rows(samples.labels, samples.group_codes, samples.strata_codes, draw)]
+    return Shadowed(samples.X, source, samples.n_features)
+
+
 def train_shadow_pass(
     samples: Samples,
     config: DeepMapperConfig,
     seed: int,
     *,
+    keep_weights: bool = False,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[str], None] = lambda line: None,
     device: torch.device | str | None = None,
@@ -76,17 +84,16 @@ def train_shadow_pass(
     samples, config, seed, checkpoint, progress, device
         See `train.train_pass`; shadows are permuted within the strata of the samples. An image size that is too
         small for features and shadows is replaced by the smallest that holds them.
+    keep_weights
+        Whether to keep the weights, with which shadows can be perturbed.
 
     Returns
     -------
     PassResult
-        With `shadows` and without weights; all other attributions are of the features only.
+        With `shadows`, and without weights unless `keep_weights`; all other attributions are of the features only.
     """
-    X, rows, n_features = samples.X, samples.rows, samples.n_features
-    draw = seed // SHADOWS_SHARED
-    source = np.arange(X.shape[0])
-    source[rows] = rows[draw_shadow_rows(samples.labels, samples.group_codes, samples.strata_codes, draw)]
-    shadowed = Shadowed(X, source, n_features)
+    n_features, draw = samples.n_features, seed // SHADOWS_SHARED
+    shadowed = with_shadows(samples, draw)
     if config.backbone.img_size:
         side = max(square_dim(shadowed.shape[1], config.buffer), config.backbone.img_size)
         config = replace(config, backbone=replace(config.backbone, img_size=side))
@@ -99,5 +106,5 @@ def train_shadow_pass(
         class_importance=result.class_importance[:, :n_features],
         class_gradient=result.class_gradient[:, :n_features],
         shadows=ShadowPart(result.class_gradient[:, n_features:], draw),
-        weights={},
+        weights=result.weights if keep_weights else {},
     )

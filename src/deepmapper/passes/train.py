@@ -170,7 +170,7 @@ def _attribute(model, images, y, train, out_of_bag, options: AttributionOptions,
     from ..attribution import attribute
     from ..training.runtime import halving
 
-    chosen = _choose_over_classes(out_of_bag, y, options.n_samples, stream(seed, Draw.ATTRIBUTED_SAMPLES))
+    chosen = choose_over_classes(out_of_bag, y, options.n_samples, stream(seed, Draw.ATTRIBUTED_SAMPLES))
     targets = y[chosen]
     baseline = images.mean(train) if options.baseline == "mean" else None
     pixels = halving(
@@ -199,7 +199,7 @@ def _attribute(model, images, y, train, out_of_bag, options: AttributionOptions,
     }
 
 
-def _choose_over_classes(rows: np.ndarray, y: np.ndarray, max_rows: int, rng: np.random.Generator) -> np.ndarray:
+def choose_over_classes(rows: np.ndarray, y: np.ndarray, max_rows: int, rng: np.random.Generator) -> np.ndarray:
     """Choose at most `max_rows` rows at random, taking from the classes in turn until they run out."""
     if len(rows) <= max_rows:
         return rows

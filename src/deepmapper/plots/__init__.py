@@ -28,6 +28,7 @@ _HOME = {
     "novel_transcripts": "novel",
     "per_class": "evaluation",
     "per_class_metrics": "values",
+    "perturbed_features": "perturbation",
     "ranking": "features",
     "target_genes": "target",
     "target_map": "target",

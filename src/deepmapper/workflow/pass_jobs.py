@@ -40,7 +40,15 @@ TRAIN: dict[str, Callable[..., Any]] = {
 }
 
 
-def pass_key(features: str, settings: Mapping[str, Any], kind: str, seed: int, source: str, folds: bool = False) -> str:
+def pass_key(
+    features: str,
+    settings: Mapping[str, Any],
+    kind: str,
+    seed: int,
+    source: str,
+    folds: bool = False,
+    keep_weights: bool = False,
+) -> str:
     """Hash of all that a pass depends on: 32 hexadecimal digits.
 
     Parameters
@@ -57,8 +65,11 @@ def pass_key(features: str, settings: Mapping[str, Any], kind: str, seed: int, s
         Hash of the source code behind the pass (`provenance.source_of`).
     folds
         Whether it shares a partition with consecutive passes.
+    keep_weights
+        Whether a pass with shadows keeps its weights.
     """
-    parts = json.dumps([features, settings, kind, seed, source, *(["folds"] if folds else [])], sort_keys=True)
+    chosen = [*(["folds"] if folds else []), *(["weights"] if keep_weights else [])]
+    parts = json.dumps([features, settings, kind, seed, source, *chosen], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
@@ -69,7 +80,8 @@ def train_seeds(snakemake) -> None:
     ----------
     snakemake
         The job: its `input.features`, `output` and `threads`; of its params `kind` (a key of `TRAIN`), `settings`,
-        `source` and perhaps `folds`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds` and `scratch`.
+        `source` and perhaps `folds` and `keep_weights`; of its resources `gpu`, `passes_per_gpu`,
+        `checkpoint_seconds` and `scratch`.
 
     Raises
     ------
@@ -118,8 +130,8 @@ class _Job:
         if self.several:
             print(f"== seed {seed} ==")
         print(devices.describe(self.device, self.snakemake.threads))
-        folds = bool(getattr(params, "folds", False))
-        key = pass_key(self.features.digest, params.settings, params.kind, seed, params.source, folds)
+        chosen = {name: True for name in ("folds", "keep_weights") if getattr(params, name, False)}
+        key = pass_key(self.features.digest, params.settings, params.kind, seed, params.source, **chosen)
         scratch = Path(resources.scratch) / key
         finished = scratch / path.name
         if self.several and _is_finished(path, finished, key):
@@ -135,7 +147,7 @@ class _Job:
             checkpoint=checkpoint,
             progress=print,
             device=self.device,
-            **({"folds": True} if folds else {}),
+            **chosen,
         )
         replace(result, key=key).save(path)
         print(f"seed {seed} took {time.monotonic() - start:.1f} s")

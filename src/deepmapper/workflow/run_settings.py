@@ -10,7 +10,7 @@ from typing import Any
 from ..backbones import registry
 from ..config import to_config
 from ..core.files import special_kind
-from ..core.prefixes import files_of_prefix
+from ..core.prefixes import files_of_prefix, is_pattern
 from ..errors import BackboneUnavailable, InputError
 from .schema import load_schema
 from .sections import model_settings, named_files
@@ -67,7 +67,8 @@ def file_faults(checked: dict) -> tuple[list[str], list[str]]:
     """List the files that a configuration names: those that are missing, and those that are not what is expected."""
     named = {key: path for key, path in named_files(checked).items() if path}
     missing = [
-        f"{key}: {path} does not exist (looked for {Path(path).absolute()})"
+        f"{key}: {path} {'matches nothing' if is_pattern(path) else 'does not exist'} "
+        f"(looked for {Path(path).absolute()})"
         for key, path in named.items()
         if not Path(path).exists() and not (key.startswith("matrix.") and files_of_prefix(path))
     ]

@@ -204,10 +204,10 @@ def test_a_class_without_attributed_samples_has_no_importance_rather_than_zero(p
 
 def test_attributed_samples_are_spread_over_the_classes():
     y = np.repeat([0, 1, 2], [90, 8, 2])
-    chosen = passes_train._choose_over_classes(np.arange(100), y, 12, np.random.default_rng(0))
+    chosen = passes_train.choose_over_classes(np.arange(100), y, 12, np.random.default_rng(0))
     assert np.bincount(y[chosen]).tolist() == [5, 5, 2]
     np.testing.assert_array_equal(
-        passes_train._choose_over_classes(np.arange(5), y, 12, np.random.default_rng(0)), np.arange(5)
+        passes_train.choose_over_classes(np.arange(5), y, 12, np.random.default_rng(0)), np.arange(5)
     )
 
 

@@ -250,6 +250,24 @@ def report_of(classes=BLOOD):
     return {c: {"precision": 0.5, "recall": 0.6, "f1-score": 0.55, "support": 12.0} for c in classes}
 
 
+def perturbation_table(classes=BLOOD, names=("CD3E", "NKG7", "chord_1"), how=("deletion", "activation"), tested=True):
+    rng, rows = np.random.default_rng(0), []
+    for way in how:
+        for name in names:
+            change = rng.normal(0, 0.1, len(classes))
+            rows.append(pd.DataFrame({
+                "item": name, "n_features": 1, "how": way, "class": classes, "change": change,
+                "change_low": change - 0.02, "change_high": change + 0.02,
+                "p": 0.01, "q": rng.random(len(classes)) if tested else np.nan, "flipped": 0.1, "shift": 0.2,
+            }))  # fmt: skip
+    return pd.concat(rows, ignore_index=True)
+
+
+def draw_perturbation(path, rows=None, **of):
+    said = {"statement": "3 perturbed items in 30 passes; 2 change the probability of a class more than shadows do."}
+    return plots.perturbed_features(perturbation_table(**of).head(rows), path, summary=said)
+
+
 # Every figure, typical and at the edges: name -> what draws it into a file.
 
 
@@ -381,6 +399,11 @@ def drawings():
         "audit-typical": lambda p: plots.audit(audit_table(), p),
         "audit-features-only": lambda p: plots.audit(audit_table(members=0, failed=False), p),
         "audit-none": lambda p: plots.audit(audit_table(0, 0), p),
+        "perturbed_features-typical": lambda p: draw_perturbation(p),
+        "perturbed_features-long": lambda p: draw_perturbation(p, classes=LONG, names=[f"a long {n}" for n in LONG]),
+        "perturbed_features-many": lambda p: draw_perturbation(
+            p, names=[f"gene{i}" for i in range(40)], how=("deletion", "activation", "mask"), tested=False),
+        "perturbed_features-none": lambda p: draw_perturbation(p, rows=0),
         "enriched_sets-typical": lambda p: draw_enrichment(p),
         "enriched_sets-two-classes": lambda p: draw_enrichment(p, classes=TWO, models=("mlp", "cnn_small")),
         "enriched_sets-many": lambda p: draw_enrichment(p, classes=LONG, n_sets=80),
