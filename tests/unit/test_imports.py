@@ -26,7 +26,10 @@ HEAVY = ("numpy", "scipy", "pandas", "sklearn", "torch", "captum", "matplotlib",
 
 # Packages that take seconds to import: only the networks, the training loop and the loss of a pass import them at once.
 SLOW = ("torch", "captum", "scanpy", "anndata", "umap", "matplotlib.pyplot")
-MAY_IMPORT_TORCH = ("deepmapper.backbones.", "deepmapper.models.", "deepmapper.training.", "deepmapper.passes.loss")
+MAY_IMPORT_TORCH = (
+    *("deepmapper.backbones.", "deepmapper.models.", "deepmapper.training."),
+    *("deepmapper.passes.components", "deepmapper.passes.loss"),
+)
 IMPORTS_NO_TORCH = ("deepmapper.backbones.registry",)
 
 

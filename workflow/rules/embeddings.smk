@@ -17,7 +17,7 @@ rule fit_embedding:
     benchmark:
         f"{RESULTS}/benchmarks/fit_embedding/{{embedding}}.tsv"
     wildcard_constraints:
-        embedding="pca",
+        embedding="pca|ppca|contrastive",
     conda:
         "../../envs/python.yaml"
     threads: 1
@@ -25,9 +25,7 @@ rule fit_embedding:
         mem_mb=grow(2000),
         runtime=grow(60),
     params:
-        n_components=lambda wildcards: SETTINGS["embeddings"][wildcards.embedding][
-            "n_components"
-        ],
+        options=lambda wildcards: SETTINGS["embeddings"][wildcards.embedding],
         out_of_bag=SETTINGS["passes"]["test_size"],
         # as for the linear baseline, whatever the number of passes
         draws=[SETTINGS["passes"]["seed"] + i for i in range(30)],
@@ -39,3 +37,35 @@ rule fit_embedding:
         "Fitting the embedding {wildcards.embedding}"
     script:
         "../../scripts/rules/findings/fit_embedding.py"
+
+
+rule plot_embedding:
+    input:
+        embedding=rules.fit_embedding.output.embedding,
+        features=rules.prepare_features.output[0],
+    output:
+        report(
+            f"{RESULTS}/embeddings/{{embedding}}.svg",
+            caption="../report/embedding_layer.rst",
+            category="5 Evaluation",
+            labels={"model": "{embedding}", "what": "embedding"},
+        ),
+    log:
+        f"{RESULTS}/logs/plot_embedding/{{embedding}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_embedding/{{embedding}}.tsv"
+    wildcard_constraints:
+        embedding="pca|ppca|contrastive",
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000, per_mb=25, max_extra=3000),
+        runtime=grow(60),
+    params:
+        seed=SETTINGS["split"]["seed"],
+        source=source_of("plot_embedding"),
+    message:
+        "Drawing the embedding {wildcards.embedding}"
+    script:
+        "../../scripts/rules/report/plot_embedding.py"

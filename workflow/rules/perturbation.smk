@@ -35,6 +35,7 @@ if SETTINGS["perturb"]["how"]:
         params:
             perturb=SETTINGS["perturb"],
             min_accuracy=SETTINGS["passes"]["min_accuracy"],
+            level=SETTINGS["calibration"]["level"],
             min_detected=SETTINGS["calibration"]["min_detected"],
             seed=SETTINGS["split"]["seed"],
             reads_chords=lambda wildcards: wildcards.model in READING_CHORDS,

@@ -10,7 +10,8 @@ with job(snakemake):
     features = open_features(snakemake.input.features)
     found = fit_run_embedding(
         features,
-        n_components=snakemake.params.n_components,
+        kind=snakemake.wildcards.embedding,
+        **snakemake.params.options,
         out_of_bag=snakemake.params.out_of_bag,
         draws=snakemake.params.draws,
         bins=snakemake.params.bins,

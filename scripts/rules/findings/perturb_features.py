@@ -28,6 +28,7 @@ with job(snakemake):
         min_detected=params.min_detected,
         n_samples=asked["n_samples"],
         seed=params.seed,
+        level=params.level,
         pixel_chords=chords if params.reads_chords else (),
     )
     print(found.summary["statement"])

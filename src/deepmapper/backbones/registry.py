@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..config import BackboneSpec
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .base import Network
 
 _TIMM = "timm:"
+
+# Option of every kind: the number of components that the network reads instead of the features.
+COMPONENTS = "input_components"
 
 # arguments of timm that other fields of the BackboneSpec give, or that would make the network no classifier
 _NOT_FOR_TIMM = ("num_classes", "in_chans", "img_size", "pretrained", "features_only", "checkpoint_path")
@@ -174,7 +177,7 @@ def check(spec: BackboneSpec) -> None:
             f"set pretrained to False"
         )
     options = KINDS[spec.kind].options
-    unknown = sorted(set(spec.extra) - set(options))
+    unknown = sorted(set(spec.extra) - {*options, COMPONENTS})
     if unknown:
         raise InputError(
             f"extra={spec.extra!r}: {spec.kind} has no option {', '.join(unknown)}; "
@@ -208,6 +211,8 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
         If an option is unknown or out of range, or the image size is too small or unknown.
     """
     check(spec)
+    if COMPONENTS in spec.extra:
+        return _on_components(spec, num_classes, n_features)
     if n_features is None and not spec.img_size:
         raise InputError("the size of the image is unknown: expected n_features, or img_size in the BackboneSpec")
     side = spec.img_size if n_features is None else resolve_side(spec, n_features)
@@ -219,6 +224,22 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
         name, n_pixels = spec.kind.removeprefix(_TIMM), side * side if n_features is None else n_features
         return construct(name, side, spec.in_chans, num_classes, spec.pretrained, n_pixels, spec.extra)
     return construct(side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra)
+
+
+def _on_components(spec: BackboneSpec, num_classes: int, n_features: int | None):
+    """Build a network on components of the features."""
+    from .components import OnComponents
+
+    options = dict(spec.extra)
+    n = options.pop(COMPONENTS)
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise InputError(f"extra {COMPONENTS}={n!r}: expected a whole number of 1 or more")
+    side = spec.img_size if n_features is None else resolve_side(spec, n_features)
+    if not side:
+        raise InputError("the size of the image is unknown: expected n_features, or img_size in the BackboneSpec")
+    inner_spec = replace(spec, img_size=0, extra=options)
+    inner = build(inner_spec, num_classes, n)
+    return OnComponents(inner, side * side, n, resolve_side(inner_spec, n), spec.in_chans)
 
 
 def _timm_create() -> Callable[..., Network]:

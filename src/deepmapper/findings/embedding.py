@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,23 +24,20 @@ from ..io.shards import Shard
 from . import evaluation
 from .metrics import compute_metrics
 
-if TYPE_CHECKING:
-    from ..models.pca import IncrementalPCA
-
 # Nearest neighbours of the classifier; the default of scanpy's graph of neighbours.
 N_NEIGHBOURS = 15
 
 
 @dataclass(frozen=True)
 class RunEmbedding:
-    """Principal components of a run.
+    """An embedding of a run's samples.
 
     Attributes
     ----------
     scores
         (n, k) float32, of all samples.
     components, variance
-        (k, p) float32 axes, and the variance along each.
+        (k, p) float32 axes, and the variance along each; None for an embedding that is not linear.
     metrics
         Name of a classifier -> its numbers, as in metrics.json of a model.
     lines
@@ -48,8 +45,8 @@ class RunEmbedding:
     """
 
     scores: np.ndarray
-    components: np.ndarray
-    variance: np.ndarray
+    components: np.ndarray | None
+    variance: np.ndarray | None
     metrics: dict[str, dict]
     lines: tuple[str, ...]
 
@@ -57,19 +54,23 @@ class RunEmbedding:
 def fit_run_embedding(
     features: Features,
     *,
+    kind: str = "pca",
     n_components: int,
     out_of_bag: float,
     draws: Sequence[int],
     bins: int,
     n_resamples: int,
     seed: int,
+    **options: Any,
 ) -> RunEmbedding:
-    """Fit principal components on the development part of a run, and classifiers on them.
+    """Fit an embedding on the development part of a run, and classifiers on it.
 
     Parameters
     ----------
     features
         Features of the run.
+    kind
+        "pca", "ppca" or "contrastive".
     n_components
         Number of components.
     out_of_bag, draws
@@ -78,7 +79,9 @@ def fit_run_embedding(
     bins
         Number of bins of the calibration.
     n_resamples, seed
-        Resamples and seed of the bootstrap over test samples.
+        Resamples and seed of the bootstrap over test samples; the seed is that of the training, too.
+    options
+        Of a contrastive embedding: `hidden_units`, `n_epochs`, `dropout`, `temperature`, as in the configuration.
 
     Raises
     ------
@@ -87,19 +90,24 @@ def fit_run_embedding(
     """
     y, development, test, why = features.y, features.development, features.test, features.metadata["why"]
     fewest = min(features.n_features, int(len(development) * (1 - (0 if len(test) else out_of_bag))) - 1)
-    if n_components > fewest:
+    fewest = min(fewest, features.n_features - 1) if kind == "ppca" else fewest
+    if kind != "contrastive" and n_components > fewest:
         raise InputError(
-            f"embeddings.pca.n_components is {n_components}, but {len(development)} samples of {features.n_features} "
-            f"features have at most {fewest} components here. Set it to {fewest} or less."
+            f"embeddings.{kind}.n_components is {n_components}, but {len(development)} samples of "
+            f"{features.n_features} features have at most {fewest} components here. Set it to {fewest} or less."
         )
-    pca, scores = _components(features, development, n_components)
+
+    def fitted(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        return FIT[kind](features, rows, n_components, seed, **options)
+
+    scores, components, variance = fitted(development)
     samples = features.development_samples
     metrics, lines = {}, [f"{n_components} components, {len(development)} samples"]
     per_draw = []
     if features.metadata["scheme"] == "repeated":
         for draw in draws:
             kept, left_out = draw_out_of_bag(samples.labels, out_of_bag, draw, samples.group_codes)
-            per_draw.append((kept, left_out, _components(features, development[kept], n_components)[1][development]))
+            per_draw.append((kept, left_out, fitted(development[kept])[0][development]))
     for name, classify in CLASSIFIERS.items():
         if per_draw:
             average = _out_of_bag(per_draw, samples.labels, len(features.classes), classify)
@@ -109,16 +117,15 @@ def fit_run_embedding(
             result = evaluation.evaluate_ensemble([probability], y[test], y[development], features.classes, why)
         metrics[name] = compute_metrics(result, bins, n_resamples, seed, features.names_of(development)).numbers
         lines.append(f"{name}: accuracy {metrics[name]['accuracy']:.3f} on {metrics[name]['n_test']} samples")
-    components = pca.components_kg.numpy().astype(np.float32)
-    return RunEmbedding(scores, components, pca.explained_variance_k.numpy(), metrics, tuple(lines))
+    return RunEmbedding(scores, components, variance, metrics, tuple(lines))
 
 
 def write_embedding(path: str | Path, embedding: RunEmbedding, features: Features) -> None:
     """Write an embedding with the names of its samples and features as .npz, without pickles."""
+    linear = {"components": embedding.components, "variance": embedding.variance}
     arrays = {
         "scores": embedding.scores,
-        "components": embedding.components,
-        "variance": embedding.variance,
+        **{name: array for name, array in linear.items() if array is not None},
         "samples": np.array(features.samples, dtype=str),
         "features": np.array(features.names, dtype=str),
     }
@@ -126,17 +133,71 @@ def write_embedding(path: str | Path, embedding: RunEmbedding, features: Feature
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def _components(features: Features, rows: np.ndarray, n_components: int) -> tuple[IncrementalPCA, np.ndarray]:
-    """Components fitted on some rows, and the scores of all samples."""
-    from ..models.pca import IncrementalPCA  # with torch
-    from ..models.run import fit, predict
-
+def _shards(features: Features, rows: np.ndarray) -> tuple[np.ndarray, Shard, Shard]:
+    """Names of the features, all samples, and those in some rows."""
     names = np.array(features.names, dtype=object)
     whole = Shard("the features", features.X, pd.DataFrame(index=range(features.X.shape[0])), names)
     chosen = Shard("the features", MappedRows(features.X, rows), pd.DataFrame(index=range(len(rows))), names)
+    return names, whole, chosen
+
+
+def _fit_pca(features: Features, rows: np.ndarray, n_components: int, _seed: int) -> tuple:
+    """Scores of all samples, axes and variances of components fitted on some rows."""
+    from ..models.pca import IncrementalPCA  # with torch
+    from ..models.run import fit, predict
+
+    names, whole, chosen = _shards(features, rows)
     pca = IncrementalPCA(names, n_components)
     fit(pca, chosen)
-    return pca, predict(pca, whole)["x_ng"]
+    components = pca.components_kg.numpy().astype(np.float32)
+    return predict(pca, whole)["x_ng"], components, pca.explained_variance_k.numpy()
+
+
+def _fit_ppca(features: Features, rows: np.ndarray, n_components: int, seed: int) -> tuple:
+    """The same of probabilistic components; their axes are the loadings."""
+    from ..models.probabilistic_pca import ProbabilisticPCA  # with torch
+    from ..models.run import fit, predict
+
+    names, whole, chosen = _shards(features, rows)
+    ppca = ProbabilisticPCA(len(rows), names, n_components, "marginalized", seed=seed)
+    fit(ppca, chosen)
+    return predict(ppca, whole)["z_nk"], ppca.W_kg.numpy().astype(np.float32), ppca.L_k.numpy()
+
+
+def _fit_contrastive(
+    features: Features,
+    rows: np.ndarray,
+    n_components: int,
+    seed: int,
+    *,
+    hidden_units: int,
+    n_epochs: int,
+    dropout: float,
+    temperature: float,
+) -> tuple:
+    """Scores of all samples by a contrastive network trained on some rows."""
+    import torch
+
+    from ..models.contrastive import ContrastiveMLP
+    from ..models.run import fit, predict
+    from ..models.transforms import Dropout, Duplicate
+    from ..training.runtime import seeded
+
+    names, whole, chosen = _shards(features, rows)
+    with seeded(seed):
+        network = ContrastiveMLP(len(names), [hidden_units], n_components, temperature)
+        size = min(_CONTRASTIVE_BATCH, max(2, len(rows) // 2))
+        fit(network, chosen, transforms=[Duplicate(), Dropout(dropout)], epochs=n_epochs, batch_size=size, seed=seed)
+        with torch.no_grad():
+            scores = predict(network, whole)["x_ng"]
+    return scores, None, None
+
+
+# Cells in a batch of contrastive learning; each is compared with all others of its batch.
+_CONTRASTIVE_BATCH = 256
+
+# Kind of embedding -> function of features, rows, number of components, seed and options.
+FIT: dict[str, Callable[..., tuple]] = {"pca": _fit_pca, "ppca": _fit_ppca, "contrastive": _fit_contrastive}
 
 
 def _out_of_bag(

@@ -103,6 +103,7 @@ def perturb_model(
     n_samples: int = 200,
     seed: int = 0,
     pixel_chords: Sequence[Chord] = (),
+    level: float = 0.1,
 ) -> Perturbation:
     """Perturb features in all accepted passes of a model, and compare them with shadows.
 
@@ -126,6 +127,8 @@ def perturb_model(
         Of the choice of shadows.
     pixel_chords
         Chords whose values the networks read behind the features.
+    level
+        False discovery rate up to which items are counted in the summary.
     """
     accepted, samples = accepted_passes(passes, min_accuracy), features.development_samples
     columns = [tuple(item) for item in items.values()]
@@ -149,7 +152,7 @@ def perturb_model(
             p = shadows.p_values(shadow_passes, new_values, n_samples, pixel_chords)
         parts.append(effect_table(items, way, effects, features.classes, p))
     table = pd.concat(parts, ignore_index=True)
-    return Perturbation(table, summarise(table, len(accepted), len(shadow_passes)))
+    return Perturbation(table, summarise(table, len(accepted), len(shadow_passes), level))
 
 
 def effect_table(
@@ -193,7 +196,7 @@ def effect_table(
     return table.iloc[np.argsort(-largest[wide], kind="stable")].reset_index(drop=True)
 
 
-def summarise(table: pd.DataFrame, n_passes: int, n_shadow_passes: int, level: float = 0.05) -> dict[str, Any]:
+def summarise(table: pd.DataFrame, n_passes: int, n_shadow_passes: int, level: float = 0.1) -> dict[str, Any]:
     """Contents of perturbation.json."""
     n_items = int(table["item"].nunique())
     statement = f"{count(n_items, 'perturbed item')} in {count(n_passes, 'pass', 'passes')}"

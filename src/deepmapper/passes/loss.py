@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from ..augment import make_train_transform
 from ..backbones.base import Network
+from ..backbones.components import OnComponents
 from ..backbones.images import Images
 from ..config import DeepMapperConfig
 from ..training.checkpoint import Checkpoint
 from ..training.inference import predict, reader
 from ..training.loop import Objective, Training, fit
+from .components import fit_components
 
 
 @dataclass
@@ -121,7 +123,9 @@ def train_network(
     InputError
         If training diverges or a batch is too small for the network (`training.loop.fit`).
     """
-    if model.prime is not None:
+    if isinstance(model, OnComponents):
+        fit_components(model, images, y, train)
+    elif model.prime is not None:
         model.prime(*images.statistics(y, train))
     with model.training_weights():
         objective = pass_objective(model, images, y, n_classes, train, validation, config)

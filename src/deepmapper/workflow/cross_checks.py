@@ -1,33 +1,22 @@
-"""Checks between settings of the configuration: one small function each, in the order of `CHECKS`."""
+"""Checks between settings of the configuration, in the order of `CHECKS`; those of models are in `model_checks`."""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
 
-from ..config import ATTENTION_KINDS, ATTENTION_METHODS, GENERAL_METHODS
 from ..core.prefixes import is_pattern
+from .model_checks import Fault, Settings, chord_pixels, inputs, kinds_of_models
 from .schema import allowed_values, model_schema
 from .sections import has_matrix, named_files, starts_from_reads, symbol_table
-
-
-class Fault(NamedTuple):
-    """A conflict between settings: the keys concerned, and a message."""
-
-    keys: tuple[str, ...]
-    message: str
-
-
-Settings = dict[str, Any]
 
 
 def cross_faults(settings: Settings, schema: dict) -> Iterator[Fault]:
     """Yield every conflict between settings; all defaults are filled in."""
     for check in CHECKS:
         yield from check(settings)
-    yield from _models(settings, allowed_values(model_schema(schema)["properties"]["kind"]))
+    yield from kinds_of_models(settings, allowed_values(model_schema(schema)["properties"]["kind"]))
 
 
 def _one_start(settings: Settings) -> Iterator[Fault]:
@@ -287,15 +276,6 @@ def _chord_permutations(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def _chord_pixels(settings: Settings) -> Iterator[Fault]:
-    for name, model in settings["models"].items():
-        if model["chord_pixels"] and not settings["chords"]["enabled"]:
-            yield Fault(
-                (f"models.{name}.chord_pixels", "training.chord_pixels", "chords.enabled"),
-                f"`models.{name}.chord_pixels` is true and `chords.enabled` is false; change one of them",
-            )
-
-
 def _confounders(settings: Settings) -> Iterator[Fault]:
     column, confounders = settings["labels"]["column"], settings["confounders"]
     for key in ("columns", "numeric"):
@@ -360,22 +340,6 @@ def _home_folders(settings: Settings) -> Iterator[Fault]:
             )
 
 
-def _models(settings: Settings, kinds: list[str]) -> Iterator[Fault]:
-    for name, model in settings["models"].items():
-        if model["kind"] == name and name not in kinds:
-            yield Fault(
-                (f"models.{name}.kind",),
-                f"`models.{name}.kind` is missing and `{name}` is not a kind; expected one of {', '.join(kinds)}",
-            )
-        elif model["attribution"] in ATTENTION_METHODS and model["kind"] not in ATTENTION_KINDS:
-            yield Fault(
-                (f"models.{name}.kind", f"models.{name}.attribution", "training.attribution"),
-                f"`models.{name}.attribution` is {model['attribution']}, which needs a network with attention, and "
-                f"{model['kind']} has none; expected one of {', '.join(GENERAL_METHODS)}, or the kind "
-                f"{' or '.join(ATTENTION_KINDS)}",
-            )
-
-
 def _reads_alone(settings: Settings) -> bool:
     """Whether the run starts from reads, and no matrix contradicts that."""
     return starts_from_reads(settings) and not has_matrix(settings)
@@ -402,7 +366,8 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _label_column,
     _group_column,
     _chord_permutations,
-    _chord_pixels,
+    chord_pixels,
+    inputs,
     _confounders,
     _symbols,
     _set_sizes,

@@ -160,4 +160,4 @@ def _resolved(name: str, model: dict, training: dict, schema: dict) -> dict:
     own = {**training, **model, "augment": {**training["augment"], **model.get("augment", {})}}
     full = _with_defaults(own, model_schema(schema))
     full["kind"] = full["kind"] or name
-    return {key: full[key] for key in (*BACKBONE_KEYS, *training)}
+    return {key: full[key] for key in (*BACKBONE_KEYS, "input", *training)}

@@ -1,4 +1,4 @@
-"""Principal components of a run: fitted without the samples that judge the classifiers on them."""
+"""Embeddings of a run: fitted without the samples that judge the classifiers on them."""
 
 from dataclasses import replace
 
@@ -47,3 +47,31 @@ def test_without_a_test_split_components_and_classifiers_are_fitted_for_every_dr
 def test_too_many_components_are_refused(features):
     with pytest.raises(InputError, match="n_components is 31, but .* at most 30 components here"):
         fit_run_embedding(features, n_components=31, **OPTIONS)
+
+
+def test_probabilistic_components_span_the_same_space(features, tmp_path):
+    pca, ppca = (fit_run_embedding(features, kind=kind, n_components=4, **OPTIONS) for kind in ("pca", "ppca"))
+    for component in ppca.components:
+        inside = pca.components.T @ (pca.components @ component)
+        np.testing.assert_allclose(inside, component, atol=1e-4 * np.abs(component).max())
+    assert ppca.metrics["knn"]["accuracy"] > ppca.metrics["knn"]["majority_accuracy"]
+    with pytest.raises(InputError, match="embeddings.ppca.n_components is 30, but .* at most 29 components here"):
+        fit_run_embedding(features, kind="ppca", n_components=30, **OPTIONS)
+
+
+def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp_path):
+    pytest.importorskip("lightning")
+    options = {"hidden_units": 32, "n_epochs": 5, "dropout": 0.3, "temperature": 0.2}
+    spoiled = features.X.toarray()
+    spoiled[features.test] = 5
+    one, again, other = (
+        fit_run_embedding(replace(features, X=X), kind="contrastive", n_components=6, **options, **OPTIONS)
+        for X in (features.X.toarray(), features.X.toarray(), spoiled)
+    )
+    np.testing.assert_array_equal(one.scores, again.scores)
+    np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
+    np.testing.assert_allclose(np.linalg.norm(one.scores, axis=1), 1, rtol=1e-4)
+    assert one.metrics["logistic"]["n_test"] == len(features.test)
+    write_embedding(tmp_path / "contrastive.npz", one, features)
+    with np.load(tmp_path / "contrastive.npz", allow_pickle=False) as saved:
+        assert sorted(saved.files) == ["features", "samples", "scores"]

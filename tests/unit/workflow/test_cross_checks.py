@@ -23,6 +23,19 @@ BAD = {
         '`labels.exclude` and `labels.unlabelled` both contain "y"; keep it in `exclude` to leave its cells out, in '
         "`unlabelled` to have them named",
     ),
+    "components that are not computed": (
+        "models: {mlp: {input: pca}}",
+        "`models.mlp.input` is pca, and `embeddings.pca.n_components` is 0; give the number of components",
+    ),
+    "components beside chords": (
+        "{models: {mlp: {input: pca, chord_pixels: true}}, embeddings: {pca: {n_components: 5}}}",
+        "`models.mlp` reads principal components (`input: pca`) and chords (`chord_pixels`); choose one",
+    ),
+    "attention over components": (
+        "{models: {vit_cct: {input: pca, attribution: chefer}}, embeddings: {pca: {n_components: 5}}}",
+        "`models.vit_cct.attribution` is chefer, whose attention is over components (`input: pca`), not features; "
+        "expected one of integrated_gradients, saliency, input_x_gradient, occlusion",
+    ),
     "a matrix whole and in shards": (
         "matrix: {path: a.h5ad, shards: [b.h5ad]}",
         "`matrix.shards` holds the whole matrix, and `matrix.path` or `matrix.populations` is given, too; keep one of "

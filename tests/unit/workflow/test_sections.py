@@ -87,3 +87,10 @@ def test_shards_with_equal_file_names_have_names_that_others_do_not_change(read)
     more = sections.shard_files(read("matrix: {shards: [a/m.h5ad, x/m.h5ad, y/m.h5ad, z/n.zarr/, x/m.h5ad]}"))
     assert few.items() < more.items() and len(more) == 4
     assert few["n"] == "z/n.zarr/" and [name[:2] for name in few] == ["m-", "m-", "n"]
+
+
+def test_a_model_that_reads_components_has_their_number_and_others_are_as_they_were(read):
+    text = "{models: {mlp: {}, on_pca: {kind: mlp, input: pca}}, embeddings: {pca: {n_components: 7}}}"
+    settings = read(text)
+    assert model_settings(settings, "on_pca")["extra"] == {"input_components": 7}
+    assert model_settings(settings, "mlp") == model_settings(read("models: {mlp: {}}"), "mlp")

@@ -117,6 +117,7 @@ def test_defaults_are_filled():
         "in_chans": 1,
         "pretrained": False,
         "extra": {},
+        "input": "features",
         **settings["training"],
     }
     assert settings["confounders"] == {
