@@ -1,6 +1,6 @@
 # Perturbation in silico of the findings of each model.
 
-PERTURBED = []
+PERTURBED, PERTURBATION_TABLES = [], []
 
 if SETTINGS["perturb"]["how"]:
 
@@ -75,3 +75,6 @@ if SETTINGS["perturb"]["how"]:
             "../../scripts/rules/report/plot_perturbation.py"
 
     PERTURBED = expand(rules.plot_perturbation.output, model=MODELS)
+    PERTURBATION_TABLES = expand(
+        rules.perturb_features.output.perturbation_table, model=MODELS
+    )

@@ -190,7 +190,7 @@ def _joined(parts: list[pd.Series | None], tables: Mapping[str, pd.DataFrame]) -
         ]
     )
     if numeric:
-        return values.to_numpy()
+        return values.array
     missing = values.isna().to_numpy()
     return pd.Categorical(np.where(missing, None, values.astype(str).to_numpy(dtype=object)))
 

@@ -82,13 +82,15 @@ def test_a_name_in_two_shards_is_refused_or_gets_the_name_of_its_shard(study, jo
 def test_columns_of_some_shards_have_missing_values_elsewhere_but_not_the_labels(study, join):
     one, other = study[:30].copy(), study[30:].copy()
     one.obs["batch"], one.obs["sex"] = "x", pd.Categorical(["f", "m"] * 15)
+    one.obs["weight"], other.obs["weight"] = pd.array([1, None] * 15, dtype="Int64"), np.arange(30)
     other.obs["age"] = [f"P{i}" for i in range(30)]
     joined, _ = join(one, other, described=["type", "other"])
     assert list(joined.obs["batch"][:30]) == ["x"] * 30 and joined.obs["batch"][30:].isna().all()
     assert list(joined.obs["sex"][:2]) == ["f", "m"] and joined.obs["sex"][30:].isna().all()
-    assert list(joined.obs["age"][[0, 30]]) == ["0", "P0"]
+    assert list(joined.obs["age"].iloc[[0, 30]]) == ["0", "P0"]
+    assert joined.obs["weight"].isna().sum() == 15 and joined.obs["weight"].iloc[59] == 29
     del other.obs["type"]
-    with pytest.raises(InputError, match=r"matrix.shards: 's1' has no column 'type', .*\(columns of s1: 'age'\)"):
+    with pytest.raises(InputError, match=r"matrix.shards: 's1' has no column 'type', .*of s1: 'age', 'weight'\)"):
         join(one, other, described=["type"])
 
 

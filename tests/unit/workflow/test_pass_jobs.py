@@ -189,6 +189,7 @@ def test_a_key_says_all_that_a_pass_depends_on(job):
     others = ["f" * 32, {**settings, "lr": 0.5}, "shadow", 4, "abd"]
     keys = {pass_key(*given[:i], other, *given[i + 1 :]) for i, other in enumerate(others)}
     assert len(keys | {key}) == 6
+    assert len({key, pass_key(*given, folds=True), pass_key(*given, keep_weights=True)}) == 3
 
 
 def test_the_digest_of_a_store_is_of_what_passes_read(planted, tmp_path):

@@ -1,0 +1,77 @@
+"""Embeddings beside all features: accuracy of nearest neighbours and logistic regression on the test split.
+
+    python benchmarks/embeddings.py                                          # the demo, 3 splits
+    python benchmarks/embeddings.py --matrix pbmc3k.h5ad --label cell_type --exclude unlabelled
+
+Every embedding is fitted without labels on the development part, with 50 principal components or as many dimensions of
+the contrastive embedding as `--size` says and the workflow's other defaults. "All features" is logistic regression.
+"""
+
+import argparse
+import time
+import warnings
+
+import anndata
+import numpy as np
+import torch
+from common import ROOT, add_matrix, read
+
+from deepmapper import linear_baseline
+from deepmapper.features.prepare import prepare_features
+from deepmapper.findings.embedding import fit_run_embedding
+from deepmapper.workflow import schema, settings
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_matrix(parser)
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--size", type=int, default=32)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    X, codes, classes, names = read(options)
+    chosen = {
+        "matrix": {"path": "x.h5ad"},
+        "labels": {"column": "y"},
+        "embeddings": {
+            "pca": {"n_components": 50},
+            "ppca": {"n_components": 50},
+            "contrastive": {"n_components": options.size},
+        },
+    }
+    embeddings = settings.validate_config(chosen, schema.load_schema(ROOT / "workflow/schemas/config.schema.yaml"))[
+        "embeddings"
+    ]
+    adata = anndata.AnnData(X)
+    adata.var_names, adata.obs["y"] = list(map(str, names)), np.asarray(classes)[codes]
+    found, seconds = {}, {}
+    for seed in range(options.splits):
+        features = prepare_features(
+            adata, label_column="y", normalization="none", split_scheme="fixed", split_seed=seed
+        )
+        common = {"out_of_bag": 0.2, "draws": [0], "bins": 10, "n_resamples": 20, "seed": seed}
+        for kind, given in embeddings.items():
+            started = time.process_time()
+            metrics = fit_run_embedding(features, kind=kind, **given, **common).metrics
+            seconds.setdefault(kind, []).append(time.process_time() - started)
+            for name, numbers in metrics.items():
+                found.setdefault((kind, name), []).append(numbers["accuracy"])
+        started = time.process_time()
+        rows, test = features.development, features.test
+        fitted = linear_baseline.fit_rows(features.X, features.y, rows)
+        seconds.setdefault("all features", []).append(time.process_time() - started)
+        found.setdefault(("all features", "logistic"), []).append(
+            (fitted.predict(features.X, test).argmax(1) == features.y[test]).mean()
+        )
+    print(f"{X.shape[0]} cells, {X.shape[1]} features, {options.splits} splits")
+    print("| embedding | nearest neighbours | logistic regression | CPU s |\n|---|---|---|---|")
+    for kind in [*embeddings, "all features"]:
+        cells = [
+            f"{np.mean(values):.3f}" if (values := found.get((kind, name))) else "" for name in ("knn", "logistic")
+        ]
+        print(f"| {kind} | {' | '.join(cells)} | {np.mean(seconds[kind]):.0f} |")
+
+
+if __name__ == "__main__":
+    main()
