@@ -50,7 +50,7 @@ def add_addresses(root: Path, address: str) -> None:
     path = root / "pyproject.toml"
     lines = {
         "Source": address,
-        "Documentation": f"{address}/blob/main/docs/README.md",
+        "Documentation": f"{address}/blob/main/docs/index.md",
         "Changelog": f"{address}/blob/main/CHANGELOG.md",
         "Issues": f"{address}/issues",
     }

@@ -41,6 +41,7 @@ check "column tables" python scripts/column_tables.py --check
 check "snakemake lint" snakemake --lint
 check "mypy" mypy
 check "import order" lint-imports --no-logo --no-cache
+check "manual" sphinx-build -q -E -W --keep-going -c docs . build/site
 # One process per core, at most four; the tests of a file stay together, since they share slow fixtures.
 workers=$(env -u OMP_NUM_THREADS nproc)
 tests=(python -m pytest --numprocesses $((workers < 4 ? workers : 4)) --dist loadfile --no-loadscope-reorder)
