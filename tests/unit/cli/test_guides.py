@@ -13,7 +13,7 @@ from deepmapper.cli.main import main
 
 ROOT = Path(deepmapper.__file__).parents[2]
 GUIDE = ROOT / ".claude/skills/deepmapper/SKILL.md"
-PAGES = (GUIDE, ROOT / "README.md", ROOT / "docs/command-line.md", ROOT / "docs/transfer.md")
+PAGES = (GUIDE, ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
 
 
 def blocks(page, language):
