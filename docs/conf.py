@@ -38,7 +38,6 @@ suppress_warnings = ["myst.header"]  # pages shared with the repository begin wh
 myst_heading_anchors = 4
 myst_enable_extensions = ["deflist", "attrs_block"]
 default_role = "literal"  # docstrings quote code with single backticks
-autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
@@ -65,6 +64,12 @@ def escape_bars(app, what, name, obj, options, lines):
     ]
 
 
+def shorten_defaults(app, what, name, obj, options, signature, returns):
+    """Write the default of a field that makes its own value as three dots."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def setup(app):
-    """Register the treatment of docstrings."""
+    """Register the treatment of docstrings and signatures."""
+    app.connect("autodoc-process-signature", shorten_defaults)
     app.connect("autodoc-process-docstring", escape_bars)

@@ -5,13 +5,15 @@ Run by hand: python scripts/run_pages.py [--folder FOLDER] [--fast] PAGE...    e
 The python blocks of a page share their variables; python and bash blocks run in their order in one folder, by default
 an empty one. As in a notebook, the value of a last line is shown. Figures that a block leaves open become
 images/PAGE-NUMBER.png. A block below `<!-- not run: WHY -->` is left as it is; one below `<!-- slow: WHY -->` is run
-here, unless there is --fast, but not by the tests.
+here, unless there is --fast, but not by the tests. With --notebooks FOLDER nothing is run: the pages are written there
+as notebooks.
 """
 
 import argparse
 import ast
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -142,6 +144,23 @@ def keep_small(figure: Path, kept: Path, width: int = 800) -> None:
         picture.convert("RGB").quantize(128).save(kept, optimize=True)
 
 
+def notebook(page: Path) -> dict:
+    """Make a notebook of a page, without output: its text and its python and bash blocks as cells."""
+    text, cells, end = page.read_text(encoding="utf-8"), [], 0
+    for match in BLOCK.finditer(text):
+        if match["language"] in {"python", "bash"} and match["mark"] != "not run":
+            cells.append(("markdown", text[end : match.start()]))
+            cells.append(("code", ("%%bash\n" if match["language"] == "bash" else "") + match["code"]))
+            end = match.end()
+    cells.append(("markdown", text[end:]))
+    plain = {"cell_type": "markdown", "metadata": {}}
+    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    tags = re.compile(r"</?details>\n|<summary>.*?</summary>\n")
+    written = [(plain if kind == "markdown" else code) | {"source": tags.sub("", cell).strip()} for kind, cell in cells]
+    kept = [cell | {"id": f"cell{i}"} for i, cell in enumerate(written) if cell["source"]]
+    return {"cells": kept, "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
+
+
 @contextlib.contextmanager
 def working_in(folder: Path) -> Iterator[None]:
     """Work in a folder, with figures that open no window."""
@@ -160,9 +179,15 @@ def main() -> int:
     parser.add_argument("pages", nargs="+", type=Path)
     parser.add_argument("--folder", type=Path, help="run in this folder, e.g. a clone with the demo's results")
     parser.add_argument("--fast", action="store_true", help="leave slow blocks as they are")
+    parser.add_argument("--notebooks", type=Path, metavar="FOLDER", help="write the pages as notebooks, run nothing")
     args = parser.parse_args()
-    for page in args.pages:
-        page = page.resolve()
+    for page in map(Path.resolve, args.pages):
+        if args.notebooks:
+            args.notebooks.mkdir(parents=True, exist_ok=True)
+            made = args.notebooks / f"{page.stem}.ipynb"
+            made.write_text(json.dumps(notebook(page), indent=1, ensure_ascii=False), encoding="utf-8")
+            print(f"wrote {made}")
+            continue
         with tempfile.TemporaryDirectory() as empty:
             text, _ = run_page(page, args.folder or Path(empty), page.parent / "images", slow=not args.fast)
         part = page.with_name(page.name + ".part")

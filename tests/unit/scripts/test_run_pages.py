@@ -75,6 +75,16 @@ def test_an_error_names_the_page_and_the_block(tmp_path):
     assert "page.md, in the block\nls missing" in caught.value.__notes__[0]
 
 
+def test_a_page_becomes_a_notebook(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    (tmp_path / "page.md").write_text(PAGE)
+    made = run_pages.notebook(tmp_path / "page.md")
+    nbformat.validate(nbformat.from_dict(made))
+    assert [cell["cell_type"] for cell in made["cells"]] == ["markdown", "code", "code", "markdown", "code", "markdown"]
+    assert made["cells"][2]["source"].startswith("%%bash\necho")
+    assert not any("old" in cell["source"] or "details" in cell["source"] for cell in made["cells"])
+
+
 # --- the pages of the manual: what their text claims of their output ---------------------------------------------
 
 
