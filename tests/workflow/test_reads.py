@@ -1,6 +1,7 @@
 """From reads to findings with the real programs: what was planted comes back, and what is wrong is said once."""
 
 import gzip
+import importlib.util
 import json
 import re
 import shutil
@@ -120,6 +121,16 @@ def test_near_copies_are_assembled_and_refused(embedded_run):
     of_near = contigs[contigs["contig"].isin(near)]
     assert not of_near["kept"].astype(str).str.lower().eq("true").any()
     assert of_near["reason"].str.len().min() > 20
+
+
+def test_the_tutorial_runs_on_these_results(embedded_run):
+    spec = importlib.util.spec_from_file_location("run_pages", ROOT / "scripts/run_pages.py")
+    run_pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(run_pages)
+    _, space = run_pages.run_page(ROOT / "docs/tutorials/novel-transcripts.md", embedded_run.folder)
+    assert space["matched"]["share found"].min() > 0.9
+    assert space["right"][space["differs"]].all()
+    assert not space["matched"]["reported as higher in"][~space["differs"]].any()
 
 
 def test_novel_counts_follow_the_truth(embedded_run, recovered):
