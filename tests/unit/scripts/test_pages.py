@@ -133,9 +133,12 @@ def understood_by_snakemake(words):
     from snakemake.cli import get_argument_parser
 
     try:
-        get_argument_parser().parse_args([word for word in words if word != "..."])
+        targets = get_argument_parser().parse_args([word for word in words if word != "..."]).targets
     except SystemExit:
         pytest.fail(f"Snakemake does not take {shlex.join(words)}")
+    rules = (ROOT / "workflow/Snakefile").read_text()
+    for target in targets:
+        assert target.startswith("results/") or re.search(rf"^\s*rule {target}:", rules, re.MULTILINE), target
 
 
 # --- Python -------------------------------------------------------------------------------------------------------
