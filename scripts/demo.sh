@@ -96,9 +96,10 @@ if [ "$demo" = reads ]; then
   )
 fi
 for file in \
-  "results/report.html|all of the following and the plots, in one page for a browser" \
+  "results/index.html|the answer with its figures: open this first" \
+  "results/report.html|all tables and plots in one file, to be sent" \
   "${reads[@]}" \
-  "results/findings/summary.html|the answer in a few lines" \
+  "results/findings/summary.html|every answer with its conditions" \
   "results/findings/recommended.tsv|the $feature to report, in one order with one error rate" \
   "results/findings/models.tsv|all models compared with each other and with the linear baseline" \
   "results/findings/cnn_small/features.tsv|the $feature by rank, with stability and $signs" \

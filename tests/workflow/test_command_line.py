@@ -27,6 +27,6 @@ def test_a_finished_study_is_checked_found_complete_and_reported(finished, tmp_p
     assert "no fault found" in said
     assert "Everything was there already." in said
     assert "cnn_small: " in said
-    assert deepmapper("open", study.folder).strip() == str(study.results / "findings/summary.html")
+    assert deepmapper("open", study.folder).strip() == str(study.results / "index.html")
     assert deepmapper("report", study.folder).strip() == str(study.results / "report.html")
     assert {name: text for name, text in study.outputs().items() if name != "report.html"} == before

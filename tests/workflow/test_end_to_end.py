@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepmapper.core.nothing import shows_nothing
 from deepmapper.core.table_schemas import (
     AGREEMENT,
     CALIBRATION,
@@ -25,7 +26,8 @@ MODELS = ("cnn_small", "mlp", "linear")
 CLASSES = ["alpha", "beta", "gamma"]
 FIGURES = [
     "ranking",
-    "importance_significance",
+    "feature_maps",
+    "pseudo_image",
     "importance_null",
     "importance_heatmap",
     "evidence",
@@ -67,6 +69,7 @@ RULES = {
     "recommend_features": [""],
     "plot_models": [""],
     "plot_chords": [""],
+    "plot_study": [""],
     "stream_statistics": [""],
     "audit_filtering": [""],
     "weigh_evidence": [""],
@@ -80,7 +83,8 @@ RULES = {
 }
 PAGES = ("features", "passes", "audit")  # tables of a model as pages
 SHARED_PAGES = ("models", "markers", "chords")
-CHORD_FIGURES = ("chord_networks", "chord_scores")
+CHORD_FIGURES = ("chord_networks", "chord_members", "chord_scores")
+STUDY_FIGURES = ("expression", "markers", "volcano", "sample_distances", "overlap")
 
 
 def read(path) -> pd.DataFrame:
@@ -89,7 +93,7 @@ def read(path) -> pd.DataFrame:
 
 def test_all_promised_files_and_no_others(finished):
     expected = {"expression.h5ad", "findings/models.tsv", "findings/models.svg", "findings/summary.html"}
-    expected |= {"run.json", "ro-crate-metadata.json"}
+    expected |= {"run.json", "ro-crate-metadata.json", "index.html"}
     expected |= {f"findings/linear_baseline/{name}" for name in ("metrics.json", "features.tsv")}
     baseline = ("per_class", "confusion", "calibration", "predictions")
     expected |= {f"findings/linear_baseline/{name}.tsv" for name in baseline}
@@ -104,7 +108,7 @@ def test_all_promised_files_and_no_others(finished):
         expected |= {f"findings/{model}/plots/{name}.svg" for name in FIGURES}
         expected |= {f"findings/{model}/{name}.html" for name in PAGES} | {f"findings/{model}/audit.tsv"}
     expected |= {f"findings/{name}.html" for name in SHARED_PAGES}
-    expected |= {f"findings/{name}.svg" for name in CHORD_FIGURES}
+    expected |= {f"findings/{name}.svg" for name in (*CHORD_FIGURES, *STUDY_FIGURES)}
     of_all = ("aliases", "audit_features", "statistics", "evidence", "evidence_panel")
     expected |= {f"findings/{name}.{suffix}" for name in of_all for suffix in ("tsv", "json")}
     expected |= {f"findings/{name}" for name in ("differential.tsv", "differential.json", "markers.tsv")}
@@ -244,13 +248,26 @@ def test_summary_names_the_data_the_verdicts_and_the_numbers(finished):
     assert "alpha_1" in page
 
 
+def test_the_first_page_shows_the_list_its_expression_and_the_images(finished):
+    page = (finished.results / "index.html").read_text()
+    assert "What tells the classes of state apart?" in page and "alpha_1" in page
+    for name in ("expression of the first features", "first features on the map", "images of one pass"):
+        assert f"alt='{name}'" in page
+    data = re.findall(r"<script type='application/json'>(.*?)</script>", page)
+    listed, tested = (json.loads(text)["groups"] for text in data)
+    assert [group["title"] for group in listed] == list(MODELS)
+    assert [group["title"] for group in tested] == [f"{name} against all others" for name in CLASSES]
+    assert {point[0] for point in tested[0]["points"]} >= {"alpha_0", "alpha_1"}
+
+
 def test_nothing_is_left_to_do_and_nothing_half_written(finished, tmp_path):
     assert finished.branch(tmp_path / "work").would_run() == {}
     assert not [path for path in finished.folder.rglob("*") if ".part" in path.name]
 
 
-def test_every_link_of_the_first_page_leads_to_a_file(finished):
-    page = finished.results / "findings/summary.html"
+@pytest.mark.parametrize("name", ["index.html", "findings/summary.html"])
+def test_every_link_of_the_first_pages_leads_to_a_file(finished, name):
+    page = finished.results / name
     links = re.findall(r"<a class='file' href='([^']+)'", page.read_text())
     assert len(links) > 8 * len(MODELS)
     assert [link for link in links if not (page.parent / link).is_file()] == []
@@ -266,12 +283,18 @@ def test_report_holds_every_figure_with_its_caption(finished, tmp_path):
     overall = {f"results/findings/{name}" for name in ("models.tsv", "models.svg", "summary.html", "statistics.tsv")}
     overall |= {"results/findings/recommended.tsv"}
     overall |= {f"results/findings/{name}.html" for name in SHARED_PAGES}
-    overall |= {f"results/findings/{name}.svg" for name in CHORD_FIGURES}
-    assert set(shown) == figures | tables | overall
+    overall |= {f"results/findings/{name}.svg" for name in (*CHORD_FIGURES, *STUDY_FIGURES)}
+    overall |= {"results/index.html"}
+    empty = {path for path in figures | tables | overall if shows_nothing(finished.folder / path)}
+    assert "results/findings/mlp/plots/importance_null.svg" in empty  # no shadow features were trained
+    assert set(shown) == (figures | tables | overall) - empty
+    assert 'const path = "results/index.html"' in report  # it opens on this page
+    assert all(len(entry["data_uri"]) < 2_000_000 for entry in shown.values())  # more stays blank in a frame
     captions = {path: entry["caption"] for path, entry in shown.items()}
     assert all(len(caption) > 200 and "{" not in caption for caption in captions.values())
-    assert len({captions[f"results/findings/mlp/plots/{name}.svg"] for name in FIGURES}) == len(FIGURES)
-    for path in figures:
+    of_mlp = [captions[path] for path in sorted(figures - empty) if "/mlp/" in path]
+    assert len(set(of_mlp)) == len(of_mlp) > 10
+    for path in figures - empty:
         assert (
             base64.b64decode(shown[path]["data_uri"].partition("base64,")[2]) == (finished.folder / path).read_bytes()
         )
@@ -312,5 +335,6 @@ def test_named_targets_stop_where_they_say(work_directory):
     assert everything == {
         **findings,
         **dict.fromkeys(("plot_findings", "audit_findings", "write_tables"), 2),
-        **dict.fromkeys(("plot_models", "plot_chords", "write_shared_tables", "write_summary", "record_run"), 1),
+        **dict.fromkeys(("plot_models", "plot_chords", "plot_study"), 1),
+        **dict.fromkeys(("write_shared_tables", "write_summary", "record_run"), 1),
     }

@@ -21,8 +21,11 @@ pytestmark = pytest.mark.workflow
 
 MODELS = ("cnn_small", "mlp", "linear")
 # What is said of several models together; all else is the same whatever models run beside.
-FIGURES_IN_ORDER = ("ranking", "importance_heatmap", "importance_significance", "audit")
-COMPARED = ("findings/models.", "findings/summary.", "run.json", "ro-crate-metadata.json")
+FIGURES_IN_ORDER = ("ranking", "importance_heatmap", "feature_maps", "audit")
+COMPARED = (
+    *("findings/models.", "findings/summary.", "findings/overlap.", "index.html"),
+    *("run.json", "ro-crate-metadata.json"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +123,8 @@ def test_second_run_elsewhere_gives_the_same_bytes(finished, work_directory):
     ordered |= {f"findings/cnn_small/plots/{name}.svg" for name in FIGURES_IN_ORDER}
     differing = {name for name in own if first[name] != second[name]}
     table = "findings/cnn_small/features.tsv"
-    assert differing <= {"findings/recommended.tsv", "findings/recommended.json", table, *ordered}
+    shared = {f"findings/{name}" for name in ("recommended.tsv", "recommended.json", "expression.svg")}
+    assert differing <= {table, *shared, *ordered}
     by_itself = [
         pd.read_csv(results / table, sep="\t").sort_values("model_rank").drop(columns=["rank", "reported"])
         for results in (finished.results, alone.results)
@@ -130,7 +134,7 @@ def test_second_run_elsewhere_gives_the_same_bytes(finished, work_directory):
 
 def test_comparison_of_models_written_again_gives_the_same_bytes(finished, tmp_path):
     again = finished.branch(tmp_path / "again")
-    whole = {"findings/models.tsv", "findings/models.svg", "findings/summary.html"}
+    whole = {"findings/models.tsv", "findings/models.svg", "findings/summary.html", "index.html"}
     for name in whole:
         (again.results / name).unlink()
     written = {"compare_models": 1, "plot_models": 1, "write_shared_tables": 1, "write_summary": 1}

@@ -37,7 +37,7 @@ def progress(n_models: int, of: int = 3) -> dict[str, int]:
 def join(n_models: int) -> dict[str, int]:
     """Jobs that follow where the ranking is as it was, and something that is joined to it is not."""
     joining = ("join_features", "annotate_expression", "audit_findings", "fit_panel", "plot_findings", "write_tables")
-    return {"recommend_features": 1, **dict.fromkeys(joining, n_models), "write_summary": 1}
+    return {"recommend_features": 1, **dict.fromkeys(joining, n_models), "plot_study": 1, "write_summary": 1}
 
 
 def changed(directory, section: str, **options) -> None:
@@ -112,7 +112,10 @@ CASES = {
     "2 more passes": (lambda d: changed(d, "passes", n_passes=4), {"train_pass": 6, **judge(3)}),
     "1 more control pass": (lambda d: changed(d, "passes", n_permuted=2), {"train_permuted_pass": 3, **progress(3)}),
     "top_k": (lambda d: changed(d, "passes", top_k=5), {**progress(3), "judge_convergence": 3, "select_stable": 3}),
-    "features in figures": (lambda d: changed(d, "findings", top=10), {"plot_findings": 3, **RECORD}),
+    "features in figures": (
+        lambda d: changed(d, "findings", top=10),
+        {"plot_findings": 3, "write_summary": 1, **RECORD},
+    ),
     "learning rate of one model": (lambda d: changed(d, "models", mlp={"lr": 0.02}), {**TRAIN_ONE, **judge(1)}),
     "a model more": (
         lambda d: changed(d, "models", wide={"kind": "mlp", "extra": {"hidden": 32}}),
@@ -164,7 +167,7 @@ CASES = {
     ),
     "code of the plots": (
         lambda d: edited(d, "plots/style.py"),
-        {"plot_findings": 3, "plot_models": 1, "plot_chords": 1, "write_summary": 1},
+        {"plot_findings": 3, "plot_models": 1, "plot_chords": 1, "plot_study": 1, "write_summary": 1},
     ),
     "code of the normalisation": (
         lambda d: edited(d, "io/normalize.py"),

@@ -37,6 +37,7 @@ os.environ.update(
 )
 
 from deepmapper.config import SHADOWS_SHARED
+from deepmapper.core.nothing import shows_nothing
 from deepmapper.core.prefixes import files_of_prefix
 from deepmapper.core.files import (
     MIN_FREE_BYTES,
@@ -125,6 +126,11 @@ if MAIN_PROCESS:
             logger.warning(f"Note: {sentence}")
 
 RESULTS = SETTINGS["results"]
+
+# What is seen first in the page of `snakemake --report`, and what is left out of it.
+if MAIN_PROCESS:
+    snakemake_internals.shape_report(f"{RESULTS}/index.html", shows_nothing)
+
 STARTS_FROM_READS = starts_from_reads(SETTINGS)
 MODELS = list(SETTINGS["models"])
 ENRICHED = bool(SETTINGS["enrichment"]["gene_sets"])

@@ -76,7 +76,7 @@ rule plot_enrichment:
             f"{RESULTS}/findings/enrichment.svg",
             caption="../report/enrichment.rst",
             category="3 Features",
-            labels={"model": "all", "what": "gene sets"},
+            labels={"model": "all", "what": "enriched gene sets"},
         ),
     log:
         f"{RESULTS}/logs/plot_enrichment.log",

@@ -288,12 +288,7 @@ rule summarise_quality:
         quantifications=expand(f"{READS}/quantification/{{sample}}", sample=SAMPLES),
         fragments=[] if ALIGNED_TO == "nothing" else f"{READS}/fragments.tsv",
     output:
-        report(
-            f"{READS}/qc/multiqc_report.html",
-            caption="../report/quality.rst",
-            category="0 Reads",
-            labels={"what": "quality of reads, alignment and counting"},
-        ),
+        f"{READS}/qc/multiqc_report.html",
     log:
         f"{RESULTS}/logs/summarise_quality.log",
     benchmark:

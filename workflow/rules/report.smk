@@ -1,10 +1,13 @@
 # What users look at: figures, searchable tables, and a summary on one page.
 
+from deepmapper.report import titles
+
 # Figure of a model -> category in the report
 
 FIGURES = {
     "ranking": "3 Features",
-    "importance_significance": "3 Features",
+    "feature_maps": "3 Features",
+    "pseudo_image": "3 Features",
     "importance_null": "3 Features",
     "importance_heatmap": "3 Features",
     "evidence": "3 Features",
@@ -22,6 +25,8 @@ FIGURES = {
 
 rule plot_findings:
     input:
+        features=rules.prepare_features.output[0],
+        passes=passes_of,
         features_table=rules.join_features.output.features,
         summary=rules.join_features.output.summary,
         passes_table=rules.accumulate_passes.output.passes,
@@ -42,7 +47,7 @@ rule plot_findings:
                 f"{RESULTS}/findings/{{model}}/plots/{name}.svg",
                 caption=f"../report/{name}.rst",
                 category=category,
-                labels={"model": "{model}", "what": name.replace("_", " ")},
+                labels={"model": "{model}", "what": titles.FIGURES[name]},
             )
             for name, category in FIGURES.items()
         },
@@ -58,7 +63,6 @@ rule plot_findings:
         runtime=grow(30),
     params:
         top=SETTINGS["findings"]["top"],
-        level=SETTINGS["calibration"]["level"],
         source=source_of("plot_findings"),
     message:
         "Drawing the figures of {wildcards.model}"
@@ -74,7 +78,7 @@ rule plot_models:
             f"{RESULTS}/findings/models.svg",
             caption="../report/model_comparison.rst",
             category="1 Summary",
-            labels={"model": "all", "what": "models side by side"},
+            labels={"model": "all", "what": titles.FIGURES["models"]},
         ),
     log:
         f"{RESULTS}/logs/plot_models.log",
@@ -94,8 +98,49 @@ rule plot_models:
         "../../scripts/rules/report/plot_models.py"
 
 
+# The figures of the data and of all models together.
+rule plot_study:
+    input:
+        features=rules.prepare_features.output[0],
+        aliases=rules.name_features.output.aliases,
+        recommended=rules.recommend_features.output.recommended_table,
+        features_tables=expand(rules.join_features.output.features, model=MODELS),
+        differential_table=rules.test_differential.output.differential_table,
+        differential_features=rules.test_differential.output.differential_features,
+        differential_summary=rules.test_differential.output.differential_summary,
+        markers=rules.test_differential.output.markers_table,
+    output:
+        **{
+            name: report(
+                f"{RESULTS}/findings/{name}.svg",
+                caption=f"../report/{name}.rst",
+                category="3 Features",
+                labels={"model": "all", "what": titles.FIGURES[name]},
+            )
+            for name in titles.STUDY_FIGURES
+        },
+    log:
+        f"{RESULTS}/logs/plot_study.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_study.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000, per_mb=4),
+        runtime=grow(30),
+    params:
+        models=MODELS,
+        source=source_of("plot_study"),
+    message:
+        "Drawing expression, tests and distances"
+    script:
+        "../../scripts/rules/report/plot_study.py"
+
+
 rule plot_chords:
     input:
+        features=rules.prepare_features.output[0],
         aliases=rules.name_features.output.aliases,
         chords=rules.prove_chords.output.chords_table,
         scores=rules.prove_chords.output.scores,
@@ -108,9 +153,9 @@ rule plot_chords:
                 f"{RESULTS}/findings/{name}.svg",
                 caption=f"../report/{name}.rst",
                 category="4 Chords",
-                labels={"model": "all", "what": name.replace("_", " ")},
+                labels={"model": "all", "what": titles.FIGURES[name]},
             )
-            for name in ("chord_networks", "chord_scores")
+            for name in titles.CHORD_FIGURES
         },
     log:
         f"{RESULTS}/logs/plot_chords.log",
@@ -142,12 +187,12 @@ rule write_tables:
                 f"{RESULTS}/findings/{{model}}/{name}.html",
                 caption=f"../report/{name}_table.rst",
                 category=category,
-                labels={"model": "{model}", "what": f"table of {what}"},
+                labels={"model": "{model}", "what": titles.TABLES[name]},
             )
-            for name, category, what in (
-                ("features", "3 Features", "features"),
-                ("passes", "2 Passes", "passes"),
-                ("audit", "3 Features", "findings lost by filtering"),
+            for name, category in (
+                ("features", "3 Features"),
+                ("passes", "2 Passes"),
+                ("audit", "3 Features"),
             )
         },
     log:
@@ -184,7 +229,7 @@ use rule write_tables as write_shared_tables with:
                 f"{RESULTS}/findings/{name}.html",
                 caption=f"../report/{name}_table.rst",
                 category=category,
-                labels={"model": "all", "what": f"table of {name}"},
+                labels={"model": "all", "what": titles.TABLES[name]},
             )
             for name, category in (
                 ("models", "1 Summary"),
@@ -201,14 +246,22 @@ use rule write_tables as write_shared_tables with:
         "Writing the tables of all models as pages"
 
 
+# Two pages: the one to open first, and every answer with its conditions.
 rule write_summary:
     input:
         **SUMMARY_INPUTS,
         **TARGET_SUMMARIES,
+        **{f"{name}_figure": path for name, path in rules.plot_study.output.items()},
+        **(
+            {"novel_figure": expand(rules.plot_novel.output, model=MODELS)}
+            if STARTS_FROM_READS
+            else {}
+        ),
         **(
             {
                 "enrichment_table": rules.enrich_features.output.enrichment_table,
                 "enrichment_summary": rules.enrich_features.output.enrichment_summary,
+                "enrichment_figure": rules.plot_enrichment.output[0],
             }
             if ENRICHED
             else {}
@@ -217,7 +270,15 @@ rule write_summary:
         aliases=rules.name_features.output.aliases,
         symbols_summary=rules.name_features.output.summary,
         models=rules.compare_models.output[0],
-        chart=rules.plot_models.output[0],
+        models_figure=rules.plot_models.output[0],
+        chord_members_figure=rules.plot_chords.output.chord_members,
+        feature_maps_figure=expand(
+            rules.plot_findings.output.feature_maps, model=MODELS
+        ),
+        pseudo_image_figure=expand(
+            rules.plot_findings.output.pseudo_image, model=MODELS
+        ),
+        differential_table=rules.test_differential.output.differential_table,
         features_tables=expand(rules.join_features.output.features, model=MODELS),
         summaries=expand(rules.join_features.output.summary, model=MODELS),
         metrics=expand(rules.evaluate_ensemble.output.metrics, model=MODELS),
@@ -243,11 +304,17 @@ rule write_summary:
         recommended_summary=rules.recommend_features.output.recommended_summary,
         baseline_features=rules.fit_linear_baseline.output.ranking,
     output:
-        report(
+        start=report(
+            f"{RESULTS}/index.html",
+            caption="../report/start.rst",
+            category="1 Summary",
+            labels={"model": "all", "what": "first page"},
+        ),
+        summary=report(
             f"{RESULTS}/findings/summary.html",
             caption="../report/summary.rst",
             category="1 Summary",
-            labels={"model": "all", "what": "summary"},
+            labels={"model": "all", "what": "every answer with its conditions"},
         ),
     log:
         f"{RESULTS}/logs/write_summary.log",
@@ -273,7 +340,7 @@ rule write_summary:
         reading_chords=READING_CHORDS,
         models=MODELS,
     message:
-        "Writing the summary page"
+        "Writing the summary pages"
     script:
         "../../scripts/rules/report/write_summary.py"
 

@@ -1,4 +1,4 @@
-"""`deepmapper open`: the summary page of a study in the browser."""
+"""`deepmapper open`: the first page of a study in the browser."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import click
 from ..errors import InputError
 from .study import inside, say, study_argument
 
-_PAGES = ("results/findings/summary.html", "results/report.html")
+_PAGES = ("results/index.html", "results/report.html")
 
 
 @click.command("open")
 @study_argument
-@click.option("--report", is_flag=True, help="The page with all tables and figures, not the summary.")
+@click.option(
+    "--report", is_flag=True, help="The page of `deepmapper report`, with all tables and figures, not the first page."
+)
 def command(study: Path, report: bool) -> None:
     """Show the answer in the browser; without a browser, print where it is."""
     name = _PAGES[report]

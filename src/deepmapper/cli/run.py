@@ -186,14 +186,14 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
         say(wrapped(listed, "To report: ", "  "))
     shown: list[tuple[str, Callable[[Path], bool], str]] = [
         ("findings/recommended.tsv", Path.is_file, "all features in one order, those to report first"),
-        ("findings/summary.html", Path.is_file, f"the answer in a few lines (deepmapper open {study})"),
         ("findings", Path.is_dir, "tables and figures"),
+        ("index.html", Path.is_file, f"the answer, with figures: open this first (deepmapper open {study})"),
     ]
+    say(f"All tables and figures in one file to send: deepmapper report {study}")
     rows = [(str(study / results / name), what) for name, is_there, what in shown if is_there(results / name)]
     width = max((len(place) for place, _ in rows), default=0)
     for place, what in rows:
         say(f"  {place:{width}}  {what}")
-    say(f"All tables and figures in one page: deepmapper report {study}")
 
 
 def _statement(path: Path) -> str:

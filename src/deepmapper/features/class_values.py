@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..core.blocks import keep_columns
 from .store import Features
 
 
@@ -40,3 +41,33 @@ def label_of_sample(features: Features) -> dict[str, str]:
     return {
         sample: features.classes[code] for sample, code in zip(features.samples, features.y, strict=True) if code >= 0
     }
+
+
+def values_of(features: Features, names: Sequence[str], rows: np.ndarray | None = None) -> np.ndarray:
+    """Values of a few features in some samples, read block by block.
+
+    Parameters
+    ----------
+    features
+        The features of a run.
+    names
+        Names of features.
+    rows
+        Samples, ascending; None for all.
+
+    Returns
+    -------
+    numpy.ndarray
+        (rows, names) float64.
+    """
+    position = {name: i for i, name in enumerate(features.names)}
+    columns = np.array([position[name] for name in names], dtype=np.int64)
+    if isinstance(features.X, np.ndarray):
+        chosen = features.X[:, columns] if rows is None else features.X[np.ix_(rows, columns)]
+        return np.asarray(chosen, dtype=float)
+    return keep_columns(features.X, columns, rows)[:, columns].toarray().astype(float)
+
+
+def spread_rows(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the rows, evenly over their order."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

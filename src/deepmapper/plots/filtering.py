@@ -29,7 +29,7 @@ def audit(audit: pd.DataFrame, path, max_names: int = 4, title="What filtering w
     Returns
     -------
     Path
-        The file written. If there are no findings to lose, the figure says so.
+        The file written. If no finding would have been lost, the figure says so.
 
     Raises
     ------
@@ -46,6 +46,13 @@ def audit(audit: pd.DataFrame, path, max_names: int = 4, title="What filtering w
             "There are no findings to lose",
             "No feature is significant and no chord was found. For every feature, audit_features.tsv lists which "
             "choices would have kept it.",
+        )
+    if not (table["n_lost"] > 0).any():
+        return style.save_message(
+            path,
+            title,
+            "No filter that could be applied would have lost a finding",
+            "audit.tsv lists the filters, and why some could not be applied.",
         )
     kinds = [kind for kind in dict.fromkeys(table["of"]) if table.loc[table["of"] == kind, "n"].max() > 0]
     choices = list(dict.fromkeys(table["choice"]))

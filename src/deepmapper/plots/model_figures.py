@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ..core.aliases import alias_of
 from .evaluation import calibration, confusion, per_class
 from .features import importance_heatmap, ranking
 from .filtering import audit
 from .passes import accuracy_references, agreement, convergence, learning_curves
+from .pseudo_images import pseudo_image
 from .sample_map import embedding
-from .significance import evidence, importance_null, importance_significance
+from .significance import evidence, importance_null
+from .value_maps import feature_maps
+
+MAPPED = 8  # features drawn on the map of the samples
+
+MAX_MAPPED_SAMPLES = 20_000  # drawn on it, evenly over their order
 
 # Tables behind the figures of a model.
 MODEL_TABLES = (
@@ -30,8 +37,11 @@ def draw_model(
     summary: Mapping,
     convergence_summary: Mapping,
     embedded: Mapping[str, np.ndarray],
+    pictures: Sequence[Mapping],
+    picture_note: str,
+    values: np.ndarray,
+    rows: np.ndarray,
     top: int,
-    level: float,
 ) -> None:
     """Draw every figure of one model.
 
@@ -47,22 +57,17 @@ def draw_model(
         Contents of summary.json and convergence.json.
     embedded
         Contents of embedding.npz: `map` (n, 2) and `basis`.
+    pictures, picture_note
+        Images of one pass (`pseudo_images.pseudo_image`), and a sentence about it.
+    values, rows
+        Values of the first `MAPPED` features in some samples, and the rows of these in `predictions`.
     top
         Number of features listed.
-    level
-        False discovery rate at which a feature is significant.
     """
     features, predictions = tables["features"], tables["predictions"]
     evaluated = "out of bag" if summary["scheme"] == "repeated" else "on the test split"
 
     ranking(features, paths["ranking"], top, summary, f"{model}: ranking")
-    importance_significance(
-        features,
-        paths["importance_significance"],
-        level=level,
-        summary=summary,
-        title=f"{model}: importance and significance",
-    )
     importance_null(tables["null"], paths["importance_null"], title=f"{model}: features against shadow features")
     evidence(features, paths["evidence"], summary=summary, title=f"{model}: two rankings")
     audit(tables["audit"], paths["audit"], title=f"{model}: what filtering would have lost")
@@ -89,3 +94,13 @@ def draw_model(
         basis=str(embedded["basis"]),
         title=f"{model}: samples as the networks represent them",
     )
+    feature_maps(
+        embedded["map"][rows],
+        values,
+        features["feature"].astype(str).head(MAPPED).tolist(),
+        paths["feature_maps"],
+        aliases=alias_of(features),
+        basis=str(embedded["basis"]),
+        title=f"{model}: first features on the map of the samples",
+    )
+    pseudo_image(pictures, paths["pseudo_image"], title=f"{model}: images of one pass", note=picture_note)

@@ -1,4 +1,4 @@
-"""All features as points: importance against significance, against shadow features, and against the evidence."""
+"""All features as points: against shadow features, and by two rankings."""
 
 from __future__ import annotations
 
@@ -10,83 +10,11 @@ import numpy as np
 
 from ..core.words import count
 from . import style
-from .features import has_columns, nothing_ranked, save_no_ranking, signal_warning
+from .features import nothing_ranked, save_no_ranking, signal_warning
 from .style import BLACK, BLUE, GREY, MAX_VECTOR_POINTS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def importance_significance(
-    features: pd.DataFrame,
-    path,
-    top: int = 15,
-    level: float | None = None,
-    summary: Mapping | None = None,
-    title="Importance and significance",
-) -> Path:
-    """Draw every feature by its importance relative to shadow features (z) and its significance (-log10 q).
-
-    Parameters
-    ----------
-    features
-        ``features.tsv``, with ``z``, ``q`` and ``significant`` if importance was tested.
-    path, summary, title
-        See `features.ranking`.
-    top
-        Number of features to label, significant ones first.
-    level
-        False discovery rate behind ``significant``; drawn as a line if given.
-
-    Returns
-    -------
-    Path
-        The file written. If no feature has a q-value, the figure says so.
-
-    Raises
-    ------
-    InputError
-        If a column is missing.
-    """
-    table = style.require_columns(features, ("rank", "feature", "median_importance"), "features.tsv")
-    table, summary = table.sort_values("rank", kind="stable"), summary or {}
-    if nothing_ranked(table, summary):
-        return save_no_ranking(path, title, summary)
-    if not has_columns(table, "z", "q", "significant") or not table["q"].notna().any():
-        return style.save_message(
-            path,
-            title,
-            "Importance was not tested",
-            "No passes with shadow features were trained, so there is no z, no q-value and no error rate.",
-        )
-    table = table[table["q"].notna() & table["z"].notna()]
-    x, y = table["z"].to_numpy(dtype=float), -np.log10(table["q"].to_numpy(dtype=float).clip(1e-300, 1.0))
-    significant = table["significant"].to_numpy(dtype=bool)
-    width, height = 4.4, 3.4
-    with style.saved_figure(path) as figure:
-        ax = figure.add_axes((0, 0, width, height))
-        _scatter(ax, x, y, significant)
-        span = max(np.ptp(x), 1.0)
-        ax.set_xlim(x.min() - 0.04 * span, x.max() + 0.04 * span)
-        highest = max(y.max(), -np.log10(level) if level else 0.0, 0.1)
-        ax.set_ylim(-0.03 * highest, 1.06 * highest)
-        ax.grid()
-        ax.set_xlabel("importance relative to shadow features (z)")
-        ax.set_ylabel("significance (\u2212log10 q)")
-        if level:
-            ax.axhline(-np.log10(level), color=BLACK, linewidth=0.9, linestyle=(0, (4, 3)))
-            ax.annotate(f"q = {level:g}", (ax.get_xlim()[0], -np.log10(level)), (3, 2), textcoords="offset points",
-                        fontsize=8)  # fmt: skip
-        labelled = np.argsort(~significant, kind="stable")[: min(top, max(int(significant.sum()), 3))]
-        names = style.feature_names(table.iloc[labelled])
-        _labels_at_the_side(ax, x[labelled], y[labelled], names, width, height)
-        marks = [("D", BLUE, "significant"), ("o", GREY, "not significant")]
-        style.add_legend(figure, -0.1, -0.5, marks, columns=2)
-        n_significant = int(significant.sum())
-        rate = f" at q \u2264 {level:g}" if level else ""
-        note = f"{n_significant or 'none'} of {count(len(table), 'feature is', 'features are')} significant{rate}"
-        style.add_heading(figure, ax, width + 1.2, title, note, signal_warning(summary))
-    return Path(path)
 
 
 def importance_null(null: pd.DataFrame, path, title="Features against shadows") -> Path:
@@ -191,7 +119,7 @@ def evidence(
         ax.set_ylabel("evidence rank")
         labelled = np.flatnonzero(~significant)[:top] if significant.any() else np.arange(len(table))[:top]
         names = style.feature_names(table.iloc[labelled])
-        _labels_at_the_side(ax, x[labelled], y[labelled], names, side, side)
+        labels_at_the_side(ax, x[labelled], y[labelled], names, side, side)
         if significant.any():
             marks = [("D", BLUE, "significant in the networks"), ("o", GREY, "not significant")]
             style.add_legend(figure, -0.1, -0.5, marks, columns=2)
@@ -210,7 +138,7 @@ def _scatter(ax, x: np.ndarray, y: np.ndarray, significant: np.ndarray) -> None:
                    clip_on=False, zorder=3)  # fmt: skip
 
 
-def _labels_at_the_side(ax, x, y, names: Sequence[str], width: float, height: float) -> None:
+def labels_at_the_side(ax, x, y, names: Sequence[str], width: float, height: float) -> None:
     """Write names in a column to the right of `ax` (`width` × `height` inches), each with a line to its point."""
     order = np.lexsort((-x, -y))
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import numpy as np
 from ..accumulate import wilson_interval
 from ..core.aliases import alias_of, readable_names
 from ..core.files import atomic_write
+from ..core.nothing import NOTHING_TO_SHOW
 from ..errors import InputError
 
 if TYPE_CHECKING:
@@ -54,14 +56,20 @@ STYLE = {
 # No date in the metadata: the same figure has the same bytes.
 METADATA = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
+# Coordinates in an SVG, and their digits beyond a hundredth of a point, which would double the size of the file.
+_LINES, _DIGITS = re.compile(r' (?:d|x|y)="[^"]*"'), re.compile(r"(\.\d\d)\d+")
+
 COLOUR_BAR_HEIGHT = 1.6  # inches
 
 MAX_VECTOR_POINTS = 5000  # more points are drawn as one bitmap inside the vector file, which stays small
 
 
 @contextmanager
-def saved_figure(*paths) -> Iterator[Any]:
-    """Yield a blank figure, one inch square so that coordinates are inches, and save it to `paths` at the end."""
+def saved_figure(*paths, about: str = "") -> Iterator[Any]:
+    """Yield a blank figure, one inch square so that coordinates are inches, and save it to `paths` at the end.
+
+    `about` is written into the metadata of SVG files.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -71,21 +79,25 @@ def saved_figure(*paths) -> Iterator[Any]:
         figure = Figure(figsize=(1.0, 1.0))
         yield figure
         for path in paths:
-            save(figure, Path(path))
+            save(figure, Path(path), about)
 
 
-def save(figure, path: Path) -> None:
-    """Save `figure` with an atomic write, in the format of the suffix."""
+def save(figure, path: Path, about: str = "") -> None:
+    """Save `figure` with an atomic write, in the format of the suffix; `about` goes into the metadata of an SVG."""
     if path.suffix not in METADATA:
         raise InputError(f"{path}: suffix {path.suffix!r}; expected one of {', '.join(METADATA)}")
+    metadata = METADATA[path.suffix] | ({"Description": about} if about and path.suffix == ".svg" else {})
     with atomic_write(path) as temporary:
         figure.savefig(temporary, format=path.suffix[1:], dpi=200, bbox_inches="tight", pad_inches=0.08,
-                       metadata=METADATA[path.suffix])  # fmt: skip
+                       metadata=metadata)  # fmt: skip
+        if path.suffix == ".svg":
+            text = Path(temporary).read_text(encoding="utf-8")
+            Path(temporary).write_text(_LINES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text), encoding="utf-8")
 
 
 def save_message(path, title: str, headline: str, text: str) -> Path:
     """Save a figure that only explains why there is nothing to draw."""
-    with saved_figure(path) as figure:
+    with saved_figure(path, about=NOTHING_TO_SHOW) as figure:
         figure.text(0, 1.0, "\n".join(textwrap.wrap(title, 60)), fontsize=10, fontweight="bold", va="bottom")
         figure.text(0.1, 0.7, "\n".join(textwrap.wrap(headline, 60)), fontsize=10, color=VERMILLION, va="bottom")
         figure.text(0.1, 0.6, "\n".join(textwrap.wrap(text, 90)), fontsize=9, va="top")

@@ -111,4 +111,5 @@ def result_page(name: str, table: pd.DataFrame, source: str, model: str = "") ->
     first = [column for column in page.first if column in table]
     table = table[first + [column for column in table.columns if column not in first]]
     title = f"{model}: {page.title[0].lower()}{page.title[1:]}" if model else page.title
-    return table_page(table, title, page.about, source, page.notes, page.lead)
+    says_nothing = name == "audit" and "n_lost" in table and not (table["n_lost"] > 0).any()
+    return table_page(table, title, page.about, source, page.notes, page.lead, empty=says_nothing)

@@ -11,12 +11,13 @@ from markupsafe import Markup
 from ..core.aliases import readable_names
 from ..core.words import count, listed
 from .enriched_sets import enriched_sets
+from .links import links_of, loses
 from .models import Model
 from .page import number, render, with_interval
 from .summary_lists import chord_of, intervals, target_lines, texts, top_features, top_markers, top_recommended
 
 # CSS class of the answer to "Is there signal?"
-_VERDICTS = {True: "yes", False: "no", None: "open"}
+VERDICTS = {True: "yes", False: "no", None: "open"}
 
 _PREDICTIVE_AUC = 0.7  # chosen by hand: a confounder that was not adjusted for is a concern from this AUC on
 
@@ -106,7 +107,7 @@ def summary_page(
     return render(
         "summary.html.j2",
         title="DeepMapper: summary",
-        verdicts=_VERDICTS,
+        verdicts=VERDICTS,
         data=data,
         models=models,
         baseline=baseline,
@@ -114,7 +115,7 @@ def summary_page(
         of_data=of_data,
         of_fragments=of_fragments,
         of_symbols=of_symbols,
-        analysed=_analysed(data, models, baseline),
+        analysed=analysed(data, models, baseline),
         differential=differential,
         recommendation=recommendation,
         recommended=top_recommended(recommended, chord_of(models), top),
@@ -131,21 +132,22 @@ def summary_page(
         stability=[_Line(model.convergence["statement"], model.name) for model in models],
         accuracy=_accuracies(models, baseline, evidence_panel),
         targets=target_lines(targets or {}, withheld or {}),
-        lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models},
-        cautions=_cautions(models, baseline, confounders, proof, chords, of_data),
-        links=_links(
+        lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models if loses(model)},
+        cautions=cautions_of(models, baseline, confounders, proof, chords, of_data),
+        links=links_of(
             models, chords, from_reads=bool(of_fragments), with_sets=enrichment is not None, with_target=bool(targets)
         ),
         top_features=[top_features(model, top) for model in models],
         markers=top_markers(markers, top),
         aliased=bool(alias_of),
-        top_chords=_top_chords(chords, top, alias_of),
+        top_chords=top_chords(chords, top, alias_of),
         model_table=_model_table(table),
         chart=Markup(_inline_svg(chart)),
     )
 
 
-def _analysed(data: Mapping, models: Sequence[Model], baseline: Mapping) -> dict[str, str]:
+def analysed(data: Mapping, models: Sequence[Model], baseline: Mapping) -> dict[str, str]:
+    """Size of the data, its classes, and which samples evaluate, in words."""
     sizes = data["sizes"]
     classes = ", ".join(f"{name} {n:,}" for name, n in list(sizes.items())[:_MAX_CLASSES])
     if len(sizes) > _MAX_CLASSES:
@@ -260,7 +262,7 @@ def _first_names(lost, aliases: Mapping[str, str]) -> str:
     return f" ({', '.join(names[:3])}{', …' if len(names) > 3 else ''})" if names else ""
 
 
-def _cautions(
+def cautions_of(
     models: Sequence[Model],
     baseline: Mapping,
     confounders: Mapping,
@@ -268,6 +270,7 @@ def _cautions(
     chords: pd.DataFrame,
     of_data: Sequence[str],
 ) -> list[_Line]:
+    """What the run itself found to be cautious about."""
     cautions = [_Line(text, model.name) for model in models for text in _cautions_about(model, baseline)]
     for record in confounders["alone"]:
         auc = record["macro_auc"]
@@ -323,35 +326,7 @@ def _cautions_about(model: Model, baseline: Mapping) -> Iterator[str]:
         )
 
 
-def _links(
-    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, with_sets: bool, with_target: bool
-) -> dict[str, dict[str, str]]:
-    """Files to look at next: for each model and for all models, path from the page -> text of the link."""
-    of_model = {
-        "features.html": "all features", "plots/ranking.svg": "ranking",
-        "plots/importance_significance.svg": "significance", "plots/evidence.svg": "two rankings",
-        "plots/importance_heatmap.svg": "importance by class",
-        "plots/convergence.svg": "stability", "plots/confusion.svg": "confusion matrix",
-        "audit.html": "filtering audit", "passes.html": "passes",
-    }  # fmt: skip
-    of_model |= {"plots/novel.svg": "novel transcripts"} if from_reads else {}
-    of_target = {"target.tsv": "named cells"} | {
-        f"plots/target_{name}.svg": text
-        for name, text in {"map": "map of these", "verdicts": "verdicts", "genes": "genes behind labels"}.items()
-    }
-    of_model |= of_target if with_target else {}
-    of_chords = {
-        "chords.html": "chords",
-        "chord_networks.svg": "chord members",
-        "chord_scores.svg": "chord scores",
-    }
-    files = {model.name: {f"{model.name}/{path}": text for path, text in of_model.items()} for model in models}
-    shared = {"models.html": "models", "markers.html": "markers"}
-    shared |= {"enrichment.html": "gene sets", "enrichment.svg": "enriched gene sets"} if with_sets else {}
-    return {**files, "all models": {**shared, **(of_chords if len(chords) else {})}}
-
-
-def _top_chords(chords: pd.DataFrame, top: int, aliases: Mapping[str, str]) -> dict[str, list[str]]:
+def top_chords(chords: pd.DataFrame, top: int, aliases: Mapping[str, str]) -> dict[str, list[str]]:
     """The first chords: heading -> cells of the column."""
     if chords.empty:
         return {}

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
+from ..core.nothing import NOTHING_TO_SHOW
 from .page import render
 
 MAX_ROWS = 2000  # on a page, which stays quick to open; the file has all rows
+
+# Letters of the rows on a page; a page above 2 MB as a data URI stays blank in the frame of Snakemake's report.
+MAX_LETTERS = 1_200_000
 
 
 def table_page(
@@ -21,6 +26,7 @@ def table_page(
     notes: Mapping[str, str] | None = None,
     lead: str = "",
     max_rows: int = MAX_ROWS,
+    empty: bool = False,
 ) -> str:
     """Render a table as a page.
 
@@ -37,7 +43,9 @@ def table_page(
     lead
         Column that stays visible when the table is scrolled sideways; by default the first.
     max_rows
-        Number of rows on the page; if there are more, the page names the file that has them all.
+        Largest number of rows on the page; if there are more, the page names the file that has them all.
+    empty
+        Whether the rows say nothing, so that reports can leave the page out; it is so without rows, too.
     """
     columns, notes = [str(name) for name in table.columns], notes or {}
     lead = lead or (columns[0] if columns else "")
@@ -45,9 +53,10 @@ def table_page(
     numeric = [bool(pd.api.types.is_numeric_dtype(t) and not pd.api.types.is_bool_dtype(t)) for t in shown.dtypes]
     meanings = [notes.get(name) or notes.get(f"{name.partition('[')[0]}[*]", "") for name in columns]
     of_class = ["[" in name and name.endswith("]") for name in columns]
+    rows = _first_rows(shown)
     data = {
         "columns": columns,
-        "rows": [[_plain(value) for value in row] for row in shown.itertuples(index=False, name=None)],
+        "rows": rows,
         "lead": columns.index(lead) if columns else 0,
         "numeric": numeric,
         "optional": of_class,
@@ -57,13 +66,25 @@ def table_page(
         "table.html.j2",
         title=title,
         about=about,
+        nothing=NOTHING_TO_SHOW if empty or table.empty else "",
         source=source,
         n_rows=len(table),
-        n_shown=len(shown),
+        n_shown=len(rows),
         n_class_columns=sum(of_class),
         meanings=_meanings(columns, meanings),
         data=data,
     )
+
+
+def _first_rows(table: pd.DataFrame) -> list[list]:
+    """Rows as JSON types, as many as `MAX_LETTERS` allow, but at least one."""
+    rows, letters = [], 0
+    for row in table.itertuples(index=False, name=None):
+        rows.append([_plain(value) for value in row])
+        letters += len(json.dumps(rows[-1], ensure_ascii=True))
+        if letters > MAX_LETTERS:
+            return rows[:-1] or rows
+    return rows
 
 
 def _plain(value):

@@ -6,7 +6,9 @@ It may be missing in other versions of Snakemake; `untested` knows the versions 
 
 from __future__ import annotations
 
+import json
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -108,6 +110,47 @@ def keep_own_files_in(folder: Path) -> None:
             super().__init__(*args, path=path or folder, **options)
 
     snakemake.workflow.FilePersistence = Elsewhere  # type: ignore[misc]
+
+
+def shape_report(first: str, leave_out: Callable[[Path], bool]) -> None:
+    """Let the page of `snakemake --report` open on one of its results, and leave out files that show nothing.
+
+    The page would open on the graph of the rules.
+
+    Parameters
+    ----------
+    first
+        Path of the result.
+    leave_out
+        Whether a file shows nothing.
+    """
+    if "--report" not in " ".join(sys.argv):
+        return  # it takes a second to import
+    from snakemake.report.html_reporter import Reporter
+
+    original = Reporter.render
+    script = f"""
+(() => {{
+    const path = {json.dumps(first)}, first = results[path];
+    const wait = first && setInterval(() => {{
+        if (!app) return;
+        clearInterval(wait);
+        app.setView({{content: "html", contentPath: first.data_uri, resultPath: path}});
+    }}, 20);
+}})();
+"""
+
+    def render(self: Any) -> None:
+        for categories in self.results.values():
+            for name, records in categories.items():
+                categories[name] = [record for record in records if not leave_out(Path(record.path))]
+        for name in [name for name, categories in self.results.items() if not any(categories.values())]:
+            del self.results[name]
+        read = self.env.filters["get_resource_as_string"]
+        self.env.filters["get_resource_as_string"] = lambda name: read(name) + (script if "app.js" in name else "")
+        original(self)
+
+    Reporter.render = render  # type: ignore[method-assign]
 
 
 def runs_jobs_here(workflow: Any) -> bool:

@@ -36,7 +36,7 @@ def test_the_flood_goes_to_a_log_and_the_screen_gets_a_few_lines(study, call, st
     stand_in(
         f"print({FLOOD!r}, flush=True)\n"
         "folder = pathlib.Path('results/findings/cnn_small'); folder.mkdir(parents=True)\n"
-        f"(folder / 'summary.json').write_text({answer!r}); (folder.parent / 'summary.html').write_text('x')\n"
+        f"(folder / 'summary.json').write_text({answer!r}); (folder.parent.parent / 'index.html').write_text('x')\n"
         "(folder.parent / 'recommended.json').write_text('{\"statement\": \"9 features to report.\"}')"
     )
     found = call("run", study(), "--cores", 1)
@@ -44,7 +44,7 @@ def test_the_flood_goes_to_a_log_and_the_screen_gets_a_few_lines(study, call, st
     assert "Select jobs" not in found.said
     assert "cnn_small: Signal: p = 0.001." in found.said
     assert "To report: 9 features to report." in found.said
-    assert "study/results/findings/summary.html" in found.said
+    assert "study/results/index.html" in found.said.splitlines()[-1]
     (log,) = (here / "study/results/logs").glob("run-*.log")
     assert log.read_text().startswith("Select jobs")
 
@@ -131,7 +131,7 @@ def test_times_are_spelled_out():
 def test_the_summary_is_opened_where_there_is_a_browser(study, call, here, monkeypatch):
     name, opened = study(results="out"), []
     assert "Make it with: deepmapper run study" in call("open", name, status=1).said
-    page = here / name / "out/findings/summary.html"
+    page = here / name / "out/index.html"
     page.parent.mkdir(parents=True)
     page.write_text("x")
     monkeypatch.setattr(open_summary.webbrowser, "open", opened.append)

@@ -10,6 +10,7 @@ import pytest
 from deepmapper import plots
 from deepmapper.accumulate import wilson_interval
 from deepmapper.findings.audit import CHOICES
+from deepmapper.plots.member_values import first_members
 
 BLOOD = [
     "CD14+ Monocyte", "CD19+ B", "CD34+", "CD4+/CD25 T Reg", "CD4+/CD45RA+/CD25- Naive T", "CD4+/CD45RO+ Memory",
@@ -313,6 +314,56 @@ def target_drawings():
         "target_verdicts-no-signal": lambda p: plots.target_verdicts(target.assign(label=None, verdict="none"), p),
         "target_genes-none": lambda p: plots.target_genes(genes.head(0), p),
     }
+def statistics_table(classes=BLOOD, n=24, seed=0):
+    rng = np.random.default_rng(seed)
+    table = {"feature": [f"GENE{i}" for i in range(n)]}
+    for name in classes:
+        table |= {f"mean[{name}]": rng.gamma(0.5, 2.0, n), f"detected[{name}]": rng.uniform(0, 1, n)}
+    return pd.DataFrame(table)
+
+
+def values_of(n_samples, n_features, classes=TWO):
+    """Values, names of features and samples, and classes."""
+    labels = [classes[i % len(classes)] for i in range(n_samples)]
+    names = [[f"{what}{i}" for i in range(n)] for what, n in (("GENE", n_features), ("sample_", n_samples))]
+    return np.random.default_rng(0).normal(size=(n_samples, n_features)), *names, labels
+
+
+def differential_table(classes=BLOOD, n=300, seed=0):
+    rng, tables = np.random.default_rng(seed), []
+    for name in classes:
+        p = 10 ** -rng.gamma(0.4, 4.0, n)
+        tables.append(pd.DataFrame({
+            "feature": [f"GENE{i}" for i in range(n)], "within": None, "class": name, "versus": "rest",
+            "log2_fold_change": rng.normal(0, 2, n), "p": p, "q": np.minimum(1, 3 * p), "detected_class": 0.5,
+            "detected_versus": np.r_[0.0, np.full(n - 1, 0.4)],
+        }))  # fmt: skip
+    return pd.concat(tables, ignore_index=True)
+
+
+def distances_of(n):
+    points = np.random.default_rng(0).normal(size=(n, 3))
+    return np.linalg.norm(points[:, None] - points[None], axis=2)
+
+
+def pictures_of(side=12, classes=BLOOD[:3]):
+    rng = np.random.default_rng(0)
+    marked = [(min(i, side - 1), 0, f"GENE{i}") for i in range(min(6, side * side))]
+    keys = ("sample", "mean", "attribution")
+    return [{"class": c, "marked": marked, **{k: rng.gamma(0.3, 1.0, (side, side)) for k in keys}} for c in classes]
+
+
+def map_of(n=200, n_features=8):
+    rng = np.random.default_rng(0)
+    names = [f"GENE{i}" for i in range(n_features - 1)] + [LONG[0]]
+    return rng.normal(size=(n, 2)), rng.gamma(0.4, 1.0, (n, n_features)), names
+
+
+def draw_members(chords, path):
+    rng = np.random.default_rng(0)
+    chords = chords.assign(core_1=chords["side_1"], core_2=chords["side_2"])
+    values = {name: rng.normal(size=80) for pair in first_members(chords) for name in pair}
+    return plots.chord_members(chords, values, rng.choice(BLOOD, 80), path, why="No screen.")
 
 
 def drawings():
@@ -362,15 +413,41 @@ def drawings():
         },
         "ranking-tested": lambda p: plots.ranking(features_with_q(significant=11), p, summary={"n_accepted": 30}),
         "ranking-tested-one-feature": lambda p: plots.ranking(features_with_q(1, 0), p),
-        "importance_significance-typical": lambda p: plots.importance_significance(features_with_q(), p, level=0.1),
-        "importance_significance-none": lambda p: plots.importance_significance(
-            features_with_q(significant=0), p, level=0.1, summary=no_signal),
-        "importance_significance-untested": lambda p: plots.importance_significance(feature_table(), p),
         "importance_null-typical": lambda p: plots.importance_null(null_of(), p),
         "importance_null-none": lambda p: plots.importance_null(null_of().assign(z_shadow=np.nan), p),
-        "importance_significance-long": lambda p: plots.importance_significance(
-            features_with_q(12, 12, names=LONG), p, level=0.1),
-        "importance_significance-one-feature": lambda p: plots.importance_significance(features_with_q(1, 1), p),
+        "expression_dots-typical": lambda p: plots.expression_dots(
+            statistics_table(), statistics_table()["feature"], p),
+        "expression_dots-markers": lambda p: plots.expression_dots(
+            statistics_table(LONG), [f"GENE{i}" for i in range(24)], p, headings=[LONG[i // 2] for i in range(24)]),
+        "expression_dots-forty-classes": lambda p: plots.expression_dots(
+            statistics_table(many_classes(40)), ["GENE0", "GENE1"], p, title="Expression", note="two of them"),
+        "expression_dots-none": lambda p: plots.expression_dots(statistics_table(), [], p),
+        "expression_heatmap-typical": lambda p: plots.expression_heatmap(*values_of(8, 12), p),
+        "expression_heatmap-three": lambda p: plots.expression_heatmap(*values_of(3, 1, LONG), p),
+        "expression_heatmap-many": lambda p: plots.expression_heatmap(*values_of(90, 4, many_classes(40)), p),
+        "expression_heatmap-none": lambda p: plots.expression_heatmap(np.zeros((3, 0)), [], "abc", "aab", p),
+        "volcano-typical": lambda p: plots.volcano(differential_table(), p),
+        "volcano-two": lambda p: plots.volcano(differential_table(TWO, 4), p, note="PyDESeq2"),
+        "volcano-forty-long": lambda p: plots.volcano(differential_table(LONG * 4, 30), p),
+        "volcano-none": lambda p: plots.volcano(differential_table().assign(p=np.nan), p),
+        "sample_distances-typical": lambda p: plots.sample_distances(
+            distances_of(9), [f"sample {i}" for i in range(9)], list("aaabbbccc"), p),
+        "sample_distances-classes": lambda p: plots.sample_distances(distances_of(12), LONG, LONG, p),
+        "sample_distances-equal": lambda p: plots.sample_distances(np.zeros((3, 3)), "abc", "xyx", p),
+        "sample_distances-two": lambda p: plots.sample_distances(np.zeros((2, 2)), "ab", "ab", p),
+        "overlap-typical": lambda p: plots.overlap({"test": "abcd", "cnn_small": "cdef", "mlp": ""}, p),
+        "overlap-many": lambda p: plots.overlap(
+            {LONG[i]: [f"g{n}" for n in range(4096) if n >> i & 1] for i in range(12)}, p),
+        "overlap-none": lambda p: plots.overlap({"test": [], "mlp": []}, p),
+        "pseudo_image-typical": lambda p: plots.pseudo_image(pictures_of(), p, note="pass 3"),
+        "pseudo_image-one-pixel": lambda p: plots.pseudo_image(pictures_of(1, LONG[:1]), p),
+        "pseudo_image-none": lambda p: plots.pseudo_image([], p),
+        "feature_maps-typical": lambda p: plots.feature_maps(*map_of(), p),
+        "feature_maps-one-of-three": lambda p: plots.feature_maps(*map_of(3, 1), p, basis="PCA"),
+        "feature_maps-none": lambda p: plots.feature_maps(np.full((3, 2), np.nan), np.zeros((3, 1)), ["a"], p),
+        "chord_members-typical": lambda p: draw_members(chord_table()[0], p),
+        "chord_members-one": lambda p: draw_members(chord_table(((1, 1),))[0], p),
+        "chord_members-none": lambda p: draw_members(chord_table()[0].head(0), p),
         "chord_networks-typical": lambda p: plots.chord_networks(*chord_table()[:2], p),
         "chord_networks-one": lambda p: plots.chord_networks(*chord_table(((1, 1),), proved=False)[:2], p),
         "chord_networks-long": lambda p: plots.chord_networks(

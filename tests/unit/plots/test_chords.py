@@ -18,7 +18,7 @@ def test_chords_show_members_links_and_their_proof(examples, words, tmp_path, mo
     assert "test split: AUC 0.87 (0.80 to 0.93), synergy 0.31 (0.22 to 0.39)" in found
     assert "member without a significant product of its own" in found
     figures = []
-    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, path, about: figures.append(figure))
     plots.chord_networks(chords, pairs.assign(significant=[True, *[False] * 5]), tmp_path / "b.svg")
     lines = [line for line in figures[0].axes[0].lines if len(line.get_xdata()) == 2]
     assert len(lines) == 1  # only significant products are drawn

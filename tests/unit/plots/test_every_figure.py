@@ -32,7 +32,7 @@ def tables(examples):
     return {
         "ranking": examples.feature_table(9),
         "importance_heatmap": examples.feature_table(9),
-        "importance_significance": examples.features_with_q(6, 2),
+        "volcano": examples.differential_table(),
         "evidence": examples.feature_table(9),
         "audit": examples.audit_table(),
         "learning_curves": examples.history_table(3, 1),
@@ -114,7 +114,7 @@ def test_every_figure_is_whole_and_legible(drawing, drawings, files, seen, tmp_p
     [
         ("ranking", ["selection_frequency_low", "importance_q25"]),
         ("importance_heatmap", ["importance[CD34+]"]),
-        ("importance_significance", ["median_importance", "q"]),
+        ("volcano", ["log2_fold_change", "p", "q"]),
         ("audit", ["n_lost"]),
         ("evidence", ["evidence_rank", "median_importance"]),
         ("per_class", ["f1", "precision", "recall_low", "support"]),

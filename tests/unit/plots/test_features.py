@@ -34,7 +34,7 @@ def test_without_an_accepted_pass_the_figure_says_so(drawings, words, name, tmp_
 
 def test_ranking_marks_what_is_significant_and_shows_intervals_of_rank_and_importance(examples, tmp_path, monkeypatch):
     figures = []
-    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, path, about: figures.append(figure))
     plots.ranking(examples.features_with_q(50, 4), tmp_path / "a.svg", top=6)
     axes = figures[0].axes
     assert len(axes) == 3
@@ -64,7 +64,7 @@ def test_heatmap_takes_the_classes_in_the_order_given_or_puts_similar_ones_side_
 def test_heatmap_marks_the_direction(examples, monkeypatch, tmp_path):
     table, figures = examples.feature_table(3, classes=["a", "b"]), []
     table["direction[a]"], table["direction[b]"] = ["up", "down", "unclear"], "unclear"
-    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(style, "save", lambda figure, path, about: figures.append(figure))
     plots.importance_heatmap(table, tmp_path / "a.svg")
     marks = [tuple(xy) for c in figures[0].axes[0].collections[1:] for xy in c.get_offsets().tolist()]
     assert marks == [(0.0, 0.0), (0.0, 1.0)]  # up in row 0, down in row 1, both in column "a"

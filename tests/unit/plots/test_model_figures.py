@@ -9,7 +9,7 @@ from deepmapper.plots.chords import CHORD_TABLES, draw_chords
 from deepmapper.plots.model_figures import MODEL_TABLES, draw_model
 
 FIGURES = (
-    *("ranking", "importance_significance", "importance_null", "importance_heatmap", "evidence", "audit"),
+    *("ranking", "feature_maps", "pseudo_image", "importance_null", "importance_heatmap", "evidence", "audit"),
     *("accuracy_references", "learning_curves", "agreement", "convergence"),
     *("confusion", "per_class", "calibration", "embedding"),
 )
@@ -27,7 +27,10 @@ def drawn(monkeypatch):
 
 @pytest.mark.parametrize(("scheme", "evaluated"), [("fixed", "on the test split"), ("repeated", "out of bag")])
 def test_every_figure_gets_its_table_its_file_and_a_title_with_the_model(drawn, scheme, evaluated):
-    tables = {name: pd.DataFrame({"split": ["test"], "label": ["a"], "prediction": ["b"]}) for name in MODEL_TABLES}
+    tables = {
+        name: pd.DataFrame({"split": ["test"], "label": ["a"], "prediction": ["b"], "feature": ["g"]})
+        for name in MODEL_TABLES
+    }
     draw_model(
         "cnn",
         tables,
@@ -35,8 +38,11 @@ def test_every_figure_gets_its_table_its_file_and_a_title_with_the_model(drawn, 
         summary={"scheme": scheme, "classes": ["a", "b"]},
         convergence_summary={"level": 0.8},
         embedded={"map": np.zeros((1, 2)), "basis": np.array("UMAP")},
+        pictures=[],
+        picture_note="",
+        values=np.zeros((1, 0)),
+        rows=np.arange(1),
         top=20,
-        level=0.1,
     )
     assert set(drawn) == set(FIGURES)
     for name, (args, named) in drawn.items():

@@ -172,3 +172,33 @@ def test_rules_leave_the_rest_of_snakemake_alone():
     files = [ROOT / "Snakefile", ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
     found = {(file.name, name) for file in files for name in private if name in file.read_text()}
     assert found == set()
+
+
+REPORTED = """
+import sys
+
+sys.path.insert(0, {source!r})
+from deepmapper.core.nothing import shows_nothing
+from deepmapper.workflow import snakemake_internals as internals
+
+internals.shape_report("out/first.html", shows_nothing)
+
+
+rule all:
+    output:
+        report("out/first.html", category="1"),
+        report("out/empty.svg", category="2"),
+    shell:
+        "echo '<p>first</p>' > {{output[0]}}; echo '<svg>deepmapper: nothing to show</svg>' > {{output[1]}}"
+"""
+
+
+def test_the_report_opens_on_a_result_and_leaves_out_what_shows_nothing(tmp_path):
+    (tmp_path / "Snakefile").write_text(REPORTED.format(source=str(ROOT / "src")))
+    for arguments in ([], ["--report", "page.html"]):
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text()
+    assert '"out/first.html": {' in page and '"out/empty.svg": {' not in page
+    assert page.index('const path = "out/first.html"') > page.index("class App extends")

@@ -1,0 +1,61 @@
+"""Figures on a page: the file inside the page, so that the page can be copied and sent alone."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.nothing import shows_nothing
+
+# A page above 2 MB as a data URI stays blank in the frame of Snakemake's report; what does not fit in is linked.
+MAX_EMBEDDED = 1_050_000  # letters of all figures together
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its caption.
+
+    Attributes
+    ----------
+    path
+        File, relative to the page.
+    name
+        Its name (`titles.FIGURES`).
+    caption
+        How to read it.
+    source
+        The image as a data URI; "" if it does not fit in, and the page links it.
+    """
+
+    path: str
+    name: str
+    caption: str
+    source: str
+
+
+def figures_of(
+    paths: Mapping[str, str | Path], folder: str | Path, names: Mapping[str, str], captions: Mapping[str, str]
+) -> dict[str, Figure]:
+    """Read figures, the first ones first, as long as they fit into a page.
+
+    Parameters
+    ----------
+    paths
+        The SVG files, by figure. Those that have nothing to show are left out.
+    folder
+        Folder of the page.
+    names, captions
+        See `Figure`; by figure.
+    """
+    found, left = {}, MAX_EMBEDDED
+    for key, path in paths.items():
+        if shows_nothing(path):
+            continue
+        source = f"data:image/svg+xml;base64,{base64.b64encode(Path(path).read_bytes()).decode('ascii')}"
+        if len(source) > left:
+            source = ""
+        left -= len(source)
+        found[key] = Figure(Path(path).relative_to(folder).as_posix(), names[key], captions[key], source)
+    return found

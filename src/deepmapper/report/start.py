@@ -1,0 +1,166 @@
+"""The page to open first: question, answer, the list with figures, what to distrust, and where all files are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..core.aliases import readable_names
+from .figures import Figure
+from .links import links_of
+from .models import Model
+from .page import number, render
+from .summary import VERDICTS, analysed, cautions_of, top_chords
+from .summary_lists import chord_of, texts, top_recommended
+from .titles import FIGURES
+
+# Captions of the figures on the page.
+CAPTIONS = {
+    "expression": "colour: from the class or sample with the lowest value of a feature to that with the highest. "
+    "Where there are dots, their size is the share of the samples in which the value is above 0.",
+    "overlap": "how many features exactly these models and tests find (joined dots), each at its own error rate. A "
+    "column of only the test of single features, or of only networks, is what the others miss.",
+    "markers": "the first features that are higher in each class than in what it is compared with, when each is tested "
+    "alone.",
+    "sample_distances": "similar ones lie side by side, dark squares are small distances. A sample that lies with "
+    "another class, or with its batch, calls for a look before anything is reported.",
+    "chord_members": "one member of each side of a chord against the other, one dot a sample. The class (blue) differs "
+    "in how the two values go together, rather than in either alone.",
+    "enrichment": "sets that a list has more of than chance gives, or that stand high in a ranking.",
+    "pseudo_image": "every feature is one pixel, placed at random, anew in each pass. Left: the sample nearest the "
+    "mean of its class; middle: that mean; right: attribution, how much each pixel contributes to the decision for "
+    "the class. The features of the largest attribution are named; only those that return pass after pass count.",
+    "models": "accuracy of each model on samples that it was not trained on, beside logistic regression and what is "
+    "reached without any signal.",
+    "feature_maps": "samples that the networks represent alike lie side by side; each map is coloured by one feature "
+    "of the list.",
+    "novel": "the first novel transcripts beside the annotated ones, with the reads that cover them and their "
+    "expression in each sample.",
+}  # fmt: skip
+
+_SECTIONS = {
+    "signal": "Is there signal?",
+    "report": "What to report",
+    "novel": "Novel transcripts",
+    "single": "Each feature tested alone",
+    "chords": "Chords",
+    "sets": "Gene sets",
+    "networks": "What the networks see",
+    "distrust": "What to distrust",
+    "more": "All tables and figures",
+}
+
+
+def start_page(
+    *,
+    data: Mapping,
+    models: Sequence[Model],
+    baseline: Mapping,
+    confounders: Mapping,
+    screen: Mapping,
+    proof: Mapping,
+    chords: pd.DataFrame,
+    differential: Mapping,
+    recommended: pd.DataFrame,
+    recommendation: Mapping,
+    figures: Mapping[str, Figure],
+    ranked: Sequence[Mapping[str, Any]],
+    tested: Sequence[Mapping[str, Any]],
+    aliases: Mapping[str, str] | None = None,
+    of_data: Sequence[str] = (),
+    of_fragments: str = "",
+    enriched: str = "",
+    with_target: bool = False,
+    top: int = 20,
+) -> str:
+    """Render the page.
+
+    Parameters
+    ----------
+    data, models, baseline, confounders, screen, proof, chords, differential, recommended, recommendation
+        See `summary.summary_page`.
+    figures
+        Figures by the names of `CAPTIONS`; those that have nothing to show are left out.
+    ranked, tested
+        Points to point at (`points.ranked_points`, `points.tested_points`).
+    aliases, of_data, of_fragments
+        See `summary.summary_page`.
+    enriched
+        The statement on gene sets; "" without gene sets.
+    with_target
+        Whether cells were named.
+    top
+        Number of features listed.
+    """
+    names, novel = aliases or {}, _novel(recommended, aliases or {}, top)
+    shown = {
+        key: text
+        for key, text in _SECTIONS.items()
+        if (key != "novel" or of_fragments or novel) and (key != "sets" or enriched)
+    }
+    return render(
+        "start.html.j2",
+        title=f"DeepMapper: {data['label']}",
+        sections=shown,
+        data=data,
+        asked=_asked(data, models, baseline),
+        of_data=of_data,
+        verdicts=[(m.name, VERDICTS[m.summary["signal"]], m.summary["statement"]) for m in models],
+        recommendation=recommendation,
+        listed=top_recommended(recommended, chord_of(models), top),
+        figures=figures,
+        ranked=ranked,
+        tested=tested,
+        novel_said=of_fragments,
+        novel=novel,
+        differential=differential,
+        volcano_name=FIGURES["volcano"],
+        chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
+        top_chords=top_chords(chords, 6, names),
+        enriched=enriched,
+        cautions=cautions_of(models, baseline, confounders, proof, chords, of_data),
+        links=_links(models, chords, from_reads=bool(of_fragments), with_sets=bool(enriched), with_target=with_target),
+    )
+
+
+def _asked(data: Mapping, models: Sequence[Model], baseline: Mapping) -> str:
+    known = analysed(data, models, baseline)
+    together = f"; samples of the same {data['group']} were kept together" if data["group"] else ""
+    return (
+        f"{known['size']} from {data['from']}, {len(data['sizes'])} classes ({known['classes']}); "
+        f"{known['evaluated']}{together}. No feature was filtered out beforehand."
+    )
+
+
+def _novel(recommended: pd.DataFrame, aliases: Mapping[str, str], top: int) -> dict[str, list[str]]:
+    """The first novel transcripts of the list to report: heading -> cells of the column."""
+    if "is_denovo" not in recommended or not recommended["is_denovo"].any():
+        return {}
+    rows = recommended[recommended["is_denovo"].astype(bool)].head(top)
+    return {
+        "place in the list": texts(rows["rank"]),
+        "transcript": readable_names(rows["feature"], aliases),
+        "to report": ["yes" if value else "no" for value in rows["reported"]],
+        "higher in": texts(rows["higher_in"]),
+        "log2 fold change": [number(value, 2) for value in rows["log2_fold_change"]],
+        "q": ["" if pd.isna(q) else f"{q:.2g}" for q in rows["q"]],
+    }
+
+
+def _links(
+    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, **what: bool
+) -> dict[str, dict[str, str]]:
+    """Every page and figure of the run, and the files to go on with: by model, path -> text of the link."""
+    found = links_of(models, chords, from_reads=from_reads, **what)
+    files = {name: {f"findings/{path}": text for path, text in of.items()} for name, of in found.items()}
+    answers = {"findings/summary.html": "every answer with its conditions"}
+    data = {"expression.h5ad": "expression matrix", "run.json": "record of the run"}
+    if from_reads:
+        data |= {
+            "reads/qc/multiqc_report.html": "quality of the reads",
+            "reads/novelty/contigs.tsv": "every assembled contig",
+            "reads/novelty/novel.tsv": "novel transcripts, table",
+        }
+    return {"in words": answers, **files, "data": data}
