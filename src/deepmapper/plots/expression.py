@@ -138,7 +138,7 @@ def expression_heatmap(
         draw_class_bar(bar, [str(labels[i]) for i in order], classes)
         style.add_colour_bar(figure, image, ax, width + 0.2, "value, standardised")
         keys = [("s", class_colour(i), name) for i, name in enumerate(style.display_names(classes))]
-        style.add_legend(figure, width + 0.08, min(height - COLOUR_BAR_HEIGHT - 0.1, -0.1), keys)
+        style.add_legend(figure, width + 0.08, min(height - COLOUR_BAR_HEIGHT - 0.1, -0.1), keys, 1 + len(keys) // 12)
         style.add_heading(figure, bar, max(width, 4.0), title, note)
     return Path(path)
 
