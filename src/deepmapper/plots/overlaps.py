@@ -28,7 +28,7 @@ def overlap(found: Mapping[str, Collection[str]], path, *, title="Found by which
     Returns
     -------
     Path
-        The file written. If no set has a member, the figure says so.
+        The file written. If fewer than two sets have members, the figure says so.
     """
     members: dict[str, list[str]] = {}
     for name, features in found.items():
@@ -36,6 +36,8 @@ def overlap(found: Mapping[str, Collection[str]], path, *, title="Found by which
             members.setdefault(feature, []).append(name)
     if not members:
         return style.save_message(path, title, "Nothing is significant", "No model and no test finds a feature.")
+    if sum(bool(len(features)) for features in found.values()) == 1:
+        return style.save_message(path, title, "There is nothing to compare", "Only one model or test finds features.")
     sizes = Counter(map(tuple, members.values())).most_common()
     drawn, names = sizes[:_MAX_OVERLAPS], list(found)
     width, height, bars = 0.32 * len(drawn), 0.24 * len(names), 1.5

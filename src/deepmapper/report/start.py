@@ -92,9 +92,10 @@ def start_page(
     with_target
         Whether cells were named.
     top
-        Number of features listed.
+        Number of features listed; those to report, if there are any.
     """
     names, novel = aliases or {}, _novel(recommended, aliases or {}, top)
+    reported = recommended["reported"].astype(bool)
     shown = {
         key: text
         for key, text in _SECTIONS.items()
@@ -109,7 +110,7 @@ def start_page(
         of_data=of_data,
         verdicts=[(m.name, VERDICTS[m.summary["signal"]], m.summary["statement"]) for m in models],
         recommendation=recommendation,
-        listed=top_recommended(recommended, chord_of(models), top),
+        listed=top_recommended(recommended[reported] if reported.any() else recommended, chord_of(models), top),
         figures=figures,
         ranked=ranked,
         tested=tested,

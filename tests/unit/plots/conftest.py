@@ -438,6 +438,7 @@ def drawings():
         "overlap-typical": lambda p: plots.overlap({"test": "abcd", "cnn_small": "cdef", "mlp": ""}, p),
         "overlap-many": lambda p: plots.overlap(
             {LONG[i]: [f"g{n}" for n in range(4096) if n >> i & 1] for i in range(12)}, p),
+        "overlap-one": lambda p: plots.overlap({"test": ["g"], "mlp": []}, p),
         "overlap-none": lambda p: plots.overlap({"test": [], "mlp": []}, p),
         "pseudo_image-typical": lambda p: plots.pseudo_image(pictures_of(), p, note="pass 3"),
         "pseudo_image-one-pixel": lambda p: plots.pseudo_image(pictures_of(1, LONG[:1]), p),

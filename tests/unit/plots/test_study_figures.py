@@ -25,7 +25,14 @@ def test_overlaps_are_exclusive_and_add_up(words, tmp_path):
 
 
 def test_a_figure_that_only_explains_itself_can_be_recognised(drawings, tmp_path):
-    for name in ("overlap-none", "pseudo_image-none", "chord_members-none", "audit-none", "volcano-none"):
+    for name in (
+        "overlap-none",
+        "overlap-one",
+        "pseudo_image-none",
+        "chord_members-none",
+        "audit-none",
+        "volcano-none",
+    ):
         drawings[name](tmp_path / "none.svg")
         assert shows_nothing(tmp_path / "none.svg"), name
     for name in ("overlap-typical", "pseudo_image-typical", "audit-typical"):

@@ -65,8 +65,16 @@ def test_question_verdict_list_and_doubts_come_in_this_order_and_in_the_menu():
     assert "What tells the classes of state apart?" in text
     assert "100 samples × 3 features from counts.h5ad" in text
     assert "<p class='yes'><b>cnn_small</b>: Signal" in text
-    assert "2 features to report." in text and "<td>-1.25</td>" in text and "0.3 (n.s.)" in text
+    assert "2 features to report." in text and "<td>-1.25</td>" in text and "0.3 (n.s.)" not in text
     assert "<p class='no'>" in page([model_of(signal=False)])
+
+
+def test_without_a_feature_to_report_the_first_of_the_order_are_listed_as_not_significant():
+    recommended = pd.DataFrame({
+        "rank": [1], "feature": ["g1"], "reported": [False], "q": [0.3], "found_by": [""], "higher_in": ["a"],
+        "log2_fold_change": [0.1],
+    })  # fmt: skip
+    assert "0.3 (n.s.)" in page(recommended=recommended)
 
 
 def test_sections_without_content_are_left_out():
