@@ -1,4 +1,4 @@
-# Gene-set enrichment of the reported lists and of the rankings. Included only if gene sets are given.
+# Gene-set enrichment of the list to report and of the rankings. Included only if gene sets are given.
 
 
 # At the start of a run, so that a file of another species is refused before anything is trained.
@@ -34,7 +34,7 @@ rule enrich_features:
         aliases=rules.name_features.output.aliases,
         features=rules.prepare_features.output[0],
         differential_table=rules.test_differential.output.differential_table,
-        markers_table=rules.test_differential.output.markers_table,
+        recommended=rules.recommend_features.output.recommended_table,
         features_tables=expand(rules.join_features.output.features, model=MODELS),
     output:
         enrichment_table=report(

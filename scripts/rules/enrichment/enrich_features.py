@@ -1,4 +1,4 @@
-"""Rule enrich_features: test the gene sets against the reported lists and the rankings."""
+"""Rule enrich_features: test the gene sets against the list to report and the rankings."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -15,8 +15,8 @@ with job(snakemake):
     found = run_enrichment(
         features,
         [match_gene_sets(file, features.names, aliases) for file in read_gene_sets(given.gene_sets)],
+        read_table(given.recommended),
         read_table(given.differential_table),
-        read_table(given.markers_table),
         {name: read_table(path) for name, path in zip(params.models, given.features_tables, strict=True)},
         min_size=params.min_size,
         max_size=params.max_size,

@@ -225,10 +225,8 @@ ENRICHMENT = Table(
     "findings/enrichment.tsv",
     "One row per gene set and list or ranking, the smallest p first; only if gene sets are given.",
     (
-        text(
-            "test", "list: overrepresentation in a list that is reported; ranking: place in the ranking of all features"
-        ),
-        text("of", "markers, differential (every feature tested alone), or the name of a model"),
+        text("test", "list: overrepresentation in the list to report; ranking: place in the ranking of all features"),
+        text("of", "recommended: the list to report; differential: every feature tested alone; or the name of a model"),
         *_COMPARISON,
         text("set", "name of the set"),
         text("source", "file that it comes from"),

@@ -1,4 +1,4 @@
-"""What is tested for enrichment: the lists that a run reports, and its rankings of all tested features."""
+"""What is tested for enrichment: the list that a run reports, and its rankings of all tested features."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-# Names of the two single-feature answers in the column `of`; the answers of a model go by its name.
-MARKERS, DIFFERENTIAL = "markers", "differential"
+# Names in the column `of`: the list to report, and every feature tested alone; the rankings of a model go by its name.
+RECOMMENDED, DIFFERENTIAL = "recommended", "differential"
 
 _COMPARISON = ["within", "class", "versus"]
 
@@ -20,9 +20,10 @@ class Answer:
     Attributes
     ----------
     of
-        `MARKERS`, `DIFFERENTIAL` or the name of a model.
+        `RECOMMENDED`, `DIFFERENTIAL` or the name of a model.
     within, class_, versus
-        The comparison; empty for a model, whose answer is about all classes.
+        The comparison; empty for the whole list and for a model, whose answer is about all classes. The part of the
+        list that is higher in a class has the class alone.
     """
 
     of: str
@@ -63,31 +64,23 @@ class Ranking(Answer):
     signed: bool = False
 
 
-def reported_lists(
-    differential: pd.DataFrame, markers: pd.DataFrame, models: Mapping[str, pd.DataFrame]
-) -> list[Reported]:
-    """The lists of a run: the markers of every class, and the significant features of every model.
+def reported_lists(recommended: pd.DataFrame) -> list[Reported]:
+    """The list to report, and of every class the part of it that is higher in this class.
 
     Parameters
     ----------
-    differential, markers
-        Contents of differential.tsv and markers.tsv.
-    models
-        Contents of features.tsv by model.
+    recommended
+        Contents of recommended.tsv. Features without a q-value were not tested, so they could not be in the list.
     """
-    lists = []
-    listed = {key: tuple(rows["feature"]) for key, rows in _comparisons(markers)}
-    for (within, name, versus), rows in _comparisons(differential[differential["p"].notna()]):
-        tested = tuple(rows["feature"])
-        # of two classes, and against a reference, one test gives the markers of both sides
-        for key in ((within, name, versus), (within, versus, name)):
-            lists.append(Reported(MARKERS, *key, listed.get(key, ()), tested))
-    for model, table in models.items():
-        if "significant" in table:
-            known = table[table["p"].notna()]
-            found = tuple(known.loc[known["significant"].astype(bool), "feature"])
-            lists.append(Reported(model, features=found, tested=tuple(known["feature"])))
-    return [own for own in lists if own.features]
+    tested = tuple(recommended.loc[recommended["q"].notna(), "feature"])
+    listed = recommended[recommended["reported"].astype(bool)]
+    parts = [("", listed)]
+    parts += [(str(name), rows) for name, rows in listed.groupby(listed["higher_in"].fillna("")) if name]
+    return [
+        Reported(RECOMMENDED, class_=name, features=tuple(rows["feature"]), tested=tested)
+        for name, rows in parts
+        if len(rows)
+    ]
 
 
 def rankings(differential: pd.DataFrame, models: Mapping[str, pd.DataFrame]) -> list[Ranking]:
@@ -95,8 +88,10 @@ def rankings(differential: pd.DataFrame, models: Mapping[str, pd.DataFrame]) -> 
 
     Parameters
     ----------
-    differential, models
-        As for `reported_lists`.
+    differential
+        Contents of differential.tsv.
+    models
+        Contents of features.tsv by model.
     """
     found = []
     for (within, name, versus), rows in _comparisons(differential[differential["p"].notna()]):

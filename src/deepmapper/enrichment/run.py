@@ -1,4 +1,4 @@
-"""The enrichment of a run: every gene set against every list and every ranking."""
+"""The enrichment of a run: every gene set against the list to report and every ranking."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class _Study:
 def run_enrichment(
     features: Features,
     files: Sequence[MatchedFile],
+    recommended: pd.DataFrame,
     differential: pd.DataFrame,
-    markers: pd.DataFrame,
     models: Mapping[str, pd.DataFrame],
     *,
     min_size: int,
@@ -77,7 +77,7 @@ def run_enrichment(
     seed: int = 0,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Enrichment:
-    """Test every gene set against every list and every ranking of a run.
+    """Test every gene set against the list to report, its part of every class, and every ranking of a run.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def run_enrichment(
         The features of the run, in whose samples the correlation of genes is measured.
     files
         Gene sets (`matching.match_gene_sets`).
-    differential, markers, models
-        Contents of differential.tsv, of markers.tsv, and of features.tsv by model.
+    recommended, differential, models
+        Contents of recommended.tsv, of differential.tsv, and of features.tsv by model.
     min_size, max_size
         Sets with fewer or more genes among those tested are left out.
     level
@@ -96,7 +96,7 @@ def run_enrichment(
     progress
         Receives progress.
     """
-    lists, ranked = reported_lists(differential, markers, models), rankings(differential, models)
+    lists, ranked = reported_lists(recommended), rankings(differential, models)
     studies = []
     for file in files:
         progress(file.statement)
@@ -223,7 +223,7 @@ def _summary(table: pd.DataFrame, studies: Sequence[_Study], lists: Sequence[Rep
     size = f"{studies[0].min_size} to {studies[0].max_size:,}"
     statement = (
         f"{n_enriched} of {count(len(tested), 'gene set', separator=',')} "
-        f"{'is' if n_enriched == 1 else 'are'} enriched in a list or a ranking at q ≤ {level:g}."
+        f"{'is' if n_enriched == 1 else 'are'} enriched in the list or a ranking at q ≤ {level:g}."
         if tested
         else f"No gene set was tested: none has {size} genes among those tested."
     )

@@ -1,4 +1,4 @@
-"""Gene sets that are enriched in the reported lists and in the rankings."""
+"""Gene sets that are enriched in the list to report and in the rankings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ MAX_SETS, MAX_COLUMNS = 30, 40  # drawn
 
 CELL = 0.24  # inches
 
-TESTS = {"list": "in the reported list", "ranking": "in the ranking"}
+TESTS = {"list": "in the list", "ranking": "in the ranking"}
+
+WHOLE_LIST = "all classes"  # the list to report; its parts go by their class
 
 _ANSWER = ["of", "within", "class", "versus"]
 
@@ -27,7 +29,7 @@ _ANSWER = ["of", "within", "class", "versus"]
 def enriched_sets(
     table: pd.DataFrame, path, *, summary: Mapping, per_answer: int = 3, title="Enriched gene sets"
 ) -> Path:
-    """Draw the sets that are enriched, a row each, in every list and every ranking, a column each.
+    """Draw the sets that are enriched, a row each, in the list to report, its parts and every ranking, a column each.
 
     Parameters
     ----------
@@ -87,7 +89,11 @@ def _columns(rows: pd.DataFrame) -> dict[tuple, str]:
     """What is drawn as columns: list or ranking -> its name."""
     keys = list(dict.fromkeys(rows[_ANSWER].itertuples(index=False, name=None)))[:MAX_COLUMNS]
     named = [
-        of if not name else f"{within + ': ' if within else ''}{name}{'' if versus == 'rest' else f' against {versus}'}"
+        f"{within + ': ' if within else ''}{name}{f' against {versus}' if versus not in ('', 'rest') else ''}"
+        if name
+        else WHOLE_LIST
+        if of == "recommended"
+        else of
         for of, within, name, versus in keys
     ]
     return dict(zip(keys, style.display_names(named), strict=True))

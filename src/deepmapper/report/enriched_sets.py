@@ -1,4 +1,4 @@
-"""The enriched gene sets on the summary page: for every list or ranking the first sets, with members."""
+"""The enriched gene sets on the summary page: of the list to report or, without one, of every ranking."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ _MAX_LINES = 24  # lists and rankings on the page
 
 _MAX_MEMBERS = 4  # named of each set
 
-# The list that takes the place of a ranking: of single features they have different names.
-_LIST_OF = {"differential": "markers"}
-
 
 def enriched_sets(table: pd.DataFrame, level: float, top: int = 2) -> list[tuple[str, str]]:
-    """Name the first enriched sets of every list and, where there is none, of the ranking: (name, text).
+    """Name the first enriched sets of the list to report, and of its part of every class: (name, text).
+
+    Without a list, these are the sets of the rankings.
 
     Parameters
     ----------
@@ -27,20 +26,21 @@ def enriched_sets(table: pd.DataFrame, level: float, top: int = 2) -> list[tuple
         Number of sets named for each; sets that resemble a stronger one are not named.
     """
     named = table.assign(**{name: table[name].fillna("").astype(str) for name in (*_ANSWER, "similar_to")})
-    with_list = set(named.loc[named["test"] == "list", "of"])
+    if (named["test"] == "list").any():
+        named = named[named["test"] == "list"]
     lines = []
     for (test, of, within, name, versus), rows in named.groupby(["test", *_ANSWER], sort=False):
-        if test == "ranking" and _LIST_OF.get(of, of) in with_list:
-            continue
         text = _sets(rows[rows["q"] <= level], top)
         lines.append((_title(test, of, within, name, versus), text or "none."))
     return lines[:_MAX_LINES]
 
 
 def _title(test: str, of: str, within: str, name: str, versus: str) -> str:
+    if test == "list":
+        return f"higher in {name}" if name else "the whole list"
     what = f"{within}: " if within else ""
     what += f"{name} against {'all others' if versus == 'rest' else versus}" if name else of
-    return what if test == "list" else f"ranking of {what}"
+    return f"ranking of {what}"
 
 
 def _sets(enriched: pd.DataFrame, top: int) -> str:

@@ -24,9 +24,10 @@ def study():
 @pytest.fixture
 def tables():
     def make(names, found, classes=("a", "b"), tested=None, within=""):
-        """Comparisons of each class with the rest; `found` is the number of markers of each, from the first feature."""
+        """The list to report and comparisons of each class with the rest; each class has the next `found` features."""
         tested = len(names) if tested is None else tested
-        parts, markers = [], []
+        parts = []
+        higher = pd.Series("", index=names)
         pairs = [(classes[1], classes[0])] if len(classes) == 2 else [(name, "rest") for name in classes]
         for i, (name, versus) in enumerate(pairs):
             order = np.roll(np.arange(len(names)), -10 * i)
@@ -35,8 +36,12 @@ def tables():
             p = np.where(np.arange(len(names)) < tested, 0.5, np.nan)
             rows = pd.DataFrame({"feature": names, "within": within, "class": name, "versus": versus, "p": p})
             parts.append(rows.assign(statistic=statistic))
-            markers.append(rows.iloc[order[:found]].assign(order=range(1, found + 1)))
-        return pd.concat(parts, ignore_index=True), pd.concat(markers, ignore_index=True)
+            higher.iloc[order[:found]] = name
+        recommended = pd.DataFrame({
+            "feature": names, "reported": higher.to_numpy() != "", "higher_in": higher.to_numpy(),
+            "q": np.where(np.arange(len(names)) < tested, 0.05, np.nan),
+        })  # fmt: skip
+        return recommended, pd.concat(parts, ignore_index=True)
 
     return make
 

@@ -1,4 +1,4 @@
-"""Every set against every list and ranking."""
+"""Every set against the list to report and every ranking."""
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,10 @@ def sets(**ranges):
     return SetFile("sets.gmt", tuple(GeneSet(k, "", tuple(f"g{i}" for i in v)) for k, v in ranges.items()))
 
 
-def run(features, file, differential, markers, models=None, aliases=None, min_size=3, max_size=50):
+def run(features, file, recommended, differential, models=None, aliases=None, min_size=3, max_size=50):
     matched = match_gene_sets(file, features.names, aliases or {})
     return run_enrichment(
-        features, [matched], differential, markers, models or {}, min_size=min_size, max_size=max_size, level=0.1
+        features, [matched], recommended, differential, models or {}, min_size=min_size, max_size=max_size, level=0.1
     )
 
 
@@ -33,14 +33,14 @@ def test_sets_are_found_in_lists_and_rankings(study, tables, model):
     assert list(found.table.columns) == list(COLUMNS) == ENRICHMENT.names()
     best = found.table.groupby(["test", "of"]).first()
     assert best["set"].tolist() == ["first"] * len(best)
-    row = best.loc[("list", "markers")]
+    row = best.loc[("list", "recommended")]
     assert (row["n_universe"], row["n_set"], row["n_list"], row["n_found"]) == (60, 8, 8, 8)
     assert row["members"].split(",")[:2] == ["G0", "G1"]
     ranked = found.table[found.table["of"] == "differential"].set_index("set")
     assert ranked.loc["last", "z"] < 0 < ranked.loc["first", "z"]
     assert ranked.loc["last", "members"].startswith("G59")
     assert ranked.loc["mixed", "q"] > 0.3
-    assert found.summary["statement"].startswith("2 of 3 gene sets are enriched in a list or a ranking at q ≤ 0.1")
+    assert found.summary["statement"].startswith("2 of 3 gene sets are enriched in the list or a ranking at q ≤ 0.1")
 
 
 def test_only_tested_features_count(study, tables):
@@ -65,23 +65,26 @@ def test_without_a_list_only_rankings_are_tested_and_it_is_said(study, tables, m
     assert "there is no list to test" in found.summary["notes"][-1]
 
 
-def test_one_test_of_two_classes_gives_the_markers_of_both(tables):
-    differential, markers = tables(NAMES, 3)
-    other = markers.tail(2).assign(feature=["g58", "g59"], **{"class": "a", "versus": "b"})
-    lists = reported_lists(differential, pd.concat([markers, other]), {})
-    assert [(own.class_, own.versus, own.features) for own in lists] == [
-        ("b", "a", ("g0", "g1", "g2")),
-        ("a", "b", ("g58", "g59")),
+def test_the_list_is_tested_as_a_whole_and_by_the_class_that_is_higher():
+    recommended = pd.DataFrame({
+        "feature": NAMES[:7], "reported": [True] * 5 + [False] * 2, "q": [0.01] * 6 + [np.nan],
+        "higher_in": ["b", "a", "b", None, "a", "a", "b"],
+    })  # fmt: skip
+    lists = reported_lists(recommended)
+    assert [(own.class_, own.features) for own in lists] == [
+        ("", ("g0", "g1", "g2", "g3", "g4")),
+        ("a", ("g1", "g4")),
+        ("b", ("g0", "g2")),
     ]
-    assert all(len(own.tested) == 60 for own in lists)
+    assert all(own.tested == tuple(NAMES[:6]) for own in lists)
+    assert reported_lists(recommended.assign(reported=False)) == []
 
 
-def test_ten_classes_have_ten_lists_and_rankings(study, tables):
-    classes = tuple(f"c{i}" for i in range(10))
-    differential, markers = tables(NAMES, 4, classes)
-    found = run(study(classes=classes, per_class=4), sets(a=range(6), b=range(10, 16)), differential, markers)
-    assert len(found.table[found.table["test"] == "list"]) == 20
-    assert found.table[found.table["test"] == "ranking"]["class"].nunique() == 10
+def test_every_class_has_its_part_of_the_list_and_its_ranking(study, tables):
+    classes = tuple(f"c{i}" for i in range(6))
+    found = run(study(classes=classes, per_class=4), sets(a=range(6), b=range(10, 16)), *tables(NAMES, 4, classes))
+    assert len(found.table[found.table["test"] == "list"]) == 2 * (1 + 6)
+    assert found.table[found.table["test"] == "ranking"]["class"].nunique() == 6
     first = found.table.groupby(["test", "class"], sort=False).first()
     assert first.loc[("list", "c0"), "set"] == "a" and first.loc[("list", "c1"), "set"] == "b"
 
@@ -107,7 +110,7 @@ def test_a_gene_of_several_features_counts_once_and_it_is_said(study, tables):
 def test_sets_with_the_same_members_are_named_once(study, tables):
     file = sets(whole=range(10), most=range(9), other=range(52, 60))
     table = run(study(), file, *tables(NAMES, 10)).table
-    listed = table[table["test"] == "list"].set_index("set")
+    listed = table[(table["test"] == "list") & (table["class"] == "")].set_index("set")
     assert listed.loc["most", "similar_to"] == "whole"
     assert listed.loc["whole", "similar_to"] == "" == listed.loc["other", "similar_to"]
 
@@ -124,5 +127,6 @@ def test_the_table_comes_back_from_its_file(study, tables, tmp_path):
 @pytest.mark.parametrize("empty", [0])
 def test_without_any_test_nothing_breaks(study, model, empty):
     nothing = pd.DataFrame(columns=["feature", "within", "class", "versus", "p", "statistic"])
-    found = run(study(), sets(a=range(6)), nothing, nothing, {"mlp": model(NAMES, 0).head(empty)})
+    unreported = pd.DataFrame({"feature": NAMES, "reported": False, "higher_in": "", "q": np.nan})
+    found = run(study(), sets(a=range(6)), unreported, nothing, {"mlp": model(NAMES, 0).head(empty)})
     assert found.table.empty and found.summary["n_enriched"] == 0

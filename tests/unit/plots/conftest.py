@@ -64,14 +64,14 @@ def history_table(n_passes=12, n_controls=3, seed=0):
 
 def enrichment_table(classes=BLOOD, n_sets=12, models=("cnn_small",), lists=True, level=0.1, seed=0):
     rng, rows = np.random.default_rng(seed), []
-    answers = [("markers", c, "rest") for c in classes] if len(classes) > 2 else [("markers", *classes)]
-    for of, name, versus in [*answers, *((m, "", "") for m in models)]:
-        for test in ("list", "ranking"):
+    listed = [("recommended", name, "") for name in ("", *classes)]
+    ranked = [("differential", c, "rest") for c in classes] if len(classes) > 2 else [("differential", *classes)]
+    ranked += [(m, "", "") for m in models]
+    for test, answers in (("list", listed if lists else []), ("ranking", ranked)):
+        for of, name, versus in answers:
             q = 10 ** -rng.gamma(0.5, 3.0, n_sets)
-            if test == "list" and not lists:
-                continue
             rows += [
-                {"test": test, "of": "differential" if (test, of) == ("ranking", "markers") else of, "within": None,
+                {"test": test, "of": of, "within": None,
                  "class": name, "versus": versus, "set": f"SET_{i}_OF_GENES", "q": q[i], "similar_to": None,
                  "z": rng.normal(0, 3) if test == "ranking" else np.nan, "n_found": 3.0, "n_set": 9, "members": "A,B"}
                 for i in range(n_sets)

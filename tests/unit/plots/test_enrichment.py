@@ -10,7 +10,7 @@ def test_only_the_first_sets_have_rows_and_similar_ones_none(examples, words, tm
     plots.enriched_sets(table, tmp_path / "a.svg", summary=summary)
     found = words(tmp_path / "a.svg")
     assert [word for word in found if word.startswith("SET_")] == ["SET_0_OF_GENES"]
-    assert {"in the reported list", "in the ranking", "CD19+ B", "cnn_small"} <= set(found)
+    assert {"in the list", "in the ranking", "all classes", "CD19+ B", "cnn_small"} <= set(found)
 
 
 def test_without_an_enriched_set_the_figure_says_so(drawings, words, tmp_path):

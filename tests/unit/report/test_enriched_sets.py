@@ -13,25 +13,29 @@ def row(test, of, name, q, *, class_="", versus="", similar="", z=np.nan, n_foun
     }  # fmt: skip
 
 
-def test_the_first_sets_of_every_list_are_named_with_members():
+def test_the_first_sets_of_the_list_and_of_its_parts_are_named_with_members():
     table = pd.DataFrame([
-        row("list", "markers", "B cell", 1e-5, class_="B", versus="rest"),
-        row("list", "markers", "B cell 2", 1e-4, class_="B", versus="rest", similar="B cell"),
-        row("list", "markers", "other", 0.5, class_="B", versus="rest"),
-        row("list", "markers", "other", 0.5, class_="T", versus="B"),
+        row("list", "recommended", "other", 0.5),
+        row("list", "recommended", "B cell", 1e-5, class_="B"),
+        row("list", "recommended", "B cell 2", 1e-4, class_="B", similar="B cell"),
+        row("list", "recommended", "other", 0.5, class_="B"),
         row("ranking", "differential", "B cell", 1e-9, class_="B", versus="rest", z=4.0),
-        row("ranking", "mlp", "late", 0.01, z=-2.5, members=None),
     ])  # fmt: skip
     assert enriched_sets(table, 0.1) == [
-        ("B against all others", "B cell (A, B, C, D, ...; 3 of 9, q = 1e-05); and 1 more."),
-        ("T against B", "none."),
-        ("ranking of mlp", "late (q = 0.01, lower)."),
+        ("the whole list", "none."),
+        ("higher in B", "B cell (A, B, C, D, ...; 3 of 9, q = 1e-05); and 1 more."),
     ]
 
 
 def test_without_any_list_rankings_are_named():
     table = pd.DataFrame(
-        [row("ranking", "differential", "B cell", 0.02, class_="B", versus="rest", z=4.0, members="A")]
+        [
+            row("ranking", "differential", "B cell", 0.02, class_="B", versus="rest", z=4.0, members="A"),
+            row("ranking", "mlp", "late", 0.01, z=-2.5, members=None),
+        ]
     )
-    assert enriched_sets(table, 0.1) == [("ranking of B against all others", "B cell (A; q = 0.02).")]
+    assert enriched_sets(table, 0.1) == [
+        ("ranking of B against all others", "B cell (A; q = 0.02)."),
+        ("ranking of mlp", "late (q = 0.01, lower)."),
+    ]
     assert enriched_sets(table.head(0), 0.1) == []
