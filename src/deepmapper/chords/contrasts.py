@@ -14,6 +14,14 @@ from .columns import Columns, make_columns
 
 _MIN_ROWS = 10  # a class with fewer samples in strata of both sides is not screened; chosen by hand
 
+# Samples per stratum on average. With 40 of them a study of 50 has one stratum, which leaves the main effects in: where
+# they are strong and classes of unequal size, every screen then names pairs (measured in benchmarks/README.md).
+_PER_STRATUM = 10
+
+# A class is not screened if main effects leave less than this share of its labels open: products would be scored by the
+# few samples that the additive model gets wrong. Chosen by hand.
+LITTLE_OPEN = 0.05
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -56,7 +64,7 @@ def make_contrasts(
     permutations: int = 39,
     seed: int = 0,
 ) -> tuple[Contrast, ...]:
-    """Make the contrast of every class that the additive model does not fully explain.
+    """Make the contrast of every class of which the additive model leaves enough open.
 
     Labels are permuted within strata of similar probability, and within groups. If every group has a single class, only
     whole groups can be exchanged: the residuals of each group get a random sign instead.
@@ -78,10 +86,10 @@ def make_contrasts(
     contrasts = []
     n_classes = probability.shape[1]
     for code in range(1, 2) if n_classes == 2 else range(n_classes):
-        strata = strata_by_probability(probability[:, code], None if nested else groups)
+        strata = strata_by_probability(probability[:, code], None if nested else groups, _PER_STRATUM)
         residual, weight = centred_labels(y == code, strata)
         rows = np.flatnonzero(weight > 0)
-        if len(rows) < _MIN_ROWS:
+        if len(rows) < _MIN_ROWS or weight.sum() < LITTLE_OPEN * np.var(y == code) * len(y):
             continue
         strata = np.unique(strata[rows], return_inverse=True)[1]
         rng = stream(seed, Draw.CHORD_PERMUTATIONS, code)

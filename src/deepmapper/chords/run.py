@@ -19,15 +19,15 @@ from ..core.stage_schemas import PAIRS, TRIPLETS
 from ..core.words import count
 from ..errors import CannotScreen
 from ..features.levels import draw_development_samples
-from ..features.splits import SMALL, SMALL_PER_CLASS, is_small
 from ..features.store import Features
+from .contrasts import LITTLE_OPEN
 from .groups import group_chords
 from .screen import screen_pairs, screen_triplets
 from .tables import chord_table, feature_table, pair_table, unscreened_feature_table
 from .types import Chord, Screen, ScreenOptions
 
-# A class is reported as all but explained by main effects where they leave less than this share open. Chosen by hand.
-_LITTLE_OPEN = 0.05
+# Fewer samples, or fewer per class on average, make too few strata to hold strong main effects apart. Chosen by hand.
+_MIN_SAMPLES, _MIN_PER_CLASS = 30, 8
 
 _SCREEN_KEYS = ("min_detected", "permutations", "level", "rate", "keep", "memory_mb")
 
@@ -89,11 +89,11 @@ def screen_features(
     y = features.development_samples.labels
     if not options["enabled"]:
         return _not_screened(features, "it is switched off (chords.enabled)")
-    if is_small(y):
+    if len(y) < max(_MIN_SAMPLES, _MIN_PER_CLASS * len(features.classes)):
         return _not_screened(
             features,
-            f"{len(y)} samples in {len(features.classes)} classes are too few, expected at least {SMALL} in all and "
-            f"{SMALL_PER_CLASS} per class on average",
+            f"{len(y)} samples in {len(features.classes)} classes are too few, expected at least {_MIN_SAMPLES} in all "
+            f"and {_MIN_PER_CLASS} per class on average",
         )
     rows = draw_development_samples(features, options["max_samples"], seed)
     samples = features.select(rows)
@@ -189,7 +189,7 @@ def _statement(features: Features, pairs: Screen, triplets: Screen | None, chord
     if features.design_names:
         statement += f", adjusted for {', '.join(features.design_names)}"
     statement += "."
-    explained = [name for name, share in pairs.left_open if share < _LITTLE_OPEN]
+    explained = [name for name, share in pairs.left_open if share < LITTLE_OPEN]
     if explained:
         statement += (
             f" Single features predict {', '.join(explained)} so well that products have next to nothing to add."

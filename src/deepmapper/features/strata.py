@@ -7,10 +7,12 @@ import numpy as np
 # Samples per stratum on average, and maximum numbers of strata (of one probability within a batch; of vectors of
 # probabilities in all). Chosen by hand: fine enough to keep the probability nearly constant, with enough samples left
 # to permute.
-_SAMPLES_PER_STRATUM, _MAX_BINS, _MAX_LEAVES = 40, 20, 128
+SAMPLES_PER_STRATUM, _MAX_BINS, _MAX_LEAVES = 40, 20, 128
 
 
-def strata_by_probability(probability: np.ndarray, batch: np.ndarray | None = None) -> np.ndarray:
+def strata_by_probability(
+    probability: np.ndarray, batch: np.ndarray | None = None, size: int = SAMPLES_PER_STRATUM
+) -> np.ndarray:
     """Divide samples into strata of similar probability of one class, within batches if given.
 
     Every bin holds the same share of the information p (1 - p), so bins are narrow where the class is uncertain.
@@ -21,6 +23,8 @@ def strata_by_probability(probability: np.ndarray, batch: np.ndarray | None = No
         (n,) probability of the class.
     batch
         (n,) codes, or None.
+    size
+        Samples per stratum on average, more where there would be too many strata.
 
     Returns
     -------
@@ -35,7 +39,7 @@ def strata_by_probability(probability: np.ndarray, batch: np.ndarray | None = No
         p = probability[rows]
         order = np.argsort(p, kind="stable")
         information = np.cumsum((p * (1 - p) + 1e-9)[order])
-        n_bins = int(np.clip(len(rows) // _SAMPLES_PER_STRATUM, 1, _MAX_BINS))
+        n_bins = int(np.clip(len(rows) // size, 1, _MAX_BINS))
         if np.ptp(p) < 1e-12:
             n_bins = 1
         bins = np.minimum((information / information[-1] * n_bins).astype(int), n_bins - 1)
@@ -65,7 +69,7 @@ def strata_by_probabilities(probability: np.ndarray, batch: np.ndarray | None = 
     batch = np.zeros(len(probability), dtype=np.int64) if batch is None else batch
     strata = np.zeros(len(probability), dtype=np.int64)
     stack = [np.flatnonzero(batch == code) for code in np.unique(batch)]
-    min_size = max(_SAMPLES_PER_STRATUM, len(probability) // _MAX_LEAVES)
+    min_size = max(SAMPLES_PER_STRATUM, len(probability) // _MAX_LEAVES)
     n_strata = 0
     while stack:
         rows = stack.pop()

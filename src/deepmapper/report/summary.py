@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from ..core.aliases import readable_names
 from ..core.words import count, listed
+from .chord_words import chords_in_words
 from .enriched_sets import enriched_sets
 from .links import links_of, loses
 from .models import Model
@@ -128,7 +129,7 @@ def summary_page(
         enriched=enriched_sets(enrichment[0], enrichment[1]["level"]) if enrichment else [],
         n_features=[_significant_features(model) for model in models],
         novel=[_Line(text, model.name) for model in models if (text := _novel_features(model, top))],
-        chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
+        chords=chords_in_words(screen, proof, chords, alias_of),
         stability=[_Line(model.convergence["statement"], model.name) for model in models],
         accuracy=_accuracies(models, baseline, evidence_panel),
         targets=target_lines(targets or {}, withheld or {}),

@@ -20,10 +20,10 @@ from deepmapper.features.store import Features
 from deepmapper.simulate.counts import plant
 
 QUICK = ScreenOptions(permutations=19)
-FEW = np.r_[0:20, 300:320]
+FEW = np.r_[0:10, 300:310]
 CANNOT = {
     "switched off": ({}, {"enabled": False}, r"chords\.enabled"),
-    "few samples": ({"rows": FEW}, {}, r"40 samples in 2 classes are too few, expected at least 50 in all"),
+    "few samples": ({"rows": FEW}, {}, r"20 samples in 2 classes are too few, expected at least 30 in all"),
     "few groups": ({"groups": True}, {}, r"4 groups, each of a single class"),
     "one feature": ({"columns": [0]}, {"min_detected": 0.0}, r"1 of 1 features are detected"),
 }

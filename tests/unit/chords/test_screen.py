@@ -130,6 +130,36 @@ def test_a_class_that_one_feature_predicts_is_not_screened():
     assert dict(free.left_open)["a"] > 0.9
 
 
+def few_samples(seed, sizes, n_features=60):
+    """Ten features whose mean differs by three standard deviations between the first class and all others."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    X = rng.normal(size=(len(y), n_features))
+    X[:, :10] += 3 * (y > 0)[:, None] * rng.choice([-1, 1], 10)
+    return X.astype(np.float32), y, rng
+
+
+@pytest.mark.parametrize("sizes", [(16, 32), (8, 20, 20), (60, 140)])
+def test_strong_main_effects_of_few_samples_make_no_pair(sizes):
+    """Twelve draws at the level 0.05; with strata of 40 samples nearly all of them name pairs."""
+    named = [
+        bool(screen_pairs(*few_samples(seed, sizes)[:2], ScreenOptions(permutations=19, seed=seed)).found)
+        for seed in range(12)
+    ]
+    assert sum(named) <= 3
+
+
+def test_a_pair_is_found_among_few_samples_beside_strong_main_effects():
+    """Both features high or both low in the second class, one of them high in the third."""
+    for seed in range(5):
+        X, y, rng = few_samples(seed, (8, 20, 20))
+        high = rng.integers(0, 2, len(y))
+        other = np.where(y == 0, rng.integers(0, 2, len(y)), high ^ (y == 2))
+        X[:, 20], X[:, 21] = (4 * state + rng.normal(0, 0.5, len(y)) for state in (high, other))
+        found = screen_pairs(X, y, ScreenOptions(permutations=19, seed=seed)).found
+        assert found and set(found[0].positions) == {20, 21}
+
+
 def test_shuffled_labels_keep_the_family_wise_rate():
     """Twenty draws at level 0.2: more than eight would be found once in a hundred such tests."""
     rng = np.random.default_rng(0)

@@ -432,6 +432,16 @@ def test_chords_are_listed_with_their_proof(page):
     assert "chord_networks.svg" not in Page(page()).links
 
 
+def test_a_chord_of_two_features_is_told_in_words(page):
+    pair = CHORDS.assign(n_members=2, core_1="g2")
+    together = plain(page(chords=pair, aliases={"g2": "CD4"}))
+    assert "chord_1 is CD4 with g9: in a both are high or both are low, elsewhere rather one is high" in together
+    assert "the two together predict a with an AUC of 0.90, the better one alone with 0.55." in together
+    apart = plain(page(chords=pair.assign(z=-5.0, auc_chord=np.nan)))
+    assert "in a one is high where the other is low, elsewhere rather both are high or both are low." in apart
+    assert "chord_1 is" not in plain(page(chords=CHORDS))
+
+
 def test_chords_without_a_test_split_call_for_caution(page):
     unproved = CHORDS.assign(**dict.fromkeys([c for c in CHORDS if c.startswith(("auc", "synergy"))], np.nan))
     text = page(chords=unproved, proof={"proved": False, "statement": "Nothing is proved."})
@@ -570,8 +580,9 @@ def test_the_list_to_report_comes_first_and_names_what_is_not_significant(page):
 
 def test_enriched_sets_are_named_only_if_sets_are_given(page):
     table = pd.DataFrame({
-        "test": ["list"], "of": ["markers"], "within": [None], "class": ["a"], "versus": ["b"], "set": ["<i>MHC</i>"],
-        "q": [0.001], "z": [np.nan], "n_found": [2.0], "n_set": [9], "similar_to": [None], "members": ["CD74,<b>X</b>"],
+        "test": ["list"], "of": ["recommended"], "within": [None], "class": ["a"], "versus": [None],
+        "set": ["<i>MHC</i>"], "q": [0.001], "z": [np.nan], "n_found": [2.0], "n_set": [9], "similar_to": [None],
+        "members": ["CD74,<b>X</b>"],
     })  # fmt: skip
     summary = {
         "statement": "1 of 4 gene sets is enriched.",
@@ -580,7 +591,7 @@ def test_enriched_sets_are_named_only_if_sets_are_given(page):
         "n_enriched": 1,
     }
     text = page(enrichment=(table, summary))
-    assert "a against b : &lt;i&gt;MHC&lt;/i&gt; (CD74, &lt;b&gt;X" in text.replace("</b>:", " :")
+    assert "higher in a : &lt;i&gt;MHC&lt;/i&gt; (CD74, &lt;b&gt;X" in text.replace("</b>:", " :")
     assert {"1 of 4 gene sets is enriched.", "7 sets were left out."} <= set(Page(text).texts)
     assert "enrichment.html" in Page(text).links
     assert "gene set" not in plain(page()) and "enrichment.html" not in Page(page()).links
