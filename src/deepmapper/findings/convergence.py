@@ -10,7 +10,8 @@ The error of the extrapolation is estimated from the passes as well: two halves 
 proportional sizes, and the error of one half is taken as the error of all passes. The error does not shrink as that of
 a mean does: with more passes, fewer features compete for the last places of the top k, but each counts as much as
 before. All this concerns the randomness of passes on the samples at hand; how the features would differ on other
-samples is a different question.
+samples is a different question. It concerns the order of one model: the order of the list to report also rests on the
+other models, the test of single features and the evidence, of which the last two are the same with any passes.
 """
 
 from __future__ import annotations
@@ -323,7 +324,7 @@ def _crossing(m: pd.Series, values: np.ndarray, level: float) -> int | None:
 def _statement(summary: dict, last: pd.Series) -> str:
     """State the result in words; `last` is the last row of the curve."""
     k, level, n, n_run, reach = (summary[key] for key in ("top_k", "level", "n_accepted", "n_passes_run", "reach"))
-    features = f"top {k} features are" if k > 1 else "top feature is"
+    features = f"model's own top {k} features are" if k > 1 else "model's own top feature is"
     ran = f"You ran {n_run}" if n_run == n else f"You ran {n_run}, of which {n} were accepted"
     share, low, high = (summary[key] for key in ("agreement", "agreement_low", "agreement_high"))
     again = f"another {n} passes would share {share:.2f} of the top {k} ({low:.2f} to {high:.2f})"

@@ -91,8 +91,9 @@ def select_stable(passes: Sequence[HalfPass], q: int, threshold: float, names: S
     bounds = _bounds(threshold, q, n_features, n_pairs)
     summary = {
         "statement": (
-            f"{len(selected)} features rank among the first {q} in at least {threshold:.0%} of {2 * n_pairs} passes on "
-            f"halves of the samples; at most {bounds['r_concave']:.2g} of them are expected by chance."
+            f"{len(selected)} features are among the model's own first {q} in at least {threshold:.0%} of "
+            f"{2 * n_pairs} passes on halves of the samples; at most {bounds['r_concave']:.2g} of them are expected by "
+            "chance."
         ),
         "n_pairs": n_pairs,
         "q": q,

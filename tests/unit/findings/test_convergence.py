@@ -57,9 +57,9 @@ def test_statement_gives_the_estimate_and_what_was_run(thirty):
     assert summary["agreement"] < 0.8 < thirty.curve["mean"].iloc[-1]
     high = f"more than {summary['reach']}" if summary["high"] is None else summary["high"]
     assert summary["statement"] == (
-        f"The top 10 features are stable (agreement 0.8) from about {summary['estimate']} passes on (95 % interval "
-        f"{summary['low']} to {high}). You ran 30; another 30 passes would share {summary['agreement']:.2f} of the top "
-        f"10 ({summary['agreement_low']:.2f} to {summary['agreement_high']:.2f})."
+        f"The model's own top 10 features are stable (agreement 0.8) from about {summary['estimate']} passes on (95 % "
+        f"interval {summary['low']} to {high}). You ran 30; another 30 passes would share "
+        f"{summary['agreement']:.2f} of the top 10 ({summary['agreement_low']:.2f} to {summary['agreement_high']:.2f})."
     )
 
 
