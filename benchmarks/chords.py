@@ -2,6 +2,7 @@
 
     python benchmarks/chords.py recovery --seeds 20    # pair, triplet, programs, mixed: ranking, held-out accuracy
     python benchmarks/chords.py nulls --seeds 200      # shuffled labels, and true main effects without any chord
+    python benchmarks/chords.py few --seeds 100        # error rate and power in studies of few samples
     python benchmarks/chords.py networks --seeds 3     # accuracy of networks that read the chords as pixels
     python benchmarks/chords.py speed                  # beside one plain product in numpy, each in its own process
 
@@ -19,12 +20,14 @@ import numpy as np
 
 LABELS = ("pair", "triplet", "programs", "mixed")
 NULLS = ("shuffled_2", "shuffled_5", "rare", "module", "main", "depth", "donors")
+# Samples of each class in studies of few samples, and fold changes of their main effects.
+FEW, FOLDS = ((16, 16), (16, 32), (16, 16, 16), (24, 24), (20, 60), (50, 50), (60, 140)), (1, 2, 3, 8)
 SPEED = ("numpy", "scan", "screen")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["recovery", "nulls", "networks", "speed", "measure"])
+    parser.add_argument("part", choices=["recovery", "nulls", "few", "networks", "speed", "measure"])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--preset", default="full", choices=["full", "half", "small"])
@@ -38,7 +41,7 @@ def main():
     parser.add_argument("--min-detected", type=float, default=0.05, help="of the speed part; 0 takes every gene seen")
     parser.add_argument("--methods", nargs="+", default=SPEED, help="of the speed part")
     options = parser.parse_args()
-    parts = {"recovery": recovery, "nulls": nulls, "networks": networks, "speed": speed, "measure": measure}
+    parts = {"recovery": recovery, "nulls": nulls, "few": few, "networks": networks, "speed": speed, "measure": measure}
     parts[options.part](options)
 
 
@@ -148,6 +151,45 @@ def null_labels(null, planted, seed):
         donor = rng.integers(0, 12, n)
         return (rng.permutation(12) % 2)[donor].astype(np.int64), {"groups": donor}
     return planted.codes(null)[0], {}
+
+
+def few(options):
+    """Share of studies of few samples with a false pair beside main effects, and in which a planted one is found."""
+    from deepmapper.chords.screen import screen_pairs
+    from deepmapper.chords.types import ScreenOptions
+
+    print("classes fold named found".replace(" ", "\t"))
+    for sizes in FEW:
+        for fold in FOLDS:
+            named, found = [], []
+            for seed in range(options.first_seed, options.first_seed + options.seeds):
+                for chord, hits in ((False, named), (True, found)):
+                    X, y = few_samples(sizes, fold, chord, np.random.default_rng([seed, 77]))
+                    settings = ScreenOptions(permutations=options.permutations, seed=seed, threads=options.threads)
+                    pairs = [set(pair.positions) for pair in screen_pairs(X, y, settings).found]
+                    hits.append({10, 11} in pairs if chord else bool(pairs))
+            print(
+                "+".join(map(str, sizes)), fold, f"{np.mean(named):.3f}", f"{np.mean(found):.3f}", sep="\t", flush=True
+            )
+
+
+def few_samples(sizes, fold, chord, rng):
+    """75 features, 1,500 counts a sample; ten differ between the first class and all others.
+
+    With a chord, two more are both high or both low in the last class, and one of them is high in the class before it;
+    in further classes they are independent.
+    """
+    y = np.repeat(np.arange(len(sizes)), sizes)
+    share = rng.lognormal(0, 0.5, 75)
+    mean = np.tile(1500 * share / share.sum(), (len(y), 1))
+    high = np.where(np.arange(10) % 2, y[:, None] > 0, y[:, None] == 0)
+    mean[:, :10] *= fold ** (high - 0.5) / ((fold**0.5 + fold**-0.5) / 2)
+    if chord:
+        first = rng.integers(0, 2, len(y))
+        second = np.where(y >= len(sizes) - 2, first ^ (y == len(sizes) - 2), rng.integers(0, 2, len(y)))
+        mean[:, 10:12] = 80 * 8 ** (np.column_stack([first, second]) - 0.5) / ((8**0.5 + 8**-0.5) / 2)
+    counts = rng.poisson(mean * rng.gamma(1 / 0.04, 0.04, mean.shape))
+    return np.log1p(counts / counts.sum(1, keepdims=True) * 1e6).astype(np.float32), y
 
 
 def networks(options):

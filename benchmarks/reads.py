@@ -10,7 +10,7 @@ With a whole genome (`--genome genome_whole.fa.gz`) the withheld genes are those
 counts of known transcripts are compared with those of plain Salmon on all transcripts, the withheld ones included.
 `hide` makes such a folder from another: it takes other expressed genes out of its annotation and transcripts.
 `published` runs `hybrid_assembly.run_hybrid_assembly` of this package and of pydeepmapper, in its own Python
-environment (with biopython), on the same single-end reads of the embedded study, one after the other: wall time, peak
+environment (with biopython), on the same single-end reads of a simulated study, one after the other: wall time, peak
 disk, novel transcripts recovered, false ones kept. The programs must be on PATH.
 """
 
@@ -32,7 +32,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-STUDY = ROOT / "resources/demo/reads"
 CALL = """
 import sys, json
 sys.path[:0] = {path!r}
@@ -256,13 +255,15 @@ def measure_published(args: argparse.Namespace, scratch: Path) -> None:
     from deepmapper.reads.alignment import build_hisat2_index, index_prefix
     from deepmapper.reads.fasta import read_fasta, write_fasta
     from deepmapper.reads.references import prepare_genome, prepare_transcripts
+    from deepmapper.simulate.reads import make_study
 
-    prepare_genome(scratch / "genome.fa", genome=STUDY / "genome.fa.gz")
-    prepare_transcripts(scratch / "transcripts.fa", transcripts=str(STUDY / "transcripts.fa.gz"))
+    study = make_study(scratch / "study")
+    prepare_genome(scratch / "genome.fa", genome=study.genome)
+    prepare_transcripts(scratch / "transcripts.fa", transcripts=str(study.transcripts))
     with (scratch / "log").open("w") as log:
         build_hisat2_index(scratch / "genome.fa", scratch / "index", log=log)
-    with (ROOT / "config/samples.tsv").open() as file:
-        reads = {row["sample"]: str(ROOT / row["fq1"]) for row in csv.DictReader(file, delimiter="\t")}
+    with study.sheet.open() as file:
+        reads = {row["sample"]: row["fq1"] for row in csv.DictReader(file, delimiter="\t")}
     runs = {
         "pydeepmapper": (args.peer, []),
         "deepmapper": (sys.executable, [str(ROOT / "src")]),
@@ -292,7 +293,7 @@ def measure_published(args: argparse.Namespace, scratch: Path) -> None:
             if path_.stat().st_size and path_.open().read(1) == ">":
                 sequences |= {record.name: record.sequence for record in read_fasta(path_) if record.name in novel}
         write_fasta(work / "novel.fa", sorted(sequences.items()))
-        recovered(work / "novel.fa", STUDY / "truth/novel.fa")
+        recovered(work / "novel.fa", study.novel_fasta)
 
 
 def timed(command: list[str], work: Path, cores: int) -> tuple[float, int, int]:

@@ -14,34 +14,43 @@ import pytest
 pytestmark = [pytest.mark.workflow, pytest.mark.tools]
 
 ROOT = Path(__file__).resolve().parents[2]
-EMBEDDED = ROOT / "resources/demo/reads"
 
 
 @pytest.fixture(scope="session")
-def embedded_run(work_directory):
-    """Run the embedded study to the end, as the demo does, with fewer passes."""
+def deep(tmp_path_factory):
+    """A study as the embedded one, of eight deep samples in place of many shallow ones: it runs faster."""
+    from deepmapper.simulate.reads import make_study
+
+    return make_study(tmp_path_factory.mktemp("deep") / "reads")
+
+
+@pytest.fixture(scope="session")
+def embedded_run(work_directory, deep):
+    """Run the study to the end, as the demo does, with fewer passes."""
     directory = work_directory()
-    (directory.folder / "resources/demo").mkdir(parents=True)
-    shutil.copytree(EMBEDDED, directory.folder / "resources/demo/reads")
-    shutil.copy(ROOT / "config/samples.tsv", directory.folder / "config/samples.tsv")
     import yaml
 
     settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     directory.settings.clear()
     few = {"passes": {"n_passes": 8, "n_permuted": 3, "n_shadow": 0, "top_k": 12}, "stability": {"n_pairs": 1}}
+    here = {name: str(getattr(deep, name)) for name in settings["reference"]}
+    few |= {"sample_sheet": str(deep.sheet), "reference": here, "models": {"cnn_small": {}, "linear": {}}}
+    few |= {"enrichment": {"gene_sets": [str(deep.gene_sets)]}, "split": {}}
     directory.configure(**{**settings, **few})
     directory.run("all")
     return directory
 
 
-def truth() -> pd.DataFrame:
-    """Fragments of every transcript of the embedded study that no reference lists: transcripts × samples."""
-    return pd.concat([pd.read_csv(EMBEDDED / f"truth/{n}.tsv", sep="\t", index_col=0) for n in ("novel", "unlisted")])
+@pytest.fixture(scope="session")
+def truth(deep) -> pd.DataFrame:
+    """Fragments of every transcript of the study that no reference lists: transcripts × samples."""
+    return pd.concat([pd.read_csv(table, sep="\t", index_col=0) for table in (deep.novel, deep.unlisted)])
 
 
-def missing() -> dict[str, str]:
+@pytest.fixture(scope="session")
+def missing(deep) -> dict[str, str]:
     """Sequences of these, whether the genome has them or not."""
-    return {name: text for n in ("novel", "unlisted") for name, text in sequences(EMBEDDED / f"truth/{n}.fa").items()}
+    return {**sequences(deep.novel_fasta), **sequences(deep.unlisted_fasta)}
 
 
 def sequences(path) -> dict[str, str]:
@@ -65,21 +74,20 @@ def best_match(contig: str, candidates: dict[str, str]) -> tuple[str, float]:
 
 
 @pytest.fixture(scope="session")
-def recovered(embedded_run) -> dict[str, tuple[str, float]]:
-    """For every kept contig of the embedded study the novel transcript behind it, and how much of it there is."""
+def recovered(embedded_run, missing) -> dict[str, tuple[str, float]]:
+    """For every kept contig of the study the novel transcript behind it, and how much of it there is."""
     kept = sequences(embedded_run.results / "reads/novelty/denovo.fa")
-    planted = missing()
-    return {name: best_match(contig, planted) for name, contig in kept.items()}
+    return {name: best_match(contig, missing) for name, contig in kept.items()}
 
 
-def test_every_novel_transcript_comes_back_and_nothing_else(recovered):
+def test_every_novel_transcript_comes_back_and_nothing_else(recovered, missing):
     found = {novel: share for novel, share in recovered.values() if share >= 0.9}
-    assert sorted(found) == sorted(missing())
+    assert sorted(found) == sorted(missing)
     assert len(recovered) == 15
     assert all(re.fullmatch(r"DENOVO_[0-9a-f]{12}", name) for name in recovered)
 
 
-def test_every_fragment_is_accounted_for(embedded_run):
+def test_every_fragment_is_accounted_for(embedded_run, truth):
     reads = embedded_run.results / "reads"
     table = pd.read_csv(reads / "fragments.tsv", sep="\t", dtype={"measured_strandedness": str}).set_index("sample")
     places = ["known", "novel", "aligned_not_counted", "captured_not_counted"]
@@ -94,7 +102,7 @@ def test_every_fragment_is_accounted_for(embedded_run):
         novel = counts.index.str.startswith("DENOVO_")
         assert counts[~novel].sum() == pytest.approx(row["known"], abs=1)
         assert counts[novel].sum() == pytest.approx(row["novel"], abs=1)
-        assert row["novel"] == pytest.approx(truth()[name].sum(), rel=0.1)
+        assert row["novel"] == pytest.approx(truth[name].sum(), rel=0.1)
     alignment = pd.read_csv(reads / "alignment.tsv", sep="\t").set_index("sample")
     counted_and_aligned = table["known"] + table["novel"] - table["captured_counted"]
     assert (counted_and_aligned + table["aligned_not_counted"] == alignment["aligned"]).all()
@@ -111,10 +119,10 @@ def test_every_fragment_is_accounted_for(embedded_run):
     assert "counted on novel transcripts" in (reads / "fragments.svg").read_text()
 
 
-def test_near_copies_are_assembled_and_refused(embedded_run):
+def test_near_copies_are_assembled_and_refused(embedded_run, deep):
     contigs = pd.read_csv(embedded_run.results / "reads/novelty/contigs.tsv", sep="\t")
     assembled = sequences(embedded_run.results / "reads/assembly/contigs.fa")
-    copies = sequences(EMBEDDED / "truth/near_copies.fa")
+    copies = sequences(deep.near_copies_fasta)
     behind = {name: best_match(text, copies) for name, text in assembled.items()}
     near = {name: copy for name, (copy, share) in behind.items() if share >= 0.5}
     assert set(near.values()) == set(copies), "a near-copy that is not assembled tests nothing"
@@ -133,15 +141,14 @@ def test_the_tutorial_runs_on_these_results(embedded_run):
     assert not space["matched"]["reported as higher in"][~space["differs"]].any()
 
 
-def test_novel_counts_follow_the_truth(embedded_run, recovered):
+def test_novel_counts_follow_the_truth(embedded_run, recovered, truth):
     import anndata
     from scipy.stats import spearmanr
 
     adata = anndata.read_h5ad(embedded_run.results / "expression.h5ad")
-    planted = truth()
     names = list(recovered)
     measured = adata[:, names].X.toarray().T
-    expected = planted.loc[[recovered[name][0] for name in names], list(adata.obs_names)].to_numpy()
+    expected = truth.loc[[recovered[name][0] for name in names], list(adata.obs_names)].to_numpy()
     assert spearmanr(measured.ravel(), expected.ravel()).statistic >= 0.95
     assert adata.var["is_denovo"].sum() == 15
     assert list(adata.obs["condition"].value_counts()) == [4, 4]
@@ -149,13 +156,12 @@ def test_novel_counts_follow_the_truth(embedded_run, recovered):
 
 
 @pytest.mark.parametrize("model", ["cnn_small", "linear"])
-def test_differing_novel_transcripts_head_the_ranking(embedded_run, recovered, model):
+def test_differing_novel_transcripts_head_the_ranking(embedded_run, recovered, truth, deep, model):
     from deepmapper.simulate.reads import CONDITIONS
 
-    planted = truth()
-    sheet = pd.read_csv(ROOT / "config/samples.tsv", sep="\t").set_index("sample")
+    sheet = pd.read_csv(deep.sheet, sep="\t").set_index("sample")
     means = [
-        planted[[s for s in sheet.index if sheet.condition[s] == condition]].mean(axis=1) for condition in CONDITIONS
+        truth[[s for s in sheet.index if sheet.condition[s] == condition]].mean(axis=1) for condition in CONDITIONS
     ]
     differ = set(np.abs(np.log2(means[0] / means[1])).nlargest(7).index)
     names = {name for name, (novel, _) in recovered.items() if novel in differ}
@@ -206,11 +212,11 @@ def test_novel_transcripts_have_a_meaning(embedded_run, recovered):
     assert "gen48.novel1" in (embedded_run.results / "findings/cnn_small/features.html").read_text()
 
 
-def test_aligned_and_captured_are_all(embedded_run):
+def test_aligned_and_captured_are_all(embedded_run, deep):
     table = pd.read_csv(embedded_run.results / "reads/alignment.tsv", sep="\t")
     assert len(table) == 8
     assert (table["aligned"] + table["captured"] == table["fragments"]).all()
-    sheet = pd.read_csv(ROOT / "config/samples.tsv", sep="\t").set_index("sample")
+    sheet = pd.read_csv(deep.sheet, sep="\t").set_index("sample")
     for sample in table.itertuples():
         with gzip.open(embedded_run.folder / sheet.fq1[sample.sample]) as file:
             given = sum(1 for _ in file) / 4

@@ -10,6 +10,11 @@ from ..core.files import atomic_write
 from .genome import Gene
 
 
+def symbol(i: int) -> str:
+    """Symbol of the i-th gene, in the annotation and in the gene sets."""
+    return f"gen{i + 1}"
+
+
 def gtf(genes: list[Gene], wanted: Set[str]) -> str:
     """Annotate the wanted transcripts and their genes."""
     lines = []
@@ -17,7 +22,7 @@ def gtf(genes: list[Gene], wanted: Set[str]) -> str:
         names = [name for name in gene.isoforms if name in wanted]
         if not names:
             continue
-        gene_attributes = f'gene_id "{gene.name}"; gene_name "gen{i + 1}";'
+        gene_attributes = f'gene_id "{gene.name}"; gene_name "{symbol(i)}";'
 
         def line(feature: str, left: int, right: int, attributes: str, gene: Gene = gene) -> str:
             return f"{gene.chrom}\tsimulated\t{feature}\t{left + 1}\t{right}\t.\t{gene.strand}\t.\t{attributes}"
@@ -29,6 +34,11 @@ def gtf(genes: list[Gene], wanted: Set[str]) -> str:
             lines.append(line("transcript", exons[0][0], exons[-1][1], attributes))
             lines += [line("exon", left, right, attributes) for left, right in exons]
     return "\n".join(lines) + "\n"
+
+
+def gmt(sets: Iterable[tuple[str, str, Iterable[str]]]) -> str:
+    """Gene sets in GMT format, of their names, descriptions and genes."""
+    return "".join("\t".join((name, text, *genes)) + "\n" for name, text, genes in sets)
 
 
 def fasta(records: Iterable[tuple[str, str]]) -> bytes:

@@ -111,7 +111,7 @@ def make_near_copies(
         name
         for i, gene in enumerate(genes)
         for name in gene.isoforms
-        if len(gene.isoforms) == 1 and len(reference[name]) > 800 and gene_fold(i) == 1
+        if len(gene.isoforms) == 1 and len(reference[name]) > 800 and gene_fold(i) == 0
     ]
     if len(sources) < n:
         raise InputError(
@@ -129,11 +129,11 @@ def make_near_copies(
     return copies
 
 
-def gene_fold(i: int) -> float:
-    """Fold change of the i-th gene, stim over ctrl: every twelfth differs, alternately up and down."""
+def gene_fold(i: int) -> int:
+    """Whether the i-th gene is higher (1) or lower (-1) in stim, or neither (0): every twelfth, alternately."""
     if i % 12 != 5:
-        return 1.0
-    return 2.0 if i % 24 == 5 else 0.5
+        return 0
+    return 1 if i % 24 == 5 else -1
 
 
 def _coding(random: np.random.RandomState, length: int) -> str:

@@ -16,30 +16,34 @@ import numpy as np
 
 from ..core.files import atomic_folder
 from ..errors import InputError
-from .files import fasta, gtf, write_gzip, write_text
+from .expressed import (
+    CONDITIONS,
+    UNLISTED_SHARE,
+    Expressed,
+    Sample,
+    draw_counts,
+    express_near_copies,
+    express_novel,
+    express_reference,
+    gene_sets,
+    make_samples,
+    with_chord,
+)
+from .files import fasta, gmt, gtf, write_gzip, write_text
 from .genome import (
     LETTERS,
     Gene,
     NearCopy,
     add_genes,
-    gene_fold,
     make_genome,
     make_near_copies,
     make_novel_transcripts,
     splice_transcripts,
 )
 
-CONDITIONS = ("ctrl", "stim")
-
 READ_LENGTH = {"paired": 75, "single": 100}  # nt
 
 _FRAGMENT = (200, 30)  # mean and standard deviation of its length, nt
-
-_NOVEL_SHARE, _NEAR_COPY_SHARE = 0.15, 0.08  # of all fragments, before fold changes
-
-_UNLISTED_SHARE = 0.025  # of an unlisted gene; its fragments are drawn in addition
-
-_DISPERSION = 0.04  # of a transcript's counts between samples: variance = mean + dispersion * mean²
 
 _QUALITY = np.frombuffer(b",:F", np.uint8)  # the levels that current sequencers report: 11, 25 and 37
 
@@ -52,6 +56,8 @@ class Study:
     ----------
     genome, transcripts, annotation
         The reference: FASTA (gzip), FASTA (gzip) and GTF.
+    gene_sets
+        Sets of genes, by symbol: GMT.
     sheet
         Sample sheet with the columns sample, condition, donor, fq1, fq2, strandedness.
     novel, unlisted, near_copies, reference
@@ -60,6 +66,8 @@ class Study:
         The sequences that are not in the reference transcripts.
     unlisted_annotation
         GTF of the unlisted transcripts.
+    states
+        Table of the samples: whether each responds, and whether the members of the chord are high.
     samples
         Names of the samples, in the sheet's order.
     """
@@ -67,6 +75,7 @@ class Study:
     genome: Path
     transcripts: Path
     annotation: Path
+    gene_sets: Path
     sheet: Path
     novel: Path
     unlisted: Path
@@ -76,33 +85,8 @@ class Study:
     unlisted_fasta: Path
     unlisted_annotation: Path
     near_copies_fasta: Path
+    states: Path
     samples: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Expressed:
-    """An expressed transcript, its share of all fragments and its fold change, stim over ctrl."""
-
-    name: str
-    sequence: str
-    share: float
-    fold: float
-
-
-@dataclass(frozen=True)
-class _Sample:
-    name: str
-    condition: str
-    donor: str
-    layout: str  # "paired" or "single"
-
-    @property
-    def files(self) -> list[str]:
-        return [f"{self.name}_R{mate}.fastq.gz" for mate in (1, 2)] if self.paired else [f"{self.name}.fastq.gz"]
-
-    @property
-    def paired(self) -> bool:
-        return self.layout == "paired"
 
 
 def make_study(
@@ -120,6 +104,9 @@ def make_study(
     fragments_per_sample: int = 6000,
     error_rate: float = 0.005,
     fold: float = 8.0,
+    fold_of_genes: float = 2.0,
+    responders: float = 1.0,
+    chord: bool = False,
     reference_only: Sequence[str] = (),
 ) -> Study:
     """Write a study: reference, reads, sample sheet and truth.
@@ -127,8 +114,8 @@ def make_study(
     Parameters
     ----------
     folder
-        Receives ``genome.fa.gz``, ``transcripts.fa.gz``, ``annotation.gtf``, ``fastq/`` and ``truth/``. Other files
-        in it stay as they are.
+        Receives ``genome.fa.gz``, ``transcripts.fa.gz``, ``annotation.gtf``, ``gene_sets.gmt``, ``fastq/`` and
+        ``truth/``. Other files in it stay as they are.
     seed
         The same seed and settings give the same bytes. Genome and transcripts do not depend on the number of samples,
         fragments or errors.
@@ -136,7 +123,7 @@ def make_study(
         The sample sheet to write; default ``samples.tsv`` in `folder`. Its paths start with `folder` as given.
     n_genes
         Genes on three chromosomes and both strands, with two to six exons; every fourth has two isoforms, each with an
-        exon of its own. Every twelfth differs between the conditions by a factor of 2.
+        exon of its own. Every twelfth differs between the conditions by the factor `fold_of_genes`.
     n_novel
         Transcripts of 500 to 1500 nt that are in neither the genome nor the reference transcripts.
     n_differing
@@ -157,7 +144,14 @@ def make_study(
     error_rate
         Probability of a sequencing error per base.
     fold
-        Fold change of the novel transcripts that differ.
+        Fold change of the novel transcripts that differ, and of the members of the chord.
+    fold_of_genes
+        Fold change of the reference genes that differ.
+    responders
+        Share of the samples of stim in which transcripts differ; the others are like ctrl.
+    chord
+        Whether the first reference transcript and the first novel one without a fold change form a chord: in stim both
+        are high or both low, in ctrl one of them is high. Neither differs between the conditions.
     reference_only
         Samples that express neither novel transcripts nor near-copies.
 
@@ -170,7 +164,7 @@ def make_study(
     InputError
         If the numbers are inconsistent.
     """
-    samples = _samples(samples_per_condition)
+    samples = make_samples(samples_per_condition, responders)
     if unknown := sorted(set(reference_only) - {sample.name for sample in samples}):
         raise InputError(
             f"reference_only={unknown}: no such samples, expected some of {[sample.name for sample in samples]}."
@@ -187,19 +181,22 @@ def make_study(
 
     random = np.random.RandomState([seed, 4])
     groups = {
-        "reference": _express_reference(random, genes, reference, _NOVEL_SHARE + _NEAR_COPY_SHARE),
-        "novel": _express_novel(random, novel, n_differing, fold),
-        "near_copies": _express_near_copies(copies),
+        "reference": express_reference(random, genes, reference, fold_of_genes),
+        "novel": express_novel(random, novel, n_differing, fold),
+        "near_copies": express_near_copies(copies),
         "unlisted": [
-            _Expressed(name, sequence, _UNLISTED_SHARE, 1.0 if i else fold)
+            Expressed(name, sequence, UNLISTED_SHARE, 1.0 if i else fold)
             for i, (name, sequence) in enumerate(splice_transcripts(genome, unlisted).items())
         ],
     }
+    if chord:
+        for member, group in enumerate(("reference", "novel")):
+            groups[group] = with_chord(groups[group], member, fold)
     absent = {(sample, group) for sample in reference_only for group in ("novel", "near_copies")}
     counts = {
         (sample.name, group): np.zeros(len(expressed), int)
         if (sample.name, group) in absent
-        else _draw_counts(np.random.RandomState([seed, 5, i, j]), expressed, sample, fragments_per_sample)
+        else draw_counts(np.random.RandomState([seed, 5, i, j]), expressed, sample, fragments_per_sample)
         for i, sample in enumerate(samples)
         for j, (group, expressed) in enumerate(groups.items())
     }
@@ -208,8 +205,9 @@ def make_study(
     write_gzip(study.genome, fasta(genome.items()))
     write_gzip(study.transcripts, fasta((name, s) for name, s in reference.items() if name not in left_out))
     of_unlisted = {name for gene in unlisted for name in gene.isoforms} | left_out
+    write_text(study.gene_sets, gmt(gene_sets(n_genes)))
     write_text(study.annotation, gtf(genes, reference.keys() - left_out))
-    _write_truth(study, [*genes, *unlisted], copies, groups, counts, left_out)
+    _write_truth(study, samples, [*genes, *unlisted], copies, groups, counts, left_out)
     write_text(study.unlisted_annotation, gtf([*genes, *unlisted], of_unlisted))
     with atomic_folder(Path(folder) / "fastq") as fastq:
         for i, sample in enumerate(samples):
@@ -220,20 +218,13 @@ def make_study(
     return study
 
 
-def _samples(per_condition: int) -> list[_Sample]:
-    return [
-        _Sample(f"{condition}_{i + 1}", condition, f"d{i + 1}", "paired" if i < (per_condition + 1) // 2 else "single")
-        for condition in CONDITIONS
-        for i in range(per_condition)
-    ]
-
-
-def _paths(folder: Path, sheet: str | Path | None, samples: list[_Sample]) -> Study:
+def _paths(folder: Path, sheet: str | Path | None, samples: list[Sample]) -> Study:
     truth = folder / "truth"
     return Study(
         genome=folder / "genome.fa.gz",
         transcripts=folder / "transcripts.fa.gz",
         annotation=folder / "annotation.gtf",
+        gene_sets=folder / "gene_sets.gmt",
         sheet=folder / "samples.tsv" if sheet is None else Path(sheet),
         novel=truth / "novel.tsv",
         unlisted=truth / "unlisted.tsv",
@@ -243,57 +234,15 @@ def _paths(folder: Path, sheet: str | Path | None, samples: list[_Sample]) -> St
         unlisted_fasta=truth / "unlisted.fa",
         unlisted_annotation=truth / "unlisted.gtf",
         near_copies_fasta=truth / "near_copies.fa",
+        states=truth / "samples.tsv",
         samples=tuple(sample.name for sample in samples),
     )
-
-
-def _express_reference(
-    random: np.random.RandomState, genes: list[Gene], reference: dict[str, str], other_share: float
-) -> list[_Expressed]:
-    abundance = random.lognormal(0, 0.5, len(genes))
-    shares, folds = {}, {}
-    for i, gene in enumerate(genes):
-        for name, part in zip(gene.isoforms, (0.55, 0.45) if len(gene.isoforms) == 2 else (1.0,), strict=True):
-            shares[name] = abundance[i] * part * len(gene.isoforms) * len(reference[name])
-            folds[name] = gene_fold(i)
-    total = sum(shares.values())
-    return [
-        _Expressed(name, reference[name], (1 - other_share) * shares[name] / total, folds[name]) for name in reference
-    ]
-
-
-def _express_novel(
-    random: np.random.RandomState, novel: dict[str, str], n_differing: int, fold: float
-) -> list[_Expressed]:
-    weights = random.uniform(0.8, 1.4, len(novel)) * [len(sequence) for sequence in novel.values()]
-    folds = [1 / fold if i < n_differing // 2 else fold if i < n_differing else 1.0 for i in range(len(novel))]
-    return [
-        _Expressed(name, sequence, _NOVEL_SHARE * weight / weights.sum(), change)
-        for (name, sequence), weight, change in zip(novel.items(), weights, folds, strict=True)
-    ]
-
-
-def _express_near_copies(copies: dict[str, NearCopy]) -> list[_Expressed]:
-    return [_Expressed(name, copy.sequence, _NEAR_COPY_SHARE / len(copies), 1.0) for name, copy in copies.items()]
-
-
-def _draw_counts(
-    random: np.random.RandomState, expressed: list[_Expressed], sample: _Sample, fragments: int
-) -> np.ndarray:
-    """Draw the fragments of every transcript from negative binomial distributions."""
-    if not expressed:
-        return np.zeros(0, int)
-    sign = 0.5 if sample.condition == CONDITIONS[1] else -0.5
-    # one condition is higher and the other lower by the root of the fold change, scaled to keep their mean
-    change = np.array([item.fold**sign / ((item.fold**0.5 + item.fold**-0.5) / 2) for item in expressed])
-    means = fragments * np.array([item.share for item in expressed]) * change
-    return random.poisson(means * random.gamma(1 / _DISPERSION, _DISPERSION, len(expressed)))
 
 
 def _write_reads(
     random: np.random.RandomState,
     folder: Path,
-    sample: _Sample,
+    sample: Sample,
     sequences: list[str],
     counts: np.ndarray,
     error_rate: float,
@@ -326,7 +275,7 @@ def _write_reads(
         )
 
 
-def _sheet(folder: Path, samples: list[_Sample]) -> str:
+def _sheet(folder: Path, samples: list[Sample]) -> str:
     rows = ["sample\tcondition\tdonor\tfq1\tfq2\tstrandedness"]
     for sample in samples:
         files = [(folder / "fastq" / name).as_posix() for name in sample.files]
@@ -337,9 +286,10 @@ def _sheet(folder: Path, samples: list[_Sample]) -> str:
 
 def _write_truth(
     study: Study,
+    samples: list[Sample],
     genes: list[Gene],
     copies: dict[str, NearCopy],
-    groups: dict[str, list[_Expressed]],
+    groups: dict[str, list[Expressed]],
     counts: dict[tuple[str, str], np.ndarray],
     left_out: Set[str],
 ) -> None:
@@ -363,10 +313,22 @@ def _write_truth(
         for group, (header, cells) in columns.items():
             rows = [f"transcript\t{header}length\thigher_in\tfold\t" + "\t".join(study.samples)]
             for drawn_with, i, item in rows_of[group]:
-                higher = "none" if item.fold == 1 else CONDITIONS[item.fold > 1]
+                fold = 1.0 if item.member is not None else item.fold
+                higher = "none" if fold == 1 else CONDITIONS[fold > 1]
                 drawn = "\t".join(str(counts[sample, drawn_with][i]) for sample in study.samples)
-                fold = max(item.fold, 1 / item.fold)
-                rows.append(f"{item.name}\t{cells.get(item.name, '')}{len(item.sequence)}\t{higher}\t{fold:g}\t{drawn}")
+                size = max(fold, 1 / fold)
+                rows.append(f"{item.name}\t{cells.get(item.name, '')}{len(item.sequence)}\t{higher}\t{size:g}\t{drawn}")
             (truth / f"{group}.tsv").write_text("\n".join(rows) + "\n")
+        (truth / "samples.tsv").write_text(_states(samples, groups))
         for group in ("novel", "unlisted", "near_copies"):
             (truth / f"{group}.fa").write_bytes(fasta((item.name, item.sequence) for _, _, item in rows_of[group]))
+
+
+def _states(samples: list[Sample], groups: dict[str, list[Expressed]]) -> str:
+    """Give what is behind each sample, as a table."""
+    members = {item.member: item.name for items in groups.values() for item in items if item.member is not None}
+    rows = ["\t".join(("sample", "condition", "responds", *(members[i] for i in sorted(members))))]
+    for sample in samples:
+        states = ["high" if sample.high[i] else "low" for i in sorted(members)]
+        rows.append("\t".join((sample.name, sample.condition, "yes" if sample.responds else "no", *states)))
+    return "\n".join(rows) + "\n"

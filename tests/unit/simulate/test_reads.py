@@ -60,7 +60,7 @@ def test_the_committed_study_is_what_the_script_makes(tmp_path):
     command = [sys.executable, ROOT / "scripts/make_study.py", "resources/demo/reads", "--sheet", "config/samples.tsv"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "8 samples: config/samples.tsv" in done.stdout
+    assert "48 samples: config/samples.tsv" in done.stdout
     made, committed = content(tmp_path / "resources/demo/reads"), content(COMMITTED)
     assert list(made) == list(committed)
     assert [name for name in made if made[name] != committed[name]] == []
@@ -77,7 +77,8 @@ def test_the_committed_study_is_small_and_its_sheet_is_accepted(monkeypatch):
         ("stim", True),
         ("stim", False),
     }
-    assert sorted(sample.columns["donor"] for sample in samples) == sorted(["d1", "d2", "d3", "d4"] * 2)
+    donors = [sample.columns["donor"] for sample in samples]
+    assert donors[:24] == donors[24:] and len(set(donors)) == 24
 
 
 def test_equal_seeds_give_equal_bytes_and_different_seeds_do_not(tmp_path):
@@ -221,6 +222,43 @@ def test_six_novel_transcripts_differ_and_counts_vary_more_than_poisson(tmp_path
     within = counts[:, :5]
     large = within.mean(1) > 50
     assert np.median(within[large].var(1, ddof=1) / within[large].mean(1)) > 2
+
+
+def test_the_members_of_the_chord_tell_the_condition_together_and_neither_does_alone(tmp_path):
+    study = make_study(tmp_path, n_genes=24, samples_per_condition=12, responders=0.5, chord=True)
+    states = table(study.states)
+    members = list(states[0])[3:]
+    assert members == ["GENE001.1", "novel_07"]
+    counts = {row["transcript"]: row for one in (study.reference, study.novel) for row in table(one)}
+    assert [counts[name]["higher_in"] for name in members] == ["none", "none"]
+    high = {name: [row[name] == "high" for row in states] for name in members}
+    for name in members:
+        assert sum(high[name][:12]) == sum(high[name][12:]) == 6
+        drawn = np.array([int(counts[name][sample]) for sample in study.samples])
+        assert np.mean(drawn[high[name]]) > 4 * np.mean(drawn[~np.array(high[name])])
+    same = np.array(high[members[0]]) == np.array(high[members[1]])
+    assert same.tolist() == [row["condition"] == "stim" for row in states]
+
+
+def test_only_responders_differ(tmp_path):
+    study = make_study(tmp_path, n_genes=24, samples_per_condition=12, responders=0.25, fold_of_genes=6.0)
+    states = table(study.states)
+    responds = np.array([row["responds"] == "yes" for row in states])
+    assert responds.sum() == 3 and not responds[:12].any()
+    differ = [row for row in table(study.reference) if row["fold"] == "6"] + table(study.unlisted)[:1]
+    assert len(differ) == 3
+    for row in differ:
+        drawn = np.array([int(row[name]) for name in study.samples])
+        ratio = drawn[responds].mean() / drawn[~responds].mean()
+        assert 3 < (ratio if row["higher_in"] == "stim" else 1 / ratio) < 14
+        assert 0.6 < drawn[12:][~responds[12:]].mean() / drawn[:12].mean() < 1.6
+
+
+def test_gene_sets_hold_every_gene_once_and_the_differing_ones_together(study):
+    sets = [line.split("\t") for line in study.gene_sets.read_text().splitlines()]
+    genes = [gene for one in sets for gene in one[2:]]
+    assert sorted(genes) == sorted(f"gen{i + 1}" for i in range(24))
+    assert sets[0][0] == "Stimulus response" and {"gen6", "gen18"} <= set(sets[0][2:])
 
 
 def test_errors_have_the_given_rate_and_mostly_a_low_quality(tmp_path):

@@ -321,7 +321,7 @@ def test_a_network_of_timm_is_taken(read):
 
 def test_the_example_is_valid():
     settings = validate_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()), SCHEMA)
-    assert list(settings["models"]) == ["cnn_small", "linear"]
+    assert list(settings["models"]) == ["cnn_small", "with_chords"]
     assert config_warnings(settings) == []
     matrix = validate_config(yaml.safe_load((ROOT / "resources/demo/matrix/config/config.yaml").read_text()), SCHEMA)
     assert config_warnings(matrix) == []
