@@ -173,7 +173,7 @@ def audit_findings(
                     "note": notes[column],
                 }
             )
-    return pd.DataFrame(rows, columns=AUDIT.names()).astype({"n_lost": "Int64"})
+    return pd.DataFrame(rows, columns=AUDIT.names(optional=False)).astype({"n_lost": "Int64"})
 
 
 def _discarded(audited: pd.DataFrame, column: str) -> set[str] | None:

@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from deepmapper.core import blocks
+from deepmapper.core.aliases import add_aliases
 from deepmapper.core.table_schemas import FEATURES
 from deepmapper.core.tables import read_table, write_table
 from deepmapper.features import levels
@@ -203,6 +204,8 @@ def test_what_is_lost_is_counted_and_named_by_rank():
     components = rows_of(lost, "significant features").loc[CHOICES["pca_50"]]
     assert components["lost"] == "c"  # 0.09 of its variance; f, constant, is not among the four
     assert rows_of(lost, "chord members").loc[CHOICES["pca_50"], "lost"] == "f"
+    named = rows_of(add_aliases(lost, {"e": "Eomes"}, ["lost"]), "significant features")
+    assert named.loc[CHOICES["hvg_seurat"], "lost_alias"] == "Eomes,c,a"
 
 
 def test_without_an_error_rate_the_first_features_are_used_and_the_table_says_so():
