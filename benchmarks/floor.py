@@ -111,7 +111,7 @@ def timed(model, images, y, train, validation, config):
     from torch.profiler import ProfilerActivity, profile
 
     marks = []
-    with seeded(0), model.training_weights():
+    with seeded(0), model.training_weights(images.mostly_zero):
         objective = pass_objective(model, images, y, int(y.max()) + 1, train, validation, config)
         fit = partial(loop.fit, model, objective, train, config.training_options())
         fit(lambda line: marks.append(time.process_time()))

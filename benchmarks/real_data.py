@@ -55,7 +55,6 @@ def configuration(options):
         "confounders": {"depth": True, "detected": True},
         "passes": {"n_passes": options.passes},
         "models": {"cnn_small": {}, "linear": {}},
-        "resources": {"seeds_per_job": 10},
     }
 
 

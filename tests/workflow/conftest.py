@@ -38,6 +38,7 @@ SETTINGS = {
     "training": {"epochs": 6, "min_epochs": 2, "patience": 3, "lr": 0.01, "batch_size": 16, "ig_steps": 8},
     "findings": {"bootstrap": 100},
     "models": {"linear": {}},
+    "resources": {"seeds_per_job": 1},  # the jobs do not depend on the number of cores
 }
 
 

@@ -62,7 +62,7 @@ def test_same_command_goes_on(ranked, work_directory, sent):
 
 
 def test_a_pass_that_was_killed_goes_on_from_its_checkpoint(work_directory):
-    directory = work_directory(resources={"checkpoint_minutes": 0.01})
+    directory = work_directory(resources={"checkpoint_minutes": 0.01, "seeds_per_job": 1})
     directory.configure(training={**directory.settings["training"], "epochs": 2000, "early_stop": False})
     directory.run("results/features")
     target = "results/passes/linear/3.npz"

@@ -123,11 +123,16 @@ PASS_SEEDS = {
 
 def batches_of_seeds():
     """Yield the rule and the seeds of every job that trains several seeds."""
+    asked = SETTINGS["resources"]
+    cores = snakemake_internals.local_cores(workflow)
+    n_places = cores and max(1, cores // asked["threads_per_pass"])
     for rule_name in PASS_KINDS:
-        for seeds in batching.batches(
-            PASS_SEEDS[rule_name], SETTINGS["resources"]["seeds_per_job"]
-        ):
-            yield rule_name, seeds
+        for stage in PASS_SEEDS[rule_name]:
+            size = batching.seeds_in_job(
+                asked["seeds_per_job"], len(stage), len(MODELS), n_places
+            )
+            for seeds in batching.batches([stage], size):
+                yield rule_name, seeds
 
 
 def check_arrays():
@@ -145,7 +150,7 @@ def check_arrays():
         }
         if (
             in_array
-            and SETTINGS["resources"]["seeds_per_job"] == 1
+            and SETTINGS["resources"]["seeds_per_job"] in (1, "auto")
             and jobs
             and jobs < n
         ):

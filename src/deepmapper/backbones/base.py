@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+import scipy.sparse as sp
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .pixels import StoredPixels
 
 
 class Network(nn.Module):
@@ -25,7 +27,7 @@ class Network(nn.Module):
         Images to the embedding, and the embedding to the scores. The names of layers are those of the weights in the
         file of a pass.
     takes_sparse
-        Whether the network also reads images as a sparse matrix, (batch, side * side).
+        Whether the network also reads images as a sparse matrix, (batch, side * side), and as what `store` made of one.
     prime
         Sets the network up from statistics of the training samples (`Images.statistics`); None if it needs none.
     """
@@ -43,9 +45,20 @@ class Network(nn.Module):
         """Map images to (batch, num_classes) scores before softmax."""
         return self.head(self.embed(images))
 
-    def training_weights(self) -> AbstractContextManager[None]:
-        """Return the context in which to train; a network may use it to drop weights that have no effect."""
+    def training_weights(self, sparse: bool = False) -> AbstractContextManager[None]:
+        """Return the context in which to train, on `sparse` images or dense ones.
+
+        A network may use it to drop weights that have no effect, or to hold them in another order.
+        """
         return nullcontext()
+
+    def store(self, images: sp.csr_matrix) -> StoredPixels:
+        """Return sparse images with what the network computes of their pixels whatever its weights.
+
+        Whoever reads the same images in every epoch computes that once. It is true until the network is primed again,
+        and either within `training_weights` or outside.
+        """
+        return StoredPixels.of(images.indptr, images.data, images.indices)
 
     def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the training loss: the mean cross-entropy of the scores.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .base import Network, check_dropout, check_sizes
-from .pixels import PixelLayer, Pixels
+from .pixels import PixelLayer, Pixels, StoredPixels
 
 # Maximum side of the grid of patches, whatever the size of the image; chosen by hand.
 _MAX_GRID = 16
@@ -116,19 +116,25 @@ class CnnSmall(Network):
         gates = gates * (_GATED_NORM / (gates * s).norm())
         self.gates.copy_(torch.zeros_like(self.gates).masked_scatter(varies, gates.to(self.gates)))
 
-    def training_weights(self) -> AbstractContextManager[None]:
+    def training_weights(self, sparse: bool = False) -> AbstractContextManager[None]:
         """Drop the weights of pixels with a gate of 0: in single-cell counts, half of all pixels or more."""
         used = torch.nonzero(self.gates.flatten()).flatten()
         return self.whole.restrict(used) if len(used) < _NEARLY_ALL * self.gates.numel() else nullcontext()
+
+    def store(self, images: sp.csr_matrix) -> StoredPixels:
+        """Return gated pixels, each with the place of its weights, its patch and its place within the patch."""
+        values, pixels = images.data * self.gates.numpy().ravel()[images.indices], images.indices
+        return StoredPixels.of(
+            images.indptr, values, self.whole.places(pixels), self._patch[pixels], self._place[pixels]
+        )
 
     def _views(self, images: Pixels) -> tuple[Tensor, Tensor]:
         """Return the outputs of the fully connected layer and of the patches for the gated pixels, before ReLU."""
         if isinstance(images, Tensor):
             gated = images * self.gates
             return self.whole(gated.flatten(1)), self.patches(self._cut(gated))
-        values = images.data * self.gates.numpy().ravel()[images.indices]
-        sparse = sp.csr_matrix((values, images.indices, images.indptr), shape=images.shape)
-        return self.whole(sparse), self.patches(self._cut_sparse(sparse))
+        stored = images if isinstance(images, StoredPixels) else self.store(images)
+        return self.whole(stored.matrix(len(self.whole.weight))), self.patches(self._cut_stored(stored))
 
     def _embed_views(self, whole: Tensor, patches: Tensor) -> Tensor:
         """Apply the further convolutions to the patches and join both views."""
@@ -143,12 +149,12 @@ class CnnSmall(Network):
         padded = nn.functional.pad(images, (0, padding, 0, padding)) if padding else images
         return nn.functional.pixel_unshuffle(padded, self.stem).flatten(2).transpose(1, 2)
 
-    def _cut_sparse(self, images: sp.csr_matrix) -> sp.coo_matrix:
-        """Cut sparse images, (batch, side * side), into patches, (batch * grid * grid, stem * stem)."""
-        first_patch = np.arange(images.shape[0], dtype=np.int32) * self.grid**2
-        patch = np.repeat(first_patch, np.diff(images.indptr)) + self._patch[images.indices]
-        shape = (images.shape[0] * self.grid**2, self.stem**2)
-        return sp.coo_matrix((images.data, (patch, self._place[images.indices])), shape=shape)
+    def _cut_stored(self, images: StoredPixels) -> sp.coo_matrix:
+        """Cut sparse images into patches, (batch * grid * grid, stem * stem)."""
+        _, _, patch, place = images.table
+        first_patch = np.arange(len(images), dtype=np.int32) * np.int32(self.grid**2)
+        patch = np.repeat(first_patch, np.diff(images.starts)) + patch
+        return sp.coo_matrix((images.values, (patch, place)), shape=(len(images) * self.grid**2, self.stem**2))
 
 
 def _stack_2x2(patches: Tensor) -> Tensor:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import Tensor, nn
 
 from .base import Network, check_dropout, check_sizes
-from .pixels import PixelLayer, Pixels, SparseProduct
+from .pixels import PixelLayer, Pixels, SparseProduct, as_matrix
 
 
 class Linear(Network):
     """Softmax regression on the pixels; its embedding is its scores, as there is no hidden layer."""
 
     takes_sparse = True
+    head: nn.Linear
 
     def __init__(self, side: int, in_chans: int, num_classes: int):
         super().__init__()
@@ -23,13 +27,24 @@ class Linear(Network):
         """Return the scores."""
         if isinstance(images, Tensor):
             return self.head(images.flatten(1))
-        return SparseProduct.apply(self.head.weight.T, images) + self.head.bias
+        return SparseProduct.apply(self.head.weight.T, as_matrix(images, self.head.in_features)) + self.head.bias
 
     embed = forward = first_layer
 
     def later_layers(self, hidden: Tensor) -> Tensor:
         """Return the scores unchanged."""
         return hidden
+
+    @contextmanager
+    def training_weights(self, sparse: bool = False) -> Iterator[None]:
+        """Hold the weights of every pixel together in memory while sparse images are read: nothing has to be copied."""
+        if sparse:
+            self.head.weight = nn.Parameter(self.head.weight.detach().T.contiguous().T)
+        try:
+            yield
+        finally:
+            if sparse:
+                self.head.weight = nn.Parameter(self.head.weight.detach().contiguous())
 
 
 class Mlp(Network):
@@ -52,7 +67,9 @@ class Mlp(Network):
 
     def first_layer(self, images: Pixels) -> Tensor:
         """Return the first layer before its ReLU, (batch, hidden)."""
-        return self.pixels(images.flatten(1) if isinstance(images, Tensor) else images)
+        if isinstance(images, Tensor):
+            return self.pixels(images.flatten(1))
+        return self.pixels(as_matrix(images, len(self.pixels.weight)))
 
     def later_layers(self, hidden: Tensor) -> Tensor:
         """Map the output of `first_layer` to the scores."""

@@ -27,9 +27,6 @@ _LABELS = re.compile(
     re.IGNORECASE,
 )  # noqa: E501
 
-# More samples times features make passes long enough to be a job each; chosen by hand.
-_SHORT_PASSES = 5_000_000
-
 
 @dataclass(frozen=True)
 class Column:
@@ -66,8 +63,6 @@ class Proposal:
         `features.normalization`.
     values
         What the values seem to be, in words.
-    short_passes
-        Whether passes take so little time that a job should train several.
     """
 
     n_samples: int
@@ -77,7 +72,6 @@ class Proposal:
     layer: str
     normalization: str
     values: str
-    short_passes: bool
 
 
 def propose(found: Peek) -> Proposal:
@@ -89,7 +83,7 @@ def propose(found: Peek) -> Proposal:
     groups = tuple(column for name, column in columns.items() if column and _DONORS.search(name))
     labels = [column for column in columns.values() if column and column not in groups]
     labels.sort(key=lambda column: not _LABELS.search(column.name))
-    return Proposal(n, p, tuple(labels), groups, layer, normalization, values, n * p < _SHORT_PASSES)
+    return Proposal(n, p, tuple(labels), groups, layer, normalization, values)
 
 
 def _column(name: str, values: pd.Series) -> Column | None:

@@ -101,7 +101,6 @@ def _from_matrix(
         normalization=proposal.normalization if proposal else "log1p_median",
         transpose=transpose,
         n_passes=n_passes,
-        short_passes=bool(proposal and proposal.short_passes),
         label_candidates=_names(proposal.labels if proposal else ()),
         group_candidates=_names(proposal.groups if proposal else ()),
     )
@@ -137,7 +136,6 @@ def _from_reads(
         normalization="log1p_tpm",
         reference={key: _place(path, study) if path else "" for key, path in reference.items()},
         n_passes=n_passes,
-        short_passes=True,
     )
     _write(study, {CONFIG: config_text(answers), SHEET: sheet_text(answers)})
     say(f"Fill in {study / SHEET}: one row per sample.")

@@ -30,8 +30,6 @@ class Answers:
         Paths of genome, transcripts and annotation.
     n_passes
         Passes of each model.
-    short_passes
-        Whether a job trains several passes.
     label_candidates, group_candidates
         Names of columns, for comments.
     """
@@ -45,7 +43,6 @@ class Answers:
     transpose: bool = False
     reference: Mapping[str, str] = field(default_factory=dict)
     n_passes: int = 30
-    short_passes: bool = False
     label_candidates: str = ""
     group_candidates: str = ""
 
@@ -63,8 +60,6 @@ def config_text(answers: Answers) -> str:
         "# The models, side by side. Each may override any option of `training`.\n"
         "models:\n  cnn_small:\n    kind: cnn_small",
     ]
-    if answers.short_passes:
-        sections.append("# Passes are short here, so one job trains ten of them.\nresources:\n  seeds_per_job: 10")
     return "\n\n".join(sections) + "\n"
 
 

@@ -13,11 +13,17 @@ from ..augment import make_train_transform
 from ..backbones.base import Network
 from ..backbones.components import OnComponents
 from ..backbones.images import Images
+from ..backbones.pixels import StoredPixels
 from ..config import DeepMapperConfig
 from ..training.checkpoint import Checkpoint
 from ..training.inference import predict, reader
 from ..training.loop import Objective, Training, fit
 from .components import fit_components
+
+# Pixels of the training images that are kept in memory, at 20 bytes each; more are read batch by batch.
+_MAX_STORED = 2**23
+
+_ROWS_READ = 1024
 
 
 @dataclass
@@ -28,8 +34,6 @@ class PassObjective(Objective):
     ----------
     model
         The network.
-    images
-        Maps row numbers to images.
     y
         (n,) class codes.
     validation
@@ -38,17 +42,19 @@ class PassObjective(Objective):
         Rows per batch of the validation.
     read, augment
         Give the network's training input for rows, and augment it at random.
+    read_validation
+        Gives the network's input for validation rows.
     class_weight
         (C,) float32 weights of the classes in the training loss; None for equal weights.
     """
 
     model: Network
-    images: Images
     y: np.ndarray
     validation: np.ndarray
     batch_size: int
     read: Callable
     augment: Callable
+    read_validation: Callable
     class_weight: Tensor | None
 
     score_name = "accuracy"
@@ -63,7 +69,7 @@ class PassObjective(Objective):
         """Return the unweighted cross-entropy and the accuracy on the validation rows."""
         if not len(self.validation):
             return None
-        scores = predict(self.model, self.images, self.validation, self.batch_size)
+        scores = predict(self.model, self.read_validation, self.validation, self.batch_size)
         labels = self.y[self.validation]
         loss = nn.functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(labels))
         return loss.item(), float((scores.argmax(1) == labels).mean())
@@ -83,9 +89,30 @@ def pass_objective(
     if config.class_weights == "balanced":
         weight = balanced_weights(y[train], n_classes).to(next(model.parameters()).device)
     # augmentation adds noise, which leaves no value at zero: nothing would be sparse
-    read = images if config.augment.enabled else reader(model, images)
+    read = images if config.augment.enabled else repeated_reader(model, images, train)
     augment = make_train_transform(config.augment)
-    return PassObjective(model, images, y, validation, config.batch_size, read, augment, weight)
+    read_validation = repeated_reader(model, images, validation)
+    return PassObjective(model, y, validation, config.batch_size, read, augment, read_validation, weight)
+
+
+def repeated_reader(model: Network, images: Images, rows: np.ndarray) -> Callable:
+    """Return the function that gives the network's input for `rows`, which are read in every epoch.
+
+    If few pixels are stored, they are read now, and kept with all that the network computes of them only once.
+    """
+    read = reader(model, images)
+    if read is images or not len(rows):
+        return read
+    parts, n_stored = [], 0
+    for start in range(0, len(rows), _ROWS_READ):
+        parts.append(model.store(read(rows[start : start + _ROWS_READ])))
+        n_stored += len(parts[-1].values)
+        if n_stored > _MAX_STORED:
+            return read
+    stored = StoredPixels.join(parts)
+    position = np.full(rows.max() + 1, -1)
+    position[rows] = np.arange(len(rows))
+    return lambda batch: stored.take(position[batch])
 
 
 def train_network(
@@ -127,7 +154,8 @@ def train_network(
         fit_components(model, images, y, train)
     elif model.prime is not None:
         model.prime(*images.statistics(y, train))
-    with model.training_weights():
+    sparse = not config.augment.enabled and reader(model, images) is not images
+    with model.training_weights(sparse):
         objective = pass_objective(model, images, y, n_classes, train, validation, config)
         return fit(model, objective, train, config.training_options(), progress, checkpoint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -65,6 +66,31 @@ def stages(first: int, start: int, step: int, cap: int) -> list[list[int]]:
     sizes = [*range(start, cap, step), cap] if start < cap else [cap]
     ends = [first + size for size in sizes]
     return [list(range(begin, end)) for begin, end in zip([first, *ends[:-1]], ends, strict=True)]
+
+
+def seeds_in_job(asked: int | str, n_seeds: int, n_models: int, n_places: int | None) -> int:
+    """Return how many seeds one job trains.
+
+    A start costs more than a second of processor time, as much as a pass on a small study. So on one machine there are
+    only as many jobs as keep it busy, when all models train passes of one kind.
+
+    Parameters
+    ----------
+    asked
+        `resources.seeds_per_job`: a number, or "auto".
+    n_seeds
+        Seeds that are asked for together.
+    n_models
+        Models that train these seeds.
+    n_places
+        Passes that this machine trains at a time; None if jobs run elsewhere, where the scheduler keeps all busy.
+    """
+    if asked != "auto":
+        return int(asked)
+    if n_places is None:
+        return 1
+    n_jobs = math.ceil(n_places / n_models)
+    return max(1, math.ceil(n_seeds / n_jobs))
 
 
 def batches(stages: Sequence[Sequence[int]], size: int) -> list[list[int]]:

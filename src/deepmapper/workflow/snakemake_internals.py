@@ -185,6 +185,15 @@ def max_jobs(workflow: Any) -> int | None:
     return workflow.resource_settings.nodes
 
 
+def local_cores(workflow: Any) -> int | None:
+    """Cores that jobs on this machine may use (``--cores``); None if jobs may run elsewhere, or in a job's own process.
+
+    Which executor runs the jobs is not known yet when rules are read; all but the local one need ``--jobs``.
+    """
+    settings = workflow.resource_settings
+    return settings.cores if is_main_process(workflow) and settings.nodes is None else None
+
+
 def requested(workflow: Any) -> tuple[set[str], bool]:
     """Targets and rules that the command line names, and whether it forces all jobs; known once rules are read."""
     options = workflow.dag_settings

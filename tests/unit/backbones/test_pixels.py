@@ -1,10 +1,12 @@
 """First layers on sparse images: the same results as on dense ones."""
 
+import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
 
 from deepmapper.backbones import registry
+from deepmapper.backbones.pixels import StoredPixels
 from deepmapper.backbones.registry import build
 from deepmapper.config import BackboneSpec
 
@@ -35,6 +37,30 @@ def test_sparse_images_give_the_results_of_dense_ones(kind, side):
         torch.testing.assert_close(model.embed(given), model.embed(images), rtol=1e-4, atol=1e-5)
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_stored_images_give_the_same_bits_as_sparse_ones(kind):
+    """Scores and gradients of images taken out of order, one of them empty, with weights held as in training."""
+    model, side = network(kind, 12), 12
+    images = torch.rand(9, side * side) * (torch.rand(9, side * side) < 0.2)
+    images[:, ::2] = 0
+    images[4] = 0
+    if model.prime is not None:
+        spread = (images.abs().sum(0) > 0).float().reshape(side, side)
+        model.prime(spread, 0.5 * spread, 0.5 * spread)
+    matrix, wanted = sp.csr_matrix(images.numpy()), np.array([7, 4, 0, 7])
+    with model.training_weights(sparse=True):
+        stored = StoredPixels.join([model.store(matrix[:3]), model.store(matrix[3:])]).take(wanted)
+        assert len(stored) == 4
+        found = []
+        for given in (matrix[wanted], stored):
+            model.zero_grad()
+            loss = model.loss(given, torch.tensor([0, 1, 2, 0]))
+            loss.backward()
+            found.append([loss.detach(), *(weight.grad.clone() for weight in model.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    assert all(weight.is_contiguous() for weight in model.parameters())
 
 
 def test_networks_that_take_sparse_images_say_so():

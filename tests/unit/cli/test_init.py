@@ -21,7 +21,6 @@ def test_a_matrix_with_its_label_column_is_ready_to_check(here, call):
         "features": {"normalization": "log1p_median"},
         "passes": {"n_passes": 7, "seed": 0},
         "models": {"cnn_small": {"kind": "cnn_small"}},
-        "resources": {"seeds_per_job": 10},
     }
     assert "no fault found" in call("check", "blood").said
 

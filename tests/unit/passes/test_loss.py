@@ -9,6 +9,7 @@ import torch
 from deepmapper.backbones.registry import build
 from deepmapper.config import AugmentConfig, BackboneSpec
 from deepmapper.errors import InputError
+from deepmapper.passes import loss
 from deepmapper.passes.loss import balanced_weights, train_network
 from deepmapper.passes.restore import image_maker
 from deepmapper.training.inference import predict
@@ -205,3 +206,20 @@ def test_training_on_sparse_images_is_training_on_dense_ones(planted, quick, kin
             train_network(model, images, planted.y, 3, TRAIN, VALIDATION, config)
         states.append(predict(model, images, VALIDATION))
     np.testing.assert_allclose(*states, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp", "cnn_small"])
+def test_images_that_are_kept_and_images_that_are_read_batch_by_batch_train_the_same_network(
+    planted, quick, kind, monkeypatch
+):
+    X = sparsened(planted)
+    X[:, :9] = 0  # the default network drops their weights
+    config, states = quick(kind, epochs=3), []
+    images = image_maker(X, config, 4, torch.device("cpu"))
+    for n_stored in (2**23, 0):
+        monkeypatch.setattr(loss, "_MAX_STORED", n_stored)
+        with seeded(0):
+            model = build(BackboneSpec(kind), 3, 30)
+            train_network(model, images, planted.y, 3, TRAIN, VALIDATION, config)
+        states.append(model.state_dict())
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

@@ -3,7 +3,7 @@
 import pytest
 
 from deepmapper.findings.growth import n_passes_needed
-from deepmapper.workflow.batching import batches, names_a_pass, stages
+from deepmapper.workflow.batching import batches, names_a_pass, seeds_in_job, stages
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,24 @@ from deepmapper.workflow.batching import batches, names_a_pass, stages
 )
 def test_seeds_of_a_stage_are_cut_and_no_batch_reaches_over_two(asked, size, expected):
     assert batches(asked, size) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_seeds", "n_models", "n_places", "expected"),
+    [
+        (10, 30, 2, 4, 10),
+        (1, 30, 2, None, 1),
+        ("auto", 30, 2, 2, 30),  # each core trains one model
+        ("auto", 30, 2, 1, 30),
+        ("auto", 30, 1, 4, 8),
+        ("auto", 30, 3, 4, 15),
+        ("auto", 5, 1, 16, 1),
+        ("auto", 0, 1, 2, 1),
+        ("auto", 30, 2, None, 1),  # on a cluster
+    ],
+)
+def test_a_job_trains_as_many_seeds_as_keep_the_machine_busy(asked, n_seeds, n_models, n_places, expected):
+    assert seeds_in_job(asked, n_seeds, n_models, n_places) == expected
 
 
 @pytest.mark.parametrize("first", [0, 7])

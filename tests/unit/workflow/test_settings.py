@@ -151,7 +151,7 @@ def test_defaults_are_filled():
         "threads_per_pass": 1,
         "pass_mem_mb": 2000,
         "pass_runtime": 60,
-        "seeds_per_job": 1,
+        "seeds_per_job": "auto",
         "checkpoint_minutes": 10,
         "gpu": 0,
         "passes_per_gpu": 1,
