@@ -64,8 +64,8 @@ class OnComponents(Network):
         """Map images to scores of the classes."""
         return self.inner(self.as_images(self.scores(images)))
 
-    def training_weights(self) -> AbstractContextManager[None]:
-        """Return the context in which the inner network trains."""
+    def training_weights(self, sparse: bool = False) -> AbstractContextManager[None]:
+        """Return the context in which the inner network trains, whose images are dense ones."""
         return self.inner.training_weights()
 
     def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -314,6 +314,8 @@ def target_drawings():
         "target_verdicts-no-signal": lambda p: plots.target_verdicts(target.assign(label=None, verdict="none"), p),
         "target_genes-none": lambda p: plots.target_genes(genes.head(0), p),
     }
+
+
 def statistics_table(classes=BLOOD, n=24, seed=0):
     rng = np.random.default_rng(seed)
     table = {"feature": [f"GENE{i}" for i in range(n)]}
