@@ -27,7 +27,7 @@ extensions = [
 ]
 root_doc = "docs/index"
 include_patterns = [
-    *("README.md", "CHANGELOG.md", "config/README.md", "benchmarks/README.md"),
+    *("README.md", "CHANGELOG.md", "config/**.md", "benchmarks/README.md"),
     *("docs/**.md", ".github/*.md", ".claude/**.md"),
 ]
 # Folders that hold no page are not searched: environments and results may have millions of files.
