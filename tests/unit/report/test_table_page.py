@@ -107,3 +107,20 @@ def test_the_page_sorts_and_searches(act, first_column, tmp_path):
         assert status == "no row matches"
     elif len(first_column) == 1:
         assert status == "rows 1 to 1 of 1 matching, of 4 in all"
+
+
+def test_a_wide_table_has_fewer_rows_so_that_a_frame_can_show_the_page():
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(2000, 160)), columns=[f"z[{i}]" for i in range(160)])
+    text = table_page(wide, "Wide", "Read.", "results/f.tsv")
+    assert len(base64.b64encode(text.encode())) < 2_000_000
+    n_shown = len(embedded(text)["rows"])
+    assert 100 < n_shown < 2000 and f"first {n_shown:,} of 2,000 rows" in text
+
+
+def test_a_page_that_says_nothing_can_be_recognised(tmp_path):
+    from deepmapper.core.nothing import shows_nothing
+
+    for table, nothing in ((small().head(0), True), (small(), False)):
+        page = tmp_path / "page.html"
+        page.write_text(table_page(table, "Chords", "Read.", "results/f.tsv"))
+        assert shows_nothing(page) == nothing
