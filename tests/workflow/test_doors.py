@@ -107,11 +107,11 @@ def test_door_leads_to_the_same_features_and_ranking(runs, ranked, planted, case
 @pytest.mark.parametrize("case", ["shards_by_a_pattern"])
 def test_a_further_shard_is_imported_alone_and_joined(runs, matrix, case, tmp_path):
     directory = runs[case].result().branch(tmp_path / "work")
-    assert directory.would_run("expression") == {}
+    assert directory.would_run("results/expression.h5ad") == {}
     further = matrix()[:9].copy()
     further.obs_names = [f"further{i}" for i in range(9)]
     further.write_h5ad(directory.folder / "part_3.h5ad")
-    assert directory.would_run("expression") == {"import_shard": 1, "merge_shards": 1}
+    assert directory.would_run("results/expression.h5ad") == {"import_shard": 1, "merge_shards": 1}
 
 
 @pytest.mark.parametrize("case", ["groups_of_cells"])

@@ -16,7 +16,7 @@ JUDGING = ("judge_convergence", "calibrate_features", "accumulate_passes")
 TELL = dict.fromkeys((*JUDGING, "recommend_features", "join_features"), 1)
 
 
-def several(directory, n: int, **more):
+def several(directory, n: int | str, **more):
     """Let each job of a work directory train so many seeds."""
     directory.configure(resources={"seeds_per_job": n, **more})
     return directory
@@ -47,7 +47,7 @@ def test_findings_and_passes_are_the_same_bytes_as_of_one_seed_a_job(ranked, tog
     assert not (together.results / "scratch").exists()
 
 
-@pytest.mark.parametrize(("first", "then"), [("one", (10, 2)), ("several", (1, 3))])
+@pytest.mark.parametrize(("first", "then"), [("one", (10, 2, "auto")), ("several", (1, 3))])
 def test_another_number_runs_nothing_again(ranked, together, tmp_path, first, then):
     directory = (ranked if first == "one" else together).branch(tmp_path / "work")
     for n in then:

@@ -156,7 +156,7 @@ def test_defaults_are_filled():
         "gpu": 0,
         "passes_per_gpu": 1,
     }
-    not_of_the_screen = ("contaminants", "sources", "min_isoform_share", *COLUMNS)
+    not_of_the_screen = ("contaminants", "rrna", "sources", "min_isoform_share", *COLUMNS)
     screen = {key: value for key, value in settings["novelty"].items() if key not in not_of_the_screen}
     assert NoveltyOptions(**screen) == NoveltyOptions()
 
