@@ -28,10 +28,10 @@ extensions = [
 root_doc = "docs/index"
 include_patterns = [
     *("README.md", "CHANGELOG.md", "config/**.md", "benchmarks/README.md"),
-    *("docs/**.md", ".github/*.md", ".claude/**.md"),
+    *("docs/**.md", ".github/*.md", ".claude/**.md", "src/**.md"),
 ]
 # Folders that hold no page are not searched: environments and results may have millions of files.
-pages = {"README.md", "CHANGELOG.md", "config", "benchmarks", "docs", ".github", ".claude"}
+pages = {"README.md", "CHANGELOG.md", "config", "benchmarks", "docs", ".github", ".claude", "src"}
 exclude_patterns = sorted(path.name for path in ROOT.iterdir() if path.name not in pages)
 suppress_warnings = ["myst.header"]  # pages shared with the repository begin where they like
 
