@@ -11,7 +11,7 @@ from deepmapper.report.figures import Figure, figures_of
 from deepmapper.report.models import Model
 from deepmapper.report.points import ranked_points
 from deepmapper.report.start import CAPTIONS, start_page
-from deepmapper.report.titles import CHORD_FIGURES, FIGURES, MODEL_FIGURES, START_FIGURES, STUDY_FIGURES
+from deepmapper.report.titles import CHORD_FIGURES, FIGURES, MODEL_FIGURES, START_FIGURES, STUDY_FIGURES, TARGET_FIGURES
 
 AUDIT = pd.DataFrame({"choice": ["50 principal components"], "of": ["significant features"], "n": [3], "n_lost": [0.0]})
 
@@ -143,6 +143,6 @@ def test_every_figure_of_the_page_has_its_caption_and_name(name):
 
 
 def test_every_figure_has_one_name():
-    known = (*MODEL_FIGURES, *STUDY_FIGURES, *CHORD_FIGURES, "models", "novel", "enrichment")
+    known = (*MODEL_FIGURES, *STUDY_FIGURES, *CHORD_FIGURES, *TARGET_FIGURES, "models", "novel", "enrichment")
     assert sorted(known) == sorted(FIGURES)
     assert len(set(FIGURES.values())) == len(FIGURES)
