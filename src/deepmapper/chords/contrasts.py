@@ -14,9 +14,10 @@ from .columns import Columns, make_columns
 
 _MIN_ROWS = 10  # a class with fewer samples in strata of both sides is not screened; chosen by hand
 
-# Samples per stratum on average. With 40 of them a study of 50 has one stratum, which leaves the main effects in: where
-# they are strong and classes of unequal size, every screen then names pairs (measured in benchmarks/README.md).
-_PER_STRATUM = 10
+# Samples per stratum on average: as many as make twelve strata, within these bounds. With 40 of them a study of 50 has
+# one stratum, which leaves the main effects in: where they are strong and classes of unequal size, every screen then
+# names pairs (measured in benchmarks/README.md). More than twelve strata cost power and hold nothing further apart.
+_STRATA, _PER_STRATUM = 12, (10, 40)
 
 # A class is not screened if main effects leave less than this share of its labels open: products would be scored by the
 # few samples that the additive model gets wrong. Chosen by hand.
@@ -84,9 +85,10 @@ def make_contrasts(
     """
     nested = groups is not None and _single_class(y, groups)
     contrasts = []
+    size = int(np.clip(len(y) // _STRATA, *_PER_STRATUM))
     n_classes = probability.shape[1]
     for code in range(1, 2) if n_classes == 2 else range(n_classes):
-        strata = strata_by_probability(probability[:, code], None if nested else groups, _PER_STRATUM)
+        strata = strata_by_probability(probability[:, code], None if nested else groups, size)
         residual, weight = centred_labels(y == code, strata)
         rows = np.flatnonzero(weight > 0)
         if len(rows) < _MIN_ROWS or weight.sum() < LITTLE_OPEN * np.var(y == code) * len(y):
