@@ -73,13 +73,50 @@ def comparable_scales(
         root mean square of the shadows; 0 where all gradients are 0.
     """
     ratio, scale = np.zeros_like(plain), np.zeros_like(plain)
-    order = np.argsort(mean_value, kind="stable")
-    for members in np.array_split(order, min(max(1, len(order) // _STRATUM), _MAX_STRATA)):
+    for members in _strata(mean_value):
         size = np.sqrt((shadows[:, :, members] ** 2).mean(axis=(0, 2)))
         for code in np.flatnonzero(size > 0):
             ratio[code, members] = _median_ratio(shadowed[code, members], plain[code, members])
             scale[code, members] = 1 / size[code]
     return ratio, scale
+
+
+def standardise_shadows(shadows: np.ndarray, mean_value: np.ndarray) -> np.ndarray:
+    """Standardise shadows as features are: by the root mean square of shadows to which they do not belong.
+
+    Each draw is divided by the root mean square of the other draws, stratum by stratum. If a draw were part of its own
+    scale, its largest values would raise it: among n shadows of a stratum none could exceed the square root of n, which
+    a feature can, and a draw that resembles the labels by chance would hide how far a draw can get. A single draw is
+    divided by its own root mean square.
+
+    Parameters
+    ----------
+    shadows
+        (draws, C, p) mean gradients of the shadows.
+    mean_value
+        (p,) mean value of every feature.
+
+    Returns
+    -------
+    numpy.ndarray
+        (draws, C, p).
+    """
+    standardised = np.zeros_like(shadows)
+    for members in _strata(mean_value):
+        square = (shadows[:, :, members] ** 2).mean(axis=2)
+        total = square.sum(0)
+        others = (total - square) / max(len(shadows) - 1, 1)
+        # no other draw has a gradient here: all draws, so that the shadow counts
+        others = np.where(others > 1e-12 * total, others, total / len(shadows))
+        factor = np.divide(1, np.sqrt(others), out=np.zeros_like(others), where=others > 0)
+        standardised[:, :, members] = shadows[:, :, members] * factor[:, :, None]
+    return standardised
+
+
+def _strata(mean_value: np.ndarray) -> list[np.ndarray]:
+    """Divide features into strata of similar mean value."""
+    order = np.argsort(mean_value, kind="stable")
+    return np.array_split(order, min(max(1, len(order) // _STRATUM), _MAX_STRATA))
 
 
 def _median_ratio(numerator: np.ndarray, denominator: np.ndarray) -> float:

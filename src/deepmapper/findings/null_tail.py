@@ -15,8 +15,8 @@ import numpy as np
 from ..core.draws import FixedDraw, fixed_stream
 
 # Null values from which a tail is fitted, and the largest number of values, and share of them, that it is fitted to.
-# The numbers are those of Knijnenburg et al.; a tail of fewer than 50 values says little.
-MIN_NULL, MAX_TAIL, MIN_TAIL, MAX_SHARE = 1000, 250, 50, 0.1
+# Knijnenburg et al. take 250; the shape of heavy tails is too uncertain from so few. Fewer than 50 values say little.
+MIN_NULL, MAX_TAIL, MIN_TAIL, MAX_SHARE = 1000, 500, 50, 0.1
 
 # A fitted p-value is at least this share of the smallest empirical one: further out nothing supports the tail.
 MAX_EXTRAPOLATION = 100

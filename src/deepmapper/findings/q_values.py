@@ -5,8 +5,9 @@ feature (`PassResult.class_gradient`), relative to the mean over classes. Gradie
 picked up by chance cancels out; sizes of contributions would add up. The null distribution comes from shadow features
 (`shadows.train_shadow_pass`), which have the same distribution as the features and are read by networks that learn the
 same labels. Gradients depend on the scale of a feature, so they are standardised among features of similar mean value.
-The p-value of a feature is the share of all shadows, standardised in the same way, that reach its value; beyond the
-largest shadows it comes from a tail fitted to them (`null_tail`), so that a single strong feature can be significant.
+The p-value of a feature is the share of all shadows, standardised in the same way by draws to which they do not belong
+(`consensus.standardise_shadows`), that reach its value; beyond the largest shadows it comes from a tail fitted to them
+(`null_tail`), so that a single strong feature can be significant.
 
 Source of the false discovery rate: Benjamini & Hochberg 1995.
 """
@@ -29,6 +30,7 @@ from .consensus import (
     mean_gradients,
     mean_gradients_by_draw,
     root_mean_square,
+    standardise_shadows,
 )
 from .null_tail import NullTail, fit_tail, tail_p
 
@@ -57,11 +59,11 @@ class Calibration:
     level
         False discovery rate up to which features are called significant.
     null_z
-        (shadows,) `z` of all shadows, ascending: the null distribution.
+        (shadows,) `z` of all shadows, each in units of the other draws of shadows, ascending: the null distribution.
     min_p
         Smallest possible p-value, given the numbers of shadows and of label permutations.
     tail
-        The fitted tail of `null_z`; None if all p-values are empirical.
+        The fitted tail of `null_z`; None if all p-values are empirical, as with a single draw of shadows.
     n_passes, n_shadow_passes, n_draws
         Passes on features alone; passes with shadows; draws of shadows among the latter.
     n_permutations
@@ -154,9 +156,10 @@ def calibrate(
     shadowed, shadows, n_shadow_passes = mean_gradients_by_draw(shadow_passes)
     n_features, n_classes = len(tested), len(plain)
     plain, shadowed, shadows = plain[:, kept], shadowed[:, kept], shadows[:, :, kept]
-    ratio, scale = comparable_scales(plain, shadowed, shadows, np.asarray(mean_value)[kept])
+    mean_value = np.asarray(mean_value)[kept]
+    ratio, scale = comparable_scales(plain, shadowed, shadows, mean_value)
     z = (n_passes * ratio * plain + n_shadow_passes * shadowed) / (n_passes + n_shadow_passes) * scale
-    z_shadowed, null = shadowed * scale, shadows * scale
+    z_shadowed, null = shadowed * scale, standardise_shadows(shadows, mean_value)
     overall = root_mean_square(z)
     with np.errstate(divide="ignore", invalid="ignore"):
         unit = np.where(overall > 0, z / overall, 0.0) / n_classes * scale
@@ -165,10 +168,12 @@ def calibrate(
     class_z = np.sign(z) * np.stack([limit_ranks(np.abs(z[c]), np.abs(z_shadowed[c])) for c in range(n_classes)])
     n_permutations = min(n_permutations, _MANY)
     floor = 1 / n_permutations
-    tail = fit_tail(null_overall)
+    # a single draw is part of its own scale, so its largest values say nothing of what lies beyond them
+    fit = fit_tail if len(shadows) > 1 else lambda null: None
+    tail = fit(null_overall)
     p = tail_p(limited, null_overall, tail, floor)
     class_nulls = [np.sort(np.abs(null[:, c]).ravel()) for c in range(n_classes)]
-    class_p = np.stack([tail_p(np.abs(class_z[c]), own, fit_tail(own), floor) for c, own in enumerate(class_nulls)])
+    class_p = np.stack([tail_p(np.abs(class_z[c]), own, fit(own), floor) for c, own in enumerate(class_nulls)])
 
     def spread_out(values: np.ndarray, fill: float) -> np.ndarray:
         """Put the values of tested features in the places of all features."""

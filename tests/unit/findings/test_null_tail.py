@@ -55,7 +55,7 @@ def test_p_never_rises_with_the_value():
     [
         np.sort(np.random.default_rng(0).normal(size=MIN_NULL - 1)),
         np.zeros(5000),
-        np.sort(np.r_[np.random.default_rng(0).random(7750), np.repeat(5.0, 250)]),
+        np.sort(np.r_[np.random.default_rng(0).random(7500), np.repeat(5.0, 500)]),
     ],
     ids=["few", "constant", "ties"],
 )

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from deepmapper.features import levels
 from deepmapper.findings import q_values
+from deepmapper.findings.consensus import standardise_shadows
 from deepmapper.findings.feature_join import join_by_feature, rank_by_significance
 from deepmapper.passes.result import ShadowPart
 
@@ -108,6 +109,59 @@ def test_a_single_strong_feature_is_significant_and_nothing_else_is():
     assert np.flatnonzero(found.significant).tolist() == [7]
     assert found.q[7] <= 0.01
     assert q_values.summarise_calibration(found)["tail"]["n_tail"] >= 50
+
+
+def null_passes(seed, spread=0.0):
+    """Passes without a true feature: heavy tails (Student's t, three degrees of freedom), and draws of unequal size."""
+    rng = np.random.default_rng([seed, 11])
+
+    def draw():
+        lean = rng.standard_t(3, size=(1, P)) * np.exp(spread * rng.normal())
+        return np.concatenate([-lean, lean])
+
+    def slope(value):
+        return (value + 0.5 * rng.normal(size=value.shape)).astype(np.float32)
+
+    own, shadows = draw(), [draw() for _ in range(4)]
+    passes = [SimpleNamespace(class_gradient=slope(own)) for _ in range(3)]
+    return passes, [
+        SimpleNamespace(class_gradient=slope(own), shadows=ShadowPart(slope(shadows[i // 3]), i // 3))
+        for i in range(12)
+    ]
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_without_a_true_feature_at_most_every_tenth_study_lists_one(spread):
+    lists, small = [], []
+    for seed in range(30):
+        found = q_values.calibrate(*null_passes(seed, spread), np.arange(P), np.ones(P, dtype=bool))
+        lists.append(found.significant.any())
+        small.append((found.p <= 1e-3).mean())
+    assert np.mean(lists) <= 0.1
+    assert np.mean(small) <= 1.5e-3
+
+
+def test_a_shadow_is_not_part_of_its_own_scale():
+    shadows = np.ones((4, 1, 100))
+    shadows[0, 0, 0] = 1000.0
+    standardised = standardise_shadows(shadows, np.arange(100))
+    assert standardised[0, 0, 0] == 1000.0  # with its own draw in the scale: at most the square root of 400
+    assert (standardised[1:] < 1).all()
+
+
+def test_a_draw_of_shadows_unlike_all_others_is_seen_to_be():
+    shadows = np.random.default_rng(0).normal(size=(4, 2, 300))
+    shadows[2] *= 10
+    size = np.sqrt((standardise_shadows(shadows, np.arange(300)) ** 2).mean(axis=(1, 2)))
+    assert size[2] == pytest.approx(10, rel=0.1)
+
+
+def test_a_single_draw_of_shadows_gives_no_tail_and_zeros_stay_zeros():
+    passes, shadowed = made(np.random.default_rng(0), np.zeros(P), np.ones(P), shadow_n=3)
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    assert found.tail is None
+    assert found.min_p == 1 / (1 + P)
+    assert (standardise_shadows(np.zeros((3, 2, 50)), np.arange(50)) == 0).all()
 
 
 def test_classes_that_a_pass_did_not_attribute_are_left_out_of_it():
