@@ -85,7 +85,7 @@ def test_defaults_are_filled():
     assert settings["labels"] == {
         **{"column": "state", "table": "", "exclude": [], "missing": "refuse", "group": ""},
         "na_values": list(MISSING_WORDS),
-        **{"unlabelled": [], "domain": ""},
+        **{"unlabelled": [], "domain": "", "ontology": {"path": "", "terms": {}, "allowed": []}},
     }
     assert settings["task"] == "train" and settings["predict"] == {"model": ""}
     assert settings["transfer"] == {
