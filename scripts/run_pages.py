@@ -63,6 +63,8 @@ def blocks(page: Path) -> list[Block]:
 def run_page(page: Path, folder: Path, images: Path | None = None, slow: bool = True) -> tuple[str, dict]:
     """Run a page in a folder; return its new text and its variables. Figures are written to `images`, if given."""
     session = Session(page, folder.resolve(), slow)
+    if plt := sys.modules.get("matplotlib.pyplot"):
+        plt.close("all")  # figures that a page leaves open are its own
     with working_in(folder):
         text = BLOCK.sub(lambda match: with_output(match, session, images), page.read_text(encoding="utf-8"))
     return text, session.space

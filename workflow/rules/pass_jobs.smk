@@ -124,7 +124,7 @@ PASS_SEEDS = {
 def batches_of_seeds():
     """Yield the rule and the seeds of every job that trains several seeds."""
     asked = SETTINGS["resources"]
-    cores = snakemake_internals.local_cores(workflow)
+    cores = snakemake_internals.processors_here(workflow)
     n_places = cores and max(1, cores // asked["threads_per_pass"])
     for rule_name in PASS_KINDS:
         for stage in PASS_SEEDS[rule_name]:

@@ -185,7 +185,7 @@ def max_jobs(workflow: Any) -> int | None:
     return workflow.resource_settings.nodes
 
 
-def local_cores(workflow: Any) -> int | None:
+def processors_here(workflow: Any) -> int | None:
     """Cores that jobs on this machine may use (``--cores``); None if jobs may run elsewhere, or in a job's own process.
 
     Which executor runs the jobs is not known yet when rules are read; all but the local one need ``--jobs``.

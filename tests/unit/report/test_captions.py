@@ -18,7 +18,9 @@ def test_captions_are_valid(caption):
     populations = {"matrix": {"populations": [{"path": "a"}, {"path": "b"}]}}
     with_target = {"matrix": {"path": ["a.h5ad", "b.h5ad"]}, "labels": {"column": "state"}}
     for config in (shipped, populations, with_target):
-        text = template.render(snakemake=SimpleNamespace(config=config, wildcards=SimpleNamespace(model="odd_name_")))
+        text = template.render(
+            snakemake=SimpleNamespace(config=config, wildcards=SimpleNamespace(model="odd_name_", embedding="pca"))
+        )
         strict = {"report_level": 1, "halt_level": 1}
         assert core.publish_doctree(text, settings_overrides=strict).astext()
         assert "{" not in text
