@@ -48,6 +48,7 @@ _MODULES = (
     "reads",
     "report",
     "runner",
+    "scnym",
     "simulate",
     "training",
     "transfer",

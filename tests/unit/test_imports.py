@@ -27,10 +27,13 @@ HEAVY = ("numpy", "scipy", "pandas", "sklearn", "torch", "captum", "matplotlib",
 # Packages that take seconds to import: only the networks, the training loop and the loss of a pass import them at once.
 SLOW = ("torch", "captum", "scanpy", "anndata", "umap", "matplotlib.pyplot")
 MAY_IMPORT_TORCH = (
-    *("deepmapper.backbones.", "deepmapper.models.", "deepmapper.training."),
+    *("deepmapper.backbones.", "deepmapper.models.", "deepmapper.scnym.", "deepmapper.training."),
     *("deepmapper.passes.components", "deepmapper.passes.loss"),
 )
-IMPORTS_NO_TORCH = ("deepmapper.backbones.registry",)
+IMPORTS_NO_TORCH = (
+    "deepmapper.backbones.registry",
+    *("deepmapper.scnym.cells", "deepmapper.scnym.configs", "deepmapper.scnym.fetch"),
+)
 
 
 def run_alone(code: str, blocked: tuple[str, ...] = ()) -> subprocess.CompletedProcess:

@@ -54,6 +54,8 @@ class Draw(IntEnum):
     MODEL_WEIGHTS = 150
     STREAM_ORDER = 151  # order of the cells in an epoch; one stream per epoch
     TRAINED_EPOCH = 152  # torch's own draws in an epoch; one stream per epoch and process
+    # labels carried to unlabelled cells
+    SCNYM_SPLIT = 160  # labelled cells that choose the epoch, and that measure the accuracy
 
 
 @unique
