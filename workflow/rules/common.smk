@@ -53,6 +53,7 @@ from deepmapper.workflow.locks import clear_stale_locks, stand_in
 from deepmapper.workflow.provenance import source_of
 from deepmapper.workflow.run_settings import read_settings
 from deepmapper.workflow.sections import (
+    chooses_adaptation,
     described_by,
     has_name_rule,
     has_target,
@@ -63,6 +64,7 @@ from deepmapper.workflow.sections import (
     names_own_cells,
     new_sample_files,
     novelty_sources,
+    reads_target,
     searched_databases,
     shard_files,
     shares_folds,

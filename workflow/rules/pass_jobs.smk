@@ -68,6 +68,20 @@ def features_of(wildcards):
     return rules.prepare_features.output[0]
 
 
+def target_of(wildcards):
+    """Target samples that the passes of a model read; none for models that learn from labelled samples alone."""
+    if reads_target(SETTINGS, wildcards.model):
+        return rules.prepare_target.output.features
+    return []
+
+
+def adaptation_of(wildcards):
+    """What says whether learning from them helps."""
+    if chooses_adaptation(SETTINGS, wildcards.model):
+        return rules.choose_adaptation.output[0]
+    return []
+
+
 def seeds_of(model):
     """Seeds of a model's passes; in a growing run, those known to be needed so far."""
     if SEEDS is not None:

@@ -8,6 +8,8 @@
 rule train_pass:
     input:
         features=features_of,
+        target=target_of,
+        adaptation=adaptation_of,
     output:
         pass_file("train_pass"),
     log:
@@ -87,6 +89,8 @@ for _single, _seeds in batches_of_seeds():
             _several
         input:
             features=features_of,
+            target=target_of,
+            adaptation=adaptation_of,
         output:
             [update(pass_file(_single, seed)) for seed in _seeds],
         log:

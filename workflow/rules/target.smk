@@ -144,6 +144,35 @@ if HAS_TARGET:
         script:
             "../../scripts/rules/target/prepare_target.py"
 
+    # Whether a model gains from learning from the target cells, which it does without their labels.
+    rule choose_adaptation:
+        input:
+            features=features_of,
+            target=rules.prepare_target.output.features,
+        output:
+            f"{RESULTS}/passes/{{model}}/adapt.json",
+        log:
+            f"{RESULTS}/logs/choose_adaptation/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/choose_adaptation/{{model}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: SETTINGS["resources"]["threads_per_pass"]
+        resources:
+            **{
+                name: value
+                for name, value in pass_resources("train_pass", 30).items()
+                if name not in ("checkpoint_seconds", "scratch")
+            },
+        params:
+            settings=settings_of,
+            seed=_PASSES["seed"],
+            source=source_of("choose_adaptation"),
+        message:
+            "Finding out whether {wildcards.model} gains from learning from the target"
+        script:
+            "../../scripts/rules/target/choose_adaptation.py"
+
     # Names the target cells and judges how sure that is.
     rule judge_target:
         input:

@@ -28,6 +28,10 @@ class Network(nn.Module):
         file of a pass.
     takes_sparse
         Whether the network also reads images as a sparse matrix, (batch, side * side), and as what `store` made of one.
+    learns_from_unlabelled
+        Whether training reads samples without a label, if there are any (`adapted_loss`).
+    ramp_epochs
+        Epochs after which these have their whole weight.
     prime
         Sets the network up from statistics of the training samples (`Images.statistics`); None if it needs none.
     """
@@ -35,6 +39,8 @@ class Network(nn.Module):
     body: nn.Module
     head: nn.Module
     takes_sparse = False
+    learns_from_unlabelled = False
+    ramp_epochs = 0
     prime: Callable[[Tensor, Tensor, Tensor], None] | None = None
 
     def embed(self, images: Tensor) -> Tensor:
@@ -73,6 +79,30 @@ class Network(nn.Module):
             (num_classes,) weight of every class; None for equal weights.
         """
         return nn.functional.cross_entropy(self(images).float(), targets, weight)
+
+    def adapted_loss(
+        self,
+        images: Tensor,
+        targets: Tensor,
+        unlabelled: Tensor,
+        is_target: Tensor,
+        epoch: float,
+        weight: Tensor | None = None,
+    ) -> Tensor:
+        """Return the training loss of labelled and unlabelled samples, for networks that `learns_from_unlabelled`.
+
+        Parameters
+        ----------
+        images, targets, weight
+            The labelled samples; see `loss`.
+        unlabelled
+            (u, ...) samples without a label.
+        is_target
+            (u,) whether they are target samples, else of the reference, the domain of the labelled ones.
+        epoch
+            Epochs done, with fractions.
+        """
+        raise NotImplementedError
 
 
 def check_sizes(**sizes: int) -> None:

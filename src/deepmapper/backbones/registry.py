@@ -126,6 +126,25 @@ def _conv_vae():
     return ConvVae
 
 
+@register(
+    "scnym",
+    "hidden",
+    "num_layers",
+    "dropout",
+    "config",
+    "adapt",
+    "unsup_weight",
+    "adversary_weight",
+    "ramp_epochs",
+    "mixup",
+    "input_dropout",
+)
+def _scnym():
+    from .scnym import Scnym
+
+    return Scnym
+
+
 def available() -> list[str]:
     """Return the kinds that `build` knows; in addition, ``timm:<name>`` stands for any network of timm."""
     return sorted(KINDS)

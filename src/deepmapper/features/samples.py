@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..core.arrays import take_rows
 from ..errors import InputError
@@ -32,6 +33,8 @@ class Samples:
         (`label_permutations.shuffle_labels`), or None.
     n_chords
         Number of gene chords, whose values are the last columns of `X`.
+    unlabelled
+        Rows of `X` without a label, which only networks that learn from them read; None for none (`with_target`).
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Samples:
     groups: np.ndarray | None = None
     strata: np.ndarray | None = None
     n_chords: int = 0
+    unlabelled: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts match, and fill in the default of `rows`."""
@@ -111,3 +115,69 @@ class Samples:
         y = self.y.copy()
         y[self.rows] = labels
         return replace(self, y=y)
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Two matrices with the same columns, one below the other, read in batches of rows.
+
+    Attributes
+    ----------
+    top, bottom
+        Dense or CSR.
+    """
+
+    top: Any
+    bottom: Any
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.top.shape[0] + self.bottom.shape[0], self.top.shape[1]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray | sp.csr_matrix:
+        """Return some rows, in their order."""
+        rows = np.arange(self.shape[0])[rows]
+        n = self.top.shape[0]
+        upper, lower = np.flatnonzero(rows < n), np.flatnonzero(rows >= n)
+        parts = [self.top[rows[upper]], self.bottom[rows[lower] - n]]
+        order = np.argsort(np.concatenate([upper, lower]), kind="stable")
+        if sp.issparse(parts[0]):
+            return sp.vstack([parts[0], sp.csr_matrix(parts[1])], format="csr")[order]
+        below = parts[1].toarray() if sp.issparse(parts[1]) else parts[1]
+        return np.concatenate([parts[0], below])[order]
+
+
+def with_target(samples: Samples, target: Any) -> Samples:
+    """Return the samples with unlabelled ones below them.
+
+    Parameters
+    ----------
+    samples
+        The labelled samples.
+    target
+        (m, p) values of the unlabelled samples on the same features.
+
+    Raises
+    ------
+    InputError
+        If the features are not the same.
+    """
+    n, m = samples.X.shape[0], target.shape[0]
+    if target.shape[1] != samples.X.shape[1]:
+        raise InputError(
+            f"the target has {target.shape[1]} features, the samples {samples.X.shape[1]} (gene chords included): "
+            "expected the same. Models that learn from target samples read no chords (chord_pixels)."
+        )
+
+    def longer(codes: np.ndarray | None) -> np.ndarray | None:
+        return None if codes is None else np.concatenate([codes, np.full(m, -1, dtype=codes.dtype)])
+
+    return replace(
+        samples,
+        X=Stacked(samples.X, target),
+        y=np.concatenate([samples.y, np.full(m, -1, dtype=samples.y.dtype)]),
+        groups=longer(samples.groups),
+        strata=longer(samples.strata),
+        unlabelled=np.arange(n, n + m),
+    )

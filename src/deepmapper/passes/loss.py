@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -75,6 +75,66 @@ class PassObjective(Objective):
         return loss.item(), float((scores.argmax(1) == labels).mean())
 
 
+@dataclass(frozen=True, eq=False)
+class Unlabelled:
+    """Samples from which a network learns without their labels.
+
+    Attributes
+    ----------
+    rows
+        Row numbers, those of the reference (out-of-bag samples) first.
+    n_reference
+        Number of those.
+    """
+
+    rows: np.ndarray
+    n_reference: int
+
+
+@dataclass
+class AdaptedObjective(PassObjective):
+    """The loss of a network that also learns from unlabelled samples; every batch has as many of these.
+
+    Attributes
+    ----------
+    unlabelled
+        The samples; with fewer than a batch, they are drawn with replacement.
+    steps_per_epoch
+        Batches of an epoch.
+    step
+        Batches so far, on which the weight of the unlabelled samples depends.
+    """
+
+    unlabelled: Unlabelled
+    steps_per_epoch: float
+    step: int = 0
+
+    def batch_loss(self, rows: np.ndarray) -> Tensor:
+        """Return the loss of the labelled samples of `rows` with unlabelled ones drawn for them."""
+        network = self.model
+        device, n = next(network.parameters()).device, len(self.unlabelled.rows)
+        drawn = torch.randint(n, (self.batch_size,)) if n < self.batch_size else torch.randperm(n)[: self.batch_size]
+        targets = torch.from_numpy(self.y[rows]).to(device)
+        epoch = self.step / self.steps_per_epoch
+        self.step += 1
+        return network.adapted_loss(
+            self.augment(self.read(rows)),
+            targets,
+            self.augment(self.read(self.unlabelled.rows[drawn.numpy()])),
+            (drawn >= self.unlabelled.n_reference).to(device),
+            epoch,
+            self.class_weight,
+        )
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the number of batches so far."""
+        return {"step": torch.tensor(self.step)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore it."""
+        self.step = int(state["step"])
+
+
 def pass_objective(
     model: Network,
     images: Images,
@@ -83,14 +143,19 @@ def pass_objective(
     train: np.ndarray,
     validation: np.ndarray,
     config: DeepMapperConfig,
+    unlabelled: Unlabelled | None = None,
 ) -> PassObjective:
     """Return the objective of a pass from its settings; see `train_network` for the arguments."""
     weight = None
     if config.class_weights == "balanced":
         weight = balanced_weights(y[train], n_classes).to(next(model.parameters()).device)
-    # augmentation adds noise, which leaves no value at zero: nothing would be sparse
-    read = images if config.augment.enabled else repeated_reader(model, images, train)
     augment = make_train_transform(config.augment)
+    # augmentation adds noise, which leaves no value at zero: nothing would be sparse
+    plain = images if config.augment.enabled else reader(model, images)
+    if unlabelled is not None and model.learns_from_unlabelled:
+        parts = (model, y, validation, config.batch_size, plain, augment, reader(model, images), weight)
+        return AdaptedObjective(*parts, unlabelled, len(train) / config.batch_size)
+    read = images if config.augment.enabled else repeated_reader(model, images, train)
     read_validation = repeated_reader(model, images, validation)
     return PassObjective(model, y, validation, config.batch_size, read, augment, read_validation, weight)
 
@@ -125,6 +190,7 @@ def train_network(
     config: DeepMapperConfig,
     progress: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
+    unlabelled: Unlabelled | None = None,
 ) -> Training:
     """Train the network of a pass in place and leave it with its best weights, in evaluation mode.
 
@@ -144,6 +210,9 @@ def train_network(
         Gives the training options, class weights and augmentation.
     progress, checkpoint
         See `training.loop.fit`.
+    unlabelled
+        Samples without a label; None for none. Networks that do not learn from them take no notice. For those that do,
+        no epoch before the end of their ramp is chosen, since the labelled samples alone would choose an early one.
 
     Raises
     ------
@@ -156,8 +225,12 @@ def train_network(
         model.prime(*images.statistics(y, train))
     sparse = not config.augment.enabled and reader(model, images) is not images
     with model.training_weights(sparse):
-        objective = pass_objective(model, images, y, n_classes, train, validation, config)
-        return fit(model, objective, train, config.training_options(), progress, checkpoint)
+        objective = pass_objective(model, images, y, n_classes, train, validation, config, unlabelled)
+        options = config.training_options()
+        if isinstance(objective, AdaptedObjective):
+            latest = min(model.ramp_epochs, options.epochs)
+            options = replace(options, min_epochs=max(options.min_epochs, latest))
+        return fit(model, objective, train, options, progress, checkpoint)
 
 
 def balanced_weights(y: np.ndarray, n_classes: int) -> Tensor:

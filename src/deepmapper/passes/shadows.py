@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..config import SHADOWS_SHARED, DeepMapperConfig
+from ..core.draws import Draw, stream
 from ..features.label_permutations import draw_shadow_rows
 from ..features.samples import Samples
 from ..training.checkpoint import Checkpoint
@@ -64,6 +65,9 @@ def with_shadows(samples: Samples, draw: int) -> Shadowed:
     """Return the matrix of the samples with the shadows of a draw, permuted within their strata."""
     rows, source = samples.rows, np.arange(samples.X.shape[0])
     source[rows] = rows[draw_shadow_rows(samples.labels, samples.group_codes, samples.strata_codes, draw)]
+    if samples.unlabelled is not None:  # among themselves, or a shadow would tell the domain
+        order = stream(draw, Draw.SHADOWS, 1).permutation(len(samples.unlabelled))
+        source[samples.unlabelled] = samples.unlabelled[order]
     return Shadowed(samples.X, source, samples.n_features)
 
 

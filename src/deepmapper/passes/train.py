@@ -76,7 +76,7 @@ def train_pass(
 
     from ..training.inference import predict
     from ..training.runtime import as_device, halving, seeded
-    from .loss import train_network
+    from .loss import Unlabelled, train_network
 
     y, groups, classes, n_chords = samples.labels, samples.group_codes, samples.classes, samples.n_chords
     config = replace(config, buffer=max(config.buffer - n_chords, 0))
@@ -89,11 +89,18 @@ def train_pass(
         torch.manual_seed(seed)
         network = build_network(config, images, n_classes).to(device)
         used = replace(config, batch_size=batch_size)
-        training = train_network(network, images, y, n_classes, train, validation, used, progress, checkpoint)
+        training = train_network(
+            network, images, y, n_classes, train, validation, used, progress, checkpoint, unlabelled
+        )
         return network, used, training
 
+    rows, unlabelled = samples.rows, None
+    if samples.unlabelled is not None:
+        rows = np.concatenate([samples.rows, samples.unlabelled])
+        # out-of-bag samples take part like target samples, without their labels: only so are the two comparable
+        unlabelled = Unlabelled(np.concatenate([out_of_bag, np.arange(len(y), len(rows))]), len(out_of_bag))
     with seeded(seed):
-        images = image_maker(samples.X, config, seed, device, samples.rows)
+        images = image_maker(samples.X, config, seed, device, rows)
         model, config, training = halving(train_in_batches, config.batch_size, "training")
         probability = softmax(predict(model, images, out_of_bag))
         metrics = _evaluate(probability, y[out_of_bag], y[train], seed)

@@ -1,6 +1,6 @@
 """Labels carried from study to study by semi-supervised networks, with the documented interface of scNym.
 
-May use: training, core.
+May use: training, backbones, core.
 """
 
 from importlib import import_module

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..backbones.semi_supervised import draw_gamma, mixup, sharpen_labels
 from ..errors import InputError
-from .dataprep import Sample, SampleMixUp, draw_gamma, identity, mixup
-from .losses import sharpen_labels, teaching
+from .dataprep import Sample, SampleMixUp, identity
+from .losses import teaching
 
 
 class InterpolationConsistencyLoss:

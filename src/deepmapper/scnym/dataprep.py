@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..backbones.semi_supervised import draw_gamma, mixup
 from ..errors import InputError
 
 Sample: TypeAlias = dict[str, Tensor]
@@ -253,28 +254,6 @@ class InputDropout:
     def __call__(self, sample: Sample) -> Sample:
         """Drop from the input of a sample."""
         return {**sample, "input": torch.nn.functional.dropout(sample["input"], self.p_drop, training=True)}
-
-
-def mixup(a: Tensor, b: Tensor, gamma: Tensor) -> Tensor:
-    """Mix two batches, row by row: gamma a + (1 - gamma) b (Zhang et al. 2018, arXiv:1710.09412).
-
-    Parameters
-    ----------
-    a, b
-        (batch, columns).
-    gamma
-        (batch,) or (batch, 1) shares of `a`.
-    """
-    gamma = gamma.reshape(-1, *[1] * (a.dim() - 1))
-    return gamma * a + (1 - gamma) * b
-
-
-def draw_gamma(n: int, alpha: float, keep_dominant: bool) -> Tensor:
-    """Draw (n,) shares from Beta(alpha, alpha); all 1 for alpha 0. With `keep_dominant`, the larger share counts."""
-    if alpha < 0:
-        raise InputError(f"alpha={alpha}: expected 0 or more")
-    gamma = torch.distributions.Beta(alpha, alpha).sample((n,)) if alpha else torch.ones(n)
-    return torch.maximum(gamma, 1 - gamma) if keep_dominant else gamma
 
 
 class SampleMixUp:

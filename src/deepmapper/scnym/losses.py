@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..backbones.semi_supervised import ramp, sharpen_labels
 from ..errors import InputError
+
+__all__ = ["ICLWeight", "cross_entropy", "get_class_weight", "sharpen_labels", "teaching"]
 
 
 def get_class_weight(y: np.ndarray) -> np.ndarray:
@@ -70,23 +73,6 @@ def cross_entropy(
     return loss.mean() if reduction == "mean" else loss.sum()
 
 
-def sharpen_labels(q: Tensor, T: float = 0.5) -> Tensor:
-    """Lower the entropy of distributions: q^(1/T), with sum 1 again.
-
-    Parameters
-    ----------
-    q
-        (n, C) distributions.
-    T
-        Temperature: 1 changes nothing, 0 leaves the largest value only.
-    """
-    if T < 0:
-        raise InputError(f"T={T}: expected 0 or more")
-    if T == 0:
-        return nn.functional.one_hot(q.argmax(1), q.shape[1]).to(q.dtype)
-    return torch.softmax(torch.log(q) / T, dim=1)
-
-
 class ICLWeight:
     """Weight of the unlabelled cells by epoch: 0 during the burn-in, then a ramp to the maximum.
 
@@ -119,8 +105,7 @@ class ICLWeight:
         done = int(epoch) - self.burn_in_epochs
         if done < 0:
             return 0.0
-        t = 1.0 if done >= self.ramp_epochs else done / self.ramp_epochs
-        return self.max_unsup_weight * (float(np.exp(-5.0 * (1 - t) ** 2)) if self.sigmoid else t)
+        return self.max_unsup_weight * ramp(done, self.ramp_epochs, self.sigmoid)
 
 
 @contextmanager

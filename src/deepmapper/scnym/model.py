@@ -7,8 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..backbones.semi_supervised import GradReverse
 from ..errors import InputError
 from .dataprep import ExpMinusOne, LibrarySizeNormalize
+
+__all__ = ["DANN", "CellTypeCLF", "CellTypeCLFConditional", "GradReverse", "ResBlock"]
 
 # Of the hidden units of the classifier.
 DROPOUT = 0.5
@@ -130,21 +133,6 @@ class CellTypeCLFConditional(CellTypeCLF):
 
     def _dropped(self, x: Tensor) -> Tensor:
         return torch.cat([super()._dropped(x[:, : self.n_genes]), x[:, self.n_genes :]], dim=1)
-
-
-class GradReverse(torch.autograd.Function):
-    """Identity whose gradient is reversed and scaled (Ganin & Lempitsky 2015, arXiv:1409.7495)."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: float) -> Tensor:
-        """Return x, and keep the weight for the gradient."""
-        ctx.weight = weight
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx, grad_output: Tensor) -> tuple[Tensor, None]:
-        """Return the gradient times -weight, and none for the weight."""
-        return -ctx.weight * grad_output, None
 
 
 class DANN(nn.Module):

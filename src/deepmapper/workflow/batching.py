@@ -37,6 +37,7 @@ NETWORKS = {
     "resnet50_s": "backbones.resnet",
     "vit_cct": "backbones.transformer",
     "conv_vae": "backbones.autoencoder",
+    "scnym": "backbones.scnym",
     "timm": "backbones.timm",
 }
 

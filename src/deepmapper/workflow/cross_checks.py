@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from ..core.prefixes import is_pattern
-from .model_checks import Fault, Settings, chord_pixels, inputs, kinds_of_models
+from .model_checks import Fault, Settings, adapted_chords, chord_pixels, inputs, kinds_of_models
 from .schema import allowed_values, model_schema
 from .sections import has_matrix, named_files, starts_from_reads, symbol_table
 
@@ -367,6 +367,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _group_column,
     _chord_permutations,
     chord_pixels,
+    adapted_chords,
     inputs,
     _confounders,
     _symbols,

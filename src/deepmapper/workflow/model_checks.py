@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..config import ATTENTION_KINDS, ATTENTION_METHODS, GENERAL_METHODS
+from .sections import reads_target
 
 
 class Fault(NamedTuple):
@@ -42,6 +43,17 @@ def chord_pixels(settings: Settings) -> Iterator[Fault]:
             yield Fault(
                 (f"models.{name}.chord_pixels", "training.chord_pixels", "chords.enabled"),
                 f"`models.{name}.chord_pixels` is true and `chords.enabled` is false; change one of them",
+            )
+
+
+def adapted_chords(settings: Settings) -> Iterator[Fault]:
+    """Models that learn from target samples read no chords, which are not computed for these."""
+    for name, model in settings["models"].items():
+        if model["chord_pixels"] and reads_target(settings, name):
+            yield Fault(
+                (f"models.{name}.chord_pixels", f"models.{name}.extra"),
+                f"`models.{name}` learns from the target samples, for which chords are not computed; set "
+                "`chord_pixels` to false, or `extra: {adapt: none}`",
             )
 
 

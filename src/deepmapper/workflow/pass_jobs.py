@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,8 +23,10 @@ from ..config import to_config
 from ..core.files import atomic_write
 from ..core.records import DamagedRecord, verify_record
 from ..errors import InputError
-from ..features.store import Features, open_features
+from ..features.samples import Samples, with_target
+from ..features.store import open_features
 from ..passes import controls, halves, shadows, train
+from ..passes.adaptation import resolve_arm
 from ..training.checkpoint import Checkpoint
 from . import devices
 
@@ -48,6 +50,7 @@ def pass_key(
     source: str,
     folds: bool = False,
     keep_weights: bool = False,
+    adapted_to: Sequence[str] = (),
 ) -> str:
     """Hash of all that a pass depends on: 32 hexadecimal digits.
 
@@ -67,9 +70,11 @@ def pass_key(
         Whether it shares a partition with consecutive passes.
     keep_weights
         Whether a pass with shadows keeps its weights.
+    adapted_to
+        Digest of the target samples from which it learns, and the way of adaptation that was chosen.
     """
-    chosen = [*(["folds"] if folds else []), *(["weights"] if keep_weights else [])]
-    parts = json.dumps([features, settings, kind, seed, source, *chosen], sort_keys=True)
+    more = [*(["folds"] if folds else []), *(["weights"] if keep_weights else []), *adapted_to]
+    parts = json.dumps([features, settings, kind, seed, source, *more], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
@@ -79,8 +84,9 @@ def train_seeds(snakemake) -> None:
     Parameters
     ----------
     snakemake
-        The job: its `input.features`, `output` and `threads`; of its params `kind` (a key of `TRAIN`), `settings`,
-        `source` and perhaps `folds` and `keep_weights`; of its resources `gpu`, `passes_per_gpu`,
+        The job: its `input.features` and perhaps `input.target` (target samples from which the model learns) and
+        `input.adaptation` (whether that helps), `output` and `threads`; of its params `kind` (a key of `TRAIN`),
+        `settings`, `source` and perhaps `folds` and `keep_weights`; of its resources `gpu`, `passes_per_gpu`,
         `checkpoint_seconds` and `scratch`.
 
     Raises
@@ -93,7 +99,8 @@ def train_seeds(snakemake) -> None:
     torch.set_num_threads(snakemake.threads)
     resources = snakemake.resources
     device = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
-    job = _Job(snakemake, device, open_features(snakemake.input.features))
+    samples, adapted_to, choice = _samples(snakemake.input)
+    job = _Job(snakemake, device, *samples, adapted_to, choice)
     failed = {}
     for path in map(Path, snakemake.output):
         try:
@@ -110,13 +117,30 @@ def train_seeds(snakemake) -> None:
         _remove_scratch(scratch)
 
 
+def _samples(given) -> tuple[tuple[str, Samples], list[str], dict | None]:
+    """Open what a job reads: the features' digest and the samples, what they are adapted to, and what was chosen."""
+    features = open_features(given.features)
+    samples, target = features.development_samples, getattr(given, "target", None)
+    if not target:
+        return (features.digest, samples), [], None
+    new = open_features(target)
+    adaptation = getattr(given, "adaptation", None)
+    choice = json.loads(Path(adaptation).read_text()) if adaptation else None
+    chosen = [choice["adapt"]] if choice else []
+    print(choice["why"] if choice else "The target samples take part in the training, without labels.")
+    return (features.digest, with_target(samples, new.X)), [new.digest, *chosen], choice
+
+
 @dataclass
 class _Job:
     """What the passes of one job share, and the scratch folders of those that are done."""
 
     snakemake: Any
     device: torch.device
-    features: Features
+    digest: str
+    samples: Samples
+    adapted_to: Sequence[str] = ()
+    choice: dict | None = None
     done: list[Path] = field(default_factory=list)
 
     @property
@@ -131,7 +155,8 @@ class _Job:
             print(f"== seed {seed} ==")
         print(devices.describe(self.device, self.snakemake.threads))
         chosen = {name: True for name in ("folds", "keep_weights") if getattr(params, name, False)}
-        key = pass_key(self.features.digest, params.settings, params.kind, seed, params.source, **chosen)
+        settings, source, adapted_to = params.settings, params.source, self.adapted_to
+        key = pass_key(self.digest, settings, params.kind, seed, source, adapted_to=adapted_to, **chosen)
         scratch = Path(resources.scratch) / key
         finished = scratch / path.name
         if self.several and _is_finished(path, finished, key):
@@ -140,9 +165,10 @@ class _Job:
             return
         checkpoint = self._checkpoint(scratch) if resources.checkpoint_seconds else None
         start = time.monotonic()
+        config = to_config(settings)
         result = TRAIN[params.kind](
-            self.features.development_samples,
-            to_config(params.settings),
+            self.samples,
+            resolve_arm(config, self.choice) if self.adapted_to else config,
             seed=seed,
             checkpoint=checkpoint,
             progress=print,

@@ -49,7 +49,8 @@ def expected(schema: Mapping) -> str:
         named = "properties" in schema["additionalProperties"]
         return "one section per name, such as `cnn_small: {}`" if named else "options, such as `{hidden: 256}`"
     if "boolean" in types:
-        return "a number, or true or false"
+        words = schema.get("pattern", "").strip("^()$").replace("|", ", ")
+        return "a number, or true or false" + (f", or one of {words}" if words else "")
     return "text"
 
 

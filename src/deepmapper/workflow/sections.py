@@ -128,6 +128,17 @@ def names_own_cells(settings: dict) -> bool:
     return bool(settings["labels"]["unlabelled"] or settings["labels"]["missing"] == "unlabelled")
 
 
+def reads_target(settings: dict, name: str) -> bool:
+    """Whether the passes of a model learn from the target samples."""
+    model = settings["models"][name]
+    return has_target(settings) and model["kind"] == "scnym" and model["extra"].get("adapt", "auto") != "none"
+
+
+def chooses_adaptation(settings: dict, name: str) -> bool:
+    """Whether it is to be found out first whether that helps."""
+    return reads_target(settings, name) and settings["models"][name]["extra"].get("adapt", "auto") == "auto"
+
+
 def shares_folds(settings: dict) -> bool:
     """Whether consecutive passes have the folds of one partition out of bag."""
     folds = settings["transfer"]["folds"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50_s, vit_cct, conv_vae, timm:NAME"
+KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50_s, vit_cct, conv_vae, scnym, timm:NAME"
 FITTING = "one of integrated_gradients, saliency, input_x_gradient, occlusion, or the kind vit_cct"
 
 BAD = {
@@ -194,6 +194,11 @@ BAD = {
         "models: {mlp: {attribution: chefer}}",
         f"`models.mlp.attribution` is chefer, which needs a network with attention, and mlp has none; "
         f"expected {FITTING}",
+    ),
+    "chords of target samples": (
+        "{labels: {column: y, unlabelled: [u]}, models: {scnym: {chord_pixels: true}}}",
+        "`models.scnym` learns from the target samples, for which chords are not computed; set `chord_pixels` to "
+        "false, or `extra: {adapt: none}`",
     ),
     "attribution of all models that one does not fit": (
         "{training: {attribution: attention_rollout}, models: {vit_cct: {}, other: {kind: 'timm:resnet10t'}}}",

@@ -226,3 +226,24 @@ def test_a_file_that_is_not_whole_has_no_key(job, trained, tmp_path):
     for content in (b"", whole[:3000], whole[:-10], bytes(spoilt)):
         (tmp_path / "x.npz").write_bytes(content)
         assert key_of(tmp_path / "x.npz") is None
+
+
+def test_passes_that_learn_from_target_samples_depend_on_them_and_on_the_choice(job, planted, tmp_path, capsys):
+    extra = {"hidden": 8, "num_layers": 1, "ramp_epochs": 1}
+    job.params.settings = {**job.params.settings, "kind": "scnym", "extra": extra}
+    job.input.target, job.input.adaptation = tmp_path / "target", tmp_path / "adapt.json"
+    job.output = job.output[:1]
+    samples = tuple(f"new{i}" for i in range(40))
+    none, unlabelled = np.full(40, -1), np.full(40, 2, dtype=np.uint8)
+    keys, weights = [], []
+    for rows, arm in ((slice(0, 40), "mixmatch"), (slice(0, 40), "both"), (slice(40, 80), "both")):
+        X = planted.sparse[rows]
+        write_features(
+            tmp_path / "target", Features(X, none, planted.classes, tuple(planted.names), samples, unlabelled)
+        )
+        (tmp_path / "adapt.json").write_text(json.dumps({"adapt": arm, "why": f"Adapted by {arm}."}))
+        train_seeds(job)
+        keys.append(key_of(Path(job.output[0])))
+        weights.append(Path(job.output[0]).read_bytes())
+        assert f"Adapted by {arm}." in capsys.readouterr().out
+    assert len(set(keys)) == len(set(weights)) == 3

@@ -11,7 +11,7 @@ from deepmapper.io import formats, normalize
 from deepmapper.workflow.schema import expected, load_schema
 
 SCHEMA = load_schema(Path(__file__).resolve().parents[3] / "workflow/schemas/config.schema.yaml")
-KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50_s, vit_cct, conv_vae, timm:NAME"
+KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50_s, vit_cct, conv_vae, scnym, timm:NAME"
 BAD = {
     "unknown key": ("passes: {n_pases: 3}", "unknown key `passes.n_pases`; did you mean `n_passes`?"),
     "unknown section": ("model: {mlp: {}}", "unknown key `model`; did you mean `models`?"),
@@ -205,7 +205,8 @@ BAD = {
     ),
     "text as builder option": (
         "models: {mlp: {extra: {hidden: many}}}",
-        '`models.mlp.extra.hidden`: found "many" (text); expected a number, or true or false',
+        '`models.mlp.extra.hidden`: found "many" (text); expected a number, or true or false, or one of '
+        "new_identity_discovery, no_new_identity, auto, none, mixmatch, adversary, both",
     ),
 }
 

@@ -5,7 +5,7 @@ import pytest
 from deepmapper.errors import InputError
 from deepmapper.novelty.homology import COLUMNS, SEARCH_PROGRAMS
 from deepmapper.workflow import sections
-from deepmapper.workflow.sections import DATABASES, model_settings
+from deepmapper.workflow.sections import DATABASES, chooses_adaptation, model_settings, reads_target
 
 
 def test_model_settings_hold_what_determines_a_pass_and_nothing_else(read):
@@ -94,3 +94,22 @@ def test_a_model_that_reads_components_has_their_number_and_others_are_as_they_w
     settings = read(text)
     assert model_settings(settings, "on_pca")["extra"] == {"input_components": 7}
     assert model_settings(settings, "mlp") == model_settings(read("models: {mlp: {}}"), "mlp")
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "unlabelled", "reads", "chooses"),
+    [
+        ("scnym", {}, ["Unlabeled"], True, True),
+        ("scnym", {"adapt": "both"}, ["Unlabeled"], True, False),
+        ("scnym", {"adapt": "none"}, ["Unlabeled"], False, False),
+        ("scnym", {}, [], False, False),
+        ("mlp", {}, ["Unlabeled"], False, False),
+    ],
+)
+def test_only_models_that_learn_from_target_samples_read_them(kind, extra, unlabelled, reads, chooses):
+    settings = {
+        "models": {"m": {"kind": kind, "extra": extra}},
+        "labels": {"unlabelled": unlabelled, "missing": "refuse"},
+        "matrix": {"new_samples": []},
+    }
+    assert (reads_target(settings, "m"), chooses_adaptation(settings, "m")) == (reads, chooses)

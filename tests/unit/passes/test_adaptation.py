@@ -1,0 +1,134 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from deepmapper.config import BackboneSpec, DeepMapperConfig
+from deepmapper.errors import InputError
+from deepmapper.features.samples import Samples, with_target
+from deepmapper.passes import adaptation
+from deepmapper.passes.controls import train_control
+from deepmapper.passes.halves import train_half_pass
+from deepmapper.passes.shadows import train_shadow_pass
+from deepmapper.passes.train import train_pass
+
+CONFIG = DeepMapperConfig(
+    epochs=4,
+    min_epochs=1,
+    patience=2,
+    batch_size=16,
+    attribution="saliency",
+    attribution_samples=3,
+    backbone=BackboneSpec("scnym", extra={"hidden": 16, "num_layers": 1, "ramp_epochs": 2, "adapt": "both"}),
+)
+
+
+def values(n, seed):
+    """Three classes, each high in three of twelve features."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    X = rng.normal(0, 0.5, (n, 12)).astype(np.float32)
+    for code in range(3):
+        X[y == code, 3 * code : 3 * code + 3] += 2
+    return X, y
+
+
+@pytest.fixture
+def study():
+    X, y = values(90, 0)
+    return with_target(Samples(X, y, ("a", "b", "c")), values(30, 1)[0])
+
+
+def equal(a, b):
+    return all(np.array_equal(a.weights[name], b.weights[name]) for name in a.weights)
+
+
+def test_a_pass_learns_from_target_samples_without_labels_and_the_seed_fixes_it(study):
+    config = replace(CONFIG, epochs=25)
+    first, again = train_pass(study, config, 0), train_pass(study, config, 0)
+    assert equal(first, again)
+    assert np.array_equal(first.out_of_bag_probability, again.out_of_bag_probability)
+    assert first.accuracy > 0.8
+    assert first.importance.shape == (12,)
+    assert first.importance[:9].mean() > first.importance[9:].mean()
+    assert not equal(first, train_pass(study, config, 1))
+
+
+def test_other_target_samples_give_other_weights_and_their_labels_do_not_matter(study):
+    one = train_pass(study, CONFIG, 0)
+    labelled = replace(study, y=np.where(study.y < 0, 2, study.y))
+    assert equal(one, train_pass(labelled, CONFIG, 0))
+    other = with_target(Samples(study.X.top, study.y[:90], study.classes), values(30, 2)[0])
+    assert not equal(one, train_pass(other, CONFIG, 0))
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_a_few_target_samples_do_not_hang(study, n):
+    few = with_target(Samples(study.X.top, study.y[:90], study.classes), study.X.bottom[:n])
+    assert len(train_pass(few, CONFIG, 0).history) >= 1
+
+
+def test_networks_that_learn_from_labels_alone_take_no_notice(study):
+    alone = Samples(study.X.top, study.y[:90], study.classes)
+    for backbone in (BackboneSpec("mlp"), BackboneSpec("scnym", extra={"hidden": 16, "adapt": "none"})):
+        config = replace(CONFIG, backbone=backbone)
+        assert equal(train_pass(study, config, 0), train_pass(alone, config, 0))
+
+
+def test_sparse_values_give_the_same_rows_as_dense_ones():
+    X, y = values(20, 0)
+    rows = np.array([25, 3, 19, 20, 0])
+    expected = np.concatenate([X, X[:8]])[rows]
+    for top, bottom in ((X, X[:8]), (X, sp.csr_matrix(X[:8]))):
+        assert np.array_equal(with_target(Samples(top, y, ("a", "b", "c")), bottom).X[rows], expected)
+    stacked = with_target(Samples(sp.csr_matrix(X), y, ("a", "b", "c")), X[:8])
+    assert np.array_equal(stacked.X[rows].toarray(), expected)
+    assert stacked.X.shape == (28, 12)
+    with pytest.raises(InputError, match="the target has 11 features, the samples 12"):
+        with_target(Samples(X, y, ("a", "b", "c")), X[:, :11])
+
+
+def test_all_kinds_of_passes_take_target_samples(study):
+    assert train_control(study, CONFIG, 0).permuted
+    assert train_shadow_pass(study, CONFIG, 0).shadows.class_gradient.shape == (3, 12)
+    assert train_half_pass(study, CONFIG, 0).refused == ""
+
+
+def test_an_arm_has_to_be_clearly_better_than_none():
+    assert adaptation.best_arm({"none": [0.8, 0.8], "both": [0.7, 0.8]})[0] == "none"
+    arm, why = adaptation.best_arm({"none": [0.8, 0.8, 0.8], "mixmatch": [0.9, 0.7, 0.85], "both": [0.7] * 3})
+    assert arm == "none"
+    assert "not clear" in why
+    arm, why = adaptation.best_arm({"none": [0.8, 0.8], "mixmatch": [0.82, 0.83], "both": [0.85, 0.87]})
+    assert arm == "both"
+    assert why.startswith("Adapted by both: reverse accuracy 0.860 with both, 0.800 without adaptation")
+
+
+def test_reverse_transfer_sees_how_good_the_names_are(study, monkeypatch):
+    config = replace(CONFIG, epochs=25)
+    good = adaptation.reverse_accuracy(study, config, "none", 0)
+    noise = np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
+    bad = with_target(Samples(study.X.top, study.y[:90], study.classes), noise)
+    assert good > 0.5
+    assert adaptation.reverse_accuracy(bad, config, "none", 0) < good
+    assert (
+        adaptation.reverse_accuracy(
+            with_target(Samples(study.X.top, study.y[:90], study.classes), noise[:2]), CONFIG, "none", 0
+        )
+        == 0
+    )
+    monkeypatch.setattr(
+        adaptation, "reverse_accuracy", lambda samples, config, arm, seed, device: 0.5 + (arm == "both") / 4
+    )
+    choice = adaptation.choose_arm(study, CONFIG, range(5))
+    assert choice["adapt"] == "both"
+    assert choice["accuracy"]["none"] == [0.5] * 5
+
+
+def test_auto_is_replaced_by_the_choice():
+    auto = adaptation.with_arm(CONFIG, "auto")
+    assert adaptation.resolve_arm(auto, {"adapt": "mixmatch"}).backbone.extra["adapt"] == "mixmatch"
+    assert adaptation.resolve_arm(CONFIG, None) is CONFIG
+    with pytest.raises(InputError, match="nothing was chosen"):
+        adaptation.resolve_arm(auto, None)
