@@ -1,6 +1,6 @@
 """Learning from target cells: accuracy of every arm of the kind scnym, of what is chosen, and of the documented API.
 
-    python benchmarks/adaptation.py arms|api|time [--splits 2] [--pbmc3k FILE]
+    python benchmarks/adaptation.py arms|api|time [--splits 2] [--modes plain shift thinned both] [--pbmc3k FILE]
 
 `arms` and `api` hide 30 % of the labels of pbmc68k_reduced (700 cells, 765 genes, ships with scanpy). The target is
 also shifted (every gene by a lognormal factor of its own, sd 1) and thinned (half of the classes to a tenth). `time`
@@ -69,7 +69,7 @@ def named(samples, config):
 def arms(options):
     X, labels = pbmc68k()
     for split in range(options.splits):
-        for mode in ("plain", "shift", "thinned", "both"):
+        for mode in options.modes:
             start = time.process_time()
             reference, y, target, truth = divided(X, labels, mode, split)
             classes, codes = np.unique(y, return_inverse=True)
@@ -126,6 +126,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("arms", "api", "time"))
     parser.add_argument("--splits", type=int, default=2)
+    parser.add_argument("--modes", nargs="+", default=["plain", "shift", "thinned", "both"])
     parser.add_argument("--pbmc3k")
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)

@@ -2,6 +2,10 @@
 
 A pass names the target samples, a plain network learns from these names, and names the out-of-bag samples of the pass:
 the more of them it gets right, the better were the names (Zhong et al. 2010, doi 10.1007/978-3-642-15939-8_35).
+
+MixMatch and the adversary assume that target and reference have the same composition. If it differs, they name cells by
+the composition of the reference, and reverse transfer rewards that (measured: benchmarks/README.md). So it has to be
+alike.
 """
 
 from __future__ import annotations
@@ -26,6 +30,12 @@ ARMS = ("none", "mixmatch", "both")
 
 # Passes of every arm.
 N_SEEDS = 5
+
+# Most that the composition may differ: half of the sum of the differences between the shares of the classes.
+MOST_DIFFERENT = 0.2
+
+# Standard errors by which an arm has to be better than none.
+N_ERRORS = 2
 
 # A class that fewer target samples are named by cannot be divided into training, validation and out-of-bag samples.
 _SMALLEST = 3
@@ -56,23 +66,32 @@ def choose_arm(
     Returns
     -------
     dict
-        "adapt", the arm; "accuracy", the reverse accuracies of every arm, by seed; "why", a sentence.
+        "adapt", the arm; "accuracy", the reverse accuracies of every arm, by seed; "difference", that between the
+        compositions of target and reference, as named without adaptation; "why", a sentence.
     """
     accuracy: dict[str, list[float]] = {}
+    difference = 0.0
     for arm in ARMS:
-        accuracy[arm] = [reverse_accuracy(samples, config, arm, seed, device) for seed in seeds]
+        found = [reverse_accuracy(samples, config, arm, seed, device) for seed in seeds]
+        accuracy[arm] = [value for value, _ in found]
         progress(f"{arm}: reverse accuracy {np.mean(accuracy[arm]):.3f}")
-    arm, why = best_arm(accuracy)
-    return {"adapt": arm, "why": why, "seeds": list(seeds), "accuracy": accuracy}
+        if arm == "none":
+            named = np.mean([shares for _, shares in found], axis=0)
+            own = np.bincount(samples.labels, minlength=len(named)) / len(samples)
+            difference = float(np.abs(named - own).sum() / 2)
+    arm, why = best_arm(accuracy, difference)
+    return {"adapt": arm, "why": why, "seeds": list(seeds), "difference": difference, "accuracy": accuracy}
 
 
-def best_arm(accuracy: dict[str, list[float]]) -> tuple[str, str]:
-    """Choose the arm with the highest mean, if it is above `none` by more than one standard error of the difference.
+def best_arm(accuracy: dict[str, list[float]], difference: float = 0.0) -> tuple[str, str]:
+    """Choose the arm with the highest mean, if it is clearly above `none` and the compositions are alike.
 
     Parameters
     ----------
     accuracy
         Of every arm, one value per seed.
+    difference
+        Between the compositions of target and reference, from 0 to 1.
 
     Returns
     -------
@@ -84,20 +103,29 @@ def best_arm(accuracy: dict[str, list[float]]) -> tuple[str, str]:
     plain = f"{means['none']:.3f} without adaptation"
     if best == "none":
         return "none", f"Not adapted: the reverse accuracy was highest {plain}."
+    if difference > MOST_DIFFERENT:
+        return "none", (
+            f"Not adapted: the shares of the classes differ by {difference:.2f} between target and reference (more "
+            f"than {MOST_DIFFERENT}), and adaptation assumes that they are the same."
+        )
     gain = np.subtract(accuracy[best], accuracy["none"])
     error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("inf")
     found = f"reverse accuracy {means[best]:.3f} with {best}, {plain} (standard error of the difference {error:.3f})"
-    if gain.mean() > error:
+    if gain.mean() > N_ERRORS * error:
         return best, f"Adapted by {best}: {found}."
     return "none", f"Not adapted, since it was not clear that it helps: {found}."
 
 
 def reverse_accuracy(
     samples: Samples, config: DeepMapperConfig, arm: str, seed: int, device: torch.device | str | None = None
-) -> float:
-    """Return the accuracy on the out-of-bag samples of a pass, of a network that learned from its names of the target.
+) -> tuple[float, np.ndarray]:
+    """Name the target, and measure how well a network that learned from these names does on the out-of-bag samples.
 
-    0 if the target is named by fewer than two classes from which a network can learn.
+    Returns
+    -------
+    tuple
+        The accuracy, 0 if the target is named by fewer than two classes from which a network can learn; and the shares
+        of the classes in the target, (C,).
     """
     from ..training.inference import predict
     from ..training.runtime import as_device
@@ -110,9 +138,10 @@ def reverse_accuracy(
     model = restore_model(result, samples.X.shape[1], device)
     target = image_maker(samples.X, result.config, seed, device, samples.unlabelled)
     named = predict(model, target, np.arange(len(samples.unlabelled))).argmax(1)
-    kept = np.flatnonzero(np.bincount(named, minlength=len(samples.classes)) >= _SMALLEST)
+    sizes = np.bincount(named, minlength=len(samples.classes))
+    shares, kept = sizes / len(named), np.flatnonzero(sizes >= _SMALLEST)
     if len(kept) < 2:
-        return 0.0
+        return 0.0, shares
     code = np.full(len(samples.classes), -1)
     code[kept] = np.arange(len(kept))
     y = np.full(samples.X.shape[0], -1, dtype=np.int64)
@@ -124,7 +153,7 @@ def reverse_accuracy(
     out_of_bag = samples.rows[result.out_of_bag_rows]
     images = image_maker(samples.X, back.config, seed, device, out_of_bag)
     found = kept[predict(model, images, np.arange(len(out_of_bag))).argmax(1)]
-    return float((found == samples.y[out_of_bag]).mean())
+    return float((found == samples.y[out_of_bag]).mean()), shares
 
 
 def with_arm(config: DeepMapperConfig, arm: str) -> DeepMapperConfig:

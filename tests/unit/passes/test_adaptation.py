@@ -100,29 +100,42 @@ def test_an_arm_has_to_be_clearly_better_than_none():
     arm, why = adaptation.best_arm({"none": [0.8, 0.8, 0.8], "mixmatch": [0.9, 0.7, 0.85], "both": [0.7] * 3})
     assert arm == "none"
     assert "not clear" in why
-    arm, why = adaptation.best_arm({"none": [0.8, 0.8], "mixmatch": [0.82, 0.83], "both": [0.85, 0.87]})
+    better = {"none": [0.8, 0.8], "mixmatch": [0.82, 0.83], "both": [0.85, 0.87]}
+    arm, why = adaptation.best_arm(better)
     assert arm == "both"
     assert why.startswith("Adapted by both: reverse accuracy 0.860 with both, 0.800 without adaptation")
 
 
+def test_adaptation_is_left_out_where_the_compositions_differ():
+    better = {"none": [0.8, 0.8], "mixmatch": [0.9, 0.9], "both": [0.85, 0.87]}
+    assert adaptation.best_arm(better, 0.1)[0] == "mixmatch"
+    arm, why = adaptation.best_arm(better, 0.3)
+    assert arm == "none"
+    assert "differ by 0.30" in why
+
+
 def test_reverse_transfer_sees_how_good_the_names_are(study, monkeypatch):
-    config = replace(CONFIG, epochs=25)
-    good = adaptation.reverse_accuracy(study, config, "none", 0)
+    def reverse(target, config):
+        alone = Samples(study.X.top, study.y[:90], study.classes)
+        return adaptation.reverse_accuracy(with_target(alone, target), config, "none", 0)
+
+    longer = replace(CONFIG, epochs=25)
+    good, shares = reverse(study.X.bottom, longer)
     noise = np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
-    bad = with_target(Samples(study.X.top, study.y[:90], study.classes), noise)
     assert good > 0.5
-    assert adaptation.reverse_accuracy(bad, config, "none", 0) < good
-    assert (
-        adaptation.reverse_accuracy(
-            with_target(Samples(study.X.top, study.y[:90], study.classes), noise[:2]), CONFIG, "none", 0
-        )
-        == 0
-    )
-    monkeypatch.setattr(
-        adaptation, "reverse_accuracy", lambda samples, config, arm, seed, device: 0.5 + (arm == "both") / 4
-    )
+    assert shares == pytest.approx([1 / 3] * 3, abs=0.25)
+    assert reverse(noise, longer)[0] < good
+    assert reverse(noise[:2], CONFIG)[0] == 0
+
+
+def test_the_choice_is_made_from_the_means_of_all_seeds(study, monkeypatch):
+    def reverse(samples, config, arm, seed, device):
+        return 0.5 + (arm == "both") / 4, np.array([0.3, 0.4, 0.3])
+
+    monkeypatch.setattr(adaptation, "reverse_accuracy", reverse)
     choice = adaptation.choose_arm(study, CONFIG, range(5))
     assert choice["adapt"] == "both"
+    assert choice["difference"] == pytest.approx(0.2 / 3)
     assert choice["accuracy"]["none"] == [0.5] * 5
 
 
