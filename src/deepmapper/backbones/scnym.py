@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .base import Network, check_dropout, check_sizes
-from .pixels import PixelLayer, Pixels
+from .pixels import PixelLayer, Pixels, as_matrix
 from .semi_supervised import GradReverse, draw_gamma, mixup, ramp, sharpen_labels
 
 # How sure a guess has to be for its sample to take part.
@@ -143,6 +143,7 @@ class Scnym(Network):
             return images
         if isinstance(images, Tensor):
             return images * (torch.rand_like(images) >= self.input_dropout)
+        images = as_matrix(images, len(self.pixels.weight))
         kept = (torch.rand(images.nnz) >= self.input_dropout).numpy()
         return sp.csr_matrix((images.data * kept, images.indices, images.indptr), shape=images.shape)
 
