@@ -19,6 +19,9 @@ KeyPath = tuple[str | int, ...]
 # Types of an option that is an integer or one word; the word is its pattern.
 _NUMBER_OR_WORD = {"integer", "string"}
 
+# An option of a network, which may be a word of a list.
+_OPTION_OR_WORD = {"integer", "number", "boolean", "string"}
+
 
 def load_schema(path: str | Path) -> dict:
     """Read a JSON Schema that is written in YAML."""
@@ -130,7 +133,7 @@ def tidied(value: Any, schema: Mapping, path: KeyPath, faults: dict[KeyPath, str
 def _as_number(value: Any, types: set[str]) -> Any:
     if not types & {"integer", "number"} or isinstance(value, bool):
         return value
-    if "string" in types and types != _NUMBER_OR_WORD:
+    if "string" in types and types not in (_NUMBER_OR_WORD, _OPTION_OR_WORD):
         return value
     if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
         value = float(value) if re.search("[.eE]", value) else int(value)
