@@ -53,7 +53,7 @@ def test_every_model_stops_at_its_own_number(grown):
     assert vague["growth"].startswith("Stopped at 11 of at most 11 passes: agreement 0.")
     assert vague["growth"].endswith(", below 0.8; raise `passes.auto.cap` to continue.")
     for about in (stable, vague):
-        assert about["statement"].startswith(f"{about['growth']} The top 6 features are ")
+        assert about["statement"].startswith(f"{about['growth']} The model's own top 6 features are ")
     assert stable["growth"] in (grown.results / "logs/judge_convergence/linear.log").read_text()
 
 

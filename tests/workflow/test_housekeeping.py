@@ -38,7 +38,7 @@ def test_what_the_crate_lists_is_there(finished):
     graph = json.loads((finished.results / "ro-crate-metadata.json").read_text())["@graph"]
     (run,) = (entity for entity in graph if entity["@type"] == "CreateAction")
     listed = {entity["@id"] for entity in run["result"]}
-    assert {"run.json", "findings/summary.html", "findings/linear/features.tsv"} <= listed
+    assert {"run.json", "index.html", "findings/summary.html", "findings/linear/features.tsv"} <= listed
     assert all((finished.results / path).exists() for path in listed)
 
 

@@ -131,11 +131,15 @@ def test_near_copies_are_assembled_and_refused(embedded_run, deep):
     assert of_near["reason"].str.len().min() > 20
 
 
-def test_the_tutorial_runs_on_these_results(embedded_run):
+def test_the_tutorial_runs_on_these_results(embedded_run, deep):
     spec = importlib.util.spec_from_file_location("run_pages", ROOT / "scripts/run_pages.py")
     run_pages = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(run_pages)
-    _, space = run_pages.run_page(ROOT / "docs/tutorials/novel-transcripts.md", embedded_run.folder)
+    folder = embedded_run.folder
+    shutil.copy(deep.sheet, folder / "config/samples.tsv")
+    (folder / "resources/demo/reads").mkdir(parents=True)
+    (folder / "resources/demo/reads/truth").symlink_to(deep.novel.parent)
+    _, space = run_pages.run_page(ROOT / "docs/tutorials/novel-transcripts.md", folder)
     assert space["matched"]["share found"].min() > 0.9
     assert space["right"][space["differs"]].all()
     assert not space["matched"]["reported as higher in"][~space["differs"]].any()
@@ -294,6 +298,7 @@ def test_adding_a_sample_to_an_existing_assembly(small_run, tmp_path):
         "summarise_quality": 1,
         "build_expression": 1,
         "summarise_genes": 1,
+        "describe_novel": 1,  # which says how many of all reads speak for a novel transcript
     }
     directory.run("expression")
     assert "added" in table_of(directory).index

@@ -382,7 +382,7 @@ rule record_run:
             os.path.relpath(path, RESULTS)
             for path in [
                 f"{RESULTS}/run.json",
-                rules.write_summary.output[0],
+                *rules.write_summary.output,
                 rules.recommend_features.output.recommended_table,
                 rules.test_differential.output.markers_table,
                 rules.prove_chords.output.chords_table,

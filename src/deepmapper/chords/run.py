@@ -119,7 +119,7 @@ def screen_features(
     chords = group_chords(X, pairs, triplets)
     tables = {
         "pairs": pair_table(pairs),
-        "triplets": _empty(TRIPLETS) if triplets is None else pair_table(triplets),
+        "triplets": _empty(TRIPLETS) if triplets is None else pair_table(triplets, 3),
         "chords": chord_table(chords),
         "features": feature_table(pairs, chords),
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from .types import Chord, ChordProof, Screen, Triplet
+from .types import Chord, ChordProof, Screen
 
 _CHORD_COLUMNS = (
     *("chord", "order", "class", "z", "n_members", "n_products", "core_1", "core_2", "core_3", "core_share"),
@@ -15,9 +15,8 @@ _CHORD_COLUMNS = (
 )
 
 
-def pair_table(screen: Screen) -> pd.DataFrame:
-    """One row per candidate product, by decreasing |z|; `significant` marks those within the error rate."""
-    n_features = 3 if screen.candidates and isinstance(screen.candidates[0], Triplet) else 2
+def pair_table(screen: Screen, n_features: int = 2) -> pd.DataFrame:
+    """One row per candidate product of 2 or 3 features, by decreasing |z|; `significant`: within the error rate."""
     columns = [f"feature_{letter}" for letter in "abc"[:n_features]]
     columns += ["class", "z", "p_family", "q", "significant"]
     columns += [f"z[{screen.classes[contrast.code]}]" for contrast in screen.contrasts]
