@@ -1,4 +1,4 @@
-"""The answer about chords on the summary page, in words."""
+"""The answer about chords on the pages, in words."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..core.aliases import readable_names
+from .chord_words import chords_in_words
 from .figures import Figure
 from .links import links_of
 from .models import Model
@@ -118,7 +119,7 @@ def start_page(
         novel=novel,
         differential=differential,
         volcano_name=FIGURES["volcano"],
-        chords=" ".join(filter(None, [screen["statement"], proof["statement"] if len(chords) else ""])),
+        chords=chords_in_words(screen, proof, chords, names),
         top_chords=top_chords(chords, 6, names),
         enriched=enriched,
         cautions=cautions_of(models, baseline, confounders, proof, chords, of_data),
