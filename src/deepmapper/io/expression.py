@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 # default level without it, in half the time.
 _COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
+# Options of the section `matrix` of the configuration that are arguments of `import_matrix`.
+READING_OPTIONS = ("format", "layer", "duplicate_names", "transpose", "strandedness", "empty_cells")
+
 # Values per HDF5 chunk; chosen by hand.
 _CHUNK = 2**16
 

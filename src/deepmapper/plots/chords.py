@@ -187,7 +187,7 @@ def chord_scores(
             ax.axvline(0, color=GREY, linewidth=0.7, zorder=0)
             ax.grid(axis="x")
             ax.locator_params(axis="x", nbins=5)
-            ax.set_title(f"{row['chord']}: {_shorten(row['class'])}", fontsize=9, loc="left")
+            ax.set_title(f"{row['chord']}: {style.shortened(row['class'], 30)}", fontsize=9, loc="left")
             ax.set_xlabel("chord score")
             axes.append(ax)
         if "cell" in values:
@@ -282,7 +282,7 @@ def _row_height(sides: list[list[str]]) -> float:
 
 def _description(row) -> str:
     """Name, class and strength of a chord, and its results on the test split if there are any."""
-    lines = [f"{row['chord']} predicts {_shorten(row['class'])} (z = {row['z']:.1f})"]
+    lines = [f"{row['chord']} predicts {style.shortened(row['class'], 30)} (z = {row['z']:.1f})"]
     if np.isfinite(float(row.get("auc_chord", np.nan))):
         lines.append(
             f"test split: AUC {row['auc_chord']:.2f} ({row['auc_chord_low']:.2f} to {row['auc_chord_high']:.2f}), "
@@ -312,9 +312,3 @@ def _draw_scores(ax, y: float, values: np.ndarray, colour: str) -> None:
     q25, median, q75 = np.quantile(values, [0.25, 0.5, 0.75])
     ax.plot([q25, q75], [y, y], color=BLACK, linewidth=1.6, solid_capstyle="butt", zorder=3)
     ax.plot(median, y, "o", color=BLACK, markerfacecolor="white", markersize=4.5, zorder=4)
-
-
-def _shorten(name) -> str:
-    """Name of a class in at most 30 letters."""
-    text = str(name)
-    return text if len(text) <= 30 else f"{text[:17]}\u2026{text[-12:]}"

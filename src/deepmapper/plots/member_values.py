@@ -76,10 +76,10 @@ def chord_members(
                 ax.scatter(x[chosen], y[chosen], s=float(np.clip(6000 / len(x), 2.0, 16.0)), c=colour, alpha=0.6,
                            linewidths=0, rasterized=len(x) * len(pairs) > MAX_VECTOR_POINTS)  # fmt: skip
             names = style.display_names(readable_names(pair, aliases or {}))
-            ax.set_xlabel(_shorten(names[0]))
-            ax.set_ylabel(_shorten(names[1]))
+            ax.set_xlabel(style.shortened(names[0], 26))
+            ax.set_ylabel(style.shortened(names[1], 26))
             ax.locator_params(nbins=4)
-            ax.set_title(f"{row['chord']}: {_shorten(str(row['class']))}", fontsize=9, loc="left")
+            ax.set_title(f"{row['chord']}: {style.shortened(row['class'], 26)}", fontsize=9, loc="left")
             axes.append(ax)
         rows = (len(pairs) - 1) // _COLUMNS
         marks = [("o", BLUE, "the class that the chord predicts"), ("o", GREY, "all other samples")]
@@ -88,7 +88,3 @@ def chord_members(
         width = max(min(len(pairs), _COLUMNS) * (_SIDE + 0.75), 4.6)
         style.add_heading(figure, axes[0], width, title, note, above=0.32)
     return Path(path)
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 26 else f"{name[:15]}\u2026{name[-10:]}"

@@ -58,7 +58,7 @@ def pseudo_image(
                 if not row:
                     ax.set_title(heading, fontsize=9)
                 if not column:
-                    ax.set_ylabel(_shorten(picture["class"]), fontsize=9)
+                    ax.set_ylabel(style.shortened(picture["class"], 24), fontsize=9)
                 axes.append(ax)
             _mark(axes[-1], picture["marked"], len(picture["attribution"]))
         width = len(_PANELS) * (_SIDE + 0.15) + named
@@ -82,7 +82,3 @@ def _mark(ax, marked: Sequence[tuple[int, int, str]], side: int) -> None:
         ax.plot(column, row, "o", markersize=7, markerfacecolor="none", color=VERMILLION, markeredgewidth=0.9)
         ax.plot([column, side + 0.02 * side], [row, y], color=VERMILLION, linewidth=0.5, clip_on=False)
         ax.text(side + 0.03 * side, y, name, fontsize=8, va="center")
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:14]}\u2026{name[-9:]}"

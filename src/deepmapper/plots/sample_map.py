@@ -82,15 +82,7 @@ def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> 
     side = 4.4
     ax = empty_map(figure, 0, side, points, basis)
     classes = natural_order({c for c in label if c is not None})
-    markers = class_marks(classes)
-    order = drawing_order(len(points))
-    marker, colour = np.array([markers[c] for c in label]).T
-    for test in (False, True):
-        group = order[in_test[order] == test]
-        for shape in sorted(set(marker[group])):
-            rows = group[marker[group] == shape]
-            scatter(ax, points, rows, colour[rows], test, shape)
-    number_classes(ax, points, label, classes, side)
+    markers = scatter_classes(ax, points, label, classes, in_test, side)
     names = zip(classes, style.display_names(classes), strict=True)
     keys = [(*markers[c], f"{i}  {name} ({np.sum(label == c)})") for i, (c, name) in enumerate(names, start=1)]
     if None in label:
@@ -98,6 +90,7 @@ def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> 
     left = side + 0.15
     if evaluated.any():
         right = empty_map(figure, side + 0.4, side, points, basis)
+        order = drawing_order(len(points))
         for chosen, colour in ((evaluated & ~wrong, GREY), (wrong, VERMILLION)):
             for test in (False, True):
                 scatter(right, points, order[(chosen & (in_test == test))[order]], colour, test)
@@ -120,6 +113,20 @@ def class_marks(classes) -> dict:
         c: (CLASS_MARKERS[i // len(CLASS_COLOURS) % len(CLASS_MARKERS)], CLASS_COLOURS[i % len(CLASS_COLOURS)])
         for i, c in enumerate(classes)
     }
+
+
+def scatter_classes(ax, points, label, classes, darker, side) -> dict:
+    """Draw all points by class with the numbers of the classes, `darker` ones last; return `class_marks`."""
+    marks = class_marks(classes)
+    order = drawing_order(len(points))
+    marker, colour = np.array([marks[name] for name in label]).T
+    for part in (False, True):
+        group = order[darker[order] == part]
+        for shape in sorted(set(marker[group])):
+            rows = group[marker[group] == shape]
+            scatter(ax, points, rows, colour[rows], part, shape)
+    number_classes(ax, points, label, classes, side)
+    return marks
 
 
 def number_classes(ax, points, label, classes, side) -> None:

@@ -227,3 +227,9 @@ def wilson_intervals(shares: pd.Series, trials: pd.Series) -> np.ndarray:
     pairs = zip(shares.astype(float), trials.astype(float), strict=True)
     bounds = [wilson_interval(s, int(n)) if np.isfinite([s, n]).all() else (np.nan, np.nan) for s, n in pairs]
     return np.array(bounds).reshape(-1, 2).T
+
+
+def shortened(text: object, length: int) -> str:
+    """Return a text in at most so many letters: its start and its end, about three to two."""
+    whole, end = str(text), length * 2 // 5
+    return whole if len(whole) <= length else f"{whole[: length - 1 - end]}\u2026{whole[-end:]}"

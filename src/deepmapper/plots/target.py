@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.words import count, natural_order
 from . import style
-from .sample_map import class_marks, drawing_order, empty_map, number_classes, scatter, text_or_none
+from .sample_map import drawing_order, empty_map, scatter, scatter_classes, text_or_none
 from .style import BLACK, BLUE, GREY, NO_VALUE, ORANGE, PURPLE, ROW_HEIGHT, VERMILLION
 
 if TYPE_CHECKING:
@@ -79,15 +79,7 @@ def _by_label(figure, points, label, is_target, basis) -> None:
     """Draw the map by label, numbered at the medians of the reference, or of the samples of a new identity."""
     ax = empty_map(figure, 0, _SIDE, points, basis)
     labels = natural_order({name for name in label if name is not None})
-    marks = class_marks(labels)
-    order = drawing_order(len(points))
-    marker, colour = np.array([marks[name] for name in label]).T
-    for part in (False, True):
-        group = order[is_target[order] == part]
-        for shape in sorted(set(marker[group])):
-            rows = group[marker[group] == shape]
-            scatter(ax, points, rows, colour[rows], part, shape)
-    number_classes(ax, points, label, labels, _SIDE)
+    marks = scatter_classes(ax, points, label, labels, is_target, _SIDE)
     names = zip(labels, style.display_names(labels), strict=True)
     keys = []
     for number, (name, shown) in enumerate(names, start=1):

@@ -74,7 +74,7 @@ def feature_maps(
             )  # fmt: skip
             ax.set_xticks([])
             ax.set_yticks([])
-            ax.set_title(_shorten(name), fontsize=9)
+            ax.set_title(style.shortened(name, 24), fontsize=9)
             if not i % _COLUMNS:
                 ax.set_ylabel(f"{basis} 2")
             if i + _COLUMNS >= len(names):
@@ -89,7 +89,3 @@ def feature_maps(
         style.add_heading(figure, axes[0], max(columns * (_SIDE + 0.15), 4.4), title, f"{text}; {note}".rstrip("; "),
                           above=0.3)  # fmt: skip
     return Path(path)
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:14]}\u2026{name[-9:]}"
