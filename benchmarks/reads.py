@@ -2,13 +2,15 @@
 
     python benchmarks/reads.py withheld FOLDER [--genome NAME] [--cores N] [--assembler NAME] [--no-trim] [--work DIR]
     python benchmarks/reads.py hide FOLDER OUT --seed N [--genes N]
+    python benchmarks/reads.py draws FOLDER [--draws N] [--genes N] [--cores N]
     python benchmarks/reads.py published --peer PYTHON [--cores N]
 
 `withheld` runs the workflow up to its table on a folder with genome.fa, transcripts.fa, annotation.gff3, samples.tsv
 and withheld_transcripts.fa (the truth), and says which of these came back, what else was kept, and what each rule cost.
 With a whole genome (`--genome genome_whole.fa.gz`) the withheld genes are those that only the annotation lacks. The
 counts of known transcripts are compared with those of plain Salmon on all transcripts, the withheld ones included.
-`hide` makes such a folder from another: it takes other expressed genes out of its annotation and transcripts.
+`hide` makes such a folder from another: it takes other expressed genes out of its annotation and transcripts. `draws`
+does so several times, and says each time what came back, what was kept where the truth is known, and the stated rate.
 `published` runs `hybrid_assembly.run_hybrid_assembly` of this package and of pydeepmapper, in its own Python
 environment (with biopython), on the same single-end reads of a simulated study, one after the other: wall time, peak
 disk, novel transcripts recovered, false ones kept. The programs must be on PATH.
@@ -26,8 +28,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from pathlib import Path
+
+from withheld import countable_genes, hide_genes, judge_novel, recovered
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
@@ -48,21 +51,32 @@ def main() -> int:
     withheld = what.add_parser("withheld")
     withheld.add_argument("folder", type=Path)
     withheld.add_argument("--genome", default="genome.fa", help="FASTA in the folder (default: genome.fa)")
-    withheld.add_argument("--assembler", default="trinity", choices=["trinity", "rnaspades"])
-    withheld.add_argument("--no-trim", action="store_true")
     withheld.add_argument("--work", type=Path, help="keep the work directory here")
     hide = what.add_parser("hide")
     hide.add_argument("folder", type=Path)
     hide.add_argument("out", type=Path)
     hide.add_argument("--seed", type=int, default=0)
-    hide.add_argument("--genes", type=int, default=12)
+    draws = what.add_parser("draws")
+    draws.add_argument("folder", type=Path)
+    draws.add_argument("--genome", default="genome_whole.fa.gz")
+    draws.add_argument("--draws", type=int, default=10)
+    draws.add_argument("--first-seed", type=int, default=1)
+    for each in (hide, draws):
+        each.add_argument("--genes", type=int, default=12)
+    for each in (withheld, draws):
+        each.add_argument("--assembler", default="trinity", choices=["trinity", "rnaspades"])
+        each.add_argument("--no-trim", action="store_true")
     published = what.add_parser("published")
     published.add_argument("--peer", required=True, help="python of an environment with pydeepmapper and biopython")
-    for each in (withheld, published):
+    for each in (withheld, draws, published):
         each.add_argument("--cores", type=int, default=2)
     args = parser.parse_args()
     if args.what == "hide":
-        hide_genes(args)
+        data = args.folder.resolve()
+        hide_genes(data, args.out, countable_genes(data), seed=args.seed, number=args.genes)
+        return 0
+    if args.what == "draws":
+        measure_draws(args)
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         if args.what == "withheld":
@@ -75,6 +89,20 @@ def main() -> int:
 def measure_withheld(args: argparse.Namespace, work: Path) -> None:
     """Run the workflow on real reads and compare its novel transcripts with the withheld ones."""
     data = args.folder.resolve()
+    started = time.monotonic()
+    rows = run_workflow(data, work, args, "expression")
+    print(f"wall time {time.monotonic() - started:.0f} s on {args.cores} cores\n")
+    results = work / "results"
+    print((results / "reads/alignment.tsv").read_text())
+    print("rule\tjobs\tseconds (all jobs)\tpeak MB (largest job)")
+    for name, jobs, seconds, peak in costs(results / "benchmarks"):
+        print(f"{name}\t{jobs}\t{seconds:.1f}\t{peak:.0f}")
+    judge_novel(data, results, args.genome)
+    compare_known_counts(rows, data, results, trim=not args.no_trim, threads=args.cores)
+
+
+def run_workflow(data: Path, work: Path, args: argparse.Namespace, target: str) -> list[dict]:
+    """Run the workflow on the study in a folder, up to a target; return its samples."""
     (work / "config").mkdir(parents=True, exist_ok=True)
     with (data / "samples.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -92,72 +120,27 @@ def measure_withheld(args: argparse.Namespace, work: Path) -> None:
         "assembly": {"assembler": args.assembler},
     }
     (work / "config/config.yaml").write_text(json.dumps(config))
-    started = time.monotonic()
     subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", str(args.cores)),
-            *("--workflow-profile", ROOT / "workflow/profiles/default", "--quiet", "all", "--", "expression"),
+            *("--workflow-profile", ROOT / "workflow/profiles/default", "--quiet", "all", "--", target),
         ],
         cwd=work,
         check=True,
     )
-    print(f"wall time {time.monotonic() - started:.0f} s on {args.cores} cores\n")
-    results = work / "results"
-    print((results / "reads/alignment.tsv").read_text())
-    print("rule\tjobs\tseconds (all jobs)\tpeak MB (largest job)")
-    for name, jobs, seconds, peak in costs(results / "benchmarks"):
-        print(f"{name}\t{jobs}\t{seconds:.1f}\t{peak:.0f}")
-    with (results / "reads/novelty/contigs.tsv").open() as file:
-        contigs = list(csv.DictReader(file, delimiter="\t"))
-    for kept in ("true", "false"):
-        classes = Counter(row["class"] for row in contigs if row["kept"] == kept)
-        print(f"\n{'kept' if kept == 'true' else 'dropped'}: {sum(classes.values())}", dict(classes))
-    recovered(results / "reads/novelty/denovo.fa", data / "withheld_transcripts.fa")
-    compare_known_counts(rows, data, results, trim=not args.no_trim, threads=args.cores)
+    return rows
 
 
-def hide_genes(args: argparse.Namespace) -> None:
-    """Write a study of which other genes are missing, drawn from those that Salmon counts at least 200 times."""
-    import random
-
-    from deepmapper.reads.annotation import clean_id, read_annotation, write_gtf
-    from deepmapper.reads.fasta import read_fasta, write_fasta
-
-    data, out = args.folder.resolve(), args.out
-    out.mkdir(parents=True)
-    records = list(read_fasta(data / "transcripts.fa"))
-    annotated = read_annotation(data / "annotation.gff3")
-    with (data / "samples.tsv").open() as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    subprocess.run(
-        ["salmon", "index", "-t", data / "transcripts.fa", "-i", out / "index"], check=True, capture_output=True
-    )
-    counts: Counter[str] = Counter()
-    for row in rows:
-        files = [str(data / row[key]) for key in ("fq1", "fq2") if row[key]]
-        given = ["-r", files[0]] if len(files) == 1 else ["-1", files[0], "-2", files[1]]
-        quant = ["salmon", "quant", "-i", out / "index", "-l", "A", *given, "-o", out / "quant"]
-        subprocess.run(quant, check=True, capture_output=True)
-        with (out / "quant/quant.sf").open() as file:
-            for line in csv.DictReader(file, delimiter="\t"):
-                counts[line["Name"]] += float(line["NumReads"])
-    genes = Counter()
-    for transcript in annotated:
-        if transcript.chrom not in ("ChrC", "ChrM") and sum(e - s for s, e in transcript.exons) >= 300:
-            genes[transcript.gene_id] += counts[transcript.id]
-    usable = sorted(gene for gene, number in genes.items() if number >= 200)
-    gone = set(random.Random(args.seed).sample(usable, args.genes))
-    lost = {t.id for t in annotated if t.gene_id in gone}
-    print(f"{len(usable)} genes could be hidden; hidden are {', '.join(sorted(gone))}")
-    shutil.rmtree(out / "index")
-    shutil.rmtree(out / "quant")
-    write_gtf(out / "annotation.gff3", (t for t in annotated if t.id not in lost))
-    for name, wanted in (("transcripts.fa", False), ("withheld_transcripts.fa", True)):
-        own = ((r.name, r.sequence) for r in records if (clean_id(r.name) in lost) == wanted)
-        write_fasta(out / name, own)
-    for name in ("genome_whole.fa.gz", "reads"):
-        (out / name).symlink_to(data / name)
-    shutil.copy(data / "samples.tsv", out)
+def measure_draws(args: argparse.Namespace) -> None:
+    """Hide other genes in every draw, and say what comes back, what is false, and how much of that was stated."""
+    data = args.folder.resolve()
+    usable = countable_genes(data)
+    for seed in range(args.first_seed, args.first_seed + args.draws):
+        with tempfile.TemporaryDirectory() as scratch:
+            study, work = Path(scratch, "study"), Path(scratch, "work")
+            hide_genes(data, study, usable, seed=seed, number=args.genes)
+            run_workflow(study, work, args, "results/reads/novelty/contigs.tsv")
+            judge_novel(study, work / "results", args.genome)
 
 
 def compare_known_counts(rows: list[dict], data: Path, results: Path, *, trim: bool, threads: int) -> None:
@@ -207,47 +190,6 @@ def costs(folder: Path) -> list[tuple[str, int, float, float]]:
             row = next(csv.DictReader(file, delimiter="\t"))
         found.setdefault(name, []).append((float(row["s"]), float(row["max_rss"]) if row["max_rss"] != "NA" else 0.0))
     return [(name, len(jobs), sum(s for s, _ in jobs), max(m for _, m in jobs)) for name, jobs in found.items()]
-
-
-def recovered(contigs: Path, truth: Path) -> tuple[int, int]:
-    """Say how much of each true transcript lies in one contig (minimap2), and which contigs match none.
-
-    Returns
-    -------
-    tuple of int
-        True genes of which a transcript lies in one contig at 90 % of its length or more, and contigs that match none.
-    """
-    from deepmapper.core.programs import run_tool
-    from deepmapper.reads.fasta import read_fasta
-
-    with tempfile.TemporaryDirectory() as scratch, Path(scratch, "log").open("w") as log:
-        paf = Path(scratch, "hits.paf")
-        run_tool(
-            ["minimap2", "-c", "-x", "map-ont", "-k", "13", "-w", "5", "-p", "0.1", "-N", "50", truth, contigs],
-            stdout=paf,
-            log=log,
-        )
-        covered: dict[tuple[str, str], set[int]] = {}
-        for line in paf.read_text().splitlines():
-            fields = line.split("\t")
-            key = (fields[5], fields[0])
-            covered.setdefault(key, set()).update(range(int(fields[7]), int(fields[8])))
-    lengths = {record.name: len(record.sequence) for record in read_fasta(truth)}
-    best = dict.fromkeys(lengths, 0.0)
-    for (name, _), positions in covered.items():
-        best[name] = max(best[name], len(positions) / lengths[name])
-    kept = {record.name for record in read_fasta(contigs)}
-    false = kept - {contig for (name, contig), c in covered.items() if len(c) >= 100}
-    genes: dict[str, float] = {}
-    for name, share in best.items():
-        gene = name.rsplit(".", 1)[0]
-        genes[gene] = max(genes.get(gene, 0.0), share)
-    at = {share: sum(value >= share for value in genes.values()) for share in (0.9, 0.75)}
-    print(f"\nof {len(genes)} true genes (names up to the last dot), best transcript in one contig: ", end="")
-    print(f"{at[0.9]} at >= 90 %, {at[0.75]} at >= 75 % of its length")
-    print(", ".join(f"{name} {share:.3f}" for name, share in sorted(best.items())))
-    print(f"{len(kept)} contigs kept, {len(false)} of them match no true transcript")
-    return at[0.9], len(false)
 
 
 def measure_published(args: argparse.Namespace, scratch: Path) -> None:

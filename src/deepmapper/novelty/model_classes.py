@@ -16,6 +16,7 @@ from .classes import Alignments, Contig, NoveltyOptions, contaminated, copied
 from .loci import TranscriptIndex, shared, span
 from .models import Model
 from .paf import Hit, Match, covered
+from .precursors import at_ribosomal
 
 # Names of organelles in the genomes of Ensembl, UCSC, NCBI and TAIR, in lower case and without "chr".
 _ORGANELLES = frozenset(
@@ -107,7 +108,7 @@ def classify_model(
     contig = replace(contig, code=found_at.code)
     near = found_at.transcript
     genes = (index.gene(near.id),) if near else ()
-    if near and near.is_rrna and found_at.code not in ("s", "x"):
+    if near and at_ribosomal(found_at):
         reason = f"at or beside {near.id}, ribosomal RNA, and so perhaps of its precursor"
         return replace(contig, kind="ribosomal", genes=genes, reason=reason)
     if joined := _joined_genes(transcript, index, options.part_share):

@@ -50,6 +50,7 @@ from .model_classes import classify_model, is_organelle, model_contig
 from .models import Model, model_samples, read_expressed, read_models
 from .novel_genes import genes_of, placed
 from .paf import Hit, read_paf
+from .precursors import of_precursors
 from .read_support import fragments_per_contig, pool_samples
 from .ribosomal import find_ribosomal
 
@@ -191,7 +192,7 @@ def _error_rate(
     if models and controls and hidden:
         concealed, expressed = read_hidden(hidden), read_expressed(models)
         for transcript in annotated:
-            if is_organelle(transcript.chrom, options.organelles):
+            if is_organelle(transcript.chrom, options.organelles) or transcript.is_rrna:
                 expressed.pop(transcript.id, None)
         names = concealed.genes.keys() | concealed.isoforms.keys()
         places = {model.transcript.id: model for model in read_models(controls)}
@@ -258,6 +259,8 @@ def _classify(
             contig = classify(contig, own, index, options, stranded=stranded)
             place = placed(contig) if index else None
             classified[contig.name] = replace(contig, code=compare(place, index).code) if place and index else contig
+    if index:
+        classified |= {contig.name: contig for contig in of_precursors(classified.values(), index, options)}
     if index and not options.keep_combinations:
         classified |= {contig.name: contig for contig in combined_only(classified.values(), models, index)}
     return classified

@@ -71,8 +71,10 @@ def test_strand_organelles_and_rare_splicing():
 
 def test_what_lies_at_ribosomal_rna_is_set_aside():
     rrna = Transcript("18S", "RDN", "", "chr1", "+", ((20_000, 21_800),), is_rrna=True)
-    index = TranscriptIndex([rrna])
+    small = Transcript("5S", "RDN5", "", "chr1", "+", ((40_000, 40_120),), is_rrna=True)
+    index = TranscriptIndex([rrna, small])
     for exons, kind in (
+        (((40_500, 41_000),), "intergenic"),  # 5S is no part of the precursor
         (((22_500, 25_000),), "ribosomal"),
         (((21_000, 22_500),), "ribosomal"),
         (((26_000, 27_000),), "intergenic"),

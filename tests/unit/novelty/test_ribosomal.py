@@ -22,11 +22,14 @@ def test_pieces_of_every_kind_are_found_on_both_strands(ribosomal_rna, profiles)
 
 
 def test_a_subunit_within_a_long_transcript_is_told_by_its_share_of_the_profile(ribosomal_rna, profiles):
-    subunit, small = ribosomal_rna["18S_rRNA"], ribosomal_rna["5_8S_rRNA"]
+    small = ribosomal_rna["5_8S_rRNA"]
     rest = "".join(random.Random(1).choices("ACGT", k=4000))
-    found = find_ribosomal({"precursor": rest + subunit + rest, "small": rest + small + rest}.items(), profiles)
-    assert found["precursor"].profile_share > 0.9
-    assert found["precursor"].coverage < 0.25
+    given = {name: rest + ribosomal_rna[name] + rest for name in ("18S_rRNA", "28S_rRNA")} | {
+        "small": rest + small + rest
+    }
+    found = find_ribosomal(given.items(), profiles)
+    assert min(found[name].profile_share for name in ("18S_rRNA", "28S_rRNA")) > 0.9
+    assert found["18S_rRNA"].coverage < 0.25
     assert found["small"].profile_share == 0  # pieces of 5.8S and 5S occur in other transcripts
 
 
@@ -37,8 +40,9 @@ def test_random_sequences_hold_none(profiles):
 
 def test_no_contigs_and_the_number_of_threads(ribosomal_rna, profiles):
     assert find_ribosomal([], profiles) == {}
-    one, two = (find_ribosomal(ribosomal_rna.items(), profiles, threads=n) for n in (1, 2))
-    assert one == two
+    pieces = [(name, sequence[:200]) for name, sequence in ribosomal_rna.items()]
+    one, two = (find_ribosomal(pieces, profiles, threads=n) for n in (1, 2))
+    assert one == two and len(one) == len(pieces)
 
 
 @pytest.mark.parametrize("content", [b"", b">a\nACGT\n", gzip.compress(b"HMMER3/f [3.1\nNAME  a\n"), b"\x89PNG\r\n"])
