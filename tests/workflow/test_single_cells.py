@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/reads.md"
-GENES = {"t1": "g1", "t2": "g1", "t3": "g2", "DENOVO_a": "DENOVO_a"}
+GENES = {"t1": "g1", "t2": "g1", "t3": "g2", "DENOVO_a": "DENOVO_a", "DENOVO_b": "g1"}
 
 
 def commands() -> str:
@@ -40,15 +40,19 @@ def test_cells_and_features_come_back(tmp_path):
 
     shared = bases(300)  # the isoforms of g1 end with the same sequence
     sequences = {"t1": bases(200) + shared, "t2": bases(150) + shared, "t3": bases(400), "DENOVO_a": bases(400)}
-    for folder in ("reads/hybrid", "reads/reference"):
+    sequences["DENOVO_b"] = bases(170) + shared
+    for folder in ("reads/hybrid", "reads/novelty", "reads/reference"):
         (tmp_path / "results" / folder).mkdir(parents=True)
     (tmp_path / "fastq").mkdir()
     fasta = "".join(f">{name}\n{text[:80]}\n{text[80:]}\n" for name, text in sequences.items())
     (tmp_path / "results/reads/hybrid/hybrid.fa").write_text(fasta)
-    table = "".join(f"{t}\t{g}\t\n" for t, g in GENES.items() if t != "DENOVO_a")
+    table = "".join(f"{t}\t{g}\t\n" for t, g in GENES.items() if t in ("t1", "t2", "t3"))
     (tmp_path / "results/reads/reference/transcript_to_gene.tsv").write_text(
         f"transcript_id\tgene_id\tgene_name\n{table}"
     )
+    contigs = [("contig", "name", "kept", "gene_id"), ("a", "DENOVO_a", "true", "DENOVO_a")]
+    contigs += [("b", "DENOVO_b", "true", "g1"), ("c", "DENOVO_c", "false", "")]
+    (tmp_path / "results/reads/novelty/contigs.tsv").write_text("".join("\t".join(row) + "\n" for row in contigs))
     barcodes = [bases(16) for _ in range(50)]
     (tmp_path / "3M-february-2018.txt").write_text("".join(f"{barcode}\n" for barcode in barcodes))
     truth, mates = Counter(), ([], [])
