@@ -99,10 +99,8 @@ def _file_fault(reads: Sequence[_Read]) -> str:
 def _single_fault(path: str, reads: Sequence[_Read]) -> str:
     """Say if a single file holds both mates, one after the other."""
     pairs = list(zip(reads[::2], reads[1::2], strict=False))
-    names = {_fragment(first.name) for first, _ in pairs}
-    if len(pairs) < 2 or len(names) < len(pairs):
-        return ""
-    if any(_fragment(first.name) != _fragment(second.name) for first, second in pairs):
+    names = {_fragment(first.name, second.name) for first, second in pairs}
+    if len(pairs) < 2 or len(names) < len(pairs) or b"" in names:
         return ""
     shown = " and ".join(read.name.decode("ascii", "replace") for read in pairs[0])
     return (
@@ -132,9 +130,15 @@ def _pair_fault(unit: Unit, first: Sequence[_Read], second: Sequence[_Read]) -> 
     )
 
 
-def _fragment(name: bytes) -> bytes:
-    """Name of a read without the mark of its mate."""
-    return name[:-2] if name[-2:] in (b"/1", b"/2", b".1", b".2", b"_1", b"_2", b":1", b":2", b"-1", b"-2") else name
+def _fragment(first: bytes, second: bytes) -> bytes:
+    """Name that two reads share, but for the mark of the mate; empty if they share none.
+
+    Names of the SRA end like such a mark (RUN.1, RUN.2), so of equal names nothing is cut off.
+    """
+    if first == second:
+        return first
+    marks = (b"/1", b"/2"), (b".1", b".2"), (b"_1", b"_2"), (b":1", b":2"), (b"-1", b"-2")
+    return first[:-2] if (first[-2:], second[-2:]) in marks and first[:-2] == second[:-2] else b""
 
 
 def _mate(read: _Read) -> str:

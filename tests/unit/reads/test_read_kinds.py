@@ -48,6 +48,12 @@ def test_both_mates_in_one_file(fastq, mates):
     )
 
 
+def test_both_mates_in_one_file_with_the_names_of_the_sra(fastq):
+    """Names that differ in what looks like the mark of a mate."""
+    path = fastq("both.fastq", [f"SRR1.{i}" for i in range(1, 61) for _ in "12"])
+    refused("both.fastq holds both mates of every pair", path)
+
+
 @pytest.mark.parametrize("header", ["r.{}", "r{}", "SRR1.{} {} length=75", "r_{}", "{}", "{}/1"])
 def test_single_reads_are_no_pairs(fastq, header):
     path = fastq("single.fastq", [header.format(i, i) for i in range(1, 61)])
