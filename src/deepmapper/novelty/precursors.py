@@ -16,13 +16,17 @@ from .loci import TranscriptIndex, span
 from .novel_genes import placed
 from .paf import covered
 
+_OVERLAPPING = ("=", "c", "k", "m", "n", "j", "e", "o")  # class codes of exons in common on the same strand
+
 _LONGEST_5S = 130  # nt; 5S has genes and transcripts of its own, and is the only rRNA of this length
 
 
 def at_ribosomal(found: Comparison) -> bool:
     """Whether a transcript, as compared with the annotation, lies at annotated rRNA or beside a unit of it."""
     near = found.transcript
-    return near is not None and near.is_rrna and found.code not in ("s", "x") and (found.code != "p" or _in_unit(near))
+    if near is None or not near.is_rrna:
+        return False
+    return found.code in _OVERLAPPING or (found.code in ("p", "y") and _in_unit(near))
 
 
 def of_precursors(contigs: Iterable[Contig], index: TranscriptIndex, options: NoveltyOptions) -> list[Contig]:
@@ -65,7 +69,7 @@ def _beside(place: Transcript, index: TranscriptIndex) -> list[Transcript]:
     """RNA of ribosomal units that a place overlaps, or that is close to it, on its strand."""
     start, end = span(place)
     near = index.overlapping(place.chrom, max(0, start - RUN_ON), end + RUN_ON)
-    return [t for t in near if t.is_rrna and _in_unit(t) and class_code(place, t) in "=ckmnjeop"]
+    return [t for t in near if t.is_rrna and _in_unit(t) and class_code(place, t) in (*_OVERLAPPING, "p")]
 
 
 def _in_unit(rrna: Transcript) -> bool:

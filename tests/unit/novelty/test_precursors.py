@@ -74,6 +74,8 @@ def test_what_lies_beside_5s_is_not(contig):
     beside, over = contig("beside", "chr2", 21_000), contig("over", "chr2", 19_900)
     assert classes(beside, over)[0] == {"beside": "intergenic", "over": "ribosomal"}
     assert [at_ribosomal(compare(placed(c), INDEX)) for c in (beside, over)] == [False, True]
+    around = Transcript("m", "m", "", "chr2", "+", ((19_000, 19_500), (21_000, 21_500)))
+    assert not at_ribosomal(compare(around, INDEX))  # within an intron
 
 
 def test_dropped_contigs_stay_what_they_are(contig):
