@@ -5,7 +5,8 @@
 Each draw is a study of its own (genome, genes, reads of four samples). Its reads are aligned and assembled, the models
 are screened with the defaults, and what is kept is compared with the truth: a new gene comes back if a model holds at
 least 90 % of it, an isoform if a model has exactly its introns. StringTie's own models are judged in the same way, and
-the stated number of false ones stands beside the true one. Needs HISAT2, samtools, StringTie and minimap2 on PATH.
+the stated number of false ones stands beside the true one. What the screen loses, and what is false, is listed with the
+reason. Needs HISAT2, samtools, StringTie and minimap2 on PATH.
 """
 
 from __future__ import annotations
@@ -110,6 +111,14 @@ def draw(folder: Path, seed: int, args: argparse.Namespace) -> list[str]:
             matches(place, true) or (true.id in genes and shared(place.exons, true.exons)) for true in truth.values()
         )
 
+    with (folder / "novelty/contigs.tsv").open() as file:
+        rows = {row["contig"]: row for row in csv.DictReader(file, delimiter="\t")}
+    by_name = {row["name"]: row for row in rows.values()}
+    for name in sorted(of_stringtie - back):
+        for model in (rows[place.id] for place in raw if matches(place, truth[name])):
+            print(f"# lost: {name}, {model['class']}, {model['reason']}")
+    for row in (by_name[place.id] for place in kept if is_false(place)):
+        print(f"# false: {row['class']}, {row['class_code']}, {row['supporting_reads']} fragments, {row['reason']}")
     rate = json.loads((folder / "novelty/error_rate.json").read_text())
     stated = sum(value for value in rate["expected_false"].values() if value is not None)
     return [
