@@ -17,7 +17,7 @@ rule fit_embedding:
     benchmark:
         f"{RESULTS}/benchmarks/fit_embedding/{{embedding}}.tsv"
     wildcard_constraints:
-        embedding="pca|ppca|contrastive",
+        embedding="pca|ppca|contrastive|geneformer",
     conda:
         "../../envs/python.yaml"
     threads: 1
@@ -55,7 +55,7 @@ rule plot_embedding:
     benchmark:
         f"{RESULTS}/benchmarks/plot_embedding/{{embedding}}.tsv"
     wildcard_constraints:
-        embedding="pca|ppca|contrastive",
+        embedding="pca|ppca|contrastive|geneformer",
     conda:
         "../../envs/python.yaml"
     threads: 1

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
-from ..core.blocks import MappedRows
+from ..core.blocks import MappedRows, blocks
 from ..core.files import atomic_write
 from ..core.logistic import fit_ridge_logistic
 from ..errors import InputError
@@ -23,6 +25,7 @@ from ..features.store import Features
 from ..io.shards import Shard
 from . import evaluation
 from .metrics import compute_metrics
+from .statistics import value_statistics
 
 # Nearest neighbours of the classifier; the default of scanpy's graph of neighbours.
 N_NEIGHBOURS = 15
@@ -70,7 +73,7 @@ def fit_run_embedding(
     features
         Features of the run.
     kind
-        "pca", "ppca" or "contrastive".
+        "pca", "ppca", "contrastive" or "geneformer".
     n_components
         Number of components.
     out_of_bag, draws
@@ -81,7 +84,8 @@ def fit_run_embedding(
     n_resamples, seed
         Resamples and seed of the bootstrap over test samples; the seed is that of the training, too.
     options
-        Of a contrastive embedding: `hidden_units`, `n_epochs`, `dropout`, `temperature`, as in the configuration.
+        Of a contrastive embedding: `hidden_units`, `n_epochs`, `dropout`, `temperature`, as in the configuration; of a
+        Geneformer: `n_layers`, `n_heads`, `max_tokens`, `n_epochs`.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def fit_run_embedding(
     y, development, test, why = features.y, features.development, features.test, features.metadata["why"]
     fewest = min(features.n_features, int(len(development) * (1 - (0 if len(test) else out_of_bag))) - 1)
     fewest = min(fewest, features.n_features - 1) if kind == "ppca" else fewest
-    if kind != "contrastive" and n_components > fewest:
+    if kind in ("pca", "ppca") and n_components > fewest:
         raise InputError(
             f"embeddings.{kind}.n_components is {n_components}, but {len(development)} samples of "
             f"{features.n_features} features have at most {fewest} components here. Set it to {fewest} or less."
@@ -196,8 +200,58 @@ def _fit_contrastive(
 # Cells in a batch of contrastive learning; each is compared with all others of its batch.
 _CONTRASTIVE_BATCH = 256
 
+
+def _fit_geneformer(
+    features: Features,
+    rows: np.ndarray,
+    n_components: int,
+    seed: int,
+    *,
+    n_layers: int,
+    n_heads: int,
+    max_tokens: int,
+    n_epochs: int,
+) -> tuple:
+    """Scores of all samples by a Geneformer trained on some rows; values are ranked relative to those of the rows."""
+    import torch
+
+    from ..models.geneformer import CellEmbedding, Geneformer
+    from ..models.run import fit, predict
+    from ..models.transforms import DivideByScale
+    from ..training.runtime import seeded
+
+    if n_components % n_heads:
+        raise InputError(
+            f"embeddings.geneformer.n_components is {n_components}, expected a multiple of n_heads, {n_heads}."
+        )
+    if any((block.data if sp.issparse(block) else block).min(initial=0) < 0 for _, block in blocks(features.X)):
+        raise InputError(
+            "embeddings.geneformer: the matrix has negative values, which have no rank among expressed features. Give "
+            "counts, or values that are normalised but not centred, or set its n_components to 0."
+        )
+    names, whole, chosen = _shards(features, rows)
+    with TemporaryDirectory() as folder:
+        typical = value_statistics(features.X, rows, folder)["median_detected"]
+    scale = [DivideByScale(torch.from_numpy(np.nan_to_num(typical, nan=1.0)), names)]
+    with seeded(seed):
+        network = Geneformer(
+            names, n_components, n_layers, n_heads, 2 * n_components, max_position_embeddings=max_tokens
+        )
+        fit(network, chosen, transforms=scale, epochs=n_epochs, batch_size=_GENEFORMER_BATCH, seed=seed)
+        scores = predict(CellEmbedding(network), whole, transforms=scale)["x_ng"]
+    return scores, None, None
+
+
+# Cells in a batch of Geneformer's training. Chosen by hand.
+_GENEFORMER_BATCH = 64
+
 # Kind of embedding -> function of features, rows, number of components, seed and options.
-FIT: dict[str, Callable[..., tuple]] = {"pca": _fit_pca, "ppca": _fit_ppca, "contrastive": _fit_contrastive}
+FIT: dict[str, Callable[..., tuple]] = {
+    "pca": _fit_pca,
+    "ppca": _fit_ppca,
+    "contrastive": _fit_contrastive,
+    "geneformer": _fit_geneformer,
+}
 
 
 def _out_of_bag(

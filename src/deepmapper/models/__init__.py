@@ -8,6 +8,7 @@ from ..core.lazy import load_name
 _HOME = {
     "CellariumModel": "base",
     "ContrastiveMLP": "contrastive",
+    "Geneformer": "geneformer",
     "HVGSeuratV3": "variable_genes",
     "IncrementalPCA": "pca",
     "LogisticRegression": "logistic_regression",

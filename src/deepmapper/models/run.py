@@ -113,7 +113,8 @@ def predict(
     obs: Mapping[str, str] | None = None,
     layer: str = "X",
     batch_size: int | None = None,
-) -> dict[str, np.ndarray]:
+    **options: Any,
+) -> dict[str, Any]:
     """Apply a model to cells that need not fit into memory; the results must.
 
     Parameters
@@ -122,15 +123,24 @@ def predict(
         A trained model with a method `predict`.
     data, transforms, obs, layer, batch_size
         As in `fit`. In a run of several processes each reads its share, and all get all results.
+    options
+        Further arguments of the model's `predict`, such as ``feature_deletion=["CD3E"]``.
 
     Returns
     -------
     dict
         Everything that `predict` returns, by its documented name: of what differs between cells, one row for every cell
         in their order; and ``obs_names``, the names of the cells.
+
+    Raises
+    ------
+    InputError
+        If the model does not predict, has no such option, or cannot read the cells.
     """
     if not hasattr(model, "predict"):
         raise InputError(f"{type(model).__name__} has no method predict: it collects statistics only.")
+    if unknown := [name for name in options if not takes(model, name)]:
+        raise InputError(f"{type(model).__name__}.predict has no argument '{unknown[0]}'.")
     cells = open_cells(data, obs, layer)
     rank, size = distributed.rank_and_size()
     read = _reader(
@@ -138,7 +148,7 @@ def predict(
     )
     was_training = model.training
     model.eval()
-    parts: list[dict[str, Any]] = [model.predict(**batch) for batch in read()]
+    parts: list[dict[str, Any]] = [model.predict(**batch, **options) for batch in read()]
     model.train(was_training)
     found = [part for parts_of_rank in distributed.gather_objects(parts) for part in parts_of_rank]
     results = {name: _joined([part[name] for part in found]) for name in found[0]}
@@ -197,8 +207,10 @@ def _reader(
     return read
 
 
-def _joined(values: list[Any]) -> np.ndarray:
+def _joined(values: list[Any]) -> np.ndarray | tuple:
     """Stack the results of all batches; what is not a tensor, such as names, is the same in each."""
+    if isinstance(values[0], tuple):  # one tensor for each layer of the model
+        return tuple(_joined(list(of_layer)) for of_layer in zip(*values, strict=True))
     if isinstance(values[0], Tensor):
         return torch.cat(values).numpy()
     return np.asarray(values[0])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from .tensors import to_matrix, to_tensor
+from .tensors import check_names, to_matrix, to_tensor
 
 
 class NormalizeTotal(nn.Module):
@@ -57,6 +57,49 @@ class Log1p(nn.Module):
         if x_ng.layout == torch.sparse_csr:
             return {"x_ng": _with_values(x_ng, torch.log1p(x_ng.values()))}
         return {"x_ng": torch.log1p(x_ng)}
+
+
+class DivideByScale(nn.Module):
+    """Divide every feature by a scale of its own, such as the median of its values that are not 0, for `Geneformer`.
+
+    Parameters
+    ----------
+    scale_g
+        (g,) scale of each feature.
+    var_names_g
+        (g,) names of the features.
+    eps
+        What is added to the scales.
+
+    Raises
+    ------
+    InputError
+        If a scale is missing, or is not positive once `eps` is added.
+    """
+
+    scale_g: Tensor
+
+    def __init__(self, scale_g: Tensor, var_names_g: np.ndarray, eps: float = 1e-6) -> None:
+        super().__init__()
+        self.var_names_g, self.eps = np.asarray(var_names_g), eps
+        scale_g = torch.as_tensor(scale_g)
+        if len(scale_g) != len(self.var_names_g):
+            raise InputError(f"scale_g has {len(scale_g)} values, expected one for each of {len(self.var_names_g)}.")
+        if bool((wrong := ~(scale_g + eps > 0)).any()):
+            first = int(torch.nonzero(wrong)[0])
+            raise InputError(
+                f"scale_g of '{self.var_names_g[first]}' is {float(scale_g[first])}: expected a positive number; a "
+                "feature without values may have any, such as 1."
+            )
+        self.register_buffer("scale_g", scale_g)
+
+    def forward(self, x_ng: Tensor, var_names_g: np.ndarray) -> dict[str, Tensor]:
+        """Return the scaled values; the features must be those of the scales, in their order."""
+        check_names(var_names_g, self.var_names_g, x_ng.shape[1])
+        if x_ng.layout != torch.sparse_csr:
+            return {"x_ng": x_ng / (self.scale_g + self.eps).to(x_ng.dtype)}
+        scale = (self.scale_g + self.eps).to(x_ng.dtype)[x_ng.col_indices().long()]
+        return {"x_ng": _with_values(x_ng, x_ng.values() / scale)}
 
 
 class Filter(nn.Module):

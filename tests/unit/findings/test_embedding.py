@@ -75,3 +75,24 @@ def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp
     write_embedding(tmp_path / "contrastive.npz", one, features)
     with np.load(tmp_path / "contrastive.npz", allow_pickle=False) as saved:
         assert sorted(saved.files) == ["features", "samples", "scores"]
+
+
+def test_a_geneformer_is_trained_without_the_test_split(features):
+    pytest.importorskip("lightning")
+    options = {"n_layers": 1, "n_heads": 2, "max_tokens": 20, "n_epochs": 3}
+    counts = features.X.toarray()
+    counts -= counts.min()
+    spoiled = counts.copy()
+    spoiled[features.test] = 5
+    one, again, other = (
+        fit_run_embedding(replace(features, X=X), kind="geneformer", n_components=8, **options, **OPTIONS)
+        for X in (counts, counts, spoiled)
+    )
+    assert one.scores.shape == (len(features.y), 8) and one.components is None
+    np.testing.assert_array_equal(one.scores, again.scores)
+    np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
+    assert one.metrics["knn"]["n_test"] == len(features.test)
+    with pytest.raises(InputError, match="n_components is 9, expected a multiple of n_heads, 2"):
+        fit_run_embedding(features, kind="geneformer", n_components=9, **options, **OPTIONS)
+    with pytest.raises(InputError, match="the matrix has negative values, which have no rank"):
+        fit_run_embedding(replace(features, X=counts - 3), kind="geneformer", n_components=8, **options, **OPTIONS)

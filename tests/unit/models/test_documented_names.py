@@ -55,6 +55,22 @@ CONSTRUCTORS = {
         "log_metrics": True,
     },
     "ContrastiveMLP": {"n_obs": REQUIRED, "hidden_size": REQUIRED, "embed_dim": REQUIRED, "temperature": 1.0},
+    "Geneformer": {
+        "var_names_g": REQUIRED,
+        "hidden_size": 256,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 4,
+        "intermediate_size": 512,
+        "hidden_act": "relu",
+        "hidden_dropout_prob": 0.02,
+        "attention_probs_dropout_prob": 0.02,
+        "max_position_embeddings": 2048,
+        "type_vocab_size": 2,
+        "initializer_range": 0.02,
+        "position_embedding_type": "absolute",
+        "layer_norm_eps": 1e-12,
+        "mlm_probability": 0.15,
+    },
     "SOCAM": {
         "n_obs": REQUIRED,
         "var_names_g": REQUIRED,
@@ -91,6 +107,11 @@ METHODS = {
     ("LogisticRegression", "predict"): ["x_ng", "var_names_g"],
     ("ContrastiveMLP", "forward"): ["x_ng"],
     ("ContrastiveMLP", "predict"): ["x_ng"],
+    ("Geneformer", "forward"): ["x_ng", "var_names_g"],
+    ("Geneformer", "predict"): [
+        *("x_ng", "var_names_g", "output_hidden_states", "output_attentions", "output_input_ids"),
+        *("output_attention_mask", "feature_activation", "feature_deletion", "feature_map"),
+    ],
     ("SOCAM", "forward"): ["x_ng", "var_names_g", "cl_names_n"],
     ("SOCAM", "validate"): ["trainer", "pl_module", "batch_idx", "x_ng", "var_names_g", "cl_names_n"],
     ("SOCAM", "predict"): ["x_ng", "var_names_g"],
@@ -113,6 +134,7 @@ MIXINS = {
     "TDigest": (),
     "LogisticRegression": ("PredictMixin", "ValidateMixin"),
     "ContrastiveMLP": ("PredictMixin",),
+    "Geneformer": ("PredictMixin",),
     "SOCAM": ("PredictMixin", "ValidateMixin"),
 }
 
@@ -127,6 +149,13 @@ def test_arguments_and_defaults_are_the_documented_ones(name):
 def test_methods_take_the_documented_arguments(name, method):
     found = list(inspect.signature(getattr(getattr(models, name), method)).parameters)
     assert found == ["self", *METHODS[name, method]]
+
+
+def test_predictions_of_geneformer_have_the_documented_defaults():
+    found = inspect.signature(models.Geneformer.predict).parameters
+    outputs = ("hidden_states", "attentions", "input_ids", "attention_mask")
+    assert [found[f"output_{name}"].default for name in outputs] == [True] * 4
+    assert [found[f"feature_{name}"].default for name in ("activation", "deletion", "map")] == [None] * 3
 
 
 def test_properties_are_there():
