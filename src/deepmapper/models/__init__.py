@@ -6,6 +6,7 @@ May use: features, io, core.
 from ..core.lazy import load_name
 
 _HOME = {
+    "CellariumGPT": "gpt",
     "CellariumModel": "base",
     "ContrastiveMLP": "contrastive",
     "Geneformer": "geneformer",

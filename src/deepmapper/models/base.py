@@ -48,6 +48,10 @@ class CellariumModel(nn.Module, metaclass=ABCMeta):
     def reset_parameters(self) -> None:
         """Set all parameters and buffers that the constructor made to their first values."""
 
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """Return the parameters in groups with their learning rates, for the optimiser: all with the same."""
+        return [{"params": list(self.parameters()), "lr": learning_rate}]
+
     def on_train_start(self, trainer: Trainer) -> None:
         """Do nothing before the first epoch; some models do."""
 

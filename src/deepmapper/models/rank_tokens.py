@@ -133,7 +133,7 @@ def hide(tokens: Tensor, probability: float, n_features: int) -> tuple[Tensor, T
 
 def _places(names: Sequence[str] | None, var_names_g: np.ndarray, what: str) -> list[int]:
     """Numbers of features."""
-    names = [*(names or ())]
+    names = [] if names is None else [*names]
     place = {name: i for i, name in enumerate(var_names_g)}
     if unknown := [name for name in names if name not in place]:
         raise InputError(f"feature_{what}: {some(unknown)} not among the {len(place)} features of the model.")

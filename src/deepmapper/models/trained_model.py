@@ -11,6 +11,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..core.draws import Draw, integer_seed
@@ -72,12 +73,12 @@ class TrainedModel(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch."""
         loss = self.model(**batch)["loss"]
-        self.log("loss", loss, batch_size=len(batch["x_ng"]))
+        self.log("loss", loss, batch_size=next(len(values) for values in batch.values() if isinstance(values, Tensor)))
         return loss
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW with torch's defaults."""
-        return torch.optim.AdamW(self.model.parameters(), lr=self.how.learning_rate)
+        """AdamW with torch's defaults, at the learning rates of the model."""
+        return torch.optim.AdamW(self.model.parameter_groups(self.how.learning_rate))
 
     def on_train_start(self) -> None:
         """Call the hook of the model."""

@@ -175,13 +175,19 @@ def apply(transforms: Iterable[Any], batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def takes(transform: Any, key: str) -> bool:
-    """Whether a transform, model or function has a parameter of this name."""
-    return key in inspect.signature(_function_of(transform)).parameters
+    """Whether a transform, model or function has a parameter of this name, or takes all."""
+    found = inspect.signature(_function_of(transform)).parameters
+    return key in found or _takes_all(found)
 
 
 def select(function: Any, batch: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a batch that are parameters of a function."""
-    return {name: batch[name] for name in inspect.signature(function).parameters if name in batch}
+    """Return the keys of a batch that are parameters of a function; all if it takes any (``**batch``)."""
+    found = inspect.signature(function).parameters
+    return batch if _takes_all(found) else {name: batch[name] for name in found if name in batch}
+
+
+def _takes_all(parameters: Any) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
 def _function_of(transform: Any) -> Any:

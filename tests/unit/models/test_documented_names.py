@@ -55,6 +55,17 @@ CONSTRUCTORS = {
         "log_metrics": True,
     },
     "ContrastiveMLP": {"n_obs": REQUIRED, "hidden_size": REQUIRED, "embed_dim": REQUIRED, "temperature": 1.0},
+    "CellariumGPT": {
+        **dict.fromkeys(("categorical_token_size_dict", "d_model", "d_ffn", "n_heads", "n_blocks"), REQUIRED),
+        **dict.fromkeys(("dropout_p", "use_bias", "attention_backend", "attention_softmax_fp32"), REQUIRED),
+        "loss_scale_dict": REQUIRED,
+        "initializer_range": 0.02,
+        "embeddings_scale": 1.0,
+        "attention_logits_scale": 1.0,
+        "output_logits_scale": 1.0,
+        "mup_base_d_model": None,
+        "mup_base_d_ffn": None,
+    },
     "Geneformer": {
         "var_names_g": REQUIRED,
         "hidden_size": 256,
@@ -107,6 +118,7 @@ METHODS = {
     ("LogisticRegression", "predict"): ["x_ng", "var_names_g"],
     ("ContrastiveMLP", "forward"): ["x_ng"],
     ("ContrastiveMLP", "predict"): ["x_ng"],
+    ("CellariumGPT", "predict"): ["token_value_nc_dict", "token_mask_nc_dict", "prompt_mask_nc"],
     ("Geneformer", "forward"): ["x_ng", "var_names_g"],
     ("Geneformer", "predict"): [
         *("x_ng", "var_names_g", "output_hidden_states", "output_attentions", "output_input_ids"),
@@ -134,6 +146,7 @@ MIXINS = {
     "TDigest": (),
     "LogisticRegression": ("PredictMixin", "ValidateMixin"),
     "ContrastiveMLP": ("PredictMixin",),
+    "CellariumGPT": ("PredictMixin", "ValidateMixin"),
     "Geneformer": ("PredictMixin",),
     "SOCAM": ("PredictMixin", "ValidateMixin"),
 }
