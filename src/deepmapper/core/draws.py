@@ -54,6 +54,7 @@ class Draw(IntEnum):
     MODEL_WEIGHTS = 150
     STREAM_ORDER = 151  # order of the cells in an epoch; one stream per epoch
     TRAINED_EPOCH = 152  # torch's own draws in an epoch; one stream per epoch and process
+    VALIDATED_CELLS = 153  # cells of a validation that are kept; one stream per batch
     # labels carried to unlabelled cells
     SCNYM_SPLIT = 160  # labelled cells that choose the epoch, and that measure the accuracy
 

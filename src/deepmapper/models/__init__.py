@@ -17,6 +17,7 @@ _HOME = {
     "PredictMixin": "base",
     "ProbabilisticPCA": "probabilistic_pca",
     "SOCAM": "socam",
+    "SingleCellVariationalInference": "variational",
     "TDigest": "quantiles",
     "TestMixin": "base",
     "ValidateMixin": "base",

@@ -2,7 +2,8 @@
 
 A model is a torch module. `forward` reads some cells and returns a dictionary, with the key ``loss`` where there is
 one; `run.fit` passes it each batch, and calls the hooks `on_train_start`, `on_train_epoch_start`, `on_train_epoch_end`
-and `on_train_end` with an object that has `world_size`, `global_rank` and `current_epoch`, as Lightning's trainer has.
+and `on_train_end` (of one that is trained by gradients also `on_train_batch_end`) with an object that has `world_size`,
+`global_rank` and `current_epoch`, as Lightning's trainer has.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ class CellariumModel(nn.Module, metaclass=ABCMeta):
 
     def on_train_epoch_start(self, trainer: Trainer) -> None:
         """Do nothing before an epoch; some models do."""
+
+    def on_train_batch_end(self, trainer: Trainer) -> None:
+        """Do nothing after a batch; some models that are trained by gradients do."""
 
     def on_train_epoch_end(self, trainer: Trainer) -> None:
         """Do nothing after an epoch; some models do."""

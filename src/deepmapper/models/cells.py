@@ -153,6 +153,29 @@ def open_cells(data: Any, obs: Mapping[str, str] | None = None, layer: str = "X"
     return Cells(shards, columns, categories)
 
 
+# Key of codes -> the attribute of a model with their categories.
+_KNOWN_CATEGORIES = {"y_n": "y_categories", "batch_index_n": "batch_categories"}
+
+
+def open_for(model: Any, data: Any, obs: Mapping[str, str] | None, layer: str) -> Cells:
+    """Open cells for a model: with the codes of its classes and batches, the latter as it met them first.
+
+    Raises
+    ------
+    InputError
+        As `open_cells` does, and if there is a class or batch that the model does not know.
+    """
+    cells = open_cells(data, obs, layer)
+    for key, attribute in _KNOWN_CATEGORIES.items():
+        if key not in cells.categories or not hasattr(model, attribute):
+            continue
+        if (known := getattr(model, attribute)) is None:
+            setattr(model, attribute, cells.categories[key])
+        else:
+            cells = with_categories(cells, key, known)
+    return cells
+
+
 def with_categories(cells: Cells, key: str, categories: np.ndarray) -> Cells:
     """Code a column by given categories, such as those of a model.
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import InputError
 from . import distributed
 from .base import CellariumModel
-from .cells import DENSE_BATCH, SPARSE_BATCH, Cells, open_cells, with_categories
+from .cells import DENSE_BATCH, SPARSE_BATCH, Cells, open_for
 from .transforms import select, takes
 
 
@@ -47,8 +47,8 @@ def fit(
 ) -> CellariumModel:
     """Train a model, or let it collect its statistics, on cells that need not fit into memory.
 
-    Models that are trained by gradients (`ContrastiveMLP`) need Lightning (the extra "train"); they read the cells in
-    random order. The others read them in the order in which they are stored.
+    Models that are trained by gradients (`ContrastiveMLP`, `SingleCellVariationalInference`) need Lightning (the extra
+    "train"); they read the cells in random order. The others read them in the order in which they are stored.
 
     Parameters
     ----------
@@ -93,6 +93,7 @@ def fit(
 
         settings = batch_size or DENSE_BATCH, epochs or model.n_epochs, learning_rate, seed, devices
         folder = None if checkpoint is None else Path(checkpoint)
+        open_for(model, data, obs, layer)  # so that a model knows its batches, also if other processes train it
         train(model, Training(data, obs or {}, layer, tuple(transforms), *settings, folder, dict(trainer or {})))
         return model
     how = _How(tuple(transforms), dict(obs or {}), layer, epochs, batch_size)
@@ -141,7 +142,7 @@ def predict(
         raise InputError(f"{type(model).__name__} has no method predict: it collects statistics only.")
     if unknown := [name for name in options if not takes(model, name)]:
         raise InputError(f"{type(model).__name__}.predict has no argument '{unknown[0]}'.")
-    cells = open_cells(data, obs, layer)
+    cells = open_for(model, data, obs, layer)
     rank, size = distributed.rank_and_size()
     read = _reader(
         model, cells, model.predict, tuple(transforms), batch_size, distributed.share_of(cells.n, rank, size)
@@ -168,9 +169,7 @@ class _How:
 
 def _fit_here(model: CellariumModel, data: Any, how: _How) -> None:
     """Train in this process, on its share of the cells."""
-    cells = open_cells(data, how.obs, how.layer)
-    if "y_n" in cells.categories and isinstance(classes := getattr(model, "y_categories", None), np.ndarray):
-        cells = with_categories(cells, "y_n", classes)
+    cells = open_for(model, data, how.obs, how.layer)
     rank, size = distributed.rank_and_size()
     share = distributed.share_of(cells.n, rank, size)
     read = _reader(model, cells, model.forward, how.transforms, how.batch_size, share)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from ..core.draws import Draw, integer_seed
 from .base import CellariumModel
-from .cells import Cells, open_cells
+from .cells import Cells, open_for
 from .shuffled import ShuffledCells
 
 
@@ -68,7 +68,9 @@ class TrainedModel(pl.LightningModule):
 
     def train_dataloader(self) -> DataLoader:
         """Return the cells of this process, in another order in each epoch."""
-        return DataLoader(TrainedEpochs(self, open_cells(self.how.data, self.how.obs, self.how.layer)), batch_size=None)
+        return DataLoader(
+            TrainedEpochs(self, open_for(self.model, self.how.data, self.how.obs, self.how.layer)), batch_size=None
+        )
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch."""
@@ -87,6 +89,10 @@ class TrainedModel(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Call the hook of the model."""
         self.model.on_train_epoch_start(self.trainer)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Call the hook of the model."""
+        self.model.on_train_batch_end(self.trainer)
 
     def on_train_epoch_end(self) -> None:
         """Call the hook of the model."""

@@ -76,6 +76,7 @@ def test_the_numbers_of_draws_do_not_change():
         "MODEL_WEIGHTS": 150,
         "STREAM_ORDER": 151,
         "TRAINED_EPOCH": 152,
+        "VALIDATED_CELLS": 153,
         "SCNYM_SPLIT": 160,
     }
     assert {draw.name: int(draw) for draw in FixedDraw} == {

@@ -82,6 +82,45 @@ CONSTRUCTORS = {
         "layer_norm_eps": 1e-12,
         "mlm_probability": 0.15,
     },
+    "SingleCellVariationalInference": {
+        "var_names_g": REQUIRED,
+        "encoder": REQUIRED,
+        "decoder": REQUIRED,
+        "n_batch": 0,
+        "n_latent": 10,
+        "n_continuous_cov": 0,
+        "n_cats_per_cov": None,
+        "dropout_rate": 0.1,
+        "dispersion": "gene",
+        "log_variational": True,
+        "gene_likelihood": "nb",
+        "latent_distribution": "normal",
+        "batch_embedded": False,
+        "batch_representation_sampled": False,
+        "n_latent_batch": None,
+        "z_kl_weight_max": 1.0,
+        "batch_kl_weight_max": 0.0,
+        "input_gene_dropout_rate": 0.0,
+        "use_batch_norm": "both",
+        "use_layer_norm": "none",
+        "kl_warmup_epochs": 400,
+        "kl_warmup_steps": None,
+        "kl_annealing_start": 0.0,
+        "use_size_factor_key": False,
+        "reconstruct_counts_on_predict": False,
+        "reconstruction_var_names_g": None,
+        "reconstruction_transform_batch": 0,
+        "reconstruction_n_latent_samples": 30,
+        "reconstruction_use_latent_mean": False,
+        "reconstruction_use_importance_sampling": False,
+        "reconstructed_library_size": 10_000,
+        "reconstruction_transform_categorical_covariates": None,
+        "use_flow": False,
+        "flow_hidden_features": [64, 64],
+        "cell_type_categories": None,
+        "ontology_distance_matrix": None,
+        "val_cell_type_classifier_reservoir_size": 50_000,
+    },
     "SOCAM": {
         "n_obs": REQUIRED,
         "var_names_g": REQUIRED,
@@ -96,6 +135,10 @@ CONSTRUCTORS = {
         "include_ancestors_of_cl_name_subset": True,
     },
 }
+
+# Arguments of several methods of the variational autoencoder.
+_CONDITIONS = ["batch_nb", "continuous_covariates_nc", "categorical_covariate_np"]
+_CELLS = ["x_ng", "var_names_g", "batch_index_n", "continuous_covariates_nc", "categorical_covariate_index_nd"]
 
 # Class and method -> its arguments.
 METHODS = {
@@ -124,6 +167,26 @@ METHODS = {
         *("x_ng", "var_names_g", "output_hidden_states", "output_attentions", "output_input_ids"),
         *("output_attention_mask", "feature_activation", "feature_deletion", "feature_map"),
     ],
+    ("SingleCellVariationalInference", "batch_representation_from_batch_index"): [
+        "batch_index_n",
+        "use_mean_though_sampling",
+    ],
+    ("SingleCellVariationalInference", "categorical_onehot_from_categorical_index"): ["categorical_covariate_index_nd"],
+    ("SingleCellVariationalInference", "inference"): ["x_ng", *_CONDITIONS],
+    ("SingleCellVariationalInference", "generative"): ["z_nk", "library_size_n1", *_CONDITIONS],
+    ("SingleCellVariationalInference", "forward"): [*_CELLS, "total_mrna_umis_n"],
+    ("SingleCellVariationalInference", "predict"): _CELLS,
+    ("SingleCellVariationalInference", "reconstruct"): [
+        *_CELLS[:2],
+        "gene_inds",
+        *_CELLS[2:],
+        "transform_batch",
+        "transform_categorical_covariates",
+        "use_latent_mean",
+        "n_latent_samples",
+        "use_importance_sampling",
+        "reconstructed_library_size",
+    ],
     ("SOCAM", "forward"): ["x_ng", "var_names_g", "cl_names_n"],
     ("SOCAM", "validate"): ["trainer", "pl_module", "batch_idx", "x_ng", "var_names_g", "cl_names_n"],
     ("SOCAM", "predict"): ["x_ng", "var_names_g"],
@@ -149,6 +212,7 @@ MIXINS = {
     "CellariumGPT": ("PredictMixin", "ValidateMixin"),
     "Geneformer": ("PredictMixin",),
     "SOCAM": ("PredictMixin", "ValidateMixin"),
+    "SingleCellVariationalInference": ("PredictMixin", "ValidateMixin"),
 }
 
 

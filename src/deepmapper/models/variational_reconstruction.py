@@ -1,0 +1,66 @@
+"""Counts that the variational autoencoder expects of cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .variational import SingleCellVariationalInference
+
+
+def expected_counts(
+    model: SingleCellVariationalInference,
+    x_ng: Tensor,
+    given: dict[str, Any],
+    others: list[dict[str, Any]],
+    places: np.ndarray,
+    n_draws: int,
+    by_importance: bool,
+    library_size: float,
+) -> Tensor:
+    """Average the expected counts over draws of the latent variables, and over what they are decoded for.
+
+    Parameters
+    ----------
+    model
+        The model, in evaluation mode.
+    x_ng
+        (n, g) counts.
+    given, others
+        What encoder and decoder read of the cells, and each of what is decoded for.
+    places
+        Columns to return.
+    n_draws
+        Draws of each cell; 0 decodes the mean of its latent variables.
+    by_importance
+        Whether the draws of a cell are weighted by p(counts, z) / q(z).
+    library_size
+        Sum of the expected counts of all features.
+
+    Returns
+    -------
+    torch.Tensor
+        (n, places) expected counts.
+    """
+    encoded = model.inference(x_ng, **given)
+    qz, size = encoded["qz"], torch.full((len(x_ng), 1), library_size, device=x_ng.device)
+    z_snk = qz.sample((n_draws,)) if n_draws else qz.mean[None]
+    weight_sn = torch.full(z_snk.shape[:2], 1 / len(z_snk), device=x_ng.device)
+    if by_importance and n_draws:
+        log_ratio = [
+            model.generative(z, encoded["library_size_n1"], **given)["px"].log_prob(x_ng).sum(-1)
+            + model.log_prior(z)
+            - qz.log_prob(z).sum(-1)
+            for z in z_snk
+        ]
+        weight_sn = torch.softmax(torch.stack(log_ratio), dim=0)
+    chosen = torch.from_numpy(places).to(x_ng.device)
+    total = torch.zeros((len(x_ng), len(places)), device=x_ng.device)
+    for z, weight in zip(z_snk, weight_sn, strict=True):
+        for other in others:
+            total += model.generative(z, size, **other)["px"].mean[:, chosen] * (weight / len(others))[:, None]
+    return total
