@@ -67,6 +67,14 @@ class MappedRows:
             block = self.transform(block, place)
             yield place, block.toarray() if self.dense else block
 
+    def blocks_between(self, start: int, stop: int) -> Iterator[tuple[slice, Any]]:
+        """Yield rows `start` to `stop` (exclusive) in blocks, with their positions; no others are read."""
+        rows = np.arange(start, stop) if self.rows is None else self.rows[start:stop]
+        for place, block in blocks(self.source, rows):
+            place = slice(start + place.start, start + place.stop)
+            block = self.transform(block, place)
+            yield place, block.toarray() if self.dense else block
+
     def to_memory(self) -> Matrix:
         """Read all rows into memory."""
         return _stack(self.blocks())

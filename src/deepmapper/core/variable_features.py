@@ -102,7 +102,10 @@ def clip(block: Any, limit: np.ndarray) -> Any:
     """Return a CSR or dense block with values above the limit of their column set to it, as float64."""
     if not sp.issparse(block):
         return np.minimum(np.asarray(block, dtype=np.float64), limit)
-    return with_values(block, np.minimum(block.data.astype(np.float64), limit[block.indices]))
+    values = block.data.astype(np.float64)
+    at = np.flatnonzero(values > limit.min())  # few; the limits of all others need not be looked up
+    values[at] = np.minimum(values[at], limit[block.indices[at]])
+    return with_values(block, values)
 
 
 def standardised_variance(trend: Trend, clipped: Moments) -> np.ndarray:

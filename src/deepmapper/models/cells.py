@@ -16,7 +16,7 @@ from ..core.words import did_you_mean, some
 from ..errors import InputError
 from ..features.store import Features, open_features
 from ..io.shards import Shard, check_same_features, open_shard
-from .tensors import to_tensor
+from .tensors import rows_between, to_tensor
 from .transforms import apply
 
 # Cells in a batch if the model takes sparse ones: a batch is then a part of a block as read. Chosen by hand.
@@ -84,7 +84,7 @@ class Cells:
             start, stop = max(rows.start - first, 0), min(rows.stop - first, shard.n)
             for place, block in blocks_between(shard.X, start, stop) if start < stop else ():
                 for low in range(0, place.stop - place.start, batch_size):
-                    part = block[low : low + batch_size]
+                    part = rows_between(block, low, low + batch_size)
                     at = first + place.start + low
                     yield self.batch(part, slice(at, at + part.shape[0]), dense, transforms)
             first += shard.n

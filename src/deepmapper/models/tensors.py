@@ -40,6 +40,19 @@ def to_tensor(block: Any, dense: bool = False) -> Tensor:
         return torch.sparse_csr_tensor(ends, columns, values, size=csr.shape, check_invariants=False)
 
 
+def rows_between(block: Any, start: int, stop: int) -> Any:
+    """Return consecutive rows of an array or a canonical CSR matrix, whose values are shared, not copied."""
+    if not sp.issparse(block):
+        return block[start:stop]
+    ends = block.indptr[start : stop + 1]
+    part = slice(ends[0], ends[-1])
+    rows = sp.csr_matrix(
+        (block.data[part], block.indices[part], ends - ends[0]), shape=(len(ends) - 1, block.shape[1]), copy=False
+    )
+    rows.has_canonical_format = block.has_canonical_format
+    return rows
+
+
 @torch.no_grad()
 def fill_normal(tensor: Tensor, scale: float, seed: int) -> None:
     """Fill a parameter with random normal numbers of mean 0 and standard deviation `scale`."""

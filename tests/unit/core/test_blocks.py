@@ -60,3 +60,22 @@ def test_a_matrix_is_transposed_without_holding_it_in_memory(tmp_path, monkeypat
     for part in ("data", "indices", "indptr"):
         np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_part_of_chosen_rows_is_read_alone(monkeypatch):
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 64)
+    values = np.arange(1, 2801, dtype=np.float32).reshape(70, 40)
+    rows = np.arange(3, 70, 4)
+    seen = []
+
+    def noted(block, place):
+        seen.append(place)
+        return block * 2
+
+    for source in (values, sp.csr_matrix(values)):
+        for chosen, expected in ((rows, values[rows][5:12]), (None, values[5:12])):
+            seen.clear()
+            found = list(blocks.blocks_between(blocks.MappedRows(source, chosen, noted), 5, 12))
+            whole = np.concatenate([part.toarray() if sp.issparse(part) else part for _, part in found])
+            np.testing.assert_array_equal(whole, expected * 2)
+            assert [place for place, _ in found] == seen and (seen[0].start, seen[-1].stop) == (5, 12)

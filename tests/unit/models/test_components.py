@@ -156,3 +156,15 @@ def test_a_given_mean_is_kept(cells, way):
 def test_what_is_impossible_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_products_of_columns_are_exact_however_dense_each_is():
+    """A few dense columns, many sparse ones and an empty one, as of variable genes: parts of the sum are sparse."""
+    rng = np.random.default_rng(0)
+    share = np.concatenate([[0.0], rng.beta(0.3, 3, 399)])
+    X = sp.csr_matrix(rng.normal(1, 1, (900, 400)) * (rng.random((900, 400)) < share))
+    total = np.zeros((400, 400))
+    for rows in (X[:500], X[500:]):
+        spectrum.add_products(total, rows)
+    once = np.tril(total) + np.triu(total, 1).T
+    np.testing.assert_allclose(once, np.tril((X.T @ X).toarray()), rtol=1e-12, atol=1e-10)
