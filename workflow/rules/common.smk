@@ -48,7 +48,7 @@ from deepmapper.core.files import (
 from deepmapper.errors import InputError
 from deepmapper.workflow import snakemake_internals
 from deepmapper.workflow.failures import FailedJobs
-from deepmapper.workflow.job_resources import grow
+from deepmapper.workflow.job_resources import grow, in_tasks
 from deepmapper.workflow.locks import clear_stale_locks, stand_in
 from deepmapper.workflow.provenance import source_of
 from deepmapper.workflow.run_settings import read_settings

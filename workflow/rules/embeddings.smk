@@ -5,6 +5,12 @@ EMBEDDINGS = [
 ]
 
 
+# Processes of a job that fits an embedding; with GPUs, one for each.
+PROCESSES = (
+    SETTINGS["resources"]["gpus_per_job"] or SETTINGS["resources"]["embedding_tasks"]
+)
+
+
 # Fitted without the test split, on which classifiers on the embedding are evaluated.
 rule fit_embedding:
     input:
@@ -20,10 +26,22 @@ rule fit_embedding:
         embedding="pca|ppca|contrastive|geneformer",
     conda:
         "../../envs/python.yaml"
-    threads: 1
+    threads: PROCESSES
     resources:
-        mem_mb=grow(2000),
+        **in_tasks(PROCESSES, SETTINGS["resources"]["embedding_nodes"], mem_mb=2000),
+        **(
+            # components are computed on the CPU
+            {
+                "gpu": lambda wildcards: (
+                    0 if wildcards.embedding in ("pca", "ppca") else PROCESSES
+                ),
+                "tasks_per_gpu": 1,
+            }
+            if SETTINGS["resources"]["gpus_per_job"]
+            else {}
+        ),
         runtime=grow(60),
+        scratch=f"{RESULTS}/scratch/embeddings",
     params:
         options=lambda wildcards: SETTINGS["embeddings"][wildcards.embedding],
         out_of_bag=SETTINGS["passes"]["test_size"],

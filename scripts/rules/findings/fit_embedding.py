@@ -1,23 +1,22 @@
-"""Rule fit_embedding: fit principal components, and evaluate classifiers on them on the same samples as the passes."""
+"""Rule fit_embedding: fit an embedding, and evaluate classifiers on it on the same samples as the passes."""
 
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
-    from deepmapper.core.tables import write_json
-    from deepmapper.features.store import open_features
-    from deepmapper.findings.embedding import fit_run_embedding, write_embedding
+    from deepmapper.core.tasks import run_in_tasks
+    from deepmapper.findings.embedding import make_embedding
 
-    features = open_features(snakemake.input.features)
-    found = fit_run_embedding(
-        features,
-        kind=snakemake.wildcards.embedding,
+    arguments = {
+        "store": snakemake.input.features,
+        "embedding": snakemake.output.embedding,
+        "metrics": snakemake.output.metrics,
+        "kind": snakemake.wildcards.embedding,
         **snakemake.params.options,
-        out_of_bag=snakemake.params.out_of_bag,
-        draws=snakemake.params.draws,
-        bins=snakemake.params.bins,
-        n_resamples=snakemake.params.resamples,
-        seed=snakemake.params.split_seed,
-    )
-    print(*found.lines, sep="\n")
-    write_embedding(snakemake.output.embedding, found, features)
-    write_json(found.metrics, snakemake.output.metrics)
+        "out_of_bag": snakemake.params.out_of_bag,
+        "draws": snakemake.params.draws,
+        "bins": snakemake.params.bins,
+        "n_resamples": snakemake.params.resamples,
+        "seed": snakemake.params.split_seed,
+        "gpus": snakemake.resources.get("gpu", 0),
+    }
+    run_in_tasks(make_embedding, arguments, snakemake.resources.get("tasks", 1), snakemake.resources.scratch)

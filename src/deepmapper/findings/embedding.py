@@ -6,6 +6,7 @@ those that a pass does not leave out of bag. The others are only projected.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ import scipy.sparse as sp
 from ..core.blocks import MappedRows, blocks
 from ..core.files import atomic_write
 from ..core.logistic import fit_ridge_logistic
+from ..core.tables import write_json
+from ..core.tasks import as_task
 from ..errors import InputError
 from ..features.splits import draw_out_of_bag
-from ..features.store import Features
+from ..features.store import Features, open_features
 from ..io.shards import Shard
 from . import evaluation
 from .metrics import compute_metrics
@@ -92,6 +95,8 @@ def fit_run_embedding(
     InputError
         If there are not enough samples or features for as many components.
     """
+    from ..models.distributed import rank_and_size  # with torch
+
     y, development, test, why = features.y, features.development, features.test, features.metadata["why"]
     fewest = min(features.n_features, int(len(development) * (1 - (0 if len(test) else out_of_bag))) - 1)
     fewest = min(fewest, features.n_features - 1) if kind == "ppca" else fewest
@@ -112,7 +117,8 @@ def fit_run_embedding(
         for draw in draws:
             kept, left_out = draw_out_of_bag(samples.labels, out_of_bag, draw, samples.group_codes)
             per_draw.append((kept, left_out, fitted(development[kept])[0][development]))
-    for name, classify in CLASSIFIERS.items():
+    is_first = rank_and_size()[0] == 0  # classifiers are fitted by one process
+    for name, classify in CLASSIFIERS.items() if is_first else ():
         if per_draw:
             average = _out_of_bag(per_draw, samples.labels, len(features.classes), classify)
             result = evaluation.evaluate_average(average, samples.labels, features.classes, samples.group_codes, why)
@@ -122,6 +128,57 @@ def fit_run_embedding(
         metrics[name] = compute_metrics(result, bins, n_resamples, seed, features.names_of(development)).numbers
         lines.append(f"{name}: accuracy {metrics[name]['accuracy']:.3f} on {metrics[name]['n_test']} samples")
     return RunEmbedding(scores, components, variance, metrics, tuple(lines))
+
+
+def make_embedding(
+    store: str,
+    embedding: str,
+    metrics: str,
+    *,
+    gpus: int,
+    **options: Any,
+) -> None:
+    """Fit an embedding of a run and write it; of several processes the first writes.
+
+    Parameters
+    ----------
+    store
+        Folder of the features.
+    embedding, metrics
+        Files to write.
+    gpus
+        Number of GPUs that the job asked for; with 0 none is used, even if there is one.
+    options
+        As for `fit_run_embedding`.
+
+    Raises
+    ------
+    InputError
+        If there are fewer GPUs, or the embedding cannot be fitted.
+    """
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks
+    from ..models.distributed import join, rank_and_size  # with torch
+
+    join()
+    _check_gpus(gpus)
+    features = open_features(store)
+    found = fit_run_embedding(features, **options)
+    if rank_and_size()[0] == 0:
+        print(*found.lines, sep="\n")
+        write_embedding(embedding, found, features)
+        write_json(found.metrics, metrics)
+
+
+def _check_gpus(gpus: int) -> None:
+    import torch
+
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if gpus and torch.cuda.device_count() < here:
+        raise InputError(
+            f"resources.gpus_per_job is {gpus}, one for each process, but torch {torch.__version__} finds "
+            f"{torch.cuda.device_count()} GPUs for the {here} on this machine. Set it to 0 to train on the CPU."
+        )
 
 
 def write_embedding(path: str | Path, embedding: RunEmbedding, features: Features) -> None:
@@ -284,3 +341,6 @@ CLASSIFIERS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.nd
     "knn": _by_neighbours,
     "logistic": _by_regression,
 }
+
+if __name__ == "__main__":
+    as_task(make_embedding)

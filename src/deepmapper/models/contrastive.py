@@ -125,10 +125,10 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     if size == 1:
         others = own
     else:
-        from torch.distributed.nn.functional import all_gather  # with a gradient
-
-        gathered = all_gather(torch.stack([first, second]))
-        others = torch.cat([part[copy] for copy in (0, 1) for part in gathered])
+        # as a sum of what each process has in its place, through which gradients flow
+        gathered = own.new_zeros((2, size, n, own.shape[1]))
+        gathered[0, rank], gathered[1, rank] = first, second
+        others = distributed.SumOfProcesses.apply(gathered).flatten(0, 2)
     places = rank * n + torch.arange(n, device=own.device)
     itself = torch.cat([places, places + size * n])
     partner = torch.cat([places + size * n, places])

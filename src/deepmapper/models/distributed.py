@@ -1,14 +1,79 @@
 """Several processes: who reads which cells, and how their sums become one. With one process everything stays as it is.
 
-Processes of the same run (``torchrun``, Slurm, or those that `run.fit` starts) talk through `torch.distributed`. Sums
-are combined in the order of the ranks on every process, so that all hold the same bits.
+Processes of the same run (those of ``torchrun``, the tasks of Slurm's ``srun``, or those that `run.fit` starts) talk
+through `torch.distributed`. Sums are combined in the order of the ranks on every process, so that all hold the same
+bits.
 """
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Mapping
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from ..errors import InputError
+
+# Ports on which the processes of a step find each other: below those that Linux gives to programs.
+_FIRST_PORT, _N_PORTS = 20000, 12000
+
+
+def join() -> None:
+    """Join the other processes of a run that ``torchrun`` or ``srun`` has started; do nothing if there are none.
+
+    Afterwards the environment has the variables of ``torchrun``, whatever started the processes.
+
+    Raises
+    ------
+    InputError
+        If Slurm starts different numbers of tasks on its nodes.
+    """
+    os.environ.update(tasks_of_slurm(os.environ))
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "MASTER_ADDR" in os.environ and not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+
+
+def tasks_of_slurm(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what ``torchrun`` would set, for a task of ``srun`` that is one of several; nothing for other processes.
+
+    The variables of a batch script are not enough: it is one process, however many tasks its job may start.
+
+    Parameters
+    ----------
+    environment
+        Environment of the process. An address and a port in it are kept.
+
+    Raises
+    ------
+    InputError
+        If Slurm starts different numbers of tasks on its nodes.
+    """
+    size = int(environment.get("SLURM_STEP_NUM_TASKS", "1"))
+    if size == 1 or "WORLD_SIZE" in environment or "SLURM_PROCID" not in environment:
+        return {}
+    per_node = environment["SLURM_STEP_TASKS_PER_NODE"]
+    same = re.fullmatch(r"(\d+)(\(x\d+\))?", per_node)
+    if same is None:
+        raise InputError(
+            f"SLURM_STEP_TASKS_PER_NODE is {per_node}: expected as many tasks on every node. Start them with srun "
+            "--ntasks-per-node."
+        )
+    # "node[07-09,12],other" -> "node07", where task 0 runs
+    first = re.match(r"(?:[^,\[]|\[[^]]*\])+", environment["SLURM_STEP_NODELIST"])[0]  # type: ignore[index]
+    step = int(environment["SLURM_JOB_ID"]) + int(environment["SLURM_STEP_ID"])
+    return {
+        "MASTER_ADDR": re.sub(r"\[(\w+)[^]]*\]", r"\1", first),
+        "MASTER_PORT": str(_FIRST_PORT + step % _N_PORTS),
+        **{name: environment[name] for name in ("MASTER_ADDR", "MASTER_PORT") if name in environment},
+        "RANK": environment["SLURM_PROCID"],
+        "WORLD_SIZE": str(size),
+        "LOCAL_RANK": environment["SLURM_LOCALID"],
+        "LOCAL_WORLD_SIZE": same[1],
+        "GROUP_RANK": environment["SLURM_NODEID"],
+    }
 
 
 def rank_and_size() -> tuple[int, int]:
@@ -41,6 +106,24 @@ def add_up(tensor: Tensor) -> None:
         return
     dist.all_reduce(tensor)
     dist.broadcast(tensor, 0)  # a reduction may round differently on different processes
+
+
+class SumOfProcesses(torch.autograd.Function):
+    """Sum of a tensor over all processes, through which gradients flow: ``SumOfProcesses.apply(tensor)``."""
+
+    @staticmethod
+    def forward(ctx, tensor: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the sum, the same on every process."""
+        total = tensor.clone()
+        add_up(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        """Add up what the losses of all processes want of the sum."""
+        total = gradient.clone()
+        add_up(total)
+        return total
 
 
 def gather_objects(value: object) -> list:

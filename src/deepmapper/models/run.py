@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -69,7 +68,7 @@ def fit(
         8192 sparse or 512 dense ones.
     devices
         Number of processes to start on this machine, each of which reads its share of the cells. In a run of several
-        processes (``torchrun``, or Slurm with ``srun torchrun``) leave it at 1: they are found.
+        processes (``torchrun``, or tasks of Slurm's ``srun``) leave it at 1: they are found.
     learning_rate, seed
         Learning rate of AdamW, and seed of the order of the cells and of everything else that is random.
     checkpoint
@@ -100,7 +99,7 @@ def fit(
     if devices > 1:
         _fit_in_processes(model, data, how, devices)
         return model
-    _join_processes()
+    distributed.join()
     _fit_here(model, data, how)
     return model
 
@@ -142,6 +141,7 @@ def predict(
         raise InputError(f"{type(model).__name__} has no method predict: it collects statistics only.")
     if unknown := [name for name in options if not takes(model, name)]:
         raise InputError(f"{type(model).__name__}.predict has no argument '{unknown[0]}'.")
+    distributed.join()
     cells = open_for(model, data, obs, layer)
     rank, size = distributed.rank_and_size()
     read = _reader(
@@ -223,13 +223,6 @@ def _require_lightning(model: CellariumModel) -> None:
             f"{type(model).__name__} is trained by gradients, which needs Lightning ({error}): pip install "
             "'deepmapper[train]'."
         ) from error
-
-
-def _join_processes() -> None:
-    """Join the other processes of a run that ``torchrun`` has started."""
-    started = int(os.environ.get("WORLD_SIZE", "1")) > 1 and "MASTER_ADDR" in os.environ
-    if started and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("gloo")
 
 
 def _fit_in_processes(model: CellariumModel, data: Any, how: _How, devices: int) -> None:

@@ -11,12 +11,15 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..core.draws import Draw, integer_seed
+from . import distributed
 from .base import CellariumModel
 from .cells import Cells, open_for
+from .shared_normalisation import SharedNormalisation
 from .shuffled import ShuffledCells
 
 
@@ -119,11 +122,16 @@ class TrainedEpochs(IterableDataset):
 
 def train(model: CellariumModel, how: Training) -> None:
     """Train a model in place; it is on the CPU afterwards."""
+    distributed.join()
     local, world = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("WORLD_SIZE", "1"))
     options: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     options |= {"devices": max(how.devices, local), "num_nodes": world // local if world > local else 1}
+    # named, since Lightning takes any process within a job of Slurm for one of several
+    plugins: list[Any] = [TorchElasticEnvironment() if world > 1 else LightningEnvironment()]
     if options["devices"] * options["num_nodes"] > 1:
         options["strategy"] = "ddp" if world > 1 else "ddp_spawn"
+        plugins.append(SharedNormalisation())
+    options["plugins"] = plugins
     callbacks = []
     if how.checkpoint is not None:
         saver: dict[str, Any] = {"filename": "last", "enable_version_counter": False, "save_on_train_epoch_end": True}
@@ -137,6 +145,7 @@ def train(model: CellariumModel, how: Training) -> None:
     )
     last = None if how.checkpoint is None else Path(how.checkpoint) / "last.ckpt"
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*(does not have many workers|is larger than the number|IterableDataset).*")
+        loading = "does not have many workers|is larger than the number|IterableDataset"
+        warnings.filterwarnings("ignore", f".*({loading}|`srun` command|isinstance.treespec).*")
         trainer.fit(TrainedModel(model, how), ckpt_path=last if last is not None and last.exists() else None)
     model.to("cpu")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 
 def grow(amount: float, per_mb: float = 0, max_extra: float = float("inf")) -> Callable[..., float]:
@@ -17,6 +19,23 @@ def grow(amount: float, per_mb: float = 0, max_extra: float = float("inf")) -> C
     if not per_mb:
         return lambda wildcards, attempt: amount * attempt
     return lambda wildcards, input, attempt: int(amount + min(per_mb * megabytes(input), max_extra)) * attempt
+
+
+def in_tasks(n_tasks: int, nodes: int, mem_mb: float) -> dict[str, Any]:
+    """Resources of a job that starts itself as several tasks (`core.tasks`), as many on each of some nodes of Slurm.
+
+    Parameters
+    ----------
+    n_tasks, nodes
+        Number of tasks, and of nodes that share them; a job of one task asks for neither.
+    mem_mb
+        Memory of one task; a job asks for that of a node, and for more when it is repeated.
+    """
+    memory = {"mem_mb": grow(mem_mb * math.ceil(n_tasks / nodes))}
+    if n_tasks == 1:
+        return memory
+    # without "mpi" the executor would start the job as a single task
+    return memory | {"tasks": n_tasks, "nodes": nodes, "cpus_per_task": 1, "mpi": "srun"}
 
 
 def megabytes(paths: Iterable[str | Path]) -> float:

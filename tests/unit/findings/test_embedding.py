@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from deepmapper.core.tables import read_json
+from deepmapper.core.tasks import run_in_tasks
 from deepmapper.errors import InputError
-from deepmapper.findings.embedding import fit_run_embedding, write_embedding
+from deepmapper.features.store import write_features
+from deepmapper.findings.embedding import fit_run_embedding, make_embedding, write_embedding
 
 OPTIONS = {"bins": 5, "n_resamples": 50, "seed": 0, "out_of_bag": 0.3, "draws": [0, 1, 2]}
 
@@ -26,6 +29,21 @@ def test_classifiers_on_components_are_evaluated_on_the_test_split(features, tmp
     with np.load(tmp_path / "pca.npz", allow_pickle=False) as saved:
         assert saved["scores"].shape == (len(features.y), 8) and saved["components"].shape == (8, 30)
         assert saved["features"].tolist() == list(features.names)
+
+
+def test_two_processes_fit_the_embedding_of_one(features, tmp_path):
+    write_features(tmp_path / "store", features)
+    options = OPTIONS | {"kind": "pca", "n_components": 8, "gpus": 0, "store": str(tmp_path / "store")}
+    found = []
+    for n_tasks in (1, 2):
+        files = {name: str(tmp_path / f"{name}{n_tasks}") for name in ("embedding", "metrics")}
+        run_in_tasks(make_embedding, options | files, n_tasks, tmp_path / "shared")
+        found.append((np.load(files["embedding"]), read_json(files["metrics"])))
+    for name in ("scores", "components", "variance"):
+        np.testing.assert_allclose(found[1][0][name], found[0][0][name], rtol=1e-5, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(found[1][0]["variance"], found[0][0]["variance"], rtol=1e-12)
+    assert found[0][1]["knn"]["accuracy"] == found[1][1]["knn"]["accuracy"]
+    assert list((tmp_path / "shared").iterdir()) == []  # nothing is left
 
 
 def test_the_test_split_does_not_shape_the_components(features):

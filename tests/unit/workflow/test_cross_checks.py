@@ -6,6 +6,10 @@ KINDS = "linear, mlp, cnn_small, cnn, resnet18, resnet18_s, resnet34_s, resnet50
 FITTING = "one of integrated_gradients, saliency, input_x_gradient, occlusion, or the kind vit_cct"
 
 BAD = {
+    "nodes that do not divide the processes": (
+        "resources: {embedding_tasks: 3, embedding_nodes: 2}",
+        "`resources.embedding_nodes` is 2, and a job has 3 processes; give a number of nodes that divides it",
+    ),
     "prediction without a model": (
         "task: predict",
         "`predict.model` is empty; give the folder of the model that is to predict",
