@@ -42,6 +42,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 MpiDefault=none
 ReturnToService=2
+SlurmdParameters=config_overrides
 MinJobAge=300
 SchedulerType=sched/backfill
 SchedulerParameters=sched_min_interval=100000
@@ -84,7 +85,11 @@ stop() {
   for name in slurmd slurmctld munged; do
     if [ -s "$folder/$name.pid" ]; then kill "$(cat "$folder/$name.pid")" || true; fi
   done
-  sleep 1
+  for name in slurmd slurmctld munged; do # one that is still ending would be taken for running by the next start
+    for _ in $(seq 10); do
+      [ -s "$folder/$name.pid" ] && kill -0 "$(cat "$folder/$name.pid")" 2>/dev/null && sleep 1 || break
+    done
+  done
   rm -rf "$folder" "$conf"
 }
 

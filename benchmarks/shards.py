@@ -6,7 +6,8 @@
 Every job is a process of its own on one thread and does what the rule of this name does: `import_shard` and
 `scan_shard` one shard, the others all cells. `stream_statistics` ranks variable features, too, `fit_embedding` has 50
 components and no classifiers, the pass `--epochs`. Memory is that which a job must be given (anonymous), beside pages
-of mapped files, which the system can take back. Of the shards the largest is told.
+of mapped files, which the system can take back. Of the shards the largest is told. What every job cost is kept in
+jobs.jsonl of the folder, and jobs that are in it are not run again.
 """
 
 import argparse
@@ -32,8 +33,8 @@ def main():
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     shards = sorted(options.data.glob("shard*.h5ad"))
-    print("| job | jobs | CPU s, all | cells per CPU s | anonymous MB, largest | mapped MB, largest |")
-    print("|---|---|---|---|---|---|")
+    print("| job | jobs | CPU s, all | s, all | cells per CPU s | anonymous MB, largest | mapped MB, largest |")
+    print("|---|---|---|---|---|---|---|")
     for step, parts in (
         ("import_shard", shards),
         ("merge_shards", [None]),
@@ -44,14 +45,25 @@ def main():
         ("train_pass", [None]),
     ):
         found = [measured(options, step, shard) for shard in parts]
-        cpu, cells = (sum(part[key] for part in found) for key in ("cpu", "cells"))
+        cpu, seconds, cells = (sum(part[key] for part in found) for key in ("cpu", "seconds", "cells"))
         most = [max(part[key] for part in found) for key in ("anonymous", "mapped")]
-        print(
-            f"| `{step}` | {len(found)} | {cpu:.0f} | {cells / cpu:,.0f} | {most[0]:.0f} | {most[1]:.0f} |", flush=True
-        )
+        used = f"{cpu:,.0f} | {seconds:,.0f} | {cells / cpu:,.0f} | {most[0]:.0f} | {most[1]:.0f}"
+        print(f"| `{step}` | {len(found)} | {used} |", flush=True)
 
 
 def measured(options, step, shard):
+    """What a job cost: from the file of finished jobs, or by running it."""
+    kept = options.folder / "jobs.jsonl"
+    for line in kept.read_text().splitlines() if kept.exists() else ():
+        if (job := json.loads(line))["job"] == [step, shard and shard.name]:
+            return job
+    job = {"job": [step, shard and shard.name], **run(options, step, shard)}
+    with kept.open("a") as file:
+        print(json.dumps(job), file=file)
+    return job
+
+
+def run(options, step, shard):
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     environment = {**os.environ, **threads, "PYTHONPATH": str(ROOT / "src")}
     command = [sys.executable, __file__, "--data", options.data, "--folder", options.folder, "--step", step]
@@ -72,11 +84,8 @@ def one(options):
     warnings.simplefilter("ignore")
     with Watch() as watch:
         cells = STEPS[options.step](options.folder, options)
-    print(
-        json.dumps(
-            {"cpu": time.process_time(), "cells": cells, **{n: getattr(watch, n) for n in ("anonymous", "mapped")}}
-        )
-    )
+    seen = {name: getattr(watch, name) for name in ("seconds", "anonymous", "mapped")}
+    print(json.dumps({"cpu": time.process_time(), "cells": cells, **seen}))
 
 
 def import_shard(folder, options):

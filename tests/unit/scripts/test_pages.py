@@ -119,6 +119,8 @@ def test_printed_commands_are_commands(page, code):
         words = shlex.split(line.split("|")[0])
         if words[0] == "taskset":
             words = words[3:]
+        if words[0] == "srun":
+            words = words[2:]
         if words[0] in ("python", "bash"):
             source = (ROOT / words[1]).read_text()
             for option in (word.partition("=")[0] for word in words if word.startswith("--")):
