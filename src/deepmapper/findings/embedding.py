@@ -274,7 +274,7 @@ def _fit_geneformer(
 
     from ..models.geneformer import CellEmbedding, Geneformer
     from ..models.run import fit, predict
-    from ..models.transforms import DivideByScale
+    from ..models.transforms import DivideByScale, Filter
     from ..training.runtime import seeded
 
     if n_components % n_heads:
@@ -289,13 +289,15 @@ def _fit_geneformer(
     names, whole, chosen = _shards(features, rows)
     with TemporaryDirectory() as folder:
         typical = value_statistics(features.X, rows, folder)["median_detected"]
-    scale = [DivideByScale(torch.from_numpy(np.nan_to_num(typical, nan=1.0)), names)]
+    detected = np.isfinite(typical)  # the others have no place in a list
+    names = names[detected]
+    ranked = [Filter(names), DivideByScale(torch.from_numpy(typical[detected]), names)]
     with seeded(seed):
         network = Geneformer(
             names, n_components, n_layers, n_heads, 2 * n_components, max_position_embeddings=max_tokens
         )
-        fit(network, chosen, transforms=scale, epochs=n_epochs, batch_size=_GENEFORMER_BATCH, seed=seed)
-        scores = predict(CellEmbedding(network), whole, transforms=scale)["x_ng"]
+        fit(network, chosen, transforms=ranked, epochs=n_epochs, batch_size=_GENEFORMER_BATCH, seed=seed)
+        scores = predict(CellEmbedding(network), whole, transforms=ranked)["x_ng"]
     return scores, None, None
 
 
