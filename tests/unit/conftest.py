@@ -1,6 +1,7 @@
 """What the unit tests share: small data with planted features, quick settings, passes made by hand."""
 
 import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
@@ -41,6 +42,8 @@ def pytest_configure():
     # numba is named because it sets the threads of the OpenMP that torch uses
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = "1"
+    if numba := sys.modules.get("numba"):  # a plugin of pytest has imported it
+        numba.core.config.reload_config()
     threadpoolctl.threadpool_limits(1)  # for what numpy has loaded already
 
 

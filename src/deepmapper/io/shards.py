@@ -68,8 +68,9 @@ def open_shard(data: str | Path | AnnData, layer: str = "X") -> Shard:
         return _open_file(existing_path(data), layer)
     if data.isbacked:
         return _open_file(existing_path(data.filename), layer)
-    if layer == "raw" and data.raw is None or layer not in ("X", "raw", *data.layers):
-        raise InputError(f"The AnnData has no matrix {layer!r}: its layers are {', '.join(data.layers) or 'none'}.")
+    layers = [name for name in data.layers if name]  # anndata 0.13 lists X, too, as None
+    if layer == "raw" and data.raw is None or layer not in ("X", "raw", *layers):
+        raise InputError(f"The AnnData has no matrix {layer!r}: its layers are {', '.join(layers) or 'none'}.")
     X = data.raw.X if layer == "raw" else data.X if layer == "X" else data.layers[layer]
     names = data.raw.var_names if layer == "raw" else data.var_names
     X = sp.csr_matrix(X) if sp.issparse(X) else np.asarray(X)

@@ -119,7 +119,7 @@ def _read_parts(layout: Layout, reader: NumberReader, transpose: bool, obs_colum
     for chunk in _chunks(layout, reader.decimal, apart):
         row_names = chunk[0].str.strip()
         if transpose:
-            out = row_names.isin(said).to_numpy()
+            out = row_names.isin(said).to_numpy(copy=True)
             for row in text_rows(chunk, positions):
                 if not out[row]:
                     said[row_names.iloc[row]] = [str(cell) for cell in chunk.iloc[row]]
@@ -227,7 +227,7 @@ def _chunks(layout: Layout, decimal: str, apart: Sequence[int]) -> Iterator[pd.D
                     check_lines(layout)
                     raise InputError(f"{layout.path}: lines have different numbers of cells. Correct them.")
                 last = chunk[n_columns - 1]
-                if not checked and last.dtype == object and (last == "").any():
+                if not checked and last.dtype.kind == "O" and (last == "").any():
                     check_lines(layout)  # a short line looks like one that ends with empty cells
                     checked = True
                 blank = chunk[0].str.strip() == ""

@@ -192,4 +192,5 @@ def text_or_none(values: Sequence) -> np.ndarray:
     import pandas as pd
 
     series = pd.Series(list(values), dtype=object)
-    return series.astype(str).where(series.notna(), None).to_numpy(dtype=object)
+    texts = [str(value) if known else None for value, known in zip(series, series.notna(), strict=True)]
+    return np.array(texts, dtype=object)

@@ -130,8 +130,21 @@ def _tximport(files: list[Path], genes: pd.Series, counts_from_abundance: str | 
             data_type="salmon",
             transcript_gene_map=pd.DataFrame({"transcript_id": genes.index, "gene_id": genes.to_numpy()}),
             counts_from_abundance=counts_from_abundance,
+            # pytximport's own reader fails where pyarrow is installed beside pandas 3
+            custom_importer=_read_quant,
             # the names are clean already: dots and bars are part of them
             ignore_transcript_version=False,
             ignore_after_bar=False,
             output_type="xarray",
         )
+
+
+def _read_quant(path: Path, **_: str) -> dict[str, Any]:
+    """Read Salmon's counts in the form that pytximport works on."""
+    import pandas as pd
+
+    numbers = {"counts": "NumReads", "length": "EffectiveLength", "abundance": "TPM"}
+    types = {"Name": "str", **dict.fromkeys(numbers.values(), "float64")}
+    table = pd.read_csv(path, sep="\t", usecols=list(types), dtype=types, keep_default_na=False)
+    columns = {name: table[column].to_numpy() for name, column in numbers.items()}
+    return {"transcript_id": table["Name"].tolist(), "inferential_replicates": None, **columns}

@@ -141,7 +141,7 @@ def write_annotated(found: Answer, model: Model, path: str | Path) -> None:
     terms = [name for name in ("term", "term_name", "term_probability") if name in table]
     for name in ("label", "probability", "verdict", "q", "p", "set", *terms, "nearest"):
         values = table[name]
-        obs[f"deepmapper_{name}"] = pd.Categorical(values.fillna("")) if values.dtype == object else values.to_numpy()
+        obs[f"deepmapper_{name}"] = pd.Categorical(values.fillna("")) if values.dtype.kind == "O" else values.to_numpy()
     for name in ("source", "domain"):
         obs[name] = pd.Categorical(table[name].fillna(""))
     adata = anndata.AnnData(sp.csr_matrix(found.X), obs=obs, var=pd.DataFrame(index=list(model.features)))

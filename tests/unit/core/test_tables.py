@@ -74,10 +74,11 @@ def test_types_do_not_depend_on_the_values(tmp_path):
     frame = pd.DataFrame({"rank": [1, 2], "feature": ["a", "b"], "z": [1.0, 2.0], "p": np.nan, "significant": True})
     write_table(frame, tmp_path / "features.tsv")
     read = read_table(tmp_path / "features.tsv")
-    assert [str(dtype) for dtype in read.dtypes] == ["int64", "object", "float64", "float64", "bool"]
+    types = ["int64", str(pd.Series(["a"]).dtype), "float64", "float64", "bool"]  # text is object, or str with pandas 3
+    assert [str(dtype) for dtype in read.dtypes] == types
     write_table(frame.head(0), tmp_path / "features.tsv")
     empty = read_table(tmp_path / "features.tsv")
-    assert [str(dtype) for dtype in empty.dtypes] == ["int64", "object", "float64", "float64", "bool"]
+    assert [str(dtype) for dtype in empty.dtypes] == types
     frame = pd.DataFrame({"feature": ["a", "b"], "hvg_seurat": pd.array([pd.NA, False], dtype="boolean")})
     write_table(frame, tmp_path / "audit_features.tsv")
     read = read_table(tmp_path / "audit_features.tsv")

@@ -17,7 +17,7 @@ def test_predictions_are_of_passes_that_had_not_trained_on_the_sample(evaluated)
     np.testing.assert_allclose(probability[[0, 3, 8]], [[0.8, 0.2], [0.3, 0.7], [0.45, 0.55]])
     np.testing.assert_array_equal(probability[features.test], test_probability)
     assert np.isnan(probability[[1, 5, 6]]).all()
-    assert table["prediction"].tolist() == ["a", None, "a", "b", "a", None, None, "b", "b", "a"]
+    assert table["prediction"].fillna("-").tolist() == ["a", "-", "a", "b", "a", "-", "-", "b", "b", "a"]
     assert table["confidence"][3] == pytest.approx(0.7)
     assert table["label"].tolist() == ["a", "b"] * 5
 
