@@ -6,6 +6,8 @@ It may be missing in other versions of Snakemake; `untested` knows the versions 
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import logging
 import sys
@@ -113,9 +115,10 @@ def keep_own_files_in(folder: Path) -> None:
 
 
 def shape_report(first: str, leave_out: Callable[[Path], bool]) -> None:
-    """Let the page of `snakemake --report` open on one of its results, and leave out files that show nothing.
+    """Let the page of `snakemake --report` open on one of its results, leave out files that show nothing, and be small.
 
-    The page would open on the graph of the rules.
+    The page would open on the graph of the rules, and hold every file as it is. Here files are compressed, and the page
+    unpacks them before it shows anything.
 
     Parameters
     ----------
@@ -126,19 +129,18 @@ def shape_report(first: str, leave_out: Callable[[Path], bool]) -> None:
     """
     if "--report" not in " ".join(sys.argv):
         return  # it takes a second to import
-    from snakemake.report.html_reporter import Reporter
+    from snakemake.report.html_reporter import Reporter, data
 
-    original = Reporter.render
-    script = f"""
-(() => {{
-    const path = {json.dumps(first)}, first = results[path];
-    const wait = first && setInterval(() => {{
-        if (!app) return;
-        clearInterval(wait);
-        app.setView({{content: "html", contentPath: first.data_uri, resultPath: path}});
-    }}, 20);
-}})();
-"""
+    original, as_text = Reporter.render, data.render_results
+
+    def render_results(*arguments: Any) -> str:
+        results = json.loads(as_text(*arguments))
+        for result in results.values():
+            kind, mark, content = result["data_uri"].partition(";base64,")
+            if mark:
+                packed = gzip.compress(base64.b64decode(content), 9, mtime=0)
+                result |= {"data_uri": kind + mark, "packed": base64.b64encode(packed).decode()}
+        return json.dumps(results)
 
     def render(self: Any) -> None:
         for categories in self.results.values():
@@ -147,10 +149,37 @@ def shape_report(first: str, leave_out: Callable[[Path], bool]) -> None:
         for name in [name for name, categories in self.results.items() if not any(categories.values())]:
             del self.results[name]
         read = self.env.filters["get_resource_as_string"]
-        self.env.filters["get_resource_as_string"] = lambda name: read(name) + (script if "app.js" in name else "")
+        start = _START % json.dumps(first)
+        if _MOUNT in read("components/app.js"):
+            data.render_results = render_results
+            self.env.filters["get_resource_as_string"] = lambda name: read(name).replace(_MOUNT, start)
         original(self)
 
     Reporter.render = render  # type: ignore[method-assign]
+
+
+# The line of Snakemake's page that shows it, and what takes its place.
+_MOUNT = "root.render(e(App));"
+_START = """
+const unpack = async result => {
+    const bytes = Uint8Array.from(atob(result.packed), character => character.charCodeAt(0));
+    const content = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const reader = new FileReader(), whole = await new Response(content).blob();
+    await new Promise(done => { reader.onload = done; reader.readAsDataURL(whole); });
+    result.data_uri += reader.result.split(",", 2)[1] || "";
+    delete result.packed;
+};
+const path = %s, first = results[path];
+if (window.DecompressionStream) Promise.all(Object.values(results).filter(one => one.packed).map(unpack)).then(() => {
+    root.render(e(App));
+    const wait = first && setInterval(() => {
+        if (!app) return;
+        clearInterval(wait);
+        app.setView({content: "html", contentPath: first.data_uri, resultPath: path});
+    }, 20);
+});
+else document.body.textContent = "This page needs a newer browser: Chrome 80, Firefox 113, Safari 16.4, or later.";
+"""
 
 
 def runs_jobs_here(workflow: Any) -> bool:

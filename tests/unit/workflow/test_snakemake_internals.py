@@ -1,5 +1,8 @@
 """What the workflow uses of Snakemake beyond its documented interface exists in the installed version."""
 
+import base64
+import gzip
+import re
 import subprocess
 import sys
 import tomllib
@@ -202,3 +205,5 @@ def test_the_report_opens_on_a_result_and_leaves_out_what_shows_nothing(tmp_path
     page = (tmp_path / "page.html").read_text()
     assert '"out/first.html": {' in page and '"out/empty.svg": {' not in page
     assert page.index('const path = "out/first.html"') > page.index("class App extends")
+    packed = re.search(r'"data_uri": "data:text/html;[^,]*;base64,", "packed": "([^"]+)"', page)[1]
+    assert gzip.decompress(base64.b64decode(packed)) == b"<p>first</p>\n"
