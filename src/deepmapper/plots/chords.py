@@ -95,7 +95,7 @@ def chord_networks(
     needed = ("chord", "order", "class", "z", "n_members", "side_1", "side_2")
     table = style.require_columns(chords, needed, "chords.tsv")
     if table.empty:
-        return _save_no_chord(path, title, why)
+        return save_no_chord(path, title, why)
     links = [*_links(pairs, "ab", "pairs.tsv")]
     if triplets is not None:
         links += _links(triplets, "abc", "triplets.tsv")
@@ -166,7 +166,7 @@ def chord_scores(
     """
     table = style.require_columns(chords, ("chord", "class", "z"), "chords.tsv")
     if table.empty:
-        return _save_no_chord(path, title, why)
+        return save_no_chord(path, title, why)
     values = style.require_columns(scores, ("split", "label", "chord", "score"), "scores.tsv")
     tested = bool((values["split"] == "test").any())
     values = values[values["split"] == "test"] if tested else values
@@ -205,7 +205,7 @@ def chord_scores(
     return Path(path)
 
 
-def _save_no_chord(path, title: str, why: str) -> Path:
+def save_no_chord(path, title: str, why: str) -> Path:
     """Save a figure that says that no chord was found."""
     return style.save_message(
         path, title, "No chord was found", why or "No product of features predicts a class beyond main effects."

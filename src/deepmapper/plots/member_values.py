@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.aliases import readable_names
 from . import style
+from .chords import save_no_chord
 from .style import BLUE, GREY, MAX_VECTOR_POINTS
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def chord_members(
     """
     table = style.require_columns(chords, ("chord", "class", "core_1", "core_2"), "chords.tsv")
     if table.empty:
-        return style.save_message(path, title, "No chord was found", why or "No product of features predicts a class.")
+        return save_no_chord(path, title, why)
     own, pairs = np.asarray(labels, dtype=str), first_members(table)
     with style.saved_figure(path) as figure:
         axes = []

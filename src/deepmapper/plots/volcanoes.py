@@ -122,12 +122,7 @@ def _draw_panel(
     ax.grid()
     ax.set_xlabel("log2 fold change")
     ax.set_ylabel("\u2212log10 p")
-    ax.set_title(_shorten(text), fontsize=8.5, loc="left")
+    ax.set_title(style.shortened(text, 44), fontsize=8.5, loc="left")
     first = np.argsort(-y, kind="stable")[:_NAMED]
     names = style.display_names(readable_names(rows["feature"].iloc[first], aliases))
-    labels_at_the_side(ax, x[first], y[first], [_shorten(name, 18) for name in names], side, side)
-
-
-def _shorten(text: str, length: int = 44) -> str:
-    """The text in at most so many letters."""
-    return text if len(text) <= length else f"{text[: length * 2 // 3]}\u2026{text[-length // 4 :]}"
+    labels_at_the_side(ax, x[first], y[first], [style.shortened(name, 18) for name in names], side, side)
