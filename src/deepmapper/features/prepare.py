@@ -175,7 +175,7 @@ def column_of(obs: pd.DataFrame, name: str, key: str) -> pd.Series:
     if name not in obs.columns:
         known = ", ".join(map(str, obs.columns[:12])) or "none"
         raise InputError(
-            f"{key}: there is no column '{name}' in the sample sheet (obs); its columns: {known}."
+            f"{key}: there is no column '{name}' in the table of samples (obs); its columns: {known}."
             f"{did_you_mean(name, obs.columns)}"
         )
     return obs[name]
