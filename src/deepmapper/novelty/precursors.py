@@ -32,8 +32,8 @@ def at_ribosomal(found: Comparison) -> bool:
 def of_precursors(contigs: Iterable[Contig], index: TranscriptIndex, options: NoveltyOptions) -> list[Contig]:
     """Return the kept contigs and models that their place assigns to a precursor of rRNA, classified as ``ribosomal``.
 
-    These lie at annotated rRNA, or outside genes and within 2000 nt of rRNA on its strand: of what the annotation has,
-    and of what the other contigs and models show.
+    These lie at annotated rRNA, or share no splice junction with a gene and lie within 2000 nt of rRNA on its strand,
+    annotated or shown by the other contigs and models. (Annotations have small genes within 28S.)
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def of_precursors(contigs: Iterable[Contig], index: TranscriptIndex, options: No
             continue
         best = compare(place, index)
         near = best.transcript if at_ribosomal(best) else None
-        if near is None and contig.kind == "intergenic":
+        if near is None and (contig.kind == "intergenic" or contig.code in ("k", "o")):
             near = next((t for known in (index, shown) for t in _beside(place, known)), None)
         if near:
             reason = f"at or beside {near.id}, ribosomal RNA, and so perhaps of its precursor; it was {contig.kind}"

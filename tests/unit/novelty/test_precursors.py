@@ -16,7 +16,8 @@ INDEX = TranscriptIndex(
     [
         Transcript("18S", "RDN", "", "chr1", "+", ((20_000, 21_800),), is_rrna=True),
         Transcript("5S", "RDN5", "", "chr2", "+", ((20_000, 20_120),), is_rrna=True),
-        Transcript("M", "GENE", "", "chr1", "+", ((23_000, 24_000),)),
+        Transcript("M", "GENE", "", "chr1", "+", ((23_000, 23_300), (23_600, 24_000))),
+        Transcript("S", "SMALL", "", "chr1", "+", ((22_100, 22_200),)),
     ]
 )
 
@@ -46,7 +47,8 @@ def test_what_lies_beside_annotated_rrna_is_of_its_precursor(contig):
         contig("other_strand", "chr1", 22_000, strand="-"),
         contig("far", "chr1", 30_000),
         contig("uncertain", "chr1", 22_000, partly=True),
-        contig("isoform", "chr1", 23_900, kind="novel_isoform"),
+        contig("isoform", "chr1", 23_200, kind="novel_isoform"),
+        contig("over_small", "chr1", 21_900, kind="novel_isoform"),
         contig("overlapping", "chr1", 21_500, kind="novel_isoform"),
     )
     assert kinds == {
@@ -56,6 +58,7 @@ def test_what_lies_beside_annotated_rrna_is_of_its_precursor(contig):
         "far": "intergenic",
         "uncertain": "intergenic",
         "isoform": "novel_isoform",
+        "over_small": "ribosomal",
         "overlapping": "ribosomal",
     }
     assert found["overlapping"].reason == (
