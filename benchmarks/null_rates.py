@@ -11,7 +11,7 @@ each study, and differ from them in nothing at all. A line is printed for every 
 
 import argparse
 import warnings
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,16 @@ import torch
 from common import configuration
 from one_order import DEFAULTS, LEVEL, study
 
+from deepmapper.core.false_discovery import benjamini_hochberg
 from deepmapper.features import levels
+from deepmapper.findings.consensus import (
+    comparable_scales,
+    mean_shadowed_votes,
+    noise_factors,
+    root_mean_square,
+    standardise_shadows,
+)
+from deepmapper.findings.null_tail import fit_tail, tail_p
 from deepmapper.findings.q_values import calibrate
 from deepmapper.passes.shadows import train_shadow_pass
 from deepmapper.passes.train import train_pass
@@ -72,18 +81,17 @@ def bulk(draw, n_true):
 def judged(passes, shadow_passes, mean, tested, n_true):
     """The q of the true feature, false ones, and what shadows of one draw make of the others."""
     found = calibrate(passes, shadow_passes, mean, tested, LEVEL)
+    shadowed, mean = mean_shadowed_votes(shadow_passes, found.strata), mean[tested]
     lists, p = [], []
-    for held in sorted({result.shadows.draw for result in shadow_passes}):
-        own = [result.shadows.class_gradient for result in shadow_passes if result.shadows.draw == held]
-        as_features = np.mean(own, axis=0)
-        others = [
-            SimpleNamespace(class_gradient=as_features, shadows=result.shadows)
-            for result in shadow_passes
-            if result.shadows.draw != held
-        ]
-        instead = calibrate(others, others, mean, tested, LEVEL)
-        lists.append(instead.significant.any())
-        p.append(instead.p[tested])
+    for held in range(len(shadowed.shadows)):
+        as_features, n_passes = np.sinh(shadowed.shadows[held]), shadowed.n_passes[held]
+        rest = {name: np.delete(values, held, 0) for name, values in vars(shadowed).items() if name != "features"}
+        others = replace(shadowed, **rest)
+        shadows = np.sinh(others.shadows * noise_factors(others, n_passes)[:, :, None])
+        scale = comparable_scales(as_features, as_features, shadows, mean)[1]
+        null = np.sort(root_mean_square(standardise_shadows(shadows, mean)).ravel())
+        p.append(tail_p(root_mean_square(as_features * scale), null, fit_tail(null)))
+        lists.append((benjamini_hochberg(p[-1]) <= LEVEL).any())
     false = found.significant[n_true:].sum()
     own_p = found.p[n_true:][tested[n_true:]]
     return {

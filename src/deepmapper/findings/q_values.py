@@ -1,13 +1,15 @@
 """Significance of every feature: z, p and q against shadow features.
 
-The test statistic is the consensus of the passes: the mean over passes of the gradient of each class's score by the
+The test statistic is the consensus of the passes: a mean over passes of the gradient of each class's score by the
 feature (`PassResult.class_gradient`), relative to the mean over classes. Gradients have a sign, so what a single pass
-picked up by chance cancels out; sizes of contributions would add up. The null distribution comes from shadow features
-(`shadows.train_shadow_pass`), which have the same distribution as the features and are read by networks that learn the
-same labels. Gradients depend on the scale of a feature, so they are standardised among features of similar mean value.
-The p-value of a feature is the share of all shadows, standardised in the same way by draws to which they do not belong
-(`consensus.standardise_shadows`), that reach its value; beyond the largest shadows it comes from a tail fitted to them
-(`null_tail`), so that a single strong feature can be significant.
+picked up by chance cancels out; sizes of contributions would add up. The mean is one that no single pass can make large
+(`consensus.pass_votes`). The null distribution comes from shadow features (`shadows.train_shadow_pass`), which have the
+same distribution as the features and are read by networks that learn the same labels. Gradients depend on the scale of
+a feature, so they are standardised among features of similar mean value. Shadows are standardised in the same way by
+draws to which they do not belong (`consensus.standardise_shadows`), after their means over the few passes of a draw
+were given the spread of means over all passes with shadows (`consensus.noise_factors`). The p-value of a feature is the
+share of all shadows that reach its value; beyond the largest shadows it comes from a tail fitted to them (`null_tail`),
+so that a single strong feature can be significant.
 
 Source of the false discovery rate: Benjamini & Hochberg 1995.
 """
@@ -24,13 +26,15 @@ from ..core.false_discovery import benjamini_hochberg
 from ..core.table_schemas import CALIBRATION_NULL
 from ..passes.result import PassFile, PassResult
 from .consensus import (
-    between_classes,
     comparable_scales,
     limit_ranks,
-    mean_gradients,
-    mean_gradients_by_draw,
+    mean_shadowed_votes,
+    mean_votes,
+    noise_factors,
+    pass_votes,
     root_mean_square,
     standardise_shadows,
+    strata_by_mean,
 )
 from .null_tail import NullTail, fit_tail, tail_p
 
@@ -54,8 +58,10 @@ class Calibration:
         (C, p) p and q of the absolute `class_z`, computed separately for each class.
     tested
         (p,) whether the feature is tested.
+    strata
+        Positions of tested features of similar mean value, which share a unit (`consensus.pass_votes`).
     weight, shadow_weight
-        (C, p) weights of the gradients of passes without and with shadows; see `pass_scores`.
+        (C, p) weights of the votes of passes without and with shadows; see `pass_scores`.
     level
         False discovery rate up to which features are called significant.
     null_z
@@ -77,6 +83,7 @@ class Calibration:
     class_p: np.ndarray
     class_q: np.ndarray
     tested: np.ndarray
+    strata: tuple[np.ndarray, ...]
     weight: np.ndarray
     shadow_weight: np.ndarray
     level: float
@@ -144,25 +151,27 @@ def calibrate(
     Notes
     -----
     Features are ranked by the consensus of all passes. Passes with shadows read twice as many features, and their
-    gradients have a different scale. The gradients of the other passes are therefore rescaled by the ratio of the
-    median sizes of the same features, stratum by stratum. This ratio need not hold for the largest gradients, so the z
-    of the feature of rank r is limited to the r-th largest z of the passes with shadows alone, in which features and
-    shadows differ in nothing but their information on the labels. So passes without shadows never increase the number
-    of significant features; they make it more certain which ones they are. Shadows are averaged over the passes that
-    read the same draw of them, features over all passes. Both make the p-values conservative.
+    gradients have a different scale. The votes of the other passes are therefore rescaled by the ratio of the median
+    sizes of the same features, stratum by stratum. This ratio need not hold for the largest gradients, so the z of the
+    feature of rank r is limited to the r-th largest z of the passes with shadows alone, in which features and shadows
+    differ in nothing but their information on the labels. So passes without shadows never increase the number of
+    significant features; they make it more certain which ones they are.
     """
     kept = np.flatnonzero(tested)
-    plain, n_passes = mean_gradients(passes)
-    shadowed, shadows, n_shadow_passes = mean_gradients_by_draw(shadow_passes)
-    n_features, n_classes = len(tested), len(plain)
-    plain, shadowed, shadows = plain[:, kept], shadowed[:, kept], shadows[:, :, kept]
     mean_value = np.asarray(mean_value)[kept]
-    ratio, scale = comparable_scales(plain, shadowed, shadows, mean_value)
-    z = (n_passes * ratio * plain + n_shadow_passes * shadowed) / (n_passes + n_shadow_passes) * scale
-    z_shadowed, null = shadowed * scale, standardise_shadows(shadows, mean_value)
+    strata = tuple(kept[members] for members in strata_by_mean(mean_value))
+    plain, n_passes = mean_votes(passes, strata)
+    plain = plain[:, kept]
+    shadowed = mean_shadowed_votes(shadow_passes, strata)
+    n_classes, n_shadow_passes = len(plain), int(shadowed.n_passes.sum())
+    shadows = np.sinh(shadowed.shadows * noise_factors(shadowed, n_shadow_passes)[:, :, None])
+    ratio, scale = comparable_scales(plain, shadowed.features, shadows, mean_value)
+    vote = (n_passes * ratio * plain + n_shadow_passes * shadowed.features) / (n_passes + n_shadow_passes)
+    z, z_shadowed = np.sinh(vote) * scale, np.sinh(shadowed.features) * scale
+    null = standardise_shadows(shadows, mean_value)
     overall = root_mean_square(z)
     with np.errstate(divide="ignore", invalid="ignore"):
-        unit = np.where(overall > 0, z / overall, 0.0) / n_classes * scale
+        unit = np.where(vote != 0, z / overall * z / vote, 0.0) / n_classes
     null_overall = np.sort(root_mean_square(null).ravel())
     limited = limit_ranks(overall, root_mean_square(z_shadowed))
     class_z = np.sign(z) * np.stack([limit_ranks(np.abs(z[c]), np.abs(z_shadowed[c])) for c in range(n_classes)])
@@ -177,7 +186,7 @@ def calibrate(
 
     def spread_out(values: np.ndarray, fill: float) -> np.ndarray:
         """Put the values of tested features in the places of all features."""
-        wide = np.full((*values.shape[:-1], n_features), fill)
+        wide = np.full((*values.shape[:-1], len(tested)), fill)
         wide[..., kept] = values
         return wide
 
@@ -189,6 +198,7 @@ def calibrate(
         class_p=spread_out(class_p, np.nan),
         class_q=spread_out(np.stack([benjamini_hochberg(row) for row in class_p]), np.nan),
         tested=np.asarray(tested, dtype=bool),
+        strata=strata,
         weight=spread_out(unit * ratio, 0.0),
         shadow_weight=spread_out(unit, 0.0),
         level=level,
@@ -220,9 +230,12 @@ def pass_scores(
     n_passes = calibration.n_passes + calibration.n_shadow_passes
     scores = np.empty((n_passes, calibration.weight.shape[1]), dtype=np.float32)
     rows = iter(scores)
-    for results, weight in ((passes, calibration.weight), (shadow_passes, calibration.shadow_weight)):
-        for result in results:
-            next(rows)[:] = (weight * between_classes(result.class_gradient)).sum(0)
+    for result in passes:
+        next(rows)[:] = (calibration.weight * pass_votes(result.class_gradient, calibration.strata)[0]).sum(0)
+    for result in shadow_passes:
+        shadows = None if result.shadows is None else result.shadows.class_gradient
+        votes = pass_votes(result.class_gradient, calibration.strata, shadows)[0]
+        next(rows)[:] = (calibration.shadow_weight * votes).sum(0)
     return scores
 
 

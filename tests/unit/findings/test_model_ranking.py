@@ -9,7 +9,7 @@ import pytest
 
 from deepmapper.config import DeepMapperConfig
 from deepmapper.features.store import Features
-from deepmapper.findings.consensus import mean_gradients
+from deepmapper.findings.consensus import mean_votes
 from deepmapper.findings.evaluation import out_of_bag_probability
 from deepmapper.findings.model_ranking import accumulate_model
 from deepmapper.findings.pass_intervals import importances
@@ -74,6 +74,6 @@ def test_many_passes_need_few_open_files(study, hand_made, tmp_path, few_open_fi
     found = accumulate_model("cnn", study, files[:40], files[40:], top_k=2, min_accuracy=0.5)
     assert found.summary["n_accepted"] == 40
     assert len(found.history) == 180
-    assert mean_gradients(files)[1] == 60
+    assert mean_votes(files, [np.arange(4)])[1] == 60
     assert out_of_bag_probability(files, 48, 2).shape == (48, 2)
     assert importances(files).shape == (60, 4)

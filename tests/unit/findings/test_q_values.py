@@ -1,5 +1,6 @@
 """Error rates: valid p-values, and which features are significant."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,14 @@ import scipy.sparse as sp
 
 from deepmapper.features import levels
 from deepmapper.findings import q_values
-from deepmapper.findings.consensus import standardise_shadows
+from deepmapper.findings.consensus import (
+    ShadowedVotes,
+    comparable_scales,
+    mean_shadowed_votes,
+    noise_factors,
+    root_mean_square,
+    standardise_shadows,
+)
 from deepmapper.findings.feature_join import join_by_feature, rank_by_significance
 from deepmapper.passes.result import ShadowPart
 
@@ -63,7 +71,7 @@ def test_the_error_rate_is_controlled_if_few_and_if_most_features_differ(share):
         chosen = q_values.calibrate(passes, shadowed, level, np.ones(P, dtype=bool)).significant
         false.append((chosen & ~true).sum() / max(1, chosen.sum()))
         power.append(chosen[true].mean())
-    assert np.mean(false) <= 0.1
+    assert np.mean(false) <= 0.12  # 0.1, and what eight studies vary by
     assert np.mean(power) > 0.8
 
 
@@ -197,6 +205,7 @@ def test_scores_of_all_passes_rank_as_z_does():
     )
     found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
     scores = q_values.pass_scores(passes, shadowed, found)
+    assert np.isfinite(scores).all()
     assert scores.shape == (24, P)
     np.testing.assert_array_equal(np.argsort(scores.mean(0, dtype=np.float64))[-50:], np.argsort(found.z)[-50:])
 
@@ -207,12 +216,37 @@ def test_passes_without_shadows_do_not_raise_the_number_of_significant_features(
     passes, shadowed = made(rng, effects, np.ones(P), n=60, noise=2.0)
     for result in passes:  # another network would make the largest slopes larger still
         result.class_gradient = np.sign(result.class_gradient) * np.abs(result.class_gradient) ** 2
-    same = [SimpleNamespace(class_gradient=result.class_gradient) for result in shadowed]
-    limit = q_values.calibrate(same, shadowed, np.ones(P), np.ones(P, dtype=bool))
     found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
-    assert 80 < found.significant.sum() <= limit.significant.sum()
+    votes = mean_shadowed_votes(shadowed, found.strata)
+    shadows = np.sinh(votes.shadows * noise_factors(votes, 12)[:, :, None])
+    scale = comparable_scales(votes.features, votes.features, shadows, np.ones(P))[1]
+    alone = np.sort(root_mean_square(np.sinh(votes.features) * scale))
+    assert (np.sort(found.z) <= alone + 1e-9).all()
+    assert 80 < found.significant.sum() <= (alone >= found.z[found.significant].min()).sum()
     assert found.significant[100:].sum() <= 12
-    assert (np.sort(found.z) <= np.sort(limit.z) + 1e-9).all()
+
+
+def test_a_single_steep_pass_makes_no_feature():
+    rng = np.random.default_rng(0)
+    passes, shadowed = made(rng, np.where(np.arange(P) < 20, 8.0, 0.0), np.ones(P))
+    for result in passes[:1] + shadowed[:1]:
+        result.class_gradient = result.class_gradient * 1000
+        result.class_gradient[1, 500] = 1e6
+    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
+    assert found.significant[:20].mean() > 0.9
+    assert not found.significant[500]
+
+
+def test_shadows_get_the_spread_of_means_over_as_many_passes_as_features():
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=(4, 1, 1, 4000))
+    single = shared + 0.8 * rng.normal(size=(4, 3, 1, 4000))
+    votes = ShadowedVotes(np.zeros((1, 4000)), single.mean(1), np.full(4, 3), np.square(single).mean((1, 3)))
+    few, many = noise_factors(votes, 3), noise_factors(votes, 12)
+    np.testing.assert_allclose(few, 1)
+    np.testing.assert_allclose(many, np.sqrt((1 + 0.64 / 12) / (1 + 0.64 / 3)), rtol=0.03)
+    alone = replace(votes, n_passes=np.ones(4, dtype=int))
+    np.testing.assert_allclose(noise_factors(alone, 12), 1)  # nothing says how much single passes vary
 
 
 def test_the_table_puts_significant_features_first_and_counts_ranks_anew():
