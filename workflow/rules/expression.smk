@@ -44,7 +44,12 @@ rule name_features:
 
 rule prepare_features:
     input:
-        EXPRESSION,
+        expression=EXPRESSION,
+        signatures=[
+            path
+            for path in [SETTINGS["confounders"]["composition"]["signatures"]]
+            if path
+        ],
     output:
         directory(f"{RESULTS}/features"),
     log:

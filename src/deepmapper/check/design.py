@@ -11,6 +11,7 @@ import pandas as pd
 from ..core.words import count, listed
 from ..differential.contrasts import compared, formula_design
 from ..differential.run import split_by_level
+from ..features.composition import composition_columns
 from ..features.confounded import check_confounders
 from ..features.confounders import COMPUTED, confounder_columns
 from ..features.design import make_design
@@ -55,6 +56,8 @@ def check_columns(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> None:
         for name in confounders[key]:
             if not (key == "columns" and name in COMPUTED):
                 outcome.attempt(column_of, obs, name, f"confounders.{key}")
+    for name in confounders["composition"]["shares"]:
+        outcome.attempt(column_of, obs, name, "confounders.composition.shares")
     outcome.attempt(split_by_level, obs, settings["differential"]["within"])
 
 
@@ -137,12 +140,18 @@ def _check_confounders(outcome: Outcome, obs: pd.DataFrame, y, classes, settings
         if column is not None:
             columns[name] = column[name]
             outcome.attempt(_check_one, column, y, classes, labels["group"])
-    if len(outcome.faults) == n_before and len(asked) > 1:
+    shares = options["composition"]["shares"]
+    if shares and set(shares) <= set(obs.columns):
+        found = outcome.attempt(composition_columns, obs, shares, na_values=labels["na_values"])
+        if found is not None:
+            columns = pd.concat([columns, found], axis=1)
+            outcome.attempt(_check_one, found, y, classes, labels["group"])
+    if len(outcome.faults) == n_before and len(asked) + len(shares) > 1:
         outcome.attempt(_check_one, columns, y, classes, labels["group"])
     named = {"label_column": labels["column"], "group_column": labels["group"], "adjusted": [name for name, _ in asked]}
     outcome.add_cautions(outcome.attempt(describe_unadjusted, obs, y, classes, **named) or [])
-    if asked:
-        outcome.say("Adjusted", ", ".join(name for name, _ in asked))
+    if asked or shares:
+        outcome.say("Adjusted", ", ".join([*(name for name, _ in asked), *(["composition"] if shares else [])]))
 
 
 def _check_one(columns: pd.DataFrame, y, classes, group: str) -> None:

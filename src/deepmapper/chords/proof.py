@@ -16,6 +16,7 @@ from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import Folds, fit_ridge_logistic
 from ..core.words import count
 from ..errors import InputError
+from ..features.composition import explained_by_composition
 from ..features.levels import draw_development_samples
 from ..features.splits import assign_folds
 from ..features.store import Features
@@ -58,9 +59,20 @@ class ProvenChords:
 def prove_run(
     features: Features, chords: Sequence[Chord], *, max_samples: int = 20_000, draws: int = 1000, seed: int = 0
 ) -> ProvenChords:
-    """Test the chords of a run (`prove`), and compute their values in every sample."""
+    """Test the chords of a run (`prove`), and compute their values and what the composition explains of them."""
     table, summary = prove(features, chords, max_samples=max_samples, draws=draws, seed=seed)
+    explained = composition_of(features, chords)
+    if explained is not None:
+        table["composition_r2"] = table["chord"].map(explained)
     return ProvenChords(table, summary, score_table(features, chords))
+
+
+def composition_of(features: Features, chords: Sequence[Chord]) -> dict[str, float] | None:
+    """Share of the variance of each chord's value that the composition of the samples explains; None if not named."""
+    rows = features.development
+    values = chord_features(keep_members(features.X, chords), chords)[rows] if chords else np.zeros((len(rows), 0))
+    explained = explained_by_composition(values, take_rows(features.design, rows), features.design_names)
+    return None if explained is None else dict(zip([chord.name for chord in chords], explained.tolist(), strict=True))
 
 
 def prove(

@@ -53,6 +53,12 @@ CHORDS = Table(
         number("accuracy_additive", "the same without products"),
         number("auc[*]", "AUC of this class against the rest"),
         number("synergy[*]", "synergy for this class"),
+        number(
+            "composition_r2",
+            "share of the variance of the chord's value on the development part that the composition of the samples "
+            "explains (adjusted R²); only if confounders.composition is set",
+            optional=True,
+        ),
     ),
 )
 

@@ -114,6 +114,13 @@ def _filters() -> tuple[Column, ...]:
     )
 
 
+_COMPOSITION = number(
+    "composition_r2",
+    "share of its variance on the development part that the composition of the samples explains (adjusted R²); only if "
+    "confounders.composition is set",
+    optional=True,
+)
+
 _STABILITY = number("stability", "share of the passes on half of the samples that have the feature in their top_k")
 
 FEATURES = Table(
@@ -149,6 +156,7 @@ FEATURES = Table(
         *DIFFERENTIAL_COLUMNS,
         *_evidence(),
         *_filters(),
+        _COMPOSITION,
     ),
 )
 
@@ -297,7 +305,7 @@ AUDIT = Table(
 AUDIT_FEATURES = Table(
     "findings/audit_features.tsv",
     "One row per feature, computed from the development samples.",
-    (text("feature", "name of the feature"), *_filters()),
+    (text("feature", "name of the feature"), *_filters(), _COMPOSITION),
 )
 
 EVIDENCE = Table(

@@ -48,13 +48,15 @@ class SetFile:
         return list(dict.fromkeys(gene for own in self.sets for gene in own.genes))
 
 
-def read_gene_sets(paths: Sequence[str | Path]) -> list[SetFile]:
+def read_gene_sets(paths: Sequence[str | Path], key: str = "enrichment.gene_sets") -> list[SetFile]:
     """Read gene sets.
 
     Parameters
     ----------
     paths
         Files in GMT format, plain or compressed.
+    key
+        The option that names them.
 
     Raises
     ------
@@ -64,10 +66,10 @@ def read_gene_sets(paths: Sequence[str | Path]) -> list[SetFile]:
     names = [Path(path).name for path in paths]
     # files of the same name in different folders go by their paths
     sources = [str(path) if names.count(name) > 1 else name for path, name in zip(paths, names, strict=True)]
-    return [SetFile(source, _read_gmt(Path(path))) for path, source in zip(paths, sources, strict=True)]
+    return [SetFile(source, _read_gmt(Path(path), key)) for path, source in zip(paths, sources, strict=True)]
 
 
-def _read_gmt(path: Path) -> tuple[GeneSet, ...]:
+def _read_gmt(path: Path, key: str) -> tuple[GeneSet, ...]:
     found: dict[str, GeneSet] = {}
     with examine_text(path).open() as file:
         for number, line in enumerate(file, start=1):
@@ -77,15 +79,13 @@ def _read_gmt(path: Path) -> tuple[GeneSet, ...]:
             genes = tuple(dict.fromkeys(gene for gene in rest[1:] if gene))
             if not name or not genes:
                 raise InputError(
-                    f"enrichment.gene_sets: {path} line {number}: found {line.strip()[:60]!r}, expected a line of GMT: "
+                    f"{key}: {path} line {number}: found {line.strip()[:60]!r}, expected a line of GMT: "
                     "the name of a set, a description and its genes, separated by tabs. Correct the line, or give a "
                     "file in GMT format."
                 )
             if name in found:
-                raise InputError(
-                    f"enrichment.gene_sets: {path} line {number}: the set {name!r} is listed twice. Give each set once."
-                )
+                raise InputError(f"{key}: {path} line {number}: the set {name!r} is listed twice. Give each set once.")
             found[name] = GeneSet(name, rest[0], genes)
     if not found:
-        raise InputError(f"enrichment.gene_sets: {path} holds no gene set. Give another file.")
+        raise InputError(f"{key}: {path} holds no gene set. Give another file.")
     return tuple(found.values())

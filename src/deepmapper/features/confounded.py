@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..core.words import listed, yaml_text
 from ..errors import InputError
+from .composition import is_composition
 from .design import Design
 
 # Options that compute a confounder, by the name of its column.
@@ -237,6 +238,8 @@ def _determined(name: str, table: Crosstab, classes: Sequence[str], computed: Se
 
 
 def _without(name: str, computed: Sequence[str] = ()) -> str:
+    if is_composition(name):
+        return "Leave `confounders: {composition: ...}` out to report differences that may be due to the composition."
     if name in computed:
         return f"Set `confounders: {{{_OPTIONS[name]}: false}}` to report differences that may be due to {name}."
     return f"Remove '{name}' from confounders.columns to report differences that may be due to it."

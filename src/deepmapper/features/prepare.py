@@ -19,6 +19,7 @@ from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import scan
 from ..io.normalize import normalize_lazily
 from ..io.value_checks import check_varies, empty_features_note, precision_note, tpm_caution, value_cautions
+from .composition import composition_columns
 from .confounded import check_confounders
 from .confounder_tests import draw_null_strata, evaluate_confounders
 from .confounder_types import describe_types
@@ -50,6 +51,7 @@ def prepare_features(
     test_size: float = 0.25,
     split_seed: int = 0,
     confounders: Mapping | None = None,
+    signatures: Mapping[str, Sequence[str]] | None = None,
 ) -> Features:
     """Prepare the features of a run.
 
@@ -81,7 +83,10 @@ def prepare_features(
     confounders
         What to adjust for: `columns` and `numeric` (columns of `obs`, by their type and as numbers), `depth`,
         `detected` and `cell_cycle` (whether to compute them), `s_genes` and `g2m_genes` (empty for the built-in human
-        genes). None for nothing. Depth and the number of detected features are evaluated in any case.
+        genes), `composition` (`shares`: columns of `obs` with the share of a cell type each). None for nothing. Depth
+        and the number of detected features are evaluated in any case.
+    signatures
+        Name of a cell type -> its genes: scores that are adjusted for as the composition of the samples.
 
     Raises
     ------
@@ -104,7 +109,8 @@ def prepare_features(
     development = np.flatnonzero(split == DEVELOPMENT)
     obs, options = adata.obs.iloc[kept], confounders or {}
     values, counts, is_counts, cautions = _normalise(adata, normalization, names, kept, development, groups)
-    adjusted, evaluated = _collect_confounders(obs, counts, values, adata.var_names, options, is_counts, na_values)
+    sources = counts, values, tuple(map(str, adata.var_names))
+    adjusted, evaluated = _collect_confounders(obs, sources, options, signatures, is_counts, na_values)
     design = make_design(adjusted)
     asked = [*options.get("columns", ()), *options.get("numeric", ())]
     named = {"label_column": label_column, "group_column": group_column, "adjusted": asked}
@@ -220,7 +226,7 @@ def _normalise(
 
 
 def _collect_confounders(
-    obs: pd.DataFrame, counts, X, names, options: Mapping, is_counts: bool, na_values: Sequence[str]
+    obs: pd.DataFrame, matrices: tuple, options: Mapping, signatures, is_counts: bool, na_values: Sequence[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Collect the confounders to adjust for, and those with depth and detected features, if counts are known."""
     sets = {score: options.get(key) or CELL_CYCLE[score] for score, key in _PHASES.items()}
@@ -230,17 +236,20 @@ def _collect_confounders(
             "confounders.depth: the matrix has values that are not counts (features.normalization is none): expected "
             "counts to sum. Name a column of the samples, such as n_counts, in confounders.columns."
         )
-    sources = {"counts": counts, "X": X, "names": tuple(map(str, names)), "gene_sets": sets}
+    counts, X, names = matrices
+    sources = {"counts": counts, "X": X, "names": names, "gene_sets": sets}
     chosen = {"numeric": options.get("numeric", ()), "na_values": na_values}
     from_columns = confounder_columns(obs, options.get("columns", ()), **chosen)
     from_matrix = confounder_columns(obs[[]], computed, **sources)
+    shares = (options.get("composition") or {}).get("shares", ())
+    composition = composition_columns(obs, shares, signatures, na_values=na_values, X=X, names=names)
     repeated = sorted(set(from_columns) & set(from_matrix))
     if repeated:
         raise InputError(
             f"confounders.columns contains {', '.join(repeated)}, which is also to be computed: expected one of the "
             f"two. Remove it from the columns, or switch the computation off."
         )
-    adjusted = pd.concat([from_columns, from_matrix], axis=1)
+    adjusted = pd.concat([from_columns, from_matrix, composition], axis=1)
     further = [name for name in ("depth", "detected") if is_counts and name not in adjusted]
     return adjusted, pd.concat([adjusted, confounder_columns(obs[[]], further, **sources)], axis=1)
 

@@ -12,12 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.arrays import take_rows
+from ..core.blocks import MappedRows
 from ..core.table_schemas import AUDIT
+from ..features.composition import explained_by_composition
 from ..features.store import Features
 from ..io.matrix_stats import LARGEST_LOG
 from . import filters
 from .filters import MIN_SHARE, N_COMPONENTS, N_TOP
 from .statistics import FeatureStatistics
+
+# Share of the variance from which on composition counts as what a feature mostly follows; chosen by hand.
+MOSTLY = 0.5
+
+COMPOSITION = "composition_r2"
 
 # Column of the audit -> the filter in words.
 CHOICES = {
@@ -26,6 +34,8 @@ CHOICES = {
     "hvg_cell_ranger": f"{N_TOP} highly variable features, flavour cell_ranger",
     "pca_50": f"{N_COMPONENTS} principal components",
 }
+
+_LITTLE_COMPOSITION = f"only features of which the composition of the samples explains less than {MOSTLY:.0%}"
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,8 @@ class FilteringAudit:
     ----------
     table
         One row per feature: ``feature``; ``hvg_*`` for each flavour (True: kept; empty where the flavour could not be
-        computed); and ``pca_50`` (share of the feature's variance within the components; empty for a constant feature).
+        computed); ``pca_50`` (share of the feature's variance within the components; empty for a constant feature);
+        and, if composition is adjusted for, ``composition_r2`` (share of its variance that the composition explains).
     notes
         For every column what was done, or why the column is empty.
     """
@@ -102,7 +113,7 @@ def audit_features(
 
 
 def audit_run(features: Features, statistics: FeatureStatistics) -> FilteringAudit:
-    """Audit the development part of a run: `audit_features` on its values and on the ranks of its counts.
+    """Audit the development part of a run: `audit_features`, and what composition explains if it is adjusted for.
 
     Parameters
     ----------
@@ -111,13 +122,21 @@ def audit_run(features: Features, statistics: FeatureStatistics) -> FilteringAud
     statistics
         Statistics of the same features.
     """
-    return audit_features(
+    audit = audit_features(
         features.X,
         features.names,
         rows=features.development,
         logarithms=features.metadata["normalization"] != "none",
         variable=statistics,
     )
+    rows = features.development
+    explained = explained_by_composition(
+        MappedRows(features.X, rows), take_rows(features.design, rows), features.design_names
+    )
+    if explained is None:
+        return audit
+    note = "adjusted R² on the development part, of the values before any adjustment"
+    return FilteringAudit(audit.table.assign(**{COMPOSITION: explained}), audit.notes | {COMPOSITION: note})
 
 
 def chord_members(chords: pd.DataFrame) -> list[str]:
@@ -154,12 +173,15 @@ def audit_findings(
         findings, kind = ranking.loc[ranking["significant"], "feature"], "significant features"
     else:
         findings, kind = ranking["feature"].head(top), "first features of the ranking (no error rate)"
+    reported = list(ranking.loc[ranking["reported"], "feature"]) if "reported" in ranking else []
     order = dict(zip(ranking["feature"], range(len(ranking)), strict=True))
     in_chords = sorted(set(members), key=lambda name: order.get(name, len(order)))
-    discarded_by = {column: _discarded(audited, column) for column in CHOICES}
+    choices = CHOICES | ({COMPOSITION: _LITTLE_COMPOSITION} if COMPOSITION in audited else {})
+    discarded_by = {column: _discarded(audited, column) for column in choices}
     rows = []
-    for column, choice in CHOICES.items():
-        for what, features in ((kind, list(findings)), ("chord members", in_chords)):
+    for column, choice in choices.items():
+        of_list = [("features to report", reported)] if column == COMPOSITION else []
+        for what, features in (*of_list, (kind, list(findings)), ("chord members", in_chords)):
             discarded = discarded_by[column]
             lost = None if discarded is None else [name for name in features if name in discarded]
             rows.append(
@@ -183,6 +205,8 @@ def _discarded(audited: pd.DataFrame, column: str) -> set[str] | None:
         return None
     if column == "pca_50":
         discarded = (values < MIN_SHARE) | values.isna()
+    elif column == COMPOSITION:
+        discarded = values >= MOSTLY
     else:
         discarded = ~values.astype("boolean").fillna(True)
     return set(audited.loc[discarded, "feature"])

@@ -39,6 +39,8 @@ def audit(audit: pd.DataFrame, path, max_names: int = 4, title="What filtering w
     import pandas as pd
 
     table = style.require_columns(audit, ("choice", "of", "n", "n_lost", "lost", "note"), "audit.tsv")
+    # the list to report is only compared with the composition of the samples, in the table
+    table = table[table.groupby("of")["choice"].transform("size") == table["choice"].nunique()]
     if not (table["n"] > 0).any():
         return style.save_message(
             path,

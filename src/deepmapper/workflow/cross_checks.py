@@ -296,6 +296,16 @@ def _confounders(settings: Settings) -> Iterator[Fault]:
                 (f"confounders.{key}", "labels.column"),
                 f'`confounders.{key}` contains "{column}", the label itself; leave it out',
             )
+    shares = confounders["composition"]["shares"]
+    for name in shares:
+        if name == column or name in confounders["columns"] or name in confounders["numeric"]:
+            yield Fault(
+                ("confounders.composition.shares", "confounders.columns", "confounders.numeric", "labels.column"),
+                f'`confounders.composition.shares` contains "{name}", which is the label or named as another '
+                "confounder, too; keep it in one place",
+            )
+    if len(set(shares)) < len(shares):
+        yield Fault(("confounders.composition.shares",), "`confounders.composition.shares` names a column twice")
     for name in confounders["columns"]:
         if name in confounders["numeric"]:
             yield Fault(

@@ -65,6 +65,7 @@ def described_by(settings: dict) -> list[str]:
     """Columns of the samples that the configuration names, which are no features even if they hold numbers."""
     labels, confounders = settings["labels"], settings["confounders"]
     named = [labels["column"], labels["group"], labels["domain"], *confounders["columns"], *confounders["numeric"]]
+    named += confounders["composition"]["shares"]
     return sorted({name for name in named if name})
 
 
@@ -108,6 +109,8 @@ def named_files(settings: dict) -> dict[str, str]:
         "features.symbols": symbol_table(settings),
         "predict.model": settings["predict"]["model"],
     }
+    if signatures := settings["confounders"]["composition"]["signatures"]:
+        files["confounders.composition.signatures"] = signatures
     gene_sets = enumerate(settings["enrichment"]["gene_sets"], start=1)
     files |= {f"enrichment.gene_sets (entry {i})": path for i, path in gene_sets}
     shards = enumerate(_shard_paths(settings), start=1)

@@ -73,6 +73,17 @@ def test_the_proof_of_a_run_holds_the_values_of_the_chords_in_every_sample(featu
     assert len(made.scores) == len(screened.chords) * len(features.y)
 
 
+def test_the_composition_of_the_samples_explains_a_chord_or_does_not(features, screened):
+    assert "composition_r2" not in prove_run(features, screened.chords, draws=10).table
+    (chord,) = screened.chords
+    value = score_table(features, screened.chords)["score"].to_numpy()
+    for design, low, high in ((value, 0.99, 1.0), (np.random.default_rng(0).normal(size=len(value)), 0.0, 0.02)):
+        named = replace(features, design=design[:, None], design_names=("composition[T]",))
+        table = prove_run(named, screened.chords, draws=10).table
+        assert low <= table["composition_r2"][0] <= high
+    assert CHORDS.unknown(list(table)) == []
+
+
 def test_rows_that_cannot_prove_a_chord_are_refused(small):
     planted, X = small
     y, _ = planted.codes("pair")

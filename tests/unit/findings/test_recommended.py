@@ -3,10 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from sklearn.metrics import average_precision_score
 
 from deepmapper.core.table_schemas import RECOMMENDED
+from deepmapper.differential.run import run_differential
+from deepmapper.evidence.rank import rank_run
+from deepmapper.features.prepare import prepare_features
+from deepmapper.findings.audit import audit_findings, audit_run
+from deepmapper.findings.feature_join import join_by_feature
 from deepmapper.findings.recommended import NetworkResult, network_result, recommend
+from deepmapper.findings.statistics import FeatureStatistics
+from deepmapper.io.expression import Expression
 
 NAMES = [f"g{i}" for i in range(200)]
 TRUE = np.arange(200) < 20
@@ -163,3 +171,48 @@ def test_a_withheld_list_reports_nothing_and_says_why():
     assert not found.table["reported"].any()
     assert found.summary["statement"] == "No feature to report. Others differ as much."
     assert found.table["feature"].head(20).isin(NAMES[:20]).sum() > 15, "the order is there"
+
+
+def mixtures(n=48, p=300, seed=0):
+    """Bulk samples: 30 markers of T cells, whose share differs between the classes, and a module of 10 genes."""
+    rng, y = np.random.default_rng(seed), np.arange(n) % 2
+    shares = np.stack([rng.dirichlet([6, 7, 7] if code == 0 else [11, 5, 4]) for code in y])
+    mean = np.tile(rng.uniform(60, 300, p), (n, 1))
+    mean[:, :30] *= 0.1 + 2 * shares[:, :1]
+    mean[:, 30:40] *= np.where(y == 1, 2.2, 1.0)[:, None]
+    counts = rng.negative_binomial(20, 20 / (20 + mean * rng.lognormal(0, 0.1, (n, 1))))
+    obs = pd.DataFrame(shares, columns=["T", "B", "mono"], index=[f"s{i}" for i in range(n)])
+    obs["state"] = np.where(y == 1, "ill", "well")
+    return Expression(sp.csr_matrix(counts.astype(np.float32)), obs, pd.DataFrame(index=[f"g{i}" for i in range(p)]))
+
+
+def recommended_of(expression, **options):
+    """The list of a study without networks, by feature, and its features."""
+    features = prepare_features(expression, label_column="state", **options)
+    given = {"enabled": True, "test": "linear", "design": "", "reference": "", "within": "", "shrink": False}
+    tested = run_differential(features, expression, {**given, "max_cells": 20_000}, level=0.1)
+    weighed, _ = rank_run(features, expression, {"enabled": True, "draws": 2, "max_samples": 1000})
+    found = recommend(list(features.names), [], tested.features, tested.summary, weighed, 0.1)
+    return found.table.set_index("feature").loc[list(features.names)], features
+
+
+@pytest.mark.parametrize("named", ["shares", "signatures"])
+def test_what_follows_composition_leaves_the_list_when_it_is_adjusted_for_and_the_true_module_stays(named):
+    expression = mixtures()
+    markers, module = slice(0, 30), slice(30, 40)
+    plain, _ = recommended_of(expression)
+    assert plain["reported"].iloc[markers].mean() > 0.9 and plain["reported"].iloc[module].all()
+    if named == "shares":
+        asked = {"confounders": {"composition": {"shares": ["T", "B", "mono"]}}}
+    else:
+        asked = {"signatures": {"T": [f"g{i}" for i in range(15)]}}  # the other markers are not in the signature
+    found, features = recommended_of(expression, **asked)
+    assert found["reported"].iloc[markers].sum() <= 2 and found["reported"].iloc[module].all()
+    assert found["reported"].iloc[40:].sum() <= 3
+    nothing = pd.DataFrame({"feature": features.names, "hvg_rank": pd.array([pd.NA] * 300, dtype="Int64")})
+    audit = audit_run(features, FeatureStatistics(nothing, "", "none"))
+    explained = audit.table["composition_r2"].to_numpy()
+    assert np.median(explained[markers]) > 0.5 > 0.35 > np.median(explained[40:])
+    listed_ = join_by_feature(found.reset_index()[["feature", "reported"]].assign(rank=1), audit.table)
+    kept = audit_findings(listed_, audit.table, audit.notes, [], 10).set_index("of").loc["features to report"]
+    assert kept["n"] == found["reported"].sum() and kept["n_lost"] <= 1

@@ -122,7 +122,7 @@ def test_defaults_are_filled():
     }
     assert settings["confounders"] == {
         **{"columns": [], "numeric": [], "depth": False, "detected": False, "cell_cycle": False},
-        **{"s_genes": [], "g2m_genes": []},
+        **{"s_genes": [], "g2m_genes": [], "composition": {"shares": [], "signatures": ""}},
     }
     assert settings["chords"] == {
         "enabled": True,
