@@ -42,6 +42,7 @@ rule calibrate_features:
         significance_table=f"{RESULTS}/findings/{{model}}/significance.tsv",
         significance_summary=f"{RESULTS}/findings/{{model}}/significance.json",
         null_table=f"{RESULTS}/findings/{{model}}/calibration_null.tsv",
+        pass_scores=f"{RESULTS}/findings/{{model}}/pass_scores.npy",
     log:
         f"{RESULTS}/logs/calibrate_features/{{model}}.log",
     benchmark:
@@ -144,6 +145,7 @@ rule recommend_features:
         significance_summaries=expand(
             rules.calibrate_features.output.significance_summary, model=MODELS
         ),
+        pass_scores=expand(rules.calibrate_features.output.pass_scores, model=MODELS),
         differential_features=rules.test_differential.output.differential_features,
         differential_summary=rules.test_differential.output.differential_summary,
         evidence_table=rules.weigh_evidence.output.evidence_table,
@@ -155,6 +157,7 @@ rule recommend_features:
             labels={"model": "all", "what": "list to report, table"},
         ),
         recommended_summary=f"{RESULTS}/findings/recommended.json",
+        list_convergence=f"{RESULTS}/findings/list_convergence.tsv",
     log:
         f"{RESULTS}/logs/recommend_features.log",
     benchmark:
@@ -168,6 +171,7 @@ rule recommend_features:
     params:
         models=MODELS,
         level=SETTINGS["calibration"]["level"],
+        top_k=SETTINGS["passes"]["top_k"],
         source=source_of("recommend_features"),
     message:
         "Ordering the features and choosing those to report"

@@ -3,6 +3,9 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    import numpy as np
+
+    from deepmapper.core.files import atomic_write
     from deepmapper.core.tables import write_json, write_table
     from deepmapper.features.store import open_features
     from deepmapper.findings.model_q_values import calibrate_model
@@ -20,5 +23,7 @@ with job(snakemake):
     )
     print(found.summary["statement"])
     write_table(found.table, snakemake.output.significance_table)
+    with atomic_write(snakemake.output.pass_scores) as path:
+        np.save(path, found.scores)
     write_table(found.null, snakemake.output.null_table)
     write_json(found.summary, snakemake.output.significance_summary)

@@ -72,6 +72,7 @@ class FixedDraw(IntEnum):
     AUDITED_SAMPLES = 123
     NULL_TAIL = 124  # samples of a fitted tail, which test its fit
     SIGNS = 126  # signs of groups, which compare two models
+    LIST_PASSES = 127  # units of passes, of which the order of the list is made
     DIVISIONS = 125  # divisions of the samples that the differential test compares with the true one
 
 

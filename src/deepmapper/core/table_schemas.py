@@ -256,6 +256,12 @@ CONVERGENCE = Table(
     ),
 )
 
+LIST_CONVERGENCE = Table(
+    "findings/list_convergence.tsv",
+    "One row per number of passes m: how many of the first features of the list to report two sets of m passes share.",
+    CONVERGENCE.columns,
+)
+
 SIGNIFICANCE = Table(
     "findings/{model}/significance.tsv",
     "One row per feature, in the order of the matrix.",
@@ -326,6 +332,7 @@ TABLES = (
         HISTORY,
         AGREEMENT,
         CONVERGENCE,
+        LIST_CONVERGENCE,
         SIGNIFICANCE,
         CALIBRATION_NULL,
         STABILITY,

@@ -10,8 +10,8 @@ The error of the extrapolation is estimated from the passes as well: two halves 
 proportional sizes, and the error of one half is taken as the error of all passes. The error does not shrink as that of
 a mean does: with more passes, fewer features compete for the last places of the top k, but each counts as much as
 before. All this concerns the randomness of passes on the samples at hand; how the features would differ on other
-samples is a different question. It concerns the order of one model: the order of the list to report also rests on the
-other models, the test of single features and the evidence, of which the last two are the same with any passes.
+samples is a different question. `TopSets` gives the order of one model; `list_convergence` does the same for the list
+to report.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ from .growth import floor2, growth_statement
 MIN_PASSES = 8
 
 # Random divisions into disjoint sets, of all passes and of one half of them; random halvings. Chosen by hand.
-DRAWS, DRAWS_OF_HALF, HALVINGS = 200, 40, 20
+EFFORT = 200, 40, 20
 
 # Number of sizes at which agreement is observed, and the fraction of the largest size from which the line is fitted.
 SIZES, FITTED = 12, 0.25
@@ -45,6 +46,39 @@ SIZES_BEYOND, REACH = 40, 10
 Z = 1.96  # half width of a 95 % interval, in standard errors
 
 OBSERVED, EXPECTED = "observed", "expected"
+
+
+class Ordered(Protocol):
+    """Passes that order features: what the top k are of some of them together.
+
+    `subject` begins the statement, as in "The model's own top 20 features are"; `effort` is as `EFFORT`.
+    """
+
+    @property
+    def n_features(self) -> int:
+        """Number of all features."""
+
+    @property
+    def n_run(self) -> int:
+        """Passes trained, accepted or not."""
+
+    @property
+    def effort(self) -> tuple[int, int, int]:
+        """Numbers of random divisions, as `EFFORT`."""
+
+    @property
+    def k(self) -> int:
+        """Number of first features."""
+
+    @property
+    def subject(self) -> str:
+        """What the statement is about."""
+
+    def __len__(self) -> int:
+        """Accepted passes."""
+
+    def top(self, passes: np.ndarray) -> np.ndarray:
+        """Mark the first k features by several passes together."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +97,25 @@ class TopSets:
         Number of all features.
     n_run
         Passes trained, accepted or not.
+    effort
+        Numbers of random divisions, as `EFFORT`.
     """
 
     tops: np.ndarray
     importance: np.ndarray
     n_features: int
     n_run: int
+    effort: tuple[int, int, int] = EFFORT
 
     @property
     def k(self) -> int:
         """Number of features in a top set."""
         return self.tops.shape[1]
+
+    @property
+    def subject(self) -> str:
+        """What the statement is about."""
+        return f"The model's own top {self.k} features are" if self.k > 1 else "The model's own top feature is"
 
     def __len__(self) -> int:
         """Accepted passes."""
@@ -146,7 +188,7 @@ def make_top_sets(importances: np.ndarray, top_k: int) -> TopSets:
     return _top_sets(lambda i: importances[i], n, p, top_k, n)
 
 
-def assess_convergence(top_sets: TopSets, level: float, cap: int | None = None) -> Convergence:
+def assess_convergence(top_sets: Ordered, level: float, cap: int | None = None) -> Convergence:
     """Measure how well passes agree, and estimate from how many passes on they agree at `level`.
 
     The random divisions have a fixed seed, so the same passes always give the same result.
@@ -154,7 +196,7 @@ def assess_convergence(top_sets: TopSets, level: float, cap: int | None = None) 
     Parameters
     ----------
     top_sets
-        Top sets of the accepted passes.
+        Top sets of the accepted passes, or another order of features by passes.
     level
         Agreement that counts as stable, in (0, 1).
     cap
@@ -178,7 +220,7 @@ def expected_agreement(top_sets: TopSets) -> dict:
 
 
 def mean_agreement(
-    top_sets: TopSets, passes: np.ndarray, sizes: np.ndarray, n_divisions: int, rng: np.random.Generator
+    top_sets: Ordered, passes: np.ndarray, sizes: np.ndarray, n_divisions: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Mean share of the top k that two disjoint random sets of `passes` have in common, for every size of the sets."""
     shared = np.zeros(len(sizes))
@@ -205,7 +247,7 @@ def _top_of_pass(importance: np.ndarray, k: int) -> np.ndarray:
     return np.concatenate([above, np.flatnonzero(importance == threshold)[: k - len(above)]])
 
 
-def _assess(top_sets: TopSets, level: float) -> Convergence:
+def _assess(top_sets: Ordered, level: float) -> Convergence:
     """Assess convergence regardless of a cap."""
     curve = _curve(top_sets)
     reach = REACH * len(top_sets)
@@ -221,26 +263,27 @@ def _assess(top_sets: TopSets, level: float) -> Convergence:
     if top_sets.k == top_sets.n_features:
         summary["statement"] = _all_selected(top_sets)
     else:
-        summary["statement"] = _statement(summary, curve.iloc[-1])
+        summary["statement"] = _statement(top_sets.subject, summary, curve.iloc[-1])
     return Convergence(curve, summary)
 
 
-def _curve(top_sets: TopSets) -> pd.DataFrame:
+def _curve(top_sets: Ordered) -> pd.DataFrame:
     """Agreement as observed and, if there are enough passes, as extrapolated to more of them, with intervals."""
     n, rng = len(top_sets), fixed_stream(FixedDraw.CONVERGENCE)
     largest = n // 2
+    draws, draws_of_half, halvings = top_sets.effort
     if n < MIN_PASSES:
         sizes = _sizes(largest)
-        mean = mean_agreement(top_sets, np.arange(n), sizes, DRAWS, rng)
+        mean = mean_agreement(top_sets, np.arange(n), sizes, draws, rng)
         return pd.DataFrame({"m": sizes, "mean": mean, "low": np.nan, "high": np.nan, "kind": OBSERVED})
-    trend = _fit_trend(top_sets, np.arange(n), DRAWS, rng)
+    trend = _fit_trend(top_sets, np.arange(n), draws, rng)
     beyond = np.unique(np.round(np.geomspace(largest, REACH * n, SIZES_BEYOND)).astype(int))
     m = np.concatenate([trend.sizes, np.union1d(beyond[beyond > largest], [n])])
     differences = []
-    for _ in range(HALVINGS):
+    for _ in range(halvings):
         mixed = rng.permutation(n)
         halves = mixed[:largest], mixed[largest : 2 * largest]
-        first, second = (_fit_trend(top_sets, half, DRAWS_OF_HALF, rng).at(m / 2) for half in halves)
+        first, second = (_fit_trend(top_sets, half, draws_of_half, rng).at(m / 2) for half in halves)
         differences.append(first - second)
     error = np.sqrt(np.mean(np.square(differences), axis=0) / 2)  # a difference has twice the variance of one half
     logit = trend.at(m)
@@ -280,7 +323,7 @@ class _Trend:
         return np.where(m <= self.sizes[-1], np.interp(np.log(m), np.log(self.sizes), self.observed), beyond)
 
 
-def _fit_trend(top_sets: TopSets, passes: np.ndarray, n_divisions: int, rng: np.random.Generator) -> _Trend:
+def _fit_trend(top_sets: Ordered, passes: np.ndarray, n_divisions: int, rng: np.random.Generator) -> _Trend:
     """Observe the agreement among some passes, and fit the line."""
     sizes = _sizes(len(passes) // 2)
     margin = 0.5 / (n_divisions * top_sets.k)  # half of what one feature in one division adds: keeps logits finite
@@ -301,7 +344,7 @@ def _logistic(logit: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-logit))
 
 
-def _expected_agreement(top_sets: TopSets, curve: pd.DataFrame) -> dict:
+def _expected_agreement(top_sets: Ordered, curve: pd.DataFrame) -> dict:
     """Agreement expected between two sets of as many passes as were accepted."""
     summary = {"n_passes_run": top_sets.n_run, "n_accepted": len(top_sets), "top_k": top_sets.k}
     at_n = curve[(curve["m"] == len(top_sets)) & (curve["kind"] == EXPECTED)]
@@ -321,34 +364,33 @@ def _crossing(m: pd.Series, values: np.ndarray, level: float) -> int | None:
     return math.ceil(np.exp(np.interp(level, y, x)) - 1e-9)
 
 
-def _statement(summary: dict, last: pd.Series) -> str:
+def _statement(subject: str, summary: dict, last: pd.Series) -> str:
     """State the result in words; `last` is the last row of the curve."""
     k, level, n, n_run, reach = (summary[key] for key in ("top_k", "level", "n_accepted", "n_passes_run", "reach"))
-    features = f"model's own top {k} features are" if k > 1 else "model's own top feature is"
     ran = f"You ran {n_run}" if n_run == n else f"You ran {n_run}, of which {n} were accepted"
     share, low, high = (summary[key] for key in ("agreement", "agreement_low", "agreement_high"))
     again = f"another {n} passes would share {share:.2f} of the top {k} ({low:.2f} to {high:.2f})"
     if summary["estimate"] is None:
         return (
-            f"The {features} not expected to become stable (agreement {level:g}) within {reach} passes, where an "
+            f"{subject} not expected to become stable (agreement {level:g}) within {reach} passes, where an "
             f"agreement of {floor2(last['mean'])}, at most {last['high']:.2f}, is expected. {ran}; {again}."
         )
     passes = "pass" if summary["estimate"] == 1 else "passes"
     high_end = f"more than {reach}" if summary["high"] is None else summary["high"]
     return (
-        f"The {features} stable (agreement {level:g}) from about {summary['estimate']} {passes} on "
+        f"{subject} stable (agreement {level:g}) from about {summary['estimate']} {passes} on "
         f"(95 % interval {summary['low']} to {high_end}). {ran}; {again}."
     )
 
 
-def _too_few(top_sets: TopSets) -> str:
+def _too_few(top_sets: Ordered) -> str:
     if not len(top_sets):
         return "No pass was accepted: there is no ranking that could be stable."
     passes = f"{len(top_sets)} accepted passes are" if len(top_sets) > 1 else "1 accepted pass is"
     return f"{passes} too few to estimate how stable the top {top_sets.k} is: at least {MIN_PASSES} are needed."
 
 
-def _all_selected(top_sets: TopSets) -> str:
+def _all_selected(top_sets: Ordered) -> str:
     return (
         f"Every pass selects all {top_sets.n_features} features, so the top {top_sets.k} cannot change and its "
         f"stability means nothing. Set `top_k` below the number of features."

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.words import count
+
 # Parts of a model's summary that other rules compute; each contributes its statement.
 JOINED = ("convergence", "significance", "stability", "differential", "evidence")
 
@@ -65,10 +67,30 @@ def join_findings(
     table = add_chords(ranking, chord_features, chords)
     for added in (significance, stability, differential, evidence, audit):
         table = join_by_feature(table, added)
-    return JoinedFindings(
-        order_as_recommended(rank_by_significance(table), recommended),
-        {**summary, **{name: summaries[name]["statement"] for name in JOINED}},
-    )
+    joined = order_as_recommended(rank_by_significance(table), recommended)
+    statements = {name: summaries[name]["statement"] for name in JOINED}
+    statements["stability"] += stability_of_list(joined, summaries["stability"])
+    return JoinedFindings(joined, {**summary, **statements})
+
+
+def stability_of_list(table: pd.DataFrame, stability: Mapping) -> str:
+    """Say how many of the features to report, or else of the first of the list, are stable; "" if that is unknown.
+
+    Parameters
+    ----------
+    table
+        Contents of features.tsv, in the order of the list.
+    stability
+        Contents of stability.json.
+    """
+    if "threshold" not in stability or not len(table):
+        return ""
+    n_reported = int(table["reported"].sum())
+    n = n_reported or min(stability["q"], len(table))
+    n_stable = int((table["stability"].head(n) >= stability["threshold"] - 1e-9).sum())
+    if n_reported:
+        return f" Of the {count(n, 'feature')} to report, {n_stable} {'is' if n_stable == 1 else 'are'} among them."
+    return f" Of the first {count(n, 'feature')} of the list, {n_stable} {'is' if n_stable == 1 else 'are'} among them."
 
 
 def add_chords(table: pd.DataFrame, chord_features: pd.DataFrame, chords: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ..accumulate import accepted_passes
@@ -28,11 +29,15 @@ class ModelCalibration:
         Quantiles of z of shadows and of features (`q_values.null_table`).
     summary
         Contents of significance.json.
+    scores
+        (passes, p) of every pass that counts, whose mean over any of them orders the features by its absolute value
+        (`q_values.pass_scores`; importances without shadow passes).
     """
 
     table: pd.DataFrame
     null: pd.DataFrame
     summary: dict
+    scores: np.ndarray
 
 
 def calibrate_model(
@@ -65,22 +70,21 @@ def calibrate_model(
     """
     accepted = accepted_passes(passes, min_accuracy)
     calibrated = None
-    table = pd.DataFrame({"feature": features.names})
+    table, scores = pd.DataFrame({"feature": features.names}), np.zeros((0, features.n_features), dtype=np.float32)
     if accepted and shadow_passes:
         calibrated = _calibrate(features, accepted, shadow_passes, level, min_detected)
         table = q_values.significance_table(calibrated, features.names, features.classes)
     if accepted:
-        # the scores are as large as the importances, so only one of the two is held at a time
         if calibrated is None:
             scores = pass_intervals.importances(accepted)
         else:
             scores = q_values.pass_scores(accepted, shadow_passes, calibrated)
         ranks = pass_intervals.rank_intervals(scores, n_resamples, seed)
-        del scores
         sizes = pass_intervals.importance_intervals(pass_intervals.importances(accepted), n_resamples, seed)
         table["importance_low"], table["importance_high"] = sizes
         table["rank_low"], table["rank_high"] = ranks
-    return ModelCalibration(table, q_values.null_table(calibrated), q_values.summarise_calibration(calibrated))
+    summary = q_values.summarise_calibration(calibrated)
+    return ModelCalibration(table, q_values.null_table(calibrated), summary, scores)
 
 
 def _calibrate(

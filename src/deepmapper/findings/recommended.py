@@ -58,10 +58,13 @@ class Recommendation:
         Contents of recommended.tsv, best first.
     summary
         Contents of recommended.json, which begins with a statement in words.
+    parts
+        The parts whose mean orders the features, by name: (p,) normal scores, in the order of the matrix.
     """
 
     table: pd.DataFrame
     summary: dict
+    parts: dict[str, np.ndarray]
 
 
 def network_result(
@@ -137,7 +140,7 @@ def recommend(
     place = np.lexsort((-score, ~reported))
     table = table.iloc[place].reset_index(drop=True)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
-    return Recommendation(table, _summary(table, source, about_test, list(parts), used, models, level))
+    return Recommendation(table, _summary(table, source, about_test, list(parts), used, models, level), parts)
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:

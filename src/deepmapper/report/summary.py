@@ -130,7 +130,10 @@ def summary_page(
         n_features=[_significant_features(model) for model in models],
         novel=[_Line(text, model.name) for model in models if (text := _novel_features(model, top))],
         chords=chords_in_words(screen, proof, chords, alias_of),
-        stability=[_Line(model.convergence["statement"], model.name) for model in models],
+        stability=[
+            _Line(f" {recommendation['convergence']['statement']}", bold="The list to report."),
+            *(_Line(model.convergence["statement"], model.name) for model in models),
+        ],
         accuracy=_accuracies(models, baseline, evidence_panel),
         targets=target_lines(targets or {}, withheld or {}),
         lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models if loses(model)},

@@ -85,6 +85,7 @@ def test_the_numbers_of_draws_do_not_change():
         "AUDITED_SAMPLES": 123,
         "NULL_TAIL": 124,
         "SIGNS": 126,
+        "LIST_PASSES": 127,
         "DIVISIONS": 125,
     }
     assert first_bits(stream(7, Draw.SHADOWS)) == first_bits(np.random.default_rng([7, 120]))

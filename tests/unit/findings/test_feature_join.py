@@ -8,7 +8,13 @@ import pytest
 
 from deepmapper.core.table_schemas import FEATURES
 from deepmapper.core.tables import read_table, write_json, write_table
-from deepmapper.findings.feature_join import JOINED, join_by_feature, join_findings, rank_by_significance
+from deepmapper.findings.feature_join import (
+    JOINED,
+    join_by_feature,
+    join_findings,
+    rank_by_significance,
+    stability_of_list,
+)
 from deepmapper.findings.model_ranking import accumulate_model
 
 NAMES = ("g0", "g1", "g2", "g3")
@@ -108,3 +114,16 @@ def test_a_feature_that_is_not_known_elsewhere_gets_no_value():
 def test_ties_in_z_keep_their_order():
     table = pd.DataFrame({"rank": [1, 2, 3], "feature": ["a", "b", "c"], "z": [1.0, 1.0, 2.0], "significant": False})
     assert rank_by_significance(table)["feature"].tolist() == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("reported", "said"),
+    [
+        ([True, True, False], " Of the 2 features to report, 1 is among them."),
+        ([False] * 3, " Of the first 3 features"),
+    ],
+)
+def test_stability_speaks_of_the_list_to_report(reported, said):
+    table = pd.DataFrame({"feature": ["a", "b", "c"], "reported": reported, "stability": [0.5, 0.75, 0.9]})
+    assert stability_of_list(table, {"q": 20, "threshold": 0.75}).startswith(said)
+    assert stability_of_list(table, {"n_pairs": 0}) == ""

@@ -40,7 +40,11 @@ RECOMMENDED = pd.DataFrame({
     "q": [1e-5, 0.04, 0.3, np.nan], "found_by": ["test and networks", "test", "", ""], "higher_in": ["a", "b", "a", ""],
     "log2_fold_change": [2.5, -1.25, 0.1, np.nan],
 })  # fmt: skip
-RECOMMENDATION = {"statement": "2 features to report.", "order": "Ordered by the networks' z, each by its mean place."}
+RECOMMENDATION = {
+    "statement": "2 features to report.",
+    "order": "Ordered by the networks' z, each by its mean place.",
+    "convergence": {"statement": "The first 20 features of the list are stable."},
+}
 NO_PROOF = {"proved": False, "statement": "There is no chord to prove."}
 AUDIT = pd.DataFrame({
     "choice": ["2000 highly variable features, flavour seurat"] * 2 + ["50 principal components"] * 2,
