@@ -97,12 +97,13 @@ def test_all_promised_files_and_no_others(finished):
     expected |= {f"findings/linear_baseline/{name}" for name in ("metrics.json", "features.tsv")}
     baseline = ("per_class", "confusion", "calibration", "predictions")
     expected |= {f"findings/linear_baseline/{name}.tsv" for name in baseline}
-    expected |= {"findings/recommended.tsv", "findings/recommended.json"}
+    expected |= {"findings/recommended.tsv", "findings/recommended.json", "findings/list_convergence.tsv"}
     for model in MODELS:
         expected |= {f"passes/{model}/{name}.npz" for name in ("0", "1", "permuted/0")}
         expected |= {f"findings/{model}/{name}" for name in COLUMNS}
         expected |= {f"findings/{model}/{name}" for name in ("summary.json", "metrics.json")}
         expected |= {f"findings/{model}/{name}" for name in ("annotated.h5ad", "embedding.npz", "calibration_null.tsv")}
+        expected.add(f"findings/{model}/pass_scores.npy")
         judged = ("ranking", "convergence", "significance", "stability", "panel")
         expected |= {f"findings/{model}/{name}.{suffix}" for name in judged for suffix in ("tsv", "json")}
         expected |= {f"findings/{model}/plots/{name}.svg" for name in FIGURES}

@@ -121,9 +121,12 @@ def test_second_run_elsewhere_gives_the_same_bytes(finished, work_directory):
     # all models share one order of the features, so what shows it depends on the other models
     ordered = {f"findings/cnn_small/{name}" for name in ("annotated.h5ad", "audit.tsv", "audit.html", "features.html")}
     ordered |= {f"findings/cnn_small/plots/{name}.svg" for name in FIGURES_IN_ORDER}
+    ordered.add("findings/cnn_small/summary.json")  # says how many features of the list are stable
     differing = {name for name in own if first[name] != second[name]}
     table = "findings/cnn_small/features.tsv"
-    shared = {f"findings/{name}" for name in ("recommended.tsv", "recommended.json", "expression.svg")}
+    shared = {
+        f"findings/{name}" for name in ("recommended.tsv", "recommended.json", "list_convergence.tsv", "expression.svg")
+    }
     assert differing <= {table, *shared, *ordered}
     by_itself = [
         pd.read_csv(results / table, sep="\t").sort_values("model_rank").drop(columns=["rank", "reported"])
