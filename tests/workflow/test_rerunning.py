@@ -154,7 +154,8 @@ CASES = {
         with_new_samples,
         {
             **dict.fromkeys(("import_target", "prepare_target", "write_summary"), 1),
-            **dict.fromkeys(("export_model", "judge_target", "map_target", "plot_target", "train_withheld_pass"), 3),
+            **dict.fromkeys(("export_model", "judge_target", "attribute_target", "map_target", "plot_target"), 3),
+            "train_withheld_pass": 3,
             **RECORD,
         },
     ),

@@ -222,6 +222,40 @@ if HAS_TARGET:
         script:
             "../../scripts/rules/target/judge_target.py"
 
+    # Importances of the features for the labels that target cells got, over the passes as for labelled cells.
+    rule attribute_target:
+        input:
+            model=rules.export_model.output[0],
+            features=rules.prepare_target.output.features,
+            target_table=rules.judge_target.output.target_table,
+        output:
+            report(
+                f"{RESULTS}/findings/{{model}}/target_features.tsv",
+                caption="../report/target_features_table.rst",
+                category="6 Target",
+                labels={
+                    "model": "{model}",
+                    "what": "importances for named cells, table",
+                },
+            ),
+        log:
+            f"{RESULTS}/logs/attribute_target/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/attribute_target/{{model}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(2000, per_mb=25, max_extra=6000),
+            runtime=grow(60),
+        params:
+            top_k=SETTINGS["passes"]["top_k"],
+            source=source_of("attribute_target"),
+        message:
+            "Attributing the labels of {wildcards.model} to features"
+        script:
+            "../../scripts/rules/target/attribute_target.py"
+
     # Places of labelled and named cells on one map.
     rule map_target:
         input:
@@ -322,7 +356,12 @@ if HAS_TARGET:
             "../../scripts/rules/target/train_withheld_pass.py"
 
     TARGET_OUTPUTS = expand(
-        [*rules.judge_target.output, *rules.plot_target.output], model=MODELS
+        [
+            *rules.judge_target.output,
+            *rules.attribute_target.output,
+            *rules.plot_target.output,
+        ],
+        model=MODELS,
     )
     TARGET_SUMMARIES = {
         "targets": expand(rules.judge_target.output.target_summary, model=MODELS)

@@ -47,6 +47,7 @@ class Draw(IntEnum):
     PERTURBED_SAMPLES = 128  # out-of-bag samples of a pass that are perturbed
     PERTURBED_SHADOWS = 129  # features whose shadows are perturbed
     MAPPED_SAMPLES = 140  # samples of the map of reference and target
+    ATTRIBUTED_TARGET = 141  # target samples of a pass that are attributed
     # novel transcripts
     CHANGED_COPIES = 130
     SHUFFLED_BASES = 131

@@ -86,6 +86,21 @@ TARGET_GENES = Table(
     ),
 )
 
+TARGET_FEATURES = Table(
+    "findings/{model}/target_features.tsv",
+    "One row per feature, in the order of the matrix: its importance for the labels of target samples, of those with "
+    "one label in their set; empty columns if there are none.",
+    (
+        text("feature", "name of the feature"),
+        number("median_importance", "median over the passes of its importance for the target samples"),
+        number("mean_rank", "mean rank among all features over the passes; 1 is best"),
+        number("selection_frequency", "share of the passes that have it in their top_k for the target samples"),
+        number("reference_importance", "mean over the passes of its importance for the labelled samples"),
+        number("importance[*]", "median over the passes of the importance for target samples with this label"),
+        text("direction[*]", "whether high values of the feature speak for the label: up, down or unclear"),
+    ),
+)
+
 TARGET_MAP = Table(
     "findings/{model}/target_map.tsv",
     "One row per sample on the map of reference and target, at most 10,000 of either.",

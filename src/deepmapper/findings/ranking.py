@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,22 @@ _MAX_VALUES = 2**24  # importances of all passes held in memory at once
 
 # A feature has a direction in a class if the mean sign of its gradient is at least this: 80 % of the passes agree.
 _MIN_MEAN_SIGN = 0.6
+
+
+class Attributed(Protocol):
+    """Importances of one network, as in `passes.result.PassResult`."""
+
+    @property
+    def importance(self) -> np.ndarray:
+        """(p,) over all samples."""
+
+    @property
+    def class_importance(self) -> np.ndarray:
+        """(C, p) over the samples of every class."""
+
+    @property
+    def class_gradient(self) -> np.ndarray:
+        """(C, p) mean gradient of the score of every class."""
 
 
 @dataclass(repr=False)
@@ -172,10 +188,10 @@ def accumulate_passes(
         notes=_pass_notes(results, accepted, min_accuracy),
     )
     if kept:
-        findings.mean_rank, findings.selection_frequency = _ranks(kept, top_k, n_features)
-        low, median, high = _quartiles(kept, n_features, max_values)
+        findings.mean_rank, findings.selection_frequency = ranks_over(kept, top_k, n_features)
+        low, median, high = quartiles_over(kept, n_features, max_values)
         findings.median_importance, findings.importance_quartiles = median.tolist(), [low.tolist(), high.tolist()]
-        findings.class_importance, findings.class_direction = _by_class(kept, max_values)
+        findings.class_importance, findings.class_direction = classes_over(kept, max_values)
     return findings
 
 
@@ -221,7 +237,7 @@ def _pass_notes(results: list[PassResult | PassFile], accepted: list[bool], min_
     return notes
 
 
-def _ranks(kept: Sequence[PassResult | PassFile], top_k: int, n_features: int) -> tuple[list[float], list[float]]:
+def ranks_over(kept: Sequence[Attributed], top_k: int, n_features: int) -> tuple[list[float], list[float]]:
     """Mean rank and selection frequency of every feature, as defined in `accumulate`; one pass at a time."""
     total, selected = np.zeros(n_features, dtype=np.int64), np.zeros(n_features, dtype=np.int64)
     one_to_p = np.arange(1, n_features + 1)
@@ -235,8 +251,8 @@ def _ranks(kept: Sequence[PassResult | PassFile], top_k: int, n_features: int) -
     return (total / len(kept)).tolist(), (selected / len(kept)).tolist()
 
 
-def _quartiles(
-    kept: Sequence[PassResult | PassFile], n_features: int, max_values: int
+def quartiles_over(
+    kept: Sequence[Attributed], n_features: int, max_values: int = _MAX_VALUES
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lower quartile, median and upper quartile of the importance, some features at a time."""
     low, median, high = np.empty((3, n_features))
@@ -247,7 +263,9 @@ def _quartiles(
     return low, median, high
 
 
-def _by_class(kept: Sequence[PassResult | PassFile], max_values: int) -> tuple[list[list[float]], list[list[int]]]:
+def classes_over(
+    kept: Sequence[Attributed], max_values: int = _MAX_VALUES
+) -> tuple[list[list[float]], list[list[int]]]:
     """Median importance and direction of every feature in every class, some features at a time."""
     n_classes, n_features = kept[0].class_importance.shape
     importance, direction = np.full((n_classes, n_features), np.nan), np.zeros((n_classes, n_features), dtype=int)
@@ -265,7 +283,7 @@ def _by_class(kept: Sequence[PassResult | PassFile], max_values: int) -> tuple[l
     return importance.tolist(), direction.tolist()
 
 
-def _gather(kept: Sequence[PassResult | PassFile], part: Callable) -> np.ndarray:
+def _gather(kept: Sequence[Attributed], part: Callable) -> np.ndarray:
     """Stack a part of every pass, (passes, width); only one file is mapped at a time."""
     first = part(kept[0])
     values = np.empty((len(kept), len(first)), dtype=first.dtype)

@@ -1,7 +1,8 @@
 """Whether adaptation to the target helps, judged by reverse transfer; labels of the target are not needed.
 
 A pass names the target samples, a plain network learns from these names, and names the out-of-bag samples of the pass:
-the more of them it gets right, the better were the names (Zhong et al. 2010, doi 10.1007/978-3-642-15939-8_35).
+the more of them it gets right, the better were the names ("reverse validation": Zhong et al. 2010, Cross validation
+framework to choose amongst models and datasets for transfer learning).
 
 MixMatch and the adversary assume that target and reference have the same composition. If it differs, they name cells by
 the composition of the reference, and reverse transfer rewards that (measured: benchmarks/README.md). So it has to be

@@ -18,6 +18,7 @@ from ..features.label_permutations import shuffle_labels
 from ..features.samples import Samples
 from ..features.splits import check_class_sizes, draw_out_of_bag, draw_validation, has_validation
 from ..training.checkpoint import Checkpoint
+from .attributed import attribute_classes
 from .restore import build_network, image_maker, softmax
 from .result import ChordPart, PassResult, pass_settings
 
@@ -174,36 +175,11 @@ def _evaluate(probability: np.ndarray, labels: np.ndarray, training_labels: np.n
 
 def _attribute(model, images, y, train, out_of_bag, options: AttributionOptions, seed: int, n_classes: int) -> dict:
     """Attribute the scores of out-of-bag samples to the columns of the matrix, over all and class by class."""
-    from ..attribution import attribute
-    from ..training.runtime import halving
-
     chosen = choose_over_classes(out_of_bag, y, options.n_samples, stream(seed, Draw.ATTRIBUTED_SAMPLES))
-    targets = y[chosen]
     baseline = images.mean(train) if options.baseline == "mean" else None
-    pixels = halving(
-        lambda size: attribute(model, images(chosen), targets, options.method, baseline, options.ig_steps, size),
-        options.batch_size,
-        "attribution",
-    )
-    contribution, gradient = np.abs(pixels.contribution[:, images.pixel]), pixels.slope[:, images.pixel]
     # samples were chosen evenly over the classes; the overall importance weights classes as they occur out of bag
     share = np.bincount(y[out_of_bag], minlength=n_classes) / len(out_of_bag)
-    n_columns = len(images.pixel)
-    class_importance = np.full((n_classes, n_columns), np.nan, dtype=np.float32)
-    class_gradient = np.full((n_classes, n_columns), np.nan, dtype=np.float32)
-    total, total_share = np.zeros(n_columns), 0.0
-    for code in np.unique(targets):
-        in_class = targets == code
-        class_importance[code] = contribution[in_class].mean(0)
-        class_gradient[code] = gradient[in_class].mean(0)
-        total += share[code] * class_importance[code]
-        total_share += share[code]
-    return {
-        "importance": (total / total_share).astype(np.float32),
-        "class_importance": class_importance,
-        "class_gradient": class_gradient,
-        "completeness_error": pixels.completeness_error,
-    }
+    return attribute_classes(model, images, chosen, y[chosen], share, baseline, options)
 
 
 def choose_over_classes(rows: np.ndarray, y: np.ndarray, max_rows: int, rng: np.random.Generator) -> np.ndarray:

@@ -100,6 +100,9 @@ def train_seeds(snakemake) -> None:
     resources = snakemake.resources
     device = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
     samples, adapted_to, choice = _samples(snakemake.input)
+    backbone = to_config(snakemake.params.settings).backbone
+    if backbone.kind == "scnym" and backbone.extra.get("adapt", "auto") != "none" and samples[1].unlabelled is None:
+        print("There are no target samples to learn from: this pass learns from the labelled samples alone.")
     job = _Job(snakemake, device, *samples, adapted_to, choice)
     failed = {}
     for path in map(Path, snakemake.output):

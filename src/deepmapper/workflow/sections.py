@@ -133,8 +133,16 @@ def names_own_cells(settings: dict) -> bool:
 
 def reads_target(settings: dict, name: str) -> bool:
     """Whether the passes of a model learn from the target samples."""
-    model = settings["models"][name]
-    return has_target(settings) and model["kind"] == "scnym" and model["extra"].get("adapt", "auto") != "none"
+    return has_target(settings) and _would_read_target(settings["models"][name])
+
+
+def lacks_target(settings: dict, name: str) -> bool:
+    """Whether they would, and there are none."""
+    return not has_target(settings) and _would_read_target(settings["models"][name])
+
+
+def _would_read_target(model: dict) -> bool:
+    return model["kind"] == "scnym" and model["extra"].get("adapt", "auto") != "none"
 
 
 def chooses_adaptation(settings: dict, name: str) -> bool:

@@ -16,7 +16,7 @@ from ..core.prefixes import is_pattern
 from ..errors import InputError
 from .cross_checks import cross_faults
 from .schema import KeyPath, drop, found, model_schema, schema_faults, tidied, touches
-from .sections import model_settings
+from .sections import lacks_target, model_settings
 
 
 def validate_config(config: Any, schema: dict, source: str = "config/config.yaml") -> dict:
@@ -93,6 +93,12 @@ def config_warnings(settings: dict) -> list[str]:
     for name in settings["models"]:
         inert = to_config(model_settings(settings, name)).inert_settings()
         warnings += [f"model `{name}`: {sentence}" for sentence in inert]
+        if lacks_target(settings, name):
+            warnings.append(
+                f"model `{name}`: the kind scnym learns from cells without a label, and there are none. It will learn "
+                "from the labelled cells alone. Name such cells in `labels.unlabelled` or `matrix.new_samples`, or set "
+                "`extra: {adapt: none}`."
+            )
     if settings["reference"]["none"]:
         idle = [key for key in ("keep_half_mapped", "keep_alignments") if settings["reads"][key]]
         warnings += [f"`reads.{key}` has no effect: with `reference: none` nothing is aligned." for key in idle]

@@ -71,6 +71,7 @@ def test_the_numbers_of_draws_do_not_change():
         "PERTURBED_SAMPLES": 128,
         "PERTURBED_SHADOWS": 129,
         "MAPPED_SAMPLES": 140,
+        "ATTRIBUTED_TARGET": 141,
         "CHANGED_COPIES": 130,
         "SHUFFLED_BASES": 131,
         "MODEL_WEIGHTS": 150,

@@ -279,6 +279,13 @@ def test_settings_that_cannot_act_are_said(read, text, start):
     assert said.startswith(start)
 
 
+def test_a_kind_that_learns_from_the_target_says_when_there_is_none(read):
+    (said,) = config_warnings(read("models: {scnym: {}}"))
+    assert said.startswith("model `scnym`: the kind scnym learns from cells without a label, and there are none.")
+    assert config_warnings(read("models: {scnym: {extra: {adapt: none}}}")) == []
+    assert config_warnings(read("{models: {scnym: {}}, labels: {column: y, unlabelled: [Unlabeled]}}")) == []
+
+
 def test_to_config_carries_every_setting(read):
     model = model_settings(
         read(
