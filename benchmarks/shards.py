@@ -144,7 +144,7 @@ def stream_statistics(folder, options):
 
 def fit_embedding(folder, options):
     from deepmapper.features.store import open_features
-    from deepmapper.findings.embedding import FIT
+    from deepmapper.findings.embedding_fits import FIT
 
     features = open_features(folder / "features")
     FIT["pca"](features, features.development, 50, 0)

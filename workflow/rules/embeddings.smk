@@ -14,6 +14,12 @@ PROCESSES = (
 # Fitted without the test split, on which classifiers on the embedding are evaluated.
 rule fit_embedding:
     input:
+        # the counts, if the embedding reads them
+        unpack(
+            lambda wildcards: (
+                {"expression": EXPRESSION} if wildcards.embedding == "scvi" else {}
+            )
+        ),
         features=rules.prepare_features.output[0],
     output:
         embedding=f"{RESULTS}/embeddings/{{embedding}}.npz",
@@ -23,7 +29,7 @@ rule fit_embedding:
     benchmark:
         f"{RESULTS}/benchmarks/fit_embedding/{{embedding}}.tsv"
     wildcard_constraints:
-        embedding="pca|ppca|contrastive|geneformer",
+        embedding="pca|ppca|contrastive|geneformer|scvi",
     conda:
         "../../envs/python.yaml"
     threads: PROCESSES
@@ -73,7 +79,7 @@ rule plot_embedding:
     benchmark:
         f"{RESULTS}/benchmarks/plot_embedding/{{embedding}}.tsv"
     wildcard_constraints:
-        embedding="pca|ppca|contrastive|geneformer",
+        embedding="pca|ppca|contrastive|geneformer|scvi",
     conda:
         "../../envs/python.yaml"
     threads: 1

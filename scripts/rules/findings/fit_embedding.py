@@ -10,6 +10,7 @@ with job(snakemake):
         "store": snakemake.input.features,
         "embedding": snakemake.output.embedding,
         "metrics": snakemake.output.metrics,
+        "expression": snakemake.input.get("expression"),
         "kind": snakemake.wildcards.embedding,
         **snakemake.params.options,
         "out_of_bag": snakemake.params.out_of_bag,

@@ -10,14 +10,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
-from ..core.blocks import MappedRows, blocks
 from ..core.files import atomic_write
 from ..core.logistic import fit_ridge_logistic
 from ..core.tables import write_json
@@ -25,10 +21,10 @@ from ..core.tasks import as_task
 from ..errors import InputError
 from ..features.splits import draw_out_of_bag
 from ..features.store import Features, open_features
-from ..io.shards import Shard
+from ..io.expression import open_expression
 from . import evaluation
+from .embedding_fits import FIT
 from .metrics import compute_metrics
-from .statistics import value_statistics
 
 # Nearest neighbours of the classifier; the default of scanpy's graph of neighbours.
 N_NEIGHBOURS = 15
@@ -76,7 +72,7 @@ def fit_run_embedding(
     features
         Features of the run.
     kind
-        "pca", "ppca", "contrastive" or "geneformer".
+        "pca", "ppca", "contrastive", "geneformer" or "scvi".
     n_components
         Number of components.
     out_of_bag, draws
@@ -87,13 +83,14 @@ def fit_run_embedding(
     n_resamples, seed
         Resamples and seed of the bootstrap over test samples; the seed is that of the training, too.
     options
-        Of a contrastive embedding: `hidden_units`, `n_epochs`, `dropout`, `temperature`, as in the configuration; of a
-        Geneformer: `n_layers`, `n_heads`, `max_tokens`, `n_epochs`.
+        Of a trained embedding, as in the configuration: `n_epochs`; of "contrastive" also `hidden_units`, `dropout` and
+        `temperature`; of "geneformer" `n_layers`, `n_heads` and `max_tokens`; of "scvi" `hidden_units`, `n_features`,
+        `batch`, and `expression`, which has the counts.
 
     Raises
     ------
     InputError
-        If there are not enough samples or features for as many components.
+        If there are not enough samples or features for as many components, or "scvi" finds no counts.
     """
     from ..models.distributed import rank_and_size  # with torch
 
@@ -136,6 +133,7 @@ def make_embedding(
     metrics: str,
     *,
     gpus: int,
+    expression: str | None = None,
     **options: Any,
 ) -> None:
     """Fit an embedding of a run and write it; of several processes the first writes.
@@ -148,6 +146,8 @@ def make_embedding(
         Files to write.
     gpus
         Number of GPUs that the job asked for; with 0 none is used, even if there is one.
+    expression
+        expression.h5ad, for an embedding of the counts.
     options
         As for `fit_run_embedding`.
 
@@ -163,6 +163,8 @@ def make_embedding(
     join()
     _check_gpus(gpus)
     features = open_features(store)
+    if expression:
+        options["expression"] = open_expression(expression)
     found = fit_run_embedding(features, **options)
     if rank_and_size()[0] == 0:
         print(*found.lines, sep="\n")
@@ -192,125 +194,6 @@ def write_embedding(path: str | Path, embedding: RunEmbedding, features: Feature
     }
     with atomic_write(path) as tmp, tmp.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-
-
-def _shards(features: Features, rows: np.ndarray) -> tuple[np.ndarray, Shard, Shard]:
-    """Names of the features, all samples, and those in some rows."""
-    names = np.array(features.names, dtype=object)
-    whole = Shard("the features", features.X, pd.DataFrame(index=range(features.X.shape[0])), names)
-    chosen = Shard("the features", MappedRows(features.X, rows), pd.DataFrame(index=range(len(rows))), names)
-    return names, whole, chosen
-
-
-def _fit_pca(features: Features, rows: np.ndarray, n_components: int, _seed: int) -> tuple:
-    """Scores of all samples, axes and variances of components fitted on some rows."""
-    from ..models.pca import IncrementalPCA  # with torch
-    from ..models.run import fit, predict
-
-    names, whole, chosen = _shards(features, rows)
-    pca = IncrementalPCA(names, n_components)
-    fit(pca, chosen)
-    components = pca.components_kg.numpy().astype(np.float32)
-    return predict(pca, whole)["x_ng"], components, pca.explained_variance_k.numpy()
-
-
-def _fit_ppca(features: Features, rows: np.ndarray, n_components: int, seed: int) -> tuple:
-    """The same of probabilistic components; their axes are the loadings."""
-    from ..models.probabilistic_pca import ProbabilisticPCA  # with torch
-    from ..models.run import fit, predict
-
-    names, whole, chosen = _shards(features, rows)
-    ppca = ProbabilisticPCA(len(rows), names, n_components, "marginalized", seed=seed)
-    fit(ppca, chosen)
-    return predict(ppca, whole)["z_nk"], ppca.W_kg.numpy().astype(np.float32), ppca.L_k.numpy()
-
-
-def _fit_contrastive(
-    features: Features,
-    rows: np.ndarray,
-    n_components: int,
-    seed: int,
-    *,
-    hidden_units: int,
-    n_epochs: int,
-    dropout: float,
-    temperature: float,
-) -> tuple:
-    """Scores of all samples by a contrastive network trained on some rows."""
-    import torch
-
-    from ..models.contrastive import ContrastiveMLP
-    from ..models.run import fit, predict
-    from ..models.transforms import Dropout, Duplicate
-    from ..training.runtime import seeded
-
-    names, whole, chosen = _shards(features, rows)
-    with seeded(seed):
-        network = ContrastiveMLP(len(names), [hidden_units], n_components, temperature)
-        size = min(_CONTRASTIVE_BATCH, max(2, len(rows) // 2))
-        fit(network, chosen, transforms=[Duplicate(), Dropout(dropout)], epochs=n_epochs, batch_size=size, seed=seed)
-        with torch.no_grad():
-            scores = predict(network, whole)["x_ng"]
-    return scores, None, None
-
-
-# Cells in a batch of contrastive learning; each is compared with all others of its batch.
-_CONTRASTIVE_BATCH = 256
-
-
-def _fit_geneformer(
-    features: Features,
-    rows: np.ndarray,
-    n_components: int,
-    seed: int,
-    *,
-    n_layers: int,
-    n_heads: int,
-    max_tokens: int,
-    n_epochs: int,
-) -> tuple:
-    """Scores of all samples by a Geneformer trained on some rows; values are ranked relative to those of the rows."""
-    import torch
-
-    from ..models.geneformer import CellEmbedding, Geneformer
-    from ..models.run import fit, predict
-    from ..models.transforms import DivideByScale, Filter
-    from ..training.runtime import seeded
-
-    if n_components % n_heads:
-        raise InputError(
-            f"embeddings.geneformer.n_components is {n_components}, expected a multiple of n_heads, {n_heads}."
-        )
-    if any((block.data if sp.issparse(block) else block).min(initial=0) < 0 for _, block in blocks(features.X)):
-        raise InputError(
-            "embeddings.geneformer: the matrix has negative values, which have no rank among expressed features. Give "
-            "counts, or values that are normalised but not centred, or set its n_components to 0."
-        )
-    names, whole, chosen = _shards(features, rows)
-    with TemporaryDirectory() as folder:
-        typical = value_statistics(features.X, rows, folder)["median_detected"]
-    detected = np.isfinite(typical)  # the others have no place in a list
-    names = names[detected]
-    ranked = [Filter(names), DivideByScale(torch.from_numpy(typical[detected]), names)]
-    with seeded(seed):
-        network = Geneformer(
-            names, n_components, n_layers, n_heads, 2 * n_components, max_position_embeddings=max_tokens
-        )
-        fit(network, chosen, transforms=ranked, epochs=n_epochs, batch_size=_GENEFORMER_BATCH, seed=seed)
-        scores = predict(CellEmbedding(network), whole, transforms=ranked)["x_ng"]
-    return scores, None, None
-
-
-# Cells in a batch of Geneformer's training. Chosen by hand.
-_GENEFORMER_BATCH = 64
-
-# Kind of embedding -> function of features, rows, number of components, seed and options.
-FIT: dict[str, Callable[..., tuple]] = {
-    "pca": _fit_pca,
-    "ppca": _fit_ppca,
-    "contrastive": _fit_contrastive,
-    "geneformer": _fit_geneformer,
-}
 
 
 def _out_of_bag(

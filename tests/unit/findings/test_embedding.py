@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 
 from deepmapper.core.tables import read_json
 from deepmapper.core.tasks import run_in_tasks
 from deepmapper.errors import InputError
 from deepmapper.features.store import write_features
 from deepmapper.findings.embedding import fit_run_embedding, make_embedding, write_embedding
+from deepmapper.io.expression import Expression
 
 OPTIONS = {"bins": 5, "n_resamples": 50, "seed": 0, "out_of_bag": 0.3, "draws": [0, 1, 2]}
 
@@ -114,3 +117,44 @@ def test_a_geneformer_is_trained_without_the_test_split(features):
         fit_run_embedding(features, kind="geneformer", n_components=9, **options, **OPTIONS)
     with pytest.raises(InputError, match="the matrix has negative values, which have no rank"):
         fit_run_embedding(replace(features, X=counts - 3), kind="geneformer", n_components=8, **options, **OPTIONS)
+
+
+@pytest.fixture
+def counted(features):
+    """An expression matrix with counts for the features, in another order of the samples, and a column of batches."""
+    rng = np.random.default_rng(0)
+    wide = np.rint(np.expm1(np.maximum(features.X.toarray(), 0)) * 5).astype(np.float32)
+    order = rng.permutation(len(wide))
+    names = [features.samples[row] for row in order]
+    obs = pd.DataFrame({"run": np.where(order % 3 == 0, "x", "y")}, index=names)
+    return Expression(sp.csr_matrix(wide[order]), obs, pd.DataFrame(index=list(features.names)))
+
+
+SCVI = {"hidden_units": 16, "n_features": 12, "n_epochs": 8, "batch": "run"}
+
+
+def test_latent_variables_of_counts_are_trained_without_the_test_split(features, counted, tmp_path):
+    pytest.importorskip("lightning")
+    spoiled = counted.X.toarray()
+    rows = counted.rows_of(features.samples)
+    spoiled[rows[features.test]] = 5
+    one, other = (
+        fit_run_embedding(features, kind="scvi", n_components=4, expression=given, **SCVI, **OPTIONS)
+        for given in (counted, replace(counted, X=sp.csr_matrix(spoiled)))
+    )
+    assert one.scores.shape == (len(features.y), 4)
+    np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
+    assert not np.array_equal(one.scores[features.test], other.scores[features.test])
+    assert one.metrics["logistic"]["accuracy"] > one.metrics["logistic"]["majority_accuracy"]
+    assert one.components is None
+
+
+def test_latent_variables_need_counts_of_the_same_features(features, counted):
+    given = {"kind": "scvi", "n_components": 4, **SCVI, **OPTIONS}
+    fractions = replace(features, metadata={**features.metadata, "normalization": "none"})
+    with pytest.raises(InputError, match="embeddings.scvi reads counts, and the matrix has others"):
+        fit_run_embedding(fractions, expression=replace(counted, X=counted.X * 0.5), **given)
+    with pytest.raises(InputError, match="embeddings.scvi.batch: there is no column 'run'"):
+        fit_run_embedding(features, expression=replace(counted, obs=counted.obs[[]]), **given)
+    with pytest.raises(InputError, match="the features are not those of expression.h5ad"):
+        fit_run_embedding(features, expression=replace(counted, var=counted.var[::-1]), **given)

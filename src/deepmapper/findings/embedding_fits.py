@@ -1,0 +1,203 @@
+"""How each kind of embedding of a run is fitted: scores of all samples by what was learnt from some rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from ..core.blocks import MappedRows, blocks
+from ..errors import InputError
+from ..features.prepare import column_of
+from ..features.store import Features
+from ..io.expression import Expression
+from ..io.shards import Shard
+from .statistics import value_statistics
+
+# Cells in a batch of contrastive learning, where each is compared with all others of its batch, of scVI, and of
+# Geneformer's training. Chosen by hand.
+_CONTRASTIVE_BATCH, _SCVI_BATCH, _GENEFORMER_BATCH = 256, 128, 64
+
+
+def _shards(features: Features, rows: np.ndarray) -> tuple[np.ndarray, Shard, Shard]:
+    """Names of the features, all samples, and those in some rows."""
+    names = np.array(features.names, dtype=object)
+    whole = Shard("the features", features.X, pd.DataFrame(index=range(features.X.shape[0])), names)
+    chosen = Shard("the features", MappedRows(features.X, rows), pd.DataFrame(index=range(len(rows))), names)
+    return names, whole, chosen
+
+
+def _fit_pca(features: Features, rows: np.ndarray, n_components: int, _seed: int) -> tuple:
+    """Scores of all samples, axes and variances of components fitted on some rows."""
+    from ..models.pca import IncrementalPCA  # with torch
+    from ..models.run import fit, predict
+
+    names, whole, chosen = _shards(features, rows)
+    pca = IncrementalPCA(names, n_components)
+    fit(pca, chosen)
+    components = pca.components_kg.numpy().astype(np.float32)
+    return predict(pca, whole)["x_ng"], components, pca.explained_variance_k.numpy()
+
+
+def _fit_ppca(features: Features, rows: np.ndarray, n_components: int, seed: int) -> tuple:
+    """The same of probabilistic components; their axes are the loadings."""
+    from ..models.probabilistic_pca import ProbabilisticPCA  # with torch
+    from ..models.run import fit, predict
+
+    names, whole, chosen = _shards(features, rows)
+    ppca = ProbabilisticPCA(len(rows), names, n_components, "marginalized", seed=seed)
+    fit(ppca, chosen)
+    return predict(ppca, whole)["z_nk"], ppca.W_kg.numpy().astype(np.float32), ppca.L_k.numpy()
+
+
+def _fit_contrastive(
+    features: Features,
+    rows: np.ndarray,
+    n_components: int,
+    seed: int,
+    *,
+    hidden_units: int,
+    n_epochs: int,
+    dropout: float,
+    temperature: float,
+) -> tuple:
+    """Scores of all samples by a contrastive network trained on some rows."""
+    import torch
+
+    from ..models.contrastive import ContrastiveMLP
+    from ..models.run import fit, predict
+    from ..models.transforms import Dropout, Duplicate
+    from ..training.runtime import seeded
+
+    names, whole, chosen = _shards(features, rows)
+    with seeded(seed):
+        network = ContrastiveMLP(len(names), [hidden_units], n_components, temperature)
+        size = min(_CONTRASTIVE_BATCH, max(2, len(rows) // 2))
+        fit(network, chosen, transforms=[Duplicate(), Dropout(dropout)], epochs=n_epochs, batch_size=size, seed=seed)
+        with torch.no_grad():
+            scores = predict(network, whole)["x_ng"]
+    return scores, None, None
+
+
+def _fit_scvi(
+    features: Features,
+    rows: np.ndarray,
+    n_components: int,
+    seed: int,
+    *,
+    expression: Expression,
+    hidden_units: int,
+    n_features: int,
+    n_epochs: int,
+    batch: str,
+) -> tuple:
+    """Latent variables of all samples by an autoencoder of the counts trained on some rows."""
+    import torch
+
+    from ..models.run import fit, predict
+    from ..models.variational import SingleCellVariationalInference
+    from ..models.variational_layers import layers_of_scvi
+    from ..training.runtime import seeded
+
+    whole = _counts(features, rows, expression, n_features)
+    obs, batches = pd.DataFrame(index=range(len(rows))), None
+    if batch:
+        column = column_of(expression.obs, batch, "embeddings.scvi.batch")
+        obs["batch"] = column.iloc[expression.rows_of(features.samples)[rows]].to_numpy()
+        batches = {"batch_index_n": "batch"}
+    chosen = Shard("the counts", whole.X[rows], obs, whole.var_names)
+    with seeded(seed):
+        n_batch = obs["batch"].nunique() if batch else 0
+        sizes: Any = {**layers_of_scvi(hidden_units), "n_batch": n_batch, "n_latent": n_components}
+        network = SingleCellVariationalInference(list(whole.var_names), **sizes)
+        size = min(_SCVI_BATCH, max(2, len(rows) // 2))
+        fit(network, chosen, obs=batches, epochs=n_epochs, batch_size=size, seed=seed)
+        with torch.no_grad():
+            scores = predict(network, whole)["x_ng"]
+    return scores, None, None
+
+
+def _counts(features: Features, rows: np.ndarray, expression: Expression, n_features: int) -> Shard:
+    """Counts of all samples, of the features that vary most among some rows."""
+    from ..models.run import fit
+    from ..models.variable_genes import HVGSeuratV3
+
+    source, names = (
+        MappedRows(expression.X, expression.rows_of(features.samples)),
+        np.array(features.names, dtype=object),
+    )
+    if not np.array_equal(names, np.asarray(expression.var_names.astype(str), dtype=object)):
+        raise InputError("embeddings.scvi: the features are not those of expression.h5ad; run prepare_features again.")
+    parts = [sp.csr_matrix(block) for _, block in blocks(source)]
+    counts = sp.vstack(parts, format="csr").astype(np.float32)
+    whole_numbers = np.array_equal(counts.data, np.rint(counts.data))
+    if (features.metadata.get("normalization") == "none" and not whole_numbers) or (
+        counts.nnz and counts.data.min() < 0
+    ):
+        raise InputError(
+            "embeddings.scvi reads counts, and the matrix has others: give a matrix of counts with a "
+            "`features.normalization`, or set embeddings.scvi.n_components to 0."
+        )
+    if n_features and n_features < len(names):
+        learnt = Shard("the counts", counts[rows], pd.DataFrame(index=range(len(rows))), names)
+        fit(chooser := HVGSeuratV3(names, n_features, output_path=None), learnt)
+        found = chooser.hvg_df["highly_variable"].to_numpy()
+        counts, names = counts[:, np.flatnonzero(found)], names[found]
+    return Shard("the counts", counts, pd.DataFrame(index=range(counts.shape[0])), names)
+
+
+def _fit_geneformer(
+    features: Features,
+    rows: np.ndarray,
+    n_components: int,
+    seed: int,
+    *,
+    n_layers: int,
+    n_heads: int,
+    max_tokens: int,
+    n_epochs: int,
+) -> tuple:
+    """Scores of all samples by a Geneformer trained on some rows; values are ranked relative to those of the rows."""
+    import torch
+
+    from ..models.geneformer import CellEmbedding, Geneformer
+    from ..models.run import fit, predict
+    from ..models.transforms import DivideByScale, Filter
+    from ..training.runtime import seeded
+
+    if n_components % n_heads:
+        raise InputError(
+            f"embeddings.geneformer.n_components is {n_components}, expected a multiple of n_heads, {n_heads}."
+        )
+    if any((block.data if sp.issparse(block) else block).min(initial=0) < 0 for _, block in blocks(features.X)):
+        raise InputError(
+            "embeddings.geneformer: the matrix has negative values, which have no rank among expressed features. Give "
+            "counts, or values that are normalised but not centred, or set its n_components to 0."
+        )
+    names, whole, chosen = _shards(features, rows)
+    with TemporaryDirectory() as folder:
+        typical = value_statistics(features.X, rows, folder)["median_detected"]
+    detected = np.isfinite(typical)  # the others have no place in a list
+    names = names[detected]
+    ranked = [Filter(names), DivideByScale(torch.from_numpy(typical[detected]), names)]
+    with seeded(seed):
+        network = Geneformer(
+            names, n_components, n_layers, n_heads, 2 * n_components, max_position_embeddings=max_tokens
+        )
+        fit(network, chosen, transforms=ranked, epochs=n_epochs, batch_size=_GENEFORMER_BATCH, seed=seed)
+        scores = predict(CellEmbedding(network), whole, transforms=ranked)["x_ng"]
+    return scores, None, None
+
+
+# Kind of embedding -> function of features, rows, number of components, seed and options.
+FIT: dict[str, Callable[..., tuple]] = {
+    "pca": _fit_pca,
+    "ppca": _fit_ppca,
+    "contrastive": _fit_contrastive,
+    "geneformer": _fit_geneformer,
+    "scvi": _fit_scvi,
+}
