@@ -1,6 +1,6 @@
 # Perturbation in silico of the findings of each model.
 
-PERTURBED, PERTURBATION_TABLES = [], []
+PERTURBED, PERTURBATION_TABLES, PERTURBATION_RESULTS = [], [], {}
 
 if SETTINGS["perturb"]["how"]:
 
@@ -78,3 +78,10 @@ if SETTINGS["perturb"]["how"]:
     PERTURBATION_TABLES = expand(
         rules.perturb_features.output.perturbation_table, model=MODELS
     )
+    # for the summary page
+    PERTURBATION_RESULTS = {
+        "perturbation_tables": PERTURBATION_TABLES,
+        "perturbation_summaries": expand(
+            rules.perturb_features.output.perturbation_summary, model=MODELS
+        ),
+    }

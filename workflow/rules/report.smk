@@ -257,6 +257,7 @@ rule write_summary:
             if STARTS_FROM_READS
             else {}
         ),
+        **PERTURBATION_RESULTS,
         **(
             {
                 "enrichment_table": rules.enrich_features.output.enrichment_table,

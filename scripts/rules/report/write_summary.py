@@ -75,6 +75,17 @@ with job(snakemake):
         baseline_features=read_table(inputs.baseline_features),
         enrichment=enrichment,
         of_symbols=read_json(inputs.symbols_summary)["statement"],
+        perturbed=dict(
+            zip(
+                snakemake.params.models,
+                zip(
+                    map(read_table, inputs.get("perturbation_tables", [])),
+                    map(read_json, inputs.get("perturbation_summaries", [])),
+                    strict=True,
+                ),
+                strict=False,
+            )
+        ),
         targets=targets,
         withheld=dict(zip(snakemake.params.models, map(read_table, inputs.get("withheld", [])), strict=False)),
         chart=Path(inputs.models_figure).read_text(),

@@ -11,7 +11,13 @@ from .titles import CHORD_FIGURES, FIGURES, MODEL_FIGURES, STUDY_FIGURES, TABLES
 
 
 def links_of(
-    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, with_sets: bool, with_target: bool
+    models: Sequence[Model],
+    chords: pd.DataFrame,
+    *,
+    from_reads: bool,
+    with_sets: bool,
+    with_target: bool,
+    with_perturbed: bool = False,
 ) -> dict[str, dict[str, str]]:
     """Files to look at next: for each model and for all models, path from the folder findings -> text of the link.
 
@@ -25,6 +31,11 @@ def links_of(
         links |= {f"plots/{name}.svg": FIGURES[name] for name in figures}
         links |= {f"plots/{name}.svg": FIGURES[name] for name in TARGET_FIGURES if with_target}
         links |= {"target.tsv": "named cells"} if with_target else {}
+        if with_perturbed:
+            links |= {
+                "perturbation.tsv": "perturbation, table",
+                "plots/perturbation.svg": "perturbation",
+            }
         files[model.name] = {f"{model.name}/{path}": text for path, text in links.items()}
     tables = ["models", "markers", *(["enrichment"] if with_sets else []), *(["chords"] if len(chords) else [])]
     figures = ["models", *STUDY_FIGURES, *(["enrichment"] if with_sets else [])]

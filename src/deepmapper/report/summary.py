@@ -15,7 +15,16 @@ from .enriched_sets import enriched_sets
 from .links import links_of, loses
 from .models import Model
 from .page import number, render, with_interval
-from .summary_lists import chord_of, intervals, target_lines, texts, top_features, top_markers, top_recommended
+from .summary_lists import (
+    chord_of,
+    intervals,
+    perturbed_lines,
+    target_lines,
+    texts,
+    top_features,
+    top_markers,
+    top_recommended,
+)
 
 # CSS class of the answer to "Is there signal?"
 VERDICTS = {True: "yes", False: "no", None: "open"}
@@ -59,6 +68,7 @@ def summary_page(
     of_symbols: str = "",
     of_data: Sequence[str] = (),
     of_fragments: str = "",
+    perturbed: Mapping[str, tuple[pd.DataFrame, Mapping]] | None = None,
     targets: Mapping[str, Mapping] | None = None,
     withheld: Mapping[str, pd.DataFrame] | None = None,
     chart: str = "",
@@ -97,6 +107,8 @@ def summary_page(
         Cautions about the data (`features.prepare.prepare_features`), shown first.
     of_fragments
         Where the fragments went (`reads.fates.describe_fragments`); "" if the run did not start from reads.
+    perturbed
+        perturbation.tsv and perturbation.json by model, if features were perturbed.
     targets, withheld
         target.json and withheld.tsv by model, if the run has target samples.
     chart
@@ -135,11 +147,17 @@ def summary_page(
             *(_Line(model.convergence["statement"], model.name) for model in models),
         ],
         accuracy=_accuracies(models, baseline, evidence_panel),
+        perturbed={name: perturbed_lines(*found) for name, found in (perturbed or {}).items()},
         targets=target_lines(targets or {}, withheld or {}),
         lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models if loses(model)},
         cautions=cautions_of(models, baseline, confounders, proof, chords, of_data),
         links=links_of(
-            models, chords, from_reads=bool(of_fragments), with_sets=enrichment is not None, with_target=bool(targets)
+            models,
+            chords,
+            from_reads=bool(of_fragments),
+            with_sets=enrichment is not None,
+            with_target=bool(targets),
+            with_perturbed=bool(perturbed),
         ),
         top_features=[top_features(model, top) for model in models],
         markers=top_markers(markers, top),

@@ -11,6 +11,8 @@ from .page import number, with_interval
 
 _MAX_LISTS = 24  # lists of markers on the page
 
+_MAX_PERTURBED = 5  # perturbed items that are named for each kind of perturbation
+
 
 def chord_of(models: Sequence[Model]) -> dict[str, str]:
     """Chords of every feature that belongs to one, by name."""
@@ -42,6 +44,26 @@ def top_recommended(recommended: pd.DataFrame, chords: Mapping[str, str], top: i
 
 def _q(q: float, significant: bool) -> str:
     return "" if pd.isna(q) else f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
+
+
+def perturbed_lines(table: pd.DataFrame, summary: Mapping) -> list[str]:
+    """What perturbing features changes, in words: the statement, then the largest changes of each kind."""
+    lines = [str(summary["statement"])]
+    known = table[table["change"].notna()]
+    aliases = {}
+    if "item_alias" in known:
+        aliases = {
+            item: name for item, name in zip(known["item"], known["item_alias"], strict=True) if isinstance(name, str)
+        }
+    for how, rows in known.groupby("how", sort=False):
+        largest = rows.loc[rows["change"].abs().sort_values(ascending=False, kind="stable").index]
+        parts = []
+        for _, row in largest.drop_duplicates("item").head(_MAX_PERTURBED).iterrows():
+            name = aliases.get(row["item"]) or row["item"]
+            q = "" if pd.isna(row["q"]) else f", q {row['q']:.2g}"
+            parts.append(f"{name} ({row['class']} {row['change']:+.3f}{q})")
+        lines.append(f"{str(how).capitalize()}, the largest changes: {', '.join(parts)}.")
+    return lines
 
 
 def top_markers(markers: pd.DataFrame, top: int) -> dict[str, dict[str, list[str]]]:

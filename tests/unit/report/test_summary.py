@@ -506,6 +506,20 @@ def test_links_are_relative_and_of_files_beside_the_page(page):
     assert {"cnn_small/features.html", "models.html", "chords.html", "cnn_small/plots/ranking.svg"} <= set(links)
 
 
+def test_perturbed_features_are_named_with_what_they_change(page):
+    table = pd.DataFrame({
+        "item": ["g1", "g1", "g0", "g1"], "item_alias": ["NKG7", "NKG7", np.nan, "NKG7"],
+        "how": ["deletion", "deletion", "deletion", "mask"], "class": ["a", "b", "a", "a"],
+        "change": [0.05, -0.12, -0.01, np.nan], "q": [0.2, 0.003, np.nan, np.nan],
+    })  # fmt: skip
+    found = page(perturbed={"cnn_small": (table, {"statement": "2 perturbed items in 3 passes."})})
+    text = plain(found)
+    assert "cnn_small 2 perturbed items in 3 passes." in text
+    assert "Deletion, the largest changes: NKG7 (b -0.120, q 0.003), g0 (a -0.010)." in text
+    assert {"cnn_small/perturbation.tsv", "cnn_small/plots/perturbation.svg"} <= set(Page(found).links)
+    assert "erturb" not in page()
+
+
 def test_the_class_for_which_a_feature_matters_is_named_with_its_direction(page):
     cells = Page(page()).cells
     assert cells[cells.index("g0") + 3] == "a ↑"
