@@ -30,7 +30,7 @@ from ..errors import InputError
 from ..features.levels import feature_levels, min_detected_share
 from ..features.samples import Samples
 from ..features.store import Features
-from ..passes.perturbation import Effects, perturb_samples, replacements
+from ..passes.perturbation import OF_OWN_CLASS, Effects, perturb_samples, replacements
 from ..passes.result import PassFile, PassResult
 from ..passes.shadows import with_shadows
 from ..passes.train import choose_over_classes
@@ -142,6 +142,7 @@ def perturb_model(
                 _dense(samples.X[rows]),
                 columns,
                 new_values,
+                own_class=samples.y[rows] if way in OF_OWN_CLASS else None,
                 update=_update(pixel_chords, samples.n_features, samples.n_features),
             )
             for result in accepted
@@ -149,7 +150,7 @@ def perturb_model(
         ]
         p = None
         if shadows:
-            p = shadows.p_values(shadow_passes, new_values, n_samples, pixel_chords)
+            p = shadows.p_values(shadow_passes, new_values, n_samples, pixel_chords, way in OF_OWN_CLASS)
         parts.append(effect_table(items, way, effects, features.classes, p))
     table = pd.concat(parts, ignore_index=True)
     return Perturbation(table, summarise(table, len(accepted), len(shadow_passes), level))
@@ -242,6 +243,7 @@ class _Shadows:
         new_values: np.ndarray,
         n_samples: int,
         pixel_chords: Sequence[Chord],
+        of_own_class: bool,
     ) -> np.ndarray:
         """(items, C) share of comparable shadows that change the probability of the class as much, plus one."""
         samples, n_items, p = self._samples, len(self._columns), self._samples.n_features
@@ -257,8 +259,9 @@ class _Shadows:
                 )
             rows = _chosen(result, samples, n_samples)
             values = _dense(with_shadows(samples, result.shadows.draw)[rows])
-            update = _update(pixel_chords, p, 2 * p)
-            found = perturb_samples(result, values, [*self._columns, *of_shadows], wide, update=update, embedded=False)
+            options: Any = {"own_class": samples.y[rows] if of_own_class else None, "embedded": False}
+            options["update"] = _update(pixel_chords, p, 2 * p)
+            found = perturb_samples(result, values, [*self._columns, *of_shadows], wide, **options)
             with np.errstate(divide="ignore", invalid="ignore"):
                 relative = np.nan_to_num(found.probability / found.dose[:, None])
             total = total + relative[:n_items]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 HOW = ("deletion", "activation", "mask")
 
+# Kinds whose change of a class's probability is that of its own samples (`perturb_samples`).
+OF_OWN_CLASS = ("mask",)
+
 # Quantile of the values above the lowest that an activated feature gets, and values predicted at once; chosen by hand.
 _ACTIVATED, _AT_ONCE = 0.99, 2**23
 
@@ -31,7 +34,7 @@ class Effects:
     Attributes
     ----------
     probability
-        (n, C) change of the probability of each class.
+        (n, C) change of the probability of each class, over all samples or its own (`perturb_samples`).
     flipped
         (n,) share of the samples whose most probable class changes.
     shift
@@ -87,6 +90,7 @@ def perturb_samples(
     items: Sequence[Sequence[int]],
     new_values: np.ndarray,
     *,
+    own_class: np.ndarray | None = None,
     update: Callable[[np.ndarray], None] | None = None,
     embedded: bool = True,
     device: torch.device | str | None = "cpu",
@@ -103,6 +107,10 @@ def perturb_samples(
         Columns that are perturbed together, for each perturbation.
     new_values
         (columns,) value that a perturbed column gets; only those in `items` are read.
+    own_class
+        (m,) code of the class of each sample; the change of a class's probability is then that of its own samples. A
+        masked feature raises it in some samples as much as it lowers it in others, so the mean over all would be about
+        0. None for all samples.
     update
         Sets columns that are computed from others, such as chords, in a block of changed samples.
     embedded
@@ -110,7 +118,37 @@ def perturb_samples(
     device
         To compute on.
     """
-    network = restore_model(trained, values.shape[1], device)
+    seen = _watch(trained, values.shape[1], embedded, device)
+    probability, places = seen(values)
+    spread = np.sqrt(np.square(places - places.mean(0)).sum(1).mean()) if embedded else np.nan
+    m, n, best = len(values), len(items), probability.argmax(1)
+    weight = np.full((m, probability.shape[1]), 1 / m)
+    if own_class is not None:
+        weight = np.eye(probability.shape[1])[own_class]
+        weight /= np.maximum(weight.sum(0), 1)
+    change, flipped, shift = np.zeros((n, probability.shape[1])), np.zeros(n), np.zeros(n)
+    for of_item, rows, block in _changed_blocks(values, items, new_values):
+        if update is not None:
+            update(block)
+        new_probability, new_places = seen(block)
+        np.add.at(change, of_item, (new_probability - probability[rows]) * weight[rows])
+        np.add.at(flipped, of_item, (new_probability.argmax(1) != best[rows]) / m)
+        np.add.at(shift, of_item, np.sqrt(np.square(new_places - places[rows]).sum(1)) / m)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = shift / spread
+    return Effects(change, flipped, relative, np.array([_dose(values, item, new_values) for item in items]))
+
+
+def most_probable(trained: Trained, values: np.ndarray, device: torch.device | str | None = "cpu") -> np.ndarray:
+    """Code of the class that the network of a pass predicts for each of (m, columns) samples."""
+    return _watch(trained, values.shape[1], False, device)(values)[0].argmax(1)
+
+
+def _watch(
+    trained: Trained, n_columns: int, embedded: bool, device: torch.device | str | None
+) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Return a function of samples that returns their probabilities, and their places in the embedding if asked for."""
+    network = restore_model(trained, n_columns, device)
 
     def seen(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         from ..training import inference
@@ -120,20 +158,7 @@ def perturb_samples(
         places = inference.embed(network, images, rows) if embedded else np.zeros((len(block), 1))
         return softmax(inference.predict(network, images, rows)), places.astype(np.float64)
 
-    probability, places = seen(values)
-    spread = np.sqrt(np.square(places - places.mean(0)).sum(1).mean()) if embedded else np.nan
-    m, n, best = len(values), len(items), probability.argmax(1)
-    change, flipped, shift = np.zeros((n, probability.shape[1])), np.zeros(n), np.zeros(n)
-    for of_item, rows, block in _changed_blocks(values, items, new_values):
-        if update is not None:
-            update(block)
-        new_probability, new_places = seen(block)
-        np.add.at(change, of_item, (new_probability - probability[rows]) / m)
-        np.add.at(flipped, of_item, (new_probability.argmax(1) != best[rows]) / m)
-        np.add.at(shift, of_item, np.sqrt(np.square(new_places - places[rows]).sum(1)) / m)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = shift / spread
-    return Effects(change, flipped, relative, np.array([_dose(values, item, new_values) for item in items]))
+    return seen
 
 
 def _dose(values: np.ndarray, item: Sequence[int], new_values: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from ..core.words import did_you_mean
 from ..errors import InputError
 from ..findings.perturbation import effect_table, summarise
 from ..io.align import align, feature_table
-from ..passes.perturbation import HOW, perturb_samples, replacements
+from ..passes.perturbation import HOW, OF_OWN_CLASS, most_probable, perturb_samples, replacements
 from . import model_folder
 from .model import Model
 
@@ -40,7 +40,8 @@ def perturb(
         Names of features; those of a list or tuple are changed together.
     how
         Some of "deletion", "activation" and "mask"; the values that features get are those of these samples
-        (`passes.perturbation.replacements`).
+        (`passes.perturbation.replacements`). If they are masked, the change of a class's probability is that of the
+        samples that the network of a pass assigns to it.
     n_samples
         Samples that are used, evenly spaced, if there are more.
     device
@@ -71,16 +72,17 @@ def perturb(
     def update(block: np.ndarray) -> None:
         block[:, p:] = loaded.with_chords(block[:, :p])[:, p:]
 
-    parts = []
+    seen, parts = np.asarray(loaded.with_chords(values), dtype=np.float32), []
     for way in how:
         new_values = np.full(p, np.nan, dtype=np.float32)
         new_values[columns] = replacements(values, np.array(columns), way)
         effects = [
             perturb_samples(
                 member,
-                np.asarray(loaded.with_chords(values), dtype=np.float32),
+                seen,
                 list(items.values()),
                 new_values,
+                own_class=most_probable(member, seen, device) if way in OF_OWN_CLASS else None,
                 update=update if loaded.chords else None,
                 device=device,
             )

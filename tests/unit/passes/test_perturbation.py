@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from deepmapper.passes import perturbation
-from deepmapper.passes.perturbation import perturb_samples, replacements
+from deepmapper.passes.perturbation import most_probable, perturb_samples, replacements
 from deepmapper.passes.restore import arrangement, softmax
 from deepmapper.passes.train import train_pass
 
@@ -50,6 +50,23 @@ def test_effects_on_a_linear_model_are_those_of_its_weights(planted, trained, mo
         np.testing.assert_allclose(made.dose[i], np.sqrt(np.square(changed - values).sum(1).mean()), rtol=1e-6)
     np.testing.assert_allclose(made.probability.sum(1), 0, atol=1e-6)
     assert (made.shift > 0).all()
+
+
+def test_only_samples_of_a_class_count_for_it_if_their_classes_are_given(planted, trained):
+    values, new = np.array(planted.X[:40]), replacements(planted.X, np.arange(30), "mask")
+    assigned = most_probable(trained, values)
+    np.testing.assert_array_equal(assigned, softmax_of(trained, values).argmax(1))
+    own = perturb_samples(trained, values, [(3,), (5, 7)], new, own_class=assigned)
+    for c in np.unique(assigned):
+        alone = perturb_samples(trained, values[assigned == c], [(3,), (5, 7)], new)
+        np.testing.assert_allclose(own.probability[:, c], alone.probability[:, c], atol=1e-6)
+
+
+def softmax_of(trained, values):
+    """Probabilities by a linear pass."""
+    weight = np.zeros((3, 30))
+    weight[:, arrangement(trained.config, trained.seed, 30)] = trained.weights["head.weight"][:, :30]
+    return softmax(values.astype(np.float64) @ weight.T + trained.weights["head.bias"])
 
 
 def test_an_item_that_changes_nothing_has_no_effect(planted, trained):
