@@ -147,7 +147,7 @@ def regression(options):
     X, names, train = X[:, kept], np.asarray(names)[kept], np.random.default_rng(2).random(len(X)) < 0.7
     obs = pd.DataFrame({"y": np.asarray(classes)[codes[train]]}, index=np.flatnonzero(train).astype(str))
     data = anndata.AnnData(X[train], obs=obs, var=pd.DataFrame(index=names))
-    for penalty in (0.1, 1.0):
+    for penalty in options.scales:
         model = models.LogisticRegression(len(obs), names, np.asarray(classes), W_prior_scale=penalty)
         started = time.perf_counter()
         models.fit(model, data, obs={"y_n": "y"})
@@ -318,6 +318,7 @@ if __name__ == "__main__":
     parser.add_argument("--label", default="bulk_labels")
     parser.add_argument("--exclude", nargs="*", default=[])
     parser.add_argument("--normalization", default="log1p_median")
+    parser.add_argument("--scales", nargs="+", type=float, default=[0.1, 1.0], help="of the prior, for regression")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--cells", type=int, default=100_000)
     parser.add_argument("--features", type=int, default=30_000)
