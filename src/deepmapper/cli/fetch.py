@@ -30,7 +30,8 @@ def command(name: str | None, study: Path | None) -> None:
     if not name:
         for known in study_names(ROOT):
             about = read_study(ROOT, known)
-            say(wrapped(f"{known}: {about.question} ({len(about.files)} files; {about.article})", "", "  "))
+            files = f"{len(about.files)} files" if about.files else "simulated"
+            say(wrapped(f"{known}: {about.question} ({files}; {about.article})", "", "  "))
         return
     about = read_study(ROOT, name)
     study = study or Path(name)

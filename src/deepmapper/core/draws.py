@@ -58,6 +58,8 @@ class Draw(IntEnum):
     VALIDATED_CELLS = 153  # cells of a validation that are kept; one stream per batch
     # labels carried to unlabelled cells
     SCNYM_SPLIT = 160  # labelled cells that choose the epoch, and that measure the accuracy
+    # simulated data
+    SIMULATED_COHORTS = 170  # what the transcripts of two cohorts are, and the samples of either
 
 
 @unique

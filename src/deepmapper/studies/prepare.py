@@ -144,8 +144,20 @@ def label_pbmc3k(study: Study, data: Path) -> str:
     return f"{len(table)} cells of {table['cell_type'].nunique()} types in cell_types.tsv"
 
 
+def simulate_two_cohorts(study: Study, data: Path) -> str:
+    """Simulate two cohorts, and write the first with and without its novel transcripts, the second, and the truth."""
+    from ..simulate.cohorts import write_cohorts
+
+    if (data / "truth.tsv").exists():
+        return f"{data / 'truth.tsv'} is there, and so are both cohorts"
+    truth = write_cohorts(data)
+    novel = int(truth["is_denovo"].sum())
+    return f"simulated: two cohorts, {len(truth) - novel} known and {novel} novel transcripts"
+
+
 PREPARE: dict[str, Callable[[Study, Path], str]] = {
     "unpack_populations": unpack_populations,
     "join_kang": join_kang,
     "label_pbmc3k": label_pbmc3k,
+    "simulate_two_cohorts": simulate_two_cohorts,
 }

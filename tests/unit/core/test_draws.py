@@ -79,6 +79,7 @@ def test_the_numbers_of_draws_do_not_change():
         "TRAINED_EPOCH": 152,
         "VALIDATED_CELLS": 153,
         "SCNYM_SPLIT": 160,
+        "SIMULATED_COHORTS": 170,
     }
     assert {draw.name: int(draw) for draw in FixedDraw} == {
         "CONVERGENCE": 0,
