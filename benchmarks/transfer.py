@@ -53,10 +53,10 @@ def fitted(reference, options, normalization="log1p_median", blood=None):
     if options.epochs:
         config = replace(config, epochs=options.epochs, min_epochs=min(config.min_epochs, options.epochs))
     config = replace(config, attribution="saliency", attribution_samples=1)
-    samples = features.development_samples
+    terms = ClassTerms(blood, blood.find_classes(features.classes, {})) if blood else None
+    samples = replace(features.development_samples, kinds=terms.kinds if terms else None)
     passes = [train_pass(samples, config, seed, folds=True) for seed in range(options.passes)]
     scale = scale_of(reference, normalization, np.arange(reference.n_obs))
-    terms = ClassTerms(blood, blood.find_classes(features.classes, {})) if blood else None
     return fit_model(features, passes, scale, terms=terms), features
 
 
@@ -259,7 +259,7 @@ def ontology(options):
     data, blood = read(options.zheng, "facs_population"), terms_of_blood()
     data.obs["label"] = data.obs["label"].map(POPULATIONS)
     full, rows = data.obs["label"].to_numpy(), []
-    for seed in range(options.splits):
+    for seed in range(options.first, options.splits):
         target, rng = held_out(full, 0.25, seed), np.random.default_rng(seed)
         flat, _ = fitted(data[~target].copy(), options)
         all_labels = asked(flat, data[target].copy())[0].table["nearest"].to_numpy()
@@ -368,6 +368,7 @@ def main():
     parser.add_argument("--model", default="cnn_small")
     parser.add_argument("--passes", type=int, default=5)
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="of ontology: the split to begin with")
     parser.add_argument("--epochs", type=int, default=0, help="at most; 0 for the default")
     options = parser.parse_args()
     torch.set_num_threads(1)

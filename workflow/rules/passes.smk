@@ -10,6 +10,7 @@ rule train_pass:
         features=features_of,
         target=target_of,
         adaptation=adaptation_of,
+        kinds=kinds_of,
     output:
         pass_file("train_pass"),
     log:
@@ -91,6 +92,7 @@ for _single, _seeds in batches_of_seeds():
             features=features_of,
             target=target_of,
             adaptation=adaptation_of,
+            kinds=kinds_of,
         output:
             [update(pass_file(_single, seed)) for seed in _seeds],
         log:

@@ -14,7 +14,8 @@ if ONTOLOGY["path"]:
             features=rules.prepare_features.output[0],
             ontology=ONTOLOGY["path"],
         output:
-            f"{RESULTS}/target/ontology.json",
+            terms=f"{RESULTS}/target/ontology.json",
+            kinds=f"{RESULTS}/target/kinds.json",
         log:
             f"{RESULTS}/logs/match_terms.log",
         benchmark:
@@ -35,7 +36,7 @@ if ONTOLOGY["path"]:
         script:
             "../../scripts/rules/target/match_terms.py"
 
-    TERMS = [rules.match_terms.output[0]]
+    TERMS = [rules.match_terms.output.terms]
 
 
 # The passes of a model with all that naming new cells needs, in a folder that can be moved.

@@ -3,6 +3,8 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    import numpy as np
+
     from deepmapper.core.ontology import read_ontology
     from deepmapper.core.tables import write_json
     from deepmapper.features.store import open_features
@@ -14,4 +16,6 @@ with job(snakemake):
     terms.usable(snakemake.params.allowed)  # refuses what is no term
     for name, term in zip(classes, terms.ids, strict=True):
         print(f"{name}: {ontology.describe(term)}")
-    write_json(terms.as_record(), snakemake.output[0])
+    write_json(terms.as_record(), snakemake.output.terms)
+    kinds = None if terms.kinds is None else [np.flatnonzero(row).tolist() for row in terms.kinds]
+    write_json({"classes": list(classes), "kinds": kinds}, snakemake.output.kinds)

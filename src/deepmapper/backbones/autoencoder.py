@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from .base import Network, check_sizes
+from .class_loss import class_loss
 
 
 class ConvAutoencoder(nn.Module):
@@ -100,8 +101,10 @@ class ConvVae(Network):
         self.body: ConvAutoencoder = ConvAutoencoder(side, in_chans, latent_dim, width)
         self.head = nn.Linear(latent_dim, num_classes)
 
-    def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+    def loss(
+        self, images: Tensor, targets: Tensor, weight: Tensor | None = None, kinds: Tensor | None = None
+    ) -> Tensor:
         """Return the cross-entropy of the class from the mean code, plus the autoencoder's loss per image value."""
         mean, autoencoder_loss = self.body.rebuild(images, self.beta)
-        class_loss = nn.functional.cross_entropy(self.head(mean).float(), targets, weight)
-        return class_loss + self.reconstruction * autoencoder_loss / images[0].numel()
+        of_classes = class_loss(self.head(mean), targets, weight, kinds)
+        return of_classes + self.reconstruction * autoencoder_loss / images[0].numel()

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from torch import Tensor, nn
 
 from ..errors import InputError
+from .class_loss import class_loss
 from .pixels import StoredPixels
 
 
@@ -30,6 +31,8 @@ class Network(nn.Module):
         Whether the network also reads images as a sparse matrix, (batch, side * side), and as what `store` made of one.
     learns_from_unlabelled
         Whether training reads samples without a label, if there are any (`adapted_loss`).
+    learns_kinds
+        Whether its loss takes labels above others for one of their kinds (`class_loss.class_loss`).
     ramp_epochs
         Epochs after which these have their whole weight.
     prime
@@ -40,6 +43,7 @@ class Network(nn.Module):
     head: nn.Module
     takes_sparse = False
     learns_from_unlabelled = False
+    learns_kinds = True
     ramp_epochs = 0
     prime: Callable[[Tensor, Tensor, Tensor], None] | None = None
 
@@ -66,7 +70,9 @@ class Network(nn.Module):
         """
         return StoredPixels.of(images.indptr, images.data, images.indices)
 
-    def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+    def loss(
+        self, images: Tensor, targets: Tensor, weight: Tensor | None = None, kinds: Tensor | None = None
+    ) -> Tensor:
         """Return the training loss: the mean cross-entropy of the scores.
 
         Parameters
@@ -77,8 +83,10 @@ class Network(nn.Module):
             (batch,) class codes.
         weight
             (num_classes,) weight of every class; None for equal weights.
+        kinds
+            (num_classes, num_classes) of which classes the samples of each class can be; see `class_loss.class_loss`.
         """
-        return nn.functional.cross_entropy(self(images).float(), targets, weight)
+        return class_loss(self(images), targets, weight, kinds)
 
     def adapted_loss(
         self,

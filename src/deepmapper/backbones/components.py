@@ -29,7 +29,7 @@ class OnComponents(Network):
 
     def __init__(self, inner: Network, n_pixels: int, n_components: int, inner_side: int, in_chans: int) -> None:
         super().__init__()
-        self.inner = inner
+        self.inner, self.learns_kinds = inner, inner.learns_kinds
         self.inner_side, self.in_chans = inner_side, in_chans
         self.register_buffer("axes", torch.zeros((n_pixels, n_components)))
         self.register_buffer("centre", torch.zeros(n_components))
@@ -68,6 +68,8 @@ class OnComponents(Network):
         """Return the context in which the inner network trains, whose images are dense ones."""
         return self.inner.training_weights()
 
-    def loss(self, images: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+    def loss(
+        self, images: Tensor, targets: Tensor, weight: Tensor | None = None, kinds: Tensor | None = None
+    ) -> Tensor:
         """Return the training loss of the inner network."""
-        return self.inner.loss(self.as_images(self.scores(images)), targets, weight)
+        return self.inner.loss(self.as_images(self.scores(images)), targets, weight, kinds)

@@ -39,6 +39,7 @@ class Scnym(Network):
     """
 
     takes_sparse = True
+    learns_kinds = False
 
     def __init__(
         self,
@@ -88,8 +89,10 @@ class Scnym(Network):
         """Map images to the input of the last layer."""
         return self.body(self.first_layer(images))
 
-    def loss(self, images: Pixels, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return the cross-entropy of augmented and mixed labelled samples; see `Network.loss`."""
+    def loss(
+        self, images: Pixels, targets: Tensor, weight: Tensor | None = None, kinds: Tensor | None = None
+    ) -> Tensor:
+        """Return the cross-entropy of augmented and mixed labelled samples; see `Network.loss`, without `kinds`."""
         hidden = self.first_layer(self._dropped(images))
         label = self._one_hot(targets)
         gamma, other = draw_gamma(len(label), self.alpha, keep_dominant=True).to(hidden.device), _order(hidden)

@@ -35,6 +35,9 @@ class Samples:
         Number of gene chords, whose values are the last columns of `X`.
     unlabelled
         Rows of `X` without a label, which only networks that learn from them read; None for none (`with_target`).
+    kinds
+        (C, C) for each class (row) the classes of which its samples can be: itself, or, if others are kinds of it,
+        those of them that have no kinds of their own; None where every class is itself alone.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Samples:
     strata: np.ndarray | None = None
     n_chords: int = 0
     unlabelled: np.ndarray | None = None
+    kinds: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts match, and fill in the default of `rows`."""
@@ -60,6 +64,11 @@ class Samples:
                 raise InputError(
                     f"{name} has shape {np.shape(values)}, X has {n} rows: expected {name} for every row, ({n},)"
                 )
+        if self.kinds is not None and np.shape(self.kinds) != (len(self.classes), len(self.classes)):
+            raise InputError(
+                f"kinds has shape {np.shape(self.kinds)}: expected a row and a column for each of "
+                f"{len(self.classes)} classes"
+            )
         if not 0 <= self.n_chords <= n_columns:
             raise InputError(
                 f"n_chords={self.n_chords}, X has {n_columns} columns: expected the number of columns that hold chords"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..augment import make_train_transform
 from ..backbones.base import Network
+from ..backbones.class_loss import class_loss
 from ..backbones.components import OnComponents
 from ..backbones.images import Images
 from ..backbones.pixels import StoredPixels
@@ -46,6 +47,9 @@ class PassObjective(Objective):
         Gives the network's input for validation rows.
     class_weight
         (C,) float32 weights of the classes in the training loss; None for equal weights.
+    kinds
+        (C, C) of which classes the samples of each class can be (`features.samples.Samples.kinds`); None for none but
+        their own.
     """
 
     model: Network
@@ -56,6 +60,7 @@ class PassObjective(Objective):
     augment: Callable
     read_validation: Callable
     class_weight: Tensor | None
+    kinds: Tensor | None
 
     score_name = "accuracy"
 
@@ -63,16 +68,19 @@ class PassObjective(Objective):
         """Return the network's loss on the augmented images of `rows`."""
         device = next(self.model.parameters()).device
         targets = torch.from_numpy(self.y[rows]).to(device)
-        return self.model.loss(self.augment(self.read(rows)), targets, self.class_weight)
+        return self.model.loss(self.augment(self.read(rows)), targets, self.class_weight, self.kinds)
 
     def validate(self) -> tuple[float, float] | None:
-        """Return the unweighted cross-entropy and the accuracy on the validation rows."""
+        """Return the unweighted loss of the classes and the accuracy on the validation rows."""
         if not len(self.validation):
             return None
         scores = predict(self.model, self.read_validation, self.validation, self.batch_size)
         labels = self.y[self.validation]
-        loss = nn.functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(labels))
-        return loss.item(), float((scores.argmax(1) == labels).mean())
+        kinds = None if self.kinds is None else self.kinds.cpu()
+        loss = class_loss(torch.from_numpy(scores), torch.from_numpy(labels), None, kinds)
+        found = scores.argmax(1)
+        right = found == labels if kinds is None else kinds.numpy()[labels, found]
+        return loss.item(), float(right.mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,20 +152,22 @@ def pass_objective(
     validation: np.ndarray,
     config: DeepMapperConfig,
     unlabelled: Unlabelled | None = None,
+    kinds: np.ndarray | None = None,
 ) -> PassObjective:
     """Return the objective of a pass from its settings; see `train_network` for the arguments."""
-    weight = None
+    weight, device = None, next(model.parameters()).device
+    allowed = None if kinds is None or not model.learns_kinds else torch.from_numpy(kinds).to(device)
     if config.class_weights == "balanced":
-        weight = balanced_weights(y[train], n_classes).to(next(model.parameters()).device)
+        weight = balanced_weights(y[train], n_classes).to(device)
     augment = make_train_transform(config.augment)
     # augmentation adds noise, which leaves no value at zero: nothing would be sparse
     plain = images if config.augment.enabled else reader(model, images)
     if unlabelled is not None and model.learns_from_unlabelled:
-        parts = (model, y, validation, config.batch_size, plain, augment, reader(model, images), weight)
+        parts = (model, y, validation, config.batch_size, plain, augment, reader(model, images), weight, allowed)
         return AdaptedObjective(*parts, unlabelled, len(train) / config.batch_size)
     read = images if config.augment.enabled else repeated_reader(model, images, train)
     read_validation = repeated_reader(model, images, validation)
-    return PassObjective(model, y, validation, config.batch_size, read, augment, read_validation, weight)
+    return PassObjective(model, y, validation, config.batch_size, read, augment, read_validation, weight, allowed)
 
 
 def repeated_reader(model: Network, images: Images, rows: np.ndarray) -> Callable:
@@ -191,6 +201,7 @@ def train_network(
     progress: Callable[[str], None] = lambda line: None,
     checkpoint: Checkpoint | None = None,
     unlabelled: Unlabelled | None = None,
+    kinds: np.ndarray | None = None,
 ) -> Training:
     """Train the network of a pass in place and leave it with its best weights, in evaluation mode.
 
@@ -213,6 +224,8 @@ def train_network(
     unlabelled
         Samples without a label; None for none. Networks that do not learn from them take no notice. For those that do,
         no epoch before the end of their ramp is chosen, since the labelled samples alone would choose an early one.
+    kinds
+        Of which classes the samples of each class can be (`features.samples.Samples.kinds`); None for their own alone.
 
     Raises
     ------
@@ -225,7 +238,7 @@ def train_network(
         model.prime(*images.statistics(y, train))
     sparse = not config.augment.enabled and reader(model, images) is not images
     with model.training_weights(sparse):
-        objective = pass_objective(model, images, y, n_classes, train, validation, config, unlabelled)
+        objective = pass_objective(model, images, y, n_classes, train, validation, config, unlabelled, kinds)
         options = config.training_options()
         if isinstance(objective, AdaptedObjective):
             latest = min(model.ramp_epochs, options.epochs)

@@ -91,7 +91,7 @@ def train_pass(
         network = build_network(config, images, n_classes).to(device)
         used = replace(config, batch_size=batch_size)
         training = train_network(
-            network, images, y, n_classes, train, validation, used, progress, checkpoint, unlabelled
+            network, images, y, n_classes, train, validation, used, progress, checkpoint, unlabelled, samples.kinds
         )
         return network, used, training
 
@@ -104,9 +104,10 @@ def train_pass(
         images = image_maker(samples.X, config, seed, device, rows)
         model, config, training = halving(train_in_batches, config.batch_size, "training")
         probability = softmax(predict(model, images, out_of_bag))
-        metrics = _evaluate(probability, y[out_of_bag], y[train], seed)
+        judged = _with_lowest_label(y[out_of_bag], samples.kinds if model.learns_kinds else None)
+        metrics = _evaluate(probability[judged], y[out_of_bag[judged]], y[train], seed)
         options = config.attribution_options()
-        attributions = _attribute(model, images, y, train, out_of_bag, options, seed, n_classes)
+        attributions = _attribute(model, images, y, train, out_of_bag[judged], options, seed, n_classes)
         attributions = _split_off_chords(attributions, n_chords)
         weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     progress(
@@ -129,6 +130,14 @@ def train_pass(
         **metrics,
         **attributions,
     )
+
+
+def _with_lowest_label(labels: np.ndarray, kinds: np.ndarray | None) -> np.ndarray:
+    """Positions of the samples whose class has no kinds, which can be judged; all of them if there are none."""
+    if kinds is None:
+        return np.arange(len(labels))
+    judged = np.flatnonzero(kinds.diagonal()[labels])
+    return judged if len(judged) else np.arange(len(labels))
 
 
 def draw_split(

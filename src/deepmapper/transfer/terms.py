@@ -43,6 +43,12 @@ class ClassTerms:
         """(C,) whether no other class is a kind of the class."""
         return ~np.any(self.below, axis=1)
 
+    @property
+    def kinds(self) -> np.ndarray | None:
+        """(C, C) `features.samples.Samples.kinds`; None if no class is a kind of another."""
+        leaves = self.is_leaf
+        return None if leaves.all() else (self.below | np.eye(len(leaves), dtype=bool)) & leaves
+
     def to_leaves(self, probability: np.ndarray) -> np.ndarray:
         """Give the probability of every class with kinds among the classes to these.
 

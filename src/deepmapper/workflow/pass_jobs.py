@@ -19,6 +19,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..config import to_config
 from ..core.files import atomic_write
 from ..core.records import DamagedRecord, verify_record
@@ -71,7 +73,8 @@ def pass_key(
     keep_weights
         Whether a pass with shadows keeps its weights.
     adapted_to
-        Digest of the target samples from which it learns, and the way of adaptation that was chosen.
+        Digests of the target samples from which it learns, and of the classes that are kinds of others, if there are
+        some; and the way of adaptation that was chosen.
     """
     more = [*(["folds"] if folds else []), *(["weights"] if keep_weights else []), *adapted_to]
     parts = json.dumps([features, settings, kind, seed, source, *more], sort_keys=True)
@@ -84,10 +87,10 @@ def train_seeds(snakemake) -> None:
     Parameters
     ----------
     snakemake
-        The job: its `input.features` and perhaps `input.target` (target samples from which the model learns) and
-        `input.adaptation` (whether that helps), `output` and `threads`; of its params `kind` (a key of `TRAIN`),
-        `settings`, `source` and perhaps `folds` and `keep_weights`; of its resources `gpu`, `passes_per_gpu`,
-        `checkpoint_seconds` and `scratch`.
+        The job: its `input.features` and perhaps `input.target` (target samples from which the model learns),
+        `input.adaptation` (whether that helps) and `input.kinds` (classes that are kinds of others), `output` and
+        `threads`; of its params `kind` (a key of `TRAIN`), `settings`, `source` and perhaps `folds` and
+        `keep_weights`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds` and `scratch`.
 
     Raises
     ------
@@ -124,14 +127,28 @@ def _samples(given) -> tuple[tuple[str, Samples], list[str], dict | None]:
     """Open what a job reads: the features' digest and the samples, what they are adapted to, and what was chosen."""
     features = open_features(given.features)
     samples, target = features.development_samples, getattr(given, "target", None)
+    kinds, known = _kinds(getattr(given, "kinds", None), len(samples.classes))
+    samples = replace(samples, kinds=kinds)
     if not target:
-        return (features.digest, samples), [], None
+        return (features.digest, samples), known, None
     new = open_features(target)
     adaptation = getattr(given, "adaptation", None)
     choice = json.loads(Path(adaptation).read_text()) if adaptation else None
     chosen = [choice["adapt"]] if choice else []
     print(choice["why"] if choice else "The target samples take part in the training, without labels.")
-    return (features.digest, with_target(samples, new.X)), [new.digest, *chosen], choice
+    return (features.digest, with_target(samples, new.X)), [new.digest, *chosen, *known], choice
+
+
+def _kinds(path: str | None, n_classes: int) -> tuple[np.ndarray | None, list[str]]:
+    """Read the kinds of every class, if one is a kind of another, and return them with what a pass then depends on."""
+    codes = json.loads(Path(path).read_text())["kinds"] if path else None
+    if codes is None:
+        return None, []
+    kinds = np.zeros((n_classes, n_classes), dtype=bool)
+    for code, own in enumerate(codes):
+        kinds[code, own] = True
+    print("Samples with a label above others also teach the kinds of it.")
+    return kinds, [f"kinds {json.dumps(codes)}"]
 
 
 @dataclass
@@ -171,7 +188,7 @@ class _Job:
         config = to_config(settings)
         result = TRAIN[params.kind](
             self.samples,
-            resolve_arm(config, self.choice) if self.adapted_to else config,
+            config if self.samples.unlabelled is None else resolve_arm(config, self.choice),
             seed=seed,
             checkpoint=checkpoint,
             progress=print,

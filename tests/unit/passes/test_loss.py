@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from deepmapper.backbones.class_loss import class_loss
 from deepmapper.backbones.registry import build
 from deepmapper.config import AugmentConfig, BackboneSpec
 from deepmapper.errors import InputError
@@ -223,3 +224,50 @@ def test_images_that_are_kept_and_images_that_are_read_batch_by_batch_train_the_
             train_network(model, images, planted.y, 3, TRAIN, VALIDATION, config)
         states.append(model.state_dict())
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+# --- labels above others ------------------------------------------------------------------------------------------
+
+KINDS = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0]], dtype=bool)  # the last is 0 or 1
+
+
+def test_a_label_above_others_says_that_a_sample_is_one_of_them():
+    scores = torch.log(torch.tensor([[0.2, 0.1, 0.3, 0.4], [0.2, 0.1, 0.3, 0.4]])).requires_grad_()
+    found = class_loss(scores, torch.tensor([3, 2]), None, torch.from_numpy(KINDS))
+    assert found.item() == pytest.approx(-math.log(0.3))
+    weighted = class_loss(scores[:, :], torch.tensor([3, 2]), torch.tensor([1.0, 1, 0, 5]), torch.from_numpy(KINDS))
+    assert weighted.item() == pytest.approx(-math.log(0.3))
+    found.backward()
+    # towards the kinds in proportion to their probabilities, away from all else
+    np.testing.assert_allclose(2 * scores.grad[0], [0.2 - 2 / 3, 0.1 - 1 / 3, 0.3, 0.4], atol=1e-6)
+
+
+def test_samples_with_a_label_above_others_teach_their_kinds(planted, quick):
+    """The classes 0 and 1 are labelled as such in 4 samples of each, else by what is above them."""
+    y = planted.y.copy()
+    for code in (0, 1):
+        y[np.flatnonzero(planted.y == code)[4:]] = 3
+    right = {}
+    for name, kinds in (("flat", None), ("kinds", KINDS)):
+        config = quick("linear", epochs=30)
+        images = image_maker(planted.X, config, 0, torch.device("cpu"))
+        with seeded(0):
+            model = build(BackboneSpec("linear"), 4, 30)
+            training = train_network(model, images, y, 4, TRAIN, VALIDATION, config, kinds=kinds)
+        scores = predict(model, images, VALIDATION)
+        right[name] = (scores[:, :3].argmax(1) == planted.y[VALIDATION]).mean()
+    assert right["kinds"] > right["flat"]
+    assert (scores.argmax(1) < 3).all()
+    # what validation sees counts a kind of the label as right
+    assert training.history[-1, 2] == KINDS[y[VALIDATION], scores.argmax(1)].mean() > 0.8
+
+
+@pytest.mark.parametrize("kind", ["conv_vae", "scnym"])
+def test_networks_with_a_loss_of_their_own_take_such_labels(kind, planted, quick):
+    y = np.where(planted.y == 0, 3, planted.y)
+    config = quick("linear", epochs=2)
+    images = image_maker(planted.X, config, 0, torch.device("cpu"))
+    with seeded(0):
+        model = build(BackboneSpec(kind, img_size=images.side), 4, 30)
+        training = train_network(model, images, y, 4, TRAIN, VALIDATION, config, kinds=KINDS)
+    assert np.isfinite(training.history).all()

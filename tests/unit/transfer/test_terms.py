@@ -38,6 +38,11 @@ def test_the_probability_of_an_inner_class_is_that_of_its_kinds(terms):
     np.testing.assert_allclose(found, [[0.1, 0.6, 0.2, 0, 0.1], [0, 0.5, 0.5, 0, 0]])
 
 
+def test_the_kinds_of_a_class_are_those_below_it_that_have_none(terms, ontology):
+    assert [np.flatnonzero(row).tolist() for row in terms.kinds] == [[0], [1], [2], [1, 2], [4]]
+    assert match_classes(ontology, ["B cell", "monocyte"], {}).kinds is None
+
+
 def test_classes_of_the_same_term_are_no_kinds_of_one_another(ontology):
     same = match_classes(ontology, ["NK", "NK cell"], {})
     assert same.is_leaf.all() and same.lowest(np.array([[True, True]]))[0] == "CL:0000623"

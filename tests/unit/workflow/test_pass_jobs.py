@@ -247,3 +247,15 @@ def test_passes_that_learn_from_target_samples_depend_on_them_and_on_the_choice(
         weights.append(Path(job.output[0]).read_bytes())
         assert f"Adapted by {arm}." in capsys.readouterr().out
     assert len(set(keys)) == len(set(weights)) == 3
+
+
+@pytest.mark.parametrize(("kinds", "same"), [(None, True), ([[0], [1], [0, 1]], False)])
+def test_kinds_of_classes_reach_the_network_and_belong_to_the_key(job, trained, tmp_path, kinds, same):
+    job.output = job.output[:1]
+    train_seeds(job)
+    (without,) = contents(job).values()
+    (tmp_path / "kinds.json").write_text(json.dumps({"classes": list("abc"), "kinds": kinds}))
+    job.input.kinds = str(tmp_path / "kinds.json")
+    train_seeds(job)
+    (found,) = contents(job).values()
+    assert (found == without) is same
