@@ -45,7 +45,11 @@ def test_no_contigs_and_the_number_of_threads(ribosomal_rna, profiles):
     assert one == two and len(one) == len(pieces)
 
 
-@pytest.mark.parametrize("content", [b"", b">a\nACGT\n", gzip.compress(b"HMMER3/f [3.1\nNAME  a\n"), b"\x89PNG\r\n"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b">a\nACGT\n", gzip.compress(b"HMMER3/f [3.1\nNAME  a\n"), b"\x89PNG\r\n"],
+    ids=["empty", "FASTA", "cut off", "image"],  # the compressed bytes hold the time, and processes must agree on names
+)
 def test_what_holds_no_profiles_is_refused(tmp_path, content):
     path = tmp_path / "profiles.hmm"
     path.write_bytes(content)
