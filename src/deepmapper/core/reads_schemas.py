@@ -106,7 +106,8 @@ TRANSCRIPT_MODELS, CONTROL_MODELS = (
         f"One row per transcript model that the annotation lacks{rest}.",
         (
             text("model", "name of the model"),
-            name_list("samples", "samples whose own models have all its introns, or its exon"),
+            name_list("samples", "samples whose own models have all its introns and exons"),
+            integer("seen_in", "number of samples that have the intron or exon which the fewest samples have"),
             integer("*", "number of fragments of this sample, estimated from the coverage"),
         ),
     )

@@ -77,7 +77,8 @@ class NoveltyOptions:
     keep_combinations
         Whether models are kept that only combine splice junctions of other transcripts, see `combined_only`.
     min_isoform_samples
-        Samples whose reads must show the splicing of a model that is a new isoform; at most all of the study.
+        Samples whose own models must have each intron and exon of a model that is a new isoform, not necessarily all
+        in the same ones; at most all of the study.
     """
 
     min_length: int = 200

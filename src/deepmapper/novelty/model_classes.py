@@ -2,7 +2,7 @@
 
 Models stand beside the annotated genes that their reads also fit, so the screen is about what would take reads from
 these: transcripts of organelles, which are cut from long precursors, models that join two genes, and pieces of
-unspliced RNA are set aside. A new isoform counts if its splicing was seen in more than one sample.
+unspliced RNA are set aside. A new isoform counts if each part of its splicing was seen in more than one sample.
 """
 
 from __future__ import annotations
@@ -128,11 +128,12 @@ def classify_model(
     what = {"j": "shares splice junctions with {near}", "o": "overlaps {near} and shares no splice junction"}
     reason = _explain(what.get(found_at.code, "retains introns of {near}"), transcript, found_at)
     needed = min(options.min_isoform_samples, n_samples)
-    seen = f"seen in {len(model.samples)} of {n_samples} samples"
-    if len(model.samples) < needed:
-        reason = f"{reason}; {seen}, limit {needed}; it was novel_isoform"
+    seen = f"{model.seen_in} of {n_samples} samples"
+    if model.seen_in < needed:
+        reason = f"{reason}; one of its introns or exons was seen in {seen}, limit {needed}; it was novel_isoform"
         return replace(contig, kind="low_support", genes=genes, reason=reason)
-    return replace(contig, kind="novel_isoform", genes=genes, reason=f"{reason}; {seen}")
+    reason = f"{reason}; each of its introns and exons was seen in at least {seen}"
+    return replace(contig, kind="novel_isoform", genes=genes, reason=reason)
 
 
 def is_organelle(chromosome: str, names: Iterable[str]) -> bool:

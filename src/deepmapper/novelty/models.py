@@ -48,15 +48,19 @@ class Model:
     sequence
         Bases on its strand; on that of the genome if the strand is unknown.
     samples
-        Samples whose own models have all of its introns (or, without any, overlap it).
+        Samples whose own models have all of its introns and exons.
     support
         Estimated read fragments by sample.
+    seen_in
+        Number of samples whose own models have that of its introns and exons which the fewest samples have. Reads of
+        a weakly expressed transcript rarely show all of it in one sample, so `samples` may be fewer.
     """
 
     transcript: Transcript
     sequence: str
     samples: tuple[str, ...] = ()
     support: Mapping[str, int] = field(default_factory=dict)
+    seen_in: int = 0
 
 
 def assemble_models(
@@ -145,8 +149,9 @@ def merge_models(
     genome
         FASTA.
     folder
-        Written atomically: ``models.gtf``, ``models.fa``, ``support.tsv`` (model, samples, then the estimated fragments
-        of each sample) and ``expressed.tsv`` (estimated fragments of annotated transcripts, over all samples).
+        Written atomically: ``models.gtf``, ``models.fa``, ``support.tsv`` (model, samples, seen_in, then the estimated
+        fragments of each sample) and ``expressed.tsv`` (estimated fragments of annotated transcripts, over all
+        samples).
     gtf
         Which of the files in `folders`: ``models.gtf`` or ``controls.gtf``.
     min_isoform_share
@@ -177,10 +182,10 @@ def merge_models(
             file.writelines(f">{model.transcript.id}\n{model.sequence}\n" for model in models)
         with (tmp / "support.tsv").open("w", newline="") as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(["model", "samples", *folders])
+            writer.writerow(["model", "samples", "seen_in", *folders])
             for model in models:
                 counts = (model.support.get(sample, 0) for sample in folders)
-                writer.writerow([model.transcript.id, ",".join(model.samples), *counts])
+                writer.writerow([model.transcript.id, ",".join(model.samples), model.seen_in, *counts])
         with (tmp / "expressed.tsv").open("w") as file:
             print("transcript", "fragments", sep="\t", file=file)
             file.writelines(f"{name}\t{round(n)}\n" for name, n in sorted(expressed.items()))
@@ -204,16 +209,16 @@ def read_models(folder: Path) -> list[Model]:
     models = []
     for transcript in read_annotation(gtf):
         row = rows[transcript.id]
-        support = {sample: int(n) for sample, n in row.items() if sample not in ("model", "samples")}
+        support = {sample: int(n) for sample, n in row.items() if sample not in ("model", "samples", "seen_in")}
         samples = tuple(filter(None, row["samples"].split(",")))
-        models.append(Model(transcript, sequences[transcript.id], samples, support))
+        models.append(Model(transcript, sequences[transcript.id], samples, support, int(row["seen_in"])))
     return models
 
 
 def model_samples(folder: Path) -> list[str]:
     """Samples of a folder that `merge_models` wrote, in its order."""
     with (folder / "support.tsv").open() as file:
-        return file.readline().rstrip("\n").split("\t")[2:]
+        return file.readline().rstrip("\n").split("\t")[3:]
 
 
 def _read_length(bam: Path, log: IO[str] | None) -> int:
@@ -297,13 +302,14 @@ def _with_sequence(transcripts: Sequence[Transcript], genome: Path) -> Iterator[
 
 
 def _with_support(models: Iterable[Model], gtfs: Mapping[str, Path]) -> tuple[list[Model], Counter[str]]:
-    """Add the samples that have the introns of each model, and its fragments there, estimated from the coverage.
+    """Add the samples that have each model, or parts of it, and its fragments there, estimated from the coverage.
 
     Also return the fragments of annotated transcripts, over all samples.
     """
     models = list(models)
     index = TranscriptIndex([model.transcript for model in models])
     samples: dict[str, list[str]] = defaultdict(list)
+    seen: dict[str, Counter[Interval]] = defaultdict(Counter)
     support: dict[str, Counter[str]] = defaultdict(Counter)
     expressed: Counter[str] = Counter()
     for sample, gtf in gtfs.items():
@@ -324,14 +330,22 @@ def _with_support(models: Iterable[Model], gtfs: Mapping[str, Path]) -> tuple[li
                 support[near.id][sample] += round(coverage / per_fragment * overlap)
         for model in models:
             place = model.transcript
-            chain = [(place.chrom, place.strand, intron) for intron in introns_of(place)]
-            if introns.issuperset(chain) and _has_exons(place, exons[place.id]):
+            parts = [part for part in introns_of(place) if (place.chrom, place.strand, part) in introns]
+            parts += [part for part in place.exons if _in_one(part, exons[place.id])]
+            seen[place.id].update(parts)
+            if len(parts) == len(_parts(place)):
                 samples[place.id].append(sample)
-    supported = [
-        replace(model, samples=tuple(samples[model.transcript.id]), support=dict(support[model.transcript.id]))
-        for model in models
-    ]
+    supported = []
+    for model in models:
+        name = model.transcript.id
+        fewest = min(seen[name][part] for part in _parts(model.transcript))
+        supported.append(replace(model, samples=tuple(samples[name]), support=dict(support[name]), seen_in=fewest))
     return supported, expressed
+
+
+def _parts(place: Transcript) -> list[Interval]:
+    """Introns and exons of a transcript."""
+    return [*introns_of(place), *place.exons]
 
 
 def _sample_models(gtf: Path) -> Iterator[tuple[Transcript, float, str]]:
@@ -346,10 +360,9 @@ def _sample_models(gtf: Path) -> Iterator[tuple[Transcript, float, str]]:
         yield transcript, *known.get(transcript.id, (0.0, ""))
 
 
-def _has_exons(model: Transcript, exons: Iterable[Interval]) -> bool:
-    """Whether every exon of a model is, for its most part, in one exon: an intron that it retains is read through."""
-    exons = list(exons)
-    return all(any(shared([own], [exon]) >= _SAME_EXON * (own[1] - own[0]) for exon in exons) for own in model.exons)
+def _in_one(own: Interval, exons: Iterable[Interval]) -> bool:
+    """Whether an exon is, for its most part, in one other: an intron that it retains is read through."""
+    return any(shared([own], [exon]) >= _SAME_EXON * (own[1] - own[0]) for exon in exons)
 
 
 def _agree(own: Transcript, near: Transcript) -> bool:

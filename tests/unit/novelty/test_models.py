@@ -12,12 +12,12 @@ from deepmapper.novelty.classes import Alignments, Contig, NoveltyOptions, is_ke
 from deepmapper.novelty.combinations import combined_only
 from deepmapper.novelty.loci import TranscriptIndex
 from deepmapper.novelty.model_classes import classify_model, is_organelle, model_contig
-from deepmapper.novelty.models import Model, assemble_models, merge_models, read_models
+from deepmapper.novelty.models import Model, assemble_models, merge_models, model_samples, read_models
 from deepmapper.novelty.novel_genes import genes_of, placed
 from deepmapper.novelty.paf import Match
 from deepmapper.novelty.screen import screen_novelty
 from deepmapper.reads.alignment import align_reads, build_hisat2_index
-from deepmapper.reads.annotation import Transcript, read_annotation
+from deepmapper.reads.annotation import Transcript, read_annotation, write_gtf
 from deepmapper.reads.fasta import read_fasta
 from deepmapper.reads.nucleotides import reverse_complement
 from deepmapper.reads.references import prepare_genome, write_splice_sites
@@ -29,10 +29,10 @@ SECOND = Transcript("T2", "G2", "", "chr1", "+", ((4000, 4400),))
 BOTH = TranscriptIndex([KNOWN, SECOND])
 
 
-def decided(*exons, chrom="chr1", strand="+", samples=("a", "b"), n_samples=8, options=None):
+def decided(*exons, chrom="chr1", strand="+", seen_in=2, n_samples=8, options=None):
     """Classify a model at these exons."""
     size = sum(end - start for start, end in exons)
-    model = Model(Transcript("m", "m", "", chrom, strand, exons), "A" * size, tuple(samples))
+    model = Model(Transcript("m", "m", "", chrom, strand, exons), "A" * size, ("a",), seen_in=seen_in)
     contig = model_contig(model, Contig("m", model.sequence, "DENOVO_1", source="aligned"))
     options = options or NoveltyOptions()
     return classify_model(contig, model, Alignments((), (), ()), BOTH, options, n_samples=n_samples)
@@ -64,9 +64,9 @@ def test_strand_organelles_and_rare_splicing():
     assert decided((1100, 1200), (2000, 2300), strand="-").kind == "misaligned"
     assert decided((7000, 7500), chrom="chrM").kind == "organelle"
     assert decided((7000, 7500), chrom="chrM", options=NoveltyOptions(organelles=("chrX",))).kind == "intergenic"
-    rare = decided((1000, 1200), (3000, 3300), samples=["a"])
+    rare = decided((1000, 1200), (3000, 3300), seen_in=1)
     assert rare.kind == "low_support" and "seen in 1 of 8 samples, limit 2" in rare.reason
-    assert decided((1000, 1200), (3000, 3300), samples=["a"], n_samples=1).kind == "novel_isoform"
+    assert decided((1000, 1200), (3000, 3300), seen_in=1, n_samples=1).kind == "novel_isoform"
 
 
 def test_what_lies_at_ribosomal_rna_is_set_aside():
@@ -214,9 +214,37 @@ def test_models_are_the_same_in_any_order_and_read_back(study):
     again = {name: folder / f"models_{name}" for name in names}
     merge_models(again, folder / "known.gtf", folder / "genome.fa", folder / "again", log=io.StringIO())
     first, second = read_models(folder / "merged"), read_models(folder / "again")
-    assert [(m.transcript, m.sequence, sorted(m.samples), m.support) for m in first] == [
-        (m.transcript, m.sequence, sorted(m.samples), m.support) for m in second
+    assert [(m.transcript, m.sequence, sorted(m.samples), m.support, m.seen_in) for m in first] == [
+        (m.transcript, m.sequence, sorted(m.samples), m.support, m.seen_in) for m in second
     ]
+
+
+@pytest.mark.tools
+def test_samples_that_each_show_a_part_of_an_isoform_support_it_together(tmp_path):
+    """The first sample has the whole isoform, of the others each one of its two introns, or neither."""
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "ACGTTGCA" * 500 + "\n")
+    known = Transcript("T", "G", "", "chr1", "+", ((500, 800), (1500, 1800), (2500, 2800)))
+    write_gtf(tmp_path / "known.gtf", [known], "test")
+    whole = ((500, 900), (1400, 1700), (2400, 2800))
+    parts = {"a": whole, "b": whole[:2], "c": whole[1:], "d": known.exons}
+
+    def merged(*samples):
+        for sample in samples:
+            folder = tmp_path / f"models_{sample}"
+            folder.mkdir(exist_ok=True)
+            (folder / "library.json").write_text('{"read_length": 100, "mates": 2}\n')
+            write_gtf(folder / "models.gtf", [Transcript("m", "m", "", "chr1", "+", parts[sample])], "StringTie")
+            lines = (folder / "models.gtf").read_text().splitlines()
+            (folder / "models.gtf").write_text("".join(f'{line} cov "9"; FPKM "9"; TPM "9";\n' for line in lines))
+        folders = {sample: tmp_path / f"models_{sample}" for sample in samples}
+        merge_models(folders, tmp_path / "known.gtf", tmp_path / "genome.fa", tmp_path / "out", log=io.StringIO())
+        return {model.transcript.exons: model for model in read_models(tmp_path / "out")}[whole]
+
+    found = merged("a", "b", "c", "d")
+    assert (found.samples, found.seen_in) == (("a",), 2)
+    assert model_samples(tmp_path / "out") == ["a", "b", "c", "d"]
+    assert merged("a", "b", "d").seen_in == 1  # its second intron is in one sample only
+    assert merged("a", "d").seen_in == 1
 
 
 @pytest.mark.tools
