@@ -155,6 +155,9 @@ def test_defaults_are_filled():
         "checkpoint_minutes": 10,
         "gpu": 0,
         "passes_per_gpu": 1,
+        "embedding_tasks": 1,
+        "embedding_nodes": 1,
+        "gpus_per_job": 0,
     }
     not_of_the_screen = ("contaminants", "rrna", "sources", "min_isoform_share", *COLUMNS)
     screen = {key: value for key, value in settings["novelty"].items() if key not in not_of_the_screen}
