@@ -179,3 +179,10 @@ def check_folders():
         refuse(
             f"Nothing was started: the folder {RESULTS} cannot be made ({error.strerror}). Set `results` to another one."
         )
+
+
+def kinds_of(wildcards):
+    """Which classes are kinds of others, by the ontology."""
+    if SETTINGS["labels"]["ontology"]["path"]:
+        return rules.match_terms.output.kinds
+    return []

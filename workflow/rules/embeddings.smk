@@ -21,6 +21,7 @@ rule fit_embedding:
             )
         ),
         features=rules.prepare_features.output[0],
+        kinds=kinds_of,
     output:
         embedding=f"{RESULTS}/embeddings/{{embedding}}.npz",
         metrics=f"{RESULTS}/embeddings/{{embedding}}.json",

@@ -38,6 +38,7 @@ rule fit_evidence_panel:
         aliases=rules.name_features.output.aliases,
         evidence_table=rules.weigh_evidence.output.evidence_table,
         evidence_summary=rules.weigh_evidence.output.evidence_summary,
+        kinds=kinds_of,
     output:
         panel_table=f"{RESULTS}/findings/evidence_panel.tsv",
         panel_summary=f"{RESULTS}/findings/evidence_panel.json",

@@ -102,6 +102,7 @@ rule accumulate_passes:
         controls=expand(
             rules.train_permuted_pass.output, seed=CONTROL_SEEDS, allow_missing=True
         ),
+        kinds=kinds_of,
     output:
         ranking=f"{RESULTS}/findings/{{model}}/ranking.tsv",
         summary=f"{RESULTS}/findings/{{model}}/ranking.json",
@@ -285,6 +286,7 @@ rule fit_panel:
     input:
         features=features_of,
         features_table=rules.join_features.output.features,
+        kinds=kinds_of,
     output:
         panel_table=f"{RESULTS}/findings/{{model}}/panel.tsv",
         panel_summary=f"{RESULTS}/findings/{{model}}/panel.json",
@@ -313,6 +315,7 @@ rule evaluate_ensemble:
     input:
         features=features_of,
         passes=passes_of,
+        kinds=kinds_of,
     output:
         metrics=f"{RESULTS}/findings/{{model}}/metrics.json",
         per_class=f"{RESULTS}/findings/{{model}}/per_class.tsv",
@@ -347,6 +350,7 @@ rule fit_linear_baseline:
     input:
         features=rules.prepare_features.output[0],
         aliases=rules.name_features.output.aliases,
+        kinds=kinds_of,
     output:
         ranking=f"{RESULTS}/findings/linear_baseline/features.tsv",
         metrics=f"{RESULTS}/findings/linear_baseline/metrics.json",

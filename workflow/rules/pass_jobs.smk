@@ -75,13 +75,6 @@ def target_of(wildcards):
     return []
 
 
-def kinds_of(wildcards):
-    """Which classes are kinds of others, by the ontology."""
-    if SETTINGS["labels"]["ontology"]["path"]:
-        return rules.match_terms.output.kinds
-    return []
-
-
 def adaptation_of(wildcards):
     """What says whether learning from them helps."""
     if chooses_adaptation(SETTINGS, wildcards.model):

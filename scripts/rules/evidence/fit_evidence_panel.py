@@ -11,7 +11,7 @@ with job(snakemake):
 
     inputs, params = snakemake.input, snakemake.params
     summary, members = fit_evidence_panel(
-        open_features(inputs.features),
+        open_features(inputs.features, inputs.get("kinds")),
         open_expression(inputs.expression),
         read_table(inputs.evidence_table),
         read_json(inputs.evidence_summary),

@@ -10,7 +10,7 @@ with job(snakemake):
 
     found = accumulate_model(
         snakemake.wildcards.model,
-        open_features(snakemake.input.features),
+        open_features(snakemake.input.features, snakemake.input.get("kinds")),
         [PassFile(path) for path in snakemake.input.passes],
         [PassFile(path) for path in snakemake.input.controls],
         top_k=snakemake.params.top_k,

@@ -15,7 +15,7 @@ with job(snakemake):
     from deepmapper.passes.result import PassFile
 
     found = evaluate_model(
-        open_features(snakemake.input.features),
+        open_features(snakemake.input.features, snakemake.input.get("kinds")),
         [PassFile(path) for path in snakemake.input.passes],
         min_accuracy=snakemake.params.min_accuracy,
         bins=snakemake.params.bins,

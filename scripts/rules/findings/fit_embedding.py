@@ -11,6 +11,7 @@ with job(snakemake):
         "embedding": snakemake.output.embedding,
         "metrics": snakemake.output.metrics,
         "expression": snakemake.input.get("expression"),
+        "kinds": snakemake.input.get("kinds") or None,
         "kind": snakemake.wildcards.embedding,
         **snakemake.params.options,
         "out_of_bag": snakemake.params.out_of_bag,

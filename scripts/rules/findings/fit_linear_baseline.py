@@ -13,7 +13,7 @@ with job(snakemake):
     from deepmapper.findings.baseline import fit_run_baseline
 
     found = fit_run_baseline(
-        open_features(snakemake.input.features),
+        open_features(snakemake.input.features, snakemake.input.get("kinds")),
         C=snakemake.params.C,
         max_iter=snakemake.params.max_iter,
         out_of_bag=snakemake.params.out_of_bag,

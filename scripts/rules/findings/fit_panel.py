@@ -10,7 +10,7 @@ with job(snakemake):
 
     table = read_table(snakemake.input.features_table)
     panel = fit_run_panel(
-        open_features(snakemake.input.features),
+        open_features(snakemake.input.features, snakemake.input.get("kinds")),
         table,
         n_resamples=snakemake.params.resamples,
         seed=snakemake.params.split_seed,

@@ -181,7 +181,8 @@ class Ontology:
         Raises
         ------
         InputError
-            If classes are not found, or terms are given for labels that are no classes.
+            If classes are not found, terms are given for labels that are no classes, or all classes but one are above
+            it, which would be the answer for every sample.
         """
         given = {str(label): str(term) for label, term in given.items()}
         if unknown := sorted(set(given) - set(classes)):
@@ -192,7 +193,15 @@ class Ontology:
         wanted = [given.get(name, name) for name in classes]
         advice = "Give the term of each of these labels, by its id, in labels.ontology.terms."
         found = self.find(dict.fromkeys(wanted), "labels.ontology", advice)
-        return tuple(found[name] for name in wanted)
+        ids = tuple(found[name] for name in wanted)
+        lowest = [one for one in ids if not any(self.is_a(other, one) for other in ids if other != one)]
+        if len(lowest) == 1 < len(ids):
+            raise InputError(
+                f"labels.ontology: all other labels are above {self.describe(lowest[0])}, the answer for every sample. "
+                f"Expected at least two labels without kinds among the labels: exclude the upper ones "
+                f"(labels.exclude), or leave the ontology out."
+            )
+        return ids
 
     def describe(self, term: str) -> str:
         """Name and id of a term."""

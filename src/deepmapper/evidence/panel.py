@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..core.blocks import MappedRows
 from ..core.logistic import column_scale
+from ..features.kinds import has_lowest_label
 from ..features.store import Features
 from ..findings.panel import draw_folds, fit_panel
 from .rank import SampledCounts, rank_part, sample_cells
@@ -77,6 +78,7 @@ def fit_evidence_panel(
         features.development,
         features.test,
         groups=features.groups,
+        kinds=features.kinds,
         n_resamples=n_resamples,
         seed=seed,
     )
@@ -116,6 +118,7 @@ def _try_sizes(features, expression, sizes, options, min_detected, seed, progres
             progress(f"fold {number} of {len(folds)}: {summary['statement']}")
             continue
         values = _fold_values(sampled, train, ranked[: sizes[-1]], summary.get("dispersion"))
+        train, validation = (rows[has_lowest_label(y[rows], features.kinds)] for rows in (train, validation))
         inside, outside = values[train], values[validation]
         accuracies = [_accuracies(inside[:, :size], y[train], outside[:, :size], y[validation]) for size in sizes]
         by_fold.append(accuracies)

@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from ..core.blocks import HStack, MappedRows, VStack, blocks
 from ..core.files import atomic_folder, digest
 from ..errors import InputError
+from .kinds import has_lowest_label, read_kinds
 from .samples import Samples
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Features:
     confounders
         The confounders as given or computed, one row per sample, written for people to read. None when read from a
         store.
+    kinds
+        (C, C) which classes are kinds of others (`samples.Samples.kinds`), or None; not part of a store.
     digest
         Hash of all that a pass reads: the arrays and the classes, but not the names. Empty if not read from a store.
     """
@@ -84,6 +87,7 @@ class Features:
     strata: np.ndarray | None = None
     chords: tuple[str, ...] = ()
     confounders: pd.DataFrame | None = None
+    kinds: np.ndarray | None = None
     digest: str = ""
 
     @property
@@ -122,13 +126,17 @@ class Features:
         """The samples of the development part, which passes may use."""
         return self.select(self.development)
 
+    def with_lowest_label(self, rows: np.ndarray) -> np.ndarray:
+        """Those of `rows` that can be judged: their class has no kinds among the classes."""
+        return rows[has_lowest_label(self.y[rows], self.kinds)]
+
     def names_of(self, rows: np.ndarray) -> list[str]:
         """Return the names of the samples in `rows`; empty if names are unknown."""
         return [self.samples[row] for row in rows] if self.samples else []
 
     def select(self, rows: np.ndarray) -> Samples:
         """Return the samples in `rows`, all of which need a label."""
-        return Samples(self.X, self.y, self.classes, rows, self.groups, self.strata, len(self.chords))
+        return Samples(self.X, self.y, self.classes, rows, self.groups, self.strata, len(self.chords), kinds=self.kinds)
 
 
 def with_chords(features: Features, values: np.ndarray, names: Sequence[str]) -> Features:
@@ -168,8 +176,15 @@ def write_features(folder: str | Path, features: Features) -> None:
         (tmp / "features.json").write_text(json.dumps(content, indent=0) + "\n")
 
 
-def open_features(folder: str | Path) -> Features:
+def open_features(folder: str | Path, kinds: str | Path | None = None) -> Features:
     """Open a store without reading its matrix into memory.
+
+    Parameters
+    ----------
+    folder
+        The store.
+    kinds
+        kinds.json, which says what classes are kinds of others; nothing if there is no ontology.
 
     Raises
     ------
@@ -214,6 +229,7 @@ def open_features(folder: str | Path) -> Features:
         design_names=tuple(content["design"]),
         strata=optional("strata"),
         chords=tuple(content["chords"]),
+        kinds=read_kinds(kinds) if kinds else None,
         digest=content["digest"],
     )
 

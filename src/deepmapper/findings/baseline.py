@@ -73,17 +73,21 @@ def fit_run_baseline(
     fitted = linear_baseline.fit_rows(X, y, development, features.names, C, max_iter, progress=progress)
     if features.metadata["scheme"] == "repeated":
         average = linear_baseline.out_of_bag(samples, out_of_bag, draws, C, max_iter)
-        result = evaluation.evaluate_average(average, samples.labels, features.classes, samples.group_codes, why)
+        result = evaluation.evaluate_average(
+            average, samples.labels, features.classes, samples.group_codes, why, features.kinds
+        )
     else:
-        result = evaluation.evaluate_ensemble([fitted.predict(X, test)], y[test], y[development], features.classes, why)
+        result = evaluation.evaluate_ensemble(
+            [fitted.predict(X, test)], y[test], y[development], features.classes, why, features.kinds
+        )
     computed = compute_metrics(result, bins, n_resamples, seed, features.names_of(development))
     computed.numbers["solver"] = fitted.solver
     ranking = pd.DataFrame(fitted.ranking, columns=["feature", "importance"])
     ranking.insert(0, "rank", range(1, len(ranking) + 1))
     accuracy = f"accuracy {computed.numbers['accuracy']:.3f} on {computed.numbers['n_test']} samples"
     repeated = features.metadata["scheme"] == "repeated"
-    rows = development[np.array(result.rows, dtype=np.int64)] if repeated else test
-    classes = np.array(features.classes, dtype=object)
+    rows = development[np.array(result.rows, dtype=np.int64)] if repeated else features.with_lowest_label(test)
+    classes = np.array(result.classes, dtype=object)
     predictions = pd.DataFrame(
         {
             "cell": features.names_of(rows),
@@ -93,4 +97,6 @@ def fit_run_baseline(
             "confidence": np.array(result.y_proba).max(axis=1),
         }
     )
-    return BaselineFindings(ranking, computed, predictions, (why, fitted.solver, accuracy))
+    lines = [why, fitted.solver, accuracy]
+    lines += evaluation.left_out_lines(result)
+    return BaselineFindings(ranking, computed, predictions, tuple(lines))

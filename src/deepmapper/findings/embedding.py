@@ -118,12 +118,18 @@ def fit_run_embedding(
     for name, classify in CLASSIFIERS.items() if is_first else ():
         if per_draw:
             average = _out_of_bag(per_draw, samples.labels, len(features.classes), classify)
-            result = evaluation.evaluate_average(average, samples.labels, features.classes, samples.group_codes, why)
+            result = evaluation.evaluate_average(
+                average, samples.labels, features.classes, samples.group_codes, why, features.kinds
+            )
         else:
             probability = classify(scores[development], y[development], scores[test], len(features.classes))
-            result = evaluation.evaluate_ensemble([probability], y[test], y[development], features.classes, why)
+            result = evaluation.evaluate_ensemble(
+                [probability], y[test], y[development], features.classes, why, features.kinds
+            )
         metrics[name] = compute_metrics(result, bins, n_resamples, seed, features.names_of(development)).numbers
         lines.append(f"{name}: accuracy {metrics[name]['accuracy']:.3f} on {metrics[name]['n_test']} samples")
+    if is_first:
+        lines += evaluation.left_out_lines(result)
     return RunEmbedding(scores, components, variance, metrics, tuple(lines))
 
 
@@ -134,6 +140,7 @@ def make_embedding(
     *,
     gpus: int,
     expression: str | None = None,
+    kinds: str | None = None,
     **options: Any,
 ) -> None:
     """Fit an embedding of a run and write it; of several processes the first writes.
@@ -148,6 +155,8 @@ def make_embedding(
         Number of GPUs that the job asked for; with 0 none is used, even if there is one.
     expression
         expression.h5ad, for an embedding of the counts.
+    kinds
+        kinds.json, if there is an ontology.
     options
         As for `fit_run_embedding`.
 
@@ -162,7 +171,7 @@ def make_embedding(
 
     join()
     _check_gpus(gpus)
-    features = open_features(store)
+    features = open_features(store, kinds)
     if expression:
         options["expression"] = open_expression(expression)
     found = fit_run_embedding(features, **options)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ..errors import InputError
+from ..features.kinds import has_lowest_label, left_out_note, to_lowest
 from ..passes.result import PassFile, PassResult
 
 
@@ -44,6 +46,9 @@ class EvalResult:
         Indices of the samples that no pass had out of bag; empty with a fixed test split.
     groups
         Group codes of the evaluated samples, if groups were kept together.
+    upper
+        Indices of the samples left out because other classes are kinds of theirs; `classes` are then those without
+        kinds. None if no class is a kind of another.
     """
 
     y_true: list[int]
@@ -62,6 +67,7 @@ class EvalResult:
     rows: list[int] = field(default_factory=list)
     not_judged: list[int] = field(default_factory=list)
     groups: list[int] | None = None
+    upper: list[int] | None = None
 
 
 def out_of_bag_probability(results: Sequence[PassResult | PassFile], n_samples: int, n_classes: int) -> np.ndarray:
@@ -79,6 +85,7 @@ def evaluate_out_of_bag(
     classes: Sequence[str],
     groups: np.ndarray | None = None,
     why: str = "",
+    kinds: np.ndarray | None = None,
 ) -> EvalResult:
     """Evaluate the average prediction of every sample by the passes that did not train on it.
 
@@ -94,9 +101,11 @@ def evaluate_out_of_bag(
         (n,) group codes, if groups were kept together.
     why
         Reason why there is no test split, in a sentence.
+    kinds
+        (C, C) which classes are kinds of others (`features.samples.Samples.kinds`); see `evaluate_ensemble`.
     """
     average = out_of_bag_probability(results, len(y), len(classes))
-    evaluated = evaluate_average(average, y, classes, groups, why)
+    evaluated = evaluate_average(average, y, classes, groups, why, kinds)
     return replace(evaluated, per_pass_acc=[result.accuracy for result in results], n_passes=len(results))
 
 
@@ -106,11 +115,22 @@ def evaluate_average(
     classes: Sequence[str],
     groups: np.ndarray | None = None,
     why: str = "",
+    kinds: np.ndarray | None = None,
 ) -> EvalResult:
     """Evaluate averaged out-of-bag predictions, (n, C); samples with NaN are left out.
 
     The other parameters are those of `evaluate_out_of_bag`.
     """
+    if kinds is not None:
+        lowest = _on_lowest(y, classes, kinds)
+        own = lowest.rows
+        evaluated = evaluate_average(
+            lowest.of(probability), lowest.codes, lowest.classes, None if groups is None else groups[own], why
+        )
+        rows, missed = (
+            own[np.array(found, dtype=np.int64)].tolist() for found in (evaluated.rows, evaluated.not_judged)
+        )
+        return replace(evaluated, rows=rows, not_judged=missed, upper=lowest.upper)
     known = ~np.isnan(probability[:, 0])
     evaluated = evaluate_ensemble([probability[known]] if known.any() else [], y[known], y, classes, why)
     return replace(
@@ -132,12 +152,20 @@ def not_evaluated_note(missed: Sequence, n_passes: int) -> str:
     )
 
 
+def left_out_lines(result: EvalResult) -> list[str]:
+    """State how many samples are left out because their label is above others; nothing if none can be."""
+    if result.upper is None:
+        return []
+    return [left_out_note(len(result.upper), len(result.upper) + len(result.y_true) + len(result.not_judged))]
+
+
 def evaluate_ensemble(
     probabilities: Iterable[np.ndarray],
     truth: np.ndarray,
     development: np.ndarray,
     classes: Sequence[str],
     why: str = "",
+    kinds: np.ndarray | None = None,
 ) -> EvalResult:
     """Average the predictions of passes and compare them with the true classes; no passes give no predictions.
 
@@ -153,7 +181,21 @@ def evaluate_ensemble(
         Names of the classes.
     why
         Reason why these samples are evaluated, in a sentence.
+    kinds
+        (C, C) which classes are kinds of others (`features.samples.Samples.kinds`). Samples with such an upper label
+        are left out, whatever model predicts them, and the probability of an upper label goes to its kinds.
+
+    Raises
+    ------
+    InputError
+        If all samples have an upper label.
     """
+    if kinds is not None:
+        lowest, others = _on_lowest(truth, classes, kinds), _on_lowest(development, classes, kinds)
+        of_lowest = (lowest.of(probability) for probability in probabilities)
+        return replace(
+            evaluate_ensemble(of_lowest, lowest.codes, others.codes, lowest.classes, why), upper=lowest.upper
+        )
     from sklearn.metrics import balanced_accuracy_score, classification_report, f1_score
 
     majority = float((truth == np.bincount(development).argmax()).mean())
@@ -191,3 +233,42 @@ def evaluate_ensemble(
         majority_accuracy=majority,
         why=why,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _OnLowest:
+    """Samples with a lowest label, with class codes among the lowest labels alone.
+
+    Attributes
+    ----------
+    rows, upper
+        Indices of these samples, and of those with a label above others.
+    codes, classes
+        Class codes of these samples, and the names of the classes.
+    kinds
+        As for all samples.
+    """
+
+    rows: np.ndarray
+    upper: list[int]
+    codes: np.ndarray
+    classes: tuple[str, ...]
+    kinds: np.ndarray
+
+    def of(self, probability: np.ndarray) -> np.ndarray:
+        """Probabilities of the lowest labels for these samples, from those of all."""
+        return to_lowest(probability[self.rows], self.kinds)[:, self.kinds.diagonal()]
+
+
+def _on_lowest(y: np.ndarray, classes: Sequence[str], kinds: np.ndarray) -> _OnLowest:
+    """Select the samples that can be judged if some classes are kinds of others."""
+    judged, lowest = has_lowest_label(y, kinds), kinds.diagonal()
+    if not judged.any():
+        raise InputError(
+            f"labels.ontology: all {len(y)} samples to evaluate, or to compare with, have a label of which others are "
+            f"kinds, so no prediction of them is right or wrong. Use another split.seed, give some of them a label "
+            f"without kinds, or leave the ontology out."
+        )
+    code = np.cumsum(lowest) - 1
+    names = tuple(name for name, has_none in zip(classes, lowest, strict=True) if has_none)
+    return _OnLowest(np.flatnonzero(judged), np.flatnonzero(~judged).tolist(), code[y[judged]], names, kinds)

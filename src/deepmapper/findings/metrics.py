@@ -102,6 +102,7 @@ def _evaluated(result: EvalResult, samples: Sequence[str]) -> dict:
         "n_test": len(result.y_true),
         "not_judged": [samples[row] if len(samples) else row for row in result.not_judged],
         "n_passes": result.n_passes,
+        **({} if result.upper is None else {"n_upper_label": len(result.upper)}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,20 +77,22 @@ def evaluate_model(
     names = features.names_of(samples.rows)
     why, lines = features.metadata["why"], []
     if features.metadata["scheme"] == "repeated":
-        result = evaluation.evaluate_out_of_bag(passes, samples.labels, features.classes, samples.group_codes, why)
+        result = evaluation.evaluate_out_of_bag(
+            passes, samples.labels, features.classes, samples.group_codes, why, samples.kinds
+        )
         predictions, _ = prediction_table(features, passes, np.empty((0, len(features.classes))))
         if result.not_judged:
             missed = [names[row] for row in result.not_judged]
             lines.append(evaluation.not_evaluated_note(missed, len(passes)))
     else:
+        truth, total = features.y[features.test], np.zeros((len(features.test), len(features.classes)))
         result = evaluation.evaluate_ensemble(
-            (ensemble.predict(member, features.X, features.test, device="cpu") for member in members),
-            features.y[features.test],
-            samples.labels,
-            features.classes,
-            why,
+            _predict_test(members, features, total), truth, samples.labels, features.classes, why, features.kinds
         )
-        predictions, _ = prediction_table(features, members, np.array(result.y_proba))
+        # of all test samples, also of those that are left out of the judgement
+        average = total / len(members) if members else np.empty((0, len(features.classes)))
+        predictions, _ = prediction_table(features, members, average)
+    lines += evaluation.left_out_lines(result)
     computed = compute_metrics(result, bins, n_resamples, seed, names)
     computed.numbers.update(_confounder_numbers(features))
     embedding = ensemble.embed_ensemble(members, features.X, features.labelled, device="cpu")
@@ -104,11 +106,25 @@ def evaluate_model(
     )
 
 
+def _predict_test(
+    members: Sequence[PassResult | PassFile], features: Features, total: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yield the probabilities of the test samples by each pass, and add them to `total`."""
+    for member in members:
+        probability = ensemble.predict(member, features.X, features.test, device="cpu")
+        total += probability
+        yield probability
+
+
 def _confounder_numbers(features: Features) -> dict:
     """Names of the confounders that were adjusted for, and the accuracy with which they alone predict the classes."""
     accuracy = None
     if features.design is not None:
         accuracy = confounder_accuracy(
-            features.design, features.y, train=features.development, test=features.test, groups=features.groups
+            features.design,
+            features.y,
+            train=features.with_lowest_label(features.development),
+            test=features.with_lowest_label(features.test),
+            groups=features.groups,
         )
     return {"confounders": list(features.design_names), "confounders_accuracy": accuracy}

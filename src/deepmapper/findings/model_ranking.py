@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..accumulate import accepted_passes
 from ..config import inert_notes
+from ..features.kinds import has_lowest_label, left_out_note
 from ..features.splits import is_small
 from ..features.store import Features
 from ..passes.result import PassResult
@@ -86,6 +87,9 @@ def accumulate_model(
         signal = permutation_test(findings, passes, controls, samples)
     else:
         signal = compare_with_controls(findings, controls)
+    if samples.kinds is not None:
+        n_upper = int((~has_lowest_label(samples.labels, samples.kinds)).sum())
+        findings.notes = [*findings.notes, left_out_note(n_upper, len(samples.labels))]
     summary = summarise_model(model, findings, signal, len(controls), agreement, top_k)
     first = {"cautions": features.metadata["cautions"]} if "cautions" in features.metadata else {}
     return ModelFindings(

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from ..core.arrays import take_rows
 from ..core.draws import Draw, integer_seed
 from ..core.logistic import fit_ridge_logistic
+from ..features.kinds import has_lowest_label
 from ..features.store import Features
 from . import evaluation, intervals
 
@@ -51,6 +52,7 @@ def fit_panel(
     products: np.ndarray | None = None,
     product_names: Sequence[str] = (),
     groups: np.ndarray | None = None,
+    kinds: np.ndarray | None = None,
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> Panel:
@@ -75,6 +77,9 @@ def fit_panel(
         (n, m) additional columns, such as values of gene chords, and their names.
     groups
         (n,) group codes; folds keep groups whole.
+    kinds
+        (C, C) which classes are kinds of others (`features.samples.Samples.kinds`): test samples with such an upper
+        label are left out.
     n_resamples, seed
         Resamples of the bootstrap; seed of the bootstrap and of the folds.
     """
@@ -86,7 +91,7 @@ def fit_panel(
         "n_features": len(selected),
         "n_left_out": n_left_out,
         "n_chords": products.shape[1],
-        "n_test": len(test),
+        "n_test": int(has_lowest_label(y[test], kinds).sum()),
         **dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high", "balanced_accuracy", "majority_accuracy")),
     }
     if not len(selected) + products.shape[1]:
@@ -107,8 +112,10 @@ def fit_panel(
         max_iter=2000,
     )
     probability = model.probabilities(values[test])
-    result = evaluation.evaluate_ensemble([probability], y[test], y[development], classes)
-    low, high = intervals.bootstrap_intervals(y[test], probability, n_resamples, seed)["accuracy"]
+    result = evaluation.evaluate_ensemble([probability], y[test], y[development], classes, kinds=kinds)
+    low, high = intervals.bootstrap_intervals(np.array(result.y_true), np.array(result.y_proba), n_resamples, seed)[
+        "accuracy"
+    ]
     summary |= {
         "accuracy": result.accuracy,
         "accuracy_low": float(low),
@@ -154,6 +161,7 @@ def fit_run_panel(features: Features, table: pd.DataFrame, *, n_resamples: int =
         products=products,
         product_names=features.chords,
         groups=features.groups,
+        kinds=features.kinds,
         n_resamples=n_resamples,
         seed=seed,
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..features.kinds import to_lowest
 from ..features.store import Features
 from ..passes.result import PassFile, PassResult
 from . import evaluation
@@ -19,7 +20,8 @@ def prediction_table(
 
     Test samples get the prediction of the ensemble, all others the average of the passes that had them out of bag.
     Samples that no pass had out of bag get no prediction ("none" in the column `split`, NaN probabilities). The table
-    has one row per labelled sample, in their order.
+    has one row per labelled sample, in their order. Where classes are kinds of others, only lowest labels are
+    predicted.
 
     Parameters
     ----------
@@ -42,6 +44,7 @@ def prediction_table(
     if len(test_probability):
         probability[features.test] = test_probability
     known = ~np.isnan(probability[:, 0])
+    probability[known] = to_lowest(probability[known], features.kinds)
     names = np.array(features.classes, dtype=object)
     predicted = np.full(len(features.y), None, dtype=object)
     predicted[known] = names[probability[known].argmax(1)]

@@ -134,9 +134,9 @@ def permutation_test(
     n_possible, n = count_permutations(y, groups, samples.strata_codes), len(first)
     if not findings.n_accepted:
         return SignalTest(False, _none_accepted(findings), control_accuracy.tolist(), None, n, n_possible)
-    n_as_good = int((probability >= np.mean([mean_probability(result, y) for result in passes])).sum())
+    n_as_good = int((probability >= np.mean([mean_probability(result, y, samples.kinds) for result in passes])).sum())
     p = (1 + n_as_good) / (1 + n)
-    evaluated = evaluate_out_of_bag(passes, y, findings.classes, groups)
+    evaluated = evaluate_out_of_bag(passes, y, findings.classes, groups, kinds=samples.kinds)
     right = np.array(evaluated.y_true) == np.array(evaluated.y_pred)
     n_effective = effective_share(right, None if evaluated.groups is None else np.array(evaluated.groups)) * len(right)
     low, high = accumulate.wilson_interval(evaluated.accuracy, n_effective)

@@ -60,7 +60,7 @@ def train_control(
         for offset in range(PASSES_PER_PERMUTATION):
             result = train_pass(relabelled, cheap, seed + offset, device=device)
             accuracy[i] += result.accuracy / PASSES_PER_PERMUTATION
-            probability[i] += mean_probability(result, labels) / PASSES_PER_PERMUTATION
+            probability[i] += mean_probability(result, labels, samples.kinds) / PASSES_PER_PERMUTATION
         progress(
             f"control {seed}, permutation {i + 1} of {len(permutations)}: out-of-bag accuracy {accuracy[i]:.3f}, "
             f"probability of the true class {probability[i]:.3f}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..config import AugmentConfig, BackboneSpec, DeepMapperConfig
 from ..core.records import MappedRecord, read_record, refuse_damage, write_record
+from ..features.kinds import to_lowest
 
 # Above this completeness error, the quadrature of integrated gradients is too coarse to trust; chosen by hand.
 COMPLETENESS_BOUND = 0.05
@@ -312,12 +313,15 @@ def read_importance(path: str | Path) -> tuple[float, np.ndarray]:
         return header["accuracy"], arrays["importance"]
 
 
-def mean_probability(result: PassResult | PassFile, y: np.ndarray) -> float:
+def mean_probability(result: PassResult | PassFile, y: np.ndarray, kinds: np.ndarray | None = None) -> float:
     """Return the mean probability that a pass gives to the true class of its out-of-bag samples.
 
-    With two out-of-bag samples, accuracy says little; the probability still separates skill from luck.
+    With two out-of-bag samples, accuracy says little; the probability still separates skill from luck. With `kinds`
+    (`features.samples.Samples.kinds`) that of a label above others is the sum of those of its kinds.
     """
     rows = result.out_of_bag_rows
+    if kinds is not None:
+        return float((to_lowest(result.out_of_bag_probability, kinds) * kinds[y[rows]]).sum(1).mean())
     return float(result.out_of_bag_probability[np.arange(len(rows)), y[rows]].mean())
 
 

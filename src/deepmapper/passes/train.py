@@ -14,6 +14,7 @@ import numpy as np
 from ..config import AttributionOptions, DeepMapperConfig
 from ..core.draws import Draw, stream
 from ..features.folds import shared_fold
+from ..features.kinds import has_lowest_label, to_lowest
 from ..features.label_permutations import shuffle_labels
 from ..features.samples import Samples
 from ..features.splits import check_class_sizes, draw_out_of_bag, draw_validation, has_validation
@@ -104,10 +105,12 @@ def train_pass(
         images = image_maker(samples.X, config, seed, device, rows)
         model, config, training = halving(train_in_batches, config.batch_size, "training")
         probability = softmax(predict(model, images, out_of_bag))
-        judged = _with_lowest_label(y[out_of_bag], samples.kinds if model.learns_kinds else None)
-        metrics = _evaluate(probability[judged], y[out_of_bag[judged]], y[train], seed)
+        judged, taught = (_with_lowest_label(y[rows], samples.kinds) for rows in (out_of_bag, train))
+        of_judged = to_lowest(probability[judged], samples.kinds)
+        metrics = _evaluate(of_judged, y[out_of_bag[judged]], y[train[taught]], seed)
+        attributed = out_of_bag[judged] if model.learns_kinds else out_of_bag
         options = config.attribution_options()
-        attributions = _attribute(model, images, y, train, out_of_bag[judged], options, seed, n_classes)
+        attributions = _attribute(model, images, y, train, attributed, options, seed, n_classes)
         attributions = _split_off_chords(attributions, n_chords)
         weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     progress(
@@ -134,9 +137,7 @@ def train_pass(
 
 def _with_lowest_label(labels: np.ndarray, kinds: np.ndarray | None) -> np.ndarray:
     """Positions of the samples whose class has no kinds, which can be judged; all of them if there are none."""
-    if kinds is None:
-        return np.arange(len(labels))
-    judged = np.flatnonzero(kinds.diagonal()[labels])
+    judged = np.flatnonzero(has_lowest_label(labels, kinds))
     return judged if len(judged) else np.arange(len(labels))
 
 

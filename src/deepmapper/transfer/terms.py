@@ -15,6 +15,7 @@ from ..core.records import refuse_damage
 from ..core.tables import read_json
 from ..core.words import listed
 from ..errors import InputError
+from ..features.kinds import to_lowest
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,19 +67,7 @@ class ClassTerms:
         numpy.ndarray
             (n, C), 0 for classes with kinds.
         """
-        leaves = self.is_leaf
-        if leaves.all():
-            return probability
-        found = np.where(leaves, probability, 0.0)
-        own = found.copy()
-        for code in np.flatnonzero(~leaves):
-            kinds = np.flatnonzero(self.below[code] & leaves)
-            total = own[:, kinds].sum(1, keepdims=True)
-            share = np.divide(
-                own[:, kinds], total, out=np.full((len(own), len(kinds)), 1 / len(kinds)), where=total > 0
-            )
-            found[:, kinds] += probability[:, code, None] * share
-        return found
+        return to_lowest(probability, self.kinds)
 
     def usable(self, allowed: Sequence[str]) -> np.ndarray:
         """Return which classes can be the answer: those that are an allowed term, a kind of one, or above one.

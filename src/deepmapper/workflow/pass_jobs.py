@@ -125,10 +125,9 @@ def train_seeds(snakemake) -> None:
 
 def _samples(given) -> tuple[tuple[str, Samples], list[str], dict | None]:
     """Open what a job reads: the features' digest and the samples, what they are adapted to, and what was chosen."""
-    features = open_features(given.features)
+    features = open_features(given.features, getattr(given, "kinds", None))
     samples, target = features.development_samples, getattr(given, "target", None)
-    kinds, known = _kinds(getattr(given, "kinds", None), len(samples.classes))
-    samples = replace(samples, kinds=kinds)
+    known = _known_kinds(samples.kinds)
     if not target:
         return (features.digest, samples), known, None
     new = open_features(target)
@@ -139,16 +138,12 @@ def _samples(given) -> tuple[tuple[str, Samples], list[str], dict | None]:
     return (features.digest, with_target(samples, new.X)), [new.digest, *chosen, *known], choice
 
 
-def _kinds(path: str | None, n_classes: int) -> tuple[np.ndarray | None, list[str]]:
-    """Read the kinds of every class, if one is a kind of another, and return them with what a pass then depends on."""
-    codes = json.loads(Path(path).read_text())["kinds"] if path else None
-    if codes is None:
-        return None, []
-    kinds = np.zeros((n_classes, n_classes), dtype=bool)
-    for code, own in enumerate(codes):
-        kinds[code, own] = True
+def _known_kinds(kinds: np.ndarray | None) -> list[str]:
+    """What a pass depends on if classes are kinds of others; nothing if none is."""
+    if kinds is None:
+        return []
     print("Samples with a label above others also teach the kinds of it.")
-    return kinds, [f"kinds {json.dumps(codes)}"]
+    return [f"kinds {json.dumps([np.flatnonzero(row).tolist() for row in kinds])}"]
 
 
 @dataclass

@@ -100,3 +100,5 @@ def test_terms_of_classes(ontology):
         ontology.find_classes(["B cell", "Monocytez", "q"], {})
     with pytest.raises(InputError, match="labels.ontology.terms: no class is called C"):
         ontology.find_classes(["B cell"], {"C": "B cell"})
+    with pytest.raises(InputError, match=r"all other labels are above B cell \(CL:0000236\).*labels.exclude"):
+        ontology.find_classes(["B cell", "lymphocyte", "leukocyte"], {})

@@ -1,6 +1,6 @@
 """Data shared by tests of several modules: passes made by hand over four features, samples, planted data."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -60,6 +60,15 @@ def features(planted):
         design=np.random.default_rng(0).normal(size=(n, 1)),
         design_names=("batch",),
     )
+
+
+@pytest.fixture(scope="module")
+def nested(features):
+    """The same, but of every third sample of the first two classes only a label above both is known, the last class."""
+    y = features.y.copy()
+    y[(y < 2) & (np.arange(len(y)) % 9 < 3)] = 3
+    kinds = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    return replace(features, y=y, classes=(*features.classes, "first or second"), kinds=kinds)
 
 
 @pytest.fixture(scope="module")

@@ -158,3 +158,12 @@ def test_latent_variables_need_counts_of_the_same_features(features, counted):
         fit_run_embedding(features, expression=replace(counted, obs=counted.obs[[]]), **given)
     with pytest.raises(InputError, match="the features are not those of expression.h5ad"):
         fit_run_embedding(features, expression=replace(counted, var=counted.var[::-1]), **given)
+
+
+def test_classifiers_are_judged_on_samples_with_a_lowest_label(nested):
+    found = fit_run_embedding(nested, n_components=4, **OPTIONS)
+    judged = nested.with_lowest_label(nested.test)
+    for numbers in found.metrics.values():
+        assert (numbers["n_test"], numbers["n_upper_label"]) == (len(judged), len(nested.test) - len(judged))
+        assert numbers["accuracy"] > numbers["majority_accuracy"]
+    assert "left out" in found.lines[-1]

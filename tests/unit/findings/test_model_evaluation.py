@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from deepmapper.findings import ensemble
+from deepmapper.findings.baseline import fit_run_baseline
 from deepmapper.findings.model_evaluation import evaluate_model
+from deepmapper.findings.model_table import against_baseline
 from deepmapper.passes.train import train_pass
 
 OPTIONS = {"bins": 5, "n_resamples": 50, "seed": 0}
@@ -59,3 +61,23 @@ def test_without_a_test_split_all_passes_are_evaluated_out_of_bag(repeated, hand
     assert "cell11" in found.lines[0]
     assert (numbers["confounders"], numbers["confounders_accuracy"]) == ([], None)
     assert found.predictions["split"].tolist() == ["out_of_bag"] * 11 + ["none"]
+
+
+def test_samples_with_a_label_above_others_are_predicted_but_not_judged(nested, quick):
+    """The same samples and classes as for logistic regression, to which they can be compared."""
+    passes = [train_pass(nested.development_samples, quick("linear"), 0)]
+    found = evaluate_model(nested, passes, min_accuracy=0.0, **OPTIONS)
+    baseline = fit_run_baseline(nested, C=1.0, max_iter=500, out_of_bag=0.3, draws=[0], **OPTIONS)
+    upper = nested.y[nested.test] == 3
+    for numbers, lines in ((found.metrics.numbers, found.lines), (baseline.metrics.numbers, baseline.lines)):
+        assert (numbers["n_test"], numbers["n_upper_label"]) == ((~upper).sum(), upper.sum())
+        assert numbers["classes"] == list(nested.classes[:3])
+        assert numbers["accuracy"] > 0.8
+        assert any(f"{upper.sum()} of {len(upper)} samples" in line for line in lines)
+    assert found.metrics.per_class["support"].sum() == (~upper).sum()
+    predicted = found.predictions.set_index("cell").loc[list(nested.names_of(nested.test))]
+    assert set(predicted["prediction"]) <= set(nested.classes[:3])
+    assert set(predicted["prediction"][upper]) <= set(nested.classes[:2])
+    assert baseline.predictions["cell"].tolist() == nested.names_of(nested.test[~upper])
+    (paired,) = against_baseline([found.predictions], baseline.predictions, nested)
+    assert paired.only_first + paired.only_second < (~upper).sum() / 2

@@ -1,7 +1,7 @@
 """The ranking of one model from its passes, and the tables of these."""
 
 import resource
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +77,14 @@ def test_many_passes_need_few_open_files(study, hand_made, tmp_path, few_open_fi
     assert mean_votes(files, [np.arange(4)])[1] == 60
     assert out_of_bag_probability(files, 48, 2).shape == (48, 2)
     assert importances(files).shape == (60, 4)
+
+
+def test_samples_with_a_label_above_others_are_counted_in_the_notes(study, hand_made):
+    """Where the page takes its cautions from; one of the three is in the test split."""
+    y = np.where(np.arange(len(study.y)) < 3, 2, study.y)
+    kinds = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0]], dtype=bool)
+    nested = replace(study, y=y, classes=(*study.classes, "either"), kinds=kinds)
+    settings = asdict(DeepMapperConfig())
+    passes = [hand_made(seed, classes=nested.classes, settings=settings) for seed in range(2)]
+    found = accumulate_model("cnn", nested, passes, [], top_k=2, min_accuracy=0.0)
+    assert any(note.startswith("2 of 48 samples") for note in found.summary["notes"])

@@ -122,3 +122,12 @@ def test_a_run_without_error_rates_has_no_panel(cells):
     panel = fit_run_panel(Features(X, y, ("a", "b"), tuple(names), (), split), pd.DataFrame({"feature": names}))
     assert panel.summary["statement"] == "No panel: no feature is significant."
     assert len(panel.members) == 0
+
+
+def test_a_panel_is_judged_on_samples_with_a_lowest_label(nested):
+    table = pd.DataFrame({"feature": nested.names, "significant": True, "model_rank": np.arange(30)})
+    summary = fit_run_panel(nested, table, n_resamples=100).summary
+    judged = nested.with_lowest_label(nested.test)
+    assert summary["n_test"] == len(judged) < len(nested.test)
+    assert summary["accuracy_low"] <= summary["accuracy"] <= summary["accuracy_high"]
+    assert summary["accuracy"] > 0.8

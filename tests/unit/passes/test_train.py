@@ -10,10 +10,13 @@ import pytest
 import torch
 
 import deepmapper
+from deepmapper.backbones.base import Network
 from deepmapper.config import AugmentConfig
 from deepmapper.errors import InputError
+from deepmapper.features.kinds import to_lowest
 from deepmapper.features.samples import Samples
 from deepmapper.passes import train as passes_train
+from deepmapper.passes.result import mean_probability
 from deepmapper.passes.train import draw_split, train_pass
 
 KINDS = ["linear", "mlp", "cnn_small", "cnn"]
@@ -277,3 +280,23 @@ print(sorted({"torch._dynamo", "torch._inductor", "sympy", "captum"} & set(sys.m
     source = str(Path(deepmapper.__file__).parents[1])
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": source}, capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("learns_kinds", [True, False])
+def test_a_pass_is_judged_on_samples_with_a_lowest_label(planted, quick, monkeypatch, learns_kinds):
+    """Also if its network learns upper labels as classes of their own; the reference is the largest lowest class."""
+    monkeypatch.setattr(Network, "learns_kinds", learns_kinds)
+    y = planted.y.copy()
+    y[(y < 2) & (np.arange(len(y)) % 12 < 9)] = 3  # most of them: the largest class of all
+    kinds = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    samples = Samples(planted.X, y, (*planted.classes, "first or second"), kinds=kinds)
+    result = train_pass(samples, quick("linear"), 1)
+    own = y[result.out_of_bag_rows]
+    judged = own < 3
+    predicted = to_lowest(result.out_of_bag_probability, kinds).argmax(1)
+    assert result.accuracy == (predicted[judged] == own[judged]).mean() > 0.7
+    assert result.majority_accuracy == (own[judged] == 2).mean()
+    # a label above others has the probability of its kinds
+    low, sums = to_lowest(result.out_of_bag_probability, kinds), np.where(judged, 0.0, 1.0)
+    each = np.where(judged, low[np.arange(len(own)), own], sums * (low[:, 0] + low[:, 1]))
+    assert mean_probability(result, y, kinds) == pytest.approx(each.mean())
