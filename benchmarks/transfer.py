@@ -60,7 +60,7 @@ def fitted(reference, options, normalization="log1p_median", blood=None):
     return fit_model(features, passes, scale, terms=terms), features
 
 
-def asked(model, target):
+def asked(model, target, align_to_reference=True):
     """The answer for target cells."""
     aligned = align(target, feature_table(model.features), model.scale, "the target")
     given = target.obs["label"].astype(str).to_numpy() if "label" in target.obs else None
@@ -71,7 +71,8 @@ def asked(model, target):
     missing = [model.features[i] for i in aligned.missing]
     source = {"source": "target", "n_cells": len(cells), "missing": missing, "n_other": aligned.n_other}
     X = aligned.values.to_memory()
-    return answer(model, X, cells, [source], level=LEVEL, new_identities=False), X
+    options = {"level": LEVEL, "new_identities": False, "align": align_to_reference}
+    return answer(model, X, cells, [source], **options), X
 
 
 def regression(features, X, labels, shared):

@@ -173,7 +173,12 @@ def deepmapper(adata, split, options):
     return named(adata, options, "cnn_small")
 
 
-def named(adata, options, kind, learn_from=False, **changes):
+def deepmapper_as_came(adata, split, options):
+    """The same without alignment."""
+    return named(adata, options, "cnn_small", aligned=False)
+
+
+def named(adata, options, kind, learn_from=False, aligned=True, **changes):
     """Fit the passes of a kind, calibrate, name; the sets are conformal."""
     from dataclasses import replace
 
@@ -201,7 +206,7 @@ def named(adata, options, kind, learn_from=False, **changes):
     passes = [train_pass(samples, config, seed, folds=True) for seed in range(options.passes)]
     model = fit_model(features, passes, scale_of(reference, "none", np.arange(reference.n_obs)))
     transfer.LEVEL = LEVEL
-    found, _ = transfer.asked(model, target)
+    found, _ = transfer.asked(model, target, aligned)
     return np.nan_to_num(found.named.probability), model.classes, found.named.inside
 
 
@@ -263,7 +268,8 @@ def scnym(config):
 
 
 METHODS = {
-    "deepmapper": deepmapper, "scnym_none": of_kind_scnym("none"), "scnym_mixmatch": of_kind_scnym("mixmatch"),
+    "deepmapper": deepmapper, "deepmapper_as_came": deepmapper_as_came,
+    "scnym_none": of_kind_scnym("none"), "scnym_mixmatch": of_kind_scnym("mixmatch"),
     "scnym_both": of_kind_scnym("both"), "scnym_auto": of_kind_scnym("auto"), "logistic": logistic,
     "logistic_scaled": logistic_scaled, "celltypist": celltypist, "scanvi": scanvi,
     "scnym032_no_new": scnym("no_new_identity"), "scnym032_discovery": scnym("new_identity_discovery"),

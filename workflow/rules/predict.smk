@@ -40,6 +40,7 @@ if SETTINGS["task"] == "predict":
             domain_column=SETTINGS["labels"]["domain"],
             level=SETTINGS["transfer"]["level"],
             new_identities=SETTINGS["transfer"]["new_identities"],
+            align=SETTINGS["transfer"]["align"],
             allowed_terms=SETTINGS["labels"]["ontology"]["allowed"],
             seed=SETTINGS["split"]["seed"],
             source=source_of("predict_target"),

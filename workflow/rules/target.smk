@@ -215,6 +215,7 @@ if HAS_TARGET:
         params:
             level=SETTINGS["transfer"]["level"],
             new_identities=SETTINGS["transfer"]["new_identities"],
+            align=SETTINGS["transfer"]["align"],
             allowed_terms=ONTOLOGY["allowed"],
             seed=SETTINGS["split"]["seed"],
             source=source_of("judge_target"),

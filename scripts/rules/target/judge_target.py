@@ -22,6 +22,7 @@ with job(snakemake):
         target.metadata["sources"],
         level=snakemake.params.level,
         new_identities=snakemake.params.new_identities,
+        align=snakemake.params.align,
         allowed_terms=snakemake.params.allowed_terms,
         seed=snakemake.params.seed,
     )

@@ -22,6 +22,7 @@ with job(snakemake):
         domain_column=params.domain_column,
         level=params.level,
         new_identities=params.new_identities,
+        align=params.align,
         allowed_terms=params.allowed_terms,
         seed=params.seed,
     )

@@ -59,6 +59,7 @@ def answer(
     level: float = 0.05,
     new_identities: bool = True,
     allowed_terms: Sequence[str] = (),
+    align: bool = True,
     seed: int = 0,
     device: Any = "cpu",
 ) -> Answer:
@@ -81,6 +82,8 @@ def answer(
     allowed_terms
         Terms of the model's ontology, by id, name or exact synonym: only classes that are one of them, a kind of one,
         or above one, are answers; none for all.
+    align
+        Whether factors by which the features of a file differ from the reference are removed where they are large.
     seed
         Of the comparison of target and reference, and of what is drawn if there are many samples.
     device
@@ -100,7 +103,7 @@ def answer(
         if caution := check_lost(model, source):
             warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     usable = _usable(model, allowed_terms)
-    named = name_samples(NewValues(X, model, gaps_of(sources, model)), level, seed, device, usable)
+    named = name_samples(NewValues(X, model, gaps_of(sources, model)), level, seed, device, usable, align)
     identity = np.full(len(cells), "", dtype=object)
     if new_identities:
         columns = model.members[0].space.columns

@@ -18,6 +18,7 @@ from .members import Member, Views, view
 from .model import Model
 from .neighbours import smooth
 from .shares import estimate_shares, with_shares
+from .shift import align_to_reference, can_align
 from .strange import strange_parts
 from .values import NewValues
 
@@ -53,6 +54,11 @@ class Named:
         (n,) id of the lowest term that the labels in the set have in common; "" for none, and without an ontology.
     term_probability
         (n,) probability of this term: that of all labels that are of it; NaN for none.
+    aligned
+        What the labels were given by, if factors of features were removed; else None.
+    spreads
+        Standard deviation of the natural logarithms of the factors of every file, NaN if that cannot be told; empty if
+        they were not looked for.
     """
 
     probability: np.ndarray
@@ -67,10 +73,17 @@ class Named:
     coordinates: np.ndarray
     term: np.ndarray
     term_probability: np.ndarray
+    aligned: Aligned | None = None
+    spreads: tuple[float, ...] = ()
 
 
 def name_samples(
-    values: NewValues, level: float, seed: int = 0, device: Any = "cpu", usable: np.ndarray | None = None
+    values: NewValues,
+    level: float,
+    seed: int = 0,
+    device: Any = "cpu",
+    usable: np.ndarray | None = None,
+    align: bool = True,
 ) -> Named:
     """Name new samples.
 
@@ -86,9 +99,67 @@ def name_samples(
         To compute on.
     usable
         (C,) which classes can be the answer; None for all.
+    align
+        Whether factors of features are undone where they are large (`shift.align_to_reference`); p and q are always
+        those of the values as they came, since alignment would make new samples look known.
     """
     model = values.model
     answers = model.is_leaf if usable is None else model.is_leaf & usable
+    asked = _ask(values, level, seed, device, answers)
+    p = asked.p.copy()
+    empty = _is_empty(values.X)
+    p[empty] = np.nan
+    q = benjamini_hochberg(p)
+    as_came = compare(model, asked.first, level, seed)
+    aligned, spreads = _aligned(values, asked, as_came, level, seed, device, answers) if align else (None, ())
+    asked, comparison = (asked, as_came) if aligned is None else (aligned.asked, aligned.comparison)
+    probability, shares = asked.probability, model.leaf_shares
+    if comparison.differs:
+        probability, shares = _as_elsewhere(probability, values, q <= level, empty, seed)
+    probability = _of_answers(apply_temperature(probability, model.temperature), answers)
+    probability[empty] = np.nan
+    predicted = np.nan_to_num(probability).argmax(1)
+    inside = label_sets(asked.p_label, predicted, level)
+    verdict = np.where(inside.sum(1) > 1, AMBIGUOUS, ASSIGNED).astype(object)
+    verdict[q <= level] = NEW
+    if model.signal is False:
+        verdict[:] = NONE
+    verdict[empty] = EMPTY
+    marginal = tuple(name for name, few in zip(model.classes, asked.small & answers, strict=True) if few)
+    term = np.full(len(p), "", dtype=object) if model.terms is None else model.terms.lowest(inside)
+    return Named(
+        probability,
+        p,
+        q,
+        inside,
+        asked.votes[np.arange(len(p)), predicted],
+        verdict,
+        marginal,
+        shares,
+        as_came,
+        asked.first.coordinates,
+        term,
+        np.full(len(p), np.nan) if model.terms is None else model.terms.probability_of(term, probability),
+        aligned,
+        spreads,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What all passes say about n samples: probabilities, votes, p-values of samples and labels, and the first pass."""
+
+    probability: np.ndarray
+    votes: np.ndarray
+    p: np.ndarray
+    p_label: np.ndarray
+    small: np.ndarray
+    first: Views
+
+
+def _ask(values: NewValues, level: float, seed: int, device: Any, answers: np.ndarray) -> _Asked:
+    """Let every pass name the samples, and count the out-of-bag samples that are as strange."""
+    model = values.model
     n, n_classes = values.X.shape[0], len(model.classes)
     total, votes = np.zeros((n, n_classes)), np.zeros((n, n_classes), dtype=np.int64)
     over_cells, over_domains = Pooled((n,)), _OverDomains(n)
@@ -114,39 +185,49 @@ def name_samples(
     assert first is not None  # `fit_model` refuses models without passes
     small = np.array([_in_a_round(model, code) < smallest_number(level) for code in range(n_classes)])
     p_label = np.where(answers, np.where(small, over_all.p(), by_class.p()), 0)
-    empty = _is_empty(values.X)
     p = over_domains.p() if model.over == "domain" else over_cells.p()
-    p[empty] = np.nan
-    q = benjamini_hochberg(p)
-    comparison = compare(model, first, level, seed)
-    probability, shares = total / len(model.members), model.leaf_shares
-    if comparison.differs:
-        probability, shares = _as_elsewhere(probability, values, q <= level, empty, seed)
-    probability = _of_answers(apply_temperature(probability, model.temperature), answers)
-    probability[empty] = np.nan
-    predicted = np.nan_to_num(probability).argmax(1)
-    inside = label_sets(p_label, predicted, level)
-    verdict = np.where(inside.sum(1) > 1, AMBIGUOUS, ASSIGNED).astype(object)
-    verdict[q <= level] = NEW
-    if model.signal is False:
-        verdict[:] = NONE
-    verdict[empty] = EMPTY
-    marginal = tuple(name for name, few in zip(model.classes, small & answers, strict=True) if few)
-    term = np.full(n, "", dtype=object) if model.terms is None else model.terms.lowest(inside)
-    return Named(
-        probability,
-        p,
-        q,
-        inside,
-        votes[np.arange(n), predicted],
-        verdict,
-        marginal,
-        shares,
-        comparison,
-        first.coordinates,
-        term,
-        np.full(n, np.nan) if model.terms is None else model.terms.probability_of(term, probability),
-    )
+    return _Asked(total / len(model.members), votes, p, p_label, small, first)
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """What the passes say about values from which factors of features were removed.
+
+    Attributes
+    ----------
+    values
+        These values.
+    comparison
+        How much they differ from those of the reference.
+    """
+
+    values: NewValues
+    comparison: Comparison
+    asked: _Asked
+
+
+def _aligned(
+    values: NewValues, asked: _Asked, as_came: Comparison, level: float, seed: int, device: Any, answers: np.ndarray
+) -> tuple[Aligned | None, tuple[float, ...]]:
+    """Remove factors of features if they are large, and if target and reference then differ less."""
+    model = values.model
+    if not can_align(values):
+        return None, ()
+
+    def predict(others: NewValues) -> np.ndarray:
+        views = [view(member, others.blocks(), others.n_columns, device) for member in model.members]
+        mean = np.mean([model.to_leaves(seen.probability) for seen in views], axis=0)
+        return _of_answers(apply_temperature(mean, model.temperature), answers)
+
+    probability = _of_answers(apply_temperature(asked.probability, model.temperature), answers)
+    changed, spreads = align_to_reference(values, probability, predict)
+    if not changed.shifts:
+        return None, spreads
+    again = _ask(changed, level, seed, device, answers)
+    comparison = compare(model, again.first, level, seed)
+    if comparison.known and as_came.known and comparison.auc >= as_came.auc:
+        return None, spreads
+    return Aligned(changed, comparison, again), spreads
 
 
 def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Sequence[str]) -> pd.DataFrame:

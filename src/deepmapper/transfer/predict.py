@@ -31,6 +31,7 @@ def predict(
     label_column: str = "",
     domain_column: str = "",
     allowed_terms: Sequence[str] = (),
+    align: bool = True,
     seed: int = 0,
     device: Any = "cpu",
 ) -> pd.DataFrame:
@@ -51,6 +52,8 @@ def predict(
         Columns of `obs` with labels, to compare with, and with domains; "" for none.
     allowed_terms
         Terms of the model's ontology to which answers are restricted, see `answer.answer`.
+    align
+        Whether factors of the features are removed where they are large, see `answer.answer`.
     seed
         Of the comparison of target and reference.
     device
@@ -69,7 +72,7 @@ def predict(
     """
     loaded = model_folder.load(model) if isinstance(model, str | Path) else model
     options: dict[str, Any] = {"level": level, "new_identities": new_identities, "seed": seed, "device": device}
-    options["allowed_terms"] = allowed_terms
+    options |= {"allowed_terms": allowed_terms, "align": align}
     found = answer_for(loaded, {"": adata}, label_column=label_column, domain_column=domain_column, **options)
     table = found.table.set_index("cell", drop=False)
     table.index.name = None

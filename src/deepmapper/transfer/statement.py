@@ -13,6 +13,7 @@ from ..errors import InputError
 from .exchangeable import DIFFERENT, Comparison
 from .model import Model
 from .naming import AMBIGUOUS, ASSIGNED, EMPTY, NEW, Named
+from .shift import SPREAD
 
 # Shares of the importance that may lie on missing features before it is said loudly, and refused; chosen by hand.
 LOUD, REFUSED = 0.2, 0.5
@@ -70,9 +71,16 @@ def describe_target(
     """
     comparison = named.comparison
     verdicts = {word: int((named.verdict == word).sum()) for word in (ASSIGNED, AMBIGUOUS, NEW, EMPTY)}
+    factors = _factors(named, sources)
     lost = [
-        {**source, "importance_lost": lost_importance(model, source["missing"]), "missing": len(source["missing"])}
-        for source in sources
+        {
+            **source,
+            "importance_lost": lost_importance(model, source["missing"]),
+            "missing": len(source["missing"]),
+            "spread": spread,
+            "aligned": aligned,
+        }
+        for source, (spread, aligned) in zip(sources, factors, strict=True)
     ]
     given = table["given"].notna() & table["given"].isin(model.classes) & table["label"].notna()
     agreement = float((table["label"] == table["given"])[given].mean()) if given.any() else None
@@ -80,7 +88,12 @@ def describe_target(
         "statement": _statement(verdicts, model, comparison, level, len(table)),
         "rate": _rate(model, comparison, level),
         "coverage": _coverage(named, level),
-        "cautions": [text for text in (check_lost(model, source) for source in sources) if text],
+        "cautions": [
+            text
+            for source, factor in zip(sources, factors, strict=True)
+            for text in (check_lost(model, source), _of_factors(source, *factor))
+            if text
+        ],
         "n_cells": len(table),
         "verdicts": verdicts,
         "labels": table.loc[table["verdict"].isin([ASSIGNED, AMBIGUOUS]), "label"].value_counts().to_dict(),
@@ -95,13 +108,43 @@ def describe_target(
             "classes": list(comparison.classes),
         },
         "temperature": model.temperature,
-        "neighbours": model.neighbours if comparison.differs else 0,
+        "neighbours": model.neighbours if _for_labels(named).differs else 0,
         "shares": dict(zip(model.classes, named.shares.tolist(), strict=True)),
         "signal": model.signal,
         "n_passes": len(model.members),
         "agrees_with_given": agreement,
         "sources": lost,
     }
+
+
+def _for_labels(named: Named) -> Comparison:
+    """Comparison of the values by which labels were given."""
+    return named.comparison if named.aligned is None else named.aligned.comparison
+
+
+def _factors(named: Named, sources: Sequence[Mapping[str, Any]]) -> list[tuple[float | None, bool]]:
+    """How much the factors of the features of every file vary, and whether they were removed."""
+    if not named.spreads:
+        return [(None, False)] * len(sources)
+    return [
+        (None if np.isnan(spread) else spread, named.aligned is not None and spread >= SPREAD)
+        for spread in named.spreads
+    ]
+
+
+def _of_factors(source: Mapping[str, Any], spread: float | None, aligned: bool) -> str:
+    if spread is None or spread < SPREAD:
+        return ""
+    text = (
+        f"{source['source'] or 'The matrix'}: features differ from those of the reference by factors of their own "
+        f"(typically {np.exp(spread):.1f}-fold, in cells of the same class)"
+    )
+    if not aligned:
+        return f"{text}; labels were given to the values as they are, as removing these factors did not help."
+    return (
+        f"{text}. Labels were given after these factors were removed; p, q and the verdict new are those of the values "
+        f"as they came, so cells of known classes may be called new far more often than the level says."
+    )
 
 
 def _statement(verdicts: Mapping[str, int], model: Model, comparison: Comparison, level: float, n: int) -> str:

@@ -32,6 +32,22 @@ class Gap:
 
 
 @dataclass(frozen=True, eq=False)
+class Shift:
+    """Factors of features that the samples of one file are divided by.
+
+    Attributes
+    ----------
+    rows
+        The samples.
+    logs
+        (p,) natural logarithms of the factors.
+    """
+
+    rows: slice
+    logs: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class NewValues:
     """Normalised values of new samples on the features of a model.
 
@@ -45,11 +61,14 @@ class NewValues:
         The model.
     gaps
         What is missing.
+    shifts
+        What is divided by factors; the values are logarithms of one plus something.
     """
 
     X: np.ndarray | sp.csr_matrix
     model: Model
     gaps: tuple[Gap, ...] = ()
+    shifts: tuple[Shift, ...] = ()
 
     @property
     def n_columns(self) -> int:
@@ -60,6 +79,10 @@ class NewValues:
         """Yield the values, some samples at a time."""
         for start in range(0, self.X.shape[0], _AT_ONCE):
             block = self.X[start : start + _AT_ONCE]
+            for shift in self.shifts:
+                rows = slice(max(shift.rows.start - start, 0), min(shift.rows.stop - start, block.shape[0]))
+                if rows.start < rows.stop:
+                    block = _divided(block, rows, shift.logs)
             for gap in self.gaps:
                 rows = slice(max(gap.rows.start - start, 0), min(gap.rows.stop - start, block.shape[0]))
                 if rows.start < rows.stop and len(gap.columns):
@@ -69,6 +92,10 @@ class NewValues:
     def take(self, rows: np.ndarray) -> Any:
         """Return the values of some samples, in ascending order."""
         block = self.X[rows]
+        for shift in self.shifts:
+            inside = slice(*np.searchsorted(rows, [shift.rows.start, shift.rows.stop]).tolist())
+            if inside.start < inside.stop:
+                block = _divided(block, inside, shift.logs)
         for gap in self.gaps:
             inside = slice(*np.searchsorted(rows, [gap.rows.start, gap.rows.stop]).tolist())
             if inside.start < inside.stop and len(gap.columns):
@@ -100,3 +127,24 @@ def _filled(block: Any, rows: slice, columns: np.ndarray, values: np.ndarray) ->
     places = np.repeat(np.arange(rows.start, rows.stop), len(columns)), np.tile(columns, n)
     added = sp.csr_matrix((np.tile(values.astype(np.float32), n), places), shape=shape)
     return sp.csr_matrix(block + added)
+
+
+def _divided(block: Any, rows: slice, logs: np.ndarray) -> Any:
+    """Return a block of logarithms in which some rows are divided by factors, and keep their totals."""
+    if not sp.issparse(block):
+        block = np.array(block)
+        before = np.expm1(block[rows].astype(np.float64))
+        after = before * np.exp(-logs)
+        total = after.sum(1, keepdims=True)
+        after *= np.divide(before.sum(1, keepdims=True), total, out=np.ones_like(total), where=total > 0)
+        block[rows] = np.log1p(after)
+        return block
+    block = sp.csr_matrix(block, copy=True)
+    inside = slice(block.indptr[rows.start], block.indptr[rows.stop])
+    row = np.repeat(np.arange(rows.stop - rows.start), np.diff(block.indptr[rows.start : rows.stop + 1]))
+    before = np.expm1(block.data[inside].astype(np.float64))
+    after = before * np.exp(-logs[block.indices[inside]])
+    totals = [np.bincount(row, part, minlength=rows.stop - rows.start) for part in (before, after)]
+    scale = np.divide(totals[0], totals[1], out=np.ones_like(totals[0]), where=totals[1] > 0)
+    block.data[inside] = np.log1p(after * scale[row])
+    return block

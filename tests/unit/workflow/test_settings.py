@@ -89,7 +89,14 @@ def test_defaults_are_filled():
     }
     assert settings["task"] == "train" and settings["predict"] == {"model": ""}
     assert settings["transfer"] == {
-        **{"level": 0.05, "folds": "auto", "calibrate_over": "auto", "withhold": True, "new_identities": True},
+        **{
+            "level": 0.05,
+            "folds": "auto",
+            "calibrate_over": "auto",
+            "withhold": True,
+            "new_identities": True,
+            "align": True,
+        },
     }
     assert settings["features"] == {
         "level": "transcript",
