@@ -41,7 +41,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_matrix(parser)
     parser.add_argument("--splits", type=int, default=3)
-    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--only", nargs="*", default=[])
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -83,9 +83,9 @@ def fit_run_embedding(
     n_resamples, seed
         Resamples and seed of the bootstrap over test samples; the seed is that of the training, too.
     options
-        Of a trained embedding, as in the configuration: `n_epochs`; of "contrastive" also `hidden_units`, `dropout` and
-        `temperature`; of "geneformer" `n_layers`, `n_heads` and `max_tokens`; of "scvi" `hidden_units`, `n_features`,
-        `batch`, and `expression`, which has the counts.
+        Of a trained embedding, as in the configuration: `n_epochs`; of "contrastive" also `hidden_units`, `n_features`,
+        `dropout` and `temperature`; of "geneformer" `n_layers`, `n_heads` and `max_tokens`; of "scvi" `hidden_units`,
+        `n_features`, `batch`, and `expression`, which has the counts.
 
     Raises
     ------

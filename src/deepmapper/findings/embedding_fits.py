@@ -16,6 +16,7 @@ from ..features.prepare import column_of
 from ..features.store import Features
 from ..io.expression import Expression
 from ..io.shards import Shard
+from .scans import value_moments
 from .statistics import value_statistics
 
 # Cells in a batch of contrastive learning, where each is compared with all others of its batch, of scVI, and of
@@ -61,25 +62,32 @@ def _fit_contrastive(
     seed: int,
     *,
     hidden_units: int,
+    n_features: int,
     n_epochs: int,
     dropout: float,
     temperature: float,
 ) -> tuple:
-    """Scores of all samples by a contrastive network trained on some rows."""
+    """Scores of all samples by a contrastive network trained on some rows, from the values that vary most there."""
     import torch
 
     from ..models.contrastive import ContrastiveMLP
     from ..models.run import fit, predict
-    from ..models.transforms import Dropout, Duplicate
+    from ..models.transforms import Dropout, Duplicate, Filter
     from ..training.runtime import seeded
 
     names, whole, chosen = _shards(features, rows)
+    selected: list[Any] = []
+    if n_features and n_features < len(names):
+        variance = value_moments(features.X, rows).variance(ddof=1)
+        names = names[np.sort(np.argsort(-variance, kind="stable")[:n_features])]
+        selected = [Filter(names)]
+    augmented = [*selected, Duplicate(), Dropout(dropout)]
     with seeded(seed):
         network = ContrastiveMLP(len(names), [hidden_units], n_components, temperature)
         size = min(_CONTRASTIVE_BATCH, max(2, len(rows) // 2))
-        fit(network, chosen, transforms=[Duplicate(), Dropout(dropout)], epochs=n_epochs, batch_size=size, seed=seed)
+        fit(network, chosen, transforms=augmented, epochs=n_epochs, batch_size=size, seed=seed)
         with torch.no_grad():
-            scores = predict(network, whole)["x_ng"]
+            scores = predict(network, whole, transforms=selected)["x_ng"]
     return scores, None, None
 
 

@@ -82,7 +82,7 @@ def test_probabilistic_components_span_the_same_space(features, tmp_path):
 
 def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp_path):
     pytest.importorskip("lightning")
-    options = {"hidden_units": 32, "n_epochs": 5, "dropout": 0.3, "temperature": 0.2}
+    options = {"hidden_units": 32, "n_features": 0, "n_epochs": 5, "dropout": 0.3, "temperature": 0.2}
     spoiled = features.X.toarray()
     spoiled[features.test] = 5
     one, again, other = (
@@ -96,6 +96,22 @@ def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp
     write_embedding(tmp_path / "contrastive.npz", one, features)
     with np.load(tmp_path / "contrastive.npz", allow_pickle=False) as saved:
         assert sorted(saved.files) == ["features", "samples", "scores"]
+
+
+def test_a_contrastive_embedding_reads_the_features_that_vary_most_where_it_learns(features):
+    pytest.importorskip("lightning")
+    options = {"hidden_units": 8, "n_features": 20, "n_epochs": 2, "dropout": 0.3, "temperature": 0.2}
+    values = features.X.toarray()
+    values[features.test] *= 1 + np.arange(values.shape[1])  # which would choose others
+    chosen = np.argsort(-values[features.development].var(axis=0))[:20]
+    others = np.setdiff1d(np.arange(values.shape[1]), chosen)
+    less = values.copy()
+    less[:, others] /= 2
+    one, same = (
+        fit_run_embedding(replace(features, X=X), kind="contrastive", n_components=4, **options, **OPTIONS)
+        for X in (values, less)
+    )
+    np.testing.assert_array_equal(one.scores, same.scores)
 
 
 def test_a_geneformer_is_trained_without_the_test_split(features):
