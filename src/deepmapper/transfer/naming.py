@@ -18,7 +18,7 @@ from .members import Member, Views, view
 from .model import Model
 from .neighbours import smooth
 from .shares import estimate_shares, with_shares
-from .shift import align_to_reference, can_align
+from .shift import OTHER_SHARES, align_to_reference, can_align
 from .strange import strange_parts
 from .values import NewValues
 
@@ -209,7 +209,7 @@ class Aligned:
 def _aligned(
     values: NewValues, asked: _Asked, as_came: Comparison, level: float, seed: int, device: Any, answers: np.ndarray
 ) -> tuple[Aligned | None, tuple[float, ...]]:
-    """Remove factors of features if they are large, and if target and reference then differ less."""
+    """Remove large factors of features, if neither target and reference nor their shares differ then."""
     model = values.model
     if not can_align(values):
         return None, ()
@@ -225,8 +225,12 @@ def _aligned(
         return None, spreads
     again = _ask(changed, level, seed, device, answers)
     comparison = compare(model, again.first, level, seed)
-    if comparison.known and as_came.known and comparison.auc >= as_came.auc:
-        return None, spreads
+    shares = _of_answers(apply_temperature(again.probability, model.temperature), answers).mean(0)
+    usual = _of_answers(model.leaf_shares[None], answers)[0]
+    if np.abs(shares - usual).sum() / 2 > OTHER_SHARES:
+        return None, spreads  # factors and shares cannot be told apart well enough
+    if comparison.differs or (comparison.known and as_came.known and comparison.auc >= as_came.auc):
+        return None, spreads  # factors are not what the difference is about
     return Aligned(changed, comparison, again), spreads
 
 

@@ -17,9 +17,14 @@ from ..io.matrix_stats import LARGEST_LOG
 from .model import Model
 from .values import Gap, NewValues, Shift
 
-# Standard deviation of the logarithms of the factors from which a file is aligned: between parts of one study it is
-# below .1, and below .4 if two fifths of the samples are of a class that the reference lacks (docs/transfer.md).
-SPREAD = 0.5
+# Standard deviation of the logarithms of the factors from which a file is aligned, chosen after measurements
+# (docs/transfer.md): below it are other shares, new classes, and two studies in which alignment did harm.
+SPREAD = 0.8
+
+# Total variation distance between the shares of the classes in target and reference above which nothing is aligned:
+# wrong labels take part of the factors for other shares. Chosen between .07 (the same shares) and .17 (half of the
+# classes thinned to a tenth), the largest and smallest of twenty splits each.
+OTHER_SHARES = 0.1
 
 # Rounds after which nothing changes any more; samples from which factors are estimated, fewest and most; features.
 # Chosen by hand.

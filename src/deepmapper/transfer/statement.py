@@ -140,7 +140,10 @@ def _of_factors(source: Mapping[str, Any], spread: float | None, aligned: bool) 
         f"(typically {np.exp(spread):.1f}-fold, in cells of the same class)"
     )
     if not aligned:
-        return f"{text}; labels were given to the values as they are, as removing these factors did not help."
+        return (
+            f"{text}; labels were given to the values as they are: without these factors, target and reference "
+            f"still differ, or the shares of their classes do."
+        )
     return (
         f"{text}. Labels were given after these factors were removed; p, q and the verdict new are those of the values "
         f"as they came, so cells of known classes may be called new far more often than the level says."

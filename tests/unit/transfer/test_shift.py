@@ -24,8 +24,7 @@ def multiplied(adata, seed=3):
 
 
 def test_a_file_with_factors_of_its_own_is_aligned(model, make_counts):
-    # twice as many of one class as of the others
-    target, logs = multiplied(make_counts([*["B"] * 80, *["NK"] * 40, *["T"] * 40], 7))
+    target, logs = multiplied(make_counts([*["B"] * 60, *["NK"] * 50, *["T"] * 50], 7))
     plain = predict(model, target, label_column="type", align=False)
     table = predict(model, target, label_column="type")
     right = [(found["nearest"] == found["given"]).mean() for found in (plain, table)]
@@ -44,6 +43,15 @@ def test_other_shares_and_new_classes_are_no_factors(model, make_counts, labels)
     table = predict(model, target)
     source = table.attrs["summary"]["sources"][0]
     assert not source["aligned"] and source["spread"] < SPREAD and not table.attrs["summary"]["cautions"]
+    assert table.equals(predict(model, target, align=False))
+
+
+def test_factors_are_left_where_the_shares_of_the_classes_differ(model, make_counts):
+    target, _ = multiplied(make_counts([*["B"] * 130, *["NK"] * 15, *["T"] * 15], 7))
+    table = predict(model, target)
+    source = table.attrs["summary"]["sources"][0]
+    assert source["spread"] > SPREAD and not source["aligned"]
+    assert "labels were given to the values as they are" in table.attrs["summary"]["cautions"][-1]
     assert table.equals(predict(model, target, align=False))
 
 
