@@ -214,18 +214,19 @@ def _aligned(
     if not can_align(values):
         return None, ()
 
+    def calibrated(averages: np.ndarray) -> np.ndarray:
+        return _of_answers(apply_temperature(averages, model.temperature), answers)
+
     def predict(others: NewValues) -> np.ndarray:
         views = [view(member, others.blocks(), others.n_columns, device) for member in model.members]
-        mean = np.mean([model.to_leaves(seen.probability) for seen in views], axis=0)
-        return _of_answers(apply_temperature(mean, model.temperature), answers)
+        return calibrated(np.mean([model.to_leaves(seen.probability) for seen in views], axis=0))
 
-    probability = _of_answers(apply_temperature(asked.probability, model.temperature), answers)
-    changed, spreads = align_to_reference(values, probability, predict)
+    changed, spreads = align_to_reference(values, calibrated(asked.probability), predict)
     if not changed.shifts:
         return None, spreads
     again = _ask(changed, level, seed, device, answers)
     comparison = compare(model, again.first, level, seed)
-    shares = _of_answers(apply_temperature(again.probability, model.temperature), answers).mean(0)
+    shares = calibrated(again.probability).mean(0)
     usual = _of_answers(model.leaf_shares[None], answers)[0]
     if np.abs(shares - usual).sum() / 2 > OTHER_SHARES:
         return None, spreads  # factors and shares cannot be told apart well enough
