@@ -41,7 +41,8 @@ find_python() {
   for candidate in "${candidates[@]}"; do
     path=$(command -v "$candidate") || continue
     if version=$(python_version "$path"); then
-      printf '%s\n' "$path"
+      # Of an active environment the Python that it was made with: that environment may be the one to be rebuilt.
+      "$path" -c 'import sys; print(sys.executable if sys.prefix == sys.base_prefix else sys._base_executable)'
       return
     fi
     # A pyenv shim of an inactive version prints nothing; it is not a usable Python.
