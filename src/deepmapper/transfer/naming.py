@@ -111,7 +111,7 @@ def name_samples(
     p[empty] = np.nan
     q = benjamini_hochberg(p)
     as_came = compare(model, asked.first, level, seed)
-    aligned, spreads = _aligned(values, asked, as_came, level, seed, device, answers) if align else (None, ())
+    aligned, spreads = _aligned(values, asked, as_came, ~empty, level, seed, device, answers) if align else (None, ())
     asked, comparison = (asked, as_came) if aligned is None else (aligned.asked, aligned.comparison)
     probability, shares = asked.probability, model.leaf_shares
     if comparison.differs:
@@ -207,7 +207,14 @@ class Aligned:
 
 
 def _aligned(
-    values: NewValues, asked: _Asked, as_came: Comparison, level: float, seed: int, device: Any, answers: np.ndarray
+    values: NewValues,
+    asked: _Asked,
+    as_came: Comparison,
+    counted: np.ndarray,
+    level: float,
+    seed: int,
+    device: Any,
+    answers: np.ndarray,
 ) -> tuple[Aligned | None, tuple[float, ...]]:
     """Remove large factors of features, if neither target and reference nor their shares differ then."""
     model = values.model
@@ -226,7 +233,7 @@ def _aligned(
         return None, spreads
     again = _ask(changed, level, seed, device, answers)
     comparison = compare(model, again.first, level, seed)
-    shares = calibrated(again.probability).mean(0)
+    shares = calibrated(again.probability[counted]).mean(0)
     usual = _of_answers(model.leaf_shares[None], answers)[0]
     if np.abs(shares - usual).sum() / 2 > OTHER_SHARES:
         return None, spreads  # factors and shares cannot be told apart well enough

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from deepmapper.errors import DeepMapperWarning
 from deepmapper.transfer.naming import name_samples
 from deepmapper.transfer.predict import predict
 from deepmapper.transfer.shift import SPREAD, can_align
@@ -53,6 +56,20 @@ def test_factors_are_left_where_the_shares_of_the_classes_differ(model, make_cou
     assert source["spread"] > SPREAD and not source["aligned"]
     assert "labels were given to the values as they are" in table.attrs["summary"]["cautions"][-1]
     assert table.equals(predict(model, target, align=False))
+
+
+def test_samples_without_counts_have_no_part_in_the_shares(model, make_counts):
+    """They are of no class; with the probabilities that networks give to nothing, other shares looked the same."""
+    target, _ = multiplied(make_counts([*["B"] * 80, *["NK"] * 40, *["T"] * 40], 7))
+    usual = predict(model, target)
+    empty = sp.csr_matrix((300, target.n_vars), dtype=np.float32)
+    obs = pd.DataFrame(index=[*target.obs_names, *(f"empty{i}" for i in range(300))])
+    both = anndata.AnnData(sp.vstack([target.X, empty]).tocsr(), obs=obs, var=target.var)
+    with pytest.warns(DeepMapperWarning, match="300 of 460 samples have no counts"):
+        table = predict(model, both)
+    assert not usual.attrs["summary"]["sources"][0]["aligned"]
+    assert not table.attrs["summary"]["sources"][0]["aligned"]
+    assert table["nearest"].iloc[:160].tolist() == usual["nearest"].tolist()
 
 
 def test_few_samples_are_not_aligned(model, make_counts):
