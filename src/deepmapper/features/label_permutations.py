@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..core.draws import Draw, FixedDraw, fixed_stream, stream
+from .samples import Samples
 
 # Permutations of the labels in one control of a small study, and passes on each of them. Five controls, the default,
 # make 40 permutations: the smallest p-value is then 1/41.
@@ -81,6 +82,12 @@ def shuffle_labels(
         members = np.flatnonzero(within == code)
         shuffled[members] = rng.permutation(y[members])
     return shuffled
+
+
+def control_labels(samples: Samples, seed: int) -> np.ndarray:
+    """(len(samples),) permuted class codes, on which the control pass `seed` trains."""
+    rng = stream(seed, Draw.PERMUTED_LABELS)
+    return shuffle_labels(samples.labels, samples.group_codes, rng, samples.strata_codes)
 
 
 def draw_shadow_rows(

@@ -94,7 +94,7 @@ def accumulate_model(
     first = {"cautions": features.metadata["cautions"]} if "cautions" in features.metadata else {}
     return ModelFindings(
         ranking=feature_table(findings),
-        passes=pass_table(passes, controls, min_accuracy),
+        passes=pass_table(passes, controls, min_accuracy, samples),
         history=history_table([*passes, *controls]),
         agreement=agreement,
         summary=first | summary | {name: features.metadata[name] for name in ("scheme", "why")},

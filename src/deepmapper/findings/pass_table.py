@@ -9,17 +9,24 @@ import pandas as pd
 
 from .. import accumulate
 from ..core.table_schemas import AGREEMENT
+from ..features.kinds import has_lowest_label
+from ..features.label_permutations import control_labels
+from ..features.samples import Samples
 from ..passes.result import PassFile, PassResult
 
 _MAX_VALUES = 2**24  # ranks of all passes held in float64 at once
 
 
 def pass_table(
-    passes: Sequence[PassResult | PassFile], controls: Sequence[PassResult | PassFile], min_accuracy: float
+    passes: Sequence[PassResult | PassFile],
+    controls: Sequence[PassResult | PassFile],
+    min_accuracy: float,
+    samples: Samples | None = None,
 ) -> pd.DataFrame:
     """One row per pass, controls last: whether it was accepted or why not, its accuracy and the references.
 
-    Passes with an accuracy below `min_accuracy` are not accepted, and neither are controls.
+    Passes with an accuracy below `min_accuracy`, or without one, are not accepted, and neither are controls. If classes
+    are kinds of others (`samples.kinds`), samples with a lowest label give the accuracy, and only these are counted.
     """
     rows = []
     for result in [*passes, *controls]:
@@ -28,7 +35,11 @@ def pass_table(
         if result.permuted:
             reason = "control: trained on permuted labels"
         elif not accepted:
-            reason = f"accuracy {result.accuracy:.4f} below min_accuracy {min_accuracy:g}"
+            reason = (
+                "no out-of-bag sample with a lowest label"
+                if np.isnan(result.accuracy)
+                else f"accuracy {result.accuracy:.4f} below min_accuracy {min_accuracy:g}"
+            )
         rows.append(
             {
                 "seed": result.seed,
@@ -46,10 +57,19 @@ def pass_table(
                 "completeness_error": result.completeness_error,
                 "n_train": len(result.train_rows),
                 "n_val": len(result.validation_rows),
-                "n_oob": len(result.out_of_bag_rows),
+                "n_oob": _n_judged(result, samples),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _n_judged(result: PassResult | PassFile, samples: Samples | None) -> int:
+    """Number of out-of-bag samples that give the accuracy of a pass."""
+    rows = result.out_of_bag_rows
+    if samples is None or samples.kinds is None:
+        return len(rows)
+    labels = control_labels(samples, result.seed) if result.permuted else samples.labels
+    return int(has_lowest_label(labels[rows], samples.kinds).sum())
 
 
 def history_table(results: Sequence[PassResult | PassFile]) -> pd.DataFrame:

@@ -198,15 +198,22 @@ def accumulate_passes(
 def _pass_notes(results: list[PassResult | PassFile], accepted: list[bool], min_accuracy: float) -> list[str]:
     """List what a user should know about the passes."""
     notes = []
-    rejected = [r for r, good in zip(results, accepted, strict=True) if not good]
+    unjudged = [r.seed for r in results if np.isnan(r.accuracy)]
+    if unjudged:
+        notes.append(
+            f"{len(unjudged)} of {len(results)} passes have no out-of-bag sample with a lowest label, so that they "
+            f"cannot be judged and were not accumulated: seed {', '.join(map(str, unjudged[:10]))}"
+            f"{', ...' if len(unjudged) > 10 else ''}. {sum(accepted)} were accumulated."
+        )
+    rejected = [r for r, good in zip(results, accepted, strict=True) if not good and not np.isnan(r.accuracy)]
     if rejected:
         listed = ", ".join(f"{r.seed} ({r.accuracy:.3f})" for r in rejected[:10])
         more = ", ..." if len(rejected) > 10 else ""
         notes.append(
             f"{len(rejected)} of {len(results)} passes were rejected because their out-of-bag accuracy is below "
-            f"min_accuracy={min_accuracy:g}: seed {listed}{more}. {len(results) - len(rejected)} were accumulated."
+            f"min_accuracy={min_accuracy:g}: seed {listed}{more}. {sum(accepted)} were accumulated."
         )
-    if not any(accepted):
+    if not any(accepted) and rejected:
         notes.append(
             "No pass was accepted: the ranking is empty. Lower min_accuracy, or find out why the model does not learn."
         )

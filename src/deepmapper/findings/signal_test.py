@@ -67,11 +67,12 @@ def compare_with_controls(findings: Findings, controls: Sequence[PassResult]) ->
     as twice the median of their p-values, which is a valid p-value for all together (Rüger 1978; see arXiv:2404.03484).
     These tests treat samples as independent, which the samples of one donor are not.
     """
-    accuracies, control = np.array(findings.accuracies), [result.accuracy for result in controls]
+    accuracies, control = _known(findings.accuracies), _known([result.accuracy for result in controls]).tolist()
     if not findings.n_accepted:
         return SignalTest(False, _none_accepted(findings), control)
     reached = float(np.median(accuracies))
-    majority, shuffled = float(np.mean(findings.majority_accuracies)), float(np.mean(findings.permuted_accuracies))
+    majority = float(np.mean(_known(findings.majority_accuracies)))
+    shuffled = float(np.mean(_known(findings.permuted_accuracies)))
     p = _p_value(reached, np.array(control), findings)
     median = f"the median out-of-bag accuracy of {len(accuracies)} passes, {reached:.3f},"
     best = f", best of {len(control)} control passes {max(control):.3f}" if control else "; no control pass was trained"
@@ -92,9 +93,9 @@ def compare_with_controls(findings: Findings, controls: Sequence[PassResult]) ->
 def _p_value(reached: float, control: np.ndarray, findings: Findings) -> float:
     """Probability of such an accuracy, or a higher one, on data without signal."""
     if len(control) < 2:
-        if len(control) and np.median(findings.accuracies) <= control[0]:
+        if len(control) and reached <= control[0]:
             return 1.0
-        return min(1.0, 2 * float(np.median(findings.permutation_p)))
+        return min(1.0, 2 * float(np.median(_known(findings.permutation_p))))
     from scipy.special import stdtr
 
     spread = max(control.std(ddof=1), 1e-9) * np.sqrt(1 + 1 / len(control))
@@ -185,6 +186,12 @@ def _conclude(
         obstacle = f"with {n} permutations p cannot be below {1 / (1 + n):.2f}; raise n_permuted (passes)"
         reason = f"and {comparison}, but {obstacle}"
     return None, f"It is unclear whether there is signal: {accuracy}, {reason}. {_UNCLEAR}"
+
+
+def _known(values: Sequence[float]) -> np.ndarray:
+    """Those that are not NaN, as those of passes that cannot be judged are."""
+    found = np.array(values, dtype=np.float64)
+    return found[~np.isnan(found)]
 
 
 def _none_accepted(findings: Findings) -> str:

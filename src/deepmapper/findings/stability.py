@@ -27,6 +27,7 @@ import pandas as pd
 from ..accumulate import stability_selection_bound
 from ..errors import InputError
 from ..passes.result import HalfPass
+from .metrics import mean_or_none
 from .selection_bounds import r_concave_bound, unimodal_bound
 
 
@@ -101,7 +102,7 @@ def select_stable(passes: Sequence[HalfPass], q: int, threshold: float, names: S
         "n_features": n_features,
         "low_selection_probability": q / n_features,
         "expected_false_selections": bounds,
-        "accuracy_mean": float(np.mean([result.accuracy for result in passes])),
+        "accuracy_mean": mean_or_none(np.array([result.accuracy for result in passes])),
         "selected": [
             {
                 "feature": names[int(i)],

@@ -34,7 +34,7 @@ def summarise_model(
         Number of features that each pass selects: the first of its ranking.
     """
     accepted = np.array(findings.accuracies)[np.array(findings.accepted, dtype=bool)]
-    control = np.array(test.control_accuracies)
+    control = np.array([value for value in test.control_accuracies if not math.isnan(value)])
     return {
         "model": model,
         "statement": test.statement,
@@ -47,8 +47,8 @@ def summarise_model(
         "rejected_seeds": [s for s, good in zip(findings.seeds, findings.accepted, strict=True) if not good],
         "accuracy_mean": mean_or_none(accepted),
         "accuracy_sd": float(accepted.std(ddof=1)) if len(accepted) > 1 else None,
-        "majority_accuracy": float(np.mean(findings.majority_accuracies)),
-        "permuted_accuracy": float(np.mean(findings.permuted_accuracies)),
+        "majority_accuracy": mean_or_none(np.array(findings.majority_accuracies)),
+        "permuted_accuracy": mean_or_none(np.array(findings.permuted_accuracies)),
         "n_controls": n_controls,
         "n_labelings": test.n_permutations,
         "n_possible_labelings": test.n_possible,

@@ -92,7 +92,8 @@ class PassResult:
     classes
         Names of the classes.
     accuracy, balanced_accuracy
-        On the out-of-bag samples; balanced is the mean recall of the classes.
+        On the out-of-bag samples with a lowest label; balanced is the mean recall of the classes. These and the next
+        three are NaN if there are none, which only labels of different depth and groups can lead to.
     majority_accuracy
         Out-of-bag accuracy of always predicting the largest class of the training samples.
     permuted_accuracy, permutation_p

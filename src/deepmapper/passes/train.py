@@ -15,7 +15,7 @@ from ..config import AttributionOptions, DeepMapperConfig
 from ..core.draws import Draw, stream
 from ..features.folds import shared_fold
 from ..features.kinds import has_lowest_label, to_lowest
-from ..features.label_permutations import shuffle_labels
+from ..features.label_permutations import control_labels
 from ..features.samples import Samples
 from ..features.splits import check_class_sizes, draw_out_of_bag, draw_validation, has_validation
 from ..training.checkpoint import Checkpoint
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Shuffles of the out-of-bag labels behind `permutation_p`, whose smallest value is then 0.001.
 _N_SHUFFLES = 999
+
+_ACCURACIES = ("accuracy", "balanced_accuracy", "majority_accuracy", "permuted_accuracy", "permutation_p")
 
 
 def train_pass(
@@ -83,7 +85,7 @@ def train_pass(
     y, groups, classes, n_chords = samples.labels, samples.group_codes, samples.classes, samples.n_chords
     config = replace(config, buffer=max(config.buffer - n_chords, 0))
     if permute_labels:
-        y = shuffle_labels(y, groups, stream(seed, Draw.PERMUTED_LABELS), samples.strata_codes)
+        y = control_labels(samples, seed)
     train, validation, out_of_bag = draw_split(y, config, seed, groups, classes, folds)
     device, n_classes = as_device(device), len(classes)
 
@@ -105,17 +107,16 @@ def train_pass(
         images = image_maker(samples.X, config, seed, device, rows)
         model, config, training = halving(train_in_batches, config.batch_size, "training")
         probability = softmax(predict(model, images, out_of_bag))
-        judged, taught = (_with_lowest_label(y[rows], samples.kinds) for rows in (out_of_bag, train))
+        judged, taught = (np.flatnonzero(has_lowest_label(y[rows], samples.kinds)) for rows in (out_of_bag, train))
         of_judged = to_lowest(probability[judged], samples.kinds)
         metrics = _evaluate(of_judged, y[out_of_bag[judged]], y[train[taught]], seed)
-        attributed = out_of_bag[judged] if model.learns_kinds else out_of_bag
+        attributed = out_of_bag[judged] if model.learns_kinds and len(judged) else out_of_bag
         options = config.attribution_options()
         attributions = _attribute(model, images, y, train, attributed, options, seed, n_classes)
         attributions = _split_off_chords(attributions, n_chords)
         weights = {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
     progress(
-        f"{'control ' if permute_labels else ''}pass {seed}: out-of-bag accuracy {metrics['accuracy']:.3f} "
-        f"(largest class {metrics['majority_accuracy']:.3f}, shuffled {metrics['permuted_accuracy']:.3f}), "
+        f"{'control ' if permute_labels else ''}pass {seed}: {_describe(metrics, len(out_of_bag))}, "
         f"weights of epoch {training.stop_epoch} of {len(training.history)}"
     )
     return PassResult(
@@ -133,12 +134,6 @@ def train_pass(
         **metrics,
         **attributions,
     )
-
-
-def _with_lowest_label(labels: np.ndarray, kinds: np.ndarray | None) -> np.ndarray:
-    """Positions of the samples whose class has no kinds, which can be judged; all of them if there are none."""
-    judged = np.flatnonzero(has_lowest_label(labels, kinds))
-    return judged if len(judged) else np.arange(len(labels))
 
 
 def draw_split(
@@ -168,19 +163,38 @@ def draw_split(
 
 
 def _evaluate(probability: np.ndarray, labels: np.ndarray, training_labels: np.ndarray, seed: int) -> dict:
-    """Return the accuracy on the out-of-bag samples, and the accuracies reached there without a model."""
+    """Return the accuracy on the out-of-bag samples, and the accuracies reached there without a model.
+
+    All of them are NaN without samples that can be judged.
+    """
+    if not len(labels):
+        return dict.fromkeys(_ACCURACIES, float("nan"))
     predicted = probability.argmax(1)
     accuracy = float((predicted == labels).mean())
     rng = stream(seed, Draw.PERMUTATION_TEST)
     shuffled = np.array([(predicted == rng.permutation(labels)).mean() for _ in range(_N_SHUFFLES)])
     recalls = [(predicted[labels == code] == code).mean() for code in np.unique(labels)]
+    largest = np.bincount(training_labels).argmax() if len(training_labels) else -1
     return {
         "accuracy": accuracy,
         "balanced_accuracy": float(np.mean(recalls)),
-        "majority_accuracy": float((labels == np.bincount(training_labels).argmax()).mean()),
+        "majority_accuracy": float((labels == largest).mean()),
         "permuted_accuracy": float(shuffled.mean()),
         "permutation_p": float((1 + (shuffled >= accuracy - 1e-12).sum()) / (1 + _N_SHUFFLES)),
     }
+
+
+def _describe(metrics: dict, n: int) -> str:
+    """Say how good a pass is on its n out-of-bag samples."""
+    if np.isnan(metrics["accuracy"]):
+        return (
+            f"none of its {n} out-of-bag samples has a label without others below it (labels.ontology), so that it "
+            "cannot be judged and is not accepted"
+        )
+    return (
+        f"out-of-bag accuracy {metrics['accuracy']:.3f} (largest class {metrics['majority_accuracy']:.3f}, shuffled "
+        f"{metrics['permuted_accuracy']:.3f})"
+    )
 
 
 def _attribute(model, images, y, train, out_of_bag, options: AttributionOptions, seed: int, n_classes: int) -> dict:

@@ -1,10 +1,14 @@
 """Tables of the passes: which count, how they were trained, and how far they agree."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 from deepmapper.core.table_schemas import AGREEMENT, PASSES
+from deepmapper.features.label_permutations import control_labels
+from deepmapper.features.samples import Samples
 from deepmapper.findings.pass_table import agreement_table, history_table, pass_table
 
 
@@ -19,6 +23,20 @@ def test_every_pass_is_listed_with_the_reason_why_it_is_not_accepted(passes, han
     first = table.iloc[0]
     assert (first["epochs_run"], first["stop_epoch"], first["val_loss"]) == (3, 2, 0.6)  # of the epoch that was kept
     assert (first["n_train"], first["n_val"], first["n_oob"]) == (6, 2, 4)
+
+
+def test_only_samples_that_give_the_accuracy_are_counted(hand_made):
+    """Those with a label above others do not; controls have other labels."""
+    y = np.array([0, 0, 1, 1, 2, 2, 2, 2, 0, 1, 2, 2])
+    kinds = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0]], dtype=bool)
+    samples = Samples(np.zeros((12, 4)), y, ("a", "b", "either"), kinds=kinds)
+    results = [hand_made(seed, out_of_bag_rows=np.arange(4 * seed, 4 * seed + 4)) for seed in range(3)]
+    results[1] = replace(results[1], accuracy=float("nan"))
+    control = hand_made(7, permuted=True, out_of_bag_rows=np.arange(6))
+    table = pass_table(results, [control], 0.0, samples)
+    assert table["n_oob"].tolist() == [4, 0, 2, (control_labels(samples, 7)[:6] < 2).sum()]
+    assert table["accepted"].tolist() == [True, False, True, False]
+    assert table["reason"].iloc[1] == "no out-of-bag sample with a lowest label"
 
 
 def test_a_control_is_never_accepted_however_good_it_looks(hand_made):

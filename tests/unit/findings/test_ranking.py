@@ -33,6 +33,15 @@ def test_rejected_passes_do_not_count(hand_made):
     assert findings.mean_rank == [1.0, 2.0, 3.0, 4.0]
 
 
+def test_passes_that_cannot_be_judged_do_not_count_and_are_told_from_rejected_ones(hand_made):
+    results = [hand_made(0, 0.9), hand_made(1, float("nan")), hand_made(2, 0.3)]
+    findings = accumulate_passes(results, 2, 0.5)
+    assert findings.accepted == [True, False, False]
+    assert "1 of 3 passes have no out-of-bag sample with a lowest label" in findings.notes[0]
+    assert "seed 1. 1 were accumulated" in findings.notes[0]
+    assert "1 of 3 passes were rejected" in findings.notes[1] and "seed 2 (0.300). 1 were" in findings.notes[1]
+
+
 def test_directions_need_four_passes_of_five_to_agree(hand_made):
     def leaning(seed, ups):
         slope = np.where(np.arange(4) < ups, 1.0, -1.0)

@@ -202,3 +202,11 @@ def test_pure_noise_is_seldom_called_signal(many):
         for n in called:
             called[n] += many(accuracies, controls[:n].clip(0, 1)).signal is True
     assert called[5] <= 20 and called[20] <= 20
+
+
+def test_passes_that_cannot_be_judged_say_nothing(many):
+    """They have no accuracy: no out-of-bag sample had a lowest label."""
+    nan = float("nan")
+    assert many([0.9, nan, 0.8, 0.85], [0.5, 0.52, nan, 0.48, 0.5]) == many([0.9, 0.8, 0.85], [0.5, 0.52, 0.48, 0.5])
+    none = many([nan, nan], [0.5, 0.5])
+    assert none.signal is False and none.statement == "No pass of 2 was accepted; there is no ranking."

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import deepmapper
+from deepmapper.accumulate import accept_pass
 from deepmapper.backbones.base import Network
 from deepmapper.config import AugmentConfig
 from deepmapper.errors import InputError
@@ -300,3 +301,24 @@ def test_a_pass_is_judged_on_samples_with_a_lowest_label(planted, quick, monkeyp
     low, sums = to_lowest(result.out_of_bag_probability, kinds), np.where(judged, 0.0, 1.0)
     each = np.where(judged, low[np.arange(len(own)), own], sums * (low[:, 0] + low[:, 1]))
     assert mean_probability(result, y, kinds) == pytest.approx(each.mean())
+
+
+def test_a_pass_without_a_sample_to_judge_has_no_accuracy_and_says_so(planted, quick):
+    """In folds that passes share, the donors of one may have upper labels alone."""
+    groups = np.arange(len(planted.y)) // 3 % 6
+    y = np.where(groups < 4, 3, planted.y)
+    kinds = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 0]], dtype=bool)
+    samples = Samples(planted.X, y, (*planted.classes, "any"), groups=groups, kinds=kinds)
+    config = quick("linear", test_size=0.2)
+
+    def out_of_bag(seed):
+        return draw_split(y, config, seed, groups, samples.classes, folds=True)[2]
+
+    seed = next(seed for seed in range(50) if (y[out_of_bag(seed)] == 3).all())
+    said = []
+    result = train_pass(samples, config, seed, folds=True, progress=said.append)
+    names = ("accuracy", "balanced_accuracy", "majority_accuracy", "permuted_accuracy", "permutation_p")
+    assert all(np.isnan(getattr(result, name)) for name in names)
+    assert "has a label without others below it" in said[-1] and "not accepted" in said[-1]
+    assert not accept_pass(result.accuracy, 0.0)
+    assert np.isfinite(result.importance).all()
