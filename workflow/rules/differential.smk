@@ -6,6 +6,7 @@ rule test_differential:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
         aliases=rules.name_features.output.aliases,
+        kinds=kinds_of,
     output:
         differential_table=f"{RESULTS}/findings/differential.tsv",
         markers_table=f"{RESULTS}/findings/markers.tsv",

@@ -6,6 +6,7 @@ rule weigh_evidence:
         features=rules.prepare_features.output[0],
         expression=EXPRESSION,
         aliases=rules.name_features.output.aliases,
+        kinds=kinds_of,
     output:
         evidence_table=f"{RESULTS}/findings/evidence.tsv",
         evidence_summary=f"{RESULTS}/findings/evidence.json",

@@ -150,6 +150,7 @@ if HAS_TARGET:
         input:
             features=features_of,
             target=rules.prepare_target.output.features,
+            kinds=kinds_of,
         output:
             f"{RESULTS}/passes/{{model}}/adapt.json",
         log:
@@ -327,6 +328,7 @@ if HAS_TARGET:
     rule train_withheld_pass:
         input:
             features=features_of,
+            kinds=kinds_of,
         output:
             report(
                 f"{RESULTS}/findings/{{model}}/withheld.tsv",

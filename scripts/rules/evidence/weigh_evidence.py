@@ -10,7 +10,7 @@ with job(snakemake):
     from deepmapper.io.expression import open_expression
 
     table, summary = rank_run(
-        open_features(snakemake.input.features),
+        open_features(snakemake.input.features, snakemake.input.get("kinds")),
         open_expression(snakemake.input.expression),
         snakemake.params.options,
         min_detected=snakemake.params.min_detected,

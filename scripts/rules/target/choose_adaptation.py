@@ -15,7 +15,7 @@ with job(snakemake):
     params, resources = snakemake.params, snakemake.resources
     torch.set_num_threads(snakemake.threads)
     device = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
-    samples = open_features(snakemake.input.features).development_samples
+    samples = open_features(snakemake.input.features, snakemake.input.get("kinds")).development_samples
     samples = with_target(samples, open_features(snakemake.input.target).X)
     seeds = range(params.seed, params.seed + N_SEEDS)
     choice = choose_arm(samples, to_config(params.settings), seeds, print, device)

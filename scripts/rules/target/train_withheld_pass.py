@@ -14,6 +14,6 @@ with job(snakemake):
     params, resources = snakemake.params, snakemake.resources
     torch.set_num_threads(snakemake.threads)
     device = devices.for_job(resources.get("gpu", 0), resources.passes_per_gpu, print)
-    samples = open_features(snakemake.input.features).development_samples
+    samples = open_features(snakemake.input.features, snakemake.input.get("kinds")).development_samples
     table = withhold_classes(samples, to_config(params.settings), params.seed, params.level, print, device)
     write_table(table, snakemake.output[0])

@@ -126,7 +126,7 @@ WITHHELD = Table(
     "One row per class, whose labels one pass did not see: how much of it would be found if it were new.",
     (
         text("class", "name of the class"),
-        integer("n_cells", "number of its samples in the development part"),
+        integer("n_cells", "number of its samples in the development part, with those of its kinds (labels.ontology)"),
         number("power", "share of them with p up to transfer.level, from this one pass"),
         number("auc", "AUC between them and the samples of other classes that the pass had out of bag"),
         text("taken_for", "class that the pass predicts for most of them"),

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..core.words import count
+from ..features.kinds import overlaps as overlaps_of
 from ..features.levels import draw_samples, max_rows_in_memory
 from ..features.store import Features
-from .contrasts import compared
+from .contrasts import NOTHING_APART, REST, compared, rest_of
 from .rank_sum import rank_sum_tests
 from .results import Tested
 
@@ -47,8 +48,19 @@ def compare_cells(features: Features, rows: np.ndarray, options: Mapping, seed: 
         return about.noting(
             f"No cell belongs to the class {options['reference']!r}, which the others are compared with."
         )
-    pairs = compared(present, options["reference"])
-    results = rank_sum_tests(X[drawn][:, : features.n_features], y.ravel(), present, pairs)
+    overlaps = overlaps_of(features.classes, features.kinds)
+    pairs = compared(present, options["reference"], overlaps)
+    if not pairs:
+        return about.noting(NOTHING_APART)
+    values, y = X[drawn][:, : features.n_features], y.ravel()
+    together = [pair for pair in pairs if pair[1] != REST or pair[0] not in overlaps]
+    found = dict(zip(together, rank_sum_tests(values, y, present, together), strict=True)) if together else {}
+    for name, _ in (pair for pair in pairs if pair not in found):
+        kept = [name, *rest_of(name, present, overlaps)]
+        inside = np.flatnonzero(np.isin(y, [present.index(one) for one in kept]))
+        codes = np.array([kept.index(one) if one in kept else -1 for one in present])
+        found[name, REST] = rank_sum_tests(values[inside], codes[y[inside]], kept, [(name, REST)])[0]
+    results = [found[pair] for pair in pairs]
     notes = [_CAUTION]
     if len(drawn) < len(rows):
         notes.append(f"{len(drawn)} of {len(rows)} cells were drawn for the test (differential.max_cells).")

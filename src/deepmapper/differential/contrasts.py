@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,16 @@ import pandas as pd
 from ..core.words import did_you_mean, some
 from ..errors import InputError
 
-REST = "rest"  # what a class is compared with: the mean of all other classes
+REST = "rest"  # what a class is compared with: the mean of all other classes that do not overlap with it
+
+# By the name of a class the others whose samples may be of the same kind (`features.kinds.overlaps`).
+Overlaps = Mapping[str, frozenset[str]]
+NO_OVERLAPS: Overlaps = MappingProxyType({})
+
+NOTHING_APART = (
+    "Nothing was compared: by labels.ontology, samples of any two of these classes may be of the same kind. Expected "
+    "at least two classes neither of which is a kind of the other."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +68,12 @@ class TestDesign:
     formula: str
 
 
-def compared(classes: Sequence[str], reference: str = "") -> list[tuple[str, str]]:
+def compared(classes: Sequence[str], reference: str = "", overlaps: Overlaps = NO_OVERLAPS) -> list[tuple[str, str]]:
     """Pairs (class, what it is compared with).
 
     Two classes: the second against the first. More: each against the mean of the others. With a reference class: each
-    of the others against it.
+    of the others against it. Classes that overlap are not compared, and a class that overlaps with all others is left
+    out.
 
     Raises
     ------
@@ -76,8 +87,13 @@ def compared(classes: Sequence[str], reference: str = "") -> list[tuple[str, str
         )
     if reference or len(classes) == 2:
         versus = reference or classes[0]
-        return [(name, versus) for name in classes if name != versus]
-    return [(name, REST) for name in classes]
+        return [(name, versus) for name in classes if name != versus and versus not in overlaps.get(name, ())]
+    return [(name, REST) for name in classes if rest_of(name, classes, overlaps)]
+
+
+def rest_of(name: str, classes: Sequence[str], overlaps: Overlaps = NO_OVERLAPS) -> list[str]:
+    """Classes that make up the rest for a class: the others that do not overlap with it."""
+    return [other for other in classes if other != name and other not in overlaps.get(name, ())]
 
 
 def plain_design(
@@ -87,6 +103,7 @@ def plain_design(
     blocks: Mapping[str, np.ndarray] | None = None,
     covariates: pd.DataFrame | None = None,
     reference: str = "",
+    overlaps: Overlaps = NO_OVERLAPS,
 ) -> TestDesign:
     """Build the design of the label with additive terms.
 
@@ -104,6 +121,8 @@ def plain_design(
         One row per unit, numbers.
     reference
         Class that the others are compared with; "" as in `compared`.
+    overlaps
+        Classes that are not compared with each other.
 
     Raises
     ------
@@ -124,11 +143,17 @@ def plain_design(
     vectors = np.zeros((len(present), matrix.shape[1]))
     vectors[1:, -(len(present) - 1) :] = np.eye(len(present) - 1)
     predicted = dict(zip([classes[code] for code in present], vectors, strict=True))
-    return TestDesign(matrix, _contrasts(predicted, reference), formula)
+    return TestDesign(matrix, _contrasts(predicted, reference, overlaps), formula)
 
 
 def formula_design(
-    formula: str, label: str, y: np.ndarray, classes: Sequence[str], columns: pd.DataFrame, reference: str = ""
+    formula: str,
+    label: str,
+    y: np.ndarray,
+    classes: Sequence[str],
+    columns: pd.DataFrame,
+    reference: str = "",
+    overlaps: Overlaps = NO_OVERLAPS,
 ) -> TestDesign:
     """Build the design that a formula describes.
 
@@ -136,7 +161,7 @@ def formula_design(
     ----------
     formula
         Formula of formulaic that names the label column, such as ``~ batch + condition``.
-    label, y, classes, reference
+    label, y, classes, reference, overlaps
         See `plain_design`.
     columns
         What is known about the units, one row each; numbers are covariates, text is categorical.
@@ -174,7 +199,7 @@ def formula_design(
     check_rank(matrix, formula)
     if np.ptp(np.array(list(predicted.values())), axis=0).max() < 1e-12:
         raise InputError(f"differential.design is {formula!r}, which does not use the label. Add + {label} to it.")
-    return TestDesign(matrix, _contrasts(predicted, reference), formula)
+    return TestDesign(matrix, _contrasts(predicted, reference, overlaps), formula)
 
 
 def check_rank(matrix: pd.DataFrame, formula: str) -> None:
@@ -188,10 +213,10 @@ def check_rank(matrix: pd.DataFrame, formula: str) -> None:
         )
 
 
-def _contrasts(predicted: Mapping[str, np.ndarray], reference: str) -> tuple[Contrast, ...]:
+def _contrasts(predicted: Mapping[str, np.ndarray], reference: str, overlaps: Overlaps) -> tuple[Contrast, ...]:
     """Contrasts of the mean predictions of each class."""
     found = []
-    for name, versus in compared(list(predicted), reference):
-        others = [versus] if versus != REST else [other for other in predicted if other != name]
+    for name, versus in compared(list(predicted), reference, overlaps):
+        others = [versus] if versus != REST else rest_of(name, list(predicted), overlaps)
         found.append(Contrast(name, versus, predicted[name] - np.mean([predicted[other] for other in others], axis=0)))
     return tuple(found)

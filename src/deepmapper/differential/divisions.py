@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core.draws import FixedDraw, fixed_stream
 from ..features.label_permutations import count_permutations, draw_distinct
-from .contrasts import plain_design
+from .contrasts import NO_OVERLAPS, Overlaps, plain_design
 from .linear_model import fit_values
 
 # Divisions besides the true one, at most: p can be as small as 1 / 100.
@@ -64,7 +64,12 @@ class Divisions:
 
 
 def compare_divisions(
-    values: np.ndarray, y: np.ndarray, blocks: Mapping[str, np.ndarray], reference: str, classes: tuple[str, ...]
+    values: np.ndarray,
+    y: np.ndarray,
+    blocks: Mapping[str, np.ndarray],
+    reference: str,
+    classes: tuple[str, ...],
+    overlaps: Overlaps = NO_OVERLAPS,
 ) -> Divisions:
     """Compare the true classes with other divisions of the units.
 
@@ -76,13 +81,13 @@ def compare_divisions(
         (units,) class codes.
     blocks
         Name and (units,) codes of the groups of a paired study, within which labels are permuted; or empty.
-    reference, classes
+    reference, classes, overlaps
         As for `contrasts.plain_design`.
     """
     groups = next(iter(blocks.values()), None)
     n_others = min(count_permutations(y, groups) - 1, MAX_DIVISIONS)
     others = draw_distinct(y, groups, None, n_others, fixed_stream(FixedDraw.DIVISIONS))
-    own, *rest = (_smallest_q(values, labels, blocks, reference, classes) for labels in (y, *others))
+    own, *rest = (_smallest_q(values, labels, blocks, reference, classes, overlaps) for labels in (y, *others))
     reached = sum(q <= own for q in rest)
     return Divisions((1 + reached) / (1 + n_others), 1 + n_others)
 
@@ -94,6 +99,8 @@ def log_counts(counts: np.ndarray, min_total: int) -> np.ndarray:
     return np.log2((kept + 0.5) / (depth + 1) * np.median(depth))
 
 
-def _smallest_q(values, y: np.ndarray, blocks: Mapping[str, np.ndarray], reference: str, classes) -> float:
-    results, _ = fit_values(values, plain_design("class", y, classes, blocks, reference=reference))
+def _smallest_q(
+    values, y: np.ndarray, blocks: Mapping[str, np.ndarray], reference: str, classes, overlaps: Overlaps
+) -> float:
+    results, _ = fit_values(values, plain_design("class", y, classes, blocks, None, reference, overlaps))
     return min(float(result["q"].min()) if result["q"].notna().any() else 1.0 for result in results)

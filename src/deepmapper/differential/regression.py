@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..core.words import count, listed
 from ..errors import InputError
-from .contrasts import TestDesign, formula_design, plain_design
+from .contrasts import NO_OVERLAPS, NOTHING_APART, Overlaps, TestDesign, formula_design, plain_design
 from .count_model import MIN_TOTAL, fit_counts
 from .divisions import compare_divisions, log_counts
 from .linear_model import fit_values
@@ -28,6 +28,7 @@ def compare_units(
     options: Mapping,
     *,
     level: float,
+    overlaps: Overlaps = NO_OVERLAPS,
     n_threads: int = 1,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Tested:
@@ -47,6 +48,8 @@ def compare_units(
         Options "design", "reference" and "shrink" of the section `differential`.
     level
         False discovery rate at which a feature counts as different.
+    overlaps
+        Classes that are not compared with each other (`contrasts.plain_design`).
     n_threads
         Number of processes.
     progress
@@ -62,7 +65,9 @@ def compare_units(
     about = Tested(test=test, unit=unit, n_units=len(units.y), method=_NAMES[test])
     if problem := too_few(units, classes, group, options["reference"]):
         return about.noting(problem)
-    design, blocks, notes = choose_design(units, label, group, classes, options)
+    design, blocks, notes = choose_design(units, label, group, classes, options, overlaps)
+    if not design.contrasts:
+        return about.noting(NOTHING_APART, *notes)
     if test == "deseq2":
         results, untested = fit_counts(
             units.values, design, level=level, shrink=options["shrink"], n_threads=n_threads, progress=progress
@@ -77,7 +82,7 @@ def compare_units(
     divisions = None
     if blocks is not None:
         logs = log_counts(units.values, MIN_TOTAL) if test == "deseq2" else units.values
-        divisions = compare_divisions(logs, units.y, blocks, options["reference"], classes)
+        divisions = compare_divisions(logs, units.y, blocks, options["reference"], classes, overlaps)
         notes += [divisions.statement] if divisions.statement else []
     return Tested(
         tuple(results),
@@ -112,7 +117,7 @@ def too_few(units: Units, classes: tuple[str, ...], group: str, reference: str =
 
 
 def choose_design(
-    units: Units, label: str, group: str, classes: tuple[str, ...], options: Mapping
+    units: Units, label: str, group: str, classes: tuple[str, ...], options: Mapping, overlaps: Overlaps = NO_OVERLAPS
 ) -> tuple[TestDesign, dict[str, np.ndarray] | None, list[str]]:
     """Build the design asked for; else that of the label with the confounders and, in a paired study, the groups.
 
@@ -124,11 +129,11 @@ def choose_design(
     """
     reference = options["reference"]
     if options["design"]:
-        return formula_design(options["design"], label, units.y, classes, units.columns, reference), None, []
+        return formula_design(options["design"], label, units.y, classes, units.columns, reference, overlaps), None, []
     blocks = {group: units.groups} if units.groups is not None and is_paired(units) else {}
     covariates = units.covariates.loc[:, units.covariates.std(ddof=0) > 0]
     try:
-        design = plain_design(label, units.y, classes, blocks, covariates, reference)
+        design = plain_design(label, units.y, classes, blocks, covariates, reference, overlaps)
         return design, blocks if covariates.empty else None, []
     except InputError:
         if not blocks and covariates.empty:
@@ -138,7 +143,7 @@ def choose_design(
         f"The test of single features does not adjust for {left_out}: in these samples it cannot be separated from "
         "the classes."
     )
-    return plain_design(label, units.y, classes, reference=reference), {}, [note]
+    return plain_design(label, units.y, classes, reference=reference, overlaps=overlaps), {}, [note]
 
 
 def is_paired(units: Units) -> bool:

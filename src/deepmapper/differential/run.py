@@ -10,9 +10,10 @@ import pandas as pd
 
 from ..core.arrays import take_rows
 from ..core.blocks import MappedRows
-from ..core.words import count, some
+from ..core.words import count, listed, some
 from ..errors import InputError
 from ..features.confounders import CELL_CYCLE, COMPUTED
+from ..features.kinds import has_lowest_label, overlaps
 from ..features.store import Features
 from ..io.matrix_stats import scan
 from .cells import compare_cells
@@ -102,6 +103,9 @@ def run_differential(
         by_feature["differential_q"] = feature_columns(held, features, all_levels)["differential_q"]
     n_different = int((by_feature["differential_q"] <= level).sum())
     summary = _summary(tested, features.n_features, n_different, level, options)
+    if tested and (note := _overlap_note(features, rows)):
+        progress(note)
+        summary["notes"].append(note)
     return Differential(table, marker_table(held, level), by_feature, summary)
 
 
@@ -171,7 +175,16 @@ def _test_part(
     units = make_units(X, places, features.y[rows], groups, obs, _covariates(features, rows), sums=test == "deseq2")
     label, group = features.metadata["label_column"] or "class", features.metadata.get("group_column", "")
     return compare_units(
-        units, test, label, group, features.classes, options, level=level, n_threads=n_threads, progress=progress
+        units,
+        test,
+        label,
+        group,
+        features.classes,
+        options,
+        level=level,
+        overlaps=overlaps(features.classes, features.kinds),
+        n_threads=n_threads,
+        progress=progress,
     )
 
 
@@ -190,6 +203,20 @@ def _covariates(features: Features, rows: np.ndarray) -> pd.DataFrame:
     kept = [i for i, name in enumerate(features.design_names) if name not in computed]
     values = np.zeros((len(rows), 0)) if features.design is None else features.design[rows][:, kept]
     return pd.DataFrame(values, columns=[features.design_names[i] for i in kept])
+
+
+def _overlap_note(features: Features, rows: np.ndarray) -> str:
+    """Say what labels above others mean for the comparisons; "" if no sample has one."""
+    upper = np.unique(features.y[rows][~has_lowest_label(features.y[rows], features.kinds)])
+    if not len(upper):
+        return ""
+    n = int(np.isin(features.y[rows], upper).sum())
+    return (
+        f"{n} of {count(len(rows), 'sample')} {'has' if n == 1 else 'have'} a label above others "
+        f"({listed([features.classes[code] for code in upper])}; labels.ontology) and may be of any kind below it. So "
+        "a label above others is not compared with those below it: where one of them is compared with the rest, "
+        "samples with the other are left out."
+    )
 
 
 def _summary(tested: list[Tested], n_features: int, n_different: int, level: float, options: Mapping) -> dict:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..core.blocks import MappedRows, blocks
 from ..core.false_discovery import benjamini_hochberg
+from ..features.kinds import may_be_same
 from ..features.store import Features
 from .contrasts import REST
 from .results import RESULT_COLUMNS, Tested
@@ -56,7 +57,7 @@ def differential_rows(features: Features, tested: Tested, levels: ClassLevels, w
     tables = []
     for (name, versus), result in zip(tested.pairs, tested.results, strict=True):
         code = features.classes.index(name)
-        others = np.arange(len(features.classes)) != code
+        others = ~may_be_same(features.kinds, len(features.classes))[code]
         if versus != REST:
             others = np.arange(len(features.classes)) == features.classes.index(versus)
         others &= levels.sizes > 0

@@ -25,6 +25,7 @@ from ..core.arrays import take_rows
 from ..core.blocks import MappedRows
 from ..core.words import count
 from ..features.design import orthonormal
+from ..features.kinds import may_be_same
 from ..features.label_permutations import draw_shadow_rows
 from ..features.levels import draw_development_samples, feature_levels, max_rows_in_memory, min_detected_share
 from ..features.store import Features
@@ -126,6 +127,7 @@ def rank_part(
         design=take_rows(features.design, rows),
         groups=samples.group_codes,
         strata=samples.strata_codes,
+        kinds=features.kinds,
         draws=draws,
         progress=progress,
     )
@@ -142,6 +144,7 @@ def rank_by_evidence(
     design: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     strata: np.ndarray | None = None,
+    kinds: np.ndarray | None = None,
     draws: int = 4,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[pd.DataFrame, dict]:
@@ -163,6 +166,8 @@ def rank_by_evidence(
         (n, q) confounders that are regressed out of the values.
     groups, strata
         (n,) codes within which shadows are permuted, as in `draw_shadow_rows`.
+    kinds
+        (C, C) which classes are kinds of others (`features.samples.Samples.kinds`): these are not compared.
     draws
         Number of draws of the shadows.
     progress
@@ -184,8 +189,10 @@ def rank_by_evidence(
         return no_evidence(names, f"fewer than {_MIN_FEATURES} features are detected often enough to be compared")
     if len(present) < 2:
         return no_evidence(names, "fewer than two classes have more than one sample")
+    sides = comparisons(present, may_be_same(kinds, len(classes)))
+    if not sides:
+        return no_evidence(names, "samples of any two classes may be of the same kind (labels.ontology)")
     values = _values_to_compare(X, kept, depth, design)
-    sides = comparisons(present)
     sources = [np.arange(n), *(draw_shadow_rows(y, groups, strata, draw) for draw in range(draws))]
     progress(
         f"comparing {len(kept)} of {p} features in {count(len(sides), 'comparison')} of classes, "
@@ -208,7 +215,7 @@ def rank_by_evidence(
     table.loc[rows, "evidence_between"] = _between(sides, clearest[0], t >= 0, classes)
     table.loc[rows, "evidence_t"] = np.abs(t)
     table.loc[rows, "evidence_backing"] = support[0][clearest]
-    return table, _summary(values, sides, classes, draws, design is not None)
+    return table, _summary(values, sides, classes, draws, design is not None, kinds is not None)
 
 
 def no_evidence(names: Sequence[str], reason: str) -> tuple[pd.DataFrame, dict]:
@@ -248,7 +255,7 @@ def _between(sides, comparison: np.ndarray, first_higher: np.ndarray, classes: S
     return labels
 
 
-def _summary(values: Values, sides, classes: Sequence[str], draws: int, adjusted: bool) -> dict:
+def _summary(values: Values, sides, classes: Sequence[str], draws: int, adjusted: bool, overlapping: bool) -> dict:
     n, n_compared = values.X.shape[0], len(values.features)
     dispersion = None if values.depth is None else values.dispersion
     source = (
@@ -259,6 +266,7 @@ def _summary(values: Values, sides, classes: Sequence[str], draws: int, adjusted
             f"Evidence ranking of {n_compared} features on {n} samples in {count(len(sides), 'comparison')} of "
             f"classes, from {source} and the support by correlated features; the score is learnt against "
             f"{count(draws, 'draw')} of shadow features. A ranking without an error rate."
+            + (" Labels above others are not compared with those below them." if overlapping else "")
         ),
         "n_samples": n,
         "n_compared": n_compared,

@@ -57,11 +57,15 @@ class Differences:
     deviation: np.ndarray
 
 
-def comparisons(present: np.ndarray) -> list[tuple[Side, Side]]:
-    """List what is compared: every two of the `present` classes or, of many classes, each with all others."""
+def comparisons(present: np.ndarray, same: np.ndarray) -> list[tuple[Side, Side]]:
+    """List what is compared: every two of the `present` classes or, of many classes, each with all others.
+
+    Classes whose samples can be of the same kind, by (C, C) `same` (`features.kinds.may_be_same`), are not compared.
+    """
     if len(present) <= MAX_PAIRED_CLASSES:
-        return [((int(a),), (int(b),)) for a, b in combinations(present, 2)]
-    return [((int(a),), tuple(int(b) for b in present if b != a)) for a in present]
+        return [((int(a),), (int(b),)) for a, b in combinations(present, 2) if not same[a, b]]
+    rest = {int(a): tuple(int(b) for b in present if not same[a, b]) for a in present}
+    return [((a,), others) for a, others in rest.items() if others]
 
 
 def side_name(side: Side, classes: Sequence[str]) -> str:

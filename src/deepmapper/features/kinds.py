@@ -8,6 +8,7 @@ wrong: it is left out of every judgement, and only lowest labels, those without 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,23 @@ def to_lowest(probability: np.ndarray, kinds: np.ndarray | None) -> np.ndarray:
         share = np.divide(own[:, below], total, out=np.full((len(own), len(below)), 1 / len(below)), where=total > 0)
         found[:, below] += probability[:, code, None] * share
     return found
+
+
+def may_be_same(kinds: np.ndarray | None, n_classes: int) -> np.ndarray:
+    """(C, C) whether samples of two classes can be of the same kind: only those of one class if `kinds` is None."""
+    return np.eye(n_classes, dtype=bool) if kinds is None else (kinds.astype(np.int64) @ kinds.T) > 0
+
+
+def overlaps(classes: Sequence[str], kinds: np.ndarray | None) -> dict[str, frozenset[str]]:
+    """By the name of a class the others whose samples can be of the same kind; classes without any are left out.
+
+    Such classes are not compared with each other: what tells T cells from CD4 T cells is no marker of either.
+    """
+    same = may_be_same(kinds, len(classes)) & ~np.eye(len(classes), dtype=bool)
+    return {
+        classes[i]: frozenset(classes[j] for j in np.flatnonzero(same[i]).tolist())
+        for i in np.flatnonzero(same.any(1)).tolist()
+    }
 
 
 def left_out_note(n: int, n_samples: int) -> str:

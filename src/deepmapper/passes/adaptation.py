@@ -19,8 +19,9 @@ import numpy as np
 
 from ..config import DeepMapperConfig
 from ..errors import InputError
+from ..features.kinds import has_lowest_label, to_lowest
 from ..features.samples import Samples
-from .restore import image_maker, restore_model
+from .restore import image_maker, restore_model, softmax
 from .train import train_pass
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def choose_arm(
         if arm == "none":
             named = np.mean([shares for _, shares in found], axis=0)
             own = np.bincount(samples.labels, minlength=len(named)) / len(samples)
+            own = to_lowest(own[None], samples.kinds)[0]
             difference = float(np.abs(named - own).sum() / 2)
     arm, why = best_arm(accuracy, difference)
     return {"adapt": arm, "why": why, "seeds": list(seeds), "difference": difference, "accuracy": accuracy}
@@ -126,7 +128,8 @@ def reverse_accuracy(
     -------
     tuple
         The accuracy, 0 if the target is named by fewer than two classes from which a network can learn; and the shares
-        of the classes in the target, (C,).
+        of the classes in the target, (C,). Where classes are kinds of others (`samples.kinds`), both are those of the
+        lowest labels.
     """
     from ..training.inference import predict
     from ..training.runtime import as_device
@@ -138,7 +141,7 @@ def reverse_accuracy(
     result = train_pass(samples, with_arm(config, arm), seed, device=device)
     model = restore_model(result, samples.X.shape[1], device)
     target = image_maker(samples.X, result.config, seed, device, samples.unlabelled)
-    named = predict(model, target, np.arange(len(samples.unlabelled))).argmax(1)
+    named = _lowest(predict(model, target, np.arange(len(samples.unlabelled))), samples.kinds)
     sizes = np.bincount(named, minlength=len(samples.classes))
     shares, kept = sizes / len(named), np.flatnonzero(sizes >= _SMALLEST)
     if len(kept) < 2:
@@ -152,9 +155,15 @@ def reverse_accuracy(
     back = train_pass(Samples(samples.X, y, classes, rows), with_arm(config, "none"), seed, device=device)
     model = restore_model(back, samples.X.shape[1], device)
     out_of_bag = samples.rows[result.out_of_bag_rows]
+    out_of_bag = out_of_bag[has_lowest_label(samples.y[out_of_bag], samples.kinds)]
     images = image_maker(samples.X, back.config, seed, device, out_of_bag)
     found = kept[predict(model, images, np.arange(len(out_of_bag))).argmax(1)]
     return float((found == samples.y[out_of_bag]).mean()), shares
+
+
+def _lowest(scores: np.ndarray, kinds: np.ndarray | None) -> np.ndarray:
+    """(n,) codes of the most probable classes without kinds, from (n, C) scores."""
+    return (scores if kinds is None else to_lowest(softmax(scores), kinds)).argmax(1)
 
 
 def with_arm(config: DeepMapperConfig, arm: str) -> DeepMapperConfig:

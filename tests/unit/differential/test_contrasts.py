@@ -76,3 +76,19 @@ def test_a_label_with_blanks_is_named_in_backticks():
     columns = pd.DataFrame({"cell batch": COLUMNS["batch"]})
     design = formula_design("~ `cell batch` + `my label`", "my label", Y, CLASSES, columns)
     assert design.matrix.shape == (6, 3)
+
+
+def test_classes_that_overlap_are_not_compared():
+    """A T cell may be a CD4 T cell: neither is part of the rest of the other."""
+    overlaps = {"T": frozenset({"CD4", "CD8"}), "CD4": frozenset({"T"}), "CD8": frozenset({"T"})}
+    classes = ("B", "CD4", "CD8", "T")
+    assert compared(classes, "", overlaps) == [(name, REST) for name in classes]
+    assert compared(classes, "T", overlaps) == [("B", "T")]
+    assert compared(classes[1:], "", overlaps) == [("CD4", REST), ("CD8", REST)]  # nothing is left for T
+    assert compared(("CD4", "T"), "", overlaps) == []
+    y, values = np.repeat(np.arange(4), 2), np.repeat([0.0, 6, 9, 3], 2)
+    expected = {("B", REST): -6, ("CD4", REST): 1.5, ("CD8", REST): 6, ("T", REST): 3}
+    plain = plain_design("type", y, classes, overlaps=overlaps)
+    assert differences(plain, values) == pytest.approx(expected)
+    formula = formula_design("~ type", "type", y, classes, pd.DataFrame(index=range(8)), overlaps=overlaps)
+    assert differences(formula, values) == pytest.approx(expected)

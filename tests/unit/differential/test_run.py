@@ -240,3 +240,49 @@ def test_a_feature_is_named_by_a_class_in_which_it_is_higher_not_by_all_others()
     found = run(*study(counts, y, classes=("a", "b", "c"))).features.set_index("feature").loc["g0"]
     assert found["higher_in"] in ("b", "c")
     assert found["log2_fold_change"] > 0
+
+
+# B, CD4, CD8, and T, of which CD4 and CD8 are kinds
+KINDS = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 1, 1, 0]], dtype=bool)
+
+
+def lymphocytes(n, seed=3):
+    """g0 marks B, g1 CD4, g2 CD8, and g3 all T cells; the cells labelled T are CD4 or CD8."""
+    rng, kind = np.random.default_rng(seed), np.arange(n) % 3
+    mean = np.full((n, 40), 2.0)
+    for code in range(3):
+        mean[kind == code, code] *= 8
+    mean[kind > 0, 3] *= 8
+    return negative_binomial(rng, mean), np.where((kind > 0) & (np.arange(n) % 4 < 2), 3, kind)
+
+
+@pytest.mark.parametrize("n", [480, 96])
+def test_a_label_above_others_is_not_compared_with_those_below_it(n):
+    """Rank sums of cells, and samples."""
+    counts, y = lymphocytes(n)
+    features, expression = study(counts, y, classes=("B", "CD4", "CD8", "T"), kinds=KINDS)
+    found = run(features, expression, test="auto" if n > 300 else "linear")
+    first = found.markers.groupby("class")["feature"].apply(lambda names: set(names[:2]))
+    assert first["CD4"] == {"g1", "g3"} and first["CD8"] == {"g2", "g3"}  # T cells without a kind hid g3
+    assert "g3" in first["T"] and "g0" in first["B"]
+    assert "g3" not in set(found.markers["feature"][found.markers["class"] == "B"])
+    levels = found.table.set_index(["class", "feature"])["mean_versus"]
+    apart = features.X.toarray()[np.isin(y, [0, 2]), 1].mean()
+    assert levels["CD4", "g1"] == pytest.approx(apart, rel=1e-5)
+    n_upper = int((y == 3).sum())
+    note = found.summary["notes"][-1]
+    assert note.startswith(f"{n_upper} of {n} samples have a label above others (T; labels.ontology)")
+    plain = run(*study(counts, y, classes=("B", "CD4", "CD8", "T")), test="auto" if n > 300 else "linear")
+    assert not any("above others" in line for line in plain.summary["notes"])
+    same = ["B"]  # which overlaps with nothing
+    pd.testing.assert_frame_equal(
+        found.table[found.table["class"].isin(same)], plain.table[plain.table["class"].isin(same)]
+    )
+
+
+def test_an_upper_label_and_a_single_kind_leave_nothing_to_compare():
+    counts, y = lymphocytes(400)
+    kept = np.flatnonzero(np.isin(y, [1, 3]))
+    features, expression = study(counts[kept], y[kept], classes=("B", "CD4", "CD8", "T"), kinds=KINDS)
+    found = run(features, expression)
+    assert found.table.empty and "Nothing was compared" in found.summary["statement"]

@@ -11,6 +11,7 @@ from deepmapper.core.table_schemas import EVIDENCE
 from deepmapper.core.tables import read_table, write_table
 from deepmapper.evidence import values as evidence_values
 from deepmapper.evidence.rank import rank_by_evidence, rank_run
+from deepmapper.evidence.scores import comparisons
 from deepmapper.features.prepare import prepare_features
 from deepmapper.findings.feature_join import join_by_feature
 from deepmapper.io.expression import Expression
@@ -236,3 +237,30 @@ def test_columns_join_a_ranking_by_name_and_survive_the_file(cells, tmp_path):
     assert joined["evidence_rank"].isna().tolist() == [False, True, False]
     assert joined["evidence_between"][0] == table["evidence_between"][9]
     assert list(join_by_feature(ranking.head(0), read).columns) == [*ranking.columns, *COLUMNS[1:]]
+
+
+@pytest.mark.parametrize("n_classes", [4, 14])
+def test_a_label_above_others_is_not_compared_with_those_below_it(n_classes):
+    rng = np.random.default_rng(9)
+    y, names = np.arange(100 * n_classes) % n_classes, [f"type {i}" for i in range(n_classes)]
+    kinds = np.eye(n_classes, dtype=bool)
+    kinds[3] = kinds[0] | kinds[1]  # the fourth is above the first two
+    X = rng.normal(size=(len(y), 60))
+    X[y == 3, 7] += 3
+    _, summary = rank_by_evidence(X, y, list(range(60)), names, kinds=kinds)
+    if n_classes == 4:
+        pairs = [(0, 1), (0, 2), (1, 2), (2, 3)]
+        assert summary["comparisons"] == [f"type {a} against type {b}" for a, b in pairs]
+    assert summary["statement"].endswith("Labels above others are not compared with those below them.")
+    only = np.isin(y, [0, 3])
+    _, summary = rank_by_evidence(X[only], y[only], list(range(60)), names, kinds=kinds)
+    assert summary["statement"].startswith("No evidence ranking: samples of any two classes may be of the same kind")
+
+
+def test_the_rest_of_a_class_has_no_samples_that_may_be_of_it():
+    same = np.eye(14, dtype=bool)
+    same[0, 3] = same[3, 0] = True
+    sides = dict(comparisons(np.arange(14), same))
+    assert sides[0,] == (1, 2, *range(4, 14)) and sides[1,] == (0, *range(2, 14))
+    same[5] = True
+    assert (5,) not in dict(comparisons(np.arange(14), same))

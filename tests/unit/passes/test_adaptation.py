@@ -145,3 +145,15 @@ def test_auto_is_replaced_by_the_choice():
     assert adaptation.resolve_arm(CONFIG, None) is CONFIG
     with pytest.raises(InputError, match="nothing was chosen"):
         adaptation.resolve_arm(auto, None)
+
+
+def test_only_lowest_labels_are_given_and_judged(study, monkeypatch):
+    """Samples with a label above others are neither right nor wrong, and their share is that of their kinds."""
+    y = study.y.copy()
+    y[:90] = np.where((study.y[:90] < 2) & (np.arange(90) % 4 == 0), 3, study.y[:90])
+    kinds = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    mixed = replace(study, y=y, classes=("a", "b", "c", "a or b"), kinds=kinds)
+    accuracy, shares = adaptation.reverse_accuracy(mixed, replace(CONFIG, epochs=25), "none", 0)
+    assert accuracy > 1 / 3 and shares[3] == 0 and shares.sum() == pytest.approx(1)
+    monkeypatch.setattr(adaptation, "reverse_accuracy", lambda *_: (0.5, np.array([1 / 3, 1 / 3, 1 / 3, 0])))
+    assert adaptation.choose_arm(mixed, CONFIG, range(2))["difference"] == pytest.approx(0, abs=0.06)
