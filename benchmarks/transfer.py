@@ -35,6 +35,12 @@ from deepmapper.transfer.terms import ClassTerms
 COMMON = {
     "CD4 T cells": "CD4 T", "CD8 T cells": "CD8 T", "B cells": "B", "NK cells": "NK", "CD14+ Monocytes": "CD14 Mono",
 }  # fmt: skip
+# The same classes, and others, in pbmc68k_reduced.
+SMALL = {
+    "CD14+ Monocyte": "CD14 Mono", "CD19+ B": "B", "CD34+": "CD34+", "CD4+/CD25 T Reg": "CD4 T", "CD56+ NK": "NK",
+    "CD4+/CD45RA+/CD25- Naive T": "CD4 T", "CD4+/CD45RO+ Memory": "CD4 T", "CD8+ Cytotoxic T": "CD8 T",
+    "CD8+/CD45RA+ Naive Cytotoxic": "CD8 T", "Dendritic": "DC",
+}  # fmt: skip
 LEVEL = 0.05
 
 
@@ -87,27 +93,47 @@ def regression(features, X, labels, shared):
 
 
 def studies(options):
-    """From one study to the other, both ways: accuracy on the classes that both have."""
+    """From one study to another, both ways: accuracy on the classes that both have."""
     pbmc, zheng = read(options.pbmc3k, "cell_type"), read(options.zheng, "cell_type_common")
-    pbmc.obs["label"] = pbmc.obs["label"].map(COMMON)
+    pbmc.obs["label"] = pbmc.obs["label"].map(COMMON | {"Dendritic cells": "DC"})
     pbmc = pbmc[pbmc.obs["label"].notna()].copy()
-    zheng = zheng[zheng.obs["label"].isin(list(COMMON.values()))].copy()
-    for name, reference, target in (("zheng to pbmc3k", zheng, pbmc), ("pbmc3k to zheng", pbmc, zheng)):
-        start = time.process_time()
-        model, features = fitted(reference, options)
-        found, X = asked(model, target)
-        truth = target.obs["label"].to_numpy()
-        shared = np.isin(np.array(model.features), target.var_names)
-        scaled, plain = regression(features, X, truth, shared)
-        nearest = found.table["nearest"].to_numpy()
-        comparison = found.summary["comparison"]
-        print(
-            f"{name}: accuracy {(nearest == truth).mean():.3f} (logistic regression {plain:.3f}, scaled "
-            f"{scaled:.3f}), "
-            f"domain AUC {comparison['auc']:.2f}, genes missing {(~shared).sum()}, "
-            f"{time.process_time() - start:.0f} CPU seconds",
-            flush=True,
-        )
+    transfer("zheng to pbmc3k", zheng, pbmc, options)
+    transfer("pbmc3k to zheng", pbmc, zheng, options)
+    small = read(DEMO, "bulk_labels")
+    small.obs["label"] = small.obs["label"].map(SMALL)
+    pbmc, zheng = (logarithms(data, small.var_names) for data in (pbmc, zheng))
+    for name, reference, target in (
+        ("zheng to pbmc3k, few genes", zheng, pbmc), ("pbmc3k to zheng, few genes", pbmc, zheng),
+        ("pbmc3k to pbmc68k_reduced", pbmc, small), ("pbmc68k_reduced to pbmc3k", small, pbmc),
+        ("zheng to pbmc68k_reduced", zheng, small), ("pbmc68k_reduced to zheng", small, zheng),
+    ):  # fmt: skip
+        transfer(name, reference, target, options, normalization="none")
+
+
+def logarithms(data, symbols):
+    """Logarithms of counts per 10,000, of the genes with some symbols."""
+    total = np.asarray(data.X.sum(1)).ravel()
+    found = anndata.AnnData((sp.diags(1e4 / total) @ data.X).log1p().tocsr().astype(np.float32), obs=data.obs)
+    found.var_names = data.var["gene_symbol"].astype(str).to_numpy()
+    return found[:, found.var_names.isin(symbols) & ~found.var_names.duplicated()].copy()
+
+
+def transfer(name, reference, target, options, normalization="log1p_median"):
+    """Accuracy of one transfer, beside logistic regression."""
+    start = time.process_time()
+    both = set(reference.obs["label"]) & set(target.obs["label"])
+    reference, target = (data[data.obs["label"].isin(list(both))].copy() for data in (reference, target))
+    model, features = fitted(reference, options, normalization)
+    found, X = asked(model, target)
+    truth = target.obs["label"].to_numpy()
+    shared = np.isin(np.array(model.features), target.var_names)
+    scaled, plain = regression(features, X, truth, shared)
+    print(
+        f"{name}: {len(both)} classes, accuracy {(found.table['nearest'].to_numpy() == truth).mean():.3f} (logistic "
+        f"regression {plain:.3f}, scaled {scaled:.3f}), domain AUC {found.summary['comparison']['auc']:.2f}, genes "
+        f"shared {shared.sum()}, {model.neighbours}, {time.process_time() - start:.0f} CPU seconds",
+        flush=True,
+    )
 
 
 def held_out(labels, share, seed):

@@ -22,7 +22,7 @@ from ..io.align import Scale
 from ..passes.result import PassFile, PassResult
 from .calibration import apply_temperature, fit_temperature
 from .members import Member, make_member
-from .neighbours import choose_neighbours
+from .neighbours import Averaging, choose_averaging
 from .terms import ClassTerms
 
 # A rate over domains needs at least this many of them; chosen by hand.
@@ -46,7 +46,7 @@ class Model:
     temperature
         By which the averaged probabilities are calibrated.
     neighbours
-        Number of the most similar samples with which the probabilities of a sample are averaged, where the new samples
+        How the probabilities of a sample are averaged with those of the most similar new samples, where the new samples
         differ from the labelled ones.
     reliability
         Confidence and accuracy of the calibrated probabilities in ten bins, of labelled samples each predicted by the
@@ -78,7 +78,7 @@ class Model:
     ids: tuple[str, ...] | None
     scale: Scale
     temperature: float
-    neighbours: int
+    neighbours: Averaging
     reliability: tuple[dict[str, Any], ...]
     importance: np.ndarray
     class_importance: np.ndarray
@@ -195,7 +195,7 @@ def fit_model(
         ids=None if ids is None else tuple(map(str, ids)),
         scale=scale,
         temperature=temperature,
-        neighbours=choose_neighbours(probability, samples.labels, values, accepted[0].seed),
+        neighbours=choose_averaging(probability, samples.labels, values, accepted[0].seed),
         reliability=_reliability(probability, temperature, samples.labels),
         class_importance=_over_passes([result.class_importance[:, :p] for result in accepted]),
         importance=np.mean([np.asarray(result.importance, dtype=np.float64) for result in accepted], axis=0),

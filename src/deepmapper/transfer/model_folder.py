@@ -17,11 +17,12 @@ from ..errors import InputError
 from ..io.align import Scale
 from .members import Member
 from .model import Model
+from .neighbours import Averaging
 from .spaces import Space
 from .terms import read_terms
 
 # Version of the folder's layout; a folder of another version is refused.
-FORMAT = 2
+FORMAT = 3
 
 _ARRAYS = ("labels", "groups", "scores", "probability", "coordinates")
 
@@ -75,7 +76,7 @@ def save(model: Model, folder: str | Path) -> None:
             "reliability": [
                 {name: None if value != value else value for name, value in row.items()} for row in model.reliability
             ],
-            "neighbours": model.neighbours,
+            "neighbours": {"k": model.neighbours.k, "own": model.neighbours.own},
             "over": model.over,
             "signal": model.signal,
             "seeds": [member.seed for member in model.members],
@@ -124,7 +125,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             ids=None if content["ids"] is None else tuple(content["ids"]),
             scale=Scale(**content["normalization"], share=arrays["share"]),
             temperature=content["temperature"],
-            neighbours=content["neighbours"],
+            neighbours=Averaging(**content["neighbours"]),
             reliability=tuple(
                 {name: float("nan") if value is None else value for name, value in row.items()}
                 for row in content["reliability"]

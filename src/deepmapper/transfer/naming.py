@@ -115,7 +115,7 @@ def name_samples(
     asked, comparison = (asked, as_came) if aligned is None else (aligned.asked, aligned.comparison)
     probability, shares = asked.probability, model.leaf_shares
     if comparison.differs:
-        probability, shares = _as_elsewhere(probability, values, q <= level, empty, seed)
+        probability, shares = _as_elsewhere(probability, values, empty, seed)
     probability = _of_answers(apply_temperature(probability, model.temperature), answers)
     probability[empty] = np.nan
     predicted = np.nan_to_num(probability).argmax(1)
@@ -305,12 +305,12 @@ def _unless(known: np.ndarray, texts: np.ndarray) -> np.ndarray:
 
 
 def _as_elsewhere(
-    probability: np.ndarray, values: NewValues, new: np.ndarray, empty: np.ndarray, seed: int
+    probability: np.ndarray, values: NewValues, empty: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Allow for other shares of the classes, and average over neighbours: (n, C), and the shares, (C,)."""
     model, rows = values.model, np.flatnonzero(~empty)
     before = model.leaf_shares
-    shares = estimate_shares(probability[~new & ~empty], before)
+    shares = estimate_shares(probability[rows], before)
     found = probability.copy()
     X = values.X if len(rows) == len(probability) else values.X[rows]
     found[rows] = smooth(with_shares(probability[rows], before, shares), X, model.neighbours, seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,36 @@ import numpy as np
 from ..core.draws import Draw, stream
 from .spaces import place_by_own
 
-# Numbers of neighbours to choose from, and the accuracy that they may cost; the number of samples among which they are
-# looked for (more are divided at random), and of samples per neighbour. Chosen by hand.
-CHOICES, _COST = (15, 5), 0.01
+# The number of samples among which neighbours are looked for (more are divided at random), and of samples per
+# neighbour. Chosen by hand.
 _AMONG, _PER_NEIGHBOUR = 10_000, 20
 
 
-def smooth(probability: np.ndarray, X: Any, k: int, seed: int) -> np.ndarray:
-    """Average the probabilities of every sample with those of its k nearest neighbours.
+@dataclass(frozen=True)
+class Averaging:
+    """How probabilities are averaged over neighbours.
+
+    Attributes
+    ----------
+    k
+        Number of neighbours; 0 for none.
+    own
+        Weight of the sample itself; the mean over it and its neighbours has the rest.
+    """
+
+    k: int
+    own: float
+
+
+ALONE = Averaging(0, 1.0)
+
+# Averages to choose from, the strongest first, and the accuracy that they may cost labelled samples. Chosen by what
+# they did to eight transfers between studies and to simulated batches (benchmarks/README.md, "New cells").
+CHOICES, _COST = (Averaging(15, 0.3), Averaging(15, 0.5), Averaging(5, 0.5)), 0.005
+
+
+def smooth(probability: np.ndarray, X: Any, averaging: Averaging, seed: int) -> np.ndarray:
+    """Average the probabilities of every sample with those of its nearest neighbours.
 
     Parameters
     ----------
@@ -24,8 +47,8 @@ def smooth(probability: np.ndarray, X: Any, k: int, seed: int) -> np.ndarray:
         (n, C).
     X
         (n, p) normalised values, dense or CSR; neighbours are near in principal components of these.
-    k
-        Number of neighbours; fewer with less than 20 samples for each, and none with less than 20 samples in all.
+    averaging
+        Number and weight of neighbours; fewer with less than 20 samples for each, and none with less than 20 in all.
     seed
         Of the parts into which many samples are divided.
 
@@ -41,17 +64,18 @@ def smooth(probability: np.ndarray, X: Any, k: int, seed: int) -> np.ndarray:
     smoothed = probability.copy()
     for part in parts:
         rows = np.sort(part)
-        near = min(k, len(rows) // _PER_NEIGHBOUR)
+        near = min(averaging.k, len(rows) // _PER_NEIGHBOUR)
         if not near:
             continue
         places = place_by_own(X[rows])
         found = NearestNeighbors(n_neighbors=near + 1).fit(places).kneighbors(places, return_distance=False)
-        smoothed[rows] = probability[rows][found].mean(1)
+        together = probability[rows][found].mean(1)
+        smoothed[rows] = averaging.own * probability[rows] + (1 - averaging.own) * together
     return smoothed
 
 
-def choose_neighbours(probability: np.ndarray, labels: np.ndarray, X: Any, seed: int) -> int:
-    """Choose the largest number of neighbours that costs labelled samples no accuracy to speak of.
+def choose_averaging(probability: np.ndarray, labels: np.ndarray, X: Any, seed: int) -> Averaging:
+    """Choose the strongest averaging that costs labelled samples no accuracy to speak of.
 
     Parameters
     ----------
@@ -66,17 +90,17 @@ def choose_neighbours(probability: np.ndarray, labels: np.ndarray, X: Any, seed:
 
     Returns
     -------
-    int
-        One of `CHOICES`, or 0.
+    Averaging
+        One of `CHOICES`, or `ALONE`.
     """
     rows = np.flatnonzero(~np.isnan(probability[:, 0]))
     if len(rows) > _AMONG:
         rows = np.sort(stream(seed, Draw.NEIGHBOUR_PARTS).permutation(rows)[:_AMONG])
     if not len(rows):
-        return 0
+        return ALONE
     values, alone = X[rows], (probability[rows].argmax(1) == labels[rows]).mean()
-    for k in CHOICES:
-        together = (smooth(probability[rows], values, k, seed).argmax(1) == labels[rows]).mean()
+    for averaging in CHOICES:
+        together = (smooth(probability[rows], values, averaging, seed).argmax(1) == labels[rows]).mean()
         if together >= alone - _COST:
-            return k
-    return 0
+            return averaging
+    return ALONE

@@ -108,7 +108,7 @@ def describe_target(
             "classes": list(comparison.classes),
         },
         "temperature": model.temperature,
-        "neighbours": model.neighbours if _for_labels(named).differs else 0,
+        "neighbours": model.neighbours.k if _for_labels(named).differs else 0,
         "shares": dict(zip(model.classes, named.shares.tolist(), strict=True)),
         "signal": model.signal,
         "n_passes": len(model.members),

@@ -32,7 +32,7 @@ def test_there_are_no_pickles(folder):
         with np.load(file, allow_pickle=False) as content:
             assert all(content[name].dtype != object for name in content.files)
     content = json.loads((folder / "model.json").read_text())
-    assert content["format"] == 2 and content["classes"] == ["B", "NK", "T"] and content["versions"]["deepmapper"]
+    assert content["format"] == 3 and content["classes"] == ["B", "NK", "T"] and content["versions"]["deepmapper"]
     assert "raw counts in X" in (folder / "README.md").read_text()
 
 
@@ -58,5 +58,5 @@ def test_what_is_no_model_is_refused(folder, tmp_path, newcomers):
         model_folder.load(folder)
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**content, "format": 0}))
-    with pytest.raises(InputError, match="has format 0, expected 2"):
+    with pytest.raises(InputError, match="has format 0, expected 3"):
         model_folder.load(folder)
