@@ -141,36 +141,47 @@ def _of_factors(source: Mapping[str, Any], spread: float | None, aligned: bool) 
     )
     if not aligned:
         return (
-            f"{text}; labels were given to the values as they are: without these factors, target and reference "
-            f"still differ, or the shares of their classes do."
+            f"{text}; labels were given to the values as they are, because target and reference still differ without "
+            f"these factors, or the shares of their classes do."
         )
     return (
-        f"{text}. Labels were given after these factors were removed; p, q and the verdict new are those of the values "
-        f"as they came, so cells of known classes may be called new far more often than the level says."
+        f"{text}. Labels were given after these factors were removed; p, q and the verdict new refer to the values as "
+        f"they came, so cells of known classes may be called new far more often than the level says."
     )
 
 
 def _statement(verdicts: Mapping[str, int], model: Model, comparison: Comparison, level: float, n: int) -> str:
     """The one sentence of the summary page."""
     if model.signal is False:
-        return f"No signal: the passes are no better than on permuted labels, so none of {count(n, 'cell')} is named."
-    of = f"Of {count(n, 'unlabelled cell', separator=',')}, {verdicts[ASSIGNED]:,} have one label"
-    parts = [of, f"{verdicts[AMBIGUOUS]:,} several that cannot be told apart", f"{verdicts[NEW]:,} are new"]
-    text = f"{parts[0]}, {parts[1]}, and {parts[2]}"
-    if verdicts[EMPTY]:
-        text += f" ({verdicts[EMPTY]:,} without counts are not named)"
+        return (
+            f"No signal: the passes are no better than on permuted labels, so no label is given "
+            f"({count(n, 'unlabelled cell', separator=',')})."
+        )
+    one, several, new, empty = (verdicts[word] for word in (ASSIGNED, AMBIGUOUS, NEW, EMPTY))
+    text = (
+        f"Of {count(n, 'unlabelled cell', separator=',')}, {one:,} {'has' if one == 1 else 'have'} one label, "
+        f"{several:,} {'has' if several == 1 else 'have'} several that cannot be told apart, and {new:,} "
+        f"{'is' if new == 1 else 'are'} new"
+    )
+    if empty:
+        text += f" ({empty:,} without counts {'is' if empty == 1 else 'are'} not named)"
     if comparison.differs:
         return (
-            f"{text}; how many of the new ones are false is not known, because target and reference differ in cells of "
-            f"the same class (AUC {comparison.auc:.2f})."
+            f"{text}; how many of the new ones are cells of a known class is not known, because target and reference "
+            f"differ even in cells of the same class (AUC {comparison.auc:.2f})."
         )
     if not verdicts[NEW]:
         return f"{text}."
-    return f"{text}, of which at most {level:.0%} are expected to be cells of a known class{_unless(comparison)}."
+    return f"{text}, of which at most {_percent(level)} are expected to be of a known class{_unless(comparison)}."
 
 
 def _unless(comparison: Comparison) -> str:
-    return "" if comparison.known else ", if target and reference do not differ, which too few cells could tell"
+    return "" if comparison.known else ", provided that target and reference do not differ: too few cells could tell"
+
+
+def _percent(share: float) -> str:
+    """A share in percent, to three digits."""
+    return f"{100 * share:.3g}%"
 
 
 def _rate(model: Model, comparison: Comparison, level: float) -> str:
@@ -181,24 +192,26 @@ def _rate(model: Model, comparison: Comparison, level: float) -> str:
         return (
             f"Rates are withheld: a classifier tells cells of the target from cells of the reference of the same class "
             f"with an AUC of {comparison.auc:.2f} ({interval}; above {DIFFERENT} it matters). p and q would hold for "
-            f"cells of {of}; here cells of known classes may be called new far more often than {level:.0%}."
+            f"cells of {of}; here cells of known classes may be called new far more often than {_percent(level)}."
         )
     text = (
-        f"A cell of a known class has p ≤ {level:g} with a probability of about {level:.0%} (at most twice that in "
-        f"theory, since p is averaged over rounds of passes); of the cells with the verdict new (q ≤ {level:g}), at "
-        f"most {level:.0%} are expected to be of a known class. Both hold for cells of {of}"
+        f"A cell of a known class has p ≤ {level:g} with a probability of about {_percent(level)} (at most twice that "
+        f"in theory, since p is averaged over rounds of passes); of the cells with the verdict new (q ≤ {level:g}), at "
+        f"most {_percent(level)} are expected to be of a known class. Both hold for cells of {of}"
     )
     if not comparison.known:
-        return f"{text}; too few cells are beyond question to check whether target and reference are alike."
+        return f"{text}; the class of too few cells is beyond question to check whether target and reference are alike."
     return (
-        f"{text}; target and reference could not be told apart by much (AUC {comparison.auc:.2f}, {comparison.low:.2f} "
+        f"{text}; target and reference could hardly be told apart (AUC {comparison.auc:.2f}, {comparison.low:.2f} "
         f"to {comparison.high:.2f})."
     )
 
 
 def _coverage(named: Named, level: float) -> str:
-    text = f"In every class, the set of labels of a cell has the true one with a probability of about {1 - level:.0%}"
+    share = _percent(1 - level)
+    text = f"In every class, the set of labels of a cell contains the true one with a probability of about {share}"
     if not named.marginal:
         return f"{text}."
-    verb = "has" if len(named.marginal) == 1 else "have"
-    return f"{text}; {listed(named.marginal)} {verb} too few cells, and the coverage of all classes together."
+    verb, own = ("has", "its") if len(named.marginal) == 1 else ("have", "their")
+    few = f"{listed(named.marginal)} {verb} too few cells for a coverage of {own} own"
+    return f"{text}; {few}, and {verb} that of all classes together."

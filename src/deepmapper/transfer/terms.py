@@ -96,7 +96,7 @@ class ClassTerms:
             raise InputError(
                 f"labels.ontology.allowed: none of the classes is one of the allowed terms "
                 f"({listed(list(map(self.ontology.describe, sorted(terms))))}) or a kind of one; the classes are "
-                f"{listed(list(map(self.ontology.describe, self.ids)))}."
+                f"{listed(list(map(self.ontology.describe, self.ids)))}. Allow terms of which some of these are kinds."
             )
         return mask
 
