@@ -16,6 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from .mapped_copy import mapped_csr
+
 Matrix: TypeAlias = "np.ndarray | sp.csr_matrix"
 
 # Values per block, including the zeros of a dense matrix: 128 MB as float32 values with int32 column indices.
@@ -180,7 +182,7 @@ def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
     # Scattered rows are read in smaller blocks, since the rows between them are mapped into memory as well.
     max_values = max(1, int(VALUES_AT_ONCE * (n / max(X.shape[0], 1))))
     if sp.issparse(X):
-        sizes = np.diff(X.indptr) if rows is None else np.diff(X.indptr)[rows]
+        sizes = np.diff(X.indptr) if rows is None else X.indptr[rows + 1] - X.indptr[rows]
         spans = spans_of(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), max_values)
     else:
         spans = even_spans(n, X.shape[1], max_values)
@@ -279,20 +281,9 @@ def to_csc(X, rows: np.ndarray, megabytes: float, folder: str | Path) -> Any:
     counts = np.zeros(X.shape[1], dtype=np.int64)
     for _, block in blocks(X, rows):
         counts += block.getnnz(0) if sp.issparse(block) else np.count_nonzero(block, axis=0)
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    index_dtype = np.int32 if ends[-1] < 2**31 else np.int64  # one type for indices and indptr, or scipy copies
     selected = MappedRows(X, rows, lambda block, _: sp.csr_matrix(block))
-    with tempfile.TemporaryFile(dir=folder) as values, tempfile.TemporaryFile(dir=folder) as indices:
-        for _, block in transpose_blocks(selected, counts, folder):
-            values.write(block.data.data)
-            indices.write(block.indices.astype(index_dtype, copy=False).data)
-        values.flush()
-        indices.flush()
-        parts = [
-            np.memmap(file, dtype, mode="r", shape=(int(ends[-1]),))  # type: ignore[call-overload]
-            for file, dtype in ((values, np.float32), (indices, index_dtype))
-        ]
-    return sp.csc_matrix((*parts, ends.astype(index_dtype)), shape=(len(rows), X.shape[1]), copy=False)
+    turned = (block for _, block in transpose_blocks(selected, counts, folder))
+    return mapped_csr(turned, int(counts.sum()), len(rows), folder).T
 
 
 def column_blocks(X, columns: np.ndarray) -> Iterator[tuple[slice, Any]]:

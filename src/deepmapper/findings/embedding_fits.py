@@ -16,6 +16,7 @@ from ..features.prepare import column_of
 from ..features.store import Features
 from ..io.expression import Expression
 from ..io.shards import Shard
+from .embedding_counts import counts_of
 from .scans import value_moments
 from .statistics import value_statistics
 
@@ -111,13 +112,13 @@ def _fit_scvi(
     from ..models.variational_layers import layers_of_scvi
     from ..training.runtime import seeded
 
-    whole = _counts(features, rows, expression, n_features)
+    whole = counts_of(features, rows, expression, n_features)
     obs, batches = pd.DataFrame(index=range(len(rows))), None
     if batch:
         column = column_of(expression.obs, batch, "embeddings.scvi.batch")
         obs["batch"] = column.iloc[expression.rows_of(features.samples)[rows]].to_numpy()
         batches = {"batch_index_n": "batch"}
-    chosen = Shard("the counts", whole.X[rows], obs, whole.var_names)
+    chosen = Shard("the counts", MappedRows(whole.X, rows), obs, whole.var_names)
     with seeded(seed):
         n_batch = obs["batch"].nunique() if batch else 0
         sizes: Any = {**layers_of_scvi(hidden_units), "n_batch": n_batch, "n_latent": n_components}
@@ -127,35 +128,6 @@ def _fit_scvi(
         with torch.no_grad():
             scores = predict(network, whole)["x_ng"]
     return scores, None, None
-
-
-def _counts(features: Features, rows: np.ndarray, expression: Expression, n_features: int) -> Shard:
-    """Counts of all samples, of the features that vary most among some rows."""
-    from ..models.run import fit
-    from ..models.variable_genes import HVGSeuratV3
-
-    source, names = (
-        MappedRows(expression.X, expression.rows_of(features.samples)),
-        np.array(features.names, dtype=object),
-    )
-    if not np.array_equal(names, np.asarray(expression.var_names.astype(str), dtype=object)):
-        raise InputError("embeddings.scvi: the features are not those of expression.h5ad; run prepare_features again.")
-    parts = [sp.csr_matrix(block) for _, block in blocks(source)]
-    counts = sp.vstack(parts, format="csr").astype(np.float32)
-    whole_numbers = np.array_equal(counts.data, np.rint(counts.data))
-    if (features.metadata.get("normalization") == "none" and not whole_numbers) or (
-        counts.nnz and counts.data.min() < 0
-    ):
-        raise InputError(
-            "embeddings.scvi reads counts, and the matrix has others: give a matrix of counts with a "
-            "`features.normalization`, or set embeddings.scvi.n_components to 0."
-        )
-    if n_features and n_features < len(names):
-        learnt = Shard("the counts", counts[rows], pd.DataFrame(index=range(len(rows))), names)
-        fit(chooser := HVGSeuratV3(names, n_features, output_path=None), learnt)
-        found = chooser.hvg_df["highly_variable"].to_numpy()
-        counts, names = counts[:, np.flatnonzero(found)], names[found]
-    return Shard("the counts", counts, pd.DataFrame(index=range(counts.shape[0])), names)
 
 
 def _fit_geneformer(
