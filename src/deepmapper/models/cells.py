@@ -154,7 +154,11 @@ def open_cells(data: Any, obs: Mapping[str, str] | None = None, layer: str = "X"
 
 
 # Key of codes -> the attribute of a model with their categories.
-_KNOWN_CATEGORIES = {"y_n": "y_categories", "batch_index_n": "batch_categories"}
+_KNOWN_CATEGORIES = {
+    "y_n": "y_categories",
+    "batch_index_n": "batch_categories",
+    "cell_type_n": "cell_type_categories",
+}
 
 
 def open_for(model: Any, data: Any, obs: Mapping[str, str] | None, layer: str) -> Cells:

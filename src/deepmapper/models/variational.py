@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Normal, kl_divergence
+from torch.distributions import Distribution, Normal
 
-from ..errors import InputError
+from . import variational_inputs as inputs
 from .base import CellariumModel, PredictMixin, Trainer, ValidateMixin
 from .variational_flow import SplineFlow
-from .variational_inputs import Annealing, check_choices, decoded_for, places_of, represent
-from .variational_layers import one_hot
+from .variational_layers import mean_of_softmax, one_hot
+from .variational_loss import loss_of
 from .variational_networks import NETWORKS, Batches, Decoder, Encoder
 from .variational_reconstruction import expected_counts
 from .variational_validation import Validation
@@ -43,7 +43,8 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
     dropout_rate, input_gene_dropout_rate
         Shares of the hidden units of the encoder, and of the counts that it reads, that are dropped in training.
     dispersion, gene_likelihood, latent_distribution
-        "gene", "gene-batch" or "gene-cell"; "nb" or "poisson"; "normal".
+        "gene", "gene-batch", "gene-label" or "gene-cell"; "nb", "zinb" or "poisson"; "normal" or, for latent variables
+        that are shares of a whole (the softmax of normal ones), "ln".
     log_variational
         Whether the encoder reads log(1 + counts).
     batch_embedded, batch_representation_sampled, n_latent_batch
@@ -64,7 +65,8 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
     use_flow, flow_hidden_features
         Whether the prior of the latent variables is a neural spline flow, and the sizes of its hidden layers.
     cell_type_categories, ontology_distance_matrix, val_cell_type_classifier_reservoir_size
-        For `validate`: names of the types, distances of their terms, and cells kept for the classifier.
+        For `validate`: names of the types, distances of their terms, and cells kept for the classifier. The types are
+        also the labels of the dispersion "gene-label".
 
     Attributes
     ----------
@@ -125,12 +127,11 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         self.var_names_g = np.asarray(var_names_g)
         self.n_batch, self.n_latent, self.n_continuous_cov = n_batch, n_latent, n_continuous_cov
         self.n_cats_per_cov = list(n_cats_per_cov or [])
-        self.log_variational = log_variational
+        self.log_variational, self.input_gene_dropout_rate = log_variational, input_gene_dropout_rate
         self.z_kl_weight_max, self.batch_kl_weight_max = z_kl_weight_max, batch_kl_weight_max
-        self.input_gene_dropout_rate = input_gene_dropout_rate
-        self.annealing, self.kl_weight = Annealing(kl_warmup_epochs, kl_warmup_steps, kl_annealing_start), 1.0
+        self.annealing, self.kl_weight = inputs.Annealing(kl_warmup_epochs, kl_warmup_steps, kl_annealing_start), 1.0
         self.batch_categories: np.ndarray | None = None
-        check_choices(
+        inputs.check_choices(
             gene_likelihood=gene_likelihood,
             latent_distribution=latent_distribution,
             dispersion=dispersion,
@@ -138,13 +139,11 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             use_layer_norm=use_layer_norm,
             use_size_factor_key=use_size_factor_key,
         )
-        if not batch_embedded and n_latent_batch not in (None, n_batch):
-            raise InputError(f"n_latent_batch={n_latent_batch} without batch_embedded: expected n_batch ({n_batch}).")
-        if dispersion == "gene-batch" and (batch_embedded or not n_batch):
-            raise InputError("dispersion='gene-batch' needs n_batch of 1 or more, and batch_embedded=False.")
+        inputs.check_batches_and_labels(dispersion, n_batch, n_latent_batch, batch_embedded, cell_type_categories)
+        self.latent_distribution = latent_distribution
         self.reconstruct_counts_on_predict = reconstruct_counts_on_predict
         self.reconstruction = {
-            "gene_inds": places_of(reconstruction_var_names_g, self.var_names_g),
+            "gene_inds": inputs.places_of(reconstruction_var_names_g, self.var_names_g),
             "transform_batch": reconstruction_transform_batch,
             "transform_categorical_covariates": reconstruction_transform_categorical_covariates,
             "use_latent_mean": reconstruction_use_latent_mean,
@@ -152,11 +151,11 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             "use_importance_sampling": reconstruction_use_importance_sampling,
             "reconstructed_library_size": reconstructed_library_size,
         }
-        types = cell_type_categories, ontology_distance_matrix, val_cell_type_classifier_reservoir_size
-        self.validation = Validation(*types)
+        n_kept, self.cell_type_categories = val_cell_type_classifier_reservoir_size, cell_type_categories
+        self.validation = Validation(cell_type_categories, ontology_distance_matrix, n_kept)
         g, conditions = len(self.var_names_g), (n_latent_batch or n_batch, sum(self.n_cats_per_cov))
         norms = [(use_batch_norm in (part, "both"), use_layer_norm in (part, "both")) for part in NETWORKS]
-        counts = gene_likelihood, dispersion, n_batch
+        counts = gene_likelihood, dispersion, len(cell_type_categories or ()) if dispersion == "gene-label" else n_batch
         self.encoder = Encoder(encoder, (g, n_latent), n_continuous_cov, conditions, norms[0], dropout_rate)
         self.decoder = Decoder(decoder, (n_latent, g), n_continuous_cov, conditions, norms[1], counts)
         self.batches = Batches(n_batch, (conditions[0], batch_representation_sampled) if batch_embedded else None)
@@ -197,14 +196,16 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         Returns
         -------
         dict
-            ``qz``: distribution of the latent variables; ``z``: (n, k) a draw; ``library_size_n1``: sums of the counts.
+            ``qz``: normal distribution of the latent variables; ``normal``: (n, k) a draw from it; ``z``: the latent
+            variables, its softmax if they are "ln"; ``library_size_n1``: sums of the counts.
         """
         x = x_ng
         if self.training and self.input_gene_dropout_rate:
             x = x * (torch.rand_like(x) >= self.input_gene_dropout_rate)
         x = torch.log1p(x) if self.log_variational else x
         qz = self.encoder(x, batch_nb, continuous_covariates_nc, categorical_covariate_np)
-        return {"qz": qz, "z": qz.rsample(), "library_size_n1": x_ng.sum(1, keepdim=True)}
+        normal = qz.rsample()
+        return {"qz": qz, "normal": normal, "z": self.latent(normal), "library_size_n1": x_ng.sum(1, keepdim=True)}
 
     def generative(
         self,
@@ -213,23 +214,32 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         batch_nb: Tensor,
         continuous_covariates_nc: Tensor | None = None,
         categorical_covariate_np: Tensor | None = None,
+        cell_type_n: Tensor | None = None,
     ) -> dict[str, Distribution]:
-        """Decode latent variables for expected sums of the counts, given representations of batch and covariates.
+        """Decode latent variables for expected sums of the counts, given batch and covariates, and labels if needed.
 
         Returns
         -------
         dict
             ``px``: (n, g) distribution of the counts; ``pz``: the standard normal distribution.
         """
-        covariates = continuous_covariates_nc, categorical_covariate_np
+        covariates = continuous_covariates_nc, categorical_covariate_np, inputs.represent_labels(self, cell_type_n)
         px = self.decoder(z_nk, library_size_n1, batch_nb, *covariates)
         return {"px": px, "pz": Normal(torch.zeros_like(z_nk), torch.ones_like(z_nk))}
 
-    def log_prior(self, z_nk: Tensor) -> Tensor:
-        """Logarithm of the prior density of latent variables, (..., k)."""
+    def log_prior(self, normal: Tensor) -> Tensor:
+        """Logarithm of the prior density of latent variables, (..., k), before any softmax."""
         if self.flow is not None:
-            return self.flow.log_prob(z_nk)
-        return Normal(torch.zeros_like(z_nk), torch.ones_like(z_nk)).log_prob(z_nk).sum(-1)
+            return self.flow.log_prob(normal)
+        return Normal(torch.zeros_like(normal), torch.ones_like(normal)).log_prob(normal).sum(-1)
+
+    def latent(self, normal: Tensor) -> Tensor:
+        """Latent variables of normal ones, (..., k)."""
+        return torch.softmax(normal, dim=-1) if self.latent_distribution == "ln" else normal
+
+    def mean_latent(self, qz: Normal) -> Tensor:
+        """Means of the latent variables of cells, (n, k)."""
+        return mean_of_softmax(qz) if self.latent_distribution == "ln" else qz.mean
 
     def forward(
         self,
@@ -239,6 +249,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         continuous_covariates_nc: Tensor | None = None,
         categorical_covariate_index_nd: Tensor | None = None,
         total_mrna_umis_n: Tensor | None = None,
+        cell_type_n: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Return the loss of some cells, minus their evidence lower bound.
 
@@ -254,6 +265,8 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             (n, c) values and (n, d) codes.
         total_mrna_umis_n
             (n,) expected sums of the counts; None for those observed.
+        cell_type_n
+            (n,) codes of the labels, in the order of `cell_type_categories`; read with the dispersion "gene-label".
 
         Returns
         -------
@@ -266,23 +279,9 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         InputError
             If the cells are not as the model expects them.
         """
-        given = represent(
-            self, x_ng, var_names_g, batch_index_n, continuous_covariates_nc, categorical_covariate_index_nd
-        )
-        encoded = self.inference(x_ng, **given)
-        size = encoded["library_size_n1"] if total_mrna_umis_n is None else total_mrna_umis_n.reshape(-1, 1)
-        z = encoded["z"]
-        decoded = self.generative(z, size, **given)
-        of_counts = -decoded["px"].log_prob(x_ng).sum(-1)
-        if self.flow is None:
-            divergence = kl_divergence(encoded["qz"], decoded["pz"]).sum(-1)
-        else:
-            divergence = encoded["qz"].log_prob(z).sum(-1) - self.flow.log_prob(z)
-        weight = self.kl_weight if self.training else 1.0
-        loss = of_counts + weight * self.z_kl_weight_max * divergence
-        if self.batch_kl_weight_max and self.batches.log_deviation_bd is not None and batch_index_n is not None:
-            loss = loss + weight * self.batch_kl_weight_max * self.batches.divergence(batch_index_n)
-        return {"loss": loss.mean(), "reconstruction_loss": of_counts, "kl_divergence_z": divergence, "z_nk": z}
+        cells = x_ng, var_names_g, batch_index_n, continuous_covariates_nc, categorical_covariate_index_nd
+        given = inputs.represent(self, *cells)
+        return loss_of(self, x_ng, given, batch_index_n, total_mrna_umis_n, cell_type_n)
 
     @torch.no_grad()
     def predict(
@@ -337,7 +336,8 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         use_latent_mean, n_latent_samples
             Decode the means of the latent variables, or average over so many draws.
         use_importance_sampling
-            Weight the draws of a cell by p(counts, z) / q(z), so that they follow the posterior.
+            Weight the draws of a cell by p(counts, z) / q(z), so that they follow the posterior; not possible with the
+            dispersion "gene-label", since the labels are not among the arguments.
         reconstructed_library_size
             Expected sum of the counts of every cell.
 
@@ -349,10 +349,9 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         was_training = self.training
         self.eval()
         cells = x_ng, var_names_g, batch_index_n, continuous_covariates_nc, categorical_covariate_index_nd
-        given = represent(self, *cells, use_mean=True)
-        others = decoded_for(self, given, transform_batch, transform_categorical_covariates)
-        draws = 0 if use_latent_mean else n_latent_samples
-        settings = draws, use_importance_sampling, float(reconstructed_library_size)
+        given = inputs.represent(self, *cells, use_mean=True)
+        others = inputs.decoded_for(self, given, transform_batch, transform_categorical_covariates)
+        settings = 0 if use_latent_mean else n_latent_samples, use_importance_sampling, reconstructed_library_size
         found = expected_counts(self, x_ng, given, others, np.asarray(gene_inds), *settings)
         self.train(was_training)
         return {"x_ng": found}
@@ -363,10 +362,9 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         Besides the arguments of `forward`, ``cell_type_n`` has the codes of the types, in the order of
         `cell_type_categories`.
         """
-        types = kwargs.pop("cell_type_n", None)
         super().validate(trainer, pl_module, batch_idx, *args, **kwargs)
         cells = dict(zip(("x_ng", "var_names_g", "batch_index_n"), args, strict=False)) | kwargs
-        cells.pop("total_mrna_umis_n", None)
+        types, _ = cells.pop("cell_type_n", None), cells.pop("total_mrna_umis_n", None)
         self.validation.add(batch_idx, self._latent(**cells), cells.get("batch_index_n"), types)
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
@@ -393,7 +391,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         self.eval()
         if batch_index_n is None and not self.encoder.knows_batches:
             batch_index_n = torch.zeros(len(x_ng), device=x_ng.device)
-        given = represent(self, x_ng, var_names_g, batch_index_n, *more, **named | {"use_mean": True})
-        latent = self.inference(x_ng, **given)["qz"].mean
+        given = inputs.represent(self, x_ng, var_names_g, batch_index_n, *more, **named | {"use_mean": True})
+        latent = self.mean_latent(self.inference(x_ng, **given)["qz"])
         self.train(was_training)
         return latent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ..core.words import some
 from ..errors import InputError
 from .base import Trainer
 from .tensors import check_names
+from .variational_layers import one_hot
 
 if TYPE_CHECKING:
     from .variational import SingleCellVariationalInference
@@ -22,11 +24,11 @@ _PARTS = ("encoder", "decoder", "both", "none")
 # Largest number of batches over which "mean" averages, as documented.
 _MOST_BATCHES = 10
 
-# Argument -> its values that can be used; the documentation names others that it calls not implemented.
+# Argument -> its values.
 _CHOICES: dict[str, tuple[Any, ...]] = {
-    "gene_likelihood": ("nb", "poisson"),
-    "latent_distribution": ("normal",),
-    "dispersion": ("gene", "gene-batch", "gene-cell"),
+    "gene_likelihood": ("nb", "zinb", "poisson"),
+    "latent_distribution": ("normal", "ln"),
+    "dispersion": ("gene", "gene-batch", "gene-label", "gene-cell"),
     "use_batch_norm": _PARTS,
     "use_layer_norm": _PARTS,
     "use_size_factor_key": (False,),
@@ -78,6 +80,43 @@ def check_choices(**given: Any) -> None:
     for name, value in given.items():
         if value not in _CHOICES[name]:
             raise InputError(f"{name}={value!r}: expected {' or '.join(map(repr, _CHOICES[name]))}.")
+
+
+def check_batches_and_labels(
+    dispersion: str, n_batch: int, n_latent_batch: int | None, batch_embedded: bool, labels: Sequence[str] | None
+) -> None:
+    """Refuse representations of batches, and dispersions by batch or label, that do not fit together.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    if not batch_embedded and n_latent_batch not in (None, n_batch):
+        raise InputError(f"n_latent_batch={n_latent_batch} without batch_embedded: expected n_batch ({n_batch}).")
+    if dispersion == "gene-batch" and (batch_embedded or not n_batch):
+        raise InputError("dispersion='gene-batch' needs n_batch of 1 or more, and batch_embedded=False.")
+    if dispersion == "gene-label" and not labels:
+        raise InputError("dispersion='gene-label' needs cell_type_categories: pass the names of the labels.")
+
+
+def represent_labels(model: SingleCellVariationalInference, cell_type_n: Tensor | None) -> Tensor | None:
+    """Indicators (n, labels) of the labels of cells if the dispersion depends on them, else None.
+
+    Raises
+    ------
+    InputError
+        If labels are needed, and missing or unknown.
+    """
+    if model.decoder.dispersion != "gene-label":
+        return None
+    n_labels = len(model.cell_type_categories or ())
+    if cell_type_n is None:
+        raise InputError("dispersion='gene-label', but no cell_type_n was given: pass the codes of the labels.")
+    if len(cell_type_n) and (cell_type_n.min() < 0 or cell_type_n.max() >= n_labels):
+        found = f"from {int(cell_type_n.min())} to {int(cell_type_n.max())}"
+        raise InputError(f"cell_type_n has codes {found}, expected 0 to {n_labels - 1}.")
+    return one_hot(cell_type_n, n_labels)
 
 
 def places_of(names: Any, var_names_g: np.ndarray) -> np.ndarray:

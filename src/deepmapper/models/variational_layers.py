@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Gamma, constraints
+from torch.distributions import Distribution, Gamma, Normal, constraints
 from torch.nn import functional
+from torch.quasirandom import SobolEngine
 
 from ..core.words import some
 from ..errors import InputError
@@ -28,6 +29,10 @@ _MOMENTUM, _EPS = 0.01, 1e-3
 
 # Keeps logarithms of means and dispersions finite, as in scvi-tools.
 _TINY = 1e-8
+
+# Points of the mean of logistic normal variables (a power of 2, as for any Sobol sequence), and those that are computed
+# at once. Chosen by hand.
+_N_POINTS, _POINTS_AT_ONCE = 1024, 64
 
 
 class BatchLinear(nn.Module):
@@ -198,6 +203,60 @@ class NegativeBinomial(Distribution):
         total = torch.log(theta + mu + _TINY)
         of_mean = theta * (torch.log(theta + _TINY) - total) + value * (torch.log(mu + _TINY) - total)
         return of_mean + torch.lgamma(value + theta) - torch.lgamma(theta) - torch.lgamma(value + 1)
+
+
+class ZeroInflatedNegativeBinomial(NegativeBinomial):
+    """Negative binomial counts, of which a share is 0 whatever their mean.
+
+    Parameters
+    ----------
+    mu, theta
+        Means and inverse dispersion of the other counts, as in `NegativeBinomial`.
+    zero_logits
+        Logits of the share.
+    """
+
+    arg_constraints = {**NegativeBinomial.arg_constraints, "zero_logits": constraints.real}
+
+    def __init__(self, mu: Tensor, theta: Tensor, zero_logits: Tensor) -> None:
+        mu, theta, self.zero_logits = torch.broadcast_tensors(mu, theta, zero_logits)
+        super().__init__(mu, theta)
+
+    @property
+    def mean(self) -> Tensor:
+        """Means, with the additional zeros."""
+        return torch.sigmoid(-self.zero_logits) * self.mu
+
+    @property
+    def variance(self) -> Tensor:
+        """Variances, with the additional zeros."""
+        others = torch.sigmoid(-self.zero_logits)
+        return others * super().variance + others * (1 - others) * self.mu**2
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draw counts."""
+        drawn = super().sample(sample_shape)
+        return drawn * (torch.rand_like(drawn) >= torch.sigmoid(self.zero_logits))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Logarithm of the probability of counts."""
+        of_others = super().log_prob(value) + functional.logsigmoid(-self.zero_logits)
+        is_zero = torch.logaddexp(functional.logsigmoid(self.zero_logits), of_others)
+        return torch.where(value == 0, is_zero, of_others)
+
+
+def mean_of_softmax(normal: Normal) -> Tensor:
+    """Mean of the softmax of independent normal variables, (..., k); there is no formula for it.
+
+    It is computed over evenly spread points, the same for all cells and at every call (a Sobol sequence).
+    """
+    k = normal.mean.shape[-1]
+    spread = SobolEngine(k).draw(_N_POINTS).to(normal.mean) + 0.5 / _N_POINTS  # its first point is 0
+    total = torch.zeros_like(normal.mean)
+    for points in torch.special.ndtri(spread).split(_POINTS_AT_ONCE):
+        points = points.reshape(-1, *[1] * (normal.mean.ndim - 1), k)
+        total += torch.softmax(normal.mean + normal.stddev * points, dim=-1).sum(0)
+    return total / _N_POINTS
 
 
 def one_hot(codes: Tensor, n: int) -> Tensor:

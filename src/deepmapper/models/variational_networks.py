@@ -11,7 +11,15 @@ from torch.nn import functional
 
 from ..core.words import some
 from ..errors import InputError
-from .variational_layers import BatchLinear, NegativeBinomial, Stack, build_layer, conditions_of, one_hot
+from .variational_layers import (
+    BatchLinear,
+    NegativeBinomial,
+    Stack,
+    ZeroInflatedNegativeBinomial,
+    build_layer,
+    conditions_of,
+    one_hot,
+)
 
 # Smallest variance of the latent variables of a cell, as in scvi-tools.
 _LEAST_VARIANCE = 1e-4
@@ -76,7 +84,7 @@ class Decoder(nn.Module):
     n_continuous, conditions, norms
         As in `Encoder`.
     counts
-        Likelihood, dispersion and number of batches.
+        Likelihood, dispersion, and number of batches or labels that have dispersions of their own.
     """
 
     def __init__(
@@ -93,18 +101,28 @@ class Decoder(nn.Module):
         n_in, g = sizes[0] + n_continuous, sizes[1]
         self.hidden = Stack(n_in, settings["hidden_layers"], conditions, *norms, 0.0)
         self.scores, self.reads = build_layer(settings["final_layer"], self.hidden.n_out, g, conditions)
-        self.likelihood, self.dispersion, n_batch = counts
+        self.likelihood, self.dispersion, n_groups = counts
         self.additive = BatchLinear(sum(conditions), g, 0) if settings.get("final_additive_bias") else None
         self.log_dispersion: Any = None
-        if self.likelihood == "nb" and self.dispersion == "gene-cell":
+        if self.likelihood != "poisson" and self.dispersion == "gene-cell":
             self.log_dispersion = nn.Linear(self.hidden.n_out, g)
-        elif self.likelihood == "nb":
-            self.log_dispersion = nn.Parameter(torch.randn((g, n_batch) if self.dispersion == "gene-batch" else (g,)))
+        elif self.likelihood != "poisson":
+            self.log_dispersion = nn.Parameter(torch.randn((g,) if self.dispersion == "gene" else (g, n_groups)))
+        self.zero_logits = nn.Linear(self.hidden.n_out, g) if self.likelihood == "zinb" else None
 
     def forward(
-        self, z_nk: Tensor, library_size_n1: Tensor, batch_nb: Tensor, continuous: Tensor | None, categorical: Any
+        self,
+        z_nk: Tensor,
+        library_size_n1: Tensor,
+        batch_nb: Tensor,
+        continuous: Tensor | None,
+        categorical: Any,
+        label_nl: Tensor | None = None,
     ) -> Distribution:
-        """Map (n, k) latent variables and (n, 1) sums, with what is known of the cells, to (n, g) distributions."""
+        """Map (n, k) latent variables and (n, 1) sums, with what is known of the cells, to (n, g) distributions.
+
+        Indicators of the labels, (n, labels), are needed if the dispersion is that of a gene and label.
+        """
         categorical = _or_none_wide(categorical, z_nk)
         hidden = self.hidden(_beside(z_nk, continuous), batch_nb, categorical)
         share = torch.softmax(self.scores(hidden, conditions_of(self.reads, batch_nb, categorical)), dim=-1)
@@ -113,12 +131,16 @@ class Decoder(nn.Module):
             share = share + functional.relu(self.additive(known, known))
         rate = library_size_n1 * share
         if self.likelihood == "poisson":
-            return Poisson(rate, validate_args=False)
+            # the gradient of a rate of 0, that of an empty cell, would be 0 / 0
+            return Poisson(rate.clamp(min=torch.finfo(rate.dtype).tiny), validate_args=False)
+        log_dispersion = self.log_dispersion
         if self.dispersion == "gene-cell":
-            return NegativeBinomial(rate, self.log_dispersion(hidden).exp())
-        if self.dispersion == "gene-batch":
-            return NegativeBinomial(rate, (batch_nb @ self.log_dispersion.T).exp())
-        return NegativeBinomial(rate, self.log_dispersion.exp())
+            log_dispersion = log_dispersion(hidden)
+        elif self.dispersion != "gene":
+            log_dispersion = (batch_nb if self.dispersion == "gene-batch" else label_nl) @ log_dispersion.T
+        if self.zero_logits is None:
+            return NegativeBinomial(rate, log_dispersion.exp())
+        return ZeroInflatedNegativeBinomial(rate, log_dispersion.exp(), self.zero_logits(hidden))
 
 
 class Batches(nn.Module):

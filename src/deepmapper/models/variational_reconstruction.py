@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import InputError
+
 if TYPE_CHECKING:
     from .variational import SingleCellVariationalInference
 
@@ -45,22 +47,35 @@ def expected_counts(
     -------
     torch.Tensor
         (n, places) expected counts.
+
+    Raises
+    ------
+    InputError
+        If draws cannot be weighted.
     """
     encoded = model.inference(x_ng, **given)
     qz, size = encoded["qz"], torch.full((len(x_ng), 1), library_size, device=x_ng.device)
-    z_snk = qz.sample((n_draws,)) if n_draws else qz.mean[None]
+    normal_snk = qz.sample((n_draws,)) if n_draws else None
+    z_snk = model.mean_latent(qz)[None] if normal_snk is None else model.latent(normal_snk)
     weight_sn = torch.full(z_snk.shape[:2], 1 / len(z_snk), device=x_ng.device)
-    if by_importance and n_draws:
+    if by_importance and normal_snk is not None:
+        if model.decoder.dispersion == "gene-label":
+            raise InputError(
+                "use_importance_sampling=True with dispersion='gene-label': the probability of the counts depends on "
+                "labels, which reconstruct does not take. Set it to False."
+            )
         log_ratio = [
-            model.generative(z, encoded["library_size_n1"], **given)["px"].log_prob(x_ng).sum(-1)
-            + model.log_prior(z)
-            - qz.log_prob(z).sum(-1)
-            for z in z_snk
+            model.generative(model.latent(normal), encoded["library_size_n1"], **given)["px"].log_prob(x_ng).sum(-1)
+            + model.log_prior(normal)
+            - qz.log_prob(normal).sum(-1)
+            for normal in normal_snk
         ]
         weight_sn = torch.softmax(torch.stack(log_ratio), dim=0)
+    labels = torch.zeros(len(x_ng), dtype=torch.int64, device=x_ng.device)  # means do not depend on the dispersion
     chosen = torch.from_numpy(places).to(x_ng.device)
     total = torch.zeros((len(x_ng), len(places)), device=x_ng.device)
     for z, weight in zip(z_snk, weight_sn, strict=True):
         for other in others:
-            total += model.generative(z, size, **other)["px"].mean[:, chosen] * (weight / len(others))[:, None]
+            px = model.generative(z, size, **other, cell_type_n=labels)["px"]
+            total += px.mean[:, chosen] * (weight / len(others))[:, None]
     return total

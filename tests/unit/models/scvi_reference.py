@@ -13,7 +13,7 @@ from torch.distributions import Normal
 
 STORED = Path(__file__).parent / "scvi_reference.json"
 
-N, G, K, HIDDEN = 40, 12, 3, 8
+N, G, K, HIDDEN, LABELS = 40, 12, 3, 8, 4
 
 # Name -> arguments of scvi-tools' VAE that differ from one hidden layer of nb with dispersion by gene.
 CASES = {
@@ -22,12 +22,16 @@ CASES = {
     "gene-batch": {"dispersion": "gene-batch", "use_batch_norm": "none"},
     "gene-cell": {"dispersion": "gene-cell"},
     "poisson": {"gene_likelihood": "poisson"},
+    "gene-label": {"dispersion": "gene-label", "n_labels": LABELS},
+    "zinb": {"gene_likelihood": "zinb"},
+    "zinb gene-cell": {"gene_likelihood": "zinb", "dispersion": "gene-cell"},
+    "ln": {"latent_distribution": "ln"},
     "covariates": {"encode_covariates": True, "n_continuous_cov": 2, "n_cats_per_cov": [2, 3]},
 }
 
 
 def cells(case):
-    """Counts of cells, codes of their batches, and covariates."""
+    """Counts of cells, codes of their batches, covariates, and codes of their labels."""
     rng = np.random.RandomState(1)
     x = torch.from_numpy(rng.poisson(rng.gamma(0.5, 4.0, G), (N, G)).astype(np.float32))
     x[:, 0] += 1  # no empty cells, of which scvi-tools takes the logarithm
@@ -35,7 +39,8 @@ def cells(case):
     continuous = torch.from_numpy(rng.normal(size=(N, 2)).astype(np.float32))
     categorical = torch.from_numpy(np.stack([rng.randint(0, 2, N), rng.randint(0, 3, N)], axis=1))
     covariates = (continuous, categorical) if case == "covariates" else (None, None)
-    return x, batch, *covariates
+    labels = torch.from_numpy(rng.randint(0, LABELS, (N, 1)))
+    return x, batch, *covariates, labels if "n_labels" in CASES[case] else None
 
 
 def weights(shapes):
@@ -58,8 +63,8 @@ def of_scvi_tools(case):
     vae = VAE(G, n_batch=3, n_hidden=HIDDEN, n_latent=K, dropout_rate=0.0, **options).train()
     used = {name: tuple(value.shape) for name, value in vae.named_parameters() if not name.startswith("l_encoder")}
     vae.load_state_dict(weights(used), strict=False)
-    x, batch, continuous, categorical = cells(case)
-    tensors = {"X": x, "batch": batch, "labels": torch.zeros((N, 1))}
+    x, batch, continuous, categorical, labels = cells(case)
+    tensors = {"X": x, "batch": batch, "labels": torch.zeros((N, 1)) if labels is None else labels}
     if continuous is not None:
         tensors |= {"extra_continuous_covs": continuous, "extra_categorical_covs": categorical}
     with fixed_noise():

@@ -173,8 +173,9 @@ METHODS = {
     ],
     ("SingleCellVariationalInference", "categorical_onehot_from_categorical_index"): ["categorical_covariate_index_nd"],
     ("SingleCellVariationalInference", "inference"): ["x_ng", *_CONDITIONS],
-    ("SingleCellVariationalInference", "generative"): ["z_nk", "library_size_n1", *_CONDITIONS],
-    ("SingleCellVariationalInference", "forward"): [*_CELLS, "total_mrna_umis_n"],
+    # the last argument of both is not documented: without it there is no dispersion "gene-label"
+    ("SingleCellVariationalInference", "generative"): ["z_nk", "library_size_n1", *_CONDITIONS, "cell_type_n"],
+    ("SingleCellVariationalInference", "forward"): [*_CELLS, "total_mrna_umis_n", "cell_type_n"],
     ("SingleCellVariationalInference", "predict"): _CELLS,
     ("SingleCellVariationalInference", "reconstruct"): [
         *_CELLS[:2],

@@ -15,7 +15,12 @@ import torch
 from deepmapper.errors import InputError
 from deepmapper.models import SingleCellVariationalInference, fit, predict
 from deepmapper.models.variational_flow import SplineFlow, spline
-from deepmapper.models.variational_layers import NegativeBinomial, layers_of_scvi
+from deepmapper.models.variational_layers import (
+    NegativeBinomial,
+    ZeroInflatedNegativeBinomial,
+    layers_of_scvi,
+    mean_of_softmax,
+)
 
 reference = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("scvi_reference.py"))))
 CASES, HIDDEN, K = reference.CASES, reference.HIDDEN, reference.K
@@ -38,6 +43,7 @@ def layers(case):
 def parts_of(name, value, wide):
     """Our parameters for one of scvi-tools': its matrices read batch and covariates in their last columns."""
     name = name.replace("decoder.px_scale_decoder.0", "decoder.scores.linear").replace("px_r_decoder", "log_dispersion")
+    name = name.replace("px_dropout_decoder", "zero_logits")
     name = name.replace("z_encoder.mean_encoder", "encoder.mean.linear")
     name = name.replace("z_encoder.var_encoder", "encoder.log_variance.linear")
     if name == "px_r":
@@ -60,7 +66,10 @@ def parts_of(name, value, wide):
 
 def ours(case, shapes):
     """Our model with the weights of scvi-tools, and the names of the parameters in both."""
-    options = {name: value for name, value in CASES[case].items() if name not in ("n_layers", "encode_covariates")}
+    others = "n_layers", "encode_covariates", "n_labels"
+    options: dict = {name: value for name, value in CASES[case].items() if name not in others}
+    if "n_labels" in CASES[case]:
+        options["cell_type_categories"] = [f"t{i}" for i in range(CASES[case]["n_labels"])]
     model = made(**{**layers(case), "n_batch": 3, "dropout_rate": 0.0, "z_kl_weight_max": 0.7, **options}).train()
     wide = {"decoder": 8, "encoder": 8} if case == "covariates" else {"decoder": 3, "encoder": 0}
     known = set(dict(model.named_parameters()))
@@ -79,8 +88,8 @@ def ours(case, shapes):
 def loss_and_gradients(case, shapes):
     model, places = ours(case, shapes)
     with reference.fixed_noise():
-        x, batch, *covariates = reference.cells(case)
-        found = model(x, NAMES, batch, *covariates)
+        x, batch, *covariates, labels = reference.cells(case)
+        found = model(x, NAMES, batch, *covariates, cell_type_n=labels)
     found["loss"].backward()
     gradients = dict(model.named_parameters())
     joined = {
@@ -254,8 +263,89 @@ def test_negative_binomial_counts():
     torch.testing.assert_close(total, torch.ones(2), rtol=1e-5, atol=0)
 
 
-def test_empty_cells_have_a_loss():
-    assert torch.isfinite(made()(torch.zeros((4, 12)), NAMES)["loss"])
+def test_zero_inflated_counts():
+    torch.manual_seed(0)
+    means, dispersions, logits = torch.tensor([3.0, 0.5]), torch.tensor([2.0, 5.0]), torch.tensor([-1.0, 2.0])
+    found = ZeroInflatedNegativeBinomial(means, dispersions, logits)
+    drawn = found.sample((100_000,))
+    torch.testing.assert_close(drawn.mean(0), found.mean, rtol=0.05, atol=0)
+    torch.testing.assert_close(drawn.var(0), found.variance, rtol=0.05, atol=0)
+    counts = torch.arange(300.0)[:, None]
+    probability = found.log_prob(counts).exp()
+    torch.testing.assert_close(probability.sum(0), torch.ones(2), rtol=1e-5, atol=0)
+    others = NegativeBinomial(means, dispersions).log_prob(counts).exp() * torch.sigmoid(-logits)
+    torch.testing.assert_close(probability[1:], others[1:], rtol=1e-5, atol=1e-30)
+    torch.testing.assert_close(probability[0], others[0] + torch.sigmoid(logits), rtol=1e-5, atol=0)
+
+
+def test_the_mean_of_logistic_normal_variables():
+    q = torch.distributions.Normal(torch.tensor([[0.5, -1.0], [3.0, 0.0]]), torch.tensor([[1.0, 0.5], [0.1, 2.0]]))
+    found = mean_of_softmax(q)
+    # the first of two shares is the logistic function of their difference, a normal variable
+    line = torch.linspace(-12, 12, 4001, dtype=torch.float64)
+    weight = torch.softmax(-(line**2) / 2, dim=0)
+    difference, deviation = q.mean[:, 0] - q.mean[:, 1], q.variance.sum(1).sqrt()
+    exact = torch.sigmoid(difference[:, None] + deviation[:, None] * line) @ weight
+    torch.testing.assert_close(found[:, 0].double(), exact, rtol=0, atol=1e-3)
+    torch.testing.assert_close(found.sum(1), torch.ones(2))
+    torch.testing.assert_close(found, torch.stack([mean_of_softmax(row) for row in _rows_of(q)]), rtol=0, atol=1e-6)
+
+
+def _rows_of(q):
+    return [torch.distributions.Normal(*row) for row in zip(q.mean, q.stddev, strict=True)]
+
+
+@pytest.mark.parametrize("use_flow", [False, True])
+def test_latent_variables_that_are_shares(study, use_flow):
+    pytest.importorskip("lightning")
+    torch.manual_seed(0)
+    model = made(latent_distribution="ln", n_latent=4, use_flow=use_flow, flow_hidden_features=[8])
+    fit(model, study, epochs=20, batch_size=50, learning_rate=1e-2)
+    found = predict(model, study)["x_ng"]
+    assert found.min() > 0 and found.shape == (400, 4)
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(found[:7], predict(model, study[:7].copy())["x_ng"], rtol=1e-6)
+    centres = np.stack([found[study.obs["type"] == name].mean(0) for name in "012"])
+    nearest = ((found[:, None] - centres) ** 2).sum(2).argmin(1)
+    assert (nearest.astype(str) == study.obs["type"]).mean() > 0.9
+    x = torch.from_numpy(study.X[:5].toarray())
+    for options in ({"use_latent_mean": True}, {"n_latent_samples": 50, "use_importance_sampling": True}):
+        torch.testing.assert_close(
+            model.reconstruct(x, NAMES, range(12), **options)["x_ng"].sum(1), torch.full((5,), 1e4)
+        )
+
+
+def test_the_dispersion_of_a_label(study):
+    pytest.importorskip("lightning")
+    torch.manual_seed(0)
+    counts = study.X.toarray()
+    is_first = (study.obs["type"] == "0").to_numpy()
+    counts[is_first] = np.random.default_rng(1).poisson(4, counts[is_first].shape)
+    counts[~is_first] = np.random.default_rng(2).negative_binomial(0.5, 0.1, counts[~is_first].shape)
+    cells = anndata.AnnData(counts, obs=study.obs, var=study.var)
+    model = made(dispersion="gene-label", cell_type_categories=["2", "1", "0"])
+    fit(model, cells, obs={"cell_type_n": "type"}, epochs=30, batch_size=50, learning_rate=0.03)
+    of_label = model.decoder.log_dispersion.detach().mean(0)
+    assert of_label[2] > of_label[:2].max() + 1.5
+    x = torch.from_numpy(counts[:3])
+    assert model.reconstruct(x, NAMES, [0], use_latent_mean=True)["x_ng"].shape == (3, 1)
+    assert predict(model, cells)["x_ng"].shape == (400, K)
+    for call, message in (
+        (lambda: model(x, NAMES), "dispersion='gene-label', but no cell_type_n was given"),
+        (lambda: model(x, NAMES, cell_type_n=torch.tensor([0, 1, 3])), "cell_type_n has codes from 0 to 3, expected"),
+        (lambda: model.reconstruct(x, NAMES, [0], use_importance_sampling=True), "labels, which reconstruct does not"),
+    ):
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("likelihood", ["nb", "zinb", "poisson"])
+def test_empty_cells_have_a_loss(likelihood):
+    model = made(gene_likelihood=likelihood)
+    found = model(torch.zeros((4, 12)), NAMES)["loss"]
+    found.backward()
+    assert torch.isfinite(found)
+    assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters())
 
 
 def test_counts_are_dropped_from_the_input_in_training_only():
@@ -297,8 +387,9 @@ def test_validation_logs_the_loss_and_what_the_latent_variables_keep():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"gene_likelihood": "zinb"}, "gene_likelihood='zinb': expected 'nb' or 'poisson'"),
-        ({"latent_distribution": "ln"}, "latent_distribution='ln': expected 'normal'"),
+        ({"gene_likelihood": "normal"}, "gene_likelihood='normal': expected 'nb' or 'zinb' or 'poisson'"),
+        ({"latent_distribution": "t"}, "latent_distribution='t': expected 'normal' or 'ln'"),
+        ({"dispersion": "gene-label"}, "needs cell_type_categories: pass the names of the labels"),
         ({"use_size_factor_key": True}, "use_size_factor_key=True: expected False"),
         ({"n_latent_batch": 4, "n_batch": 2}, r"n_latent_batch=4 without batch_embedded: expected n_batch \(2\)"),
         ({"dispersion": "gene-batch"}, "needs n_batch of 1 or more"),
