@@ -40,10 +40,13 @@ class CellariumModel(nn.Module, metaclass=ABCMeta):
         How often `run.fit` reads all cells if not told otherwise.
     reads_sparse
         Whether the model accepts cells as a CSR tensor.
+    uses_all_weights
+        Whether the loss of every batch depends on all parameters; if not, several processes look for those in use.
     """
 
     n_epochs: int = 1
     reads_sparse: bool = False
+    uses_all_weights: bool = True
 
     @abstractmethod
     def reset_parameters(self) -> None:

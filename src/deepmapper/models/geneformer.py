@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import InputError
+from . import distributed
 from .base import CellariumModel, PredictMixin
 from .masked_encoder import MaskedEncoder, Sizes
 from .rank_tokens import FIRST, PAD, hide, perturbed, rank
@@ -120,7 +121,9 @@ class Geneformer(CellariumModel, PredictMixin):
         Returns
         -------
         dict
-            ``loss``: cross-entropy of the hidden tokens, mean over all of them; 0 if there are none.
+            ``loss``: cross-entropy of the hidden tokens, mean over all of them; 0 if there are none. In training by
+            several processes it is divided by the mean of their numbers, so that the mean of the losses is that of all
+            tokens.
 
         Raises
         ------
@@ -138,7 +141,11 @@ class Geneformer(CellariumModel, PredictMixin):
                 total = total + self._loss_of(*given)
             else:
                 total = total + checkpoint(self._loss_of, *given, use_reentrant=False)
-        return {"loss": total / chosen.sum().clamp(min=1)}
+        n_hidden = chosen.sum().float()
+        if self.training and (n_processes := distributed.rank_and_size()[1]) > 1:
+            distributed.add_up(n_hidden)
+            n_hidden = n_hidden / n_processes
+        return {"loss": total / torch.where(n_hidden > 0, n_hidden, 1.0)}
 
     def predict(
         self,

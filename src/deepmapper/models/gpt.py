@@ -63,6 +63,7 @@ class CellariumGPT(CellariumModel, PredictMixin, ValidateMixin):
     """
 
     n_epochs = 10
+    uses_all_weights = False  # the embedding of a key that the cells do not have
 
     def __init__(
         self,
@@ -220,9 +221,11 @@ class CellariumGPT(CellariumModel, PredictMixin, ValidateMixin):
         return {key: torch.cat([part[key] for part in parts]) for key in self.loss_scale_dict}
 
     def _logits(self, values: Mapping[str, Tensor], masks: Mapping[str, Tensor], prompt: Tensor) -> dict[str, Tensor]:
-        hidden = torch.zeros((*prompt.shape, self.widths.d_model), device=prompt.device)
+        precision = self.norm.weight.dtype
+        hidden = torch.zeros((*prompt.shape, self.widths.d_model), dtype=precision, device=prompt.device)
         for key, value in values.items():
-            token = self.numbers[key](value[..., None].float()) if key in NUMBERS else self.codes[key](value.long())
+            is_number = key in NUMBERS
+            token = self.numbers[key](value[..., None].to(precision)) if is_number else self.codes[key](value.long())
             hidden = hidden + token * masks[key][..., None]
         hidden = hidden * self.embeddings_scale
         mask = attention_mask(prompt, self.attention_backend, self.widths.dropout_p if self.training else 0.0)

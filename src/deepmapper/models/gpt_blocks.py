@@ -156,7 +156,8 @@ class Block(nn.Module):
         scale = self.widths.attention_logits_scale * heads / d
         if backend == "torch":
             logits = (scale * query @ key.transpose(-1, -2)).masked_fill(~mask, -torch.inf)
-            exact = torch.float32 if self.widths.attention_softmax_fp32 else logits.dtype
+            least = torch.float32 if self.widths.attention_softmax_fp32 else logits.dtype
+            exact = torch.promote_types(logits.dtype, least)
             mixed = functional.dropout(torch.softmax(logits, -1, dtype=exact).to(logits.dtype), rate) @ value
         elif backend == "flex":
             mixed = _flex_attention(query, key, value, mask, scale)

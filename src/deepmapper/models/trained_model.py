@@ -129,7 +129,8 @@ def train(model: CellariumModel, how: Training) -> None:
     # named, since Lightning takes any process within a job of Slurm for one of several
     plugins: list[Any] = [TorchElasticEnvironment() if world > 1 else LightningEnvironment()]
     if options["devices"] * options["num_nodes"] > 1:
-        options["strategy"] = "ddp" if world > 1 else "ddp_spawn"
+        strategy = "ddp" if world > 1 else "ddp_spawn"
+        options["strategy"] = strategy if model.uses_all_weights else f"{strategy}_find_unused_parameters_true"
         plugins.append(SharedNormalisation())
     options["plugins"] = plugins
     callbacks = []

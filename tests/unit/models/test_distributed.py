@@ -1,14 +1,22 @@
 """Several processes: those of Slurm find each other, and training in two gives the weights of one."""
 
+import inspect
+from unittest import mock
+
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
 
 from deepmapper.errors import InputError
-from deepmapper.models import ContrastiveMLP, fit
+from deepmapper.models import CellariumGPT, CellariumModel, ContrastiveMLP, Geneformer, fit
+from deepmapper.models.cells import open_cells
 from deepmapper.models.distributed import tasks_of_slurm
+from deepmapper.models.gpt_tokens import TrainTokens
+from deepmapper.models.rank_tokens import MASK, PAD
+from deepmapper.models.shuffled import ShuffledCells
 from deepmapper.models.transforms import Duplicate, Log1p
 
 TASK = {
@@ -88,3 +96,97 @@ def test_training_in_two_processes_gives_the_weights_of_one():
         # normalisation takes off the bias before it: its gradient is rounding error, which AdamW makes as large as any
         del state["layers.0.bias"], state["layers.1.running_mean"]
     torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "size"), [(701, 2), (203, 4), (40, 3)])
+def test_no_cell_is_read_twice_in_an_epoch(n, size):
+    cells = open_cells(anndata.AnnData(np.arange(n, dtype=np.float32)[:, None]))
+    seen = []
+    for rank in range(size):
+        order = ShuffledCells(cells, lambda x_ng: None, (), 20, 0, 3, rank, size)
+        seen.append([batch["x_ng"].ravel().tolist() for batch in order])
+    assert len({tuple(map(len, batches)) for batches in seen}) == 1  # all have batches of the same sizes
+    read = [cell for batches in seen for batch in batches for cell in batch]
+    assert len(read) == len(set(read))
+    assert n - len(read) <= (n // 20 + 1) * (size - 1)  # what a batch cannot be divided by
+
+
+class Determined(Geneformer):
+    """A Geneformer in which a cell decides what is hidden of it, as draws differ between processes."""
+
+    def forward(self, x_ng, var_names_g):
+        with mock.patch("deepmapper.models.geneformer.hide", hide_multiples):
+            return super().forward(x_ng, var_names_g)
+
+
+def hide_multiples(tokens, probability, n_features):
+    # the more tokens a cell has, the larger the share that is hidden: processes hide different numbers
+    chosen = (tokens != PAD) & (tokens % torch.where((tokens != PAD).sum(1) > 8, 2, 6)[:, None] == 0)
+    return torch.where(chosen, MASK, tokens), chosen
+
+
+class DeterminedTokens(torch.nn.Module):
+    """`TrainTokens` whose draws a cell decides."""
+
+    def __init__(self, sizes):
+        super().__init__()
+        self.draw = TrainTokens(sizes, 10, metadata=["cell_type"])
+
+    def forward(self, x_ng, **batch):
+        rows = []
+        for i, row in enumerate(x_ng.to_dense()):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(int(row @ torch.arange(1.0, len(row) + 1)))
+                rows.append(self.draw(row[None], cell_type_n=batch["cell_type_n"][[i]]))
+        found = {"prompt_mask_nc": torch.cat([row["prompt_mask_nc"] for row in rows])}
+        for key in (key for key in rows[0] if key.endswith("_dict")):
+            found[key] = {name: torch.cat([row[key][name] for row in rows]) for name in rows[0][key]}
+        found["label_weight_nc_dict"] = {k: value / len(rows) for k, value in found["label_weight_nc_dict"].items()}
+        return found
+
+
+SIZES = {"gene_id": 40, "gene_value": 5, "cell_type": 3, "assay": 2}  # of which the assay is not told
+
+
+class Transformers(CellariumModel):
+    """Both models that are transformers, in one training: processes take long to start."""
+
+    uses_all_weights = False
+
+    def __init__(self):
+        super().__init__()
+        names = np.arange(40).astype(str)
+        self.geneformer = Determined(
+            names, 16, 2, 4, 32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, max_position_embeddings=20
+        )
+        scales = {"gene_value": 1.0, "cell_type": 1.0}
+        self.gpt = CellariumGPT(SIZES, 16, 32, 4, 2, 0.0, True, "torch", True, scales, initializer_range=0.2)
+
+    def reset_parameters(self):
+        self.geneformer.reset_parameters()
+        self.gpt.reset_parameters()
+
+    def parameter_groups(self, learning_rate):
+        return [*self.geneformer.parameter_groups(learning_rate), *self.gpt.parameter_groups(learning_rate)]
+
+    def forward(self, x_ng, var_names_g, **tokens):
+        tokens = {key: tokens[key] for key in inspect.signature(CellariumGPT.forward).parameters if key in tokens}
+        return {"loss": self.geneformer(x_ng, var_names_g)["loss"] + self.gpt(**tokens)["loss"]}
+
+
+def test_transformers_of_two_processes_are_those_of_one():
+    """In float64: where a gradient is 0 but for rounding errors, as that of the keys' bias, AdamW makes these large."""
+    pytest.importorskip("lightning")
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(rng.gamma(0.3, 1, (101, 1)) * np.ones(40)).astype(np.float32)
+    types = pd.DataFrame({"type": rng.choice([*"abc"], 101)})
+    types.index = types.index.astype(str)
+    cells = anndata.AnnData(sp.csr_matrix(counts), obs=types, var=pd.DataFrame(index=np.arange(40).astype(str)))
+    found = []
+    for devices in (1, 2):
+        torch.manual_seed(0)
+        options = {"transforms": [DeterminedTokens(SIZES)], "obs": {"cell_type_n": "type"}, "batch_size": 20}
+        trainer = {"max_steps": 12, "accelerator": "cpu", "precision": "64-true"}
+        model = fit(Transformers(), cells, devices=devices, trainer=trainer, **options)
+        found.append(model.double().state_dict())
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=1e-7)
