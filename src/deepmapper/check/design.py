@@ -38,12 +38,15 @@ class Labelled:
         (n,) class codes, and the names of the classes.
     groups
         (n,) group codes, or None.
+    is_test
+        (n,) whether they are in the test split; None if they cannot be divided.
     """
 
     kept: np.ndarray
     y: np.ndarray
     classes: list[str]
     groups: np.ndarray | None
+    is_test: np.ndarray | None
 
 
 def check_columns(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> None:
@@ -76,17 +79,18 @@ def check_design(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> Labelle
     n_before = len(outcome.faults)
     outcome.attempt(check_labels, inside[column], y, classes, column)
     outcome.attempt(check_class_sizes, y, 2, "one to train on and one to test on", classes, note)
-    groups = _groups(outcome, obs, kept, y, classes, settings["labels"])
+    groups, is_test = _groups(outcome, obs, kept, y, classes, settings["labels"]), None
     if len(outcome.faults) == n_before:
         split = settings["split"]
         options = split["scheme"], split["test_size"], split["seed"]
         if divided := outcome.attempt(divide_samples, y, groups, classes, options, note, group):
             scheme, parts = divided
-            n_test = int((parts == TEST).sum())
+            is_test = parts == TEST
+            n_test = int(is_test.sum())
             outcome.say("Split", f"{n_test} samples set aside for the test" if n_test else scheme.why)
     _check_confounders(outcome, inside, y, classes, settings)
     _check_formula(outcome, inside, y, classes, settings)
-    return Labelled(kept, y, classes, groups)
+    return Labelled(kept, y, classes, groups, is_test)
 
 
 def _encode(outcome: Outcome, obs: pd.DataFrame, labels: dict) -> tuple[np.ndarray, list[str]] | None:

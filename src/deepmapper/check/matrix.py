@@ -20,6 +20,7 @@ from ..io.peek import Peek, peek
 from ..io.value_checks import check_varies, common_total, value_cautions
 from ..workflow.sections import described_by, shard_files
 from .design import Labelled, check_columns, check_design
+from .embeddings import check_embeddings, check_values_of_embeddings
 from .outcome import Outcome
 from .plan import Size
 
@@ -65,6 +66,7 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
         outcome.say("Labels", f"{labels['table']}: '{labels['column']}' is known for {n_known} of {len(obs)} samples")
     if not found.has_all_samples:
         check_columns(outcome, obs, settings)
+        check_embeddings(outcome, obs, None, n_features, settings)
         check_values(outcome, found, None, settings)
         outcome.unread.append("the sizes of classes and groups, and confounders")
         return Size()
@@ -72,6 +74,7 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
     labelled = check_design(outcome, obs, settings)
     if labelled is not None:
         check_terms(outcome, labelled.classes, settings["labels"]["ontology"])
+    check_embeddings(outcome, obs, labelled, n_features if found.has_all_features else None, settings)
     check_values(outcome, found, labelled, settings)
     if found.is_whole and len(outcome.faults) == n_before:
         outcome.attempt(prepare_features, found.data, **preparation(settings))
@@ -139,6 +142,7 @@ def check_values(outcome: Outcome, found: Peek, labelled: Labelled | None, setti
     ):
         groups = labelled.groups if labelled is not None and found.is_whole else None
         outcome.add_cautions(value_cautions(stats, method, names, data.var_names, of_counts, groups))
+    check_values_of_embeddings(outcome, stats, settings)
     if found.is_whole:
         outcome.attempt(check_varies, stats)
 

@@ -23,6 +23,7 @@ from ..reads.samples import Unit, load_samples, readable_units
 from ..workflow.needed_programs import aligned_to, programs_by_rule
 from ..workflow.sections import GENES_UNKNOWN, has_genes
 from .design import check_design
+from .embeddings import check_embeddings
 from .outcome import Outcome
 
 # Reference files up to this size are read as a whole, and of others this much; chosen by hand.
@@ -69,6 +70,7 @@ def check_reads(outcome: Outcome, settings: dict, *, own_programs: bool = True) 
     outcome.say("Samples", f"{len(samples)}, {pairs} paired, in {count(n_files, 'FASTQ file')}")
     obs = pd.DataFrame([sample.columns for sample in samples], index=[sample.name for sample in samples], dtype=object)
     labelled = check_design(outcome, obs, settings)
+    check_embeddings(outcome, obs, labelled, None, settings)
     return len(labelled.kept) if labelled else 0
 
 

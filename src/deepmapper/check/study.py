@@ -12,6 +12,7 @@ from ..workflow.schema import load_schema
 from ..workflow.sections import has_matrix, named_files, starts_from_reads
 from ..workflow.settings import config_warnings, examine_config
 from ..workflow.snakemake_report import check_paths
+from .embeddings import check_lightning
 from .matrix import check_matrix
 from .outcome import Outcome
 from .plan import Size, describe_plan
@@ -57,6 +58,8 @@ def check_study(
     outcome.attempt(check_paths, {"results": settings["results"], **named_files(settings)})
     if not any(line.startswith("results:") for line in wrong) and (reason := unwritable(settings["results"])):
         outcome.add_faults([f"results: {reason}. Make it writable, or set `results` to a folder that is."])
+    if own_programs:
+        outcome.attempt(check_lightning, settings)
     _check_inputs(outcome, settings, {*missing, *wrong}, own_programs, cores)
     return outcome, settings
 

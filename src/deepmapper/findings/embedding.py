@@ -19,6 +19,7 @@ from ..core.logistic import fit_ridge_logistic
 from ..core.tables import write_json
 from ..core.tasks import as_task
 from ..errors import InputError
+from ..features.for_embeddings import check_components
 from ..features.splits import draw_out_of_bag
 from ..features.store import Features, open_features
 from ..io.expression import open_expression
@@ -95,13 +96,9 @@ def fit_run_embedding(
     from ..models.distributed import rank_and_size  # with torch
 
     y, development, test, why = features.y, features.development, features.test, features.metadata["why"]
-    fewest = min(features.n_features, int(len(development) * (1 - (0 if len(test) else out_of_bag))) - 1)
-    fewest = min(fewest, features.n_features - 1) if kind == "ppca" else fewest
-    if kind in ("pca", "ppca") and n_components > fewest:
-        raise InputError(
-            f"embeddings.{kind}.n_components is {n_components}, but {len(development)} samples of "
-            f"{features.n_features} features have at most {fewest} components here. Set it to {fewest} or less."
-        )
+    if kind in ("pca", "ppca"):
+        n_fitted = int(len(development) * (1 - (0 if len(test) else out_of_bag)))
+        check_components(kind, n_components, features.n_features, len(development), n_fitted)
 
     def fitted(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         return FIT[kind](features, rows, n_components, seed, **options)

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from ..core.blocks import MappedRows, blocks
 from ..core.mapped_copy import mapped_csr
 from ..errors import InputError
+from ..features.for_embeddings import check_counts
 from ..features.store import Features
 from ..io.expression import Expression
 from ..io.shards import Shard
@@ -41,7 +42,7 @@ def counts_of(features: Features, rows: np.ndarray, expression: Expression, n_fe
     if not np.array_equal(names, np.asarray(expression.var_names.astype(str), dtype=object)):
         raise InputError("embeddings.scvi: the features are not those of expression.h5ad; run prepare_features again.")
     counts = MappedRows(expression.X, stored, lambda block, _: sp.csr_matrix(block, dtype=np.float32))
-    n_stored = _check_counts(counts, is_scaled=features.metadata.get("normalization") != "none")
+    n_stored = _n_stored(counts, features.metadata.get("normalization", ""))
     columns = np.arange(len(names))
     if n_features and n_features < len(names):
         learnt = MappedRows(expression.X, stored[rows], counts.transform)
@@ -51,19 +52,12 @@ def counts_of(features: Features, rows: np.ndarray, expression: Expression, n_fe
     return Shard("the counts", copy, pd.DataFrame(index=range(copy.shape[0])), names[columns])
 
 
-def _check_counts(counts: MappedRows, is_scaled: bool) -> np.ndarray:
-    """Refuse values that are no counts; return the number of stored values of each feature.
-
-    Estimated counts have fractions; if the values are analysed as they are, fractions say that they are no counts.
-    """
+def _n_stored(counts: MappedRows, normalization: str) -> np.ndarray:
+    """Refuse values that are no counts; return the number of stored values of each feature."""
     n_stored = np.zeros(counts.shape[1], dtype=np.int64)
     for _, block in blocks(counts):
-        has_fractions = not is_scaled and not np.array_equal(block.data, np.rint(block.data))
-        if has_fractions or block.data.min(initial=0) < 0:
-            raise InputError(
-                "embeddings.scvi reads counts, and the matrix has others: give a matrix of counts with a "
-                "`features.normalization`, or set embeddings.scvi.n_components to 0."
-            )
+        fractions = not np.array_equal(block.data, np.rint(block.data))
+        check_counts(bool(block.data.min(initial=0) < 0), fractions, normalization)
         n_stored += np.bincount(block.indices, minlength=len(n_stored))
     return n_stored
 

@@ -11,8 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..core.blocks import MappedRows, blocks
-from ..errors import InputError
-from ..features.prepare import column_of
+from ..features.for_embeddings import batches_of_samples, check_ranks
 from ..features.store import Features
 from ..io.expression import Expression
 from ..io.shards import Shard
@@ -115,8 +114,8 @@ def _fit_scvi(
     whole = counts_of(features, rows, expression, n_features)
     obs, batches = pd.DataFrame(index=range(len(rows))), None
     if batch:
-        column = column_of(expression.obs, batch, "embeddings.scvi.batch")
-        obs["batch"] = column.iloc[expression.rows_of(features.samples)[rows]].to_numpy()
+        learnt = expression.obs.iloc[expression.rows_of(features.samples)[rows]]
+        obs["batch"] = batches_of_samples(learnt, batch).to_numpy()
         batches = {"batch_index_n": "batch"}
     chosen = Shard("the counts", MappedRows(whole.X, rows), obs, whole.var_names)
     with seeded(seed):
@@ -149,15 +148,9 @@ def _fit_geneformer(
     from ..models.transforms import DivideByScale, Filter
     from ..training.runtime import seeded
 
-    if n_components % n_heads:
-        raise InputError(
-            f"embeddings.geneformer.n_components is {n_components}, expected a multiple of n_heads, {n_heads}."
-        )
-    if any((block.data if sp.issparse(block) else block).min(initial=0) < 0 for _, block in blocks(features.X)):
-        raise InputError(
-            "embeddings.geneformer: the matrix has negative values, which have no rank among expressed features. Give "
-            "counts, or values that are normalised but not centred, or set its n_components to 0."
-        )
+    check_ranks(
+        any((block.data if sp.issparse(block) else block).min(initial=0) < 0 for _, block in blocks(features.X))
+    )
     names, whole, chosen = _shards(features, rows)
     with TemporaryDirectory() as folder:
         typical = value_statistics(features.X, rows, folder)["median_detected"]

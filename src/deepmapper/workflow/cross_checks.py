@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from ..core.prefixes import is_pattern
-from ..core.words import count
+from .embedding_checks import batches_of_scvi, heads_of_geneformer, tasks_of_embeddings
 from .model_checks import Fault, Settings, adapted_chords, chord_pixels, inputs, kinds_of_models
 from .schema import allowed_values, model_schema
 from .sections import has_matrix, named_files, starts_from_reads, symbol_table
@@ -59,17 +59,6 @@ def _task(settings: Settings) -> Iterator[Fault]:
             )
     elif model:
         yield Fault(("predict.model", "task"), "`predict.model` is given; set `task: predict`, or leave it out")
-
-
-def _tasks_of_embeddings(settings: Settings) -> Iterator[Fault]:
-    asked = settings["resources"]
-    n_tasks, nodes = asked["gpus_per_job"] or asked["embedding_tasks"], asked["embedding_nodes"]
-    if n_tasks % nodes:
-        yield Fault(
-            ("resources.embedding_nodes", "resources.embedding_tasks", "resources.gpus_per_job"),
-            f"`resources.embedding_nodes` is {nodes}, and a job has {count(n_tasks, 'process', 'processes')}; give a "
-            "number of nodes that divides it",
-        )
 
 
 def _target(settings: Settings) -> Iterator[Fault]:
@@ -396,5 +385,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _set_sizes,
     _growing_passes,
     _home_folders,
-    _tasks_of_embeddings,
+    tasks_of_embeddings,
+    heads_of_geneformer,
+    batches_of_scvi,
 )

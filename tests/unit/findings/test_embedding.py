@@ -129,7 +129,7 @@ def test_a_geneformer_is_trained_without_the_test_split(features):
     np.testing.assert_array_equal(one.scores, again.scores)
     np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
     assert one.metrics["knn"]["n_test"] == len(features.test)
-    with pytest.raises(InputError, match="n_components is 9, expected a multiple of n_heads, 2"):
+    with pytest.raises(InputError, match="hidden_size=9 is not divisible by num_attention_heads=2"):
         fit_run_embedding(features, kind="geneformer", n_components=9, **options, **OPTIONS)
     with pytest.raises(InputError, match="the matrix has negative values, which have no rank"):
         fit_run_embedding(replace(features, X=counts - 3), kind="geneformer", n_components=8, **options, **OPTIONS)
