@@ -28,6 +28,7 @@ QUICK = {
     "mlp": {"epochs": 20, "lr": 0.01},
     "cnn_small": {"epochs": 25, "lr": 0.004},
     "cnn": {"epochs": 12, "lr": 0.003},
+    "scnym": {"epochs": 20, "lr": 0.005},
 }
 
 

@@ -79,7 +79,7 @@ class Scnym(Network):
 
     def first_layer(self, images: Pixels) -> Tensor:
         """Return the first layer before batch normalisation, (batch, hidden)."""
-        return self.pixels(images.flatten(1) if isinstance(images, Tensor) else images)
+        return self.pixels(self._flat(images))
 
     def later_layers(self, hidden: Tensor) -> Tensor:
         """Map the output of `first_layer` to the scores."""
@@ -136,6 +136,9 @@ class Scnym(Network):
             told = self.domain(GradReverse.apply(embedding[part], strength)).float()
             loss = loss + nn.functional.cross_entropy(told, mixed(d)[part])
         return loss
+
+    def _flat(self, images: Pixels) -> Tensor | sp.csr_matrix:
+        return images.flatten(1) if isinstance(images, Tensor) else as_matrix(images, len(self.pixels.weight))
 
     def _one_hot(self, targets: Tensor) -> Tensor:
         return nn.functional.one_hot(targets, self.n_classes).float()

@@ -209,7 +209,7 @@ def test_training_on_sparse_images_is_training_on_dense_ones(planted, quick, kin
     np.testing.assert_allclose(*states, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["linear", "mlp", "cnn_small"])
+@pytest.mark.parametrize("kind", ["linear", "mlp", "cnn_small", "scnym"])
 def test_images_that_are_kept_and_images_that_are_read_batch_by_batch_train_the_same_network(
     planted, quick, kind, monkeypatch
 ):
