@@ -34,6 +34,9 @@ python_version() {
   "$1" -c 'import sys; print(sys.version.split()[0]); sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+# The interpreter behind a Python. An activated environment has one of its own, and it may be the very one to be rebuilt.
+base_python() { "$1" -c 'import sys; print(sys._base_executable)'; }
+
 # 3.11 is tried first: the pins are tested with it.
 find_python() {
   local candidate path version seen="" candidates=(python3.11 python3.12 python3.13 python3)
@@ -41,8 +44,7 @@ find_python() {
   for candidate in "${candidates[@]}"; do
     path=$(command -v "$candidate") || continue
     if version=$(python_version "$path"); then
-      # Of an active environment the Python that it was made with: that environment may be the one to be rebuilt.
-      "$path" -c 'import sys; print(sys.executable if sys.prefix == sys.base_prefix else sys._base_executable)'
+      base_python "$path"
       return
     fi
     # A pyenv shim of an inactive version prints nothing; it is not a usable Python.

@@ -1,11 +1,44 @@
-"""scripts/setup.sh: the environment, before anything is downloaded."""
+"""`scripts/setup.sh`: which Python makes the environment, and when an environment is kept."""
 
+import hashlib
 import os
 import subprocess
+import sys
 import venv
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _sha256(*parts):
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def test_an_environment_that_is_active_is_kept(tmp_path):
+    """Its own Python comes first on the path: taken for another one, it would have to rebuild itself, and could not."""
+    folder = tmp_path / "env"
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / f"python3.{sys.version_info.minor}"
+    base = subprocess.check_output([python, "-c", "import sys; print(sys._base_executable)"], text=True).strip()
+    version = sys.version.split()[0]
+    requirements = (ROOT / "envs/requirements.txt").read_text()
+    (folder / ".deepmapper-lock").touch()
+    (folder / ".stamp-pins").write_text(_sha256(f"{folder}\n{base}\n{version}\n", requirements) + "\n")
+    (folder / ".stamp-package").write_text(_sha256(f"{ROOT}\n", (ROOT / "pyproject.toml").read_text()) + "\n")
+    environment = {
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "DEEPMAPPER_VENV": str(folder),
+        "DEEPMAPPER_PYTHON": python.name,
+        "DEEPMAPPER_SKIP_TOOLS": "1",
+    }
+
+    done = subprocess.run(
+        ["bash", ROOT / "scripts/setup.sh"], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "creating" not in done.stdout
+    assert python.exists()
 
 
 def test_an_active_environment_is_rebuilt_with_the_python_that_it_was_made_with(tmp_path):
