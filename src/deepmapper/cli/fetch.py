@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from .study import CONFIG, say, wrapped
+from .study import CONFIG, repository, say, wrapped
 
 
 @click.command("fetch")
@@ -25,15 +25,15 @@ def command(name: str | None, study: Path | None) -> None:
     from ..studies.catalogue import read_study, study_names
     from ..studies.download import fetch_file
     from ..studies.prepare import PREPARE
-    from ..workflow.provenance import ROOT
 
+    root = repository()
     if not name:
-        for known in study_names(ROOT):
-            about = read_study(ROOT, known)
+        for known in study_names(root):
+            about = read_study(root, known)
             files = f"{len(about.files)} files" if about.files else "simulated"
             say(wrapped(f"{known}: {about.question} ({files}; {about.article})", "", "  "))
         return
-    about = read_study(ROOT, name)
+    about = read_study(root, name)
     study = study or Path(name)
     if reason := unwritable(study):
         raise InputError(f"{reason}. Choose another folder for the study.")

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -62,18 +61,7 @@ def command(study: Path, cores: int | None, no_check: bool, arguments: tuple[str
 
 
 def snakemake(root: Path) -> list[str]:
-    """Start of a call of Snakemake on the workflow of a repository.
-
-    Raises
-    ------
-    InputError
-        If Snakemake is not installed.
-    """
-    if find_spec("snakemake") is None:
-        raise InputError(
-            f"Snakemake is not installed in the environment of {sys.executable}, and runs the workflow: pip install "
-            "'snakemake>=9.19,<10'"
-        )
+    """Start of a call of Snakemake on the workflow of a repository."""
     profile = root / "workflow/profiles/default"
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")),

@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -89,19 +90,26 @@ def inside(study: Path, config: str | Path = CONFIG) -> Iterator[Path]:
 
 
 def repository() -> Path:
-    """Find the repository that this package is installed from, with the workflow.
+    """Find the folder with the workflow: the repository around this package, or what a wheel installs of it.
 
     Raises
     ------
     InputError
-        If the package was installed without it.
+        If there is none, or Snakemake is not installed.
     """
-    root = Path(__file__).resolve().parents[3]
-    if not (root / "workflow" / "Snakefile").is_file():
+    above = Path(__file__).resolve().parents
+    folders = [above[3], *(folder / "share/deepmapper" for folder in above[2:])]
+    root = next((folder for folder in folders if (folder / "workflow/Snakefile").is_file()), None)
+    if root is None:
         raise InputError(
-            f"the workflow was not found beside the package ({Path(__file__).resolve().parents[1]}): it is in "
-            "DeepMapper's repository, not in the installed package. Clone the repository and run bash scripts/setup.sh "
-            "there, or install the package from the clone with pip install --editable."
+            f"the workflow of the package in {above[1]} was not found: expected it in {above[3] / 'workflow'}, or in "
+            "share/deepmapper of the environment. Install the package again, or run bash scripts/setup.sh in a clone "
+            "of its repository."
+        )
+    if find_spec("snakemake") is None:
+        raise InputError(
+            f"Snakemake, which runs the workflow, is not installed in the environment of {sys.executable}. Install it, "
+            "with all else that the workflow needs: pip install 'deepmapper[workflow]'"
         )
     return root
 

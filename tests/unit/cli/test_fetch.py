@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepmapper.workflow import provenance
+from deepmapper.cli import fetch
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def repository(tmp_path, monkeypatch):
     about = {"question": "What?", "article": "https://doi.org/1", "prepare": "unpack_populations", "files": [file]}
     (folder / "study.yaml").write_text(yaml.safe_dump(about))
     (folder / "config.yaml").write_text("labels: {column: population}\n")
-    monkeypatch.setattr(provenance, "ROOT", tmp_path / "repository")
+    monkeypatch.setattr(fetch, "repository", lambda: tmp_path / "repository")
     monkeypatch.chdir(tmp_path)
     yield folder
     server.shutdown()

@@ -162,7 +162,7 @@ def test_this_version_is_tested_and_others_are_named():
 
 def test_what_is_tested_is_what_may_be_installed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (need,) = (one for one in map(Requirement, project["optional-dependencies"]["dev"]) if one.name == "snakemake")
+    (need,) = (one for one in map(Requirement, project["optional-dependencies"]["workflow"]) if one.name == "snakemake")
     (major, oldest), (_, newest) = snakemake_internals.TESTED
     assert need.specifier == Requirement(f"snakemake>={major}.{oldest},<{major + 1}").specifier
     assert f'min_version("{major}.{oldest}")' in (ROOT / "workflow/Snakefile").read_text()
