@@ -52,7 +52,8 @@ class Labelled:
 def check_columns(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> None:
     """Check that the samples have the columns that the configuration names."""
     labels, confounders = settings["labels"], settings["confounders"]
-    outcome.attempt(column_of, obs, labels["column"], "labels.column")
+    if labels["column"]:
+        outcome.attempt(column_of, obs, labels["column"], "labels.column")
     if labels["group"]:
         outcome.attempt(column_of, obs, labels["group"], "labels.group")
     for key in ("columns", "numeric"):
@@ -78,6 +79,8 @@ def check_design(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> Labelle
     note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""
     n_before = len(outcome.faults)
     outcome.attempt(check_labels, inside[column], y, classes, column)
+    if len(outcome.faults) > n_before:
+        return None  # what is said of hundreds of classes that are none would hide the fault
     outcome.attempt(check_class_sizes, y, 2, "one to train on and one to test on", classes, note)
     groups, is_test = _groups(outcome, obs, kept, y, classes, settings["labels"]), None
     if len(outcome.faults) == n_before:

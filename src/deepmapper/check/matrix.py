@@ -76,7 +76,7 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
         check_terms(outcome, labelled.classes, settings["labels"]["ontology"])
     check_embeddings(outcome, obs, labelled, n_features if found.has_all_features else None, settings)
     check_values(outcome, found, labelled, settings)
-    if found.is_whole and len(outcome.faults) == n_before:
+    if found.is_whole and labelled is not None and len(outcome.faults) == n_before:
         outcome.attempt(prepare_features, found.data, **preparation(settings))
     if labelled is None or not found.has_all_features:
         return Size()

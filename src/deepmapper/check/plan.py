@@ -64,7 +64,7 @@ def describe_plan(outcome: Outcome, settings: dict, size: Size, cores: int) -> N
     total = len(models) * sum(passes_of(settings).values())
     outcome.say(
         "Would run",
-        f"{count(len(models), 'model')} ({', '.join(models)}): {first} each"
+        f"{count(len(models), 'model')} ({', '.join(models)}): {first}{' each' * (len(models) > 1)}"
         + (f", and {', '.join(others)}; {total} in all" if others else ""),
     )
     if size.samples and size.features:
@@ -79,9 +79,7 @@ def describe_plan(outcome: Outcome, settings: dict, size: Size, cores: int) -> N
                 f". Most of it is the screen for gene chords ({size.screened:,} features): raise chords.min_detected, "
                 "or set chords.enabled to false"
             )
-        outcome.say(
-            "Estimate", f"{_time(minutes / 2)} to {_time(2 * minutes)} on {count(cores, 'core')}, a rough guess{note}"
-        )
+        outcome.say("Estimate", f"{_span(minutes / 2, 2 * minutes)} on {count(cores, 'core')}, a rough guess{note}")
 
 
 def _chord_minutes(settings: dict, size: Size, cores: int) -> float:
@@ -101,8 +99,14 @@ def _training(model: dict, size: Size) -> float:
     return size.samples * image_side(size.features) ** 2 * epochs * _PER_VALUE
 
 
-def _time(minutes: float) -> str:
+def _span(least: float, most: float) -> str:
+    """Write a span of minutes: ``2 to 7 min``, ``40 min to 2.7 h``."""
+    (low, unit), (high, last) = _time(least), _time(most)
+    return f"{low} to {high} {last}" if unit == last else f"{low} {unit} to {high} {last}"
+
+
+def _time(minutes: float) -> tuple[str, str]:
     if minutes < 60:
-        return f"{max(1, round(minutes))} min"
+        return f"{max(1, round(minutes))}", "min"
     hours = minutes / 60
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} days"
+    return (f"{hours:.1f}", "h") if hours < 48 else (f"{hours / 24:.0f}", "days")

@@ -102,7 +102,7 @@ def _values(found: Peek) -> tuple[str, str, str]:
     data: Any = found.data
     of_counts = list(map(str, data.uns.get(LAYERS_OF_COUNTS, ())))
     if of_counts:
-        return of_counts[0], "log1p_median", f"not counts; counts are in {of_counts[0]}"
+        return of_counts[0], "log1p_median", f"X does not hold counts, {of_counts[0]!r} does and is read"
     rows = np.arange(len(data.obs)) if found.rows is None else found.rows
     if not found.has_values or not len(rows):
         return "X", "log1p_median", "not looked at"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..check.outcome import Outcome
 
 
-@click.command("check")
+@click.command("check", short_help="Find every fault of a study before any job.")
 @study_argument
 @click.option("--config", help=f"Another configuration file, relative to here.  [default: STUDY/{CONFIG}]")
 @click.option("--cores", type=click.IntRange(1), help="Cores for the estimate of the time.  [default: all]")
@@ -68,4 +68,5 @@ def show(outcome: Outcome, config: str, brief: bool = False) -> None:
         say(f"\n{config}: {count(len(outcome.faults), 'fault')} found (above). Nothing was run.")
     else:
         notes = f", {count(len(outcome.cautions), 'thing')} worth knowing" if outcome.cautions else ""
-        say(f"\n{config}: no fault found{notes}.")
+        where = " (shown by `deepmapper check`)" if outcome.cautions and brief else ""
+        say(f"\n{config}: no fault found{notes}{where}.")

@@ -12,7 +12,7 @@ from ..errors import InputError
 from .study import CONFIG, repository, say, wrapped
 
 
-@click.command("fetch")
+@click.command("fetch", short_help="Make the folder of a published study, with its data.")
 @click.argument("name", required=False)
 @click.argument("study", required=False, type=click.Path(path_type=Path))
 def command(name: str | None, study: Path | None) -> None:

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import DeepMapperWarning
-from .study import CONFIG, is_terminal, say, wrapped
+from ..core.words import did_you_mean, listed
+from ..errors import DeepMapperWarning, InputError
+from .study import CONFIG, FAULTY, is_terminal, say, wrapped
 from .templates import Answers, config_text, sheet_text
 
 if TYPE_CHECKING:
     from ..check.propose import Column, Proposal
+    from ..io.peek import Peek
 
 SHEET = "config/samples.tsv"
 
 _MOST_SHOWN = 15  # columns
 
 
-@click.command("init")
+@click.command("init", short_help="Make the folder of a study, with its configuration.")
 @click.argument("study", type=click.Path(path_type=Path))
 @click.option("--matrix", help="Start from a matrix: .h5ad, .zarr, 10x folder or .h5, .csv, .tsv, folder of counts.")
 @click.option("--reads", is_flag=True, help="Start from raw reads: writes a sample sheet to fill in.")
@@ -75,12 +77,18 @@ def _from_matrix(
     **_: str | None,
 ) -> None:
     from ..check.propose import propose
-    from ..io.peek import peek
+    from ..io.peek import Peek, peek
 
     columns = [name for name in (label, group) if name]
+    found, fault = Peek(None), None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = peek(matrix, labels_table=labels_table, transpose=transpose, obs_columns=columns)
+        try:
+            found = peek(matrix, labels_table=labels_table, transpose=transpose, obs_columns=columns)
+        except InputError as error:
+            if not all(Path(path).expanduser().exists() for path in (matrix, labels_table) if path):
+                raise  # most likely a slip on the command line
+            fault = str(error)
         proposal = propose(found) if found.data is not None else None
     for warning in caught:
         if issubclass(warning.category, DeepMapperWarning):
@@ -88,6 +96,7 @@ def _from_matrix(
     if found.left:
         say(wrapped(found.left))
     if proposal:
+        _check_columns({"--labels": label, "--group": group}, found)
         say(f"{matrix}: {proposal.n_samples} samples × {proposal.n_features} features; {proposal.values}.")
         label = label or _ask("Column with the states to tell apart", proposal.labels)
         others = [column for column in proposal.groups if column.name != label]
@@ -105,7 +114,22 @@ def _from_matrix(
         group_candidates=_names(proposal.groups if proposal else ()),
     )
     _write(study, {CONFIG: config_text(answers)})
+    if fault:
+        say(wrapped(fault, "Fault: ", "  "))
+        say(f"Wrote {study / CONFIG}. Mend the fault in this file or in the data. Then: deepmapper check {study}")
+        raise SystemExit(FAULTY)
     _say_next(study, answers.label == "" and proposal is not None and _listed(proposal))
+
+
+def _check_columns(given: dict[str, str | None], found: Peek) -> None:
+    """Refuse names of columns that the samples do not have, with the nearest that they have."""
+    known = list(map(str, found.data.obs.columns))
+    for option, name in given.items():
+        if name and name not in known and found.has_all_samples:
+            there = f"only {listed(known, _MOST_SHOWN)}" if known else "nor any other: give a table with --labels-table"
+            raise click.UsageError(
+                f"{option} {name}: the samples have no such column, {there}.{did_you_mean(name, known)}"
+            )
 
 
 def _from_reads(

@@ -15,7 +15,7 @@ from .study import inside, say, study_argument
 _PAGES = ("results/index.html", "results/report.html")
 
 
-@click.command("open")
+@click.command("open", short_help="Show the answer in the browser.")
 @study_argument
 @click.option(
     "--report", is_flag=True, help="The page of `deepmapper report`, with all tables and figures, not the first page."

@@ -12,7 +12,7 @@ from ..errors import DeepMapperWarning, InputError
 from .study import say, wrapped
 
 
-@click.command("predict")
+@click.command("predict", short_help="Name the cells of files with a trained model.")
 @click.argument("model")
 @click.argument("matrix", nargs=-1, required=True)
 @click.option("-o", "--output", default="predicted", show_default=True, help="Folder of the results.")
@@ -31,7 +31,7 @@ def command(
     domain: str,
     allow: tuple[str, ...],
 ) -> None:
-    """Name the cells of one MATRIX or several with MODEL, a folder that `snakemake model` made.
+    """Name the cells of one MATRIX or several with MODEL, a folder that `deepmapper run STUDY -- model` made.
 
     Writes target.tsv, target.json, new_identities.tsv, target_genes.tsv and target.h5ad: labels, verdicts and their
     error rates, and the genes behind labels.

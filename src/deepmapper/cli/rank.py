@@ -22,7 +22,7 @@ _NORMALIZATIONS = ("auto", "none", "log1p_median", "log1p_cp10k", "log1p_cpm")
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 
-@click.command("rank")
+@click.command("rank", short_help="Rank the features of a matrix in one call.")
 @click.argument("matrix")
 @click.option("--labels", "label", metavar="COLUMN", required=True, help="Column with the states to tell apart.")
 @click.option("--group", default="", metavar="COLUMN", help="Column with what must stay together, such as the donor.")
@@ -65,7 +65,7 @@ def command(matrix: str, label: str, group: str, output: str, top: int, **option
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         features = _prepare(matrix, label, group, options)
-    _tell(caught)
+    told = _tell(caught, set())
     classes, samples = features.classes, len(features.y)
     say(f"{matrix}: {samples} samples × {len(features.names)} features, {len(classes)} classes of '{label}'")
     with warnings.catch_warnings(record=True) as caught:
@@ -73,7 +73,7 @@ def command(matrix: str, label: str, group: str, output: str, top: int, **option
         groups = as_groups(features.groups, samples)
         labels = [classes[code] for code in features.y]
         findings = run(features.X, labels, config, list(features.names), groups=groups)
-    _tell(caught)
+    _tell(caught, told)
     table = findings.to_frame()
     with atomic_write(out) as temporary:
         table.to_csv(temporary, sep=_SEPARATORS[out.suffix], index=False)
@@ -81,7 +81,7 @@ def command(matrix: str, label: str, group: str, output: str, top: int, **option
     rows = first_features(findings, top)
     width = max((len(row[1]) for row in rows), default=0)
     for rank, name, share, importance, where in rows:
-        say(f"{rank:>4}. {name:{width}}  {share:>5}  {importance}  {where}".rstrip())
+        say(f"{rank:>4}. {name:{width}}  {share:>5}  {importance:>7}  {where}".rstrip())
     say(f"All {len(table)} features: {out}")
 
 
@@ -92,6 +92,8 @@ def _prepare(matrix: str, label: str, group: str, options: dict[str, Any]) -> Fe
     from ..io.peek import Peek
 
     adata = _read(matrix, options["layer"] or "X", label, group, options)
+    if not len(adata.obs.columns):
+        raise InputError(f"{matrix} has no column of labels. Give a table with one as --labels-table FILE.")
     proposal = propose(Peek(adata))
     if not options["layer"] and proposal.layer != "X":
         adata = _read(matrix, proposal.layer, label, group, options)
@@ -123,8 +125,10 @@ def _read(matrix: str, layer: str, label: str, group: str, options: dict[str, An
     )
 
 
-def _tell(caught: list[warnings.WarningMessage]) -> None:
-    """Print what the package warned about, each once."""
+def _tell(caught: list[warnings.WarningMessage], told: set[str]) -> set[str]:
+    """Print what the package warned about and has not been told; return all that has been."""
     texts = [str(warning.message) for warning in caught if issubclass(warning.category, DeepMapperWarning)]
     for text in dict.fromkeys(texts):
-        say(wrapped(text, "  - ", "    "), err=True)
+        if text not in told:
+            say(wrapped(text, "  - ", "    "), err=True)
+    return told | set(texts)

@@ -30,20 +30,40 @@ _EVERY = 0.5  # seconds between looks at the log
 _LAST_LINES = 12  # of the log, if a run ends without a message of its own
 
 
-@click.command("run", context_settings={"ignore_unknown_options": False})
+_HELP = """Check a study, then run it. The same command goes on after an interruption or a change.
+
+What is finished is kept: after Ctrl-C or a crash, and with more passes in the configuration, only what is missing
+or out of date is run. Arguments after -- are those of snakemake:
+
+\b
+  deepmapper run blood -- --dry-run     what would run
+  deepmapper run rna -- --sdm conda     conda installs all programs (or --use-conda)
+
+Exit status: 0 if everything is there, 1 after a fault or a failed job, 2 for a wrong command, 130 after Ctrl-C.
+"""
+
+
+class _Run(click.Command):
+    """The command; an unknown option is probably one of Snakemake."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities:
+                raise
+            name = error.option_name
+            text = f"{error.message} Options of Snakemake follow two dashes: deepmapper run STUDY -- {name}"
+            raise click.NoSuchOption(name, text, ctx=ctx) from error
+
+
+@click.command("run", cls=_Run, help=_HELP, short_help="Check a study, then run it or what is missing of it.")
 @study_argument
 @click.option("--cores", type=click.IntRange(1), help="Cores to use.  [default: all]")
 @click.option("--no-check", is_flag=True, help="Do not check the study first.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- SNAKEMAKE ARGUMENTS]")
 def command(study: Path, cores: int | None, no_check: bool, arguments: tuple[str, ...]) -> None:
-    """Check a study, then run it. The same command goes on after an interruption or a change.
-
-    What is finished is kept: after Ctrl-C or a crash, and with more passes in the configuration, only what is missing
-    or out of date is run. Arguments after -- are those of snakemake, such as -- -n for what would run, or
-    -- --sdm conda (the same as --use-conda) to let conda install all programs.
-
-    Exit status: 0 if everything is there, 1 after a fault or a failed job, 2 for a wrong command, 130 after Ctrl-C.
-    """
+    """Check a study, then run it."""
     if study.name.startswith("-"):
         raise click.UsageError(f"Found {study} in place of a folder. `deepmapper run . -- {study}` passes it on.")
     root, cores = repository(), cores or len(os.sched_getaffinity(0))

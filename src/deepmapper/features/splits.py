@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.arrays import take_rows
 from ..core.draws import Draw, stream
-from ..core.words import yaml_list
+from ..core.words import listed, yaml_list
 from ..errors import InputError
 
 SCHEMES = ("auto", "fixed", "repeated")
@@ -23,6 +23,8 @@ SMALL, SMALL_PER_CLASS = 50, 8
 _MIN_FOR_VALIDATION = 6
 
 _N_FOLDS = 5
+
+_MOST_NAMED = 12  # classes that are too small
 
 
 @dataclass(frozen=True)
@@ -202,12 +204,12 @@ def check_class_sizes(y: np.ndarray, needed: int, purpose: str, classes: Sequenc
     if not small:
         return
     out = "Leave these classes out"
-    if len(classes):
+    if len(classes) and len(small) <= _MOST_NAMED:
         out += f" (`labels: {{exclude: {yaml_list(classes[c] for c in codes[counts < needed])}}}`)"
     if len(codes) - len(small) < 2:
         out = f"Only {len(codes) - len(small)} of {len(codes)} classes would be left without these: merge classes"
     raise InputError(
-        f"too few samples in class {', '.join(small)}: expected at least {needed}, {purpose}{note}. "
+        f"too few samples in class {listed(small, _MOST_NAMED)}: expected at least {needed}, {purpose}{note}. "
         f"{out}{', merge them with others,' if out.startswith('Leave') else ''} or add samples."
     )
 

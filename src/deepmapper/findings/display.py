@@ -79,7 +79,7 @@ def first_features(findings: Findings, top: int) -> list[tuple[int, str, str, st
         name = printable(findings.feature_names[i]) if findings.feature_names else f"feature {i}"
         name = name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…"
         share = f"{findings.selection_frequency[i]:.0%}"
-        rows.append((rank, name, share, f"{findings.median_importance[i]:.3g}", _class_of(findings, i)))
+        rows.append((rank, name, share, f"{findings.median_importance[i]:#.3g}".rstrip("."), _class_of(findings, i)))
     return rows
 
 

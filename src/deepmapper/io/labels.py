@@ -194,8 +194,8 @@ def _check_missing(found: Categories, names: Sequence[str] | None, missing: str)
         shown = some([names[i] if names is not None else f"row {i}" for i in unlabelled[:4]])
         words = f" The reader took {said}, {in_config}." if found.words else ""
         raise InputError(
-            f"{len(unlabelled)} of {len(found.codes)} samples have no label ({shown}). Label them, or drop them with "
-            f"missing='drop', in a configuration `labels: {{missing: drop}}`.{words}"
+            f"{len(unlabelled)} of {len(found.codes)} samples have no label ({shown}). Label them, or leave them out: "
+            f"`labels: {{missing: drop}}`, in Python missing='drop'.{words}"
         )
     if found.words:
         warnings.warn(f"Labels: took {said}, {in_config}.", DeepMapperWarning, stacklevel=3)
@@ -217,9 +217,8 @@ def _warn_doubtful(classes: Sequence[str], sizes: Counter) -> None:
         shown = ", ".join(f"{name!r} ({count(sizes[name], 'sample')})" for name in doubtful)
         quoted = ", ".join(map(yaml_text, doubtful))
         warnings.warn(
-            f"Classes that may not be states are used as such: {shown}. To leave them out, set exclude, in a "
-            f"configuration `labels: {{exclude: [{quoted}]}}`; to have them named by the models, "
-            f"`labels: {{unlabelled: [{quoted}]}}`.",
+            f"Classes that may not be states are used as such: {shown}. To leave them out: `labels: {{exclude: "
+            f"[{quoted}]}}`; to have the models name them: `labels: {{unlabelled: [{quoted}]}}`.",
             DeepMapperWarning,
             stacklevel=3,
         )

@@ -102,8 +102,8 @@ def load(folder: str | Path) -> Model:
         content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{folder} is not a model ({error}): expected a folder such as results/model/cnn_small, which the rule "
-            f"export_model writes."
+            f"{folder} is not a model, since its file model.json is missing or damaged: expected a folder such as "
+            f"results/model/cnn_small. `deepmapper run STUDY -- model` makes one for every model of a study."
         ) from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:

@@ -30,7 +30,7 @@ def test_the_plan_names_models_and_passes_and_more_cells_take_longer():
         lines[n] = dict(outcome.lines)
     assert lines[1_000]["Would run"].startswith("2 models (a, b): 30 passes each, and 5 on permuted labels")
     assert "134 in all" in lines[1_000]["Would run"]
-    assert lines[1_000]["Estimate"].startswith("2 min to")
+    assert lines[1_000]["Estimate"].startswith("2 to")
     assert " h " in lines[100_000]["Estimate"]
     outcome = Outcome()
     describe_plan(outcome, settings("auto"), Size(), cores=1)

@@ -15,7 +15,7 @@ def test_a_good_study_is_summarised_and_nothing_is_written(study, call, here):
     assert "Classes 3: alpha 20, beta 20, gamma 20" in found.said
     assert "Groups 5 in 'donor'" in found.said
     assert "Values whole numbers up to" in found.said
-    assert "1 model (cnn_small): 30 passes each" in found.said
+    assert "1 model (cnn_small): 30 passes, and 5 on permuted labels" in found.said
     assert "67 in all" in found.said
     assert "no fault found" in found.said
     assert [path.name for path in Path("study").iterdir()] == ["config"]
@@ -78,6 +78,21 @@ def test_a_class_of_one_and_missing_labels_are_two_faults(study, call, counts):
     said = call("check", study(), status=1).said
     assert "2 of 60 samples have no label" in said
     assert "too few samples in class 'delta' (1)" in said
+
+
+@pytest.mark.parametrize(("column", "fault"), [("age", "it looks like a measurement"), ("name", "names of samples")])
+def test_what_is_no_label_is_one_fault_without_a_list_of_its_values(study, call, counts, column, fault):
+    adata = counts.copy()
+    adata.obs["name"] = adata.obs_names
+    adata.write_h5ad("matrix.h5ad")
+    said = call("check", study(labels={"column": column}), status=1).said
+    assert fault in said
+    assert "1 fault found" in said
+    assert len(said) < 1500
+
+
+def test_an_empty_column_of_labels_is_one_fault(study, call):
+    assert "1 fault found" in call("check", study(labels={"column": ""}), status=1).said
 
 
 def test_labels_of_a_table_are_matched_and_counted(study, call, counts, here):

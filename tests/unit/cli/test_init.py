@@ -41,7 +41,8 @@ def test_counts_in_a_layer_are_found(here, call, counts):
     adata.layers["raw_counts"] = adata.X.copy()
     adata.X.data[:] = adata.X.data / 7
     adata.write_h5ad("matrix.h5ad")
-    assert "counts are in raw_counts" in call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state").said
+    said = call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state").said
+    assert "X does not hold counts, 'raw_counts' does" in said
     assert config("blood")["matrix"]["layer"] == "raw_counts"
     assert "no fault found" in call("check", "blood").said
 
@@ -86,6 +87,30 @@ def test_what_a_study_starts_from_must_be_said(here, call):
     assert "both given" in call("init", "blood", "--reads", "--matrix", "matrix.h5ad", status=2).said
     assert "does not exist" in call("init", "blood", "--matrix", "none.h5ad", status=1).said
     assert not (here / "blood").exists()
+
+
+def test_a_column_that_is_not_there_is_named_with_the_nearest(here, call, counts):
+    said = call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "stat", status=2).said
+    assert "--labels stat: the samples have no such column, only state, donor, run, age. Did you mean 'state'?" in said
+    counts.to_df().astype(int).to_csv("counts.csv")
+    said = call("init", "blood", "--matrix", "counts.csv", "--labels", "state", status=2).said
+    assert "give a table with --labels-table" in said
+    assert not (here / "blood").exists()
+
+
+def test_data_with_a_fault_get_a_configuration_in_which_it_can_be_mended(here, call, counts):
+    table = counts.to_df().astype(int)
+    table.columns = [*table.columns[:-1], table.columns[0]]
+    table.to_csv("counts.csv")
+    counts.obs.to_csv("labels.csv")
+    said = call(
+        "init", "blood", "--matrix", "counts.csv", "--labels-table", "labels.csv", "--labels", "state", status=1
+    ).said
+    assert "1 duplicate feature name ('gene0' 2 times)" in said
+    assert "1 fault found" in call("check", "blood", status=1).said
+    text = Path("blood/config/config.yaml").read_text()
+    Path("blood/config/config.yaml").write_text(text.replace("matrix:\n", "matrix:\n  duplicate_names: make_unique\n"))
+    assert "no fault found" in call("check", "blood").said
 
 
 def test_a_person_is_asked(here, monkeypatch):

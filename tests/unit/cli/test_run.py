@@ -96,6 +96,12 @@ def test_ctrl_c_reaches_snakemake_once_and_is_no_failure(study, here, number):
     assert said.rstrip().endswith("Interrupted; finished results are kept. The same command continues.")
 
 
+def test_an_option_of_snakemake_without_dashes_is_explained(study, call):
+    said = call("run", study(), "-n", status=2).said
+    assert "No such option '-n'." in said
+    assert "deepmapper run STUDY -- -n" in said
+
+
 def test_arguments_of_snakemake_are_passed_on(study, call, stand_in, here):
     stand_in("pathlib.Path('arguments').write_text(' '.join(sys.argv[1:]))")
     call("run", study(), "--cores", 3, "--", "--sdm", "conda", "-k")
@@ -143,9 +149,13 @@ def test_the_summary_is_opened_where_there_is_a_browser(study, call, here, monke
     assert len(opened) == 1
 
 
-def test_a_report_that_was_not_written_says_what_is_missing(study, call, stand_in, monkeypatch):
+def test_a_report_that_was_not_written_says_what_is_missing(study, call, stand_in, here, monkeypatch):
     from deepmapper.cli import report
 
     stand_in("print('no results'); sys.exit(1)")
     monkeypatch.setattr(report, "snakemake", run.snakemake)
-    assert "Is the study finished? deepmapper run study" in call("report", study(), status=1).said
+    name = study()
+    assert "First: deepmapper run study" in call("report", name, status=1).said
+    (here / name / "results").mkdir()
+    (here / name / "results/index.html").touch()
+    assert "Is the study finished? deepmapper run study" in call("report", name, status=1).said

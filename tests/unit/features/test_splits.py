@@ -146,6 +146,9 @@ def test_small_classes_are_named_all_at_once():
         check_class_sizes(np.array([0, 0, 0, 1, 2, 2]), 3, "one each to train, validate and judge", ("a", "b", "c"))
     assert "too few samples in class 'b' (1), 'c' (2): expected at least 3, one each to train" in str(refused.value)
     check_class_sizes(np.array([0, 0, 1, 1]), 2, "any", ())
+    with pytest.raises(InputError, match=r"'12' \(1\) and 88 more: expected at least 2") as refused:
+        check_class_sizes(np.arange(100), 2, "any", tuple(map(str, range(1, 101))))
+    assert len(str(refused.value)) < 400
 
 
 def test_classes_without_names_are_called_by_their_number():

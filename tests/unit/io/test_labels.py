@@ -37,7 +37,7 @@ def test_encode_labels(labels, codes, classes):
 @pytest.mark.parametrize("nothing", [None, np.nan, "", "  ", pd.NA])
 def test_missing_labels(nothing):
     labels = ["a", nothing, "b", nothing]
-    with pytest.raises(InputError, match=r"2 of 4 samples have no label \('row 1', 'row 3'\)\. Label them, or drop"):
+    with pytest.raises(InputError, match=r"2 of 4 samples have no label \('row 1', 'row 3'\)\. Label them, or leave"):
         encode_labels(labels)
     with pytest.raises(InputError, match=r"2 of 4 samples have no label \('y', 'v'\)"):
         encode_labels(labels, names=["x", "y", "z", "v"])

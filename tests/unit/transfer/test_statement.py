@@ -26,10 +26,11 @@ MODEL = SimpleNamespace(signal=True, over="cells")
 )
 def test_numbers_are_in_sentences_and_small_levels_are_not_rounded_to_nothing(comparison, end):
     verdicts = {"assigned": 1, "ambiguous": 1, "new": 1200, "empty": 1}
-    text = statement._statement(verdicts, MODEL, comparison, 0.005, 1203)
+    named = SimpleNamespace(comparison=comparison, aligned=None)
+    text = statement._statement(verdicts, MODEL, named, 0.005, 1203)
     start = "Of 1,203 unlabelled cells, 1 has one label, 1 has several that cannot be told apart, and 1,200 are new"
     assert text.startswith(f"{start} (1 without counts is not named)") and text.endswith(end)
-    assert "0.5%" in statement._rate(MODEL, comparison, 0.005)
+    assert "0.5%" in statement._rate(MODEL, named, 0.005)
 
 
 def test_classes_with_few_cells_have_the_coverage_of_all():
