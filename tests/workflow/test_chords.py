@@ -61,7 +61,7 @@ def test_the_chord_is_found_and_proved(screened, pair):
     assert screen["n_samples"] == 450 and screen["confounders"] == ["batch=y", "depth"]
     assert "1 chord: 1 significant pair among" in screen["statement"]
     proof = json.loads((screened.results / "findings/chords.json").read_text())
-    assert proof["proved"] and proof["statement"].startswith("1 of 1 chord predicts")
+    assert proof["proved"] and proof["statement"].startswith("The chord predicts")
 
 
 def test_the_screen_does_not_read_the_test_split(screened):
@@ -109,7 +109,7 @@ def test_null_passes_permute_within_strata(screened):
     features = open_features(screened.results / "features")
     assert set(features.strata[features.test]) == {-1} and len(np.unique(features.strata)) > 3
     told = json.loads((screened.results / "features/confounders.json").read_text())
-    assert told["adjusted"] == ["batch", "depth"] and "Null passes permute labels within" in told["null"]
+    assert told["adjusted"] == ["batch", "depth"] and "Control passes permute labels within" in told["null"]
     table = pd.read_csv(screened.results / "features/confounders.tsv", sep="\t")
     assert list(table.columns) == ["sample", "batch", "depth"] and len(table) == 600
 

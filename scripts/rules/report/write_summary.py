@@ -13,7 +13,7 @@ with job(snakemake):
     from deepmapper.reads.cautions import reads_cautions
     from deepmapper.reads.denovo import is_denovo
     from deepmapper.reads.fates import describe_fragments, read_fragments
-    from deepmapper.report.figures import figures_of
+    from deepmapper.report.figures import MAX_PAGE, figures_of
     from deepmapper.report.models import read_models
     from deepmapper.report.points import ranked_points, tested_points
     from deepmapper.report.start import CAPTIONS, start_page
@@ -99,17 +99,18 @@ with job(snakemake):
     paths = {name: path if isinstance(path, str) else path[best] for name, path in paths.items()}
     tests = read_table(inputs.differential_table)
     tests = tests[tests["p"].notna() & tests["log2_fold_change"].notna()]
-    page = start_page(
+    start = {
         **known,
-        figures=figures_of(paths, Path(snakemake.output.start).parent, FIGURES, CAPTIONS),
-        ranked=ranked_points(models, aliases),
-        tested=tested_points(
+        "ranked": ranked_points(models, aliases),
+        "tested": tested_points(
             ((title, rows, bounded_fold_changes(rows)[0]) for title, rows in comparisons(tests)),
             differential["level"],
             aliases,
         ),
-        enriched=enrichment[1]["statement"] if enrichment else "",
-        with_target=bool(targets),
-    )
+        "enriched": enrichment[1]["statement"] if enrichment else "",
+        "with_target": bool(targets),
+    }
+    room = MAX_PAGE - len(start_page(**start, figures={}))
+    page = start_page(**start, figures=figures_of(paths, Path(snakemake.output.start).parent, FIGURES, CAPTIONS, room))
     with atomic_write(snakemake.output.start) as path:
         path.write_text(page)

@@ -14,7 +14,6 @@ from ..core.arrays import take_rows
 from ..core.auc import auc, resamples
 from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import Folds, fit_ridge_logistic
-from ..core.words import count
 from ..errors import InputError
 from ..features.composition import explained_by_composition
 from ..features.levels import draw_development_samples
@@ -106,10 +105,13 @@ def prove(
         table = chord_table(chords, proofs)
         n_adding = sum(proof.synergy_low > 0 for proof in proofs)
         summary["n_adding"] = n_adding
+        which = f"{n_adding} of {len(chords)} chords predict" if len(chords) > 1 else "The chord predicts"
+        if len(chords) == 1 and not n_adding:
+            which = "The chord does not clearly predict"
         summary["statement"] = (
-            f"{n_adding} of {count(len(chords), 'chord predicts', 'chords predict')} the class better than the members "
-            f"one by one, on {len(features.test)} samples that the screen never saw (the 95 % interval of the synergy "
-            f"is above 0)."
+            f"{which} the class better than the members one by one, on {len(features.test)} samples that the screen "
+            f"never saw (the 95 % interval of the synergy {'is above' if n_adding or len(chords) > 1 else 'includes'} "
+            f"0)."
         )
     elif chords:
         summary["statement"] = (

@@ -16,7 +16,7 @@ import pandas as pd
 from ..core.arrays import take_rows
 from ..core.blocks import to_csc
 from ..core.stage_schemas import PAIRS, TRIPLETS
-from ..core.words import count
+from ..core.words import confounder_words, count
 from ..errors import CannotScreen
 from ..features.levels import draw_development_samples
 from ..features.store import Features
@@ -187,7 +187,7 @@ def _statement(features: Features, pairs: Screen, triplets: Screen | None, chord
         f"{samples}, at a {rate} of {pairs.options.level:g}"
     )
     if features.design_names:
-        statement += f", adjusted for {', '.join(features.design_names)}"
+        statement += f", adjusted for {', '.join(map(confounder_words, features.design_names))}"
     statement += "."
     explained = [name for name, share in pairs.left_open if share < LITTLE_OPEN]
     if explained:

@@ -34,6 +34,11 @@ def listed(texts: Sequence[str], n: int = 5, more: str = " and {} more") -> str:
     return ", ".join(texts[:n]) + (more.format(len(texts) - n) if len(texts) > n else "")
 
 
+def confounder_words(name: str) -> str:
+    """Say what a confounder is: the one that is computed and not named for what it is, in words."""
+    return "the number of detected features" if name == "detected" else name
+
+
 def count(n: int, singular: str, plural: str = "", *, zero: str = "0", separator: str = "") -> str:
     """Write a count with its noun: ``1 pass``, ``12 passes``.
 

@@ -13,6 +13,7 @@ from ..core.arrays import take_rows
 from ..core.auc import auc, resamples, weighted_auc
 from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import fit_ridge_logistic
+from ..core.words import confounder_words
 from ..errors import DeepMapperWarning
 from .design import Design, make_design
 from .splits import assign_folds
@@ -27,7 +28,6 @@ _MIN_PER_COMBINATION, _MAX_COMBINATIONS = 4, 64
 _ALL = "all together"
 
 # How a statement begins; otherwise "NAME alone predicts".
-_SUBJECTS = {"detected": "the number of detected features alone predicts", _ALL: "together they predict"}
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def confounder_accuracy(
 def draw_null_strata(
     design: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None, *, seed: int = 0
 ) -> tuple[np.ndarray | None, str]:
-    """Divide samples into strata within which labels are exchangeable given the confounders, for null passes.
+    """Divide samples into strata within which labels are exchangeable given the confounders, for control passes.
 
     If the confounders have few combinations of values, every combination is a stratum. Otherwise samples are divided by
     the class probabilities that the confounders and their squares predict out of fold. Strata never span groups.
@@ -187,7 +187,7 @@ def draw_null_strata(
     """
     if groups is not None and all(len(np.unique(y[groups == group])) == 1 for group in np.unique(groups)):
         return None, (
-            "Every group has a single class: null passes permute the labels of whole groups and do not preserve the "
+            "Every group has a single class: control passes permute the labels of whole groups and do not preserve the "
             "association of labels and confounders."
         )
     group = np.zeros(len(y), dtype=np.int64) if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -204,10 +204,10 @@ def draw_null_strata(
         kind = "strata in which the confounders make the classes about equally probable"
     if strata.max() == group.max():
         return None, (
-            f"{len(y)} samples are too few to form strata of similar confounders: null passes do not preserve the "
+            f"{len(y)} samples are too few to form strata of similar confounders: control passes do not preserve the "
             f"association of labels and confounders."
         )
-    return strata, f"Null passes permute labels within {strata.max() + 1} {kind}."
+    return strata, f"Control passes permute labels within {strata.max() + 1} {kind}."
 
 
 def _statement(records: Sequence[dict], adjusted: Sequence[str]) -> str:
@@ -216,11 +216,12 @@ def _statement(records: Sequence[dict], adjusted: Sequence[str]) -> str:
         return "Nothing was adjusted for, and no confounder could be computed from values that are not counts."
     first, reported = "Nothing was adjusted for.", list(records)
     if adjusted:
-        first = f"Adjusted for {', '.join(map(str, adjusted))}."
+        first = f"Adjusted for {', '.join(map(confounder_words, adjusted))}."
         reported = [record for record in records if record["adjusted"]][-1:]  # the last is "all together", if several
     clauses = []
     for record in reported:
-        subject = _SUBJECTS.get(record["confounder"], f"{record['confounder']} alone predicts")
+        name = record["confounder"]
+        subject = "together they predict" if name == _ALL else f"{confounder_words(name)} alone predicts"
         clauses.append(f"{subject} the class with accuracy {record['accuracy']:.2f}")
     second = " and ".join(clauses)
     n, majority = reported[0]["n"], reported[0]["majority_accuracy"]

@@ -263,7 +263,7 @@ def _evaluate_confounders(
     groups: np.ndarray | None,
     seed: int,
 ) -> tuple[dict, np.ndarray | None]:
-    """Evaluate confounders on the development part, and form the strata of null passes: summary and (n,) codes."""
+    """Evaluate confounders on the development part, and form the strata of control passes: summary and (n,) codes."""
     inside, labels = take_rows(groups, development), y[development]
     summary = evaluate_confounders(evaluated.iloc[development], list(adjusted), labels, groups=inside, seed=seed)
     if len(adjusted.columns):

@@ -62,7 +62,7 @@ class Features:
     design_names
         Name of every column of `design`.
     strata
-        (n,) int64 codes within which labels are permuted for null passes, -1 outside the development part; or None.
+        (n,) int64 codes within which labels are permuted for control passes, -1 outside the development part; or None.
     chords
         Names of the gene chords whose values are the last columns of `X`, behind the features (`with_chords`).
     confounders

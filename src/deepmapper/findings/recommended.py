@@ -201,6 +201,13 @@ def _found_by(by_test: np.ndarray, by_networks: np.ndarray) -> np.ndarray:
 _PARTS = {"networks": "the networks' z", "test": "the test of single features", "evidence": "the evidence"}
 
 
+def _order(parts: Sequence[str]) -> str:
+    """Say what the order rests on."""
+    if len(parts) < 2:
+        return f"Ordered by {parts[0]}." if parts else ""
+    return f"Each feature is placed by its mean rank in {', '.join(parts[:-1])} and {parts[-1]}."
+
+
 def _summary(
     table: pd.DataFrame,
     source: str,
@@ -220,9 +227,10 @@ def _summary(
         statement = "There is no error rate, so no feature is reported; the order gives hypotheses only."
     elif n:
         false = n * level
+        about = f"{false:.0f}" if false >= 10 else f"{false:.2g}"
         statement = (
             f"{count(n, 'feature', separator=',')} to report at a false discovery rate of {level:g} ({rate}): at most "
-            f"about {false:.1f} of them {'is' if false <= 1 else 'are'} expected to be false."
+            f"about {about} of them {'is' if false <= 1 else 'are'} expected to be false."
         )
     else:
         statement = f"No feature to report at a false discovery rate of {level:g} ({rate})."
@@ -233,9 +241,7 @@ def _summary(
     left_out = [model.name for model in models if model not in used]
     return {
         "statement": statement,
-        "order": f"Ordered by {listed([_PARTS[part] for part in parts])}, each feature by its mean place."
-        if parts
-        else "",
+        "order": _order([_PARTS[part] for part in parts]),
         "level": level,
         "rate_from": source,
         "n_reported": n,

@@ -83,10 +83,10 @@ class ErrorRate:
         n_false = math.ceil(sum(told.values()))
         n_told = count(sum(self.novel[kind] for kind in told), "novel transcript")
         text = f"At most about {n_false} of {n_told} {'is' if n_false == 1 else 'are'} false"
-        text += f"; of {' and '.join(silent)} this is not known, for lack of controls" if silent else ""
+        text += f"; for {' and '.join(silent)} this is not known, for lack of controls" if silent else ""
         if self.hidden:
-            back = "all" if self.recovered == self.hidden else str(self.recovered)
-            text += f"; of {self.hidden} known genes and isoforms that were hidden for this, {back} came back"
+            found = "all" if self.recovered == self.hidden else f"{self.recovered} of"
+            text += f"; {found} {self.hidden} known genes and isoforms that were hidden as a control were found again"
         return f"{text}."
 
     def write(self, path: Path) -> None:

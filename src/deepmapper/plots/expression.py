@@ -87,7 +87,7 @@ def expression_dots(
         if headings:
             _write_headings(ax, of, y, len(classes) - 0.4)
         left = width + 0.2 + (0.075 * max(map(len, style.display_names(of))) if headings else 0.0)
-        style.add_colour_bar(figure, dots, ax, left, "mean, scaled for each feature")
+        style.add_colour_bar(figure, dots, ax, left, "mean, scaled by feature")
         figure.axes[-1].set_yticks([0.0, 0.5, 1.0], ["lowest", "", "highest"])
         _size_legend(figure, left, height - COLOUR_BAR_HEIGHT - 0.25)
         style.add_heading(figure, ax, max(width, 4.0), title, note)

@@ -94,7 +94,7 @@ def _description(row, known: bool, max_names: int) -> str:
     lost = [name for name in cell.split(",") if name] if isinstance(cell, str) else []
     if lost:
         names = [name if len(name) <= 22 else f"{name[:12]}\u2026{name[-8:]}" for name in lost[:max_names]]
-        text += f"  {', '.join(names)}"
+        text += f": {', '.join(names)}"
         if len(lost) > max_names:
             text += f", \u2026 {len(lost) - max_names} more"
     return text

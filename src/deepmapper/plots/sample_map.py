@@ -129,14 +129,18 @@ def scatter_classes(ax, points, label, classes, darker, side) -> dict:
     return marks
 
 
+_ABOVE = 0.2  # inches by which the number of a class lies above its median
+
+
 def number_classes(ax, points, label, classes, side) -> None:
-    """Write the number of every class at its median, on a map `side` inches wide."""
+    """Write the number of every class above its median, on a map `side` inches wide; small classes stay visible."""
     if not classes:
         return
     lower, upper = np.array([ax.get_xlim(), ax.get_ylim()]).T
     inch = (upper - lower) / side
     centres = np.array([np.median(points[label == c], axis=0) for c in classes])
-    places = lower + inch * _spread_apart((centres - lower) / inch, 0.24)
+    above = np.minimum((centres - lower) / inch + [0.0, _ABOVE], side)
+    places = lower + inch * _spread_apart(above, 0.24)
     frame = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": BLACK, "linewidth": 0.5}
     for number, (centre, place) in enumerate(zip(centres, places, strict=True), start=1):
         ax.plot(*zip(centre, place, strict=True), color=BLACK, linewidth=0.7, clip_on=False)

@@ -24,7 +24,7 @@ def _first(row: pd.Series, aliases: Mapping[str, str]) -> str:
     first, second = readable_names([core[0][0], core[1][0]], aliases)
     together, apart = "both are high or both are low", "one is high where the other is low"
     inside, outside = (together, apart) if row["z"] > 0 else (apart, together)
-    text = f"{row['chord']} is {first} with {second}: in {row['class']} {inside}, elsewhere rather {outside}"
+    text = f"{row['chord']} is {first} with {second}: in {row['class']} {inside}; elsewhere, more often {outside}"
     if pd.notna(row["auc_chord"]):
         text += (
             f". On the test split the two together predict {row['class']} with an AUC of {row['auc_chord']:.2f}, the "

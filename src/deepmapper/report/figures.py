@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ..core.nothing import shows_nothing
 
-# A page above 2 MB as a data URI stays blank in the frame of Snakemake's report; what does not fit in is linked.
-MAX_EMBEDDED = 1_050_000  # letters of all figures together
+# A page above 2 MB as a data URI, which adds a third, stays blank in the frame of Snakemake's report; what does not fit
+# in is linked.
+MAX_PAGE = 1_550_000  # letters
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,11 @@ class Figure:
 
 
 def figures_of(
-    paths: Mapping[str, str | Path], folder: str | Path, names: Mapping[str, str], captions: Mapping[str, str]
+    paths: Mapping[str, str | Path],
+    folder: str | Path,
+    names: Mapping[str, str],
+    captions: Mapping[str, str],
+    room: int = MAX_PAGE,
 ) -> dict[str, Figure]:
     """Read figures, the first ones first, as long as they fit into a page.
 
@@ -48,8 +53,10 @@ def figures_of(
         Folder of the page.
     names, captions
         See `Figure`; by figure.
+    room
+        Letters that are left for them in the page.
     """
-    found, left = {}, MAX_EMBEDDED
+    found, left = {}, room
     for key, path in paths.items():
         if shows_nothing(path):
             continue

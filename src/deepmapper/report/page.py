@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ..core.words import count
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+_STARTS_WITH_NUMBER = re.compile(r"[-\u2212+<≤]?\d[\d.,]*(e[-+]?\d+)?(\s|$)")
 
 
 def render(template: str, **values) -> str:
@@ -47,11 +51,17 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals.update(count=count, zip=zip)
+    environment.tests["numbers"] = _are_numbers
     # keeps the order of the keys and names in any script; NaN is not valid JSON
     environment.policies["json.dumps_kwargs"] = {
         "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False
     }  # fmt: skip
     return environment
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether the cells of a column are numbers, with or without an interval, which are aligned at the right."""
+    return all(_STARTS_WITH_NUMBER.match(str(cell)) for cell in cells if str(cell))
 
 
 def number(value, digits: int = 3) -> str:

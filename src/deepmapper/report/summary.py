@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..core.aliases import readable_names
-from ..core.words import count, listed
+from ..core.words import confounder_words, count, listed
 from .chord_words import chords_in_words
 from .enriched_sets import enriched_sets
 from .links import links_of, loses
@@ -298,8 +298,9 @@ def cautions_of(
         auc = record["macro_auc"]
         if not record["adjusted"] and auc is not None and auc >= _PREDICTIVE_AUC:
             interval = with_interval(auc, record["macro_auc_low"], record["macro_auc_high"], 2)
+            name = confounder_words(record["confounder"])
             text = (
-                f"The confounder {record['confounder']} alone predicts the classes (AUC {interval}) and was not "
+                f"{name[0].upper()}{name[1:]} alone predicts the classes (AUC {interval}) and was not "
                 f"adjusted for, so findings may reflect it rather than the classes (setting: confounders)."
             )
             cautions.append(_Line(text))

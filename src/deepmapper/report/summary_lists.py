@@ -28,18 +28,17 @@ def top_recommended(recommended: pd.DataFrame, chords: Mapping[str, str], top: i
     if recommended.empty:
         return {}
     rows = recommended.head(top)
-    columns = {"feature": texts(rows["feature"])}
-    if "alias" in rows:
-        columns["alias"] = texts(rows["alias"])
+    ids = texts(rows["feature"])
+    columns = {"name": texts(rows["alias"])} if "alias" in rows else {"feature": ids}
     columns |= {
         "higher in": texts(rows["higher_in"]),
         "log2 fold change": [number(value, 2) for value in rows["log2_fold_change"]],
         "q": [_q(q, reported) for q, reported in zip(rows["q"], rows["reported"], strict=True)],
         "found by": texts(rows["found_by"]),
     }
-    if any(own := [chords.get(name, "") for name in columns["feature"]]):
+    if any(own := [chords.get(name, "") for name in ids]):
         columns["chord"] = own
-    return columns
+    return columns | {"feature": ids}
 
 
 def _q(q: float, significant: bool) -> str:

@@ -59,6 +59,6 @@ CHORD_FIGURES = ("chord_networks", "chord_members", "chord_scores")
 
 # Figures on the page to open first, the most telling ones first: those that do not fit in are linked.
 START_FIGURES = (
-    *("expression", "pseudo_image", "models", "overlap", "chord_members", "sample_distances", "novel"),
-    *("feature_maps", "markers", "enrichment"),
+    *("expression", "models", "overlap", "chord_members", "markers", "sample_distances", "novel", "enrichment"),
+    *("pseudo_image", "feature_maps"),
 )

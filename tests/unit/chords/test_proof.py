@@ -32,7 +32,7 @@ def test_the_planted_pair_is_found_alone_and_proved(small, screen_label):
 def test_the_proof_is_of_the_test_split(features, screened):
     table, summary = prove(features, screened.chords, draws=100)
     assert summary["proved"] and summary["n_adding"] == 1
-    assert "1 of 1 chord" in summary["statement"] and "150 samples" in summary["statement"]
+    assert "The chord predicts the class better" in summary["statement"] and "150 samples" in summary["statement"]
     assert table["n_test"][0] == 150 and table["synergy_low"][0] > 0.15
     assert list(table.columns) == CHORDS.names(("0", "1"), optional=False)
 

@@ -1,4 +1,4 @@
-"""How well confounders alone predict the classes, and strata that preserve this in null passes."""
+"""How well confounders alone predict the classes, and strata that preserve this in control passes."""
 
 import numpy as np
 import pandas as pd
@@ -73,7 +73,7 @@ def test_null_strata_hold_categories_exactly_and_numbers_nearly():
     y = (rng.random(120) < 0.2 + 0.3 * batch).astype(np.int64)
     strata, why = draw_null_strata(make_design(pd.DataFrame({"batch": [f"b{code}" for code in batch]})).values, y)
     assert len(np.unique(strata)) == 3 and all(len(np.unique(strata[batch == code])) == 1 for code in range(3))
-    assert why == "Null passes permute labels within 3 strata of equal confounders."
+    assert why == "Control passes permute labels within 3 strata of equal confounders."
     depth = rng.normal(size=900)
     for y in (
         (depth + rng.normal(0, 1, 900) > 0).astype(np.int64),
@@ -102,7 +102,7 @@ def test_null_strata_lie_within_groups_or_there_are_none():
 
 
 def test_a_label_that_depends_on_depth_alone_is_no_signal(quick):
-    """Null passes that hold depth are as accurate as real ones; those that do not are far below."""
+    """Control passes that hold depth are as accurate as real ones; those that do not are far below."""
     rng = np.random.default_rng(1)
     depth = rng.normal(0, 0.5, 600)
     y = (rng.random(600) < 1 / (1 + np.exp(-5 * depth))).astype(np.int64)

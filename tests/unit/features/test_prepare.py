@@ -199,7 +199,7 @@ def test_confounders_are_stored_with_strata_of_the_development_part(adata):
     summary = features.metadata["confounders"]
     assert summary["types"] == "dose: 2 categories; donor: 12 categories; depth: numbers; detected: numbers"
     assert "Confounders: dose: 2 categories; donor: 12" in "\n".join(prepare.describe_features(features))
-    assert summary["adjusted"] == ["dose", "donor", "depth", "detected"] and "Null passes" in summary["null"]
+    assert summary["adjusted"] == ["dose", "donor", "depth", "detected"] and "Control passes" in summary["null"]
     assert [record["confounder"] for record in summary["alone"]] == [*summary["adjusted"], "all together"]
 
 
@@ -298,4 +298,4 @@ def test_a_group_for_every_sample_is_no_group(adata):
         features = prepared(adata, group_column="cell", confounders={"columns": ["dose"]})
     assert features.groups is None
     np.testing.assert_array_equal(features.split, prepared(adata).split)
-    assert "Null passes permute labels within" in features.metadata["confounders"]["null"]
+    assert "Control passes permute labels within" in features.metadata["confounders"]["null"]

@@ -130,7 +130,7 @@ def test_with_few_controls_nothing_is_told(tmp_path):
         [*novel(3), *novel(1, "novel_isoform")], **settings(judged=[Judged("x", 9, True, "gene", "T")] * 99)
     )
     assert mixed.statement == (
-        "At most about 1 of 3 novel transcripts is false; of 1 model of a new isoform this is not known, for lack of "
+        "At most about 1 of 3 novel transcripts is false; for 1 model of a new isoform this is not known, for lack of "
         "controls."
     )
     rate.write(tmp_path / "rate.json")

@@ -90,7 +90,7 @@ def test_novel_transcripts_are_listed_by_their_readable_names():
         "found_by": ["", ""], "higher_in": ["a", "b"], "log2_fold_change": [1.0, 2.0], "is_denovo": [False, True],
     })  # fmt: skip
     text = page(recommended=recommended, aliases={"DENOVO_1": "GENE.novel1"}, of_fragments="All aligned.")
-    assert text.index("<td>GENE.novel1</td>") > text.index("id='novel'")
+    assert text.index(">GENE.novel1</td>") > text.index("id='novel'")
 
 
 def test_what_no_filter_would_have_lost_has_no_link():
@@ -132,6 +132,14 @@ def test_figures_that_do_not_fit_in_are_linked_and_those_without_content_are_not
     assert list(found) == ["a", "b"]
     assert found["a"].source.startswith("data:image/svg+xml;base64,") and found["b"].source == ""
     assert found["b"].path == "b.svg"
+    named = dict.fromkeys("abc", "name"), dict.fromkeys("abc", "text")
+    assert figures_of(paths, tmp_path, *named, room=10)["a"].source == ""
+
+
+def test_words_are_aligned_at_the_left_and_numbers_at_the_right():
+    text = page()
+    assert "<th class='text'>higher in</th>" in text
+    assert "<th>log2 fold change</th>" in text and "<th>q</th>" in text
 
 
 @pytest.mark.parametrize("name", START_FIGURES)

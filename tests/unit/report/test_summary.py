@@ -439,10 +439,10 @@ def test_chords_are_listed_with_their_proof(page):
 def test_a_chord_of_two_features_is_told_in_words(page):
     pair = CHORDS.assign(n_members=2, core_1="g2")
     together = plain(page(chords=pair, aliases={"g2": "CD4"}))
-    assert "chord_1 is CD4 with g9: in a both are high or both are low, elsewhere rather one is high" in together
+    assert "chord_1 is CD4 with g9: in a both are high or both are low; elsewhere, more often one is high" in together
     assert "the two together predict a with an AUC of 0.90, the better one alone with 0.55." in together
     apart = plain(page(chords=pair.assign(z=-5.0, auc_chord=np.nan)))
-    assert "in a one is high where the other is low, elsewhere rather both are high or both are low." in apart
+    assert "in a one is high where the other is low; elsewhere, more often both are high or both are low." in apart
     assert "chord_1 is" not in plain(page(chords=CHORDS))
 
 
@@ -481,12 +481,12 @@ def test_a_confounder_that_predicts_the_classes_calls_for_caution_unless_adjuste
     depth = {"adjusted": [], "alone": [record], "statement": "Depth alone names the class right in 0.80."}
     text = plain(page(confounders=depth))
     assert "Depth alone names the class right in 0.80." in text
-    assert "depth alone predicts the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
+    assert "Depth alone predicts the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
     assert "Taken as" not in text
     types = {**depth, "types": "batch: 3 categories; age: numbers"}
     assert "Taken as: batch: 3 categories; age: numbers." in plain(page(confounders=types))
     for harmless in ({"adjusted": True}, {"macro_auc": 0.6}, {"macro_auc": None}):
-        assert "depth alone predicts" not in plain(page(confounders={**depth, "alone": [{**record, **harmless}]}))
+        assert "Depth alone predicts" not in plain(page(confounders={**depth, "alone": [{**record, **harmless}]}))
 
 
 def test_what_filtering_would_have_lost_is_named(page):
