@@ -62,8 +62,8 @@ class Progress:
             return
         self._passes.look()
         if self._live:
-            width = shutil.get_terminal_size((100, 24)).columns
-            click.echo(f"\r\x1b[K{self.line()[: width - 1]}", nl=False)
+            width, line = shutil.get_terminal_size((100, 24)).columns, self.line()
+            click.echo(f"\r\x1b[K{line if len(line) < width else f'{line[: width - 2]}…'}", nl=False)
             return
         part = int(self._share() * _PARTS)
         if part > self._part:

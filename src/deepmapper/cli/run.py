@@ -191,7 +191,7 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
     for path in sorted(results.glob("findings/*/summary.json"))[:3]:
         say(wrapped(_statement(path), f"{path.parent.name}: ", "  "))
     if listed := _statement(results / "findings/recommended.json"):
-        say(wrapped(listed, "To report: ", "  "))
+        say(wrapped(listed, "", "  "))
     shown: list[tuple[str, Callable[[Path], bool], str]] = [
         ("findings/recommended.tsv", Path.is_file, "all features in one order, those to report first"),
         ("findings", Path.is_dir, "tables and figures"),

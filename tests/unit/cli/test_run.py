@@ -43,7 +43,7 @@ def test_the_flood_goes_to_a_log_and_the_screen_gets_a_few_lines(study, call, st
     assert len(found.raw.splitlines()) < 40
     assert "Select jobs" not in found.said
     assert "cnn_small: Signal: p = 0.001." in found.said
-    assert "To report: 9 features to report." in found.said
+    assert "9 features to report." in found.said
     assert "study/results/index.html" in found.said.splitlines()[-1]
     (log,) = (here / "study/results/logs").glob("run-*.log")
     assert log.read_text().startswith("Select jobs")
