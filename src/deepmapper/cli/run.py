@@ -197,7 +197,10 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
         ("findings", Path.is_dir, "tables and figures"),
         ("index.html", Path.is_file, f"the answer, with figures: open this first (deepmapper open {study})"),
     ]
-    say(f"All tables and figures in one file to send: deepmapper report {study}")
+    if (results / "index.html").is_file():
+        say(f"All tables and figures in one file to send: deepmapper report {study}")
+    else:
+        shown.append(("expression.h5ad", Path.is_file, "the matrix, as the passes will read it"))
     rows = [(str(study / results / name), what) for name, is_there, what in shown if is_there(results / name)]
     width = max((len(place) for place, _ in rows), default=0)
     for place, what in rows:

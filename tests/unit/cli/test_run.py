@@ -49,6 +49,13 @@ def test_the_flood_goes_to_a_log_and_the_screen_gets_a_few_lines(study, call, st
     assert log.read_text().startswith("Select jobs")
 
 
+def test_a_run_to_the_matrix_shows_the_matrix_and_speaks_of_no_report(study, call, stand_in, here):
+    stand_in("path = pathlib.Path('results/expression.h5ad'); path.touch()")
+    said = call("run", study(), "--", "expression").said
+    assert "study/results/expression.h5ad" in said.splitlines()[-1]
+    assert "deepmapper report" not in said
+
+
 def test_faults_end_it_before_snakemake_starts(study, call, stand_in, here):
     stand_in("pathlib.Path('started').touch()")
     assert "1 fault found" in call("run", study(labels={"column": "stat"}), status=1).said
