@@ -75,6 +75,13 @@ def target_of(wildcards):
     return []
 
 
+def domains_of(wildcards):
+    """Domains of the samples that the adversary of a model tells apart; none for target and reference."""
+    if reads_domains(SETTINGS, wildcards.model):
+        return rules.prepare_target.output.domains
+    return []
+
+
 def adaptation_of(wildcards):
     """What says whether learning from them helps."""
     if chooses_adaptation(SETTINGS, wildcards.model):

@@ -9,6 +9,7 @@ rule train_pass:
     input:
         features=features_of,
         target=target_of,
+        domains=domains_of,
         adaptation=adaptation_of,
         kinds=kinds_of,
     output:
@@ -91,6 +92,7 @@ for _single, _seeds in batches_of_seeds():
         input:
             features=features_of,
             target=target_of,
+            domains=domains_of,
             adaptation=adaptation_of,
             kinds=kinds_of,
         output:

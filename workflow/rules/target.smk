@@ -119,6 +119,11 @@ if HAS_TARGET:
                 number=range(len(NEW_SAMPLES)),
             ),
         output:
+            **(
+                {"domains": f"{RESULTS}/target/domains.npy"}
+                if SETTINGS["labels"]["domain"]
+                else {}
+            ),
             features=directory(f"{RESULTS}/target/features"),
             cells=f"{RESULTS}/target/cells.tsv",
         log:
@@ -151,6 +156,7 @@ if HAS_TARGET:
             features=features_of,
             target=rules.prepare_target.output.features,
             kinds=kinds_of,
+            domains=domains_of,
         output:
             f"{RESULTS}/passes/{{model}}/adapt.json",
         log:

@@ -5,6 +5,7 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     from deepmapper.core.tables import write_table
     from deepmapper.core.target_schemas import TARGET_CELLS
+    from deepmapper.features.domains import describe_domains, encode_domains, write_domains
     from deepmapper.features.store import open_features, write_features
     from deepmapper.features.target import prepare_target
     from deepmapper.io.expression import open_expression
@@ -17,3 +18,7 @@ with job(snakemake):
         print(f"{source['source']}: {source['n_cells']} cells, {len(source['missing'])} features missing")
     write_features(snakemake.output.features, target.features)
     write_table(target.cells, snakemake.output.cells, TARGET_CELLS)
+    if target.domains is not None:
+        codes, names = encode_domains(target.domains)
+        print(f"Domains: {describe_domains(codes, names)}")
+        write_domains(codes, snakemake.output.domains)

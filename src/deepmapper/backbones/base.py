@@ -93,7 +93,7 @@ class Network(nn.Module):
         images: Tensor,
         targets: Tensor,
         unlabelled: Tensor,
-        is_target: Tensor,
+        domain: Tensor,
         epoch: float,
         weight: Tensor | None = None,
     ) -> Tensor:
@@ -105,8 +105,8 @@ class Network(nn.Module):
             The labelled samples; see `loss`.
         unlabelled
             (u, ...) samples without a label.
-        is_target
-            (u,) whether they are target samples, else of the reference, the domain of the labelled ones.
+        domain
+            (batch + u,) codes of the domains of the labelled samples and of these; -1 for a sample without one.
         epoch
             Epochs done, with fractions.
         """

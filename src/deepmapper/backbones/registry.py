@@ -138,6 +138,7 @@ def _conv_vae():
     "ramp_epochs",
     "mixup",
     "input_dropout",
+    "n_domains",
 )
 def _scnym():
     from .scnym import Scnym

@@ -56,9 +56,10 @@ class Scnym(Network):
         ramp_epochs: int = 20,
         mixup: float = 0.3,
         input_dropout: float = 0.1,
+        n_domains: int = 2,
     ):
         super().__init__()
-        check_sizes(hidden=hidden, num_layers=num_layers, ramp_epochs=ramp_epochs)
+        check_sizes(hidden=hidden, num_layers=num_layers, ramp_epochs=ramp_epochs, n_domains=n_domains)
         check_dropout(dropout)
         check_dropout(input_dropout)
         _check_word("config", config, tuple(BARS))
@@ -68,14 +69,16 @@ class Scnym(Network):
         self.matches, adversary = ARMS.get(adapt, (False, False))
         self.ramp_epochs, self.alpha, self.input_dropout = ramp_epochs, mixup, input_dropout
         self.learns_from_unlabelled = self.matches or adversary
-        self.n_classes = num_classes
+        self.n_classes, self.n_domains = num_classes, n_domains
         self.pixels = PixelLayer(in_chans * side * side, hidden)
         layers: list[nn.Module] = [nn.BatchNorm1d(hidden), nn.Dropout(dropout), nn.ReLU()]
         for _ in range(num_layers):
             layers += [nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.Dropout(dropout), nn.ReLU()]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(hidden, num_classes)
-        self.domain = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2)) if adversary else None
+        self.domain = None
+        if adversary:
+            self.domain = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, n_domains))
 
     def first_layer(self, images: Pixels) -> Tensor:
         """Return the first layer before batch normalisation, (batch, hidden)."""
@@ -104,7 +107,7 @@ class Scnym(Network):
         images: Pixels,
         targets: Tensor,
         unlabelled: Pixels,
-        is_target: Tensor,
+        domain: Tensor,
         epoch: float,
         weight: Tensor | None = None,
     ) -> Tensor:
@@ -115,8 +118,8 @@ class Scnym(Network):
         hidden = torch.cat([self.first_layer(self._dropped(part)) for part in (images, unlabelled)])
         sure = guess.max(1).values >= self.bar
         q = torch.cat([label, sharpen_labels(guess, _TEMPERATURE)])
-        domain = torch.cat([torch.zeros(n, dtype=torch.long, device=hidden.device), is_target.long()])
-        d = nn.functional.one_hot(domain, 2).float()
+        # all 0 for a sample without a domain, of which the adversary then learns nothing
+        d = nn.functional.one_hot(domain.clamp(min=0), self.n_domains).float() * (domain >= 0).unsqueeze(1)
         # unsure samples are mixed with none; batch normalisation sees them
         part = torch.nonzero(torch.cat([torch.ones_like(targets, dtype=torch.bool), sure])).squeeze(1)
         gamma = draw_gamma(len(part), self.alpha, keep_dominant=True).to(hidden.device)

@@ -35,6 +35,9 @@ class Samples:
         Number of gene chords, whose values are the last columns of `X`.
     unlabelled
         Rows of `X` without a label, which only networks that learn from them read; None for none (`with_target`).
+    domains
+        (n,) codes of domains (studies, donors, batches), which the adversary of such networks tells apart; -1 for a row
+        without one. None for the labelled rows as one domain, and those without a label as the other.
     kinds
         (C, C) for each class (row) the classes of which its samples can be: itself, or, if others are kinds of it,
         those of them that have no kinds of their own; None where every class is itself alone.
@@ -53,12 +56,13 @@ class Samples:
     strata: np.ndarray | None = None
     n_chords: int = 0
     unlabelled: np.ndarray | None = None
+    domains: np.ndarray | None = None
     kinds: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts match, and fill in the default of `rows`."""
         n, n_columns = self.X.shape
-        for name in ("y", "groups", "strata"):
+        for name in ("y", "groups", "strata", "domains"):
             values = getattr(self, name)
             if values is not None and np.shape(values) != (n,):
                 raise InputError(
@@ -115,6 +119,11 @@ class Samples:
         """(len(self),) strata of the rows, or None."""
         return take_rows(self.strata, self.rows)
 
+    @property
+    def n_domains(self) -> int:
+        """Number of domains that are told apart."""
+        return 2 if self.domains is None else int(self.domains.max(initial=-1)) + 1
+
     def subset(self, positions: np.ndarray) -> Samples:
         """Return some of the samples, by their positions in `rows`."""
         return replace(self, rows=self.rows[positions])
@@ -157,7 +166,7 @@ class Stacked:
         return np.concatenate([parts[0], below])[order]
 
 
-def with_target(samples: Samples, target: Any) -> Samples:
+def with_target(samples: Samples, target: Any, domains: np.ndarray | None = None) -> Samples:
     """Return the samples with unlabelled ones below them.
 
     Parameters
@@ -166,11 +175,13 @@ def with_target(samples: Samples, target: Any) -> Samples:
         The labelled samples.
     target
         (m, p) values of the unlabelled samples on the same features.
+    domains
+        (n + m,) codes of the domains of both; see `Samples`.
 
     Raises
     ------
     InputError
-        If the features are not the same.
+        If the features are not the same, or domains do not fit.
     """
     n, m = samples.X.shape[0], target.shape[0]
     if target.shape[1] != samples.X.shape[1]:
@@ -189,4 +200,5 @@ def with_target(samples: Samples, target: Any) -> Samples:
         groups=longer(samples.groups),
         strata=longer(samples.strata),
         unlabelled=np.arange(n, n + m),
+        domains=domains,
     )

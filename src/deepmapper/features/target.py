@@ -41,11 +41,15 @@ class Target:
         one), "depth", "detected".
     scale
         How the reference was normalised.
+    domains
+        Names of the domains of all samples of the reference's store, then of these samples; None for one that has none
+        or is of the test split. None in all if domains were not asked for.
     """
 
     features: Features
     cells: pd.DataFrame
     scale: Scale
+    domains: np.ndarray | None = None
 
 
 def prepare_target(
@@ -123,7 +127,20 @@ def prepare_target(
         np.full(n, UNLABELLED, dtype=np.uint8),
         metadata={"sources": sources},
     )
-    return Target(features, cells, scale)
+    domains = None
+    if domain_column:
+        own_domains = _domains_of(adata, reference, domain_column, na_values)
+        domains = np.concatenate([own_domains, cells["domain"].astype(object).where(cells["domain"].notna(), None)])
+    return Target(features, cells, scale, domains)
+
+
+def _domains_of(adata: Any, reference: Features, column: str, na_values: Sequence[str]) -> np.ndarray:
+    """Names of the domains of the samples of a store; None outside the development part, as passes see no other."""
+    texts = as_categories(column_of(adata.obs, column, "labels.domain"), na_values).texts
+    found = np.full(len(reference.samples), None, dtype=object)
+    rows = reference.development
+    found[rows] = np.asarray(texts, dtype=object)[pd.Index(adata.obs_names).get_indexer(reference.names_of(rows))]
+    return found
 
 
 def rows_named(adata: Any, reference: Features) -> np.ndarray:

@@ -72,8 +72,8 @@ def choose_arm(
         compositions of target and reference, as named without adaptation; "why", a sentence.
     """
     accuracy: dict[str, list[float]] = {}
-    difference = 0.0
-    for arm in ARMS:
+    difference, alone = 0.0, samples.n_domains < 2
+    for arm in ARMS[:-1] if alone else ARMS:
         found = [reverse_accuracy(samples, config, arm, seed, device) for seed in seeds]
         accuracy[arm] = [value for value, _ in found]
         progress(f"{arm}: reverse accuracy {np.mean(accuracy[arm]):.3f}")
@@ -83,6 +83,8 @@ def choose_arm(
             own = to_lowest(own[None], samples.kinds)[0]
             difference = float(np.abs(named - own).sum() / 2)
     arm, why = best_arm(accuracy, difference)
+    if alone:
+        why += f" The adversary was left out: {_one_domain(samples)}"
     return {"adapt": arm, "why": why, "seeds": list(seeds), "difference": difference, "accuracy": accuracy}
 
 
@@ -138,7 +140,7 @@ def reverse_accuracy(
     device = as_device(device)
     # nothing of the attributions is used, so the cheapest will do
     config = replace(config, attribution="saliency", attribution_samples=1, baseline="zero")
-    result = train_pass(samples, with_arm(config, arm), seed, device=device)
+    result = train_pass(samples, with_domains(with_arm(config, arm), samples), seed, device=device)
     model = restore_model(result, samples.X.shape[1], device)
     target = image_maker(samples.X, result.config, seed, device, samples.unlabelled)
     named = _lowest(predict(model, target, np.arange(len(samples.unlabelled))), samples.kinds)
@@ -170,6 +172,31 @@ def with_arm(config: DeepMapperConfig, arm: str) -> DeepMapperConfig:
     """Return the settings with another way of adaptation."""
     backbone = config.backbone
     return replace(config, backbone=replace(backbone, extra={**backbone.extra, "adapt": arm}))
+
+
+def with_domains(config: DeepMapperConfig, samples: Samples) -> DeepMapperConfig:
+    """Return the settings with the number of domains that the adversary, if there is one, tells apart.
+
+    Raises
+    ------
+    InputError
+        If all samples are of one domain.
+    """
+    adapt = config.backbone.extra.get("adapt", "auto")
+    if samples.domains is None or adapt not in ("adversary", "both"):
+        return config
+    if samples.n_domains < 2:
+        raise InputError(
+            f"extra adapt={adapt!r}: the adversary has nothing to tell apart, since {_one_domain(samples)} Set adapt "
+            "to mixmatch or none; or leave labels.domain empty, and it tells target from reference."
+        )
+    backbone = config.backbone
+    return replace(config, backbone=replace(backbone, extra={**backbone.extra, "n_domains": samples.n_domains}))
+
+
+def _one_domain(samples: Samples) -> str:
+    of = "are of one domain" if samples.n_domains else "lack a domain"
+    return f"all labelled samples and target samples {of} (labels.domain)."
 
 
 def resolve_arm(config: DeepMapperConfig, choice: dict[str, Any] | None) -> DeepMapperConfig:

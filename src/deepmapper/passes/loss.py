@@ -90,13 +90,13 @@ class Unlabelled:
     Attributes
     ----------
     rows
-        Row numbers, those of the reference (out-of-bag samples) first.
-    n_reference
-        Number of those.
+        Their row numbers.
+    domain
+        (n,) domain codes of all samples, those with a label included; -1 for none.
     """
 
     rows: np.ndarray
-    n_reference: int
+    domain: np.ndarray
 
 
 @dataclass
@@ -122,14 +122,15 @@ class AdaptedObjective(PassObjective):
         network = self.model
         device, n = next(network.parameters()).device, len(self.unlabelled.rows)
         drawn = torch.randint(n, (self.batch_size,)) if n < self.batch_size else torch.randperm(n)[: self.batch_size]
-        targets = torch.from_numpy(self.y[rows]).to(device)
+        targets, unlabelled = torch.from_numpy(self.y[rows]).to(device), self.unlabelled.rows[drawn.numpy()]
+        domain = torch.from_numpy(self.unlabelled.domain[np.concatenate([rows, unlabelled])]).to(device)
         epoch = self.step / self.steps_per_epoch
         self.step += 1
         return network.adapted_loss(
             self.augment(self.read(rows)),
             targets,
-            self.augment(self.read(self.unlabelled.rows[drawn.numpy()])),
-            (drawn >= self.unlabelled.n_reference).to(device),
+            self.augment(self.read(unlabelled)),
+            domain,
             epoch,
             self.class_weight,
         )

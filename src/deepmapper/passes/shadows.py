@@ -65,9 +65,13 @@ def with_shadows(samples: Samples, draw: int) -> Shadowed:
     """Return the matrix of the samples with the shadows of a draw, permuted within their strata."""
     rows, source = samples.rows, np.arange(samples.X.shape[0])
     source[rows] = rows[draw_shadow_rows(samples.labels, samples.group_codes, samples.strata_codes, draw)]
-    if samples.unlabelled is not None:  # among themselves, or a shadow would tell the domain
-        order = stream(draw, Draw.SHADOWS, 1).permutation(len(samples.unlabelled))
-        source[samples.unlabelled] = samples.unlabelled[order]
+    if samples.unlabelled is not None:
+        rng = stream(draw, Draw.SHADOWS, 1)
+        # within domains: a shadow tells the domain as well as its feature does, and the adversary treats both alike
+        codes = np.zeros(1) if samples.domains is None else samples.domains[samples.unlabelled]
+        for code in np.unique(codes):
+            members = samples.unlabelled[np.broadcast_to(codes == code, len(samples.unlabelled))]
+            source[members] = members[rng.permutation(len(members))]
     return Shadowed(samples.X, source, samples.n_features)
 
 

@@ -101,8 +101,9 @@ def train_pass(
     rows, unlabelled = samples.rows, None
     if samples.unlabelled is not None:
         rows = np.concatenate([samples.rows, samples.unlabelled])
+        domain = np.repeat([0, 1], [len(y), len(rows) - len(y)]) if samples.domains is None else samples.domains[rows]
         # out-of-bag samples take part like target samples, without their labels: only so are the two comparable
-        unlabelled = Unlabelled(np.concatenate([out_of_bag, np.arange(len(y), len(rows))]), len(out_of_bag))
+        unlabelled = Unlabelled(np.concatenate([out_of_bag, np.arange(len(y), len(rows))]), domain)
     with seeded(seed):
         images = image_maker(samples.X, config, seed, device, rows)
         model, config, training = halving(train_in_batches, config.batch_size, "training")

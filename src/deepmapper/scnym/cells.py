@@ -79,9 +79,10 @@ def labelled_cells(adata: Any, groupby: str | None, domain_groupby: str | None) 
     Raises
     ------
     InputError
-        If a column is missing, a cell has neither a label nor the word `UNLABELED`, or there are not two classes.
+        If a column is missing, a cell has neither a label nor the word `UNLABELED`, or no domain, or there are not two
+        classes.
     """
-    words = _column(adata, groupby, "groupby")
+    words = _column(adata, groupby, "groupby", f"a label, or '{UNLABELED}' for cells that are to be named")
     known = sorted(set(words) - {UNLABELED})
     if len(known) < 2:
         raise InputError(
@@ -92,19 +93,19 @@ def labelled_cells(adata: Any, groupby: str | None, domain_groupby: str | None) 
     y = np.array([code[word] for word in words], dtype=np.int64)
     domain = None
     if domain_groupby:
-        domain = pd.factorize(_column(adata, domain_groupby, "domain_groupby"), sort=True)[0].astype(np.int64)
+        names = _column(adata, domain_groupby, "domain_groupby", "a domain")
+        domain = pd.factorize(names, sort=True)[0].astype(np.int64)
     return Labelled(float_values(adata.X), y, tuple(known), domain)
 
 
-def _column(adata: Any, name: str | None, argument: str) -> np.ndarray:
+def _column(adata: Any, name: str | None, argument: str, expected: str) -> np.ndarray:
     if name is None or name not in adata.obs:
         raise InputError(f"{argument}={name!r} is no column of adata.obs, which has {some(adata.obs.columns, 8)}")
     values = adata.obs[name]
     missing = int(values.isna().sum())
     if missing:
         raise InputError(
-            f"adata.obs['{name}'] has no value for {count(missing, 'cell')}: expected a label, or '{UNLABELED}' for "
-            "cells that are to be named"
+            f"adata.obs['{name}'] ({argument}) has no value for {count(missing, 'cell')}: expected {expected}"
         )
     return values.astype(str).to_numpy()
 

@@ -87,6 +87,11 @@ def train_run(
         train = train[balance_classes(data.y[train])]
     target = np.flatnonzero(data.y < 0)
     semi = len(target) > 0 and (config["unsup_max_weight"] > 0 or config["ssl_kwargs"]["dan_criterion"])
+    if semi and config["ssl_kwargs"]["dan_criterion"] and n_domains < 2:
+        raise InputError(
+            "domain_groupby: all cells are of one domain, so the adversary has nothing to tell apart. Leave it out, "
+            "and labelled and unlabelled cells are told apart, or take a configuration without the adversary (no_dan)."
+        )
     size = min(config["batch_size"], len(train))
     # batch normalisation needs two cells, so a last batch of one is left out
     train_loader = loader(cells(train), size, True, drop_last=len(train) % size == 1)

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..config import to_config
-from ..core.files import atomic_write
+from ..core.files import atomic_write, digest
 from ..core.records import DamagedRecord, verify_record
 from ..errors import InputError
+from ..features.domains import read_domains
 from ..features.samples import Samples, with_target
 from ..features.store import open_features
 from ..passes import controls, halves, shadows, train
-from ..passes.adaptation import resolve_arm
+from ..passes.adaptation import resolve_arm, with_domains
 from ..training.checkpoint import Checkpoint
 from . import devices
 
@@ -73,8 +74,8 @@ def pass_key(
     keep_weights
         Whether a pass with shadows keeps its weights.
     adapted_to
-        Digests of the target samples from which it learns, and of the classes that are kinds of others, if there are
-        some; and the way of adaptation that was chosen.
+        Digests of the target samples from which it learns, of the domains, and of the classes that are kinds of others,
+        if there are some; and the way of adaptation that was chosen.
     """
     more = [*(["folds"] if folds else []), *(["weights"] if keep_weights else []), *adapted_to]
     parts = json.dumps([features, settings, kind, seed, source, *more], sort_keys=True)
@@ -88,9 +89,10 @@ def train_seeds(snakemake) -> None:
     ----------
     snakemake
         The job: its `input.features` and perhaps `input.target` (target samples from which the model learns),
-        `input.adaptation` (whether that helps) and `input.kinds` (classes that are kinds of others), `output` and
-        `threads`; of its params `kind` (a key of `TRAIN`), `settings`, `source` and perhaps `folds` and
-        `keep_weights`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds` and `scratch`.
+        `input.adaptation` (whether that helps), `input.domains` (domains of all these samples) and `input.kinds`
+        (classes that are kinds of others), `output` and `threads`; of its params `kind` (a key of `TRAIN`), `settings`,
+        `source` and perhaps `folds` and `keep_weights`; of its resources `gpu`, `passes_per_gpu`, `checkpoint_seconds`
+        and `scratch`.
 
     Raises
     ------
@@ -135,7 +137,11 @@ def _samples(given) -> tuple[tuple[str, Samples], list[str], dict | None]:
     choice = json.loads(Path(adaptation).read_text()) if adaptation else None
     chosen = [choice["adapt"]] if choice else []
     print(choice["why"] if choice else "The target samples take part in the training, without labels.")
-    return (features.digest, with_target(samples, new.X)), [new.digest, *chosen, *known], choice
+    codes, path = None, getattr(given, "domains", None)
+    if path:
+        codes = read_domains(path, samples.X.shape[0] + new.X.shape[0])
+        chosen.append(f"domains {digest('', [Path(path)])}")
+    return (features.digest, with_target(samples, new.X, codes)), [new.digest, *chosen, *known], choice
 
 
 def _known_kinds(kinds: np.ndarray | None) -> list[str]:
@@ -181,9 +187,11 @@ class _Job:
         checkpoint = self._checkpoint(scratch) if resources.checkpoint_seconds else None
         start = time.monotonic()
         config = to_config(settings)
+        if self.samples.unlabelled is not None:
+            config = with_domains(resolve_arm(config, self.choice), self.samples)
         result = TRAIN[params.kind](
             self.samples,
-            config if self.samples.unlabelled is None else resolve_arm(config, self.choice),
+            config,
             seed=seed,
             checkpoint=checkpoint,
             progress=print,

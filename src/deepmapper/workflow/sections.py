@@ -150,6 +150,12 @@ def chooses_adaptation(settings: dict, name: str) -> bool:
     return reads_target(settings, name) and settings["models"][name]["extra"].get("adapt", "auto") == "auto"
 
 
+def reads_domains(settings: dict, name: str) -> bool:
+    """Whether the passes of a model may tell the domains of `labels.domain` apart."""
+    adapt = settings["models"][name]["extra"].get("adapt", "auto")
+    return bool(settings["labels"]["domain"]) and reads_target(settings, name) and adapt != "mixmatch"
+
+
 def shares_folds(settings: dict) -> bool:
     """Whether consecutive passes have the folds of one partition out of bag."""
     folds = settings["transfer"]["folds"]

@@ -33,10 +33,11 @@ SMALL = {
         "ramp_epochs": 5,
         "mixup": 0.3,
         "input_dropout": 0.1,
+        "n_domains": 2,
     },
 }
 # options that act only on unlabelled samples (test_scnym)
-UNLABELLED = ("config", "adapt", "unsup_weight", "adversary_weight", "ramp_epochs")
+UNLABELLED = ("config", "adapt", "unsup_weight", "adversary_weight", "ramp_epochs", "n_domains")
 KINDS = list(SMALL)
 LARGE = KINDS[4:]  # the others are trained in the tests of passes
 

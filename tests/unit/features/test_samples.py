@@ -47,6 +47,7 @@ def test_other_labels_leave_the_given_ones_as_they_are():
         ({"y": Y[:5]}, r"y has shape \(5,\), X has 6 rows"),
         ({"groups": GROUPS[:4]}, r"groups has shape \(4,\), X has 6 rows"),
         ({"strata": STRATA[ROWS]}, r"strata has shape \(4,\), X has 6 rows"),
+        ({"domains": GROUPS[:4]}, r"domains has shape \(4,\), X has 6 rows"),
         ({"rows": np.array([0, 6])}, "rows contains 6, X has 6 rows: expected row indices from 0 to 5"),
         ({"rows": np.array([0, -1])}, "rows contains -1"),
         ({"rows": Y >= 0}, r"rows has dtype bool.*np\.flatnonzero"),

@@ -124,3 +124,17 @@ def test_logarithms_are_refused_with_the_name_of_the_file(study):
     counts.X = counts.X * 40
     with pytest.raises(InputError, match="^new.h5ad: the values are whole numbers up to .* look like counts"):
         prepare_target(log_study, features, {"new.h5ad": counts}, **OPTIONS)
+
+
+def test_domains_are_those_of_the_development_part_and_of_the_target(study):
+    study.obs["donor"] = ["d1", "d2", None] * 40
+    features = prepare_features(study, **OPTIONS, test_size=0.3)
+    new, other = made(["A"] * 3, seed=1), made(["A"] * 2, seed=2)
+    new.obs["donor"] = ["d2", "d3", "NA"]
+    target = prepare_target(study, features, {"n.h5ad": new, "o.h5ad": other}, **OPTIONS, domain_column="donor")
+    assert target.domains[-5:].tolist() == ["d2", "d3", None, "o", "o"]  # a file without the column is a domain
+    own = target.domains[: len(features.samples)]
+    expected = study.obs["donor"].reindex(list(features.samples))
+    assert own[features.development].tolist() == expected.iloc[features.development].tolist()
+    assert len(features.test) and (own[features.test] == None).all()  # noqa: E711
+    assert prepare_target(study, features, {"n.h5ad": new}, **OPTIONS).domains is None

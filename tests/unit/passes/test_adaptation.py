@@ -10,7 +10,7 @@ from deepmapper.features.samples import Samples, with_target
 from deepmapper.passes import adaptation
 from deepmapper.passes.controls import train_control
 from deepmapper.passes.halves import train_half_pass
-from deepmapper.passes.shadows import train_shadow_pass
+from deepmapper.passes.shadows import train_shadow_pass, with_shadows
 from deepmapper.passes.train import train_pass
 
 CONFIG = DeepMapperConfig(
@@ -67,6 +67,65 @@ def test_other_target_samples_give_other_weights_and_their_labels_do_not_matter(
 def test_a_few_target_samples_do_not_hang(study, n):
     few = with_target(Samples(study.X.top, study.y[:90], study.classes), study.X.bottom[:n])
     assert len(train_pass(few, CONFIG, 0).history) >= 1
+
+
+def in_domains(study, domains):
+    return replace(study, domains=np.asarray(domains))
+
+
+def with_them(study):
+    return train_pass(study, adaptation.with_domains(CONFIG, study), 0)
+
+
+def test_the_two_default_domains_are_reference_and_target(study):
+    given = in_domains(study, np.repeat([0, 1], [90, 30]))
+    assert equal(train_pass(study, CONFIG, 0), with_them(given))
+    assert not equal(train_pass(study, CONFIG, 0), with_them(in_domains(study, np.arange(120) % 2)))
+
+
+@pytest.mark.parametrize(
+    "domains",
+    [
+        np.r_[np.arange(90) % 3, np.full(30, 3)],  # one of target samples alone
+        np.arange(120) % 20,  # many
+        np.where(np.arange(120) % 4, np.arange(120) % 2, -1),  # some samples without one
+        np.r_[np.zeros(119, dtype=int), 1],  # one of a single sample
+        np.r_[np.full(90, -1), np.arange(30) % 2],  # known of target samples alone
+    ],
+)
+def test_domains_of_any_kind_can_be_told_apart(study, domains):
+    given = in_domains(study, domains)
+    result = with_them(given)
+    assert result.weights["domain.2.weight"].shape == (domains.max() + 1, 16)
+    model = adaptation.restore_model(result, 12, "cpu")
+    assert model.n_domains == domains.max() + 1
+    assert train_shadow_pass(given, adaptation.with_domains(CONFIG, given), 0).shadows.class_gradient.shape == (3, 12)
+
+
+@pytest.mark.parametrize(("code", "words"), [(0, "are of one domain"), (-1, "lack a domain")])
+def test_one_domain_is_nothing_to_tell_apart(study, code, words, monkeypatch):
+    alone = in_domains(study, np.full(120, code))
+    with pytest.raises(InputError, match=rf"{words} \(labels.domain\).*Set adapt to mixmatch or none"):
+        adaptation.with_domains(CONFIG, alone)
+    plain = adaptation.with_arm(CONFIG, "mixmatch")
+    assert adaptation.with_domains(plain, alone) is plain
+    seen = []
+
+    def reverse(samples, config, arm, seed, device):
+        seen.append(arm)
+        return 0.5, np.full(3, 1 / 3)
+
+    monkeypatch.setattr(adaptation, "reverse_accuracy", reverse)
+    choice = adaptation.choose_arm(alone, CONFIG, range(2))
+    assert set(seen) == {"none", "mixmatch"}
+    assert f"The adversary was left out: all labelled samples and target samples {words}" in choice["why"]
+
+
+def test_shadows_of_target_samples_are_dealt_within_their_domain(study):
+    given = in_domains(study, np.r_[np.zeros(90, dtype=int), np.arange(30) % 3])
+    source = with_shadows(given, 5).source
+    assert (given.domains[source[90:]] == given.domains[90:]).all()
+    assert sorted(source[90:]) == list(range(90, 120)) and (source[90:] != np.arange(90, 120)).any()
 
 
 def test_networks_that_learn_from_labels_alone_take_no_notice(study):

@@ -7,6 +7,7 @@ import torch
 
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.scnym.api import atlas2target, get_pretrained_weights, scnym_api, scnym_predict, scnym_train
+from deepmapper.scnym.trainer import load_weights
 
 
 def test_train_and_predict(study, quick, tmp_path):
@@ -104,6 +105,29 @@ def test_a_given_split_and_given_domains_are_used(cells, quick, tmp_path):
         scnym_api(adata, config=quick, **options)
 
 
+@pytest.mark.parametrize("n_domains", [2, 20])
+def test_the_adversary_has_one_output_for_every_domain(study, quick, tmp_path, n_domains):
+    study.obs["donor"] = np.arange(90) % n_domains  # numbers are domains, too
+    study.obs.loc[study.obs_names[85:], "donor"] = 99  # one of unlabelled cells alone
+    options = {"groupby": "label", "out_path": str(tmp_path), "domain_groupby": "donor"}
+    scnym_api(study, config={**quick, "n_epochs": 2}, **options)
+    head = load_weights(tmp_path / "02_best_dan_weights.pkl")
+    assert [len(value) for name, value in head.items() if name.endswith("bias")][-1] == n_domains + 1
+
+
+def test_domains_that_cannot_be_told_apart_are_refused(study, quick, tmp_path):
+    study.obs["donor"] = "d1"
+    options = {"groupby": "label", "out_path": str(tmp_path), "domain_groupby": "donor"}
+    with pytest.raises(InputError, match="all cells are of one domain"):
+        scnym_api(study, config=quick, **options)
+    scnym_api(study, config={**quick, "config": "no_dan", "n_epochs": 1}, **options)
+    study.obs.loc[study.obs_names[:3], "donor"] = None
+    with pytest.raises(
+        InputError, match=r"obs\['donor'\] \(domain_groupby\) has no value for 3 cells: expected a domain"
+    ):
+        scnym_api(study, config=quick, **options)
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -113,7 +137,7 @@ def test_a_given_split_and_given_domains_are_used(cells, quick, tmp_path):
         (lambda a: a.X.data.__setitem__(0, np.nan), "missing or infinite"),
         (lambda a: a.X.data.__setitem__(slice(None), 3), "whole numbers"),
         (lambda a: a.obs.__setitem__("label", "A"), "1 class"),
-        (lambda a: a.obs["label"].__setitem__(a.obs_names[0], None), "no value for 1 cell"),
+        (lambda a: a.obs["label"].__setitem__(a.obs_names[0], None), "no value for 1 cell: expected a label, or"),
     ],
 )
 def test_values_and_labels_that_cannot_be_used_are_refused(study, tmp_path, fault, message):

@@ -113,3 +113,9 @@ def test_only_models_that_learn_from_target_samples_read_them(kind, extra, unlab
         "matrix": {"new_samples": []},
     }
     assert (reads_target(settings, "m"), chooses_adaptation(settings, "m")) == (reads, chooses)
+    settings["labels"]["domain"] = ""
+    assert not sections.reads_domains(settings, "m")
+    settings["labels"]["domain"] = "donor"
+    assert sections.reads_domains(settings, "m") == reads
+    settings["models"]["m"]["extra"] = {"adapt": "mixmatch"}
+    assert not sections.reads_domains(settings, "m")
