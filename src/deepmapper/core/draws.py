@@ -48,6 +48,7 @@ class Draw(IntEnum):
     PERTURBED_SHADOWS = 129  # features whose shadows are perturbed
     MAPPED_SAMPLES = 140  # samples of the map of reference and target
     ATTRIBUTED_TARGET = 141  # target samples of a pass that are attributed
+    NEW_CLUSTERS = 142  # clusters of new samples
     # novel transcripts
     CHANGED_COPIES = 130
     SHUFFLED_BASES = 131

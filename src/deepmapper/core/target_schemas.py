@@ -44,7 +44,10 @@ TARGET = Table(
         number("p", "probability that a sample of a known class is as unlike the labelled ones as this one"),
         number("q", "expected share of samples of known classes among those with this p or a smaller one"),
         text("nearest", "the most probable class, also for a new sample"),
-        text("identity", "new_1, new_2, ...: cluster of a new sample, see new_identities.tsv"),
+        text(
+            "identity",
+            "new_1, new_2, ...: cluster of a new sample, see new_identities.tsv; empty for one in a cluster of fewer than 5",
+        ),
         integer("passes_agree", "number of passes that predict the nearest class"),
         integer("passes", "number of passes"),
         *_SOURCE,
@@ -61,8 +64,8 @@ NEW_IDENTITIES = Table(
         number("share_nearest", "share of the samples for which it is"),
         name_list(
             "genes",
-            "features that are higher in them than in the named target samples, by Welch's t; if there are fewer than "
-            "10 of these, than on average in the nearest class",
+            "features that are higher in them than in every class, by the least Welch t (2 or more), at most 10; "
+            "doublets, for example, have none",
         ),
         number("mean_p", "mean p of the samples"),
         name_list("sources", "files that they are from"),

@@ -102,15 +102,15 @@ def answer(
     for source in sources:
         if caution := check_lost(model, source):
             warnings.warn(caution, DeepMapperWarning, stacklevel=2)
-    usable = _usable(model, allowed_terms)
-    named = name_samples(NewValues(X, model, gaps_of(sources, model)), level, seed, device, usable, align)
+    usable, values = _usable(model, allowed_terms), NewValues(X, model, gaps_of(sources, model))
+    named = name_samples(values, level, seed, device, usable, align)
+    values = values if named.aligned is None else named.aligned.values
     identity = np.full(len(cells), "", dtype=object)
     if new_identities:
-        columns = model.members[0].space.columns
-        identity = cluster_new(named, X, columns[columns < len(model.features)], seed)
+        identity = cluster_new(named, values, seed)
     table = verdict_table(named, model, cells, identity.tolist())
     summary = describe_target(named, table, model, level, sources)
-    identities = identity_table(identity, named, X, model, cells)
+    identities = identity_table(identity, named, values, cells)
     return Answer(table, summary, identities, gene_table(model, table, identities, X, sources), named, X)
 
 

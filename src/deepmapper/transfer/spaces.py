@@ -118,10 +118,18 @@ def _most_variable(values: np.ndarray | sp.csr_matrix) -> np.ndarray:
 
 def place_by_own(values: np.ndarray | sp.csr_matrix) -> np.ndarray:
     """Return the (n, k) coordinates of samples in principal components of their own."""
+    columns, mean, axes = own_axes(values)
+    return (as_array(values[:, columns]) - mean) @ axes
+
+
+def own_axes(
+    values: np.ndarray | sp.csr_matrix, n_components: int = _N_OWN
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the columns of the largest variance, their means, and the (m, k) principal axes of these."""
     columns = _most_variable(values)
     dense = as_array(values[:, columns])
-    dense = dense - dense.mean(0, dtype=np.float64).astype(np.float32)
-    return dense @ _principal_axes(dense, _N_OWN)
+    mean = dense.mean(0, dtype=np.float64).astype(np.float32)
+    return columns, mean, _principal_axes(dense - mean, n_components)
 
 
 def _principal_axes(centred: np.ndarray, n_components: int = _N_COMPONENTS) -> np.ndarray:

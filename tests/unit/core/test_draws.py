@@ -72,6 +72,7 @@ def test_the_numbers_of_draws_do_not_change():
         "PERTURBED_SHADOWS": 129,
         "MAPPED_SAMPLES": 140,
         "ATTRIBUTED_TARGET": 141,
+        "NEW_CLUSTERS": 142,
         "CHANGED_COPIES": 130,
         "SHUFFLED_BASES": 131,
         "MODEL_WEIGHTS": 150,
