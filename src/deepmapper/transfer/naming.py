@@ -47,7 +47,7 @@ class Named:
     shares
         (C,) shares of the classes: of the labelled samples, or, where the new ones differ from these, estimated.
     comparison
-        How much the new samples differ from the labelled ones.
+        How much the new samples differ from the labelled ones, in the values as they came.
     coordinates
         (n, k) places of the samples in the space of the first pass.
     term
@@ -55,7 +55,7 @@ class Named:
     term_probability
         (n,) probability of this term: that of all labels that are of it; NaN for none.
     aligned
-        What the labels were given by, if factors of features were removed; else None.
+        What the samples were named by, if factors of features were removed; else None.
     spreads
         Standard deviation of the natural logarithms of the factors of every file, NaN if that cannot be told; empty if
         they were not looked for.
@@ -100,19 +100,18 @@ def name_samples(
     usable
         (C,) which classes can be the answer; None for all.
     align
-        Whether factors of features are undone where they are large (`shift.align_to_reference`); p and q are always
-        those of the values as they came, since alignment would make new samples look known.
+        Whether factors of features are undone where they are large (`shift.align_to_reference`).
     """
     model = values.model
     answers = model.is_leaf if usable is None else model.is_leaf & usable
     asked = _ask(values, level, seed, device, answers)
-    p = asked.p.copy()
     empty = _is_empty(values.X)
-    p[empty] = np.nan
-    q = benjamini_hochberg(p)
     as_came = compare(model, asked.first, level, seed)
     aligned, spreads = _aligned(values, asked, as_came, ~empty, level, seed, device, answers) if align else (None, ())
     asked, comparison = (asked, as_came) if aligned is None else (aligned.asked, aligned.comparison)
+    p = asked.p.copy()
+    p[empty] = np.nan
+    q = benjamini_hochberg(p)
     probability, shares = asked.probability, model.leaf_shares
     if comparison.differs:
         probability, shares = _as_elsewhere(probability, values, empty, seed)

@@ -85,8 +85,8 @@ def describe_target(
     given = table["given"].notna() & table["given"].isin(model.classes) & table["label"].notna()
     agreement = float((table["label"] == table["given"])[given].mean()) if given.any() else None
     return {
-        "statement": _statement(verdicts, model, comparison, level, len(table)),
-        "rate": _rate(model, comparison, level),
+        "statement": _statement(verdicts, model, named, level, len(table)),
+        "rate": _rate(model, named, level),
         "coverage": _coverage(named, level),
         "cautions": [
             text
@@ -118,7 +118,7 @@ def describe_target(
 
 
 def _for_labels(named: Named) -> Comparison:
-    """Comparison of the values by which labels were given."""
+    """Comparison of the values by which samples were named."""
     return named.comparison if named.aligned is None else named.aligned.comparison
 
 
@@ -144,14 +144,12 @@ def _of_factors(source: Mapping[str, Any], spread: float | None, aligned: bool) 
             f"{text}; labels were given to the values as they are, because target and reference still differ without "
             f"these factors, or the shares of their classes do."
         )
-    return (
-        f"{text}. Labels were given after these factors were removed; p, q and the verdict new refer to the values as "
-        f"they came, so cells of known classes may be called new far more often than the level says."
-    )
+    return f"{text}. Cells were named and judged after these factors were removed."
 
 
-def _statement(verdicts: Mapping[str, int], model: Model, comparison: Comparison, level: float, n: int) -> str:
+def _statement(verdicts: Mapping[str, int], model: Model, named: Named, level: float, n: int) -> str:
     """The one sentence of the summary page."""
+    comparison = named.comparison
     if model.signal is False:
         return (
             f"No signal: the passes are no better than on permuted labels, so no label is given "
@@ -165,6 +163,11 @@ def _statement(verdicts: Mapping[str, int], model: Model, comparison: Comparison
     )
     if empty:
         text += f" ({empty:,} without counts {'is' if empty == 1 else 'are'} not named)"
+    if comparison.differs and named.aligned is not None:
+        return (
+            f"{text}; how many of the new ones are cells of a known class is not known, because the target had to be "
+            f"aligned first."
+        )
     if comparison.differs:
         return (
             f"{text}; how many of the new ones are cells of a known class is not known, because target and reference "
@@ -184,15 +187,24 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 
 
-def _rate(model: Model, comparison: Comparison, level: float) -> str:
+def _rate(model: Model, named: Named, level: float) -> str:
     """What the rates are, and on what condition."""
+    comparison = named.comparison
     of = "a further sample" if model.over == "domain" else "the same samples"
     if comparison.differs:
         interval = f"{comparison.low:.2f} to {comparison.high:.2f}"
-        return (
+        text = (
             f"Rates are withheld: a classifier tells cells of the target from cells of the reference of the same class "
-            f"with an AUC of {comparison.auc:.2f} ({interval}; above {DIFFERENT} it matters). p and q would hold for "
-            f"cells of {of}; here cells of known classes may be called new far more often than {_percent(level)}."
+            f"with an AUC of {comparison.auc:.2f} ({interval}; above {DIFFERENT} it matters)"
+        )
+        if named.aligned is not None:
+            return (
+                f"{text}. Once the factors of the features are removed it no longer does, and p and q are those of "
+                f"these values; but the factors were estimated from the same cells, and noise is not removed with them."
+            )
+        return (
+            f"{text}. p and q would hold for cells of {of}; here cells of known classes may be called new far more "
+            f"often than {_percent(level)}."
         )
     text = (
         f"A cell of a known class has p ≤ {level:g} with a probability of about {_percent(level)} (at most twice that "
@@ -200,10 +212,14 @@ def _rate(model: Model, comparison: Comparison, level: float) -> str:
         f"most {_percent(level)} are expected to be of a known class. Both hold for cells of {of}"
     )
     if not comparison.known:
-        return f"{text}; the class of too few cells is beyond question to check whether target and reference are alike."
+        text += "; the class of too few cells is beyond question to check whether target and reference are alike"
+    else:
+        interval = f"{comparison.low:.2f} to {comparison.high:.2f}"
+        text += f"; target and reference could hardly be told apart (AUC {comparison.auc:.2f}, {interval})"
+    if named.aligned is None:
+        return f"{text}."
     return (
-        f"{text}; target and reference could hardly be told apart (AUC {comparison.auc:.2f}, {comparison.low:.2f} "
-        f"to {comparison.high:.2f})."
+        f"{text}. The factors that were removed were estimated from the same cells, which the rates do not allow for."
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.metrics import roc_auc_score
 
 from deepmapper.errors import DeepMapperWarning
 from deepmapper.transfer.naming import name_samples
@@ -34,8 +35,25 @@ def test_a_file_with_factors_of_its_own_is_aligned(model, make_counts):
     assert right[1] > max(right[0], 0.9)
     source = table.attrs["summary"]["sources"][0]
     assert source["aligned"] and source["spread"] == pytest.approx(np.std(logs), abs=0.35)
-    assert "Labels were given after these factors were removed" in table.attrs["summary"]["cautions"][-1]
-    np.testing.assert_array_equal(table["p"], plain["p"])  # new samples would look known
+    assert "Cells were named and judged after these factors were removed" in table.attrs["summary"]["cautions"][-1]
+    for found in (plain, table):
+        summary = found.attrs["summary"]
+        assert summary["rate_holds"] is False and summary["rate"].startswith("Rates are withheld")
+    assert "p and q are those of these values" in table.attrs["summary"]["rate"]
+    assert "the target had to be aligned first" in table.attrs["summary"]["statement"]
+    false = [(found["p"] <= 0.05).mean() for found in (plain, table)]
+    assert false[1] < false[0] / 2
+
+
+def test_new_cells_are_found_after_alignment(model, make_counts):
+    target, _ = multiplied(make_counts([*np.repeat(CLASSES, 40), *["new"] * 12], 7))
+    plain = predict(model, target, label_column="type", align=False)
+    table = predict(model, target, label_column="type")
+    assert table.attrs["summary"]["sources"][0]["aligned"]
+    is_new = (table["given"] == "new").to_numpy()
+    assert (table["p"] <= 0.05)[is_new].mean() > 0.8
+    ranks = [roc_auc_score(is_new, -found["p"]) for found in (plain, table)]
+    assert ranks[1] > max(ranks[0] + 0.1, 0.9)
 
 
 @pytest.mark.parametrize(
