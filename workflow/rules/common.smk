@@ -64,6 +64,7 @@ from deepmapper.workflow.sections import (
     names_own_cells,
     new_sample_files,
     novelty_sources,
+    keeps_shadow_weights,
     reads_domains,
     reads_target,
     searched_databases,

@@ -19,7 +19,7 @@ def pass_params(rule_name):
     """Parameters of a pass besides its settings; they do not depend on the number of seeds per job."""
     # the other rules take over what they do not set from `train_pass`
     folds = {"folds": rule_name == "train_pass"} if shares_folds(SETTINGS) else {}
-    keeps = SETTINGS["perturb"]["how"] and rule_name == "train_shadow_pass"
+    keeps = keeps_shadow_weights(SETTINGS) and rule_name == "train_shadow_pass"
     return {
         **folds,
         **({"keep_weights": True} if keeps else {}),

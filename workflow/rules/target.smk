@@ -237,6 +237,16 @@ if HAS_TARGET:
             model=rules.export_model.output[0],
             features=rules.prepare_target.output.features,
             target_table=rules.judge_target.output.target_table,
+            reference=features_of,
+            shadows=lambda wildcards: (
+                expand(
+                    rules.train_shadow_pass.output,
+                    model=wildcards.model,
+                    seed=SHADOW_SEEDS,
+                )
+                if keeps_shadow_weights(SETTINGS)
+                else []
+            ),
         output:
             report(
                 f"{RESULTS}/findings/{{model}}/target_features.tsv",
@@ -259,6 +269,8 @@ if HAS_TARGET:
             runtime=grow(60),
         params:
             top_k=SETTINGS["passes"]["top_k"],
+            level=SETTINGS["calibration"]["level"],
+            min_detected=SETTINGS["calibration"]["min_detected"],
             source=source_of("attribute_target"),
         message:
             "Attributing the labels of {wildcards.model} to features"

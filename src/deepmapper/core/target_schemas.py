@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .columns import Table, integer, name_list, number, text
+from .columns import Table, boolean, integer, name_list, number, text
 from .evaluation_schemas import CALIBRATION
 
 _SOURCE = (
@@ -46,7 +46,7 @@ TARGET = Table(
         text("nearest", "the most probable class, also for a new sample"),
         text(
             "identity",
-            "new_1, new_2, ...: cluster of a new sample, see new_identities.tsv; empty for one in a cluster of fewer than 5",
+            "new_1, new_2, ...: cluster of a new sample, see new_identities.tsv; empty in clusters of fewer than 5",
         ),
         integer("passes_agree", "number of passes that predict the nearest class"),
         integer("passes", "number of passes"),
@@ -92,13 +92,21 @@ TARGET_GENES = Table(
 TARGET_FEATURES = Table(
     "findings/{model}/target_features.tsv",
     "One row per feature, in the order of the matrix: its importance for the labels of target samples, of those with "
-    "one label in their set; empty columns if there are none.",
+    "one label in their set; empty columns if there are none. z, p and q need passes with shadows that kept their "
+    "weights (transfer.folds), and two labels.",
     (
         text("feature", "name of the feature"),
         number("median_importance", "median over the passes of its importance for the target samples"),
         number("mean_rank", "mean rank among all features over the passes; 1 is best"),
         number("selection_frequency", "share of the passes that have it in their top_k for the target samples"),
         number("reference_importance", "mean over the passes of its importance for the labelled samples"),
+        number("z", "importance for the target samples relative to shadow features, as in features.tsv", optional=True),
+        number("p", "p-value: probability that a shadow feature reaches this z; empty: not tested", optional=True),
+        number("q", "q-value: false discovery rate (Benjamini-Hochberg)", optional=True),
+        boolean("significant", "whether q is at most the configured rate (calibration.level)", optional=True),
+        number("z[*]", "the same for target samples with this label", optional=True),
+        number("p[*]", "p-value for this label", optional=True),
+        number("q[*]", "q-value for this label", optional=True),
         number("importance[*]", "median over the passes of the importance for target samples with this label"),
         text("direction[*]", "whether high values of the feature speak for the label: up, down or unclear"),
     ),

@@ -15,10 +15,12 @@ from ..findings.feature_table import DIRECTIONS
 from ..findings.ranking import classes_over, quartiles_over, ranks_over
 from ..passes.attributed import attribute_classes
 from ..passes.restore import image_maker, restore_model
+from ..passes.result import PassFile, PassResult
 from ..passes.train import choose_over_classes
 from .members import Member
 from .model import Model
 from .naming import ASSIGNED
+from .target_significance import SignificanceOptions, target_significance
 from .values import NewValues, gaps_of
 
 
@@ -38,6 +40,8 @@ def target_features(
     sources: Sequence[Mapping[str, Any]],
     top_k: int,
     device: Any = "cpu",
+    shadow_passes: Sequence[PassResult | PassFile] = (),
+    test: SignificanceOptions | None = None,
 ) -> pd.DataFrame:
     """Return `target_features.tsv`.
 
@@ -60,6 +64,9 @@ def target_features(
         Number of features that each pass selects.
     device
         To compute on.
+    shadow_passes, test
+        Passes with shadows that kept their weights, and how features are tested against these; without them, or with
+        fewer than two labels, there is no z, p or q.
     """
     names = list(model.features)
     found = pd.DataFrame({"feature": names})
@@ -75,6 +82,12 @@ def target_features(
     found["median_importance"] = quartiles_over(parts, len(names))[1]
     found["mean_rank"], found["selection_frequency"] = ranks_over(parts, top_k, len(names))
     found["reference_importance"] = model.importance
+    if test is not None:
+        files = pd.factorize(pd.MultiIndex.from_frame(table[["source", "domain"]].fillna("")))[0]
+        gradients = [part.class_gradient for part in parts]
+        tested = target_significance(values, codes, files, gradients, shadow_passes, test, device)
+        if tested is not None:
+            found = pd.concat([found, tested.drop(columns="feature")], axis=1)
     importance, direction = classes_over(parts)
     columns: dict[str, list] = {}
     for code, name in enumerate(model.classes):

@@ -162,6 +162,11 @@ def shares_folds(settings: dict) -> bool:
     return has_target(settings) if folds == "auto" else folds == "always"
 
 
+def keeps_shadow_weights(settings: dict) -> bool:
+    """Whether passes with shadows keep their weights, to perturb shadows or to attribute them in target samples."""
+    return bool(settings["perturb"]["how"]) or shares_folds(settings)
+
+
 def import_options(settings: dict) -> dict:
     """Options of `matrix` for reading one file, without the paths of other files."""
     return {name: value for name, value in settings["matrix"].items() if name not in ("new_samples", "shards")}
