@@ -19,9 +19,8 @@ from .embedding_counts import counts_of
 from .scans import value_moments
 from .statistics import value_statistics
 
-# Cells in a batch of contrastive learning, where each is compared with all others of its batch, of scVI, and of
-# Geneformer's training. Chosen by hand.
-_CONTRASTIVE_BATCH, _SCVI_BATCH, _GENEFORMER_BATCH = 256, 128, 64
+# Cells in a batch of scVI's and of Geneformer's training. Chosen by hand.
+_SCVI_BATCH, _GENEFORMER_BATCH = 128, 64
 
 
 def _shards(features: Features, rows: np.ndarray) -> tuple[np.ndarray, Shard, Shard]:
@@ -56,23 +55,15 @@ def _fit_ppca(features: Features, rows: np.ndarray, n_components: int, seed: int
 
 
 def _fit_contrastive(
-    features: Features,
-    rows: np.ndarray,
-    n_components: int,
-    seed: int,
-    *,
-    hidden_units: int,
-    n_features: int,
-    n_epochs: int,
-    dropout: float,
-    temperature: float,
+    features: Features, rows: np.ndarray, n_components: int, seed: int, *, n_features: int, views: str, **options: Any
 ) -> tuple:
     """Scores of all samples by a contrastive network trained on some rows, from the values that vary most there."""
     import torch
 
-    from ..models.contrastive import ContrastiveMLP
-    from ..models.run import fit, predict
-    from ..models.transforms import Dropout, Duplicate, Filter
+    from ..models.distributed import rank_and_size
+    from ..models.run import predict
+    from ..models.transforms import Filter
+    from ..passes.encoders import fit_contrastive, views_of
     from ..training.runtime import seeded
 
     names, whole, chosen = _shards(features, rows)
@@ -81,11 +72,12 @@ def _fit_contrastive(
         variance = value_moments(features.X, rows).variance(ddof=1)
         names = names[np.sort(np.argsort(-variance, kind="stable")[:n_features])]
         selected = [Filter(names)]
-    augmented = [*selected, Duplicate(), Dropout(dropout)]
+    views = views_of(views, features.X, rows)
+    if rank_and_size()[0] == 0:
+        halves = "two halves of its counts" if views == "counts" else "two copies, each without some of its values"
+        print(f"The network learns to match, of every sample, {halves}")
     with seeded(seed):
-        network = ContrastiveMLP(len(names), [hidden_units], n_components, temperature)
-        size = min(_CONTRASTIVE_BATCH, max(2, len(rows) // 2))
-        fit(network, chosen, transforms=augmented, epochs=n_epochs, batch_size=size, seed=seed)
+        network = fit_contrastive(chosen, names, n_components, seed, views=views, **options)
         with torch.no_grad():
             scores = predict(network, whole, transforms=selected)["x_ng"]
     return scores, None, None

@@ -13,6 +13,7 @@ from deepmapper.errors import InputError
 from deepmapper.features.store import write_features
 from deepmapper.findings.embedding import fit_run_embedding, make_embedding, write_embedding
 from deepmapper.io.expression import Expression
+from deepmapper.io.normalize import normalize_matrix
 
 OPTIONS = {"bins": 5, "n_resamples": 50, "seed": 0, "out_of_bag": 0.3, "draws": [0, 1, 2]}
 
@@ -80,15 +81,26 @@ def test_probabilistic_components_span_the_same_space(features, tmp_path):
         fit_run_embedding(features, kind="ppca", n_components=30, **OPTIONS)
 
 
+CONTRASTIVE = {
+    "hidden_units": 32,
+    "n_features": 0,
+    "n_epochs": 5,
+    "views": "dropout",
+    "dropout": 0.3,
+    "temperature": 0.2,
+}
+
+
+def contrastive(features, X=None, n_components=6, **changed):
+    given = features if X is None else replace(features, X=X)
+    return fit_run_embedding(given, kind="contrastive", n_components=n_components, **CONTRASTIVE | changed, **OPTIONS)
+
+
 def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp_path):
     pytest.importorskip("lightning")
-    options = {"hidden_units": 32, "n_features": 0, "n_epochs": 5, "dropout": 0.3, "temperature": 0.2}
     spoiled = features.X.toarray()
     spoiled[features.test] = 5
-    one, again, other = (
-        fit_run_embedding(replace(features, X=X), kind="contrastive", n_components=6, **options, **OPTIONS)
-        for X in (features.X.toarray(), features.X.toarray(), spoiled)
-    )
+    one, again, other = (contrastive(features, X) for X in (features.X.toarray(), features.X.toarray(), spoiled))
     np.testing.assert_array_equal(one.scores, again.scores)
     np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
     np.testing.assert_allclose(np.linalg.norm(one.scores, axis=1), 1, rtol=1e-4)
@@ -100,18 +112,32 @@ def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp
 
 def test_a_contrastive_embedding_reads_the_features_that_vary_most_where_it_learns(features):
     pytest.importorskip("lightning")
-    options = {"hidden_units": 8, "n_features": 20, "n_epochs": 2, "dropout": 0.3, "temperature": 0.2}
     values = features.X.toarray()
     values[features.test] *= 1 + np.arange(values.shape[1])  # which would choose others
     chosen = np.argsort(-values[features.development].var(axis=0))[:20]
     others = np.setdiff1d(np.arange(values.shape[1]), chosen)
     less = values.copy()
     less[:, others] /= 2
-    one, same = (
-        fit_run_embedding(replace(features, X=X), kind="contrastive", n_components=4, **options, **OPTIONS)
-        for X in (values, less)
-    )
+    one, same = (contrastive(features, X, n_components=4, n_features=20, n_epochs=2) for X in (values, less))
     np.testing.assert_array_equal(one.scores, same.scores)
+
+
+def test_counts_are_divided_between_the_copies_wherever_there_are_some(features, counted, capsys):
+    pytest.importorskip("lightning")
+    wide = counted.X[counted.rows_of(features.samples)].toarray()
+    wide[:, 0] = 1  # a sample with thousands of features has some that were counted once
+    values = normalize_matrix(wide, "log1p_median")
+    auto, counts, dropout = (
+        contrastive(features, values, views=views, n_epochs=2) for views in ("auto", "counts", "dropout")
+    )
+    np.testing.assert_array_equal(auto.scores, counts.scores)
+    assert not np.array_equal(auto.scores, dropout.scores)
+    assert "two halves of its counts" in capsys.readouterr().out
+    np.testing.assert_array_equal(
+        contrastive(features, views="auto").scores, contrastive(features, views="dropout").scores
+    )
+    with pytest.raises(InputError, match="views is counts, and the values are not log1p of scaled counts"):
+        contrastive(features, views="counts")
 
 
 def test_a_geneformer_is_trained_without_the_test_split(features):

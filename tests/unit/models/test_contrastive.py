@@ -13,6 +13,7 @@ from deepmapper.errors import InputError
 from deepmapper.models import ContrastiveMLP, fit, predict
 from deepmapper.models.cells import open_cells
 from deepmapper.models.contrastive import nt_xent
+from deepmapper.models.count_halves import SplitCounts
 from deepmapper.models.shuffled import ShuffledCells
 from deepmapper.models.transforms import Dropout, Duplicate, Log1p
 
@@ -53,9 +54,10 @@ def test_training_keeps_what_tells_cells_apart(cells):
     assert accuracy > 0.9
 
 
-def test_an_interrupted_training_goes_on_to_the_same_end(cells, tmp_path):
+@pytest.mark.parametrize("two", [(Duplicate(), Dropout(0.2)), (SplitCounts(),)], ids=["dropout", "counts"])
+def test_an_interrupted_training_goes_on_to_the_same_end(cells, tmp_path, two):
     pytest.importorskip("lightning")
-    transforms = [Log1p(), Duplicate(), Dropout(0.2)]
+    transforms = [Log1p(), *two]
 
     def start():
         torch.manual_seed(1)
