@@ -187,6 +187,7 @@ if HAS_TARGET:
             model=rules.export_model.output[0],
             features=rules.prepare_target.output.features,
             cells=rules.prepare_target.output.cells,
+            aliases=rules.name_features.output.aliases,
         output:
             target_table=report(
                 f"{RESULTS}/findings/{{model}}/target.tsv",
@@ -238,6 +239,7 @@ if HAS_TARGET:
             features=rules.prepare_target.output.features,
             target_table=rules.judge_target.output.target_table,
             reference=features_of,
+            aliases=rules.name_features.output.aliases,
             shadows=lambda wildcards: (
                 expand(
                     rules.train_shadow_pass.output,

@@ -5,6 +5,7 @@ from deepmapper.workflow.rule_script import job
 with job(snakemake):
     import torch
 
+    from deepmapper.core.aliases import add_aliases, alias_of
     from deepmapper.core.tables import read_table, write_table
     from deepmapper.core.target_schemas import TARGET_FEATURES
     from deepmapper.features.label_permutations import count_permutations
@@ -32,4 +33,5 @@ with job(snakemake):
         print(f"{n} features are significant at a false discovery rate of {params.level:g}")
     else:
         print("No error rates: they need passes with shadows that kept their weights, and two labels.")
-    write_table(found, snakemake.output[0], TARGET_FEATURES)
+    aliases = alias_of(read_table(snakemake.input.aliases))
+    write_table(add_aliases(found, aliases), snakemake.output[0], TARGET_FEATURES)

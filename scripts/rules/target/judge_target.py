@@ -6,6 +6,7 @@ with job(snakemake):
     import pandas as pd
     import torch
 
+    from deepmapper.core.aliases import add_aliases, alias_of
     from deepmapper.core.tables import read_table, write_json, write_table
     from deepmapper.core.target_schemas import TARGET_CALIBRATION, TARGET_CELLS
     from deepmapper.features.store import open_features
@@ -29,7 +30,8 @@ with job(snakemake):
     print(found.summary["statement"], found.summary["rate"], *found.summary["cautions"], sep="\n")
     write_table(found.table, snakemake.output.target_table)
     write_json(found.summary, snakemake.output.target_summary)
-    write_table(found.identities, snakemake.output.identities)
-    write_table(found.genes, snakemake.output.genes)
+    aliases = alias_of(read_table(snakemake.input.aliases))
+    write_table(add_aliases(found.identities, aliases, ["genes"]), snakemake.output.identities)
+    write_table(add_aliases(found.genes, aliases, ["gene"]), snakemake.output.genes)
     write_table(pd.DataFrame(model.reliability, columns=TARGET_CALIBRATION.names()), snakemake.output.calibration)
     write_annotated(found, model, snakemake.output.annotated)

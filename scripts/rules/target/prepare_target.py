@@ -3,6 +3,8 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    import numpy as np
+
     from deepmapper.core.tables import write_table
     from deepmapper.core.target_schemas import TARGET_CELLS
     from deepmapper.features.domains import describe_domains, encode_domains, write_domains
@@ -20,5 +22,6 @@ with job(snakemake):
     write_table(target.cells, snakemake.output.cells, TARGET_CELLS)
     if target.domains is not None:
         codes, names = encode_domains(target.domains)
-        print(f"Domains: {describe_domains(codes, names)}")
+        in_passes = np.setdiff1d(np.arange(len(codes)), features.test)
+        print(f"Domains: {describe_domains(codes[in_passes], names)}")
         write_domains(codes, snakemake.output.domains)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .columns import Table, boolean, integer, name_list, number, text
+from .columns import Table, alias, boolean, integer, name_list, number, text
 from .evaluation_schemas import CALIBRATION
 
 _SOURCE = (
@@ -67,6 +67,7 @@ NEW_IDENTITIES = Table(
             "features that are higher in them than in every class, by the least Welch t (2 or more), at most 10; "
             "doublets, for example, have none",
         ),
+        alias("genes"),
         number("mean_p", "mean p of the samples"),
         name_list("sources", "files that they are from"),
         name_list("domains", "domains that they are from"),
@@ -82,6 +83,7 @@ TARGET_GENES = Table(
         text("label", "class, or new identity"),
         integer("rank", "rank of the gene for this label"),
         text("gene", "name of the feature"),
+        alias("gene"),
         number("importance", "mean importance for the class over the passes; empty for new identities"),
         text("direction", "up: higher in the class than on average over the labelled samples; else down"),
         number("reference[*]", "mean of the normalised values over the labelled samples of a class"),
@@ -96,6 +98,7 @@ TARGET_FEATURES = Table(
     "weights (transfer.folds), and two labels.",
     (
         text("feature", "name of the feature"),
+        alias(),
         number("median_importance", "median over the passes of its importance for the target samples"),
         number("mean_rank", "mean rank among all features over the passes; 1 is best"),
         number("selection_frequency", "share of the passes that have it in their top_k for the target samples"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.aliases import ALIAS, FEATURE, alias_column, alias_of, readable_names
 from ..core.words import count, natural_order
 from . import style
 from .sample_map import drawing_order, empty_map, scatter, scatter_classes, text_or_none
@@ -146,7 +147,7 @@ def target_genes(table: pd.DataFrame, path, title="Genes behind the labels") -> 
     Parameters
     ----------
     table
-        ``target_genes.tsv``: label, rank, gene, and reference[*] and target[*] of every label.
+        ``target_genes.tsv``: label, rank, gene, perhaps gene_alias, and reference[*] and target[*] of every label.
     path, title
         See `features.ranking`.
 
@@ -164,9 +165,11 @@ def target_genes(table: pd.DataFrame, path, title="Genes behind the labels") -> 
     if table.empty:
         why = "No class has a feature with an importance above 0, and there is no new identity."
         return style.save_message(path, title, "No genes to show", why)
+    aliases = alias_of(table.rename(columns={"gene": FEATURE, alias_column("gene"): ALIAS}))
     labels = list(dict.fromkeys(table["label"]))
     most = max(1, min(_PER_LABEL, _MOST_ROWS // len(labels)))
     drawn = table[table["rank"] <= most].reset_index(drop=True)
+    genes = readable_names(drawn["gene"], aliases)
     parts = {}
     for part in ("reference", "target"):
         values = drawn[[f"{part}[{name}]" for name in labels]].to_numpy(dtype=float)
@@ -184,7 +187,7 @@ def target_genes(table: pd.DataFrame, path, title="Genes behind the labels") -> 
             ax = figure.add_axes((left, 0, width, height))
             scaled = values / np.where(largest > 0, largest, 1.0)[:, None]
             mesh = style.heatmap(ax, scaled, 1.0)
-            style.label_rows(ax, style.display_names(drawn["gene"]) if not left else None, len(drawn), margin=0.5)
+            style.label_rows(ax, style.display_names(genes) if not left else None, len(drawn), margin=0.5)
             style.label_columns(ax, style.display_names(names))
             _mark_own(ax, drawn, names, scaled)
             ax.set_title(part, fontsize=9, loc="left")

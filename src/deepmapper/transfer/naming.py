@@ -59,6 +59,8 @@ class Named:
     spreads
         Standard deviation of the natural logarithms of the factors of every file, NaN if that cannot be told; empty if
         they were not looked for.
+    min_p
+        Smallest p that a sample can have, by the number of labelled samples.
     """
 
     probability: np.ndarray
@@ -75,6 +77,7 @@ class Named:
     term_probability: np.ndarray
     aligned: Aligned | None = None
     spreads: tuple[float, ...] = ()
+    min_p: float = 0.0
 
 
 def name_samples(
@@ -141,16 +144,18 @@ def name_samples(
         np.full(len(p), np.nan) if model.terms is None else model.terms.probability_of(term, probability),
         aligned,
         spreads,
+        asked.min_p,
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """What all passes say about n samples: probabilities, votes, p-values of samples and labels, and the first pass."""
+    """What all passes say about n samples; `min_p` is the smallest p that there is, `first` is of the first pass."""
 
     probability: np.ndarray
     votes: np.ndarray
     p: np.ndarray
+    min_p: float
     p_label: np.ndarray
     small: np.ndarray
     first: Views
@@ -161,7 +166,8 @@ def _ask(values: NewValues, level: float, seed: int, device: Any, answers: np.nd
     model = values.model
     n, n_classes = values.X.shape[0], len(model.classes)
     total, votes = np.zeros((n, n_classes)), np.zeros((n, n_classes), dtype=np.int64)
-    over_cells, over_domains = Pooled((n,)), _OverDomains(n)
+    # the last is as strange as nothing that is labelled: the smallest p there is
+    over_cells, over_domains = Pooled((n + 1,)), _OverDomains(n + 1)
     by_class, over_all = Pooled((n, n_classes)), Pooled((n, n_classes))
     first: Views | None = None
     for member in model.members:
@@ -171,7 +177,7 @@ def _ask(values: NewValues, level: float, seed: int, device: Any, answers: np.nd
         total += of_classes
         votes[np.arange(n), np.where(answers, of_classes, -1).argmax(1)] += 1
         groups = member.groups if model.over == "domain" else np.zeros(len(member.labels), dtype=np.int64)
-        counts = {group: np.zeros(n) for group in np.unique(groups).tolist()}
+        counts = {group: np.zeros(n + 1) for group in np.unique(groups).tolist()}
         for rows, strange, known in strange_parts(member, seen, seed):
             for group, count in counts.items():
                 count[rows] = n_at_least(known[groups == group], strange)
@@ -185,7 +191,7 @@ def _ask(values: NewValues, level: float, seed: int, device: Any, answers: np.nd
     small = np.array([_in_a_round(model, code) < smallest_number(level) for code in range(n_classes)])
     p_label = np.where(answers, np.where(small, over_all.p(), by_class.p()), 0)
     p = over_domains.p() if model.over == "domain" else over_cells.p()
-    return _Asked(total / len(model.members), votes, p, p_label, small, first)
+    return _Asked(total / len(model.members), votes, p[:-1], float(p[-1]), p_label, small, first)
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ def describe_target(
     given = table["given"].notna() & table["given"].isin(model.classes) & table["label"].notna()
     agreement = float((table["label"] == table["given"])[given].mean()) if given.any() else None
     return {
-        "statement": _statement(verdicts, model, named, level, len(table)),
+        "statement": sentence(verdicts, model.signal, comparison, named.aligned is not None, level),
         "rate": _rate(model, named, level),
         "coverage": _coverage(named, level),
         "cautions": [
@@ -93,7 +93,8 @@ def describe_target(
             for source, factor in zip(sources, factors, strict=True)
             for text in (check_lost(model, source), _of_factors(source, *factor))
             if text
-        ],
+        ]
+        + too_few_stranger(named, level),
         "n_cells": len(table),
         "verdicts": verdicts,
         "labels": table.loc[table["verdict"].isin([ASSIGNED, AMBIGUOUS]), "label"].value_counts().to_dict(),
@@ -147,39 +148,64 @@ def _of_factors(source: Mapping[str, Any], spread: float | None, aligned: bool) 
     return f"{text}. Cells were named and judged after these factors were removed."
 
 
-def _statement(verdicts: Mapping[str, int], model: Model, named: Named, level: float, n: int) -> str:
-    """The one sentence of the summary page."""
-    comparison = named.comparison
-    if model.signal is False:
-        return (
-            f"No signal: the passes are no better than on permuted labels, so no label is given "
-            f"({count(n, 'unlabelled cell', separator=',')})."
-        )
-    one, several, new, empty = (verdicts[word] for word in (ASSIGNED, AMBIGUOUS, NEW, EMPTY))
-    text = (
-        f"Of {count(n, 'unlabelled cell', separator=',')}, {one:,} {'has' if one == 1 else 'have'} one label, "
-        f"{several:,} {'has' if several == 1 else 'have'} several that cannot be told apart, and {new:,} "
-        f"{'is' if new == 1 else 'are'} new"
-    )
-    if empty:
-        text += f" ({empty:,} without counts {'is' if empty == 1 else 'are'} not named)"
-    if comparison.differs and named.aligned is not None:
-        return (
-            f"{text}; how many of the new ones are cells of a known class is not known, because the target had to be "
-            f"aligned first."
-        )
+def too_few_stranger(named: Named, level: float) -> list[str]:
+    """Return a caution if cells as strange as can be are too few to be called new; nothing otherwise."""
+    n, n_stranger = int((~np.isnan(named.p)).sum()), int((named.p <= named.min_p * (1 + 1e-9)).sum())
+    needed = int(np.ceil(named.min_p * n / level - 1e-9))
+    # some are so by chance; three times as many are not
+    if (named.q <= level).any() or n_stranger <= 3 * max(1.0, n * named.min_p):
+        return []
+    return [
+        f"{count(n_stranger, 'cell')} of {n:,} {_is(n_stranger)} stranger than all labelled cells, but at this level "
+        f"none is new: p cannot be below {named.min_p:.2g} with so few labelled cells, so at least {needed} would have "
+        f"to be as strange. Look at p, or name fewer cells at once."
+    ]
+
+
+def sentence(
+    verdicts: Mapping[str, int], signal: bool | None, comparison: Comparison, aligned: bool, level: float
+) -> str:
+    """Return the one sentence of the summary page.
+
+    Parameters
+    ----------
+    verdicts
+        Number of cells by verdict; without signal all are of none of these.
+    signal
+        Whether the model has any; None if that is not known.
+    comparison
+        Of target and reference, in the values as they came.
+    aligned
+        Whether factors of features were removed.
+    level
+        Level of the verdicts.
+    """
+    if signal is False:
+        return "No signal: the passes are no better than on permuted labels, so no cell is named."
+    n_one, n_several, n_new, n_empty = (verdicts[word] for word in (ASSIGNED, AMBIGUOUS, NEW, EMPTY))
+    total = count(n_one + n_several + n_new + n_empty, "unlabelled cell", separator=",")
+    empty = f" ({n_empty:,} without counts {_is(n_empty)} not named)" if n_empty else ""
+    has = "has" if n_one == 1 else "have"
+    text = f"Of {total}{empty}, {n_one:,} {has} one label, {n_several:,} several that cannot be told apart, and "
+    text += f"{n_new:,} {_is(n_new)} new"
     if comparison.differs:
-        return (
-            f"{text}; how many of the new ones are cells of a known class is not known, because target and reference "
-            f"differ even in cells of the same class (AUC {comparison.auc:.2f})."
+        why = (
+            "the target had to be aligned first"
+            if aligned
+            else f"target and reference differ in cells of the same class (AUC {comparison.auc:.2f})"
         )
-    if not verdicts[NEW]:
+        what = "how many of the new ones are false" if n_new else "how many of the known ones would be called new"
+        return f"{text}; {what} is not known, because {why}."
+    if not n_new:
         return f"{text}."
-    return f"{text}, of which at most {_percent(level)} are expected to be of a known class{_unless(comparison)}."
+    text += f". At most {_percent(level)} of the new ones are expected to be cells of a known class"
+    if comparison.known:
+        return f"{text}."
+    return f"{text}, provided that target and reference do not differ; too few cells are beyond question to check that."
 
 
-def _unless(comparison: Comparison) -> str:
-    return "" if comparison.known else ", provided that target and reference do not differ: too few cells could tell"
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def _percent(share: float) -> str:

@@ -308,11 +308,13 @@ def target_drawings():
             f"target_genes-{tag}": lambda p, t=genes: plots.target_genes(t, p),
         }
     mapped, target, genes = target_tables()
+    symbols = ["", *(f"SYM{i}" for i in range(1, len(genes)))]
     return found | {
         "target_map-none": lambda p: plots.target_map(mapped.head(0), p),
         "target_verdicts-none": lambda p: plots.target_verdicts(target.head(0), p),
         "target_verdicts-no-signal": lambda p: plots.target_verdicts(target.assign(label=None, verdict="none"), p),
         "target_genes-none": lambda p: plots.target_genes(genes.head(0), p),
+        "target_genes-symbols": lambda p: plots.target_genes(genes.assign(gene_alias=symbols), p),
     }
 
 

@@ -109,3 +109,11 @@ def test_a_target_from_elsewhere_withholds_the_rate(model, newcomers):
     if summary["rate_holds"] is False:
         assert set(predict(model, depth)["label"]) <= set(model.classes)
     assert "Rates are withheld" in summary["rate"] or "too few cells" in summary["rate"]
+
+
+def test_the_smallest_p_is_that_of_a_cell_beyond_all_labelled_ones(model, newcomers):
+    table = predict(model, newcomers)
+    assert table["p"].min() == pytest.approx(1 / 151)
+    many = predict(model, newcomers[[*range(60), *[70] * 9, *range(60)]].copy())  # nine cells, of which p is the least
+    assert (many["p"] <= 1 / 151 + 1e-9).sum() == 9 and (many["verdict"] != "new").all()
+    assert many.attrs["summary"]["cautions"][-1].startswith("9 cells of 129 are stranger than all labelled cells")

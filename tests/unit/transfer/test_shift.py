@@ -35,7 +35,7 @@ def test_a_file_with_factors_of_its_own_is_aligned(model, make_counts):
     assert right[1] > max(right[0], 0.9)
     source = table.attrs["summary"]["sources"][0]
     assert source["aligned"] and source["spread"] == pytest.approx(np.std(logs), abs=0.35)
-    assert "Cells were named and judged after these factors were removed" in table.attrs["summary"]["cautions"][-1]
+    assert "Cells were named and judged after these factors were removed" in table.attrs["summary"]["cautions"][0]
     for found in (plain, table):
         summary = found.attrs["summary"]
         assert summary["rate_holds"] is False and summary["rate"].startswith("Rates are withheld")
