@@ -4,28 +4,29 @@
 
 `arms` and `api` hide 30 % of the labels of pbmc68k_reduced (700 cells, 765 genes, ships with scanpy). The target is
 also shifted (every gene by a lognormal factor of its own, sd 1) and thinned (half of the classes to a tenth). `time`
-trains one pass on all genes of pbmc3k.
+trains one pass on all genes of pbmc3k, in a process of its own that reads the features from disk, as in the workflow;
+`--defaults` stops early and averages the weights, as the workflow does.
 """
 
 import argparse
-import resource
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
+from dataclasses import replace
+from pathlib import Path
 
-import anndata
 import numpy as np
-import scanpy as sc
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
+from memory import Watch
 
 from deepmapper.config import BackboneSpec, DeepMapperConfig
 from deepmapper.features.samples import Samples, with_target
+from deepmapper.features.store import Features, open_features, write_features
 from deepmapper.passes.adaptation import ARMS, choose_arm, with_arm
 from deepmapper.passes.restore import image_maker, restore_model, softmax
 from deepmapper.passes.train import train_pass
-from deepmapper.scnym.api import scnym_api
 from deepmapper.training.inference import predict
 
 CONFIG = DeepMapperConfig(
@@ -37,12 +38,16 @@ PASSES = 5
 
 def pbmc68k():
     """Logarithms and labels."""
+    import scanpy as sc
+
     adata = sc.datasets.pbmc68k_reduced()
     return adata.raw.to_adata().X.toarray().astype(np.float32), adata.obs["bulk_labels"].astype(str).to_numpy()
 
 
 def divided(X, labels, mode, split):
     """Values of the reference and the target, and their labels."""
+    from sklearn.model_selection import train_test_split
+
     train, test = train_test_split(np.arange(len(X)), test_size=0.3, random_state=split, stratify=labels)
     rng, target = np.random.default_rng(split), X[test].copy()
     if mode in ("shift", "both"):
@@ -68,6 +73,8 @@ def named(samples, config):
 
 
 def arms(options):
+    from sklearn.linear_model import LogisticRegression
+
     X, labels = pbmc68k()
     for split in range(options.splits):
         for mode in options.modes:
@@ -87,6 +94,10 @@ def arms(options):
 
 
 def api(options):
+    import anndata
+
+    from deepmapper.scnym.api import scnym_api
+
     X, labels = pbmc68k()
     for split in range(options.splits):
         reference, y, target, truth = divided(X, labels, "plain", split)
@@ -104,25 +115,43 @@ def api(options):
 
 
 def timing(options):
-    adata = anndata.read_h5ad(options.pbmc3k)
+    """Write the features as the workflow does, and train in another process, whose memory is that of a pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        if options.folder is None:
+            write_pbmc3k(Path(folder), options.pbmc3k)
+            command = [sys.executable, __file__, *sys.argv[1:], "--folder", folder]
+            subprocess.run(command, check=True)
+            return
+    reference, target = (open_features(options.folder / name) for name in ("reference", "target"))
+    samples = with_target(reference.development_samples, target.X)
+    config = with_arm(replace(CONFIG, epochs=options.epochs, batch_size=256), "both")
+    averaging = {"weight_average": 0.8} if options.defaults else {"early_stop": False}
+    start = time.process_time()
+    with Watch() as used:
+        result = train_pass(samples, replace(config, **averaging), 0)
+    print(
+        f"{reference.X.shape[1]} genes, {len(samples)} + {target.X.shape[0]} cells, {len(result.history)} epochs: "
+        f"{time.process_time() - start:.1f} CPU seconds; {used}; out-of-bag accuracy {result.accuracy:.3f}"
+    )
+
+
+def write_pbmc3k(folder, path):
+    """Write logarithms of the labelled cells, 30 % of them as target, to two feature stores."""
+    import anndata
+    import scanpy as sc
+    from sklearn.model_selection import train_test_split
+
+    adata = anndata.read_h5ad(path)
     adata = adata[adata.obs["cell_type"].astype(str) != "unlabelled"].copy()
     sc.pp.normalize_total(adata, target_sum=1e4)
     sc.pp.log1p(adata)
     classes, codes = np.unique(adata.obs["cell_type"].astype(str), return_inverse=True)
     train, test = train_test_split(np.arange(len(codes)), test_size=0.3, random_state=0, stratify=codes)
     X = adata.X.tocsr().astype(np.float32)
-    samples = with_target(Samples(X[train], codes[train], tuple(classes)), X[test])
-    config = with_arm(DeepMapperConfig(
-        epochs=options.epochs, early_stop=False, batch_size=256, lr=0.005,
-        attribution="saliency", attribution_samples=1,
-        backbone=BackboneSpec("scnym", extra={"config": "no_new_identity"})), "both")  # fmt: skip
-    start = time.process_time()
-    result = train_pass(samples, config, 0)
-    seconds, peak = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{X.shape[1]} genes, {len(train)} + {len(test)} cells, {options.epochs} epochs: {seconds:.1f} CPU seconds, "
-        f"peak {peak:.0f} MB, out-of-bag accuracy {result.accuracy:.3f}"
-    )
+    for name, rows in (("reference", train), ("target", test)):
+        y = codes[rows].astype(np.int64)
+        split = np.zeros(len(rows), dtype=np.uint8)
+        write_features(folder / name, Features(X[rows], y, tuple(classes), tuple(adata.var_names), (), split))
 
 
 if __name__ == "__main__":
@@ -132,6 +161,8 @@ if __name__ == "__main__":
     parser.add_argument("--modes", nargs="+", default=["plain", "shift", "thinned", "both"])
     parser.add_argument("--pbmc3k")
     parser.add_argument("--epochs", type=int, default=100, help="for time")
+    parser.add_argument("--defaults", action="store_true", help="for time: stop early and average the weights")
+    parser.add_argument("--folder", type=Path, help="for time: features that are written already")
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     options = parser.parse_args()

@@ -14,7 +14,6 @@ pbmc3k, all genes, 30 % of the labels hidden. Environments: `pip install celltyp
 """
 
 import argparse
-import resource
 import tempfile
 import time
 import warnings
@@ -24,6 +23,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from memory import Watch
 
 UNLABELLED = "Unlabeled"
 SMALL = ("plain", "shift", "thinned", "both")
@@ -63,11 +63,12 @@ def between(case, split, options):
     """Four fifths of one study and all of the other, on genes of both; or one study with hidden labels."""
     from transfer import COMMON, held_out, read
 
-    pbmc, zheng = read(options.pbmc3k, "cell_type"), read(options.zheng, "cell_type_common")
+    pbmc = read(options.pbmc3k, "cell_type")
     if case == "pbmc3k":
         target = held_out(pbmc.obs["label"].to_numpy(), 0.3, split)
         reference, target = pbmc[~target], pbmc[target]
     else:
+        zheng = read(options.zheng, "cell_type_common")
         pbmc.obs["label"] = pbmc.obs["label"].map(COMMON)
         pbmc, zheng = pbmc[pbmc.obs["label"].notna()], zheng[zheng.obs["label"].isin(list(COMMON.values()))]
         genes = [gene for gene in zheng.var_names if gene in set(pbmc.var_names)]
@@ -110,9 +111,9 @@ def run(options):
             torch.set_num_threads(1)
             torch.manual_seed(split)
         began = time.process_time()
-        found = METHODS[options.method](adata, split, options)
+        with Watch() as used:
+            found = METHODS[options.method](adata, split, options)
         seconds = time.process_time() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         probability, classes, sets = found if len(found) == 3 else (*found, None)
         sets = sets_of(probability) if sets is None else sets
         partial = out.with_suffix(".part.npz")
@@ -122,13 +123,14 @@ def run(options):
             classes=np.array(classes, dtype=str),
             sets=sets,
             seconds=seconds,
-            peak=peak,
+            peak=used.whole,
+            anonymous=used.anonymous,
             truth=adata.obs["truth"].to_numpy()[(adata.obs["part"] == "target").to_numpy()].astype(str),
         )
         partial.rename(out)
         truth = np.load(out)["truth"]
         accuracy = (np.array(classes)[probability.argmax(1)] == truth).mean()
-        print(f"{path.stem} {options.method}: {accuracy:.3f}, {seconds:.1f} CPU seconds, {peak:.0f} MB", flush=True)
+        print(f"{path.stem} {options.method}: {accuracy:.3f}, {seconds:.1f} CPU seconds; {used}", flush=True)
 
 
 def ordered(folder, cases, splits):

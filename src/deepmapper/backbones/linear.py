@@ -27,7 +27,8 @@ class Linear(Network):
         """Return the scores."""
         if isinstance(images, Tensor):
             return self.head(images.flatten(1))
-        return SparseProduct.apply(self.head.weight.T, as_matrix(images, self.head.in_features)) + self.head.bias
+        (product,) = SparseProduct.apply(self.head.weight.T, as_matrix(images, self.head.in_features))
+        return product + self.head.bias
 
     embed = forward = first_layer
 

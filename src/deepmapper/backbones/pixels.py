@@ -16,6 +16,9 @@ from torch import Tensor, nn
 # transposed for them (measured).
 _WIDE = 32
 
+# Pixels whose gradients of several parts are added up at a time.
+_PIXELS_AT_ONCE = 2048
+
 
 @dataclass(frozen=True)
 class StoredPixels:
@@ -85,20 +88,38 @@ class SparseProduct(torch.autograd.Function):
     """Sparse images times dense weights; the cost depends on the non-zero values, the order of additions is fixed."""
 
     @staticmethod
-    def forward(ctx, weight: Tensor, images: sp.csr_matrix | sp.coo_matrix) -> Tensor:
-        """Return images @ weight, (rows, out)."""
-        ctx.images = images
-        if isinstance(images, sp.csr_matrix) and weight.shape[1] >= _WIDE:  # three times as fast as scipy
-            return _sums(images, weight.detach())
-        return torch.from_numpy(images @ weight.detach().numpy())
+    def forward(ctx, weight: Tensor, *parts: sp.csr_matrix | sp.coo_matrix) -> tuple[Tensor, ...]:
+        """Return part @ weight, (rows, out), for every part."""
+        ctx.parts = parts
+        return tuple(_times(part, weight.detach()) for part in parts)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradient of the weights; the images need none."""
-        if isinstance(ctx.images, sp.csr_matrix) and gradient.shape[1] >= _WIDE:
-            # transposed, the gradient of every pixel is summed in one place and written once
-            return _sums(ctx.images.tocsc(), gradient.contiguous()), None
-        return torch.from_numpy(ctx.images.T @ gradient.numpy()), None
+        total = _transposed_times(ctx.parts[0], gradients[0])
+        for part, gradient in zip(ctx.parts[1:], gradients[1:], strict=True):
+            if gradient.shape[1] < _WIDE:
+                total += _transposed_times(part, gradient)
+                continue
+            # some pixels at a time, or there would be a second gradient as large as the weights
+            columns = part.tocsc()
+            for start in range(0, len(total), _PIXELS_AT_ONCE):
+                some = slice(start, start + _PIXELS_AT_ONCE)
+                total[some] += _transposed_times(columns[:, some], gradient)
+        return total, *(None for _ in ctx.parts)
+
+
+def _times(images: sp.csr_matrix | sp.coo_matrix, weight: Tensor) -> Tensor:
+    if isinstance(images, sp.csr_matrix) and weight.shape[1] >= _WIDE:  # three times as fast as scipy
+        return _sums(images, weight)
+    return torch.from_numpy(images @ weight.numpy())
+
+
+def _transposed_times(images: sp.csr_matrix | sp.csc_matrix | sp.coo_matrix, gradient: Tensor) -> Tensor:
+    if isinstance(images, sp.csr_matrix | sp.csc_matrix) and gradient.shape[1] >= _WIDE:
+        # transposed, the gradient of every pixel is summed in one place and written once
+        return _sums(images.tocsc(), gradient.contiguous())
+    return torch.from_numpy(images.T @ gradient.numpy())
 
 
 def _sums(entries: sp.csr_matrix | sp.csc_matrix, rows: Tensor) -> Tensor:
@@ -125,7 +146,14 @@ class PixelLayer(nn.Module):
         """Map (..., pixels), or a sparse (batch, pixels) with the places that `places` gives, to (..., out)."""
         if isinstance(images, Tensor):
             return (images if self._used is None else images[..., self._used]) @ self.weight + self.bias
-        return SparseProduct.apply(self.weight, images) + self.bias
+        (product,) = SparseProduct.apply(self.weight, images)
+        return product + self.bias
+
+    def forward_parts(self, parts: Sequence[Tensor | sp.csr_matrix]) -> list[Tensor]:
+        """Map several batches as `forward` does; of sparse ones, their gradients of the weights are added in place."""
+        if any(isinstance(part, Tensor) for part in parts):
+            return [self(part) for part in parts]
+        return [product + self.bias for product in SparseProduct.apply(self.weight, *parts)]
 
     def places(self, pixels: np.ndarray) -> np.ndarray:
         """Return where the weights of some pixels are; of dropped ones, whose values are zero, anywhere."""

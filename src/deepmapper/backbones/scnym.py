@@ -115,7 +115,8 @@ class Scnym(Network):
         with torch.no_grad(), evaluating(self):
             guess = torch.softmax(self(unlabelled).float(), dim=1)
         n, label = len(targets), self._one_hot(targets)
-        hidden = torch.cat([self.first_layer(self._dropped(part)) for part in (images, unlabelled)])
+        parts = [self._flat(self._dropped(part)) for part in (images, unlabelled)]
+        hidden = torch.cat(self.pixels.forward_parts(parts))
         sure = guess.max(1).values >= self.bar
         q = torch.cat([label, sharpen_labels(guess, _TEMPERATURE)])
         # all 0 for a sample without a domain, of which the adversary then learns nothing

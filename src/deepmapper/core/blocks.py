@@ -353,11 +353,13 @@ class Reader:
 
 
 def release(X) -> None:
-    """Release the pages of a memory-mapped matrix; the system may keep them in its page cache.
+    """Release the pages of a memory-mapped matrix and of its `parts`; the system may keep them in its page cache.
 
     Without this, everything that was ever read counts as memory of this process, and a cluster's memory limit may
     kill it.
     """
+    for part in getattr(X, "parts", ()):
+        release(part)
     for array in (X.data, X.indices) if sp.issparse(X) else (X,):
         while isinstance(array, np.ndarray):
             array = array.base

@@ -149,6 +149,11 @@ class Stacked:
     bottom: Any
 
     @property
+    def parts(self) -> tuple[Any, Any]:
+        """Both matrices."""
+        return self.top, self.bottom
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.top.shape[0] + self.bottom.shape[0], self.top.shape[1]

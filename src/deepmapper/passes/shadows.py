@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -48,6 +48,11 @@ class Shadowed:
     X: np.ndarray | sp.csr_matrix
     source: np.ndarray
     n_features: int
+
+    @property
+    def parts(self) -> tuple[Any]:
+        """The matrix that is read."""
+        return (self.X,)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from deepmapper.backbones import registry
-from deepmapper.backbones.pixels import StoredPixels
+from deepmapper.backbones import pixels, registry
+from deepmapper.backbones.pixels import PixelLayer, StoredPixels
 from deepmapper.backbones.registry import build
 from deepmapper.config import BackboneSpec
 
@@ -61,6 +61,21 @@ def test_stored_images_give_the_same_bits_as_sparse_ones(kind):
             found.append([loss.detach(), *(weight.grad.clone() for weight in model.parameters())])
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
     assert all(weight.is_contiguous() for weight in model.parameters())
+
+
+@pytest.mark.parametrize("hidden", [8, 40])
+def test_two_batches_give_the_same_bits_as_one_after_another(hidden, monkeypatch):
+    """Products and gradients, whatever the number of pixels whose gradients are added at a time."""
+    monkeypatch.setattr(pixels, "_PIXELS_AT_ONCE", 7)
+    torch.manual_seed(0)
+    layer = PixelLayer(30, hidden)
+    parts = [sp.random(n, 30, 0.3, "csr", np.float32, random_state=n) for n in (4, 6)]
+    found = []
+    for products in (layer.forward_parts(parts), [layer(part) for part in parts]):
+        layer.zero_grad()
+        torch.cat(products).pow(2).sum().backward()
+        found.append([*products, *(weight.grad.clone() for weight in layer.parameters())])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_networks_that_take_sparse_images_say_so():

@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from deepmapper.core import blocks
+from deepmapper.features.samples import Stacked
 
 
 def test_pages_of_a_mapped_matrix_are_given_back(tmp_path):
@@ -24,7 +25,7 @@ def test_pages_of_a_mapped_matrix_are_given_back(tmp_path):
     assert resident() - before < 45
     float(mapped.sum())
     assert resident() - before > 70
-    blocks.release(mapped)
+    blocks.release(Stacked(mapped[:100], mapped))
     assert resident() - before < 10
 
 
