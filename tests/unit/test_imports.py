@@ -28,7 +28,7 @@ HEAVY = ("numpy", "scipy", "pandas", "sklearn", "torch", "captum", "matplotlib",
 SLOW = ("torch", "captum", "scanpy", "anndata", "umap", "matplotlib.pyplot")
 MAY_IMPORT_TORCH = (
     *("deepmapper.backbones.", "deepmapper.models.", "deepmapper.scnym.", "deepmapper.training."),
-    *("deepmapper.passes.components", "deepmapper.passes.loss"),
+    *("deepmapper.passes.components", "deepmapper.passes.encoders", "deepmapper.passes.loss"),
 )
 IMPORTS_NO_TORCH = (
     "deepmapper.backbones.registry",

@@ -10,9 +10,10 @@ from deepmapper.workflow.batching import PASS_KINDS
 
 
 @cache
-def source_of_pass(rule_name, network):
-    """Hash of the code behind a pass of a model with this kind of network."""
-    return source_of("train_pass", unused=batching.unused_imports(rule_name, network))
+def source_of_pass(rule_name, network, given):
+    """Hash of the code behind a pass of a model with this kind of network, which reads this input."""
+    unused = batching.unused_imports(rule_name, network, given)
+    return source_of("train_pass", unused=unused)
 
 
 def pass_params(rule_name):
@@ -25,7 +26,9 @@ def pass_params(rule_name):
         **({"keep_weights": True} if keeps else {}),
         "kind": PASS_KINDS[rule_name].name,
         "source": lambda wildcards: source_of_pass(
-            rule_name, SETTINGS["models"][wildcards.model]["kind"]
+            rule_name,
+            SETTINGS["models"][wildcards.model]["kind"],
+            SETTINGS["models"][wildcards.model]["input"],
         ),
     }
 

@@ -1,4 +1,4 @@
-"""A network that reads components of the features instead of the features."""
+"""Networks that read components or an embedding of the features instead of the features."""
 
 from __future__ import annotations
 
@@ -10,46 +10,34 @@ from torch import Tensor, nn
 from .base import Network
 
 
-class OnComponents(Network):
-    """Projects the pixels on fixed axes, and passes the standardised scores to another network as its pixels.
+class OnScores(Network):
+    """Computes a few scores from the pixels by a fixed map, and passes them to another network as its pixels.
 
-    The projection is a layer of this network, so scores are attributed to the features through the loadings.
+    The map is part of this network, so gradients, and with them attributions, go through it to the features.
 
     Parameters
     ----------
     inner
-        The network on the components.
-    n_pixels
-        Pixels of an image.
+        The network on the scores.
     n_components
-        Number of components.
+        Number of scores.
     inner_side, in_chans
         Side and channels of the images of `inner`.
     """
 
-    def __init__(self, inner: Network, n_pixels: int, n_components: int, inner_side: int, in_chans: int) -> None:
+    def __init__(self, inner: Network, n_components: int, inner_side: int, in_chans: int) -> None:
         super().__init__()
         self.inner, self.learns_kinds = inner, inner.learns_kinds
-        self.inner_side, self.in_chans = inner_side, in_chans
-        self.register_buffer("axes", torch.zeros((n_pixels, n_components)))
-        self.register_buffer("centre", torch.zeros(n_components))
-
-    axes: Tensor
-    centre: Tensor
-
-    @property
-    def n_components(self) -> int:
-        """Number of components."""
-        return self.axes.shape[1]
+        self.n_components, self.inner_side, self.in_chans = n_components, inner_side, in_chans
 
     @property
     def head(self) -> nn.Module:  # type: ignore[override]
-        """The last layer of the network on the components."""
+        """The last layer of the network on the scores."""
         return self.inner.head
 
     def scores(self, images: Tensor) -> Tensor:
         """Map (batch, channels, side, side), whose channels are equal, to (batch, components)."""
-        return images[:, 0].flatten(1) @ self.axes - self.centre
+        raise NotImplementedError
 
     def as_images(self, scores: Tensor) -> Tensor:
         """Place scores on the pixels of the images of the inner network."""
@@ -73,3 +61,27 @@ class OnComponents(Network):
     ) -> Tensor:
         """Return the training loss of the inner network."""
         return self.inner.loss(self.as_images(self.scores(images)), targets, weight, kinds)
+
+
+class OnComponents(OnScores):
+    """A network on standardised scores of components; `axes` and `centre` are set by `passes.components`.
+
+    Parameters
+    ----------
+    inner, n_components, inner_side, in_chans
+        As in `OnScores`.
+    n_pixels
+        Pixels of an image.
+    """
+
+    axes: Tensor
+    centre: Tensor
+
+    def __init__(self, inner: Network, n_pixels: int, n_components: int, inner_side: int, in_chans: int) -> None:
+        super().__init__(inner, n_components, inner_side, in_chans)
+        self.register_buffer("axes", torch.zeros((n_pixels, n_components)))
+        self.register_buffer("centre", torch.zeros(n_components))
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Map (batch, channels, side, side), whose channels are equal, to (batch, components)."""
+        return images[:, 0].flatten(1) @ self.axes - self.centre

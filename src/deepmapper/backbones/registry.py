@@ -18,6 +18,10 @@ _TIMM = "timm:"
 # Option of every kind: the number of components that the network reads instead of the features.
 COMPONENTS = "input_components"
 
+# Option of every kind: the encoder whose embedding the network reads instead of the features: its kind, the number of
+# components, and how it is trained (`passes.encoders`).
+ENCODER = "input_encoder"
+
 # arguments of timm that other fields of the BackboneSpec give, or that would make the network no classifier
 _NOT_FOR_TIMM = ("num_classes", "in_chans", "img_size", "pretrained", "features_only", "checkpoint_path")
 
@@ -197,7 +201,7 @@ def check(spec: BackboneSpec) -> None:
             f"set pretrained to False"
         )
     options = KINDS[spec.kind].options
-    unknown = sorted(set(spec.extra) - {*options, COMPONENTS})
+    unknown = sorted(set(spec.extra) - {*options, COMPONENTS, ENCODER})
     if unknown:
         raise InputError(
             f"extra={spec.extra!r}: {spec.kind} has no option {', '.join(unknown)}; "
@@ -231,8 +235,8 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
         If an option is unknown or out of range, or the image size is too small or unknown.
     """
     check(spec)
-    if COMPONENTS in spec.extra:
-        return _on_components(spec, num_classes, n_features)
+    if COMPONENTS in spec.extra or ENCODER in spec.extra:
+        return _on_scores(spec, num_classes, n_features)
     if n_features is None and not spec.img_size:
         raise InputError("the size of the image is unknown: expected n_features, or img_size in the BackboneSpec")
     side = spec.img_size if n_features is None else resolve_side(spec, n_features)
@@ -246,20 +250,26 @@ def build(spec: BackboneSpec, num_classes: int, n_features: int | None = None):
     return construct(side=side, in_chans=spec.in_chans, num_classes=num_classes, **spec.extra)
 
 
-def _on_components(spec: BackboneSpec, num_classes: int, n_features: int | None):
-    """Build a network on components of the features."""
+def _on_scores(spec: BackboneSpec, num_classes: int, n_features: int | None):
+    """Build a network on components of the features, or on an embedding of them."""
     from .components import OnComponents
+    from .encoder import OnEncoder
 
     options = dict(spec.extra)
-    n = options.pop(COMPONENTS)
+    encoder = dict(options.pop(ENCODER, {}))
+    n = encoder.pop("n_components") if encoder else options.pop(COMPONENTS)
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise InputError(f"extra {COMPONENTS}={n!r}: expected a whole number of 1 or more")
+        name = f"{ENCODER}.n_components" if encoder else COMPONENTS
+        raise InputError(f"extra {name}={n!r}: expected a whole number of 1 or more")
     side = spec.img_size if n_features is None else resolve_side(spec, n_features)
     if not side:
         raise InputError("the size of the image is unknown: expected n_features, or img_size in the BackboneSpec")
     inner_spec = replace(spec, img_size=0, extra=options)
-    inner = build(inner_spec, num_classes, n)
-    return OnComponents(inner, side * side, n, resolve_side(inner_spec, n), spec.in_chans)
+    inner, inner_side = build(inner_spec, num_classes, n), resolve_side(inner_spec, n)
+    if not encoder:
+        return OnComponents(inner, side * side, n, inner_side, spec.in_chans)
+    n_read = min(encoder.pop("n_features") or side * side, side * side if n_features is None else n_features)
+    return OnEncoder(inner, n, inner_side, spec.in_chans, n_read, encoder)
 
 
 def _timm_create() -> Callable[..., Network]:

@@ -63,7 +63,7 @@ def _fit_contrastive(
     from ..models.distributed import rank_and_size
     from ..models.run import predict
     from ..models.transforms import Filter
-    from ..passes.encoders import fit_contrastive, views_of
+    from ..passes.encoders import fit_contrastive, said_of, views_of
     from ..training.runtime import seeded
 
     names, whole, chosen = _shards(features, rows)
@@ -74,8 +74,7 @@ def _fit_contrastive(
         selected = [Filter(names)]
     views = views_of(views, features.X, rows)
     if rank_and_size()[0] == 0:
-        halves = "two halves of its counts" if views == "counts" else "two copies, each without some of its values"
-        print(f"The network learns to match, of every sample, {halves}")
+        print(said_of(views))
     with seeded(seed):
         network = fit_contrastive(chosen, names, n_components, seed, views=views, **options)
         with torch.no_grad():

@@ -1,6 +1,6 @@
-"""Two copies of a cell with half of its counts each: count splitting, for contrastive learning.
+"""Counts recovered from normalised values, and two copies of a cell with half of its counts each: count splitting.
 
-The values are logarithms of scaled counts, as `io.normalize` makes them, and the counts are recovered from them.
+The values are logarithms of scaled counts, as `io.normalize` makes them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SplitCounts(nn.Module):
 
     def __init__(self, part_g: np.ndarray | None = None) -> None:
         super().__init__()
-        self.part_g = None if part_g is None else torch.as_tensor(part_g, dtype=torch.int64)
+        self.part_g = _tensor(part_g)
 
     def forward(self, x_ng: Tensor) -> dict[str, Tensor]:
         """Return the first halves of all cells, then the second in the same order, (2 n, g); sparse cells stay so.
@@ -48,22 +48,57 @@ class SplitCounts(nn.Module):
         if x_ng.layout != torch.sparse_csr:
             return {"x_ng": self(x_ng.to_sparse_csr())["x_ng"].to_dense()}
         ends, columns, values = x_ng.crow_indices(), x_ng.col_indices(), x_ng.values()
-        scaled = torch.expm1(values.double())
-        unit = self._smallest(scaled, torch.arange(x_ng.shape[0]).repeat_interleave(ends.diff()), columns)
-        counts = torch.where(scaled > 0, torch.round(scaled / unit), 0.0)
+        counts, unit = _counts(x_ng, self.part_g)
         first = torch.binomial(counts, torch.full_like(counts, 0.5))
         halves = torch.cat([torch.log1p(2 * part * unit) for part in (first, counts - first)]).to(values.dtype)
         parts = torch.cat([ends, ends[1:] + ends[-1]]), torch.cat([columns, columns]), halves
         size = 2 * x_ng.shape[0], x_ng.shape[1]
         return {"x_ng": torch.sparse_csr_tensor(*parts, size=size, check_invariants=False)}
 
-    def _smallest(self, scaled: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        """For every value the smallest positive one in the same part of the same cell."""
-        if self.part_g is not None:
-            row = row * (int(self.part_g.max()) + 1) + self.part_g[column.long()]
-        least = scaled.new_full((int(row.max()) + 1 if len(row) else 0,), torch.inf)
-        least.scatter_reduce_(0, row, torch.where(scaled > 0, scaled, torch.inf), "amin")
-        return torch.where(torch.isfinite(least), least, 1.0)[row]  # 1 for a part whose stored values are all 0
+
+class WithCounts(nn.Module):
+    """Select features, and add the counts behind their values.
+
+    Parameters
+    ----------
+    columns
+        Places of the features to keep, ascending.
+    part_g
+        As in `SplitCounts`.
+    """
+
+    def __init__(self, columns: np.ndarray, part_g: np.ndarray | None = None) -> None:
+        super().__init__()
+        self.columns, self.part_g = torch.as_tensor(columns, dtype=torch.int64), _tensor(part_g)
+
+    def forward(self, x_ng: Tensor, var_names_g: np.ndarray) -> dict[str, Tensor | np.ndarray]:
+        """Return dense values and their counts, (n, columns): ``x_ng`` and ``counts_ng``, and ``var_names_g``."""
+        sparse = x_ng if x_ng.layout == torch.sparse_csr else x_ng.to_sparse_csr()
+        counts = torch.sparse_csr_tensor(
+            sparse.crow_indices(),
+            sparse.col_indices(),
+            _counts(sparse, self.part_g)[0].to(x_ng.dtype),
+            size=x_ng.shape,
+            check_invariants=False,
+        )
+        dense = [part.to_dense()[:, self.columns] for part in (sparse, counts)]
+        return {"x_ng": dense[0], "counts_ng": dense[1], "var_names_g": np.asarray(var_names_g)[self.columns.numpy()]}
+
+
+def _tensor(part_g: np.ndarray | None) -> Tensor | None:
+    return None if part_g is None else torch.as_tensor(part_g, dtype=torch.int64)
+
+
+def _counts(x_ng: Tensor, part_g: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Count behind every stored value of a CSR tensor, and its unit: the smallest positive value of part and cell."""
+    row = torch.arange(x_ng.shape[0]).repeat_interleave(x_ng.crow_indices().diff())
+    if part_g is not None:
+        row = row * (int(part_g.max()) + 1) + part_g[x_ng.col_indices().long()]
+    scaled = torch.expm1(x_ng.values().double())
+    least = scaled.new_full((int(row.max()) + 1 if len(row) else 0,), torch.inf)
+    least.scatter_reduce_(0, row, torch.where(scaled > 0, scaled, torch.inf), "amin")
+    unit = torch.where(torch.isfinite(least), least, 1.0)[row]  # 1 for a part whose stored values are all 0
+    return torch.where(scaled > 0, torch.round(scaled / unit), 0.0), unit
 
 
 def are_counts(X: Any, rows: np.ndarray | None = None, part_g: np.ndarray | None = None) -> bool:

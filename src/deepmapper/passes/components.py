@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..backbones.components import OnComponents
+from ..backbones.components import OnComponents, OnScores
 from ..backbones.images import Images
 from ..errors import InputError
 from ..models.spectrum import Spectrum
@@ -54,10 +54,15 @@ def fit_components(network: OnComponents, images: Images, y: np.ndarray, train: 
     mean = spectrum.sum_g / spectrum.n
     network.axes.copy_(axes.to(network.axes.dtype))
     network.centre.copy_((mean @ axes).to(network.centre.dtype))
+    if network.inner.prime is not None:  # else the scores need not be computed
+        prime_inner(network, _scores(network, images, np.arange(len(y))), images.device, y, train)
+
+
+def prime_inner(network: OnScores, scores: np.ndarray, device: torch.device, y: np.ndarray, train: np.ndarray) -> None:
+    """Set the network on some scores, (n, k) float32 of all samples, up from statistics of the training samples."""
     if network.inner.prime is not None:
-        scores = _scores(network, images, np.arange(len(y)))
-        pixel = np.arange(k, dtype=np.int32)
-        inner = Images(scores, pixel, network.inner_side, network.in_chans, images.device)
+        pixel = np.arange(scores.shape[1], dtype=np.int32)
+        inner = Images(scores, pixel, network.inner_side, network.in_chans, device)
         network.inner.prime(*inner.statistics(y, train))
 
 

@@ -13,6 +13,7 @@ from ..augment import make_train_transform
 from ..backbones.base import Network
 from ..backbones.class_loss import class_loss
 from ..backbones.components import OnComponents
+from ..backbones.encoder import OnEncoder
 from ..backbones.images import Images
 from ..backbones.pixels import StoredPixels
 from ..config import DeepMapperConfig
@@ -235,6 +236,10 @@ def train_network(
     """
     if isinstance(model, OnComponents):
         fit_components(model, images, y, train)
+    elif isinstance(model, OnEncoder):
+        from .encoders import fit_encoder
+
+        fit_encoder(model, images, y, train)
     elif model.prime is not None:
         model.prime(*images.statistics(y, train))
     sparse = not config.augment.enabled and reader(model, images) is not images

@@ -42,11 +42,12 @@ NETWORKS = {
 }
 
 
-def unused_imports(rule_name: str, network: str | None = None) -> dict[str, list[str]]:
+def unused_imports(rule_name: str, network: str | None = None, given: str | None = None) -> dict[str, list[str]]:
     """Imports that a pass never runs, for the argument `unused` of `provenance.source_of`.
 
     `pass_jobs` imports the training of every kind of pass, and `backbones.registry` every network; a pass needs one of
-    each. So an edit of one network trains only the models with this network again.
+    each. So an edit of one network trains only the models with this network again, and an edit of an encoder only those
+    that read its embedding.
 
     Parameters
     ----------
@@ -54,9 +55,13 @@ def unused_imports(rule_name: str, network: str | None = None) -> dict[str, list
         Rule that trains the pass, a key of `PASS_KINDS`.
     network
         Kind of the network; None for any.
+    given
+        What it reads, `input` of the model; None for any.
     """
     own = {PASS_KINDS["train_pass"].module, PASS_KINDS[rule_name].module}
     unused = {"workflow.pass_jobs": sorted({kind.module for kind in PASS_KINDS.values()} - own)}
+    if given in ("features", "pca"):
+        unused["passes.loss"] = ["passes.encoders"]
     if network is not None:
         unused["backbones.registry"] = sorted({*NETWORKS.values()} - {NETWORKS[network.partition(":")[0]]})
     return unused

@@ -57,24 +57,59 @@ def adapted_chords(settings: Settings) -> Iterator[Fault]:
             )
 
 
+# Embeddings that no network reads, and why.
+_NO_INPUT = {
+    "ppca": "its components are those of pca, and would be scaled alike; set `input: pca`",
+    "geneformer": "it reads only the order of the features, through which no gradient leads back to their values, so "
+    "no feature would have an importance; set `input: contrastive` or `input: pca`",
+}
+
+
 def inputs(settings: Settings) -> Iterator[Fault]:
-    """Components that a network reads are computed, and nothing else is read beside them."""
+    """Embeddings that a network reads can be attributed to the features, and nothing else is read beside them."""
     for name, model in settings["models"].items():
-        if model["input"] != "pca":
+        given = model["input"]
+        if given == "features":
             continue
-        if not settings["embeddings"]["pca"]["n_components"]:
+        if given in _NO_INPUT:
+            yield Fault((f"models.{name}.input",), f"`models.{name}.input` is {given}: {_NO_INPUT[given]}")
+            continue
+        if not settings["embeddings"][given]["n_components"]:
+            what = "components" if given == "pca" else "dimensions of the embedding"
             yield Fault(
-                (f"models.{name}.input", "embeddings.pca.n_components"),
-                f"`models.{name}.input` is pca, and `embeddings.pca.n_components` is 0; give the number of components",
+                (f"models.{name}.input", f"embeddings.{given}.n_components"),
+                f"`models.{name}.input` is {given}, and `embeddings.{given}.n_components` is 0; give the number of "
+                f"{what}",
             )
+        if given == "scvi":
+            yield from _latent_variables(settings, name)
+        what = "principal components" if given == "pca" else "an embedding"
         if model["chord_pixels"]:
             yield Fault(
                 (f"models.{name}.input", f"models.{name}.chord_pixels", "training.chord_pixels"),
-                f"`models.{name}` reads principal components (`input: pca`) and chords (`chord_pixels`); choose one",
+                f"`models.{name}` reads {what} (`input: {given}`) and chords (`chord_pixels`); choose one",
             )
         if model["attribution"] in ATTENTION_METHODS:
+            over = "components" if given == "pca" else "the embedding"
             yield Fault(
                 (f"models.{name}.input", f"models.{name}.attribution", "training.attribution"),
-                f"`models.{name}.attribution` is {model['attribution']}, whose attention is over components "
-                f"(`input: pca`), not features; expected one of {', '.join(GENERAL_METHODS)}",
+                f"`models.{name}.attribution` is {model['attribution']}, whose attention is over {over} "
+                f"(`input: {given}`), not features; expected one of {', '.join(GENERAL_METHODS)}",
             )
+
+
+def _latent_variables(settings: Settings, name: str) -> Iterator[Fault]:
+    """An encoder of counts in a pass gets them from normalised values, and is not told batches."""
+    if settings["embeddings"]["scvi"]["batch"]:
+        yield Fault(
+            (f"models.{name}.input", "embeddings.scvi.batch"),
+            f"`models.{name}.input` is scvi, and `embeddings.scvi.batch` is given, which passes do not know; leave it "
+            "empty, or set `input: pca`",
+        )
+    normalization = settings["features"]["normalization"]
+    if normalization in ("none", "log1p_tpm"):
+        yield Fault(
+            (f"models.{name}.input", "features.normalization"),
+            f"`models.{name}.input` is scvi, and `features.normalization` is {normalization}, from which no counts can "
+            "be recovered; expected log1p_median, log1p_cp10k or log1p_cpm",
+        )

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections import Counter
 
-from ..backbones.registry import COMPONENTS
+from ..backbones.registry import COMPONENTS, ENCODER
 from ..core.prefixes import files_of_pattern, files_of_prefix
 from ..errors import InputError
 from ..io.symbols import is_symbol_table
@@ -38,8 +38,11 @@ def model_settings(settings: dict, name: str) -> dict:
     if name not in models:
         raise InputError(f"there is no model `{name}`; the configuration has {list_words(models)}.")
     model = copy.deepcopy(models[name])
-    if model.pop("input") == "pca":
+    given = model.pop("input")
+    if given == "pca":
         model["extra"][COMPONENTS] = settings["embeddings"]["pca"]["n_components"]
+    elif given != "features":
+        model["extra"][ENCODER] = {"kind": given, **settings["embeddings"][given]}
     model["extra"] = dict(sorted(model["extra"].items()))
     del model["chord_pixels"]  # decides which feature store a pass reads; the store has a digest
     return {**model, "test_size": settings["passes"]["test_size"]}

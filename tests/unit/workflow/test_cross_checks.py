@@ -31,6 +31,26 @@ BAD = {
         "models: {mlp: {input: pca}}",
         "`models.mlp.input` is pca, and `embeddings.pca.n_components` is 0; give the number of components",
     ),
+    "an embedding that is not computed": (
+        "models: {mlp: {input: contrastive}}",
+        "`models.mlp.input` is contrastive, and `embeddings.contrastive.n_components` is 0; give the number of "
+        "dimensions of the embedding",
+    ),
+    "an embedding without a way back to the features": (
+        "{models: {mlp: {input: geneformer}}, embeddings: {geneformer: {n_components: 64}}}",
+        "`models.mlp.input` is geneformer: it reads only the order of the features, through which no gradient leads "
+        "back to their values, so no feature would have an importance; set `input: contrastive` or `input: pca`",
+    ),
+    "latent variables of values that are not those of counts": (
+        "{models: {mlp: {input: scvi}}, features: {normalization: none}, embeddings: {scvi: {n_components: 9}}}",
+        "`models.mlp.input` is scvi, and `features.normalization` is none, from which no counts can be recovered; "
+        "expected log1p_median, log1p_cp10k or log1p_cpm",
+    ),
+    "batches of latent variables in a pass": (
+        "{models: {mlp: {input: scvi}}, embeddings: {scvi: {n_components: 9, batch: run}}}",
+        "`models.mlp.input` is scvi, and `embeddings.scvi.batch` is given, which passes do not know; leave it empty, "
+        "or set `input: pca`",
+    ),
     "components beside chords": (
         "{models: {mlp: {input: pca, chord_pixels: true}}, embeddings: {pca: {n_components: 5}}}",
         "`models.mlp` reads principal components (`input: pca`) and chords (`chord_pixels`); choose one",

@@ -31,7 +31,7 @@ MODULES = {
     for path in PACKAGE.rglob("*.py")
 }
 PACKAGES = {module for module, path in MODULES.items() if path.name == "__init__.py"}
-UNUSED = unused_imports("train_pass")  # what a plain pass does not run
+UNUSED = unused_imports("train_pass", given="features")  # what a plain pass does not run
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_code_that_a_pass_runs_counts(edited, module, old, new):
 def test_a_pass_depends_on_its_own_kind_of_training_alone():
     kinds = {kind.module for kind in PASS_KINDS.values()}
     for rule, kind in PASS_KINDS.items():
-        found = set(modules_of("train_pass", unused=unused_imports(rule)))
+        found = set(modules_of("train_pass", unused=unused_imports(rule, given="features")))
         assert found & kinds == {"passes.train", kind.module}
         assert {"training.loop", "backbones.default_cnn_small", "transform"} <= found
         assert not {name for name in found if name.partition(".")[0] in ("findings", "plots", "report", "io", "chords")}
@@ -133,6 +133,13 @@ def test_a_pass_depends_on_its_own_network_alone(network):
     assert found & {*NETWORKS.values()} == {NETWORKS[kind]}
     if kind in registry.KINDS:
         assert registry.KINDS[kind].load().__module__ == f"{NAME}.{NETWORKS[kind]}"
+
+
+@pytest.mark.parametrize(("given", "follows"), [("features", False), ("pca", False), ("contrastive", True)])
+def test_only_passes_that_read_an_embedding_depend_on_its_encoder(given, follows):
+    found = set(modules_of("train_pass", unused=unused_imports("train_pass", "mlp", given)))
+    assert ({"passes.encoders", "models.contrastive"} <= found) is follows
+    assert follows or "models.contrastive" not in found
 
 
 @pytest.mark.parametrize("name", [*UNCOUNTED, *(kind.module for kind in PASS_KINDS.values())])

@@ -96,6 +96,14 @@ def test_a_model_that_reads_components_has_their_number_and_others_are_as_they_w
     assert model_settings(settings, "mlp") == model_settings(read("models: {mlp: {}}"), "mlp")
 
 
+def test_a_model_that_reads_an_embedding_depends_on_how_it_is_trained(read):
+    text = "{{models: {{m: {{kind: mlp, input: contrastive}}}}, embeddings: {{contrastive: {{n_components: 7{}}}}}}}"
+    encoder = model_settings(read(text.format("")), "m")["extra"]["input_encoder"]
+    assert (encoder["kind"], encoder["n_components"], encoder["n_features"]) == ("contrastive", 7, 1000)
+    longer = model_settings(read(text.format(", n_epochs: 30")), "m")["extra"]["input_encoder"]
+    assert longer == {**encoder, "n_epochs": 30}
+
+
 @pytest.mark.parametrize(
     ("kind", "extra", "unlabelled", "reads", "chooses"),
     [
