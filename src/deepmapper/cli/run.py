@@ -52,9 +52,8 @@ class _Run(click.Command):
         except click.NoSuchOption as error:
             if error.possibilities:
                 raise
-            name = error.option_name
-            text = f"{error.message} Options of Snakemake follow two dashes: deepmapper run STUDY -- {name}"
-            raise click.NoSuchOption(name, text, ctx=ctx) from error
+            hint = f"Options of Snakemake follow two dashes: deepmapper run STUDY -- {error.option_name}"
+            raise click.NoSuchOption(error.option_name, f"{error.message} {hint}", ctx=ctx) from error
 
 
 @click.command("run", cls=_Run, help=_HELP, short_help="Check a study, then run it or what is missing of it.")
