@@ -38,11 +38,14 @@ def notes(root: Path, version: str) -> str:
 
 
 def check(root: Path, tag: str) -> None:
-    """Refuse a tag that is not the version of every file, or that the changelog lacks."""
+    """Refuse a tag that is not the version of every file, or that the changelog lacks or does not cover."""
     for name, version in versions(root).items():
         if f"v{version}" != tag:
             raise SystemExit(f"{name}: version is {version}, expected {tag.removeprefix('v')} as the tag {tag} says.")
     notes(root, tag.removeprefix("v"))
+    waiting = re.search(r"^## \[Unreleased\]\n(.*?)(?=^## \[|\Z)", (root / "CHANGELOG.md").read_text(), re.M | re.S)
+    if waiting and waiting[1].strip():
+        raise SystemExit(f"CHANGELOG.md: what is under [Unreleased] is part of {tag}: move it to the section of {tag}.")
 
 
 def add_addresses(root: Path, address: str) -> None:

@@ -57,6 +57,16 @@ def test_a_version_without_a_dated_section_is_refused(release, copy):
         release.check(copy, "v0.1.0")
 
 
+def test_changes_that_no_section_covers_are_refused(release, copy):
+    set_version(copy, "9.9.9")
+    log = copy / "CHANGELOG.md"
+    log.write_text(log.read_text().replace("# Changelog\n", "# Changelog\n\n## [Unreleased]\n"))
+    release.check(copy, "v9.9.9")
+    log.write_text(log.read_text().replace("[Unreleased]\n", "[Unreleased]\n\n### Fixed\n\n- More.\n"))
+    with pytest.raises(SystemExit, match=r"under \[Unreleased\] is part of v9.9.9"):
+        release.check(copy, "v9.9.9")
+
+
 def test_addresses_are_added_to_those_that_are_there(release, copy):
     before = tomllib.loads((copy / "pyproject.toml").read_text())["project"]["urls"]
     release.add_addresses(copy, "https://example.org/lab/deepmapper")
