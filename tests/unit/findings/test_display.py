@@ -16,7 +16,7 @@ def test_a_few_lines_say_what_was_found(few):
     assert len(lines) <= 11
     assert lines[0] == "Findings: 2 passes (2 accepted), 4 features, 2 classes"
     assert lines[1] == "  accuracy 0.850 ± 0.071 (largest class 0.500, permuted labels 0.500)"
-    assert lines[3].split() == ["1.", "CD3D", "100%", "3", "up", "in", "a"]
+    assert lines[3].split() == ["1.", "CD3D", "100%", "3.00", "up", "in", "a"]
     assert max(map(len, lines)) < 100
 
 
