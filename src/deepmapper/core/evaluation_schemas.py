@@ -56,8 +56,8 @@ PERTURBATION = Table(
         integer("n_features", "number of features that are changed together"),
         text(
             "how",
-            "deletion (to 0, or to the lowest value of a feature that has negative ones), activation (to the 0.99 "
-            "quantile of its values above that) or mask (to its mean)",
+            "deletion (to 0, or to the lowest value of a feature that has negative ones), activation (to its mean "
+            "and two standard deviations, at most its largest value) or mask (to its mean)",
         ),
         text("class", "class whose probability changes"),
         *interval(

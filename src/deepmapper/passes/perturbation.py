@@ -23,8 +23,8 @@ HOW = ("deletion", "activation", "mask")
 # Kinds whose change of a class's probability is that of its own samples (`perturb_samples`).
 OF_OWN_CLASS = ("mask",)
 
-# Quantile of the values above the lowest that an activated feature gets, and values predicted at once; chosen by hand.
-_ACTIVATED, _AT_ONCE = 0.99, 2**23
+# Standard deviations above its mean that an activated feature gets, and values predicted at once; chosen by hand.
+_ACTIVATED, _AT_ONCE = 2.0, 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ def replacements(X: Any, columns: np.ndarray, how: str) -> np.ndarray:
     columns
         Positions of the features.
     how
-        "deletion": 0, or the lowest value of a feature that has negative ones; "activation": the 0.99 quantile of its
-        values above that; "mask": its mean.
+        "deletion": 0, or the lowest value of a feature that has negative ones; "activation": its mean and two standard
+        deviations, but not more than its largest value; "mask": its mean.
 
     Returns
     -------
@@ -75,12 +75,14 @@ def replacements(X: Any, columns: np.ndarray, how: str) -> np.ndarray:
     for i, column in enumerate(columns):
         values = by_column[:, [column]]
         values = values.toarray().ravel() if sp.issparse(values) else np.ravel(values)
+        mean = values.mean(dtype=np.float64)
         if how == "mask":
-            found[i] = values.mean(dtype=np.float64)
-            continue
-        lowest = min(float(values.min()), 0.0)
-        above = values[values > lowest]
-        found[i] = np.quantile(above, _ACTIVATED) if how == "activation" and len(above) else lowest
+            found[i] = mean
+        elif how == "deletion":
+            found[i] = min(float(values.min()), 0.0)
+        else:
+            # not a quantile of the values above 0: of a feature that few samples have, that is a value like no other
+            found[i] = min(mean + _ACTIVATED * values.std(dtype=np.float64), float(values.max()))
     return found
 
 

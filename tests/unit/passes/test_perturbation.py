@@ -22,8 +22,12 @@ def test_values_that_replace_others(planted):
     for form in (X, sp.csr_matrix(X)):
         np.testing.assert_array_equal(replacements(form, columns, "deletion"), [0, -1, 0])
         np.testing.assert_allclose(replacements(form, columns, "mask"), X.mean(0))
-        raised = [np.quantile(X[X[:, i] > low, i], 0.99) for i, low in enumerate((0, -1, 0))]
+        raised = np.minimum(X.mean(0) + 2 * X.std(0), X.max(0))
         np.testing.assert_allclose(replacements(form, columns, "activation"), raised, rtol=1e-6)
+    rare = np.zeros((100, 2), dtype=np.float32)
+    rare[0], rare[:, 1] = 8, np.arange(100)
+    found = replacements(sp.csr_matrix(rare), np.arange(2), "activation")
+    np.testing.assert_allclose(found, [0.08 + 2 * rare[:, 0].std(), 99], rtol=1e-6)  # few have it; at most the largest
     with pytest.raises(ValueError, match="expected one of deletion, activation, mask"):
         replacements(X, columns, "knockout")
 
