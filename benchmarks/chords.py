@@ -35,6 +35,7 @@ def main():
     parser.add_argument("--models", nargs="+", default=["cnn_small", "mlp", "linear"], help="of the networks part")
     parser.add_argument("--passes", type=int, default=3, help="of the networks part")
     parser.add_argument("--permutations", type=int, default=39)
+    parser.add_argument("--level", type=float, default=0.05, help="of the nulls and recovery parts")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cells", type=int, default=1500, help="of the speed part")
     parser.add_argument("--genes", type=int, nargs="+", default=[5000], help="of the speed part")
@@ -80,7 +81,7 @@ def one_recovery(X, y, classes, planted, label, seed, split, options):
     screen = screen_pairs(
         X,
         y,
-        ScreenOptions(permutations=options.permutations, seed=seed, threads=options.threads),
+        ScreenOptions(permutations=options.permutations, level=options.level, seed=seed, threads=options.threads),
         rows=development,
         names=planted.names,
         classes=classes,
@@ -121,7 +122,9 @@ def nulls(options):
             planted = plant(options.preset, 10_000 + seed)
             X = planted.log_normalised()
             y, settings = null_labels(null, planted, seed)
-            chosen = ScreenOptions(permutations=options.permutations, seed=seed, threads=options.threads)
+            chosen = ScreenOptions(
+                permutations=options.permutations, level=options.level, seed=seed, threads=options.threads
+            )
             screen = screen_pairs(X, y, chosen, **settings)
             found.append(len(screen.found))
             chords.append(len(group_chords(X, screen)))
