@@ -175,6 +175,55 @@ def comparable_scales(
     return ratio, scale
 
 
+@dataclass(frozen=True)
+class Consensus:
+    """Mean votes of passes with and without shadows, and the units that make them comparable.
+
+    Attributes
+    ----------
+    vote
+        (C, p) mean votes.
+    ratio, scale
+        (C, p) factors from votes without shadows to votes with shadows, and from gradients to z.
+    shadows
+        (draws, C, p) mean gradients of the shadows, at the noise of means over all passes with shadows.
+    """
+
+    vote: np.ndarray
+    ratio: np.ndarray
+    scale: np.ndarray
+    shadows: np.ndarray
+
+    @property
+    def z(self) -> np.ndarray:
+        """(C, p) gradients in units of the shadows."""
+        return np.sinh(self.vote) * self.scale
+
+
+def consensus(plain: np.ndarray, n_passes: int, shadowed: ShadowedVotes, mean_value: np.ndarray) -> Consensus:
+    """Combine passes with and without shadows.
+
+    Parameters
+    ----------
+    plain, n_passes
+        (C, p) mean votes of passes without shadows, and their number.
+    shadowed
+        Votes of passes with shadows, on the same features.
+    mean_value
+        (p,) mean value of every feature.
+    """
+    n_shadow_passes = int(shadowed.n_passes.sum())
+    shadows = np.sinh(shadowed.shadows * noise_factors(shadowed, n_shadow_passes)[:, :, None])
+    ratio, scale = comparable_scales(plain, shadowed.features, shadows, mean_value)
+    return Consensus(combined_votes(plain, n_passes, shadowed, ratio), ratio, scale, shadows)
+
+
+def combined_votes(plain: np.ndarray, n_passes: int, shadowed: ShadowedVotes, ratio: np.ndarray) -> np.ndarray:
+    """(C, p) mean votes of passes without shadows, rescaled by a ratio, and with shadows."""
+    n_shadow_passes = int(shadowed.n_passes.sum())
+    return (n_passes * ratio * plain + n_shadow_passes * shadowed.features) / (n_passes + n_shadow_passes)
+
+
 def standardise_shadows(shadows: np.ndarray, mean_value: np.ndarray) -> np.ndarray:
     """Standardise shadows as features are: by the root mean square of shadows to which they do not belong.
 

@@ -35,7 +35,7 @@ class ListPasses:
     ----------
     scores
         Of every model whose networks are part of the order (passes, p): their mean over any passes, by its absolute
-        value, orders the features (`q_values.pass_scores`, or importances without shadow passes).
+        value, orders the features (`pass_scores`, or importances without shadow passes).
     parts
         For every model, which passes make a unit: passes are drawn by units, of which every model has as many.
     others

@@ -14,6 +14,7 @@ from ..features.label_permutations import count_permutations
 from ..features.store import Features
 from ..passes.result import PassFile, PassResult
 from . import pass_intervals, q_values
+from .pass_scores import pass_scores
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ModelCalibration:
         Contents of significance.json.
     scores
         (passes, p) of every pass that counts, whose mean over any of them orders the features by its absolute value
-        (`q_values.pass_scores`; importances without shadow passes).
+        (`pass_scores`; importances without shadow passes).
     """
 
     table: pd.DataFrame
@@ -72,13 +73,11 @@ def calibrate_model(
     calibrated = None
     table, scores = pd.DataFrame({"feature": features.names}), np.zeros((0, features.n_features), dtype=np.float32)
     if accepted and shadow_passes:
-        calibrated = _calibrate(features, accepted, shadow_passes, level, min_detected)
+        calibrated, scores = _calibrate(features, accepted, shadow_passes, level, min_detected)
         table = q_values.significance_table(calibrated, features.names, features.classes)
     if accepted:
         if calibrated is None:
             scores = pass_intervals.importances(accepted)
-        else:
-            scores = q_values.pass_scores(accepted, shadow_passes, calibrated)
         ranks = pass_intervals.rank_intervals(scores, n_resamples, seed)
         sizes = pass_intervals.importance_intervals(pass_intervals.importances(accepted), n_resamples, seed)
         table["importance_low"], table["importance_high"] = sizes
@@ -93,15 +92,11 @@ def _calibrate(
     shadow_passes: Sequence[PassResult | PassFile],
     level: float,
     min_detected: float,
-) -> q_values.Calibration:
-    """Calibrate with the mean values and the possible label permutations of the development part."""
+) -> tuple[q_values.Calibration, np.ndarray]:
+    """Calibrate with the mean values and the possible label permutations of the development part; scores of passes."""
     samples = features.development_samples
     mean_value, detected = levels.feature_levels(samples.X, samples.rows, samples.n_features)
-    return q_values.calibrate(
-        accepted,
-        shadow_passes,
-        mean_value,
-        detected >= levels.min_detected_share(min_detected, samples.labels),
-        level,
-        count_permutations(samples.labels, samples.group_codes, samples.strata_codes),
-    )
+    tested = detected >= levels.min_detected_share(min_detected, samples.labels)
+    n_permutations = count_permutations(samples.labels, samples.group_codes, samples.strata_codes)
+    calibrated = q_values.calibrate(accepted, shadow_passes, mean_value, tested, level, n_permutations)
+    return calibrated, pass_scores(accepted, shadow_passes, mean_value, tested)

@@ -67,7 +67,7 @@ def rank_intervals(
     Parameters
     ----------
     scores
-        (passes, p) scores, for example `calibration.pass_scores` or importances.
+        (passes, p) scores, for example `pass_scores` or importances.
     n_resamples, seed, confidence
         Resamples and seed of the bootstrap, and the confidence of the intervals.
     max_values

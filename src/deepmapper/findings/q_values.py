@@ -26,12 +26,10 @@ from ..core.false_discovery import benjamini_hochberg
 from ..core.table_schemas import CALIBRATION_NULL
 from ..passes.result import PassFile, PassResult
 from .consensus import (
-    comparable_scales,
+    consensus,
     limit_ranks,
     mean_shadowed_votes,
     mean_votes,
-    noise_factors,
-    pass_votes,
     root_mean_square,
     standardise_shadows,
     strata_by_mean,
@@ -60,8 +58,6 @@ class Calibration:
         (p,) whether the feature is tested.
     strata
         Positions of tested features of similar mean value, which share a unit (`consensus.pass_votes`).
-    weight, shadow_weight
-        (C, p) weights of the votes of passes without and with shadows; see `pass_scores`.
     level
         False discovery rate up to which features are called significant.
     null_z
@@ -84,8 +80,6 @@ class Calibration:
     class_q: np.ndarray
     tested: np.ndarray
     strata: tuple[np.ndarray, ...]
-    weight: np.ndarray
-    shadow_weight: np.ndarray
     level: float
     null_z: np.ndarray
     min_p: float
@@ -161,24 +155,19 @@ def calibrate(
     mean_value = np.asarray(mean_value)[kept]
     strata = tuple(kept[members] for members in strata_by_mean(mean_value))
     plain, n_passes = mean_votes(passes, strata)
-    plain = plain[:, kept]
     shadowed = mean_shadowed_votes(shadow_passes, strata)
     n_classes, n_shadow_passes = len(plain), int(shadowed.n_passes.sum())
-    shadows = np.sinh(shadowed.shadows * noise_factors(shadowed, n_shadow_passes)[:, :, None])
-    ratio, scale = comparable_scales(plain, shadowed.features, shadows, mean_value)
-    vote = (n_passes * ratio * plain + n_shadow_passes * shadowed.features) / (n_passes + n_shadow_passes)
-    z, z_shadowed = np.sinh(vote) * scale, np.sinh(shadowed.features) * scale
-    null = standardise_shadows(shadows, mean_value)
+    agreed = consensus(plain[:, kept], n_passes, shadowed, mean_value)
+    z, z_shadowed = agreed.z, np.sinh(shadowed.features) * agreed.scale
+    null = standardise_shadows(agreed.shadows, mean_value)
     overall = root_mean_square(z)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit = np.where(vote != 0, z / overall * z / vote, 0.0) / n_classes
     null_overall = np.sort(root_mean_square(null).ravel())
     limited = limit_ranks(overall, root_mean_square(z_shadowed))
     class_z = np.sign(z) * np.stack([limit_ranks(np.abs(z[c]), np.abs(z_shadowed[c])) for c in range(n_classes)])
     n_permutations = min(n_permutations, _MANY)
     floor = 1 / n_permutations
     # a single draw is part of its own scale, so its largest values say nothing of what lies beyond them
-    fit = fit_tail if len(shadows) > 1 else lambda null: None
+    fit = fit_tail if len(agreed.shadows) > 1 else lambda null: None
     tail = fit(null_overall)
     p = tail_p(limited, null_overall, tail, floor)
     class_nulls = [np.sort(np.abs(null[:, c]).ravel()) for c in range(n_classes)]
@@ -199,44 +188,15 @@ def calibrate(
         class_q=spread_out(np.stack([benjamini_hochberg(row) for row in class_p]), np.nan),
         tested=np.asarray(tested, dtype=bool),
         strata=strata,
-        weight=spread_out(unit * ratio, 0.0),
-        shadow_weight=spread_out(unit, 0.0),
         level=level,
         null_z=null_overall,
         min_p=max(floor, tail.min_p if tail else 1 / (1 + len(null_overall))),
         tail=tail,
         n_passes=n_passes,
         n_shadow_passes=n_shadow_passes,
-        n_draws=len(shadows),
+        n_draws=len(agreed.shadows),
         n_permutations=n_permutations,
     )
-
-
-def pass_scores(
-    passes: Iterable[PassResult | PassFile], shadow_passes: Iterable[PassResult | PassFile], calibration: Calibration
-) -> np.ndarray:
-    """Split the consensus that ranks the features into one row per pass: (passes, p) float32, shadow passes last.
-
-    The gradients of every pass are projected on the consensus of all. The mean of any resample of the rows then ranks
-    the features, by its absolute value.
-
-    Parameters
-    ----------
-    passes, shadow_passes
-        The passes that `calibrate` was given; read once, one at a time.
-    calibration
-        Result of `calibrate`.
-    """
-    n_passes = calibration.n_passes + calibration.n_shadow_passes
-    scores = np.empty((n_passes, calibration.weight.shape[1]), dtype=np.float32)
-    rows = iter(scores)
-    for result in passes:
-        next(rows)[:] = (calibration.weight * pass_votes(result.class_gradient, calibration.strata)[0]).sum(0)
-    for result in shadow_passes:
-        shadows = None if result.shadows is None else result.shadows.class_gradient
-        votes = pass_votes(result.class_gradient, calibration.strata, shadows)[0]
-        next(rows)[:] = (calibration.shadow_weight * votes).sum(0)
-    return scores
 
 
 def significance_table(calibration: Calibration, names: Sequence[str], classes: Sequence[str]) -> pd.DataFrame:

@@ -59,6 +59,20 @@ def test_parts_that_passes_do_not_change_make_the_list_more_stable():
     assert beside["agreement"] > single
 
 
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("noise", [0.3, 3.0])
+def test_what_is_expected_of_other_passes_is_what_other_passes_do(noise, others):
+    parts = {"test": normal_scores(np.random.default_rng(9).normal(np.linspace(2, 0, P), 1))} if others else {}
+    firsts = []
+    for seed in range(40):
+        table, *_ = listed(passes(100 + seed, noise=noise), **parts)
+        firsts.append(set(table.sort_values("score", ascending=False)["feature"].head(K)))
+    truth = np.mean([len(one & two) / K for one, two in zip(firsts[::2], firsts[1::2], strict=True)])
+    found = [assess_list(*listed(passes(seed, noise=noise), **parts))[1] for seed in range(4)]
+    assert np.mean([each["agreement"] for each in found]) == pytest.approx(truth, abs=0.06)
+    assert sum(each["agreement_low"] <= truth <= each["agreement_high"] for each in found) >= 3
+
+
 def test_models_with_unequal_numbers_of_passes_are_drawn_in_equal_shares():
     table, names, _, parts, k = listed(passes())
     _, summary = assess_list(table, names, {"cnn": passes(), "linear": passes(1, 10)}, parts, k)

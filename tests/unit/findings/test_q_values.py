@@ -198,18 +198,6 @@ def test_which_features_are_tested_depends_on_the_class_sizes_alone():
     assert 0 < levels.min_detected_share(0.0, np.arange(100) % 2) < 1e-6
 
 
-def test_scores_of_all_passes_rank_as_z_does():
-    rng = np.random.default_rng(0)
-    passes, shadowed = made(
-        rng, np.where(np.arange(P) < 30, 12.0, 0.0), np.exp(rng.normal(size=P)), n_classes=3, gain=2
-    )
-    found = q_values.calibrate(passes, shadowed, np.ones(P), np.ones(P, dtype=bool))
-    scores = q_values.pass_scores(passes, shadowed, found)
-    assert np.isfinite(scores).all()
-    assert scores.shape == (24, P)
-    np.testing.assert_array_equal(np.argsort(scores.mean(0, dtype=np.float64))[-50:], np.argsort(found.z)[-50:])
-
-
 def test_passes_without_shadows_do_not_raise_the_number_of_significant_features():
     rng = np.random.default_rng(0)
     effects = np.where(np.arange(P) < 100, 8.0, 0.0)
