@@ -9,7 +9,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..core.aliases import readable_names
-from ..core.words import confounder_words, count, listed
+from ..core.words import confounder_words, count
+from .beyond_words import beyond_single_tests
 from .chord_words import chords_in_words
 from .enriched_sets import enriched_sets
 from .links import links_of, loses
@@ -133,7 +134,7 @@ def summary_page(
         recommendation=recommendation,
         recommended=top_recommended(recommended, chord_of(models), top),
         beyond_single=[
-            _Line(_beyond_single_tests(model, baseline_features, alias_of), model.name)
+            _Line(beyond_single_tests(model, baseline_features, alias_of), model.name)
             for model in models
             if model.tested
         ],
@@ -204,30 +205,6 @@ def _novel_features(model: Model, top: int) -> str:
     if model.tested and (n := int(model.features["significant"].sum())):
         text += f", {int(novel[model.features['significant']].sum())} of its {count(n, 'significant feature')}"
     return f"{text}."
-
-
-def _beyond_single_tests(model: Model, baseline_features: pd.DataFrame, aliases: Mapping[str, str]) -> str:
-    """Say which of a model's significant features neither the test of single features nor logistic regression finds."""
-    significant = model.features[model.features["significant"]]
-    n, level = len(significant), model.significance["level"]
-    if not n:
-        return "no significant feature to compare with this test."
-    missed = significant[~(significant["differential_q"] <= level)]["feature"].astype(str).tolist()
-    of = count(n, "significant feature")
-    if not missed:
-        return f"this test finds its {of}, too, so the network adds an order, but no feature."
-    linear = set(baseline_features["feature"].head(n).astype(str))
-    beyond = [name for name in missed if name not in linear]
-    shown, shown_beyond = (listed(readable_names(names, aliases), 5, ", ...") for names in (missed, beyond))
-    text = f"{len(missed)} of its {of} {'is' if len(missed) == 1 else 'are'} not found by this test"
-    if not beyond:
-        return f"{text} ({shown}); logistic regression has them among its first {n}."
-    if len(beyond) == len(missed):
-        return f"{text}, nor among the first {n} of logistic regression: {shown_beyond}."
-    return (
-        f"{text} ({shown}); {len(beyond)} of them {'is' if len(beyond) == 1 else 'are'} not among "
-        f"the first {n} of logistic regression either: {shown_beyond}."
-    )
 
 
 def _accuracies(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapping) -> list[_Line]:

@@ -385,7 +385,7 @@ def test_the_test_of_single_features_comes_with_its_notes_and_markers(page):
         significance={"level": 0.1, "statement": ""},
         baseline_features=pd.DataFrame({"feature": ["g3", "g0", "g1"]}),
     )
-    assert "not found by this test, nor among the first 2 of logistic regression: g1." in plain(beyond)
+    assert "not found by this test, nor among the first 2 of logistic regression: g1. At most 0.2 of" in plain(beyond)
     cells = Page(text).cells
     assert cells[cells.index("2.50") - 1 :][:4] == ["g0", "2.50", "1e-08", "100% / 50%"]
     assert "b against a (1)" in shown
@@ -398,6 +398,22 @@ def test_what_the_networks_find_beyond_single_tests_is_said(page):
     assert text in plain(page(tested=found, significance=level))
     none = {**TESTED, "significant": [False] * 4}
     assert "no significant feature to compare with this test." in plain(page(tested=none, significance=level))
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (["g3", "g2"], "2 of its 2 significant features are not among the first 2 of logistic regression: g0, g1."),
+        (["g3", "g0"], "1 of its 2 significant features is not among the first 2 of logistic regression: g1."),
+        (["g1", "g0"], "logistic regression has its 2 significant features among its first 2."),
+    ],
+)
+def test_without_a_list_of_single_features_none_of_them_is_said_to_be_missed(page, first, said):
+    untested = {**TESTED, "differential_q": [np.nan] * 4}
+    baseline = pd.DataFrame({"feature": first})
+    text = plain(page(tested=untested, significance={"level": 0.1, "statement": ""}, baseline_features=baseline))
+    assert f"no list of this test to compare with; {said}" in text
+    assert "not found by this test" not in text
 
 
 def test_features_are_counted_with_their_error_rate(page):
