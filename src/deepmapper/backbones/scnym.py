@@ -60,6 +60,8 @@ class Scnym(Network):
     ):
         super().__init__()
         check_sizes(hidden=hidden, num_layers=num_layers, ramp_epochs=ramp_epochs, n_domains=n_domains)
+        if n_domains < 2:
+            raise InputError(f"extra n_domains={n_domains}: expected 2 or more")
         check_dropout(dropout)
         check_dropout(input_dropout)
         _check_word("config", config, tuple(BARS))

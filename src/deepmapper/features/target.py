@@ -129,16 +129,19 @@ def prepare_target(
     )
     domains = None
     if domain_column:
-        own_domains = _domains_of(adata, reference, domain_column, na_values)
+        elsewhere = any(domain_column in other.obs for other in new.values())
+        own_domains = _domains_of(adata, reference, domain_column, na_values, elsewhere)
         domains = np.concatenate([own_domains, cells["domain"].astype(object).where(cells["domain"].notna(), None)])
     return Target(features, cells, scale, domains)
 
 
-def _domains_of(adata: Any, reference: Features, column: str, na_values: Sequence[str]) -> np.ndarray:
+def _domains_of(adata: Any, reference: Features, column: str, na_values: Sequence[str], elsewhere: bool) -> np.ndarray:
     """Names of the domains of the samples of a store; None outside the development part, as passes see no other."""
+    found, rows = np.full(len(reference.samples), None, dtype=object), reference.development
+    if elsewhere and column not in adata.obs:
+        found[rows] = "reference"  # as a new file without the column is a domain of its own
+        return found
     texts = as_categories(column_of(adata.obs, column, "labels.domain"), na_values).texts
-    found = np.full(len(reference.samples), None, dtype=object)
-    rows = reference.development
     found[rows] = np.asarray(texts, dtype=object)[pd.Index(adata.obs_names).get_indexer(reference.names_of(rows))]
     return found
 

@@ -120,6 +120,7 @@ def test_sparse_images_give_the_same_scores():
         ({"mixup": "a"}, "mixup='a'"),
         ({"ramp_epochs": 0}, "ramp_epochs=0"),
         ({"n_domains": 0}, "n_domains=0"),
+        ({"n_domains": 1}, "n_domains=1: expected 2 or more"),
         ({"input_dropout": 1}, "expected a share"),
     ],
 )

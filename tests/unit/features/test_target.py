@@ -138,3 +138,14 @@ def test_domains_are_those_of_the_development_part_and_of_the_target(study):
     assert own[features.development].tolist() == expected.iloc[features.development].tolist()
     assert len(features.test) and (own[features.test] == None).all()  # noqa: E711
     assert prepare_target(study, features, {"n.h5ad": new}, **OPTIONS).domains is None
+
+
+def test_a_reference_without_the_column_is_a_domain_if_a_new_file_has_it(study):
+    features, new = prepare_features(study, **OPTIONS), made(["A"] * 3, seed=1)
+    new.obs["donor"] = ["d1", "d2", "d1"]
+    alone = {**OPTIONS, "unlabelled": ["nobody"], "exclude": ["drop", "Unlabeled"]}
+    target = prepare_target(study, features, {"n.h5ad": new}, **alone, domain_column="donor")
+    assert set(target.domains[features.development]) == {"reference"}
+    assert target.domains[-3:].tolist() == ["d1", "d2", "d1"]
+    with pytest.raises(InputError, match=r"labels\.domain"):  # no file has it: it may be misspelt
+        prepare_target(study, features, {"n.h5ad": new}, **alone, domain_column="doner")
