@@ -63,6 +63,16 @@ def test_other_target_samples_give_other_weights_and_their_labels_do_not_matter(
     assert not equal(one, train_pass(other, CONFIG, 0))
 
 
+@pytest.mark.parametrize("arm", ["mixmatch", "adversary", "both"])
+def test_features_that_tell_reference_and_target_apart_are_not_ranked(study, arm):
+    target = study.X.bottom.copy()
+    target[:, 9:11] += 2
+    samples = with_target(Samples(study.X.top, study.y[:90], study.classes), target)
+    config = adaptation.with_arm(replace(CONFIG, epochs=25), arm)
+    importance = np.mean([train_pass(samples, config, seed).importance for seed in range(3)], axis=0)
+    assert importance[9:11].max() < importance[:9].min()
+
+
 @pytest.mark.parametrize("n", [1, 5])
 def test_a_few_target_samples_do_not_hang(study, n):
     few = with_target(Samples(study.X.top, study.y[:90], study.classes), study.X.bottom[:n])
