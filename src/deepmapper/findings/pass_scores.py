@@ -103,7 +103,7 @@ def _together(
         n_passes,
         np.concatenate([part.squares for part in votes]),
     )
-    plain = sum(totals) / max(sum(numbers), 1)
+    plain = np.sum(totals, axis=0) / max(sum(numbers), 1)
     return plain, sum(numbers), shadowed, consensus(plain, sum(numbers), shadowed, mean_value)
 
 
