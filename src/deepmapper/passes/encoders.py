@@ -28,7 +28,7 @@ from .components import prime_inner
 # by hand.
 _BATCH, _SCVI_BATCH = 256, 128
 
-_AT_ONCE = 2048  # rows read at once
+_AT_ONCE = 1024  # rows read at once
 
 
 def fit_contrastive(
@@ -43,6 +43,7 @@ def fit_contrastive(
     dropout: float,
     temperature: float,
     part_g: np.ndarray | None = None,
+    accelerator: str = "auto",
 ) -> ContrastiveMLP:
     """Train a contrastive network on samples.
 
@@ -58,13 +59,16 @@ def fit_contrastive(
         As in the configuration, section `embeddings.contrastive`; `views` is "counts" or "dropout".
     part_g
         For `SplitCounts`.
+    accelerator
+        What to train on, as Lightning names it.
     """
     selected: list[Any] = [Filter(names)] if len(names) < len(chosen.var_names) else []
     # counts are divided first, since the smallest of all is taken for one
     two = [SplitCounts(part_g), *selected] if views == "counts" else [*selected, Duplicate(), Dropout(dropout)]
     network = ContrastiveMLP(len(names), [hidden_units], n_components, temperature)
     size = min(_BATCH, max(2, chosen.n // 2))
-    fit(network, chosen, transforms=two, epochs=n_epochs, batch_size=size, seed=seed)
+    trainer = {"accelerator": accelerator}
+    fit(network, chosen, transforms=two, epochs=n_epochs, batch_size=size, seed=seed, trainer=trainer)
     return network
 
 
@@ -182,7 +186,8 @@ def _contrastive(
     views = views_of(views, chosen.X, part_g=part)
     print(said_of(views))
     names = chosen.var_names[read]
-    return fit_contrastive(chosen, names, n_components, seed, views=views, part_g=part, **options).layers
+    options |= {"views": views, "part_g": part, "accelerator": images.device.type}
+    return fit_contrastive(chosen, names, n_components, seed, **options).layers
 
 
 def _scvi(
@@ -207,7 +212,8 @@ def _scvi(
     sizes: Any = {**layers_of_scvi(hidden_units), "n_latent": n_components}
     network = ValueEncodedVariational(list(names), **sizes)
     size = min(_SCVI_BATCH, max(2, chosen.n // 2))
-    fit(network, chosen, transforms=[WithCounts(read, part)], epochs=n_epochs, batch_size=size, seed=seed)
+    how: dict[str, Any] = {"epochs": n_epochs, "batch_size": size, "seed": seed}
+    fit(network, chosen, transforms=[WithCounts(read, part)], trainer={"accelerator": images.device.type}, **how)
     encoder: Any = network.encoder
     return nn.Sequential(encoder.hidden.linears[0].linear, encoder.hidden.dressings[0][0], encoder.mean.linear)
 
