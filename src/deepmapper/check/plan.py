@@ -9,8 +9,8 @@ from ..transform import image_side
 from .outcome import Outcome
 
 # CPU seconds of a pass: what it takes whatever its size, and per pixel, sample and epoch with the smallest network.
-# Larger networks take a multiple. Epochs that early stopping leaves on average. All rough, from whole runs of the matrix
-# demo and of pbmc3k.
+# Larger networks take a multiple. Epochs that early stopping leaves on average. All rough, from whole runs of the
+# matrix demo and of pbmc3k.
 _START, _PER_VALUE, _EPOCHS = 1.0, 1.5e-9, 30
 _TIMES = {"linear": 0.4, "mlp": 0.5, "cnn_small": 1.0}
 _OTHER_NETWORKS = 10.0
