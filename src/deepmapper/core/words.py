@@ -39,6 +39,12 @@ def confounder_words(name: str) -> str:
     return "the number of detected features" if name == "detected" else name
 
 
+def features_and_chords(n_features: int, n_chords: int, kind: str = "") -> str:
+    """Say what a small model reads: ``3 features and 1 chord``; ``1 chord`` if it reads no feature."""
+    parts = [count(n_features, f"{kind}feature", separator=",")] if n_features or not n_chords else []
+    return " and ".join(parts + ([count(n_chords, "chord", separator=",")] if n_chords else []))
+
+
 def count(n: int, singular: str, plural: str = "", *, zero: str = "0", separator: str = "") -> str:
     """Write a count with its noun: ``1 pass``, ``12 passes``.
 

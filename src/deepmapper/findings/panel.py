@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from ..core.arrays import take_rows
 from ..core.draws import Draw, integer_seed
 from ..core.logistic import fit_ridge_logistic
+from ..core.words import features_and_chords
 from ..features.kinds import has_lowest_label
 from ..features.store import Features
 from . import evaluation, intervals
@@ -169,14 +170,13 @@ def fit_run_panel(features: Features, table: pd.DataFrame, *, n_resamples: int =
 
 def _statement(summary: dict) -> str:
     """State the result of a panel that was evaluated."""
-    chords = f" and {summary['n_chords']} chords" if summary["n_chords"] else ""
+    read = features_and_chords(summary["n_features"], summary["n_chords"])
     clearly_better = summary["accuracy_low"] > summary["majority_accuracy"]
     comparison = "better than" if clearly_better else "not clearly better than"
     statement = (
-        f"Logistic regression on {summary['n_features']} features{chords} has an accuracy of "
-        f"{summary['accuracy']:.3f} on {summary['n_test']} test samples (95 % interval {summary['accuracy_low']:.3f} "
-        f"to {summary['accuracy_high']:.3f}), {comparison} always predicting the largest class "
-        f"({summary['majority_accuracy']:.3f})."
+        f"Logistic regression on {read} has an accuracy of {summary['accuracy']:.3f} on {summary['n_test']} test "
+        f"samples (95 % interval {summary['accuracy_low']:.3f} to {summary['accuracy_high']:.3f}), {comparison} always "
+        f"predicting the largest class ({summary['majority_accuracy']:.3f})."
     )
     if summary["n_left_out"]:
         statement += (

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..core.aliases import readable_names
-from ..core.words import confounder_words, count
+from ..core.words import confounder_words, count, features_and_chords
 from .beyond_words import beyond_single_tests
 from .chord_words import chords_in_words
 from .enriched_sets import enriched_sets
@@ -216,7 +216,7 @@ def _accuracies(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapp
             continue
         line = f"accuracy {_accuracy(metrics)}"
         if panel["accuracy"] is not None:
-            members = count(panel["n_features"], "significant feature", separator=",")
+            members = features_and_chords(panel["n_features"], panel.get("n_chords", 0), "significant ")
             line += f"; a small model on only its {members}: {_accuracy(panel)}"
         lines.append(_Line(f"{line}.", model.name))
     reference = (

@@ -482,6 +482,8 @@ def test_the_small_model_stands_beside_the_passes(page):
     text = plain(page(of_model={"panel": panel}))
     assert "a small model on only its 2 significant features: 0.880 (0.800–0.930)" in text
     assert "by evidence" not in text
+    text = plain(page(of_model={"panel": {**panel, "n_features": 0, "n_chords": 1}}))
+    assert "a small model on only its 1 chord: 0.880" in text
     text = plain(page(evidence_panel={**panel, "n_features": 40}))
     assert "A small model on only the first 40 features by evidence: 0.880 (0.800–0.930)." in text
 
