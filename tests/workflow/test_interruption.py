@@ -51,11 +51,11 @@ def test_same_command_goes_on(ranked, work_directory, sent):
     os.killpg(running.pid, sent)  # Snakemake and all its children
     assert running.wait(timeout=60) != 0
     kept = finished_passes(directory)
-    assert len(kept) == 2
+    assert len(kept) >= 2  # one more may be done before the signal arrives
     before = states(directory, kept)
 
     again = directory.run(TARGET)
-    assert again.jobs["train_pass"] == again.jobs["accumulate_passes"] == 1
+    assert again.jobs["train_pass"] == again.jobs["accumulate_passes"] == 1  # what is left is one batch of seeds
     assert ("an earlier run was killed; its lock was removed" in again.said) == (sent == signal.SIGKILL)
     assert states(directory, kept) == before
     assert directory.outputs() == ranked.outputs()
