@@ -7,6 +7,7 @@ bits.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 from collections.abc import Mapping
@@ -34,6 +35,13 @@ def join() -> None:
     os.environ.update(tasks_of_slurm(os.environ))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and "MASTER_ADDR" in os.environ and not dist.is_initialized():
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Leave the other processes; one that ends with threads of theirs still running now and then aborts."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def tasks_of_slurm(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,10 @@
 """Several processes: those of Slurm find each other, and training in two gives the weights of one."""
 
 import inspect
+import os
+import socket
+import subprocess
+import sys
 from unittest import mock
 
 import anndata
@@ -76,6 +80,32 @@ def test_a_process_that_is_no_task_of_several_is_left_alone(changes):
 def test_uneven_tasks_on_nodes_are_refused():
     with pytest.raises(InputError, match=r"SLURM_STEP_TASKS_PER_NODE is 4,2: .* --ntasks-per-node"):
         tasks_of_slurm(TASK | {"SLURM_STEP_TASKS_PER_NODE": "4,2"})
+
+
+def test_processes_leave_each_other_before_they_end():
+    """One that ended with the threads of the others still running would abort now and then."""
+    program = (
+        "import atexit\n"
+        "import torch.distributed as dist\n"
+        "from deepmapper.models.distributed import join\n"
+        "atexit.register(lambda: print(was, dist.is_initialized()))\n"  # called last
+        "join()\n"
+        "was = dist.is_initialized()\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1]), "WORLD_SIZE": "2"}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, **place, "RANK": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    assert [process.communicate(timeout=100)[0] for process in both] == ["True False\n"] * 2
+    assert [process.returncode for process in both] == [0, 0]
 
 
 def test_training_in_two_processes_gives_the_weights_of_one():
