@@ -17,6 +17,7 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
 
+from deepmapper.io.normalize import normalize_matrix
 from deepmapper.transfer.identities import communities
 
 SIZES, PAIRS, TRIPLES = (30, 150), 6, 4
@@ -28,10 +29,7 @@ def read(path, column, left_out):
     labels = adata.obs[column].astype(str).to_numpy()
     kept = ~np.isin(labels, left_out)
     counts = sp.csr_matrix(adata.X, dtype=np.float32)[kept]
-    depth = np.asarray(counts.sum(1)).ravel()
-    values = (sp.diags(np.median(depth) / depth) @ counts).tocsr().astype(np.float32)
-    values.data = np.log1p(values.data)
-    return values, labels[kept]
+    return normalize_matrix(counts, "log1p_median"), labels[kept]
 
 
 def main():

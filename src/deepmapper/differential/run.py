@@ -207,13 +207,13 @@ def _covariates(features: Features, rows: np.ndarray) -> pd.DataFrame:
 
 def _overlap_note(features: Features, rows: np.ndarray) -> str:
     """Say what labels above others mean for the comparisons; "" if no sample has one."""
-    upper = np.unique(features.y[rows][~has_lowest_label(features.y[rows], features.kinds)])
-    if not len(upper):
+    upper = features.y[rows][~has_lowest_label(features.y[rows], features.kinds)]
+    if not (n := len(upper)):
         return ""
-    n = int(np.isin(features.y[rows], upper).sum())
+    names = listed([features.classes[code] for code in np.unique(upper)])
     return (
         f"{n} of {count(len(rows), 'sample')} {'has' if n == 1 else 'have'} a label above others "
-        f"({listed([features.classes[code] for code in upper])}; labels.ontology) and may be of any kind below it. So "
+        f"({names}; labels.ontology) and may be of any kind below it. So "
         "a label above others is not compared with those below it: where one of them is compared with the rest, "
         "samples with the other are left out."
     )

@@ -27,8 +27,6 @@ _MIN_PER_COMBINATION, _MAX_COMBINATIONS = 4, 64
 
 _ALL = "all together"
 
-# How a statement begins; otherwise "NAME alone predicts".
-
 
 @dataclass(frozen=True)
 class ConfounderAuc:

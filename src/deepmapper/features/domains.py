@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ..core.files import atomic_write
 from ..core.words import count
@@ -25,9 +26,8 @@ def encode_domains(names: Sequence[str | None] | np.ndarray) -> tuple[np.ndarray
     tuple
         (n,) int64 codes, -1 without a domain; and the names.
     """
-    known = sorted({name for name in names if name is not None})
-    code: dict[str | None, int] = {name: i for i, name in enumerate(known)} | {None: -1}
-    return np.array([code[name] for name in names], dtype=np.int64), tuple(known)
+    codes, known = pd.factorize(np.array(names, dtype=object), sort=True)
+    return codes.astype(np.int64), tuple(known)
 
 
 def describe_domains(codes: np.ndarray, names: Sequence[str]) -> str:

@@ -77,11 +77,16 @@ def shuffle_labels(
     if strata is None and all(len(np.unique(y[within == code])) == 1 for code in codes):
         label_of = dict(zip(codes.tolist(), rng.permutation(y[first]).tolist(), strict=True))
         return np.array([label_of[code] for code in within.tolist()], dtype=y.dtype)
-    shuffled = y.copy()
-    for code in codes:
-        members = np.flatnonzero(within == code)
-        shuffled[members] = rng.permutation(y[members])
-    return shuffled
+    return permute_within(y, within, rng)
+
+
+def permute_within(values: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Permute values, (n,), among those with the same code, (n,)."""
+    permuted = values.copy()
+    for code in np.unique(codes):
+        members = np.flatnonzero(codes == code)
+        permuted[members] = rng.permutation(values[members])
+    return permuted
 
 
 def control_labels(samples: Samples, seed: int) -> np.ndarray:

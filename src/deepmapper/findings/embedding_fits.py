@@ -19,8 +19,8 @@ from .embedding_counts import counts_of
 from .scans import value_moments
 from .statistics import value_statistics
 
-# Cells in a batch of scVI's and of Geneformer's training. Chosen by hand.
-_SCVI_BATCH, _GENEFORMER_BATCH = 128, 64
+# Cells in a batch of Geneformer's training. Chosen by hand.
+_GENEFORMER_BATCH = 64
 
 
 def _shards(features: Features, rows: np.ndarray) -> tuple[np.ndarray, Shard, Shard]:
@@ -97,9 +97,10 @@ def _fit_scvi(
     """Latent variables of all samples by an autoencoder of the counts trained on some rows."""
     import torch
 
-    from ..models.run import fit, predict
+    from ..models.run import predict
     from ..models.variational import SingleCellVariationalInference
     from ..models.variational_layers import layers_of_scvi
+    from ..passes.encoders import train_encoder
     from ..training.runtime import seeded
 
     whole = counts_of(features, rows, expression, n_features)
@@ -113,8 +114,7 @@ def _fit_scvi(
         n_batch = obs["batch"].nunique() if batch else 0
         sizes: Any = {**layers_of_scvi(hidden_units), "n_batch": n_batch, "n_latent": n_components}
         network = SingleCellVariationalInference(list(whole.var_names), **sizes)
-        size = min(_SCVI_BATCH, max(2, len(rows) // 2))
-        fit(network, chosen, obs=batches, epochs=n_epochs, batch_size=size, seed=seed)
+        train_encoder("scvi", network, chosen, n_epochs, seed, obs=batches)
         with torch.no_grad():
             scores = predict(network, whole)["x_ng"]
     return scores, None, None

@@ -16,6 +16,7 @@ from ..backbones.encoder import OnEncoder
 from ..backbones.images import Images
 from ..errors import InputError
 from ..io.shards import Shard
+from ..models.base import CellariumModel
 from ..models.contrastive import ContrastiveMLP
 from ..models.count_halves import SplitCounts, WithCounts, are_counts
 from ..models.run import fit
@@ -26,7 +27,7 @@ from .components import prime_inner
 
 # Cells in a batch of contrastive learning, where each is compared with all others of its batch, and of scVI's. Chosen
 # by hand.
-_BATCH, _SCVI_BATCH = 256, 128
+_BATCHES = {"contrastive": 256, "scvi": 128}
 
 _AT_ONCE = 1024  # rows read at once
 
@@ -66,10 +67,14 @@ def fit_contrastive(
     # counts are divided first, since the smallest of all is taken for one
     two = [SplitCounts(part_g), *selected] if views == "counts" else [*selected, Duplicate(), Dropout(dropout)]
     network = ContrastiveMLP(len(names), [hidden_units], n_components, temperature)
-    size = min(_BATCH, max(2, chosen.n // 2))
-    trainer = {"accelerator": accelerator}
-    fit(network, chosen, transforms=two, epochs=n_epochs, batch_size=size, seed=seed, trainer=trainer)
+    train_encoder("contrastive", network, chosen, n_epochs, seed, transforms=two, trainer={"accelerator": accelerator})
     return network
+
+
+def train_encoder(kind: str, network: CellariumModel, chosen: Shard, n_epochs: int, seed: int, **more: Any) -> None:
+    """Train an encoder on samples, in batches of at most half of them; `more` are arguments of `models.run.fit`."""
+    size = min(_BATCHES[kind], max(2, chosen.n // 2))
+    fit(network, chosen, epochs=n_epochs, batch_size=size, seed=seed, **more)
 
 
 def views_of(asked: str, X: Any, rows: np.ndarray | None = None, part_g: np.ndarray | None = None) -> str:
@@ -80,8 +85,10 @@ def views_of(asked: str, X: Any, rows: np.ndarray | None = None, part_g: np.ndar
     InputError
         If the values are not those of counts, and "counts" is asked for.
     """
-    if asked == "dropout" or are_counts(X, rows, part_g):
-        return "dropout" if asked == "dropout" else "counts"
+    if asked == "dropout":
+        return "dropout"
+    if are_counts(X, rows, part_g):
+        return "counts"
     if asked == "counts":
         raise InputError(
             "embeddings.contrastive.views is counts, and the values are not log1p of scaled counts. Give counts with a "
@@ -152,12 +159,12 @@ def fit_encoder(network: OnEncoder, images: Images, y: np.ndarray, train: np.nda
         network.output.copy_(output.weight.T)
         network.output_bias.copy_(output.bias)
     scores = _encoded(network, images, np.arange(len(y)))
-    deviation = scores[train].std(0)
+    mean, deviation = scores[train].mean(0), scores[train].std(0)
     scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    shift = torch.from_numpy(scores[train].mean(0)).to(network.output_bias)
-    network.output_bias.sub_(shift).mul_(torch.from_numpy(scale).to(shift))
-    network.output.mul_(torch.from_numpy(scale).to(shift))
-    prime_inner(network, (scores - scores[train].mean(0)) * scale, images.device, y, train)
+    shift, factor = (torch.from_numpy(part).to(network.output_bias) for part in (mean, scale))
+    network.output_bias.sub_(shift).mul_(factor)
+    network.output.mul_(factor)
+    prime_inner(network, (scores - mean) * scale, images.device, y, train)
 
 
 def _encoded(network: OnEncoder, images: Images, rows: np.ndarray) -> np.ndarray:
@@ -211,9 +218,8 @@ def _scvi(
     names = chosen.var_names[read]
     sizes: Any = {**layers_of_scvi(hidden_units), "n_latent": n_components}
     network = ValueEncodedVariational(list(names), **sizes)
-    size = min(_SCVI_BATCH, max(2, chosen.n // 2))
-    how: dict[str, Any] = {"epochs": n_epochs, "batch_size": size, "seed": seed}
-    fit(network, chosen, transforms=[WithCounts(read, part)], trainer={"accelerator": images.device.type}, **how)
+    trainer = {"accelerator": images.device.type}
+    train_encoder("scvi", network, chosen, n_epochs, seed, transforms=[WithCounts(read, part)], trainer=trainer)
     encoder: Any = network.encoder
     return nn.Sequential(encoder.hidden.linears[0].linear, encoder.hidden.dressings[0][0], encoder.mean.linear)
 

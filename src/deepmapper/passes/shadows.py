@@ -20,7 +20,7 @@ import scipy.sparse as sp
 
 from ..config import SHADOWS_SHARED, DeepMapperConfig
 from ..core.draws import Draw, stream
-from ..features.label_permutations import draw_shadow_rows
+from ..features.label_permutations import draw_shadow_rows, permute_within
 from ..features.samples import Samples
 from ..training.checkpoint import Checkpoint
 from ..transform import square_dim
@@ -71,12 +71,10 @@ def with_shadows(samples: Samples, draw: int) -> Shadowed:
     rows, source = samples.rows, np.arange(samples.X.shape[0])
     source[rows] = rows[draw_shadow_rows(samples.labels, samples.group_codes, samples.strata_codes, draw)]
     if samples.unlabelled is not None:
-        rng = stream(draw, Draw.SHADOWS, 1)
+        new = samples.unlabelled
         # within domains: a shadow tells the domain as well as its feature does, and the adversary treats both alike
-        codes = np.zeros(1) if samples.domains is None else samples.domains[samples.unlabelled]
-        for code in np.unique(codes):
-            members = samples.unlabelled[np.broadcast_to(codes == code, len(samples.unlabelled))]
-            source[members] = members[rng.permutation(len(members))]
+        domains = np.zeros(len(new)) if samples.domains is None else samples.domains[new]
+        source[new] = permute_within(new, domains, stream(draw, Draw.SHADOWS, 1))
     return Shadowed(samples.X, source, samples.n_features)
 
 

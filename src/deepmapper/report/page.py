@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from ..core.words import count
 
@@ -51,7 +52,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals.update(count=count, zip=zip)
-    environment.tests["numbers"] = _are_numbers
+    environment.filters["class_of_cells"] = _class_of_cells
     # keeps the order of the keys and names in any script; NaN is not valid JSON
     environment.policies["json.dumps_kwargs"] = {
         "ensure_ascii": False, "separators": (",", ":"), "allow_nan": False
@@ -59,9 +60,10 @@ def _environment() -> Environment:
     return environment
 
 
-def _are_numbers(cells: Sequence[str]) -> bool:
-    """Whether the cells of a column are numbers, with or without an interval, which are aligned at the right."""
-    return all(_STARTS_WITH_NUMBER.match(str(cell)) for cell in cells if str(cell))
+def _class_of_cells(cells: Sequence[str]) -> Markup:
+    """Class of the cells of a column: of text, unless all are numbers, with or without an interval."""
+    numbers = all(_STARTS_WITH_NUMBER.match(str(cell)) for cell in cells if str(cell))
+    return Markup("" if numbers else " class='text'")
 
 
 def number(value, digits: int = 3) -> str:

@@ -11,8 +11,8 @@ import pandas as pd
 import scipy.sparse as sp
 
 from ..core.draws import Draw, integer_seed, stream
-from .markers import markers
-from .naming import NEW, Named
+from .markers import groups_of_classes, markers
+from .naming import AMBIGUOUS, ASSIGNED, NEW, Named
 from .spaces import as_array, own_axes
 from .values import NewValues
 
@@ -135,10 +135,12 @@ def identity_table(identity: np.ndarray, named: Named, values: NewValues, cells:
     """
     model = values.model
     nearest = np.nan_to_num(named.probability).argmax(1)
-    is_named = np.isin(named.verdict, ["assigned", "ambiguous"])
+    is_named = np.isin(named.verdict, [ASSIGNED, AMBIGUOUS])
+    names = sorted({name for name in identity if name}, key=lambda text: int(text.rpartition("_")[2]))
     by_class = [np.flatnonzero(is_named & (nearest == code)) for code in range(len(model.classes))]
+    groups = groups_of_classes(values, by_class) if names else []
     rows = []
-    for name in sorted({name for name in identity if name}, key=lambda text: int(text.rpartition("_")[2])):
+    for name in names:
         members = np.flatnonzero(identity == name)
         counts = np.bincount(nearest[members], minlength=len(model.classes))
         code = int(counts.argmax())
@@ -148,7 +150,7 @@ def identity_table(identity: np.ndarray, named: Named, values: NewValues, cells:
                 "n_cells": len(members),
                 "nearest": model.classes[code],
                 "share_nearest": counts[code] / len(members),
-                "genes": ",".join(model.features[i] for i in markers(values, members, by_class)),
+                "genes": ",".join(model.features[i] for i in markers(values, members, groups)),
                 "mean_p": float(named.p[members].mean()),
                 "sources": ",".join(sorted(set(cells["source"].iloc[members].astype(str)))),
                 "domains": ",".join(sorted(set(cells["domain"].iloc[members].dropna().astype(str)))),

@@ -26,7 +26,12 @@ class _Group:
     variance: np.ndarray
 
 
-def markers(values: NewValues, members: np.ndarray, by_class: Sequence[np.ndarray]) -> np.ndarray:
+def groups_of_classes(values: NewValues, by_class: Sequence[np.ndarray]) -> list[_Group | None]:
+    """Sum up the new samples that got the label of each class; None for a class of fewer than 10."""
+    return [_group(values, rows) if len(rows) >= _FEWEST else None for rows in by_class]
+
+
+def markers(values: NewValues, members: np.ndarray, groups: Sequence[_Group | None]) -> np.ndarray:
     """Return the features by which a group differs from every class, the clearest first.
 
     A feature counts by the least Welch t over all classes: what the group has in common with one of them says nothing
@@ -39,8 +44,8 @@ def markers(values: NewValues, members: np.ndarray, by_class: Sequence[np.ndarra
         Values of all new samples.
     members
         Those of the group.
-    by_class
-        For every class of the model, the new samples that got its label.
+    groups
+        For every class of the model, the new samples that got its label (`groups_of_classes`).
 
     Returns
     -------
@@ -49,9 +54,8 @@ def markers(values: NewValues, members: np.ndarray, by_class: Sequence[np.ndarra
     """
     model, own = values.model, _group(values, members)
     least = np.full(len(model.features), np.inf)
-    for code, rows in enumerate(by_class):
-        if len(rows) >= _FEWEST:
-            other = _group(values, rows)
+    for code, other in enumerate(groups):
+        if other is not None:
             mean, spread = other.mean, own.variance / own.n + other.variance / other.n
         elif model.is_leaf[code]:
             mean = model.class_mean[code].astype(np.float64)

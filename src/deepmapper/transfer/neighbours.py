@@ -57,20 +57,27 @@ def smooth(probability: np.ndarray, X: Any, averaging: Averaging, seed: int) -> 
     numpy.ndarray
         (n, C).
     """
+    return _averaged(probability, _neighbours(X, len(probability), averaging.k, seed), averaging.own)
+
+
+def _neighbours(X: Any, n: int, k: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Parts of the samples, and for each sample of a part the places in it of itself and its nearest neighbours."""
     from sklearn.neighbors import NearestNeighbors
 
-    n = len(probability)
-    parts = np.array_split(stream(seed, Draw.NEIGHBOUR_PARTS).permutation(n), max(1, -(-n // _AMONG)))
-    smoothed = probability.copy()
-    for part in parts:
+    found = []
+    for part in np.array_split(stream(seed, Draw.NEIGHBOUR_PARTS).permutation(n), max(1, -(-n // _AMONG))):
         rows = np.sort(part)
-        near = min(averaging.k, len(rows) // _PER_NEIGHBOUR)
-        if not near:
-            continue
-        places = place_by_own(X[rows])
-        found = NearestNeighbors(n_neighbors=near + 1).fit(places).kneighbors(places, return_distance=False)
-        together = probability[rows][found].mean(1)
-        smoothed[rows] = averaging.own * probability[rows] + (1 - averaging.own) * together
+        if near := min(k, len(rows) // _PER_NEIGHBOUR):
+            places = place_by_own(X[rows])
+            search = NearestNeighbors(n_neighbors=near + 1).fit(places)
+            found.append((rows, search.kneighbors(places, return_distance=False)))
+    return found
+
+
+def _averaged(probability: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]], own: float) -> np.ndarray:
+    smoothed = probability.copy()
+    for rows, near in parts:
+        smoothed[rows] = own * probability[rows] + (1 - own) * probability[rows][near].mean(1)
     return smoothed
 
 
@@ -98,9 +105,13 @@ def choose_averaging(probability: np.ndarray, labels: np.ndarray, X: Any, seed: 
         rows = np.sort(stream(seed, Draw.NEIGHBOUR_PARTS).permutation(rows)[:_AMONG])
     if not len(rows):
         return ALONE
-    values, alone = X[rows], (probability[rows].argmax(1) == labels[rows]).mean()
+    values, own, right = X[rows], probability[rows], labels[rows]
+    parts: dict[int, list] = {}  # by the number of neighbours
     for averaging in CHOICES:
-        together = (smooth(probability[rows], values, averaging, seed).argmax(1) == labels[rows]).mean()
-        if together >= alone - _COST:
+        k = averaging.k
+        if k not in parts:
+            parts[k] = _neighbours(values, len(rows), k, seed)
+        together = _averaged(own, parts[k], averaging.own)
+        if (together.argmax(1) == right).mean() >= (own.argmax(1) == right).mean() - _COST:
             return averaging
     return ALONE

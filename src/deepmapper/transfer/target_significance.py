@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from ..core.draws import Draw, stream
 from ..errors import InputError
+from ..features.label_permutations import permute_within
 from ..features.levels import feature_levels, min_detected_share
 from ..findings.q_values import Calibration, calibrate, significance_table
 from ..passes.attributed import attribute_classes
@@ -159,8 +160,6 @@ def deal_shadows(rows: np.ndarray, within: np.ndarray, draw: int) -> np.ndarray:
     draw
         Number of the draw, its seed.
     """
-    source, rng = np.arange(len(within)), stream(draw, Draw.SHADOWS, 2)
-    for code in np.unique(within[rows]):
-        members = rows[within[rows] == code]
-        source[members] = rng.permutation(members)
+    source = np.arange(len(within))
+    source[rows] = permute_within(rows, within[rows], stream(draw, Draw.SHADOWS, 2))
     return source
