@@ -25,6 +25,9 @@ class Svg:
     def _repr_svg_(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return "<figure: a notebook shows it; give a path to write it to a file>"
+
 
 class FindingsPlots:
     """Figures of findings; each is written to `path`, or returned for a notebook.

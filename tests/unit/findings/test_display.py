@@ -45,3 +45,4 @@ def test_the_frame_has_every_feature_best_first(few):
 def test_figures_are_methods(few, tmp_path):
     assert few.plot.ranking(tmp_path / "ranking.svg", top=3).read_text().startswith("<?xml")
     assert "<svg" in few.plot.importance_heatmap()._repr_svg_()
+    assert len(repr(few.plot.ranking())) < 100  # a terminal is not flooded
