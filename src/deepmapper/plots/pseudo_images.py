@@ -12,11 +12,12 @@ from .style import VERMILLION
 
 _SIDE = 2.0  # inches
 
-# Columns of the figure: key of the record, heading, colours.
+# Columns of the figure: key of the record, heading, colours, and the quantile of the values above 0 from which on a
+# pixel has the full colour. Few pixels are far above all others: on their scale an image of many features is white.
 _PANELS = (
-    ("sample", "one sample", "Greys"),
-    ("mean", "mean of the class", "Greys"),
-    ("attribution", "attribution", "magma_r"),
+    ("sample", "one sample", "Greys", 0.95),
+    ("mean", "mean of the class", "Greys", 0.95),
+    ("attribution", "attribution", "magma_r", 0.995),
 )
 
 
@@ -48,10 +49,11 @@ def pseudo_image(
     with style.saved_figure(path) as figure:
         axes = []
         for row, picture in enumerate(pictures):
-            for column, (key, heading, colours) in enumerate(_PANELS):
+            for column, (key, heading, colours, quantile) in enumerate(_PANELS):
                 place = (column * (_SIDE + 0.15), -row * (_SIDE + 0.15), _SIDE, _SIDE)
                 ax = figure.add_axes(place)
-                ax.imshow(picture[key], cmap=colours, vmin=0, vmax=_brightest(picture[key]), interpolation="nearest")
+                most = _full_colour(picture[key], quantile)
+                ax.imshow(picture[key], cmap=colours, vmin=0, vmax=most, interpolation="nearest")
                 ax.set_xticks([])
                 ax.set_yticks([])
                 ax.spines[["left", "bottom"]].set_visible(False)
@@ -66,10 +68,10 @@ def pseudo_image(
     return Path(path)
 
 
-def _brightest(image: np.ndarray) -> float:
-    """Value from which on a pixel has the full colour: few pixels are far above all others."""
+def _full_colour(image: np.ndarray, quantile: float) -> float:
+    """Compute the value from which on a pixel has the full colour."""
     above = image[image > 0]
-    return float(np.quantile(above, 0.995)) if len(above) else 1.0
+    return float(np.quantile(above, quantile)) if len(above) else 1.0
 
 
 def _mark(ax, marked: Sequence[tuple[int, int, str]], side: int) -> None:
