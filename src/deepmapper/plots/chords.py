@@ -126,7 +126,7 @@ def chord_networks(
         keys.append(("=", GREY, "significant product (wider line: larger |z|)"))
         style.add_legend(figure, -0.1, top + 0.1, keys, columns=3)
         note = "the product of the scores of its sides predicts the class; strongest members on top"
-        more = f"the first {len(drawn)} of {len(table)} chords; " if len(table) > len(drawn) else ""
+        more = f"the first {len(drawn)} of {len(table):,} chords; " if len(table) > len(drawn) else ""
         heading = figure.add_axes((0, 0, 6.5, 0.01), frameon=False, xticks=[], yticks=[])
         style.add_heading(figure, heading, 6.5, title, more + note, above=0.12)
     return Path(path)
@@ -199,7 +199,7 @@ def chord_scores(
         else:
             source = "development part, used by the screen"
             warning = "Not validated: no test split was set aside."
-        note = f"{count(len(samples), 'sample')} of the {source}; "
+        note = f"{count(len(samples), 'sample', separator=',')} of the {source}; "
         note += "blue: the class that the chord predicts; dot and bar: median and quartiles"
         style.add_heading(figure, axes[0], max(columns * (width + 0.25), 4.6), title, note, warning, above=0.32)
     return Path(path)

@@ -131,7 +131,7 @@ def calibration(calibration: pd.DataFrame, path, title="Calibration on the test 
         width = bins["confidence_high"] - bins["confidence_low"]
         counts.bar(bins["confidence_low"], bins["n"], width, align="edge", color=GREY, edgecolor="white")
         for start, n in zip(filled["confidence_low"] + width[filled.index] / 2, filled["n"], strict=True):
-            counts.annotate(f"{n:.0f}", (start, n), (0, 1.5), textcoords="offset points", ha="center", va="bottom",
+            counts.annotate(f"{n:,.0f}", (start, n), (0, 1.5), textcoords="offset points", ha="center", va="bottom",
                             fontsize=8)  # fmt: skip
         counts.set_yticks([])
         counts.spines["left"].set_visible(False)
@@ -155,7 +155,7 @@ def draw_confusion(figure, counts, classes, values, texts, label, vmax, title) -
     names = style.display_names(classes)
     ax = figure.add_axes((0, 0, extent, extent))
     mesh = style.heatmap(ax, values, vmax)
-    style.label_rows(ax, [f"{name} ({n})" for name, n in zip(names, counts.sum(axis=1), strict=True)], margin=0.5)
+    style.label_rows(ax, [f"{name} ({n:,})" for name, n in zip(names, counts.sum(axis=1), strict=True)], margin=0.5)
     style.label_columns(ax, names)
     for y, row in enumerate(texts):
         for x, text in enumerate(row):
@@ -164,7 +164,11 @@ def draw_confusion(figure, counts, classes, values, texts, label, vmax, title) -
     ax.set_xlabel("predicted class")
     style.add_colour_bar(figure, mesh, ax, extent + 0.2, label)
     total, correct = counts.sum(), np.trace(counts)
-    note = f"accuracy {correct / total:.3f} ({correct} of {count(total, 'sample')})" if total else "no sample"
+    note = (
+        f"accuracy {correct / total:.3f} ({correct:,} of {count(total, 'sample', separator=',')})"
+        if total
+        else "no sample"
+    )
     style.add_heading(figure, ax, max(extent, 3.5), title, note)
 
 
@@ -190,7 +194,7 @@ def draw_per_class(figure, table, title) -> None:
     n = table["support"].to_numpy(dtype=float)
     support.barh(y, n, height=0.62, color=GREY)
     for row in np.flatnonzero(np.isfinite(n)):
-        support.annotate(f"{n[row]:.0f}", (n[row], row), (3, 0), textcoords="offset points", va="center", fontsize=8)
+        support.annotate(f"{n[row]:,.0f}", (n[row], row), (3, 0), textcoords="offset points", va="center", fontsize=8)
     support.set_xticks([])
     support.spines["bottom"].set_visible(False)
     support.set_xlabel("samples")

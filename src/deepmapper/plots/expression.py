@@ -182,7 +182,7 @@ def _label_samples(ax, names: Sequence[str]) -> None:
         ax.tick_params(axis="x", length=0)
     else:
         ax.set_xticks([])
-        ax.set_xlabel(count(len(names), "sample"))
+        ax.set_xlabel(count(len(names), "sample", separator=","))
 
 
 def _size_legend(figure, left: float, top: float) -> None:

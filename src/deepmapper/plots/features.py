@@ -87,13 +87,13 @@ def ranking(
             ax.locator_params(axis="x", nbins=5)
         if len(axes) > 2:
             _rank_axis(axes[2], drawn[["model_rank", "rank_low", "rank_high"]].to_numpy(dtype=float))
-        notes = [f"top {len(drawn)} of {count(len(table), 'feature', 'features')}"]
+        notes = [f"top {len(drawn)} of {count(len(table), 'feature', separator=',')}"]
         if "n_accepted" in summary:
             notes.append(count(summary["n_accepted"], "accepted pass", "accepted passes"))
         if summary.get("top_k"):
             chance = min(1.0, summary["top_k"] / len(table))
             axes[0].axvline(chance, color=BLACK, linewidth=0.9, linestyle=(0, (2, 2)))
-            notes.append(f"dashed: expected by chance ({summary['top_k']} of {len(table)})")
+            notes.append(f"dashed: expected by chance ({summary['top_k']} of {len(table):,})")
         if tested:
             notes.append(f"{table['significant'].sum()} significant (filled)")
         style.add_heading(figure, axes[0], left - 0.35, title, "; ".join(notes), signal_warning(summary))
@@ -174,7 +174,7 @@ def importance_heatmap(
         if not np.isnan(scaled).any():
             keys.pop()
         style.add_legend(figure, width + 0.08, height - COLOUR_BAR_HEIGHT - 0.1, keys)
-        note = f"top {len(table)} of {len(features)} features, by rank; 1: most important feature for that class"
+        note = f"top {len(table)} of {len(features):,} features, by rank; 1: most important feature for that class"
         style.add_heading(figure, ax, max(width, 3.5), title, note, signal_warning(summary or {}))
     return Path(path)
 

@@ -282,7 +282,7 @@ def _agreement_matrices(figure, table, seeds, measures, title) -> None:
         ax.set_title(f"{label}\n{_median_and_range(table[measure])}", fontsize=9, loc="left")
     below = (table["spearman"] < 0).any()
     style.add_colour_bar(figure, mesh, figure.axes[0], 2 * side + 0.95, "overlap or correlation", below)
-    note = count(len(seeds), "accepted pass", "accepted passes") + f", {count(len(table), 'pair', 'pairs')}"
+    note = count(len(seeds), "accepted pass", "accepted passes") + f", {count(len(table), 'pair', separator=',')}"
     note += "; negative correlations in orange" if below else ""
     style.add_heading(figure, figure.axes[0], 2 * side + 0.75, title, note, above=0.5)
 
@@ -304,7 +304,7 @@ def _agreement_histograms(figure, table, seeds, measures, title) -> None:
         ax.set_title(f"{label}\n{_median_and_range(table[measure])}", fontsize=9, loc="left")
         ax.set_ylabel("pairs of passes" if i == 0 else "")
         ax.grid(axis="y")
-    note = f"{len(seeds)} accepted passes, {len(table)} pairs; dashed: median"
+    note = f"{len(seeds)} accepted passes, {len(table):,} pairs; dashed: median"
     style.add_heading(figure, figure.axes[0], 6.1, title, note, above=0.5)
 
 

@@ -66,11 +66,11 @@ def embedding(
     wrong = evaluated & (prediction != label)
     with style.saved_figure(path) as figure:
         _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis)
-        notes = [count(len(points), "sample")]
+        notes = [count(len(points), "sample", separator=",")]
         if in_test.any():
             notes.append(f"{in_test.sum()} in the test split")
         if evaluated.any():
-            notes.append(f"{wrong.sum()} of {count(evaluated.sum(), 'prediction')} wrong")
+            notes.append(f"{wrong.sum():,} of {count(evaluated.sum(), 'prediction', separator=',')} wrong")
         if not finite.all():
             notes.append(f"{(~finite).sum()} without coordinates left out")
         style.add_heading(figure, figure.axes[0], 8.8 if evaluated.any() else 4.4, title, "; ".join(notes))

@@ -123,7 +123,9 @@ def evidence(
         if significant.any():
             marks = [("D", BLUE, "significant in the networks"), ("o", GREY, "not significant")]
             style.add_legend(figure, -0.1, -0.5, marks, columns=2)
-        note = f"{len(table)} of {count(n_features, 'feature', 'features')} compared; best ranks at the upper right"
+        note = (
+            f"{len(table):,} of {count(n_features, 'feature', separator=',')} compared; best ranks at the upper right"
+        )
         if significant.any() and len(labelled):
             note += ";\nlabelled: best by evidence, not significant in the networks"
         style.add_heading(figure, ax, side + 1.4, title, note, signal_warning(summary))

@@ -71,7 +71,8 @@ def target_map(table: pd.DataFrame, path, title="Reference and target") -> Path:
                 scatter(right, points, rows, colour, True)
                 marks.append(("o", colour, _MEANING[word]))
         style.add_legend(figure, _SIDE + 0.3, -0.3, marks, columns=1)
-        note = f"{count((~is_target).sum(), 'labelled sample')}, {count(is_target.sum(), 'sample')} without a label"
+        labelled = count((~is_target).sum(), "labelled sample", separator=",")
+        note = f"{labelled}, {count(is_target.sum(), 'sample', separator=',')} without a label"
         style.add_heading(figure, figure.axes[0], 2 * _SIDE, title, note)
     return Path(path)
 
@@ -85,9 +86,9 @@ def _by_label(figure, points, label, is_target, basis) -> None:
     keys = []
     for number, (name, shown) in enumerate(names, start=1):
         n, of_target = np.sum(label == name), np.sum((label == name) & is_target)
-        keys.append((*marks[name], f"{number}  {shown} ({n - of_target} + {of_target})"))
+        keys.append((*marks[name], f"{number}  {shown} ({n - of_target:,} + {of_target:,})"))
     if None in label:
-        keys.append((*marks[None], f"no label ({np.sum(label == None)})"))  # noqa: E711 (element by element)
+        keys.append((*marks[None], f"no label ({np.sum(label == None):,})"))  # noqa: E711 (element by element)
     dark = "darker: the target (numbers: reference + target)" if is_target.any() else "numbers: reference + target"
     style.add_legend(figure, -0.1, -0.3, [("O", BLACK, dark)])
     style.add_legend(figure, 2 * _SIDE + 0.55, _SIDE, keys, columns=math.ceil(len(keys) / 24))
@@ -131,13 +132,13 @@ def target_verdicts(table: pd.DataFrame, path, title="Labels and verdicts") -> P
             ax.barh(y, values, left=start, height=0.62, color=VERDICTS[word])
             start += values
         for row, total in enumerate(start):
-            ax.annotate(f"{total:.0f}", (total, row), (3, 0), textcoords="offset points", va="center", fontsize=8)
+            ax.annotate(f"{total:,.0f}", (total, row), (3, 0), textcoords="offset points", va="center", fontsize=8)
         ax.set_xlim(0, 1.12 * max(start.max(), 1))
         ax.set_xlabel("cells")
         ax.xaxis.get_major_locator().set_params(integer=True, nbins=5)
         used = [(word, n) for word, n in zip(VERDICTS, counts.sum(0), strict=True) if n]
-        style.add_legend(figure, 4.3, height, [("s", VERDICTS[word], f"{_MEANING[word]} ({n})") for word, n in used])
-        style.add_heading(figure, ax, 4.2, title, count(len(table), "cell"))
+        style.add_legend(figure, 4.3, height, [("s", VERDICTS[word], f"{_MEANING[word]} ({n:,})") for word, n in used])
+        style.add_heading(figure, ax, 4.2, title, count(len(table), "cell", separator=","))
     return Path(path)
 
 

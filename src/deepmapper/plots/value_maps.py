@@ -85,7 +85,8 @@ def feature_maps(
         colours = figure.colorbar(mesh, cax=bar, ticks=[mesh.norm.vmin, mesh.norm.vmax])
         colours.ax.set_yticklabels(["lowest", "highest"])
         colours.outline.set_visible(False)
-        text = f"{count(len(points), 'sample')}; colours for each feature from its lowest value to its 99th percentile"
+        n = count(len(points), "sample", separator=",")
+        text = f"{n}; colours for each feature from its lowest value to its 99th percentile"
         style.add_heading(figure, axes[0], max(columns * (_SIDE + 0.15), 4.4), title, f"{text}; {note}".rstrip("; "),
                           above=0.3)  # fmt: skip
     return Path(path)
