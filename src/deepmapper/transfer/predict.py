@@ -13,7 +13,7 @@ import pandas as pd
 from ..core.blocks import VStack
 from ..core.tables import write_json, write_table
 from ..core.target_schemas import NEW_IDENTITIES, TARGET, TARGET_GENES
-from ..errors import DeepMapperWarning
+from ..errors import DeepMapperWarning, InputError
 from ..features.target import describe_cells, describe_source, missing_note, unique_cells
 from ..io.align import align, feature_table
 from ..io.expression import import_matrix, open_expression
@@ -68,7 +68,7 @@ def predict(
     Raises
     ------
     InputError
-        If the folder is no model, or the values or features do not fit it.
+        If the folder is no model, the level is no share, or the values or features do not fit the model.
     """
     loaded = model_folder.load(model) if isinstance(model, str | Path) else model
     options: dict[str, Any] = {"level": level, "new_identities": new_identities, "seed": seed, "device": device}
@@ -144,7 +144,14 @@ def answer_for(
         As in `predict`.
     options
         Keyword arguments of `answer.answer`.
+
+    Raises
+    ------
+    InputError
+        If the level is no share, or the values or features do not fit the model.
     """
+    if not 0 < (level := options.get("level", 0.05)) < 1:
+        raise InputError(f"level is {level!r}: expected an error rate above 0 and below 1, such as 0.05.")
     var = feature_table(model.features, model.ids)
     parts = [align(adata, var, model.scale, path or "the matrix") for path, adata in new.items()]
     tables = [

@@ -117,3 +117,9 @@ def test_the_smallest_p_is_that_of_a_cell_beyond_all_labelled_ones(model, newcom
     many = predict(model, newcomers[[*range(60), *[70] * 9, *range(60)]].copy())  # nine cells, of which p is the least
     assert (many["p"] <= 1 / 151 + 1e-9).sum() == 9 and (many["verdict"] != "new").all()
     assert many.attrs["summary"]["cautions"][-1].startswith("9 cells of 129 are stranger than all labelled cells")
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_level_that_is_no_share_is_refused(model, newcomers, level):
+    with pytest.raises(InputError, match="above 0 and below 1"):
+        predict(model, newcomers, level=level)
