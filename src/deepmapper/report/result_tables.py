@@ -32,8 +32,8 @@ PAGES = {
         "feature",
         (
             "rank",
-            "feature",
             "alias",
+            "feature",
             "reported",
             "model_rank",
             "z",
@@ -66,6 +66,7 @@ PAGES = {
         "false discovery rate, the smallest p first. findings/differential.tsv has every comparison of every feature.",
         MARKERS.descriptions,
         "feature",
+        ("within", "class", "versus", "order", "alias", "feature"),
     ),
     "enrichment": _Page(
         "Gene sets",
@@ -89,6 +90,7 @@ PAGES = {
         "features would have discarded before the analysis. Principal components keep a feature only as far as it "
         "varies together with others; part of what they drop is noise.",
         AUDIT.descriptions,
+        first=("choice", "of", "n", "n_lost", "share_lost", "lost_alias"),
     ),
 }
 
@@ -108,8 +110,11 @@ def result_page(name: str, table: pd.DataFrame, source: str, model: str = "") ->
         Name of the model; empty for tables of all models.
     """
     page = PAGES[name]
+    if len(table):
+        table = table.dropna(axis="columns", how="all")  # what does not apply to the study
     first = [column for column in page.first if column in table]
     table = table[first + [column for column in table.columns if column not in first]]
+    lead = "alias" if page.lead == "feature" and "alias" in table else page.lead
     title = f"{model}: {page.title[0].lower()}{page.title[1:]}" if model else page.title
     says_nothing = name == "audit" and "n_lost" in table and not (table["n_lost"] > 0).any()
-    return table_page(table, title, page.about, source, page.notes, page.lead, empty=says_nothing)
+    return table_page(table, title, page.about, source, page.notes, lead, empty=says_nothing)

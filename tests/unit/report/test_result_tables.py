@@ -47,3 +47,15 @@ def test_pages_explain_every_column():
         schema = table_called(f"{name}.tsv")
         assert page.notes == schema.descriptions
         assert set(page.first) <= set(schema.names())
+
+
+def test_names_come_before_ids_and_columns_without_any_value_are_left_out():
+    table = pd.DataFrame({
+        "within": [np.nan, np.nan], "class": ["a", "b"], "feature": ["ENSG1", "ENSG2"], "alias": ["CD3D", None],
+        "q": [0.01, 0.02],
+    })  # fmt: skip
+    data = embedded(result_page("markers", table, "results/findings/markers.tsv"))
+    assert data["columns"] == ["class", "alias", "feature", "q"]
+    assert data["lead"] == 1
+    data = embedded(result_page("markers", table.drop(columns="alias"), "results/findings/markers.tsv"))
+    assert data["columns"][data["lead"]] == "feature"

@@ -109,6 +109,26 @@ def test_the_page_sorts_and_searches(act, first_column, tmp_path):
         assert status == "rows 1 to 1 of 1 matching, of 4 in all"
 
 
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_a_long_list_of_names_ends_after_the_first_ones_and_is_searched_as_a_whole(tmp_path):
+    names = [f"GENE{i}" for i in range(200)]
+    table = pd.DataFrame({"choice": ["few", "other"], "lost": [",".join(names), "A,B"]})
+    script = """<script>(() => {
+      document.getElementById("search").value = "GENE199";
+      document.getElementById("search").dispatchEvent(new Event("input"));
+      const shown = [...document.querySelectorAll("#body td")].map(cell => cell.textContent.replaceAll("\u200b", ""));
+      document.title = "seen " + btoa(unescape(encodeURIComponent(JSON.stringify(shown))));
+    })();</script></body>"""
+    page = tmp_path / "page.html"
+    page.write_text(table_page(table, "t", "a", "f.tsv").replace("</body>", script))
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    (shown,) = json.loads(base64.b64decode(re.search(r"<title>seen ([\w+/=]+)</title>", done.stdout)[1]))
+    assert shown.startswith("GENE0,GENE1,") and shown.endswith(", … (200 in all)") and len(shown) < 200
+
+
 def test_a_wide_table_has_fewer_rows_so_that_a_frame_can_show_the_page():
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(2000, 160)), columns=[f"z[{i}]" for i in range(160)])
     text = table_page(wide, "Wide", "Read.", "results/f.tsv")

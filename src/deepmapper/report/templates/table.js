@@ -1,4 +1,5 @@
 "use strict";
+const LONGEST = 160;  // letters of a cell
 const {columns, rows, lead, numeric, optional, notes} = JSON.parse(document.getElementById("data").textContent);
 const find = id => document.getElementById(id);
 const head = find("head"), body = find("body"), search = find("search"), size = find("size"), more = find("more");
@@ -12,6 +13,13 @@ const show = value => {
   const size = Math.abs(value);
   return size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 };
+// Lists of names end after the first ones; the search reads all of them, and the file has them.
+const short = value => {
+  if (typeof value !== "string" || value.length <= LONGEST || !value.includes(",")) return value;
+  const kept = value.slice(0, LONGEST), names = value.split(",").length;
+  return `${kept.slice(0, kept.lastIndexOf(",") + 1 || LONGEST)} \u2026 (${names.toLocaleString("en")} in all)`;
+};
+const broken = value => typeof value === "string" ? value.replace(/,(?=\S)/g, ",\u200b") : value;  // lines end between names
 const compare = (a, b) => typeof a === "number" && typeof b === "number" ? a - b
   : String(a).localeCompare(String(b), undefined, {numeric: true});
 
@@ -48,14 +56,14 @@ function draw() {
       const cell = document.createElement(c === lead ? "th" : "td");
       if (c === lead) cell.scope = "row";
       if (!numeric[c]) cell.className = "text";
-      cell.textContent = show(rows[i][c]);
+      cell.textContent = broken(short(show(rows[i][c])));
       return cell;
     }));
     return line;
   }));
   const last = Math.min(start + perPage, kept.length);
-  const matching = kept.length < rows.length ? ` matching, of ${rows.length} in all` : "";
-  find("count").textContent = kept.length ? `rows ${start + 1} to ${last} of ${kept.length}${matching}` : "no row matches";
+  const matching = kept.length < rows.length ? ` matching, of ${rows.length.toLocaleString("en")} in all` : "";
+  find("count").textContent = kept.length ? `rows ${start + 1} to ${last} of ${kept.length.toLocaleString("en")}${matching}` : "no row matches";
   find("back").disabled = start === 0;
   find("on").disabled = last >= kept.length;
 }
