@@ -6,6 +6,7 @@ from pathlib import Path
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from deepmapper.core.words import scale_words
     from deepmapper.features.class_values import label_of_sample, values_by_class
     from deepmapper.features.store import open_features
     from deepmapper.novelty.coverage import first_novel
@@ -26,6 +27,6 @@ with job(snakemake):
     novel_transcripts(
         [NovelTranscript.of(record) for record in records],
         snakemake.output[0],
-        unit=f"expression ({features.metadata['normalization']})",
+        unit=f"expression, {scale_words(features.metadata['normalization'])}",
         title=f"First novel transcripts of {snakemake.wildcards.model}",
     )

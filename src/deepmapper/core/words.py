@@ -39,6 +39,28 @@ def confounder_words(name: str) -> str:
     return "the number of detected features" if name == "detected" else name
 
 
+def percent(share: float, decimals: int = 3) -> str:
+    """Write a share in percent, with at most so many digits after the point: ``5 %``."""
+    return f"{round(100 * share, decimals):g} %"
+
+
+def about(n: float) -> str:
+    """Write an expected number, with a digit after the point only below 10: ``0.4``, ``73``."""
+    return f"{n:.1f}" if n < 9.95 else f"{n:,.0f}"
+
+
+def scale_words(normalization: str) -> str:
+    """Say what the values of a normalisation are, for an axis: ``log(1 + TPM)``."""
+    words = {
+        "none": "as given",
+        "log1p_median": "log(1 + scaled counts)",
+        "log1p_cp10k": "log(1 + counts per 10,000)",
+        "log1p_cpm": "log(1 + counts per million)",
+        "log1p_tpm": "log(1 + TPM)",
+    }
+    return words[normalization]
+
+
 def features_and_chords(n_features: int, n_chords: int, kind: str = "") -> str:
     """Say what a small model reads: ``3 features and 1 chord``; ``1 chord`` if it reads no feature."""
     parts = [count(n_features, f"{kind}feature", separator=",")] if n_features or not n_chords else []

@@ -60,7 +60,7 @@ def figure_records(
             "name": name,
             "alias": row["alias"],
             "rank": rank,
-            "about": f"{row['class']}{code}: {row['meaning']}",
+            "about": f"{row['class'].replace('_', ' ')}{code}: {row['meaning']}",
             "length": int(row["length"]),
             "values": values[name],
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.aliases import readable_names
-from ..core.words import count, natural_order
+from ..core.words import count, natural_order, percent
 from . import style
 from .style import BLUE, CLASS_COLOURS, COLOUR_BAR_HEIGHT, GREY, ROW_HEIGHT
 
@@ -89,6 +89,7 @@ def expression_dots(
         left = width + 0.2 + (0.075 * max(map(len, style.display_names(of))) if headings else 0.0)
         style.add_colour_bar(figure, dots, ax, left, "mean, scaled by feature")
         figure.axes[-1].set_yticks([0.0, 0.5, 1.0], ["lowest", "", "highest"])
+        figure.axes[-1].set_ylim(0, 1)  # the palest colours are not used
         _size_legend(figure, left, height - COLOUR_BAR_HEIGHT - 0.25)
         style.add_heading(figure, ax, max(width, 4.0), title, note)
     return Path(path)
@@ -194,6 +195,6 @@ def _size_legend(figure, left: float, top: float) -> None:
         Line2D([], [], linestyle="none", marker="o", color=BLUE, markeredgewidth=0, markersize=(_LARGEST * s) ** 0.5)
         for s in shares
     ]
-    texts = [f"{share:.0%} of the samples" for share in shares]
+    texts = [f"{percent(share)} of the samples" for share in shares]
     figure.legend(marks, texts, loc="upper left", bbox_to_anchor=(left - 0.1, top), title="value above 0 in",
                   alignment="left", title_fontsize=8)  # fmt: skip

@@ -145,12 +145,13 @@ def importance_heatmap(
     importance = table[[f"importance[{c}]" for c in found]].to_numpy(dtype=float)
     largest = np.nanmax(np.where(np.isnan(importance), 0.0, importance), axis=0)
     scaled = (importance / np.where(largest > 0, largest, 1.0))[:top]
+    most = float(np.max(scaled, initial=0.0, where=~np.isnan(scaled))) or 1.0  # below 1 if chords come first
     order = [found.index(str(c)) for c in classes] if classes else _cluster_order(scaled)
     scaled, found, table = scaled[:, order], [found[i] for i in order], table.head(top)
     width, height = max(0.27 * len(found), 0.8), ROW_HEIGHT * len(table)
     with style.saved_figure(path) as figure:
         ax = figure.add_axes((0, 0, width, height))
-        mesh = style.heatmap(ax, scaled, 1.0)
+        mesh = style.heatmap(ax, scaled, most)
         style.label_rows(ax, style.feature_names(table), margin=0.5)
         style.label_columns(ax, style.display_names(found))
         for sign, marker in (("up", "^"), ("down", "v")):
@@ -162,7 +163,7 @@ def importance_heatmap(
                     y,
                     s=11,
                     marker=marker,
-                    c=[style.text_colour(scaled[row, x], 0.1) for row in y],
+                    c=[style.text_colour(scaled[row, x] / most, 0.1) for row in y],
                     linewidths=0,
                 )
         style.add_colour_bar(figure, mesh, ax, width + 0.2, "scaled importance")

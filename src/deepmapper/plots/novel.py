@@ -143,7 +143,7 @@ def _draw_tracks(ax, own: NovelTranscript, tracks: Sequence[TranscriptModel], n_
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_locator(_few_ticks(5))
     if own.model is None:
-        ax.set_xlabel("position in the transcript; it has no place in the genome")
+        ax.set_xlabel("position in the transcript, bases; it has no place in the genome")
         return
     ax.xaxis.set_major_formatter(lambda x, _: f"{x / 1000:,.1f}")
     more = f"; {left_out} more annotated transcripts not drawn" if left_out else ""
@@ -207,5 +207,7 @@ def _draw_bars(ax, own: NovelTranscript, n_rows: int, unit: str) -> None:
     ax.set_ylim(n_rows - 0.5, -0.6)
     low = min((float(np.min(values)) for values in own.values.values() if len(values)), default=0.0)
     ax.set_xlim(min(0.0, low), None)
+    left, right = ax.get_xlim()
+    ax.set_xlim(left - 0.03 * (right - left), right)  # dots at 0 are not hidden by the axis
     ax.xaxis.set_major_locator(_few_ticks(4))
     ax.set_xlabel(unit)

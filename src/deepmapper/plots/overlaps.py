@@ -45,11 +45,12 @@ def overlap(found: Mapping[str, Collection[str]], path, *, title="Found by which
         top = figure.add_axes((0, height + 0.1, width, bars))
         top.bar(range(len(drawn)), [n for _, n in drawn], width=0.6, color=BLUE)
         for x, (_, n) in enumerate(drawn):
-            top.text(x, n, str(n), ha="center", va="bottom", fontsize=8)
+            top.text(x, n, f"{n:,}", ha="center", va="bottom", fontsize=8)
         top.set_xlim(-0.6, len(drawn) - 0.4)
         top.set_xticks([])
         top.set_ylabel("features")
         top.locator_params(axis="y", nbins=4, integer=True)
+        top.yaxis.set_major_formatter("{x:,.0f}")
         grid = figure.add_axes((0, 0, width, height))
         _draw_memberships(grid, [combination for combination, _ in drawn], names)
         style.label_rows(grid, style.display_names(names), margin=0.5)
@@ -59,6 +60,7 @@ def overlap(found: Mapping[str, Collection[str]], path, *, title="Found by which
         totals.barh(range(len(names)), [len(found[name]) for name in names], height=0.6, color=GREY)
         style.label_rows(totals, None, len(names), margin=0.5)
         totals.locator_params(axis="x", nbins=3, integer=True)
+        totals.xaxis.set_major_formatter("{x:,.0f}")
         totals.set_xlabel("features in all")
         more = f"the {len(drawn)} largest of {count(len(sizes), 'combination')}; " if len(sizes) > len(drawn) else ""
         style.add_heading(figure, top, max(width + 1.5, 4.4), title, f"{more}{note}".rstrip("; "), above=0.2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from . import style
-from .style import VERMILLION
+from .style import BLUE
 
 _SIDE = 2.0  # inches
 
@@ -81,6 +81,8 @@ def _mark(ax, marked: Sequence[tuple[int, int, str]], side: int) -> None:
     for row, column, name in sorted(marked):
         y = max(float(row), lowest + 0.08 * side)
         lowest = y
-        ax.plot(column, row, "o", markersize=7, markerfacecolor="none", color=VERMILLION, markeredgewidth=0.9)
-        ax.plot([column, side + 0.02 * side], [row, y], color=VERMILLION, linewidth=0.5, clip_on=False)
+        # blue is in none of the colours of an attribution
+        ax.plot(column, row, "o", markersize=7, markerfacecolor="none", color=BLUE, markeredgewidth=1.1,
+                clip_on=False)  # fmt: skip
+        ax.plot([column, side + 0.02 * side], [row, y], color=BLUE, linewidth=0.6, clip_on=False)
         ax.text(side + 0.03 * side, y, name, fontsize=8, va="center")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -59,6 +61,9 @@ METADATA = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 # Coordinates in an SVG, and their digits beyond a hundredth of a point, which would double the size of the file.
 _LINES, _DIGITS = re.compile(r' (?:d|x|y)="[^"]*"'), re.compile(r"(\.\d\d)\d+")
 
+# Bitmaps in an SVG. With a table of colours, those of at most 256 take about half the room; the pixels stay the same.
+_BITMAPS = re.compile(r"(data:image/png;base64,)([A-Za-z0-9+/=\s]+)")
+
 COLOUR_BAR_HEIGHT = 1.6  # inches
 
 MAX_VECTOR_POINTS = 5000  # more points are drawn as one bitmap inside the vector file, which stays small
@@ -92,7 +97,24 @@ def save(figure, path: Path, about: str = "") -> None:
                        metadata=metadata)  # fmt: skip
         if path.suffix == ".svg":
             text = Path(temporary).read_text(encoding="utf-8")
-            Path(temporary).write_text(_LINES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text), encoding="utf-8")
+            text = _LINES.sub(lambda found: _DIGITS.sub(r"\1", found[0]), text)
+            Path(temporary).write_text(_BITMAPS.sub(_with_colour_table, text), encoding="utf-8")
+
+
+def _with_colour_table(found: re.Match[str]) -> str:
+    """A bitmap with a table of colours, if it has few of them and none is transparent; else as it is."""
+    from PIL import Image
+
+    bitmap = Image.open(io.BytesIO(base64.b64decode(found[2])))
+    opaque = bitmap.convert("RGB")
+    if bitmap.convert("RGBA").getextrema()[3] != (255, 255) or opaque.getcolors(256) is None:
+        return found[0]
+    table = opaque.quantize(256)
+    if table.convert("RGB").tobytes() != opaque.tobytes():
+        return found[0]
+    file = io.BytesIO()
+    table.save(file, "PNG", optimize=True)
+    return found[1] + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def save_message(path, title: str, headline: str, text: str) -> Path:

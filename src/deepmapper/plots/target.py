@@ -63,9 +63,10 @@ def target_map(table: pd.DataFrame, path, title="Reference and target") -> Path:
         _by_label(figure, points, text_or_none(table["label"]), is_target, basis)
         right = empty_map(figure, _SIDE + 0.4, _SIDE, points, basis)
         order = drawing_order(len(points))
-        scatter(right, points, order[~is_target[order]], NO_VALUE, False)
+        scatter(right, points, order[~is_target[order]], GREY, False)
         verdict = text_or_none(table["verdict"])
-        marks = [("o", NO_VALUE, "reference")]
+        marks = [("o", GREY, "reference")]
+        right.set_title("by verdict", fontsize=9)
         for word, colour in VERDICTS.items():
             if (rows := order[(is_target & (verdict == word))[order]]).size:
                 scatter(right, points, rows, colour, True)
@@ -73,13 +74,14 @@ def target_map(table: pd.DataFrame, path, title="Reference and target") -> Path:
         style.add_legend(figure, _SIDE + 0.3, -0.3, marks, columns=1)
         labelled = count((~is_target).sum(), "labelled sample", separator=",")
         note = f"{labelled}, {count(is_target.sum(), 'sample', separator=',')} without a label"
-        style.add_heading(figure, figure.axes[0], 2 * _SIDE, title, note)
+        style.add_heading(figure, figure.axes[0], 2 * _SIDE, title, note, above=0.3)
     return Path(path)
 
 
 def _by_label(figure, points, label, is_target, basis) -> None:
     """Draw the map by label, numbered at the medians of the reference, or of the samples of a new identity."""
     ax = empty_map(figure, 0, _SIDE, points, basis)
+    ax.set_title("by label", fontsize=9)
     labels = natural_order({name for name in label if name is not None})
     marks = scatter_classes(ax, points, label, labels, is_target, _SIDE)
     names = zip(labels, style.display_names(labels), strict=True)

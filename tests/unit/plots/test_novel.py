@@ -45,7 +45,7 @@ def test_coverage_by_class_stands_above_the_exons(tmp_path, words):
 
 def test_a_transcript_without_a_place_is_said_to_have_none(tmp_path, words):
     found = drawn(tmp_path, words, record(), record(name="DENOVO_b", rank=5, values={"ctrl": np.array([]), "stim": []}))
-    assert found.count("position in the transcript; it has no place in the genome") == 2
+    assert found.count("position in the transcript, bases; it has no place in the genome") == 2
 
 
 def test_a_crowded_place_says_how_many_transcripts_are_not_drawn(tmp_path, words):

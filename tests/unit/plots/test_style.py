@@ -1,6 +1,9 @@
 """The common style: same bytes for same values, atomic writes, names as they are."""
 
+import base64
+import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,3 +85,24 @@ def test_long_names_are_shortened_in_the_middle_but_never_made_alike():
     assert len(short) == 64 and short.startswith("x" * 36) and short.endswith("y" * 27)
     twins = ["x" * 50 + middle + "y" * 50 for middle in ("-a-", "-b-")]
     assert style.display_names(twins) == twins
+
+
+def test_bitmaps_of_few_colours_get_a_table_of_them_and_keep_every_pixel(tmp_path, monkeypatch):
+    from PIL import Image
+
+    def bitmaps():
+        with style.saved_figure(tmp_path / "f.svg") as figure:
+            ax = figure.add_axes((0, 0, 2, 2))
+            ax.imshow(np.random.default_rng(0).random((60, 60)), cmap="magma_r", interpolation="nearest")
+            # transparent, and of many colours
+            ax.scatter(*np.random.default_rng(1).random((2, 300)) * 60, c=np.arange(300), alpha=0.5, rasterized=True)
+        found = re.findall(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)", (tmp_path / "f.svg").read_text())
+        return [Image.open(io.BytesIO(base64.b64decode(text))) for text in found]
+
+    small = bitmaps()
+    monkeypatch.setattr(style, "_with_colour_table", lambda found: found[0])
+    large = bitmaps()
+    assert [image.mode for image in small] == ["P", "RGBA"]
+    assert [image.mode for image in large] == ["RGBA", "RGBA"]
+    for one, other in zip(small, large, strict=True):
+        assert one.convert("RGBA").tobytes() == other.convert("RGBA").tobytes()
