@@ -1,5 +1,7 @@
 # Perturbation in silico of the findings of each model.
 
+from deepmapper.report import titles
+
 PERTURBED, PERTURBATION_TABLES, PERTURBATION_RESULTS = [], [], {}
 
 if SETTINGS["perturb"]["how"]:
@@ -19,7 +21,7 @@ if SETTINGS["perturb"]["how"]:
                 f"{RESULTS}/findings/{{model}}/perturbation.tsv",
                 caption="../report/perturbation_table.rst",
                 category="3 Features",
-                labels={"model": "{model}", "what": "perturbation, table"},
+                labels={"model": "{model}", "what": titles.FILES["perturbation"]},
             ),
             perturbation_summary=f"{RESULTS}/findings/{{model}}/perturbation.json",
         log:
@@ -54,7 +56,7 @@ if SETTINGS["perturb"]["how"]:
                 f"{RESULTS}/findings/{{model}}/plots/perturbation.svg",
                 caption="../report/perturbation.rst",
                 category="3 Features",
-                labels={"model": "{model}", "what": "perturbation"},
+                labels={"model": "{model}", "what": titles.FIGURES["perturbation"]},
             ),
         log:
             f"{RESULTS}/logs/plot_perturbation/{{model}}.log",

@@ -2,6 +2,7 @@
 #
 # Target cells have files of their own below results/target, which no pass reads: new ones train nothing again.
 
+from deepmapper.report import titles
 
 ONTOLOGY = SETTINGS["labels"]["ontology"]
 TERMS = []
@@ -193,20 +194,20 @@ if HAS_TARGET:
                 f"{RESULTS}/findings/{{model}}/target.tsv",
                 caption="../report/target_table.rst",
                 category="6 Target",
-                labels={"model": "{model}", "what": "named cells, table"},
+                labels={"model": "{model}", "what": titles.FILES["target"]},
             ),
             target_summary=f"{RESULTS}/findings/{{model}}/target.json",
             identities=report(
                 f"{RESULTS}/findings/{{model}}/new_identities.tsv",
                 caption="../report/new_identities_table.rst",
                 category="6 Target",
-                labels={"model": "{model}", "what": "new identities, table"},
+                labels={"model": "{model}", "what": titles.FILES["new_identities"]},
             ),
             genes=report(
                 f"{RESULTS}/findings/{{model}}/target_genes.tsv",
                 caption="../report/target_genes_table.rst",
                 category="6 Target",
-                labels={"model": "{model}", "what": "genes behind the labels, table"},
+                labels={"model": "{model}", "what": titles.FILES["target_genes"]},
             ),
             calibration=f"{RESULTS}/findings/{{model}}/target_calibration.tsv",
             annotated=f"{RESULTS}/findings/{{model}}/target.h5ad",
@@ -256,7 +257,7 @@ if HAS_TARGET:
                 category="6 Target",
                 labels={
                     "model": "{model}",
-                    "what": "importances for named cells, table",
+                    "what": titles.FILES["target_features"],
                 },
             ),
         log:
@@ -318,14 +319,9 @@ if HAS_TARGET:
                     f"{RESULTS}/findings/{{model}}/plots/{name}.svg",
                     caption=f"../report/{name}.rst",
                     category="6 Target",
-                    labels={"model": "{model}", "what": what},
+                    labels={"model": "{model}", "what": titles.FIGURES[name]},
                 )
-                for name, what in {
-                    "target_map": "map with the reference",
-                    "target_verdicts": "labels and verdicts",
-                    "target_confidence": "confidence and accuracy",
-                    "target_genes": "genes behind the labels",
-                }.items()
+                for name in titles.TARGET_FIGURES
             },
         log:
             f"{RESULTS}/logs/plot_target/{{model}}.log",
@@ -354,7 +350,7 @@ if HAS_TARGET:
                 f"{RESULTS}/findings/{{model}}/withheld.tsv",
                 caption="../report/withheld_table.rst",
                 category="6 Target",
-                labels={"model": "{model}", "what": "withheld classes, table"},
+                labels={"model": "{model}", "what": titles.FILES["withheld"]},
             ),
         log:
             f"{RESULTS}/logs/train_withheld_pass/{{model}}.log",
@@ -388,7 +384,11 @@ if HAS_TARGET:
         model=MODELS,
     )
     TARGET_SUMMARIES = {
-        "targets": expand(rules.judge_target.output.target_summary, model=MODELS)
+        "targets": expand(rules.judge_target.output.target_summary, model=MODELS),
+        **{
+            f"{name}_figure": expand(rules.plot_target.output[name], model=MODELS)
+            for name in ("target_map", "target_verdicts")
+        },
     }
     if SETTINGS["transfer"]["withhold"]:
         TARGET_SUMMARIES["withheld"] = expand(

@@ -66,6 +66,7 @@ with job(snakemake):
         "of_data": [*features.metadata.get("cautions", ()), *of_reads],
         "of_fragments": of_fragments,
     }
+    withheld = dict(zip(snakemake.params.models, map(read_table, inputs.get("withheld", [])), strict=False))
     targets = dict(zip(snakemake.params.models, map(read_json, inputs.get("targets", [])), strict=False))
     page = summary_page(
         **known,
@@ -87,7 +88,7 @@ with job(snakemake):
             )
         ),
         targets=targets,
-        withheld=dict(zip(snakemake.params.models, map(read_table, inputs.get("withheld", [])), strict=False)),
+        withheld=withheld,
         chart=Path(inputs.models_figure).read_text(),
     )
     with atomic_write(snakemake.output.summary) as path:
@@ -108,7 +109,9 @@ with job(snakemake):
             aliases,
         ),
         "enriched": enrichment[1]["statement"] if enrichment else "",
-        "with_target": bool(targets),
+        "targets": targets,
+        "withheld": withheld,
+        "with_perturbed": bool(inputs.get("perturbation_tables")),
     }
     room = MAX_PAGE - len(start_page(**start, figures={}))
     page = start_page(**start, figures=figures_of(paths, Path(snakemake.output.start).parent, FIGURES, CAPTIONS, room))

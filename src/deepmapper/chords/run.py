@@ -178,12 +178,12 @@ def _statement(features: Features, pairs: Screen, triplets: Screen | None, chord
     if triplets is not None:
         products += f" and {count(len(triplets.found), 'significant triplet', zero='no')}"
     n, n_development = len(pairs.rows), len(features.development)
-    samples = f"{n} samples"
+    samples = f"{n:,} samples"
     if n < n_development:
-        samples += f", drawn from the {n_development} of the development part"
+        samples += f", drawn from the {n_development:,} of the development part"
     rate = "family-wise error rate" if pairs.options.rate == "family" else "false discovery rate"
     statement = (
-        f"{count(len(chords), 'chord', zero='no').capitalize()}: {products} among {len(pairs.features)} features of "
+        f"{count(len(chords), 'chord', zero='no').capitalize()}: {products} among {len(pairs.features):,} features of "
         f"{samples}, at a {rate} of {pairs.options.level:g}"
     )
     if features.design_names:

@@ -230,7 +230,7 @@ def _summary(tested: list[Tested], n_features: int, n_different: int, level: flo
         n = count(n_features, "feature", separator=",")
         parts = f" within {len(tested)} levels of {options['within']}" if options["within"] else ""
         statement = (
-            f"{n_different} of {n} {'differs' if n_different == 1 else 'differ'} between the classes{parts} at q ≤ "
+            f"{n_different:,} of {n} {'differs' if n_different == 1 else 'differ'} between the classes{parts} at q ≤ "
             f"{level:g} when each is tested alone ({first.method})."
         )
     elif tested:

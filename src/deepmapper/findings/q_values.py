@@ -99,8 +99,8 @@ class Calibration:
         """The result in a sentence, and the reason if p-values cannot get small enough."""
         tested = int(self.tested.sum())
         statement = (
-            f"{int(self.significant.sum())} of {tested} tested features are significant at a false discovery rate of "
-            f"{self.level:g}, compared with {len(self.null_z)} shadow features of {self.n_shadow_passes} passes."
+            f"{int(self.significant.sum()):,} of {tested:,} tested features are significant at a false discovery rate "
+            f"of {self.level:g}, compared with {len(self.null_z):,} shadow features of {self.n_shadow_passes} passes."
         )
         if self.min_p > self.level:
             statement += (

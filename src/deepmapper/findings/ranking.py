@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import accumulate
 from ..core.lazy import load_name
+from ..core.words import percent
 from ..errors import InputError
 from ..passes.result import COMPLETENESS_BOUND, PassFile, PassResult
 from .display import findings_html, findings_text
@@ -239,7 +240,8 @@ def _pass_notes(results: list[PassResult | PassFile], accepted: list[bool], min_
         worst = max(inaccurate, key=lambda r: r.completeness_error)
         notes.append(
             f"Integrated gradients of {len(inaccurate)} of {len(results)} passes miss the change in score by more than "
-            f"{COMPLETENESS_BOUND:.0%} (worst {worst.completeness_error:.1%}, seed {worst.seed}): raise ig_steps."
+            f"{percent(COMPLETENESS_BOUND)} (worst {percent(worst.completeness_error, 1)}, seed {worst.seed}): raise "
+            f"ig_steps."
         )
     return notes
 

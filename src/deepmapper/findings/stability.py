@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from ..accumulate import stability_selection_bound
+from ..core.words import percent
 from ..errors import InputError
 from ..passes.result import HalfPass
 from .metrics import mean_or_none
@@ -92,7 +93,7 @@ def select_stable(passes: Sequence[HalfPass], q: int, threshold: float, names: S
     bounds = _bounds(threshold, q, n_features, n_pairs)
     summary = {
         "statement": (
-            f"{len(selected)} features are among the model's own first {q} in at least {threshold:.0%} of "
+            f"{len(selected):,} features are among the model's own first {q} in at least {percent(threshold)} of "
             f"{2 * n_pairs} passes on halves of the samples; at most {bounds['r_concave']:.2g} of them are expected by "
             "chance."
         ),

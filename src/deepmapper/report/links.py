@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import pandas as pd
 
 from .models import Model
-from .titles import CHORD_FIGURES, FIGURES, MODEL_FIGURES, STUDY_FIGURES, TABLES, TARGET_FIGURES
+from .titles import (
+    CHORD_FIGURES,
+    FIGURES,
+    FILES,
+    MODEL_FIGURES,
+    STUDY_FIGURES,
+    TABLES,
+    TARGET_FIGURES,
+    TARGET_FILES,
+)
 
 
 def links_of(
@@ -17,6 +26,7 @@ def links_of(
     from_reads: bool,
     with_sets: bool,
     with_target: bool,
+    with_withheld: bool = False,
     with_perturbed: bool = False,
 ) -> dict[str, dict[str, str]]:
     """Files to look at next: for each model and for all models, path from the folder findings -> text of the link.
@@ -30,12 +40,10 @@ def links_of(
         links = {f"{name}.html": TABLES[name] for name in ("features", "passes", "audit") if shown[name]}
         links |= {f"plots/{name}.svg": FIGURES[name] for name in figures}
         links |= {f"plots/{name}.svg": FIGURES[name] for name in TARGET_FIGURES if with_target}
-        links |= {"target.tsv": "named cells"} if with_target else {}
+        tables = [name for name in TARGET_FILES if with_target and (with_withheld or name != "withheld")]
+        links |= {f"{name}.tsv": FILES[name] for name in tables}
         if with_perturbed:
-            links |= {
-                "perturbation.tsv": "perturbation, table",
-                "plots/perturbation.svg": "perturbation",
-            }
+            links |= {"perturbation.tsv": FILES["perturbation"], "plots/perturbation.svg": FIGURES["perturbation"]}
         files[model.name] = {f"{model.name}/{path}": text for path, text in links.items()}
     tables = ["models", "markers", *(["enrichment"] if with_sets else []), *(["chords"] if len(chords) else [])]
     figures = ["models", *STUDY_FIGURES, *(["enrichment"] if with_sets else [])]

@@ -71,6 +71,13 @@ def number(value, digits: int = 3) -> str:
     return "" if value is None or math.isnan(float(value)) else f"{value:.{digits}f}"
 
 
+def error_rate(q) -> str:
+    """Format a p- or q-value; one that is too small for a floating-point number as a bound, and a missing one empty."""
+    if q is None or math.isnan(float(q)):
+        return ""
+    return f"{q:.2g}" if q > 0 else "<1e-300"
+
+
 def with_interval(value, low, high, digits: int = 3) -> str:
     """Format a number with its interval; empty if the number is missing."""
     if value is None or math.isnan(float(value)):

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.words import percent
 from .models import Model
+from .page import error_rate
 
 # Points on a page, so that it stays quick to open.
 MAX_RANKED, MAX_TESTED = 300, 6000
@@ -38,7 +40,8 @@ def ranked_points(models: Sequence[Model], names: Mapping[str, str]) -> list[dic
             continue
         points = [
             [_name(row["feature"], names), int(row["rank"]), _short(row[column]),
-             1 if tested and row["significant"] else 0, f"selected by {row['selection_frequency']:.0%} of the passes"]
+             1 if tested and row["significant"] else 0,
+             f"selected by {percent(row['selection_frequency'], 0)} of the passes"]
             for row in first.to_dict("records")
         ]  # fmt: skip
         groups.append({"title": model.name, "y": said, "points": points})
@@ -71,7 +74,7 @@ def tested_points(
         features, q = rows["feature"].astype(str).to_numpy(), rows["q"].to_numpy(dtype=float)
         points = [
             [_name(features[i], names), _short(x[i]), _short(-np.log10(max(p[i], _SMALLEST))),
-             0 if not q[i] <= level else 1 if x[i] >= 0 else -1, f"q = {q[i]:.2g}"]
+             0 if not q[i] <= level else 1 if x[i] >= 0 else -1, _q(q[i])]
             for i in chosen
         ]  # fmt: skip
         groups.append({"title": title, "y": "\u2212log10 p", "points": points})
@@ -80,6 +83,10 @@ def tested_points(
 
 def _name(feature: Any, names: Mapping[str, str]) -> str:
     return names.get(str(feature)) or str(feature)
+
+
+def _q(value: float) -> str:
+    return f"q = {error_rate(value)}".replace("= <", "< ")
 
 
 def _short(value: float) -> float:

@@ -12,21 +12,22 @@ from .chord_words import chords_in_words
 from .figures import Figure
 from .links import links_of
 from .models import Model
-from .page import number, render
+from .page import error_rate, number, render
 from .summary import VERDICTS, analysed, cautions_of, top_chords
-from .summary_lists import chord_of, texts, top_recommended
+from .summary_lists import chord_of, target_lines, texts, top_recommended
 from .titles import FIGURES
 
 # Captions of the figures on the page.
 CAPTIONS = {
-    "expression": "colour: from the class or sample with the lowest value of a feature to that with the highest. "
-    "Where there are dots, their size is the share of the samples in which the value is above 0.",
+    "expression": "dots: the colour is the mean in a class, from the class with the lowest mean to that with the "
+    "highest, and the size is the share of its samples in which the value is above 0. Cells: each column is a sample, "
+    "red above the mean of the feature and blue below.",
     "overlap": "how many features exactly these models and tests find (joined dots), each at its own error rate. A "
     "column of only the test of single features, or of only networks, is what the others miss.",
     "markers": "the first features that are higher in each class than in what it is compared with, when each is tested "
     "alone.",
-    "sample_distances": "similar ones lie side by side, dark squares are small distances. A sample that lies with "
-    "another class, or with its batch, calls for a look before anything is reported.",
+    "sample_distances": "similar samples, or classes, lie side by side, and dark squares are small distances. A sample "
+    "that lies with another class, or with its batch, calls for a look before anything is reported.",
     "chord_members": "one member of each side of a chord against the other, one dot a sample. The class (blue) differs "
     "in how the two values go together, rather than in either alone.",
     "enrichment": "sets that a list has more of than chance gives, or that stand high in a ranking.",
@@ -37,14 +38,18 @@ CAPTIONS = {
     "reached without any signal.",
     "feature_maps": "samples that the networks represent alike lie side by side; each map is coloured by one feature "
     "of the list.",
-    "novel": "the first novel transcripts beside the annotated ones, with the reads that cover them and their "
-    "expression in each sample.",
+    "target_map": "labelled cells (the reference) and cells without a label (the target). Left: by label, the target "
+    "darker; right: the target by verdict. Distances between groups have no meaning on such a map.",
+    "target_verdicts": "how many cells without a label got each label, and with which verdict.",
+    "novel": "the first novel transcripts beside the annotated ones, with their expression in each sample, and, if the "
+    "alignments are kept, with the reads that cover them.",
 }  # fmt: skip
 
 _SECTIONS = {
     "signal": "Is there signal?",
     "report": "What to report",
     "novel": "Novel transcripts",
+    "named": "Cells without a label",
     "single": "Each feature tested alone",
     "chords": "Chords",
     "sets": "Gene sets",
@@ -73,7 +78,9 @@ def start_page(
     of_data: Sequence[str] = (),
     of_fragments: str = "",
     enriched: str = "",
-    with_target: bool = False,
+    targets: Mapping[str, Mapping] | None = None,
+    withheld: Mapping[str, pd.DataFrame] | None = None,
+    with_perturbed: bool = False,
     top: int = 20,
 ) -> str:
     """Render the page.
@@ -90,8 +97,10 @@ def start_page(
         See `summary.summary_page`.
     enriched
         The statement on gene sets; "" without gene sets.
-    with_target
-        Whether cells were named.
+    targets, withheld
+        See `summary.summary_page`.
+    with_perturbed
+        Whether features were perturbed.
     top
         Number of features listed; those to report, if there are any.
     """
@@ -100,7 +109,7 @@ def start_page(
     shown = {
         key: text
         for key, text in _SECTIONS.items()
-        if (key != "novel" or of_fragments or novel) and (key != "sets" or enriched)
+        if (key != "novel" or of_fragments or novel) and (key != "sets" or enriched) and (key != "named" or targets)
     }
     return render(
         "start.html.j2",
@@ -117,13 +126,22 @@ def start_page(
         tested=tested,
         novel_said=of_fragments,
         novel=novel,
+        named=target_lines(targets or {}, withheld or {}),
         differential=differential,
         volcano_name=FIGURES["volcano"],
         chords=chords_in_words(screen, proof, chords, names),
         top_chords=top_chords(chords, 6, names),
         enriched=enriched,
         cautions=cautions_of(models, baseline, confounders, proof, chords, of_data),
-        links=_links(models, chords, from_reads=bool(of_fragments), with_sets=bool(enriched), with_target=with_target),
+        links=_links(
+            models,
+            chords,
+            from_reads=bool(of_fragments),
+            with_sets=bool(enriched),
+            with_target=bool(targets),
+            with_withheld=bool(withheld),
+            with_perturbed=with_perturbed,
+        ),
     )
 
 
@@ -147,7 +165,7 @@ def _novel(recommended: pd.DataFrame, aliases: Mapping[str, str], top: int) -> d
         "to report": ["yes" if value else "no" for value in rows["reported"]],
         "higher in": texts(rows["higher_in"]),
         "log2 fold change": [number(value, 2) for value in rows["log2_fold_change"]],
-        "q": ["" if pd.isna(q) else f"{q:.2g}" for q in rows["q"]],
+        "q": [error_rate(q) for q in rows["q"]],
     }
 
 

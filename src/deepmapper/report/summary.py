@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..core.aliases import readable_names
-from ..core.words import confounder_words, count, features_and_chords
+from ..core.words import about, confounder_words, count, features_and_chords, percent
 from .beyond_words import beyond_single_tests
 from .chord_words import chords_in_words
 from .enriched_sets import enriched_sets
@@ -158,6 +158,7 @@ def summary_page(
             from_reads=bool(of_fragments),
             with_sets=enrichment is not None,
             with_target=bool(targets),
+            with_withheld=bool(withheld),
             with_perturbed=bool(perturbed),
         ),
         top_features=[top_features(model, top) for model in models],
@@ -192,7 +193,7 @@ def _significant_features(model: Model) -> _Line:
     n, level = int(model.features["significant"].sum()), model.significance["level"]
     if not n:
         return _Line(f". {statement}", model.name, "none significant")
-    expected = f" (q ≤ {level:g}), of which at most {n * level:.1f} are expected to be false positives. "
+    expected = f" (q ≤ {level:g}), of which at most {about(n * level)} are expected to be false positives. "
     return _Line(expected + statement, model.name, f"{n} significant")
 
 
@@ -277,7 +278,7 @@ def cautions_of(
             interval = with_interval(auc, record["macro_auc_low"], record["macro_auc_high"], 2)
             name = confounder_words(record["confounder"])
             text = (
-                f"{name[0].upper()}{name[1:]} alone predicts the classes (AUC {interval}) and was not "
+                f"{name[0].upper()}{name[1:]} alone predicts the classes with an AUC of {interval} and was not "
                 f"adjusted for, so findings may reflect it rather than the classes (setting: confounders)."
             )
             cautions.append(_Line(text))
@@ -318,7 +319,7 @@ def _cautions_about(model: Model, baseline: Mapping) -> Iterator[str]:
     if model.convergence["reached"] is False:
         yield f"the ranking is not yet stable at {model.convergence['level']:g}; more passes would help."
     elif overlap is not None and overlap < _LOW_OVERLAP:
-        yield f"two passes share only {overlap:.0%} of their top {summary['top_k']} features on average."
+        yield f"two passes share only {percent(overlap, 0)} of their top {summary['top_k']} features on average."
     if metrics["accuracy"] is not None and metrics["accuracy"] < baseline["accuracy_low"]:
         yield (
             f"logistic regression is more accurate ({baseline['accuracy']:.3f} against {metrics['accuracy']:.3f}); "
@@ -363,10 +364,10 @@ def _model_table(models: pd.DataFrame) -> dict[str, list[str]]:
         "balanced accuracy": intervals(models, "balanced_accuracy"),
         "macro F1": intervals(models, "macro_f1"),
         "ECE": [number(value) for value in models["ece"]],
-        "only this : only logistic regression": [
+        "this : linear": [
             ""
             if pd.isna(row["p_against_linear"])
-            else f"{row['only_this']} : {row['only_linear']}, p {row['p_against_linear']:.2g}"
+            else f"{row['only_this']:.0f} : {row['only_linear']:.0f}, p {row['p_against_linear']:.2g}"
             for _, row in models.iterrows()
         ],
     }

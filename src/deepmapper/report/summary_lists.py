@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from ..core.words import percent
 from .models import Model
-from .page import number, with_interval
+from .page import error_rate, number, with_interval
 
 _MAX_LISTS = 24  # lists of markers on the page
 
@@ -29,8 +30,7 @@ def top_recommended(recommended: pd.DataFrame, chords: Mapping[str, str], top: i
         return {}
     rows = recommended.head(top)
     ids = texts(rows["feature"])
-    columns = {"name": texts(rows["alias"])} if "alias" in rows else {"feature": ids}
-    columns |= {
+    columns = _name_first(rows) | {
         "higher in": texts(rows["higher_in"]),
         "log2 fold change": [number(value, 2) for value in rows["log2_fold_change"]],
         "q": [_q(q, reported) for q, reported in zip(rows["q"], rows["reported"], strict=True)],
@@ -38,11 +38,24 @@ def top_recommended(recommended: pd.DataFrame, chords: Mapping[str, str], top: i
     }
     if any(own := [chords.get(name, "") for name in ids]):
         columns["chord"] = own
-    return columns | {"feature": ids}
+    return columns | _id_last(rows)
+
+
+def _name_first(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """The first column: readable names if there are any, and ids for the features without one."""
+    ids = texts(rows["feature"])
+    if "alias" not in rows:
+        return {"feature": ids}
+    return {"name": [alias or name for alias, name in zip(texts(rows["alias"]), ids, strict=True)]}
+
+
+def _id_last(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """The last column: the ids, if the first one has names."""
+    return {"feature": texts(rows["feature"])} if "alias" in rows else {}
 
 
 def _q(q: float, significant: bool) -> str:
-    return "" if pd.isna(q) else f"{q:.2g}" if significant else f"{q:.2g} (n.s.)"
+    return error_rate(q) + ("" if significant or pd.isna(q) else " (n.s.)")
 
 
 def perturbed_lines(table: pd.DataFrame, summary: Mapping) -> list[str]:
@@ -59,7 +72,7 @@ def perturbed_lines(table: pd.DataFrame, summary: Mapping) -> list[str]:
         parts = []
         for _, row in largest.drop_duplicates("item").head(_MAX_PERTURBED).iterrows():
             name = aliases.get(row["item"]) or row["item"]
-            q = "" if pd.isna(row["q"]) else f", q {row['q']:.2g}"
+            q = "" if pd.isna(row["q"]) else f", q {error_rate(row['q'])}"
             parts.append(f"{name} ({row['class']} {row['change']:+.3f}{q})")
         lines.append(f"{str(how).capitalize()}, the largest changes: {', '.join(parts)}.")
     return lines
@@ -72,13 +85,13 @@ def top_markers(markers: pd.DataFrame, top: int) -> dict[str, dict[str, list[str
         place = f"{within}: " if isinstance(within, str) and within else ""
         shown = rows.head(top)
         lists[f"{place}{name} against {'all others' if versus == 'rest' else versus} ({len(rows):,})"] = {
-            "feature": texts(shown["feature"]),
-            **({"alias": texts(shown["alias"])} if "alias" in shown else {}),
+            **_name_first(shown),
             "log2 fold change": [number(value, 2) for value in shown["log2_fold_change"]],
-            "q": [f"{q:.2g}" for q in shown["q"]],
+            "q": [error_rate(q) for q in shown["q"]],
             "detected": [
                 f"{a:.0%} / {b:.0%}" for a, b in zip(shown["detected_class"], shown["detected_versus"], strict=True)
             ],
+            **_id_last(shown),
         }
     return dict(list(lists.items())[:_MAX_LISTS])
 
@@ -88,9 +101,7 @@ def top_features(model: Model, top: int) -> dict[str, list[str]]:
     if model.features.empty:
         return {}
     rows = model.features.head(top)
-    columns = {"feature": texts(rows["feature"])}
-    if "alias" in rows:
-        columns["alias"] = texts(rows["alias"])
+    columns = _name_first(rows)
     if model.tested:
         columns["z"] = [number(value, 1) for value in rows["z"]]
         columns["q"] = [_q(q, significant) for q, significant in zip(rows["q"], rows["significant"], strict=True)]
@@ -100,7 +111,7 @@ def top_features(model: Model, top: int) -> dict[str, list[str]]:
     columns["class"] = [_main_class(row, model.summary["classes"]) for _, row in rows.iterrows()]
     if "chord" in rows and any(chords := texts(rows["chord"])):
         columns["chord"] = chords
-    return columns
+    return columns | _id_last(rows)
 
 
 def _main_class(row: Mapping, classes: Sequence[str]) -> str:
@@ -141,9 +152,9 @@ def target_lines(targets: Mapping[str, Mapping], withheld: Mapping[str, pd.DataF
         table = withheld.get(name)
         if table is not None and table["power"].notna().any():
             known = table[table["power"].notna()].sort_values("power")
-            least = [f"{row['class']} {row['power']:.0%}" for _, row in known.head(3).iterrows()]
+            least = [f"{row['class']} {percent(row['power'], 0)}" for _, row in known.head(3).iterrows()]
             lines[name].append(
-                f"Had a class been new, one pass would have found {known['power'].mean():.0%} of its cells at level "
-                f"{target['level']:g}, on average over the classes; least of {', '.join(least)}."
+                f"Had a class been new, one pass would have found {percent(known['power'].mean(), 0)} of its cells "
+                f"at level {target['level']:g}, on average over the classes; least of {', '.join(least)}."
             )
     return lines

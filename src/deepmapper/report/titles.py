@@ -20,7 +20,9 @@ FIGURES = {
     "novel": "novel transcripts",
     "target_map": "map of named cells",
     "target_verdicts": "verdicts on named cells",
+    "target_confidence": "confidence in labels",
     "target_genes": "genes behind labels",
+    "perturbation": "perturbation",
     "expression": "expression of the first features",
     "markers": "markers of each class",
     "volcano": "volcano plots",
@@ -44,6 +46,18 @@ TABLES = {
     "enrichment": "table of gene sets",
 }
 
+# Table as a file -> its name.
+FILES = {
+    "perturbation": "perturbation, table",
+    "target": "named cells, table",
+    "new_identities": "new identities, table",
+    "target_genes": "genes behind labels, table",
+    "target_features": "importances for named cells, table",
+    "withheld": "withheld classes, table",
+}
+
+TARGET_FILES = ("target", "new_identities", "target_genes", "target_features", "withheld")
+
 # What every model has, what no single model has, and what the chords have.
 MODEL_FIGURES = (
     *("ranking", "feature_maps", "pseudo_image", "importance_heatmap", "importance_null", "evidence", "audit"),
@@ -51,7 +65,7 @@ MODEL_FIGURES = (
     *("accuracy_references", "learning_curves", "agreement", "convergence"),
 )
 
-TARGET_FIGURES = ("target_map", "target_verdicts", "target_genes")
+TARGET_FIGURES = ("target_map", "target_verdicts", "target_confidence", "target_genes")
 
 STUDY_FIGURES = ("expression", "markers", "volcano", "sample_distances", "overlap")
 
@@ -59,6 +73,6 @@ CHORD_FIGURES = ("chord_networks", "chord_members", "chord_scores")
 
 # Figures on the page to open first, the most telling ones first: those that do not fit in are linked.
 START_FIGURES = (
-    *("expression", "models", "overlap", "chord_members", "markers", "sample_distances", "novel", "enrichment"),
-    *("pseudo_image", "feature_maps"),
+    *("expression", "target_map", "target_verdicts", "models", "overlap", "chord_members", "markers"),
+    *("sample_distances", "novel", "enrichment", "pseudo_image", "feature_maps"),
 )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.words import count, listed
+from ..core.words import count, listed, percent
 from ..errors import InputError
 from .exchangeable import DIFFERENT, Comparison
 from .model import Model
@@ -35,16 +35,16 @@ def check_lost(model: Model, source: Mapping[str, Any]) -> str:
         If most of the importance lies on features that it lacks.
     """
     lost = lost_importance(model, source["missing"])
-    n, p = len(source["missing"]), len(model.features)
+    n, p, share = len(source["missing"]), len(model.features), percent(lost, 0)
     if lost > REFUSED:
         raise InputError(
-            f"{source['source']}: {n} of {p} features of the model are missing, with {lost:.0%} of the importance: its "
+            f"{source['source']}: {n} of {p} features of the model are missing, with {share} of the importance: its "
             f"samples cannot be named. Check that it is the same organism and that features are named in the same way."
         )
     if lost <= LOUD:
         return ""
     return (
-        f"{source['source']} lacks {n} of {p} features of the model, with {lost:.0%} of the importance: its labels are "
+        f"{source['source']} lacks {n} of {p} features of the model, with {share} of the importance: its labels are "
         f"less certain than their probabilities say."
     )
 
@@ -198,19 +198,17 @@ def sentence(
         return f"{text}; {what} is not known, because {why}."
     if not n_new:
         return f"{text}."
-    text += f". At most {_percent(level)} of the new ones are expected to be cells of a known class"
+    text += f". At most {percent(level)} of the new ones are expected to be cells of a known class"
     if comparison.known:
         return f"{text}."
-    return f"{text}, provided that target and reference do not differ; too few cells are beyond question to check that."
+    return (
+        f"{text}, provided that target and reference do not differ; the classes of too few cells are certain enough to "
+        f"check that."
+    )
 
 
 def _is(n: int) -> str:
     return "is" if n == 1 else "are"
-
-
-def _percent(share: float) -> str:
-    """A share in percent, to three digits."""
-    return f"{100 * share:.3g}%"
 
 
 def _rate(model: Model, named: Named, level: float) -> str:
@@ -230,15 +228,15 @@ def _rate(model: Model, named: Named, level: float) -> str:
             )
         return (
             f"{text}. p and q would hold for cells of {of}; here cells of known classes may be called new far more "
-            f"often than {_percent(level)}."
+            f"often than {percent(level)}."
         )
     text = (
-        f"A cell of a known class has p ≤ {level:g} with a probability of about {_percent(level)} (at most twice that "
+        f"A cell of a known class has p ≤ {level:g} with a probability of about {percent(level)} (at most twice that "
         f"in theory, since p is averaged over rounds of passes); of the cells with the verdict new (q ≤ {level:g}), at "
-        f"most {_percent(level)} are expected to be of a known class. Both hold for cells of {of}"
+        f"most {percent(level)} are expected to be of a known class. Both hold for cells of {of}"
     )
     if not comparison.known:
-        text += "; the class of too few cells is beyond question to check whether target and reference are alike"
+        text += "; the classes of too few cells are certain enough to check whether target and reference are alike"
     else:
         interval = f"{comparison.low:.2f} to {comparison.high:.2f}"
         text += f"; target and reference could hardly be told apart (AUC {comparison.auc:.2f}, {interval})"
@@ -250,7 +248,7 @@ def _rate(model: Model, named: Named, level: float) -> str:
 
 
 def _coverage(named: Named, level: float) -> str:
-    share = _percent(1 - level)
+    share = percent(1 - level)
     text = f"In every class, the set of labels of a cell contains the true one with a probability of about {share}"
     if not named.marginal:
         return f"{text}."

@@ -57,7 +57,7 @@ def test_p_values_of_uninformative_features_are_uniform_at_any_scale(gain, heavy
     for share in (0.05, 0.2, 0.5):
         assert abs((found.p < share).mean() - share) < 0.05
     assert not found.significant.any()
-    assert found.statement.startswith("0 of 1000 tested features")
+    assert found.statement.startswith("0 of 1,000 tested features")
 
 
 @pytest.mark.parametrize("share", [0.03, 0.7])

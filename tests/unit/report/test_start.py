@@ -3,15 +3,26 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from deepmapper.core.nothing import NOTHING_TO_SHOW
 from deepmapper.report.figures import Figure, figures_of
 from deepmapper.report.models import Model
-from deepmapper.report.points import ranked_points
+from deepmapper.report.page import error_rate
+from deepmapper.report.points import ranked_points, tested_points
 from deepmapper.report.start import CAPTIONS, start_page
-from deepmapper.report.titles import CHORD_FIGURES, FIGURES, MODEL_FIGURES, START_FIGURES, STUDY_FIGURES, TARGET_FIGURES
+from deepmapper.report.titles import (
+    CHORD_FIGURES,
+    FIGURES,
+    FILES,
+    MODEL_FIGURES,
+    START_FIGURES,
+    STUDY_FIGURES,
+    TABLES,
+    TARGET_FIGURES,
+)
 
 AUDIT = pd.DataFrame({"choice": ["50 principal components"], "of": ["significant features"], "n": [3], "n_lost": [0.0]})
 
@@ -84,6 +95,39 @@ def test_sections_without_content_are_left_out():
     assert "reads/qc/multiqc_report.html" in text and "multiqc" not in page()
 
 
+TARGET = {
+    "statement": "30 samples were named.", "rate": "At most 5 % are wrong.", "coverage": "95 % covered.",
+    "cautions": ["Another technology."], "level": 0.05,
+}  # fmt: skip
+
+
+def test_named_cells_have_a_section_with_their_conditions_and_links(elements):
+    text = page(targets={"cnn_small": TARGET})
+    section = text[text.index("id='named'") : text.index("id='single'")]
+    for said in ("30 samples were named.", "At most 5 % are wrong.", "95 % covered.", "Another technology."):
+        assert said in section
+    assert "<a href='#named'>Cells without a label</a>" in text and "id='named'" not in page()
+    links = elements(text).links
+    of_model = {f"findings/cnn_small/{name}.tsv" for name in ("target", "new_identities", "target_genes")}
+    assert of_model | {f"findings/cnn_small/plots/{name}.svg" for name in TARGET_FIGURES} <= set(links)
+    assert "findings/cnn_small/withheld.tsv" not in links  # not written with transfer.withhold: false
+    withheld = pd.DataFrame({"class": ["a"], "power": [0.5]})
+    text = page(targets={"cnn_small": TARGET}, withheld={"cnn_small": withheld})
+    assert "findings/cnn_small/withheld.tsv" in elements(text).links and "would have found 50 %" in text
+
+
+def test_a_rate_that_is_no_number_any_more_is_given_as_a_bound():
+    assert [error_rate(q) for q in (0.0, 1e-12, 0.04, float("nan"))] == ["<1e-300", "1e-12", "0.04", ""]
+    rows = pd.DataFrame({"feature": ["g0", "g1"], "p": [0.0, 0.5], "q": [0.0, 0.6]})
+    (group,) = tested_points([("a against b", rows, np.array([3.0, 0.1]))], 0.1, {})
+    assert [point[4] for point in group["points"]] == ["q < 1e-300", "q = 0.6"]
+
+
+def test_perturbation_is_linked_where_there_is_one(elements):
+    assert "findings/cnn_small/plots/perturbation.svg" in elements(page(with_perturbed=True)).links
+    assert "perturbation" not in page()
+
+
 def test_novel_transcripts_are_listed_by_their_readable_names():
     recommended = pd.DataFrame({
         "rank": [1, 2], "feature": ["g0", "DENOVO_1"], "reported": [True, True], "q": [0.01, 0.02],
@@ -103,7 +147,7 @@ def test_the_points_are_those_of_the_list_and_named():
     data = re.search(r"<script type='application/json'>(.*?)</script>", page(), re.DOTALL)[1]
     (group,) = json.loads(data)["groups"]
     assert group["title"] == "cnn_small" and group["y"] == "importance, z"
-    assert group["points"][0] == ["g0", 1, 5.0, 1, "selected by 50% of the passes"]
+    assert group["points"][0] == ["g0", 1, 5.0, 1, "selected by 50 % of the passes"]
     assert [point[3] for point in group["points"]] == [1, 1, 0]
 
 
@@ -146,11 +190,12 @@ def test_words_are_aligned_at_the_left_and_numbers_at_the_right():
 def test_every_figure_of_the_page_has_its_caption_and_name(name):
     assert CAPTIONS[name] and FIGURES[name]
     figure = Figure("findings/x.svg", FIGURES[name], CAPTIONS[name], "data:image/svg+xml;base64,AAAA")
-    text = page(figures={name: figure}, enriched="sets", of_fragments="reads")
+    text = page(figures={name: figure}, enriched="sets", of_fragments="reads", targets={"cnn_small": TARGET})
     assert text.count("<img ") == 1 and FIGURES[name] in text
 
 
 def test_every_figure_has_one_name():
     known = (*MODEL_FIGURES, *STUDY_FIGURES, *CHORD_FIGURES, *TARGET_FIGURES, "models", "novel", "enrichment")
-    assert sorted(known) == sorted(FIGURES)
-    assert len(set(FIGURES.values())) == len(FIGURES)
+    assert sorted((*known, "perturbation")) == sorted(FIGURES)
+    names = [*FIGURES.values(), *TABLES.values(), *FILES.values()]
+    assert len(set(names)) == len(names)

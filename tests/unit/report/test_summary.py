@@ -186,7 +186,7 @@ def test_groups_kept_whole_are_mentioned(page):
 @pytest.mark.parametrize("controls", [(), (0.95,)])
 def test_a_model_without_signal_is_not_dressed_up(page, controls):
     text = page(0.5 if not controls else 0.9, min_accuracy=0.0, controls=controls)
-    assert "<p class='no'><b>cnn_small</b> No signal" in text
+    assert "<p class='no'><b>cnn_small</b>: No signal" in text
     assert "no signal, so its ranking should not be interpreted" in text
     assert "No signal: this list should not be interpreted." in text
     assert "<p class='yes'>" not in text
@@ -226,7 +226,7 @@ def test_when_no_pass_was_accepted_there_is_no_list(page):
     ("settings", "caution"),
     [
         ({"controls": ()}, "no control passes were trained on permuted labels"),
-        ({"importances": [[3, 2, 1, 0], [0, 1, 2, 3], [3, 0, 2, 1]]}, "two passes share only 33% of their top 2"),
+        ({"importances": [[3, 2, 1, 0], [0, 1, 2, 3], [3, 0, 2, 1]]}, "two passes share only 33 % of their top 2"),
         ({"right": 0.6, "baseline_right": 0.95}, "logistic regression is more accurate (0.950 against 0.600)"),
         ({"n_test": 10}, "only 5 samples per class were evaluated"),
         ({"note": "early stopping never acts"}, "early stopping never acts"),
@@ -499,7 +499,7 @@ def test_a_confounder_that_predicts_the_classes_calls_for_caution_unless_adjuste
     depth = {"adjusted": [], "alone": [record], "statement": "Depth alone names the class right in 0.80."}
     text = plain(page(confounders=depth))
     assert "Depth alone names the class right in 0.80." in text
-    assert "Depth alone predicts the classes (AUC 0.91 (0.85–0.95)) and was not adjusted for" in text
+    assert "Depth alone predicts the classes with an AUC of 0.91 (0.85–0.95) and was not adjusted for" in text
     assert "Taken as" not in text
     types = {**depth, "types": "batch: 3 categories; age: numbers"}
     assert "Taken as: batch: 3 categories; age: numbers." in plain(page(confounders=types))
@@ -532,7 +532,7 @@ def test_perturbed_features_are_named_with_what_they_change(page):
     })  # fmt: skip
     found = page(perturbed={"cnn_small": (table, {"statement": "2 perturbed items in 3 passes."})})
     text = plain(found)
-    assert "cnn_small 2 perturbed items in 3 passes." in text
+    assert "cnn_small : 2 perturbed items in 3 passes." in text
     assert "Deletion, the largest changes: NKG7 (b -0.120, q 0.003), g0 (a -0.010)." in text
     assert {"cnn_small/perturbation.tsv", "cnn_small/plots/perturbation.svg"} <= set(Page(found).links)
     assert "erturb" not in page()
@@ -582,10 +582,10 @@ def test_features_and_markers_are_listed_with_their_aliases(page):
     markers = MARKERS.assign(alias=["TP53.novel1", ""])
     text = page(tested={**TESTED, **alias}, significance=NAMED, markers=markers, aliases={"g0": "TP53.novel1"})
     cells = Page(text).cells
-    assert cells[cells.index("2.50") - 2 :][:3] == ["g0", "TP53.novel1", "2.50"]
+    assert cells[cells.index("2.50") - 1 :][:5] == ["TP53.novel1", "2.50", "1e-08", "100% / 50%", "g0"]
     assert "BRCA1" in cells
-    assert "Alias: symbol of the gene" in plain(text)
-    assert "alias" not in plain(page(tested=TESTED, significance=NAMED))
+    assert "Name: symbol of the gene" in plain(text)
+    assert "Name: " not in plain(page(tested=TESTED, significance=NAMED))
 
 
 def test_sentences_and_chords_name_features_by_their_symbols(page):
@@ -632,7 +632,7 @@ def test_enriched_sets_are_named_only_if_sets_are_given(page):
     assert "enrichment.html" in Page(text).links
     assert "gene set" not in plain(page()) and "enrichment.html" not in Page(page()).links
 
-    assert "alias" not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))
+    assert "Name: " not in plain(page(tested=TESTED, significance={"level": 0.1, "statement": ""}))
 
 
 def test_what_is_said_of_target_cells_has_its_rate_or_why_there_is_none(page):
@@ -640,7 +640,7 @@ def test_what_is_said_of_target_cells_has_its_rate_or_why_there_is_none(page):
     target = {
         "statement": "Of 9 unlabelled cells, 5 have one label.",
         "rate": "Rates are withheld: a classifier tells them apart.",
-        "coverage": "In every class, 95%.",
+        "coverage": "In every class, 95 %.",
         "cautions": ["new lacks 3 of 4 features."],
         "level": 0.05,
     }
@@ -648,5 +648,5 @@ def test_what_is_said_of_target_cells_has_its_rate_or_why_there_is_none(page):
     text = page(targets={"cnn_small": target}, withheld={"cnn_small": withheld})
     shown = plain(text)
     assert "Of 9 unlabelled cells, 5 have one label." in shown and "Rates are withheld" in shown
-    assert "one pass would have found 60% of its cells at level 0.05" in shown and "least of b 30%, a 90%" in shown
+    assert "one pass would have found 60 % of its cells at level 0.05" in shown and "least of b 30 %, a 90 %" in shown
     assert "cnn_small/target.tsv" in Page(text).links

@@ -29,7 +29,7 @@ def said(one, several, new, empty=0, comparison=ALIKE, aligned=False, signal=Tru
         (
             said(1200, 30, 1, empty=1),
             "Of 1,232 unlabelled cells (1 without counts is not named), 1,200 have one label, 30 several that cannot "
-            "be told apart, and 1 is new. At most 5% of the new ones are expected to be cells of a known class.",
+            "be told apart, and 1 is new. At most 5 % of the new ones are expected to be cells of a known class.",
         ),
     ],
 )
@@ -63,7 +63,7 @@ def test_it_is_said_if_strange_cells_are_too_few_to_be_new(n_strange, n, said):
 
 
 def test_classes_with_few_cells_have_the_coverage_of_all():
-    sure = "contains the true one with a probability of about 99.9%"
+    sure = "contains the true one with a probability of about 99.9 %"
     assert statement._coverage(SimpleNamespace(marginal=()), 0.001).endswith(f"{sure}.")
     one, two = (statement._coverage(SimpleNamespace(marginal=names), 0.001) for names in (("B",), ("B", "T")))
     assert one.endswith("; B has too few cells for a coverage of its own, and has that of all classes together.")
@@ -72,6 +72,6 @@ def test_classes_with_few_cells_have_the_coverage_of_all():
 
 def test_small_levels_are_not_rounded_to_nothing():
     verdicts = {"assigned": 1, "ambiguous": 1, "new": 1200, "empty": 1}
-    assert "At most 0.5% of the new ones" in sentence(verdicts, True, ALIKE, False, 0.005)
+    assert "At most 0.5 % of the new ones" in sentence(verdicts, True, ALIKE, False, 0.005)
     named, model = SimpleNamespace(comparison=ALIKE, aligned=None), SimpleNamespace(over="cells")
-    assert "0.5%" in statement._rate(model, named, 0.005)
+    assert "0.5 %" in statement._rate(model, named, 0.005)

@@ -1,6 +1,8 @@
 "use strict";
 // Points that are named when they are pointed at, or reached with the arrow keys or the search.
-const SVG = "http://www.w3.org/2000/svg", WIDTH = 640, HEIGHT = 380, LEFT = 58, BOTTOM = 44, TOP = 12, RIGHT = 14;
+const SVG = "http://www.w3.org/2000/svg", WIDTH = 640, HEIGHT = 380, TOP = 12, RIGHT = 14;
+// On a narrow screen letters are larger, as in the style, and take more room.
+const NARROW = matchMedia("(max-width: 48rem)").matches, LEFT = NARROW ? 80 : 58, BOTTOM = NARROW ? 62 : 44;
 const make = (name, attributes, parent, text) => {
   const element = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -8,6 +10,8 @@ const make = (name, attributes, parent, text) => {
   if (parent) parent.append(element);
   return element;
 };
+
+const minus = value => String(value).replace("-", "\u2212");
 
 function ticks(low, high, n) {
   const raw = (high - low) / n, power = 10 ** Math.floor(Math.log10(raw));
@@ -36,18 +40,18 @@ function plot(host) {
     const sy = v => HEIGHT - BOTTOM - (v - base) / (top - base) * (HEIGHT - BOTTOM - TOP);
     svg.replaceChildren();
     const xs = log ? [0, 1, 2, 3, 4, 5].filter(t => t <= high).map(t => [t, (10 ** t).toLocaleString("en")])
-      : ticks(low, high, 6).map(t => [t, String(t)]);
+      : ticks(low, high, 6).map(t => [t, minus(t)]);
     for (const [t, text] of xs) {
       make("line", {x1: sx(t), x2: sx(t), y1: TOP, y2: HEIGHT - BOTTOM, class: "grid"}, svg);
-      make("text", {x: sx(t), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle"}, svg, text);
+      make("text", {x: sx(t), y: HEIGHT - BOTTOM + (NARROW ? 24 : 16), "text-anchor": "middle"}, svg, text);
     }
     for (const t of ticks(base, top, 5)) {
       make("line", {x1: LEFT, x2: WIDTH - RIGHT, y1: sy(t), y2: sy(t), class: "grid"}, svg);
-      make("text", {x: LEFT - 6, y: sy(t) + 4, "text-anchor": "end"}, svg, String(t));
+      make("text", {x: LEFT - 6, y: sy(t) + 4, "text-anchor": "end"}, svg, minus(t));
     }
     make("text", {x: (LEFT + WIDTH) / 2, y: HEIGHT - 8, "text-anchor": "middle"}, svg, x);
     make("text", {x: 0, y: 0, "text-anchor": "middle",
-      transform: `translate(12 ${(HEIGHT - BOTTOM) / 2}) rotate(-90)`}, svg, y);
+      transform: `translate(${NARROW ? 18 : 12} ${(HEIGHT - BOTTOM) / 2}) rotate(-90)`}, svg, y);
     places = points.map((p, i) => [sx(along[i]), sy(up[i])]);
     for (const kind of [0, -1, 1]) {
       const dots = places.filter((_, i) => points[i][3] === kind)
