@@ -175,7 +175,7 @@ if (window.DecompressionStream) Promise.all(Object.values(results).filter(one =>
     const wait = first && setInterval(() => {
         if (!app) return;
         clearInterval(wait);
-        app.setView({content: "html", contentPath: first.data_uri, resultPath: path});
+        app.setView({content: "html", contentPath: first.data_uri, resultPath: path, hideNavbar: innerWidth < 700});
     }, 20);
 });
 else document.body.textContent = "This page needs a newer browser: Chrome 80, Firefox 113, Safari 16.4, or later.";

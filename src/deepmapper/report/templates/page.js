@@ -6,5 +6,6 @@ if (location.protocol === "data:" || location.protocol === "blob:" || location.p
     name.title = decodeURIComponent(link.getAttribute("href")) + " in the results folder";
     link.replaceWith(name);
   }
+  if (innerWidth < 700) document.body.style.paddingTop = "2rem";  // below the button that opens the menu
   for (const line of document.querySelectorAll("[data-moved]")) line.textContent = line.dataset.moved;
 }
