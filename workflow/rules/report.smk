@@ -340,6 +340,7 @@ rule write_summary:
         ),
         reading_chords=READING_CHORDS,
         models=MODELS,
+        embeddings=EMBEDDINGS,
     message:
         "Writing the summary pages"
     script:

@@ -111,6 +111,7 @@ with job(snakemake):
         "enriched": enrichment[1]["statement"] if enrichment else "",
         "targets": targets,
         "withheld": withheld,
+        "embeddings": snakemake.params.embeddings,
         "with_perturbed": bool(inputs.get("perturbation_tables")),
     }
     room = MAX_PAGE - len(start_page(**start, figures={}))

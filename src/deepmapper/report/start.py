@@ -81,6 +81,7 @@ def start_page(
     targets: Mapping[str, Mapping] | None = None,
     withheld: Mapping[str, pd.DataFrame] | None = None,
     with_perturbed: bool = False,
+    embeddings: Sequence[str] = (),
     top: int = 20,
 ) -> str:
     """Render the page.
@@ -101,6 +102,8 @@ def start_page(
         See `summary.summary_page`.
     with_perturbed
         Whether features were perturbed.
+    embeddings
+        Names of the embeddings of the samples.
     top
         Number of features listed; those to report, if there are any.
     """
@@ -141,6 +144,7 @@ def start_page(
             with_target=bool(targets),
             with_withheld=bool(withheld),
             with_perturbed=with_perturbed,
+            embeddings=embeddings,
         ),
     )
 
@@ -170,12 +174,13 @@ def _novel(recommended: pd.DataFrame, aliases: Mapping[str, str], top: int) -> d
 
 
 def _links(
-    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, **what: bool
+    models: Sequence[Model], chords: pd.DataFrame, *, from_reads: bool, embeddings: Sequence[str], **what: bool
 ) -> dict[str, dict[str, str]]:
     """Every page and figure of the run, and the files to go on with: by model, path -> text of the link."""
     found = links_of(models, chords, from_reads=from_reads, **what)
     files = {name: {f"findings/{path}": text for path, text in of.items()} for name, of in found.items()}
     answers = {"findings/summary.html": "every answer with its conditions"}
+    maps = {"embeddings": {f"embeddings/{name}.svg": name for name in embeddings}} if embeddings else {}
     data = {"expression.h5ad": "expression matrix", "run.json": "record of the run"}
     if from_reads:
         data |= {
@@ -183,4 +188,4 @@ def _links(
             "reads/novelty/contigs.tsv": "every assembled contig",
             "reads/novelty/novel.tsv": "novel transcripts, table",
         }
-    return {"in words": answers, **files, "data": data}
+    return {"in words": answers, **files, **maps, "data": data}
