@@ -95,7 +95,7 @@ def ranking(
             axes[0].axvline(chance, color=BLACK, linewidth=0.9, linestyle=(0, (2, 2)))
             notes.append(f"dashed: expected by chance ({summary['top_k']} of {len(table):,})")
         if tested:
-            notes.append(f"{table['significant'].sum()} significant (filled)")
+            notes.append(f"{table['significant'].sum():,} significant (filled)")
         style.add_heading(figure, axes[0], left - 0.35, title, "; ".join(notes), signal_warning(summary))
     return Path(path)
 

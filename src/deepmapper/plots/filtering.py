@@ -89,12 +89,12 @@ def _description(row, known: bool, max_names: int) -> str:
     if not known:
         note = str(row["note"]).split(":")[0]
         return f"not available: {note[:70]}"
-    text = f"{int(row['n_lost'])} of {row['n']}"
+    text = f"{int(row['n_lost']):,} of {row['n']:,}"
     cell = row["lost_alias"] if isinstance(row.get("lost_alias"), str) and row["lost_alias"] else row["lost"]
     lost = [name for name in cell.split(",") if name] if isinstance(cell, str) else []
     if lost:
         names = [name if len(name) <= 22 else f"{name[:12]}\u2026{name[-8:]}" for name in lost[:max_names]]
         text += f": {', '.join(names)}"
         if len(lost) > max_names:
-            text += f", \u2026 {len(lost) - max_names} more"
+            text += f", \u2026 {len(lost) - max_names:,} more"
     return text

@@ -68,7 +68,7 @@ def embedding(
         _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis)
         notes = [count(len(points), "sample", separator=",")]
         if in_test.any():
-            notes.append(f"{in_test.sum()} in the test split")
+            notes.append(f"{in_test.sum():,} in the test split")
         if evaluated.any():
             notes.append(f"{wrong.sum():,} of {count(evaluated.sum(), 'prediction', separator=',')} wrong")
         if not finite.all():
@@ -84,9 +84,9 @@ def _draw_embedding(figure, points, label, in_test, evaluated, wrong, basis) -> 
     classes = natural_order({c for c in label if c is not None})
     markers = scatter_classes(ax, points, label, classes, in_test, side)
     names = zip(classes, style.display_names(classes), strict=True)
-    keys = [(*markers[c], f"{i}  {name} ({np.sum(label == c)})") for i, (c, name) in enumerate(names, start=1)]
+    keys = [(*markers[c], f"{i}  {name} ({np.sum(label == c):,})") for i, (c, name) in enumerate(names, start=1)]
     if None in label:
-        keys.append((*markers[None], f"no label ({np.sum(label == None)})"))  # noqa: E711 (element by element)
+        keys.append((*markers[None], f"no label ({np.sum(label == None):,})"))  # noqa: E711 (element by element)
     left = side + 0.15
     if evaluated.any():
         right = empty_map(figure, side + 0.4, side, points, basis)

@@ -17,7 +17,7 @@ def beyond_single_tests(model: Model, baseline_features: pd.DataFrame, aliases: 
     n, level = len(significant), model.significance["level"]
     if not n:
         return "no significant feature to compare with this test."
-    of = count(n, "significant feature")
+    of = count(n, "significant feature", separator=",")
     tested = bool(model.features["differential_q"].notna().any())  # false, too, if the list of the test is withheld
     missed = significant[~(significant["differential_q"] <= level)]["feature"].astype(str).tolist()
     if not missed:
@@ -25,16 +25,16 @@ def beyond_single_tests(model: Model, baseline_features: pd.DataFrame, aliases: 
     linear = set(baseline_features["feature"].head(n).astype(str))
     beyond = [name for name in missed if name not in linear]
     shown, shown_beyond = (listed(readable_names(names, aliases)) for names in (missed, beyond))
-    not_among, first = _are(len(beyond), "not among"), f"the first {n} of logistic regression"
-    rate = f"At most {about(n * level)} of the {n} are expected to be false positives, which are likeliest here."
+    not_among, first = _are(len(beyond), "not among"), f"the first {n:,} of logistic regression"
+    rate = f"At most {about(n * level)} of the {n:,} are expected to be false positives, which are likeliest here."
     if not tested and not beyond:
-        return f"no list of this test to compare with; logistic regression has its {of} among its first {n}."
+        return f"no list of this test to compare with; logistic regression has its {of} among its first {n:,}."
     if not tested:
         text = f"{len(beyond)} of its {of} {not_among} {first}: {shown_beyond}"
         return f"no list of this test to compare with; {text}. {rate}"
-    text = f"{len(missed)} of its {of} {_are(len(missed), 'not found by this test')}"
+    text = f"{len(missed):,} of its {of} {_are(len(missed), 'not found by this test')}"
     if not beyond:
-        return f"{text} ({shown}); logistic regression has them among its first {n}."
+        return f"{text} ({shown}); logistic regression has them among its first {n:,}."
     if len(beyond) == len(missed):
         return f"{text}, nor among {first}: {shown_beyond}. {rate}"
     return f"{text} ({shown}); {len(beyond)} of them {not_among} {first} either: {shown_beyond}. {rate}"

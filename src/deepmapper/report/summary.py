@@ -194,7 +194,7 @@ def _significant_features(model: Model) -> _Line:
     if not n:
         return _Line(f". {statement}", model.name, "none significant")
     expected = f" (q ≤ {level:g}), of which at most {about(n * level)} are expected to be false positives. "
-    return _Line(expected + statement, model.name, f"{n} significant")
+    return _Line(expected + statement, model.name, f"{n:,} significant")
 
 
 def _novel_features(model: Model, top: int) -> str:
@@ -204,7 +204,8 @@ def _novel_features(model: Model, top: int) -> str:
     novel = model.features["is_denovo"]
     text = f"novel transcripts: {int(novel.head(top).sum())} of its top {min(top, len(novel))} features"
     if model.tested and (n := int(model.features["significant"].sum())):
-        text += f", {int(novel[model.features['significant']].sum())} of its {count(n, 'significant feature')}"
+        significant = count(n, "significant feature", separator=",")
+        text += f", {int(novel[model.features['significant']].sum())} of its {significant}"
     return f"{text}."
 
 
@@ -245,7 +246,7 @@ def _lost_by_filtering(model: Model, aliases: Mapping[str, str]) -> list[str]:
             unavailable.append(f"{choice}: not available ({rows['note'].iloc[0]})")
         elif known["n_lost"].sum():
             parts = [
-                f"{row['n_lost']:.0f} of {row['n']} {row['of']}{_first_names(row['lost'], aliases)}"
+                f"{row['n_lost']:,.0f} of {row['n']:,} {row['of']}{_first_names(row['lost'], aliases)}"
                 for _, row in known.iterrows()
             ]
             lost.append(f"{choice}: {' and '.join(parts)}")
