@@ -107,7 +107,7 @@ def _with_colour_table(found: re.Match[str]) -> str:
 
     bitmap = Image.open(io.BytesIO(base64.b64decode(found[2])))
     opaque = bitmap.convert("RGB")
-    if bitmap.convert("RGBA").getextrema()[3] != (255, 255) or opaque.getcolors(256) is None:
+    if bitmap.convert("RGBA").getchannel("A").getextrema() != (255, 255) or opaque.getcolors(256) is None:
         return found[0]
     table = opaque.quantize(256)
     if table.convert("RGB").tobytes() != opaque.tobytes():
