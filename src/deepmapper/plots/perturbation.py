@@ -74,6 +74,7 @@ def perturbed_features(
                 style.interval_dots(ax, np.flatnonzero(chosen), values, BLUE, hollow=hollow)
             ax.axvline(0, color=BLACK, linewidth=0.6)
             ax.grid(axis="x")
+            ax.locator_params(axis="x", nbins=6)
             ax.set_title(way, fontsize=9, loc="left")
             for row, name in enumerate(style.display_names(rows["class"])):
                 text = ax.annotate(name, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
