@@ -62,7 +62,7 @@ def test_every_file_says_how_samples_were_judged(few):
     assert WHY in (few.results / "logs/prepare_features.log").read_text()
     page = (folder / "summary.html").read_text()
     assert WHY in page
-    assert "12 samples evaluated by passes that did not train on them" in page
+    assert "samples are evaluated by passes that did not train on them" in page
 
 
 @pytest.mark.parametrize("model", MODELS)

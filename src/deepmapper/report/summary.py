@@ -177,9 +177,9 @@ def analysed(data: Mapping, models: Sequence[Model], baseline: Mapping) -> dict[
     if len(sizes) > _MAX_CLASSES:
         classes += f", and {len(sizes) - _MAX_CLASSES} more"
     if baseline["scheme"] == "repeated":
-        evaluated = f"{baseline['n_test']} samples evaluated by passes that did not train on them"
+        evaluated = "samples are evaluated by passes that did not train on them"
     else:
-        evaluated = f"evaluated on {baseline['n_test']} samples that no pass has seen"
+        evaluated = f"evaluated on {baseline['n_test']:,} samples that no pass has seen"
     size = f"{sum(sizes.values()):,} samples × {models[0].summary['n_features']:,} features"
     return {"size": size, "classes": classes, "evaluated": evaluated}
 
