@@ -254,7 +254,7 @@ def test_too_coarse_an_integral_is_said_with_its_error(planted, quick):
     findings, aloud = notes_of(planted, quick("cnn", n_passes=1, ig_steps=1))
     assert findings.completeness_errors[0] > 0.05
     assert len(aloud) == 1
-    assert "Integrated gradients of 1 of 1 passes miss the change in score by more than 5%" in aloud[0]
+    assert "Integrated gradients of 1 of 1 passes miss the change in score by more than 5 %" in aloud[0]
     assert "raise ig_steps" in aloud[0]
 
 
