@@ -365,7 +365,7 @@ def _model_table(models: pd.DataFrame) -> dict[str, list[str]]:
         "balanced accuracy": intervals(models, "balanced_accuracy"),
         "macro F1": intervals(models, "macro_f1"),
         "ECE": [number(value) for value in models["ece"]],
-        "this : linear": [
+        "this : logistic": [
             ""
             if pd.isna(row["p_against_linear"])
             else f"{row['only_this']:.0f} : {row['only_linear']:.0f}, p {row['p_against_linear']:.2g}"
