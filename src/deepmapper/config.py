@@ -208,21 +208,11 @@ class DeepMapperConfig:
             raise InputError("DeepMapperConfig cannot be used:\n  " + "\n  ".join(faults))
 
     def inert_settings(self) -> list[str]:
-        """List the settings that have no effect, one sentence each; empty if all have one."""
-        notes = []
-        if self.early_stop and self.epochs < self.min_epochs:
-            notes.append(
-                f"early stopping never acts: epochs={self.epochs} < min_epochs={self.min_epochs}, so every pass trains "
-                f"{self.epochs} epochs, keeps its last weights and holds back {self.val_size:.0%} of its training "
-                f"samples for nothing. Raise epochs above min_epochs + patience, lower min_epochs, or set "
-                f"early_stop=False."
-            )
-        elif self.early_stop and self.epochs <= self.min_epochs + self.patience - 1:
-            notes.append(
-                f"early stopping cannot end a pass early: epochs={self.epochs} does not exceed "
-                f"min_epochs={self.min_epochs} + patience={self.patience} - 1; it only chooses the best of epochs "
-                f"{self.min_epochs}-{self.epochs}."
-            )
+        """List the settings that have no effect, one sentence each; empty if all have one.
+
+        That early stopping cannot act is not said of the defaults: nobody chose them to.
+        """
+        notes = [] if self._stops_by_default() else self._stopping_notes()
         if self.augment.enabled and self.augment.gaussian_noise_std == 0:
             notes.append("augment.enabled=True does nothing while augment.gaussian_noise_std is 0.")
         if not self.augment.enabled and self.augment.gaussian_noise_std > 0:
@@ -235,6 +225,28 @@ class DeepMapperConfig:
         if 0 < self.max_tries < self.n_passes:
             notes.append(f"n_passes={self.n_passes} cannot be reached: max_tries={self.max_tries} ends the run before.")
         return notes
+
+    def _stops_by_default(self) -> bool:
+        """Whether all settings on which early stopping depends have their defaults."""
+        default = DeepMapperConfig()
+        names = ("epochs", "early_stop", "patience", "min_epochs")
+        return all(getattr(self, name) == getattr(default, name) for name in names)
+
+    def _stopping_notes(self) -> list[str]:
+        """Say what early stopping cannot do."""
+        if not self.early_stop or self.epochs >= self.min_epochs + self.patience:
+            return []
+        if self.epochs < self.min_epochs:
+            return [
+                f"early stopping never acts: epochs={self.epochs} < min_epochs={self.min_epochs}, so every pass trains "
+                f"{self.epochs} epochs, keeps its last weights and holds back {self.val_size:.0%} of its training "
+                f"samples for nothing. Raise epochs to min_epochs + patience or more, lower min_epochs, or set "
+                f"early_stop=False."
+            ]
+        return [
+            f"early stopping cannot end a pass early: epochs={self.epochs} is less than min_epochs={self.min_epochs} + "
+            f"patience={self.patience}; it only chooses the best of epochs {self.min_epochs}-{self.epochs}."
+        ]
 
 
 def inert_notes(config: DeepMapperConfig, n_features: int, top_k: int | None = None) -> list[str]:

@@ -23,10 +23,11 @@ from .passes.train import train_pass
 
 def run(
     X,
-    y,
+    y=None,
     config: DeepMapperConfig | None = None,
     feature_names: Sequence[str] | None = None,
     *,
+    label_key: str | None = None,
     groups: Sequence | np.ndarray | str | None = None,
     progress: Callable[[str], None] | bool | None = None,
 ) -> Findings:
@@ -41,11 +42,13 @@ def run(
         stays sparse). Or an AnnData, of which ``X`` is used.
     y
         (n_samples,) labels: strings, or any non-negative integers. With an AnnData, the name of a column of ``obs``
-        may be given instead.
+        may be given instead, here or as `label_key`.
     config
         The settings; None for the defaults.
     feature_names
         Unique names of the features; None for the column names of a data frame or the ``var_names`` of an AnnData.
+    label_key
+        The column of ``obs`` with the labels, if X is an AnnData and `y` is not given.
     groups
         (n_samples,) group of each sample, for example its donor; a group is never split. With an AnnData, a column of
         ``obs``.
@@ -71,8 +74,11 @@ def run(
     """
     config = DeepMapperConfig() if config is None else config
     config.check()
-    if hasattr(X, "obs") and hasattr(X, "var_names"):
-        y, groups = _obs_column(X, y, "y"), _obs_column(X, groups, "groups")
+    is_anndata = hasattr(X, "obs") and hasattr(X, "var_names")
+    _check_label_arguments(y, label_key, is_anndata)
+    if is_anndata:
+        y = _obs_column(X, y, "y") if label_key is None else _obs_column(X, label_key, "label_key")
+        groups = _obs_column(X, groups, "groups")
         feature_names = list(map(str, X.var_names)) if feature_names is None else feature_names
         X = X.X
     X, names = as_matrix(X, feature_names)
@@ -101,6 +107,24 @@ def run(
     return findings
 
 
+def _check_label_arguments(y: Any, label_key: Any, is_anndata: bool) -> None:
+    """Check that the labels are given once, and in a form that fits the kind of matrix."""
+    if label_key is None:
+        if y is None:
+            raise InputError("there are no labels: give y, or with an AnnData label_key, a column of obs.")
+        return
+    if y is not None:
+        raise InputError(f"y and label_key={label_key!r} are both given: give the labels only once.")
+    if not is_anndata:
+        raise InputError(
+            f"label_key={label_key!r} names a column of obs, but X is not an AnnData: give one label per row as y."
+        )
+    if not isinstance(label_key, str):
+        raise InputError(
+            f"label_key is of type {type(label_key).__name__}: expected the name of a column of obs. Give labels as y."
+        )
+
+
 def _obs_column(adata: Any, values: Any, argument: str) -> Any:
     """Look up a column of an AnnData by its name; return anything else as it is."""
     if not isinstance(values, str):
@@ -108,8 +132,8 @@ def _obs_column(adata: Any, values: Any, argument: str) -> Any:
     if values not in adata.obs:
         known = adata.obs.columns
         raise InputError(
-            f"{argument} is {values!r}, which is no column of obs.{did_you_mean(values, known)} Expected one of "
-            f"{some(known, 20)}, or one value per sample."
+            f"{argument} is {values!r}, which is not a column of obs.{did_you_mean(values, known)} Expected one of "
+            f"{some(known, 20)}{'' if argument == 'label_key' else ', or one value per sample'}."
         )
     return adata.obs[values].to_numpy()
 

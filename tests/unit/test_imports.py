@@ -92,7 +92,7 @@ assert earlystop.is_improvement(0.5, 1.0, 0.1) and earlystop.should_stop(1, 1, 5
 
 settings = DeepMapperConfig()
 settings.check()
-assert settings.inert_settings() and settings.effective_max_tries() == 30
+assert DeepMapperConfig(epochs=5).inert_settings() and settings.effective_max_tries() == 30
 try:
     DeepMapperConfig(epochs=0).check()
 except InputError as error:

@@ -240,9 +240,9 @@ def test_a_setting_that_cannot_act_is_said_once(planted, quick, settings, said):
     assert re.search(said, aloud[0])
 
 
-def test_the_documented_defaults_say_that_early_stopping_never_acts(planted):
-    with pytest.warns(DeepMapperWarning, match="early stopping never acts: epochs=20 < min_epochs=40"):
-        run(planted.X[:30], planted.y[:30], DeepMapperConfig(n_passes=1))
+def test_the_documented_defaults_say_nothing(planted):
+    _, aloud = notes_of(planted, DeepMapperConfig(n_passes=1))
+    assert aloud == []
 
 
 def test_a_run_in_which_all_is_well_says_nothing(planted, quick):
@@ -314,10 +314,35 @@ def test_an_anndata_with_the_name_of_its_label_column(found, planted, quick, ada
     assert labelled.classes == list(planted.classes)
     grouped = run(adata, "type", quick("linear", n_passes=1, epochs=2), groups="donor")
     assert grouped.n_passes_run == 1
-    with pytest.raises(InputError, match=r"y is 'typ', which is no column of obs\. Did you mean 'type'\?"):
+    with pytest.raises(InputError, match=r"y is 'typ', which is not a column of obs\. Did you mean 'type'\?"):
         run(adata, "typ", quick("linear"))
-    with pytest.raises(InputError, match="groups is 'mouse', which is no column of obs"):
+    with pytest.raises(InputError, match="groups is 'mouse', which is not a column of obs"):
         run(adata, "type", quick("linear"), groups="mouse")
+
+
+def test_the_label_column_of_an_anndata_as_label_key(found, quick, adata):
+    assert run(adata, label_key="type", config=quick("linear")).ranking(30) == found("linear").ranking(30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ({}, "there are no labels: give y, or with an AnnData label_key"),
+        ({"y": "type", "label_key": "type"}, "y and label_key='type' are both given"),
+        (
+            {"label_key": "typ"},
+            r"label_key is 'typ', which .* Did you mean 'type'\? Expected one of 'type', 'donor'\.$",
+        ),
+        ({"label_key": ["a", "b"] * 60}, "label_key is of type list: expected the name of a column of obs"),
+        (
+            {"X": np.ones((4, 2)), "label_key": "type"},
+            "label_key='type' names a column of obs, but X is not an AnnData",
+        ),
+    ],
+)
+def test_labels_are_given_once_and_in_one_form(adata, quick, arguments, fault):
+    with pytest.raises(InputError, match=fault):
+        run(**{"X": adata, "config": quick("linear"), **arguments})
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def command(study: Path, output: str, arguments: tuple[str, ...]) -> None:
         call = [*snakemake(root), "--cores", "1", "--report", output, *arguments]
         done = subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode or not Path(output).is_file():
-            say(final_message(done.stdout + done.stderr), err=True)
+            say(final_message(done.stdout + done.stderr, study), err=True)
             say(f"\nNo report was written. Is the study finished? deepmapper run {study}", err=True)
             raise SystemExit(FAULTY)
     say(study / output)

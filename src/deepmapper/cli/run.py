@@ -130,7 +130,7 @@ def _run(call: Sequence[str], study: Path, settings: dict) -> int:
     if was_stopped and "failed; finished results are kept." not in text:
         say("Interrupted; finished results are kept. The same command continues.", err=True)
         return INTERRUPTED
-    say(f"\n{final_message(text)}\n\nAll output: {study / log}", err=True)
+    say(f"\n{final_message(text, study)}\n\nAll output: {study / log}", err=True)
     return FAULTY
 
 
@@ -170,17 +170,20 @@ def _on_stop() -> Iterator[_Stop]:
             signal.signal(number, handler)
 
 
-def final_message(text: str) -> str:
-    """Find what Snakemake's output ends with for the person to read: the messages of failed jobs, or the last lines."""
+def final_message(text: str, study: Path) -> str:
+    """Find what Snakemake's output ends with for the person to read: the messages of failed jobs, or the last lines.
+
+    The logs of the jobs, which Snakemake names from the folder of the study, are named from where the person is.
+    """
     from ..workflow.failures import find_description
 
     if "LockException" in text:
         return (
             "Another run is at work in this folder: wait until it has ended. If none is, here or on another machine, "
-            "remove the lock with: deepmapper run STUDY -- --unlock"
+            f"remove the lock with: deepmapper run {study} -- --unlock"
         )
     lines = [line for line in text.rstrip().splitlines() if line.strip()]
-    return find_description(text) or "\n".join(lines[-_LAST_LINES:]) or "Snakemake ended without a message."
+    return find_description(text, study) or "\n".join(lines[-_LAST_LINES:]) or "Snakemake ended without a message."
 
 
 def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -44,11 +45,6 @@ def percent(share: float, decimals: int = 3) -> str:
     return f"{round(100 * share, decimals):g} %"
 
 
-def about(n: float) -> str:
-    """Write an expected number, with a digit after the point only below 10: ``0.4``, ``73``."""
-    return f"{n:.1f}" if n < 9.95 else f"{n:,.0f}"
-
-
 def scale_words(normalization: str) -> str:
     """Say what the values of a normalisation are, for an axis: ``log(1 + TPM)``."""
     words = {
@@ -83,6 +79,14 @@ def count(n: int, singular: str, plural: str = "", *, zero: str = "0", separator
     """
     number = f"{n:{separator}}" if n else zero
     return f"{number} {singular if n == 1 else plural or f'{singular}s'}"
+
+
+def at_most_about(expected: float, of: str = "them") -> str:
+    """Say in whole numbers how many an expected number is at most, with the verb: ``at most about 3 of them are``."""
+    if expected < 1:
+        return "less than one is"
+    whole = math.floor(expected + 0.5)
+    return f"at most about {whole:,} of {of} {'is' if whole == 1 else 'are'}"
 
 
 def nearest(word: object, known: Iterable[Any], n: int = 1, cutoff: float = 0.6) -> list[str]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.words import count, listed
+from ..core.words import at_most_about, count, listed
 from ..reads.denovo import is_denovo
 
 # Tests whose observations are independent samples.
@@ -226,11 +226,9 @@ def _summary(
     elif not source:
         statement = "There is no error rate, so no feature is reported; the order gives hypotheses only."
     elif n:
-        false = n * level
-        about = f"{false:.0f}" if false >= 10 else f"{false:.2g}"
         statement = (
-            f"{count(n, 'feature', separator=',')} to report at a false discovery rate of {level:g} ({rate}): at most "
-            f"about {about} of them {'is' if false <= 1 else 'are'} expected to be false."
+            f"{count(n, 'feature', separator=',')} to report at a false discovery rate of {level:g} ({rate}): "
+            f"{at_most_about(n * level)} expected to be false."
         )
     else:
         statement = f"No feature to report at a false discovery rate of {level:g} ({rate})."

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from ..accumulate import stability_selection_bound
-from ..core.words import percent
+from ..core.words import at_most_about, percent
 from ..errors import InputError
 from ..passes.result import HalfPass
 from .metrics import mean_or_none
@@ -92,11 +92,7 @@ def select_stable(passes: Sequence[HalfPass], q: int, threshold: float, names: S
     selected = selected[np.lexsort((-simultaneous[selected], -probability[selected]))]
     bounds = _bounds(threshold, q, n_features, n_pairs)
     summary = {
-        "statement": (
-            f"{len(selected):,} features are among the model's own first {q} in at least {percent(threshold)} of "
-            f"{2 * n_pairs} passes on halves of the samples; at most {bounds['r_concave']:.2g} of them are expected by "
-            "chance."
-        ),
+        "statement": _statement(len(selected), q, threshold, n_pairs, bounds["r_concave"]),
         "n_pairs": n_pairs,
         "q": q,
         "threshold": threshold,
@@ -114,6 +110,14 @@ def select_stable(passes: Sequence[HalfPass], q: int, threshold: float, names: S
         ],
     }
     return StabilitySelection(summary, _table(names, probability))
+
+
+def _statement(n: int, q: int, threshold: float, n_pairs: int, bound: float) -> str:
+    """Say how many features are stable, and how many of them chance explains."""
+    are = "No feature is" if n == 0 else "1 feature is" if n == 1 else f"{n:,} features are"
+    text = f"{are} among the model's own first {q:,} in at least {percent(threshold)} of {2 * n_pairs} passes on halves"
+    by_chance = f"; {at_most_about(min(bound, n))} expected by chance" if n else ""
+    return f"{text} of the samples{by_chance}."
 
 
 def _top(importance: np.ndarray, q: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ..core.aliases import readable_names
-from ..core.words import about, count, listed
+from ..core.words import at_most_about, count, listed
 from .models import Model
 
 
@@ -26,7 +26,8 @@ def beyond_single_tests(model: Model, baseline_features: pd.DataFrame, aliases: 
     beyond = [name for name in missed if name not in linear]
     shown, shown_beyond = (listed(readable_names(names, aliases)) for names in (missed, beyond))
     not_among, first = _are(len(beyond), "not among"), f"the first {n:,} of logistic regression"
-    rate = f"At most {about(n * level)} of the {n:,} are expected to be false positives, which are likeliest here."
+    about = at_most_about(n * level, f"the {n:,}")
+    rate = f"{about[0].upper()}{about[1:]} expected to be false, and false ones are likeliest here."
     if not tested and not beyond:
         return f"no list of this test to compare with; logistic regression has its {of} among its first {n:,}."
     if not tested:

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ..core.aliases import readable_names
-from ..core.words import about, confounder_words, count, features_and_chords, percent
+from ..core.words import at_most_about, confounder_words, count, features_and_chords, percent
 from .beyond_words import beyond_single_tests
 from .chord_words import chords_in_words
 from .enriched_sets import enriched_sets
@@ -193,7 +193,7 @@ def _significant_features(model: Model) -> _Line:
     n, level = int(model.features["significant"].sum()), model.significance["level"]
     if not n:
         return _Line(f". {statement}", model.name, "none significant")
-    expected = f" (q ≤ {level:g}), of which at most {about(n * level)} are expected to be false positives. "
+    expected = f" (q ≤ {level:g}); {at_most_about(n * level)} expected to be false. "
     return _Line(expected + statement, model.name, f"{n:,} significant")
 
 

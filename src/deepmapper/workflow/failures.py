@@ -78,10 +78,18 @@ def describe(failed: Sequence[FailedJob]) -> str:
     return "\n\n".join([f"{n} job{'s' * (n > 1)} failed; {_KEPT}", *parts])
 
 
-def find_description(output: str) -> str:
-    """Find the last text by `describe` in the output of a run, which it ends; empty if there is none."""
+def find_description(output: str, folder: Path = Path()) -> str:
+    """Find the last text by `describe` in the output of a run, which it ends; empty if there is none.
+
+    `folder` is where the run was at work, as seen from where the text is read: the logs are named from there.
+    """
     found = list(re.finditer(rf"^\d+ jobs? failed; {re.escape(_KEPT)}", output, re.MULTILINE))
-    return output[found[-1].start() :].strip() if found else ""
+    text = output[found[-1].start() :].strip() if found else ""
+
+    def seen_from_here(line: re.Match) -> str:
+        return line[1] + ", ".join(name if name == "..." else str(folder / name) for name in line[2].split(", "))
+
+    return re.sub(r"^(Log: |\d+ more failed; their logs: )(.+)$", seen_from_here, text, flags=re.MULTILINE)
 
 
 def _logs(logs: Sequence[str]) -> str:

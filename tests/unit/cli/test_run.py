@@ -70,6 +70,7 @@ def test_the_message_of_a_failed_job_stands_last_without_what_snakemake_prints(s
     assert "CalledProcessError" not in found.said
     *_, text, log = found.raw.strip().split("\n\n")
     assert "Error in import_matrix: it ended without a message." in text
+    assert text.endswith("\nLog: study/log.txt")  # as it can be opened from here
     assert log.startswith("All output: study/results/logs/run-")
 
 

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepmapper.core.words import count, did_you_mean, listed, natural_order, nearest, some, some_names
+from deepmapper.core.words import (
+    at_most_about,
+    count,
+    did_you_mean,
+    listed,
+    natural_order,
+    nearest,
+    some,
+    some_names,
+)
 
 
 def test_the_first_values_are_quoted_in_their_order():
@@ -28,6 +37,18 @@ def test_counts_agree_with_their_nouns():
     assert count(12_000, "feature") == "12000 features"
     assert count(12_000, "feature", separator=",") == "12,000 features"
     assert count(0, "feature", separator=",") == "0 features"
+
+
+def test_expected_numbers_are_whole():
+    said = [at_most_about(expected) for expected in (0.2, 1, 1.5, 3.1, 1234.4)]
+    assert said == [
+        "less than one is",
+        "at most about 1 of them is",
+        "at most about 2 of them are",
+        "at most about 3 of them are",
+        "at most about 1,234 of them are",
+    ]
+    assert at_most_about(3.1, "the 31") == "at most about 3 of the 31 are"
 
 
 def test_a_misspelling_finds_the_known_word_in_any_case():

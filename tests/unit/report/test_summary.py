@@ -385,7 +385,7 @@ def test_the_test_of_single_features_comes_with_its_notes_and_markers(page):
         significance={"level": 0.1, "statement": ""},
         baseline_features=pd.DataFrame({"feature": ["g3", "g0", "g1"]}),
     )
-    assert "not found by this test, nor among the first 2 of logistic regression: g1. At most 0.2 of" in plain(beyond)
+    assert "not found by this test, nor among the first 2 of logistic regression: g1. Less than one is" in plain(beyond)
     cells = Page(text).cells
     assert cells[cells.index("2.50") - 1 :][:4] == ["g0", "2.50", "1e-08", "100% / 50%"]
     assert "b against a (1)" in shown
@@ -419,7 +419,7 @@ def test_without_a_list_of_single_features_none_of_them_is_said_to_be_missed(pag
 def test_features_are_counted_with_their_error_rate(page):
     calibration = {"level": 0.1, "statement": "2 are significant, held against 40 shadow features."}
     text = page(tested=TESTED, significance=calibration)
-    assert "cnn_small : 2 significant (q ≤ 0.1), of which at most 0.2 are expected to be false" in plain(text)
+    assert "cnn_small : 2 significant (q ≤ 0.1); less than one is expected to be false." in plain(text)
     assert "held against 40 shadow features. No stability selection." in plain(text)
     cells = Page(text).cells
     assert cells[cells.index("g1") :][:3] == ["g1", "5.0", "0.04"]

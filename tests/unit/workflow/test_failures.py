@@ -1,6 +1,8 @@
 """What the failed jobs of a run said, once each, as the last lines on the screen."""
 
-from deepmapper.workflow.failures import FailedJob, FailedJobs, describe, message_in
+from pathlib import Path
+
+from deepmapper.workflow.failures import FailedJob, FailedJobs, describe, find_description, message_in
 
 
 def job(tmp_path, name, text, rule="train_pass"):
@@ -31,6 +33,15 @@ def test_five_messages_are_shown_and_the_others_counted(tmp_path):
     assert text.startswith("8 jobs failed")
     assert "reason 4" in text and "reason 5" not in text
     assert text.endswith(f"3 more failed; their logs: {', '.join(entry.logs[0] for entry in failed[5:])}")
+
+
+def test_logs_are_named_as_seen_from_outside_the_folder_of_the_run():
+    jobs = [FailedJob(f"rule_{i}", (f"logs/{i}.log", f"logs/{i}.txt")) for i in range(6)]
+    jobs += [FailedJob("rule_0", ("logs/again.log",)), FailedJob("rule_9", ("/scratch/9.log",))]
+    text = find_description(f"flood\n\n{describe(jobs)}\n", Path("blood"))
+    assert "\nLog: blood/logs/0.log, blood/logs/0.txt (and 1 more with the same message)\n" in text
+    assert text.endswith("2 more failed; their logs: blood/logs/5.log, blood/logs/5.txt, /scratch/9.log")
+    assert find_description(f"flood\n\n{describe(jobs)}\n") == describe(jobs)
 
 
 def test_a_job_that_was_killed_has_no_message_of_its_own(tmp_path):
