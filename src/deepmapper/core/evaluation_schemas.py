@@ -62,8 +62,8 @@ PERTURBATION = Table(
         text("class", "class whose probability changes"),
         *interval(
             "change",
-            "mean change of the probability over out-of-bag samples, taken evenly from the classes, and over passes; "
-            "of a mask over the samples of the class",
+            "mean change of the probability over passes and over out-of-bag samples, drawn evenly from the classes; "
+            "for a mask over the samples of the class",
             "95 % t interval over passes",
         ),
         number(

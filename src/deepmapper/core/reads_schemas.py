@@ -85,7 +85,9 @@ CONTIGS = Table(
             "number of captured fragments that match it; for a model also of aligned ones, estimated from its coverage",
         ),
         integer("supporting_samples", "number of samples with such fragments"),
-        number("false_rate", "probability that a kept one is false, from the controls; empty: too few of them"),
+        number(
+            "false_rate", "probability that a kept one is false, estimated from the controls; empty: too few controls"
+        ),
         number("novelty_q", "expected share of false ones among those kept with the same or a smaller false_rate"),
     ),
 )
@@ -107,7 +109,7 @@ TRANSCRIPT_MODELS, CONTROL_MODELS = (
         (
             text("model", "name of the model"),
             name_list("samples", "samples whose own models have all its introns and exons"),
-            integer("seen_in", "number of samples that have the intron or exon which the fewest samples have"),
+            integer("seen_in", "number of samples that have the rarest of its introns and exons"),
             integer("*", "number of fragments of this sample, estimated from the coverage"),
         ),
     )
@@ -164,7 +166,7 @@ NOVEL = Table(
         integer("supporting_reads", "number of fragments that it was assembled from, as in contigs.tsv"),
         integer("supporting_samples", "number of samples with such fragments"),
         number("counted_fragments", "number of fragments that Salmon assigns to it, of all reads of all samples"),
-        integer("counted_samples", "number of samples with at least half such a fragment"),
+        integer("counted_samples", "number of samples in which it is detected: at least half a fragment"),
         number("novelty_q", "expected share of false ones among those kept with the same or a smaller false_rate"),
         text("rrna", "ribosomal RNA that it resembles in part; empty: none, or not searched for"),
         number("rrna_coverage", "share of it that resembles ribosomal RNA"),
@@ -221,9 +223,9 @@ CHROMOSOMES = Table(
         text("genome_name", "its name in the genome; empty: it is not there"),
         text(
             "how",
-            "exact (the same name), habit (the names differ by chr, in the name of the mitochondrion or in UCSC's form "
-            "of scaffolds), table (by reference.chromosome_names), as_written (they differ so, but were to be used as "
-            "they are: left out), missing (left out)",
+            "how it was found: exact (the same name), habit (the names differ by chr, in the name of the mitochondrion "
+            "or in UCSC's form of scaffolds), table (by reference.chromosome_names); or why it was left out: "
+            "as_written (they differ in such a way, but names are used as written), missing",
         ),
         integer("genes", "number of genes on it"),
         integer("transcripts", "number of transcripts on it"),

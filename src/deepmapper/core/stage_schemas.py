@@ -13,8 +13,8 @@ _CHORD = (
     integer("n_products", "number of significant products among them"),
     name_list(
         "core_1",
-        "members of the first side to read first: the fewest of all sides that keep core_share of z, "
-        "in the order of what they add, at most ten",
+        "members of the first side to look at first, at most ten: with those of the other sides the fewest that keep "
+        "core_share of z, in the order of what they add",
     ),
     name_list("core_2", "the same of the second side"),
     name_list("core_3", "the same of the third side, if there is one"),
@@ -148,7 +148,8 @@ _TESTED = (
     number("detected_class", "share of the samples of the class in which the value is not zero"),
     number("detected_versus", "the same in what it is compared with"),
     number(
-        "log2_fold_change", "log2 of the ratio, above 0: higher in the class; of values that are no counts, difference"
+        "log2_fold_change",
+        "log2 of the ratio, above 0: higher in the class; the difference for values that are not counts",
     ),
     number(
         "log2_fold_change_shrunken",
@@ -184,8 +185,8 @@ DIFFERENTIAL_COLUMNS = (
     number("detected[*]", "share of the samples of this class in which the value is not zero"),
     number(
         "log2_fold_change",
-        "log2 fold change when the feature is tested alone: in the comparison with the smallest p in which it is "
-        "higher in one class, not in all others together",
+        "log2 fold change when the feature is tested alone, in the comparison with the smallest p of those in which it "
+        "is higher in a single class, not in all others together",
     ),
     text("higher_in", "class in which it is higher, in that comparison"),
     number("differential_p", "p-value of the feature alone, over all comparisons (Bonferroni); empty: not tested"),
@@ -240,9 +241,14 @@ ENRICHMENT = Table(
         integer("n_set", "number of them in the set"),
         integer("n_list", "number of genes in the list; empty for a ranking"),
         integer("n_found", "number of genes of the set in the list"),
-        number("expected", "the same by chance: n_set times n_list / n_universe"),
-        number("odds_ratio", "odds of being in the list, genes of the set to all others; 0.5 is added to each count"),
-        number("correlation", "mean correlation by chance of the scores of two genes of the set; empty for a list"),
+        number("expected", "number expected there by chance: n_set times n_list / n_universe; empty for a ranking"),
+        number(
+            "odds_ratio",
+            "odds of a gene of the set to be in the list, divided by those of other genes; 0.5 is added to each count",
+        ),
+        number(
+            "correlation", "mean correlation that the scores of two genes of the set have by chance; empty for a list"
+        ),
         number("z", "standardised rank sum; above 0: higher in the class, or more important; empty for a list"),
         number("p", "list: hypergeometric; ranking: rank sum with the variance of correlated genes"),
         number("q", "q-value (Benjamini-Hochberg) over the sets of this list or ranking"),
@@ -253,8 +259,8 @@ ENRICHMENT = Table(
 
 STATISTICS = Table(
     "findings/statistics.tsv",
-    "One row per feature, in the order of the matrix, computed from the development samples: of the values that are "
-    "analysed, and for variable features of the counts behind them.",
+    "One row per feature, in the order of the matrix, computed from the development samples: from the values that are "
+    "analysed, and for the last four columns from the counts behind them.",
     (
         text("feature", "name of the feature"),
         number("mean", "mean of the values"),
@@ -269,8 +275,8 @@ STATISTICS = Table(
         integer("hvg_rank", "rank by standardised_variance; 1 is most variable; empty: does not vary"),
         integer(
             "hvg_rank_seurat_v3",
-            "rank with the groups (labels.group) as batches, flavour seurat_v3; empty: among the first 2000 of none; "
-            "without groups as hvg_rank",
+            "rank with the groups (labels.group) as batches, flavour seurat_v3; empty: not among the first 2000 of any "
+            "group; without groups the same as hvg_rank",
         ),
         integer("hvg_rank_seurat_v3_paper", "the same for flavour seurat_v3_paper"),
     ),

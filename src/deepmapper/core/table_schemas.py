@@ -174,7 +174,10 @@ RECOMMENDED = Table(
             "q-value of the list: differential_q if the observations of that test are samples or sums by donor, "
             "network_q for cells",
         ),
-        text("found_by", "test and networks, test, networks: whose own q-value is at most the rate; empty: neither"),
+        text(
+            "found_by",
+            "what has a q-value of its own up to the rate: test, networks, or test and networks; empty: neither",
+        ),
         text("higher_in", "class in which it is higher when tested alone"),
         number("log2_fold_change", "log2 fold change when tested alone"),
         number("differential_q", "q-value of the test of the feature alone"),

@@ -78,7 +78,7 @@ NEW_IDENTITIES = Table(
 
 TARGET_GENES = Table(
     "findings/{model}/target_genes.tsv",
-    "One row per label and gene behind it, and per new identity and gene of it.",
+    "One row per label and gene that speaks for it, and per new identity and gene that is higher in it.",
     (
         text("label", "class, or new identity"),
         integer("rank", "rank of the gene for this label"),
@@ -93,9 +93,9 @@ TARGET_GENES = Table(
 
 TARGET_FEATURES = Table(
     "findings/{model}/target_features.tsv",
-    "One row per feature, in the order of the matrix: its importance for the labels of target samples, of those with "
-    "one label in their set; empty columns if there are none. z, p and q need passes with shadows that kept their "
-    "weights (transfer.folds), and two labels.",
+    "One row per feature, in the order of the matrix: its importance for the labels of the target samples that have a "
+    "single label in their set; columns are empty if there are none. z, p and q need passes with shadow features that "
+    "kept their weights (transfer.folds), and at least two labels.",
     (
         text("feature", "name of the feature"),
         alias(),
@@ -107,7 +107,7 @@ TARGET_FEATURES = Table(
         number("p", "p-value: probability that a shadow feature reaches this z; empty: not tested", optional=True),
         number("q", "q-value: false discovery rate (Benjamini-Hochberg)", optional=True),
         boolean("significant", "whether q is at most the configured rate (calibration.level)", optional=True),
-        number("z[*]", "the same for target samples with this label", optional=True),
+        number("z[*]", "z for target samples with this label", optional=True),
         number("p[*]", "p-value for this label", optional=True),
         number("q[*]", "q-value for this label", optional=True),
         number("importance[*]", "median over the passes of the importance for target samples with this label"),
@@ -137,7 +137,8 @@ TARGET_CALIBRATION = Table(
 
 WITHHELD = Table(
     "findings/{model}/withheld.tsv",
-    "One row per class, whose labels one pass did not see: how much of it would be found if it were new.",
+    "One row per class: how many of its samples would be called new if it were new, judged by one pass that was "
+    "trained without them.",
     (
         text("class", "name of the class"),
         integer("n_cells", "number of its samples in the development part, with those of its kinds (labels.ontology)"),
