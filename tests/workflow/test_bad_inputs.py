@@ -183,7 +183,7 @@ def test_a_batch_that_comes_with_the_label_is_stored_as_a_caution(work_directory
     write(directory, matrix(batch=np.repeat(["b1", "b2", "b3"], 30)))
     directory.run("results/features")
     (caution,) = json.loads((directory.results / "features/features.json").read_text())["about"]["cautions"]
-    assert caution.startswith("Nothing found here can be told from differences in the column 'batch'")
+    assert caution.startswith("Nothing found here can be told apart from differences in the column 'batch'")
     assert caution in (directory.results / "logs/prepare_features.log").read_text()
 
 

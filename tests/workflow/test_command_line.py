@@ -25,7 +25,7 @@ def test_a_finished_study_is_checked_found_complete_and_reported(finished, tmp_p
     said = deepmapper("run", study.folder, "--cores", 1)
     assert len(said.splitlines()) < 40
     assert "no fault found" in said
-    assert "Everything was there already." in said
+    assert "Nothing to do: all results are up to date." in said
     assert "cnn_small: " in said
     assert deepmapper("open", study.folder).strip() == str(study.results / "index.html")
     assert deepmapper("report", study.folder).strip() == str(study.results / "report.html")

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @study_argument
 @click.option("--config", help=f"Another configuration file, relative to here.  [default: STUDY/{CONFIG}]")
 @click.option("--cores", type=click.IntRange(1), help="Cores for the estimate of the time.  [default: all]")
-@click.option("--conda", is_flag=True, help="Programs come from conda (--sdm conda): do not look for them here.")
+@click.option("--conda", is_flag=True, help="Programs will come from conda (--sdm conda): do not look for them.")
 def command(study: Path, config: str | None, cores: int | None, conda: bool) -> None:
     """Find every fault of a study before any job: of its configuration, and of its data.
 
-    Names, labels, groups and confounders are checked for all samples, values as far as a few seconds allow; what was
-    not checked is said. Nothing is written.
+    Names, labels, groups and confounders are checked for all samples, values as far as a few seconds allow; the
+    summary says what was not checked. Nothing is written.
 
     Exit status: 0 without faults, 1 with faults, 2 if there is nothing to check.
     """

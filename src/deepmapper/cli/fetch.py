@@ -42,7 +42,8 @@ def command(name: str | None, study: Path | None) -> None:
         with click.progressbar(length=max(file.bytes, 1), label=file.name) as bar:
             fetch_file(file, study / "data", progress=partial(_show, bar))
         checked = file.checksum.partition(":")[0]
-        say(f"{file.name}: {'was there' if there else 'fetched'}, {f'{checked} as published' if checked else 'whole'}")
+        known = f"{checked} as published" if checked else "complete"
+        say(f"{file.name}: {'already there' if there else 'fetched'}, {known}")
     say(wrapped(PREPARE[about.prepare](about, study / "data")))
     config = study / CONFIG
     if config.exists():

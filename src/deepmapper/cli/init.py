@@ -39,8 +39,8 @@ _MOST_SHOWN = 15  # columns
 def command(study: Path, matrix: str | None, reads: bool, **options) -> None:
     """Make the folder STUDY with a short configuration, which `deepmapper check` and `run` read.
 
-    The matrix is looked into: which columns may be labels, and whether its values are counts. On a terminal, what
-    is missing is asked for; elsewhere it is left empty, with what was found. Nothing is overwritten.
+    It looks into the matrix for columns that may be labels, and whether its values are counts. On a terminal it asks
+    for what is missing; elsewhere this is left empty, with a comment on what was found. Nothing is overwritten.
     """
     _refuse_existing(study)
     if matrix and reads:

@@ -16,11 +16,17 @@ from .study import say, wrapped
 @click.argument("model")
 @click.argument("matrix", nargs=-1, required=True)
 @click.option("-o", "--output", default="predicted", show_default=True, help="Folder of the results.")
-@click.option("--level", type=click.FloatRange(0, 1, True, True), default=0.05, show_default=True, help="Error rate.")
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 1, True, True),
+    default=0.05,
+    show_default=True,
+    help="Error rate of verdicts and label sets.",
+)
 @click.option("--layer", default="X", show_default=True, help="Matrix of an h5ad or zarr to read.")
-@click.option("--given", default="", metavar="COLUMN", help="Column with labels to compare with.")
+@click.option("--given", default="", metavar="COLUMN", help="Column with known labels, for comparison.")
 @click.option("--domain", default="", metavar="COLUMN", help="Column with the donor, study or technology.")
-@click.option("--allow", multiple=True, metavar="TERM", help="Term that the tissue can hold; repeat for several.")
+@click.option("--allow", multiple=True, metavar="TERM", help="Term to which labels are restricted; can be repeated.")
 def command(
     model: str,
     matrix: tuple[str, ...],
@@ -34,7 +40,7 @@ def command(
     """Name the cells of one MATRIX or several with MODEL, a folder that `deepmapper run STUDY -- model` made.
 
     Writes target.tsv, target.json, new_identities.tsv, target_genes.tsv and target.h5ad: labels, verdicts and their
-    error rates, and the genes behind labels.
+    error rates, and the genes that speak for the labels.
     """
     from ..transfer.predict import predict_file
 

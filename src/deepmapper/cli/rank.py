@@ -28,9 +28,11 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 @click.option("--group", default="", metavar="COLUMN", help="Column with what must stay together, such as the donor.")
 @click.option("--labels-table", metavar="FILE", help="Table with these columns, if the matrix has none.")
 @click.option("-o", "--output", default="ranking.csv", show_default=True, help="The ranking, .csv or .tsv.")
-@click.option("--passes", "n_passes", type=click.IntRange(1), default=30, show_default=True)
+@click.option("--passes", "n_passes", type=click.IntRange(1), default=30, show_default=True, help="Passes to train.")
 @click.option("--model", default="cnn_small", show_default=True, help="Kind of network.")
-@click.option("--epochs", type=click.IntRange(1), default=100, show_default=True, help="At most so many in a pass.")
+@click.option(
+    "--epochs", type=click.IntRange(1), default=100, show_default=True, help="Largest number of epochs of a pass."
+)
 @click.option("--normalization", type=click.Choice(_NORMALIZATIONS), default="auto", show_default=True)
 @click.option("--layer", default="", help="Matrix of an h5ad or zarr to read.  [default: the one with counts]")
 @click.option("--transpose", is_flag=True, help="The table has features in rows.")
@@ -40,8 +42,8 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 def command(matrix: str, label: str, group: str, output: str, top: int, **options: Any) -> None:
     """Rank the features of MATRIX: any file or folder that a study can start from.
 
-    The same passes as in the workflow, one after the other in this process, with a line of progress on a terminal.
-    No error rates, controls or report: those are the workflow's (deepmapper run).
+    It trains the same passes as the workflow, one after the other in this process, with a line of progress on a
+    terminal. Error rates, controls and a report need the workflow (deepmapper run).
     """
     from ..config import BackboneSpec, DeepMapperConfig
     from ..features.inputs import as_groups

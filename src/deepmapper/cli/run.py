@@ -30,16 +30,16 @@ _EVERY = 0.5  # seconds between looks at the log
 _LAST_LINES = 12  # of the log, if a run ends without a message of its own
 
 
-_HELP = """Check a study, then run it. The same command goes on after an interruption or a change.
+_HELP = """Check a study, then run it. After an interruption or a change, the same command continues.
 
-What is finished is kept: after Ctrl-C or a crash, and with more passes in the configuration, only what is missing
-or out of date is run. Arguments after -- are those of snakemake:
+Finished results are kept: after Ctrl-C or a crash, and after a change of the configuration, only what is missing or
+out of date is run. Arguments after -- are passed on to snakemake:
 
 \b
   deepmapper run blood -- --dry-run     what would run
   deepmapper run rna -- --sdm conda     conda installs all programs (or --use-conda)
 
-Exit status: 0 if everything is there, 1 after a fault or a failed job, 2 for a wrong command, 130 after Ctrl-C.
+Exit status: 0 if all results are there, 1 after a fault or a failed job, 2 for a wrong command, 130 after Ctrl-C.
 """
 
 
@@ -188,7 +188,7 @@ def final_message(text: str, study: Path) -> str:
 
 def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> None:
     """Say where to look, and the first line of the answer."""
-    done = "Everything was there already." if nothing else f"Done in {spell_time(seconds)}."
+    done = "Nothing to do: all results are up to date." if nothing else f"Done in {spell_time(seconds)}."
     say(f"\n{done}")
     for path in sorted(results.glob("findings/*/summary.json"))[:3]:
         say(wrapped(_statement(path), f"{path.parent.name}: ", "  "))

@@ -96,7 +96,7 @@ def _labels(answers: Answers) -> str:
 
 def _normalization(answers: Answers) -> str:
     why = {
-        "none": "Logarithms or other normalised values are used as they are; counts want log1p_median.",
+        "none": "Logarithms or other normalised values are used as they are; counts need log1p_median.",
         "log1p_median": "Counts are scaled to the median total, then log1p; `none` for values that are normalised.",
         "log1p_tpm": "log1p of transcripts per million.",
     }[answers.normalization]

@@ -152,7 +152,7 @@ def _describe_determining(name: str, of: str, table: Crosstab, classes: Sequence
     """Describe a column each value of which has samples of one class only."""
     text = f"each of its {len(table.levels)} values has samples of one class only ({table.text(classes)})"
     if (table.counts > 0).sum(0).min() < 2:
-        return f"Nothing found here can be told from differences in the {of} of the sample table: {text}."
+        return f"Nothing found here can be told apart from differences in the {of} of the sample table: {text}."
     if group_column:
         return ""  # whole groups are held out already
     what = "As samples of one donor are alike" if _has_word(name, _OF_DONORS) else "If samples of one value are alike"

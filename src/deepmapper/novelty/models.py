@@ -120,7 +120,8 @@ def assemble_models(
                 guided: list[Argument] = ["-G", Path(guide).resolve()] if Path(guide).stat().st_size else []
                 run_tool([*command, *guided], folder=tmp, log=log)
                 # its first line holds the command, with the place of the files
-                lines = [line for line in (tmp / "raw.gtf").open() if not line.startswith("#")]
+                with (tmp / "raw.gtf").open() as raw:
+                    lines = [line for line in raw if not line.startswith("#")]
                 (tmp / "raw.gtf").unlink()
             (tmp / name).write_text("".join(lines))
             number = sum("\ttranscript\t" in line for line in lines)

@@ -70,7 +70,7 @@ def test_a_study_is_fetched_checked_and_made(call, repository):
     assert Path("mine/data/b/filtered_matrices_mex/hg19/genes.tsv").exists()
     Path("mine/config/config.yaml").write_text("labels: {column: mine}\n")
     again = call("fetch", "blood", "mine").said
-    assert "was there, md5 as published" in again and "is left as it is" in again
+    assert "already there, md5 as published" in again and "is left as it is" in again
     assert "mine" in Path("mine/config/config.yaml").read_text()
 
 

@@ -266,7 +266,7 @@ def test_what_cannot_be_told_apart_is_stored_and_warned_about(adata):
     with pytest.warns(DeepMapperWarning) as said:
         features = prepared(adata)
     first, second = features.metadata["cautions"]
-    assert first.startswith("Nothing found here can be told from differences in the column 'batch'")
+    assert first.startswith("Nothing found here can be told apart from differences in the column 'batch'")
     assert "1 sample has exactly the values of another (cell7 = cell8)" in second
     assert {first, second} <= {str(warning.message) for warning in said}
 

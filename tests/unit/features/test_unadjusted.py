@@ -53,7 +53,7 @@ def described(label="state", group="", adjusted=(), y=Y, **columns):
 def test_a_batch_equal_to_the_label_is_said_first(name):
     for values in (LABEL, [f"b{code}" for code in Y], Y, pd.Categorical(LABEL)):
         (caution,) = described(**{name: values})
-        assert caution.startswith(f"Nothing found here can be told from differences in the column '{name}'")
+        assert caution.startswith(f"Nothing found here can be told apart from differences in the column '{name}'")
         assert "has samples of one class only" in caution and ": A 200" in caution
 
 

@@ -564,11 +564,11 @@ def test_novel_transcripts_among_the_features_are_counted(page):
 
 
 def test_cautions_about_the_data_are_said_first(page):
-    said = "Nothing found here can be told from differences in the column '<b>batch</b>'."
+    said = "Nothing found here can be told apart from differences in the column '<b>batch</b>'."
     text = page(of_data=[said, "2 samples have no counts."])
     first = text.index("Before anything else")
     assert first < text.index("What was analysed?")
-    assert "can be told from differences in the column &#39;&lt;b&gt;batch&lt;/b&gt;&#39;." in text[first:]
+    assert "can be told apart from differences in the column &#39;&lt;b&gt;batch&lt;/b&gt;&#39;." in text[first:]
     assert "Nothing that the run itself can detect" not in text
     Page(text)
     assert "Before anything else" not in page()
