@@ -21,7 +21,9 @@ from common import DEMO, ROOT, add_matrix
 
 from deepmapper import linear_baseline
 from deepmapper.features.prepare import prepare_features
+from deepmapper.findings.embedded_samples import embed_samples
 from deepmapper.findings.embedding import fit_run_embedding
+from deepmapper.findings.embedding_evaluation import evaluate_embedding
 from deepmapper.io import dataset
 from deepmapper.io.expression import Expression
 from deepmapper.workflow import schema, settings
@@ -73,12 +75,14 @@ def main():
         features = prepare_features(
             adata, label_column="y", normalization=normalization, split_scheme="fixed", split_seed=seed
         )
-        common = {"out_of_bag": 0.2, "draws": [0], "bins": 10, "n_resamples": 20, "seed": seed}
+        common = {"out_of_bag": 0.2, "draws": [0], "seed": seed}
         for kind, given in embeddings.items():
             if not given["n_components"]:
                 continue
             started = time.process_time()
-            metrics = fit_run_embedding(features, kind=kind, **given, **common).metrics
+            fitted = fit_run_embedding(features, kind=kind, **given, **common).fitted
+            scores = embed_samples(fitted, features, given.get("expression"))
+            metrics, _ = evaluate_embedding(features, scores, bins=10, n_resamples=20, **common)
             seconds.setdefault(kind, []).append(time.process_time() - started)
             for name, numbers in metrics.items():
                 found.setdefault((kind, name), []).append(numbers["accuracy"])

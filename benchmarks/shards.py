@@ -3,11 +3,11 @@
     python benchmarks/streaming.py shards --folder DIR/data --cells 1000000 --features 30000 --shards 20
     python benchmarks/shards.py --data DIR/data --folder DIR/run
 
-Every job is a process of its own on one thread and does what the rule of this name does: `import_shard` and
-`scan_shard` one shard, the others all cells. `stream_statistics` ranks variable features, too, `fit_embedding` has 50
-components and no classifiers, the pass `--epochs`. Memory is that which a job must be given (anonymous), beside pages
-of mapped files, which the system can take back. Of the shards the largest is told. What every job cost is kept in
-jobs.jsonl of the folder, and jobs that are in it are not run again.
+Every job is a process of its own on one thread and does what the rule of this name does: `import_shard`, `scan_shard`
+and `embed_cells` one shard, the others all cells. `stream_statistics` ranks variable features, too, `fit_embedding` has
+50 components, `join_embedding` is `evaluate_embedding` without classifiers, and the pass has `--epochs`. Memory is that
+which a job must be given (anonymous), beside pages of mapped files, which the system can take back. Of the shards the
+largest is told. What every job cost is kept in jobs.jsonl of the folder, and jobs that are in it are not run again.
 """
 
 import argparse
@@ -42,6 +42,8 @@ def main():
         ("scan_shard", shards),
         ("stream_statistics", [None]),
         ("fit_embedding", [None]),
+        ("embed_cells", shards),
+        ("join_embedding", [None]),
         ("train_pass", [None]),
     ):
         found = [measured(options, step, shard) for shard in parts]
@@ -144,10 +146,37 @@ def stream_statistics(folder, options):
 
 def fit_embedding(folder, options):
     from deepmapper.features.store import open_features
-    from deepmapper.findings.embedding_fits import FIT
+    from deepmapper.findings.embedding import fit_run_embedding, write_run_embedding
 
     features = open_features(folder / "features")
-    FIT["pca"](features, features.development, 50, 0)
+    found = fit_run_embedding(features, n_components=50, out_of_bag=0.2, draws=[], seed=0)
+    write_run_embedding(found, folder / "pca")
+    return len(features.y)
+
+
+def embed_cells(folder, options):
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.embedded_samples import embed_samples, rows_of_shard
+    from deepmapper.findings.embedding_files import write_part
+    from deepmapper.io.expression import open_expression
+    from deepmapper.models.fitted_embedding import open_embedding
+
+    first, last = json.loads((folder / "rows.json").read_text())[options.shard.stem]
+    features = open_features(folder / "features")
+    rows = rows_of_shard(features, open_expression(folder / "expression.h5ad"), first, last)
+    write_part(
+        folder / f"pca.{options.shard.stem}.npy", embed_samples(open_embedding(folder / "pca"), features, rows=rows)
+    )
+    return len(rows)
+
+
+def join_embedding(folder, options):
+    from deepmapper.features.store import open_features
+    from deepmapper.findings.embedding_files import join_parts, write_embedding
+
+    features = open_features(folder / "features")
+    parts = [folder / f"pca.{name}.npy" for name in json.loads((folder / "rows.json").read_text())]
+    write_embedding(folder / "pca.npz", join_parts(parts, len(features.y)), features, folder / "pca")
     return len(features.y)
 
 
@@ -173,6 +202,8 @@ STEPS = {
         scan_shard,
         stream_statistics,
         fit_embedding,
+        embed_cells,
+        join_embedding,
         train_pass,
     )
 }

@@ -9,6 +9,10 @@ import pytest
 from scipy import io as matrix_market
 from scipy import sparse
 
+from deepmapper.features.store import open_features
+from deepmapper.findings.embedded_samples import embed_samples
+from deepmapper.models import open_embedding
+
 pytestmark = pytest.mark.workflow
 
 
@@ -53,7 +57,7 @@ def zarr_folder_by_columns(directory, adata):
 def shards_by_a_pattern(directory, adata):
     for i, rows in enumerate((slice(0, 40), slice(40, 41), slice(41, 90))):
         adata[rows].write_h5ad(directory.folder / f"part_{i}.h5ad")
-    directory.configure(matrix={"path": "part_*.h5ad"})
+    directory.configure(matrix={"path": "part_*.h5ad"}, embeddings={"pca": {"n_components": 3}})
 
 
 def groups_of_cells(directory, adata):
@@ -83,7 +87,8 @@ def runs(work_directory, matrix, side_by_side):
         directory = work_directory(passes={"n_passes": 1, "n_permuted": 0, "n_shadow": 0, "top_k": 6})
         (directory.folder / "matrix.h5ad").unlink()
         DOORS[case](directory, matrix())
-        directory.run("results/findings/linear/features.tsv")
+        embeddings = [f"results/embeddings/{name}.json" for name in directory.settings.get("embeddings", {})]
+        directory.run("results/findings/linear/features.tsv", *embeddings)
         return directory
 
     return side_by_side(enter, DOORS)
@@ -107,11 +112,28 @@ def test_door_leads_to_the_same_features_and_ranking(runs, ranked, planted, case
 @pytest.mark.parametrize("case", ["shards_by_a_pattern"])
 def test_a_further_shard_is_imported_alone_and_joined(runs, matrix, case, tmp_path):
     directory = runs[case].result().branch(tmp_path / "work")
-    assert directory.would_run("results/expression.h5ad") == {}
+    targets = "results/expression.h5ad", "results/embeddings/pca.json"
+    assert directory.would_run(*targets) == {}
     further = matrix()[:9].copy()
     further.obs_names = [f"further{i}" for i in range(9)]
     further.write_h5ad(directory.folder / "part_3.h5ad")
-    assert directory.would_run("results/expression.h5ad") == {"import_shard": 1, "merge_shards": 1}
+    once = ("import_shard", "merge_shards", "prepare_features", "fit_embedding", "evaluate_embedding")
+    assert directory.would_run(*targets) == {**dict.fromkeys(once, 1), "embed_cells": 4}
+
+
+@pytest.mark.parametrize("case", ["shards_by_a_pattern"])
+def test_shards_are_embedded_one_by_one_with_what_was_fitted_once(runs, ranked, case, tmp_path):
+    directory = runs[case].result()
+    embeddings = directory.results / "embeddings"
+    assert {path.name for path in embeddings.iterdir()} == {"pca", "pca.npz", "pca.json"}
+    assert len(list((directory.results / "logs/embed_cells/pca").iterdir())) == 3
+    found = np.load(embeddings / "pca.npz")
+    at_once = embed_samples(open_embedding(embeddings / "pca"), open_features(ranked.results / "features"))
+    np.testing.assert_array_equal(found["scores"], at_once)
+    assert len(found["samples"]) == 90
+    again = directory.branch(tmp_path / "work")
+    again.configure(findings={"bootstrap": 200})
+    assert again.would_run("results/embeddings/pca.json") == {"embed_cells": 3, "evaluate_embedding": 1}
 
 
 @pytest.mark.parametrize("case", ["groups_of_cells"])

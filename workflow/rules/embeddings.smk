@@ -1,4 +1,5 @@
-# Embeddings of the samples, with which the models are compared.
+# Embeddings of the samples, with which the models are compared: each is fitted to a folder, by which all samples are
+# then embedded.
 
 EMBEDDINGS = [
     name for name, options in SETTINGS["embeddings"].items() if options["n_components"]
@@ -11,6 +12,20 @@ PROCESSES = (
 )
 
 
+# Seeds of the splits if there is no test split: as for the linear baseline, whatever the number of passes.
+EMBEDDING_DRAWS = [SETTINGS["passes"]["seed"] + i for i in range(30)]
+
+# The cells of a shard are embedded by a job of their own.
+EMBEDDED_PARTS, SHARD_ROWS = ["all"], {}
+if not STARTS_FROM_READS and SHARDS:
+    EMBEDDED_PARTS = list(SHARDS)
+    SHARD_ROWS = {"shard_rows": rules.merge_shards.output.shard_rows}
+
+
+wildcard_constraints:
+    embedding="pca|ppca|contrastive|geneformer|scvi",
+
+
 # Fitted without the test split, on which classifiers on the embedding are evaluated.
 rule fit_embedding:
     input:
@@ -21,16 +36,12 @@ rule fit_embedding:
             )
         ),
         features=rules.prepare_features.output[0],
-        kinds=kinds_of,
     output:
-        embedding=f"{RESULTS}/embeddings/{{embedding}}.npz",
-        metrics=f"{RESULTS}/embeddings/{{embedding}}.json",
+        directory(f"{RESULTS}/embeddings/{{embedding}}"),
     log:
         f"{RESULTS}/logs/fit_embedding/{{embedding}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fit_embedding/{{embedding}}.tsv"
-    wildcard_constraints:
-        embedding="pca|ppca|contrastive|geneformer|scvi",
     conda:
         "../../envs/python.yaml"
     threads: PROCESSES
@@ -52,10 +63,7 @@ rule fit_embedding:
     params:
         options=lambda wildcards: SETTINGS["embeddings"][wildcards.embedding],
         out_of_bag=SETTINGS["passes"]["test_size"],
-        # as for the linear baseline, whatever the number of passes
-        draws=[SETTINGS["passes"]["seed"] + i for i in range(30)],
-        bins=SETTINGS["findings"]["ece_bins"],
-        resamples=SETTINGS["findings"]["bootstrap"],
+        draws=EMBEDDING_DRAWS,
         split_seed=SETTINGS["split"]["seed"],
         source=source_of("fit_embedding"),
     message:
@@ -64,9 +72,84 @@ rule fit_embedding:
         "../../scripts/rules/findings/fit_embedding.py"
 
 
+# Projects the cells of one shard, or of the whole matrix, which takes no GPU.
+rule embed_cells:
+    input:
+        # the counts, and of a shard which of them are its own
+        unpack(
+            lambda wildcards: (
+                {"expression": EXPRESSION}
+                if SHARD_ROWS or wildcards.embedding == "scvi"
+                else {}
+            )
+        ),
+        **SHARD_ROWS,
+        features=rules.prepare_features.output[0],
+        embedding=rules.fit_embedding.output[0],
+    output:
+        temp(f"{RESULTS}/embeddings/{{embedding}}.{{part}}.npy"),
+    log:
+        f"{RESULTS}/logs/embed_cells/{{embedding}}/{{part}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/embed_cells/{{embedding}}/{{part}}.tsv"
+    wildcard_constraints:
+        part="|".join(map(re.escape, EMBEDDED_PARTS)),
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(60),
+    params:
+        source=source_of("embed_cells"),
+    message:
+        (
+            "Embedding all cells with {wildcards.embedding}"
+            if not SHARD_ROWS
+            else "Embedding the cells of {wildcards.part} with {wildcards.embedding}"
+        )
+    script:
+        "../../scripts/rules/findings/embed_cells.py"
+
+
+# Joins the embedded cells in their order, and fits classifiers on them.
+rule evaluate_embedding:
+    input:
+        features=rules.prepare_features.output[0],
+        kinds=kinds_of,
+        embedding=rules.fit_embedding.output[0],
+        parts=expand(
+            rules.embed_cells.output[0], part=EMBEDDED_PARTS, allow_missing=True
+        ),
+    output:
+        embedding=f"{RESULTS}/embeddings/{{embedding}}.npz",
+        metrics=f"{RESULTS}/embeddings/{{embedding}}.json",
+    log:
+        f"{RESULTS}/logs/evaluate_embedding/{{embedding}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate_embedding/{{embedding}}.tsv"
+    conda:
+        "../../envs/python.yaml"
+    threads: 1
+    resources:
+        mem_mb=grow(2000),
+        runtime=grow(60),
+    params:
+        out_of_bag=SETTINGS["passes"]["test_size"],
+        draws=EMBEDDING_DRAWS,
+        bins=SETTINGS["findings"]["ece_bins"],
+        resamples=SETTINGS["findings"]["bootstrap"],
+        split_seed=SETTINGS["split"]["seed"],
+        source=source_of("evaluate_embedding"),
+    message:
+        "Evaluating classifiers on the embedding {wildcards.embedding}"
+    script:
+        "../../scripts/rules/findings/evaluate_embedding.py"
+
+
 rule plot_embedding:
     input:
-        embedding=rules.fit_embedding.output.embedding,
+        embedding=rules.evaluate_embedding.output.embedding,
         features=rules.prepare_features.output[0],
     output:
         report(
@@ -79,8 +162,6 @@ rule plot_embedding:
         f"{RESULTS}/logs/plot_embedding/{{embedding}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/plot_embedding/{{embedding}}.tsv"
-    wildcard_constraints:
-        embedding="pca|ppca|contrastive|geneformer|scvi",
     conda:
         "../../envs/python.yaml"
     threads: 1

@@ -391,7 +391,7 @@ rule compare_models:
         summaries=expand(rules.accumulate_passes.output.summary, model=MODELS),
         metrics=expand(rules.evaluate_ensemble.output.metrics, model=MODELS),
         predictions=expand(rules.evaluate_ensemble.output.predictions, model=MODELS),
-        embeddings=expand(rules.fit_embedding.output.metrics, embedding=EMBEDDINGS),
+        embeddings=expand(rules.evaluate_embedding.output.metrics, embedding=EMBEDDINGS),
         baseline=rules.fit_linear_baseline.output.metrics,
         baseline_predictions=rules.fit_linear_baseline.output.predictions,
         features=rules.prepare_features.output[0],

@@ -1,4 +1,4 @@
-"""Rule fit_embedding: fit an embedding, and evaluate classifiers on it on the same samples as the passes."""
+"""Rule fit_embedding: fit an embedding on the development part."""
 
 from deepmapper.workflow.rule_script import job
 
@@ -8,16 +8,12 @@ with job(snakemake):
 
     arguments = {
         "store": snakemake.input.features,
-        "embedding": snakemake.output.embedding,
-        "metrics": snakemake.output.metrics,
+        "folder": snakemake.output[0],
         "expression": snakemake.input.get("expression"),
-        "kinds": snakemake.input.get("kinds") or None,
         "kind": snakemake.wildcards.embedding,
         **snakemake.params.options,
         "out_of_bag": snakemake.params.out_of_bag,
         "draws": snakemake.params.draws,
-        "bins": snakemake.params.bins,
-        "n_resamples": snakemake.params.resamples,
         "seed": snakemake.params.split_seed,
         "gpus": snakemake.resources.get("gpu", 0),
     }

@@ -176,11 +176,17 @@ def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
     The pages of a memory-mapped source are released once they have been read.
     """
     if not in_memory(X):
-        yield from X.blocks() if rows is None else _select_rows(X.blocks(), rows)
+        if rows is None:
+            yield from X.blocks()
+        elif len(rows):
+            is_split = hasattr(X, "blocks_between")
+            found = X.blocks_between(int(rows[0]), int(rows[-1]) + 1) if is_split else X.blocks()
+            yield from _select_rows(found, rows)
         return
     n = X.shape[0] if rows is None else len(rows)
     # Scattered rows are read in smaller blocks, since the rows between them are mapped into memory as well.
-    max_values = max(1, int(VALUES_AT_ONCE * (n / max(X.shape[0], 1))))
+    is_span = rows is not None and n and rows[-1] - rows[0] + 1 == n
+    max_values = max(1, int(VALUES_AT_ONCE * (1 if is_span else n / max(X.shape[0], 1))))
     if sp.issparse(X):
         sizes = np.diff(X.indptr) if rows is None else X.indptr[rows + 1] - X.indptr[rows]
         spans = spans_of(np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]), max_values)

@@ -22,6 +22,7 @@ _HOME = {
     "TestMixin": "base",
     "ValidateMixin": "base",
     "fit": "run",
+    "open_embedding": "fitted_embedding",
     "predict": "run",
 }
 __all__ = sorted(_HOME)

@@ -50,6 +50,28 @@ def test_rows_in_blocks(tmp_path, monkeypatch):
             np.testing.assert_array_equal(np.concatenate(parts), values[slice(None) if chosen is None else rows])
 
 
+def test_of_a_source_in_parts_only_those_with_chosen_rows_are_read(monkeypatch):
+    values = np.arange(400, dtype=np.float32).reshape(100, 4)
+    read = []
+
+    class InParts:
+        shape = values.shape
+
+        def blocks_between(self, start, stop):
+            for first in range(start, stop, 10):
+                read.append(first)
+                yield slice(first, min(first + 10, stop)), values[first : min(first + 10, stop)]
+
+    rows = np.array([41, 42, 45, 57])
+    places, parts = zip(*blocks.blocks(InParts(), rows), strict=True)
+    np.testing.assert_array_equal(np.concatenate(parts), values[rows])
+    assert [place.stop for place in places] == [3, 4] and read == [41, 51]
+    assert list(blocks.blocks(InParts(), rows[:0])) == []
+    # rows that follow one another are read as those of a whole matrix are
+    monkeypatch.setattr(blocks, "VALUES_AT_ONCE", 80)
+    assert [place.stop for place, _ in blocks.blocks(values, np.arange(30, 70))] == [20, 40]
+
+
 def test_a_matrix_is_transposed_without_holding_it_in_memory(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     X = sp.random(3000, 700, 0.1, format="csr", dtype=np.float32, random_state=rng)

@@ -1,25 +1,46 @@
 """Embeddings of a run: fitted without the samples that judge the classifiers on them."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from deepmapper.core.tables import read_json
 from deepmapper.core.tasks import run_in_tasks
 from deepmapper.errors import InputError
 from deepmapper.features.store import write_features
-from deepmapper.findings.embedding import fit_run_embedding, make_embedding, write_embedding
+from deepmapper.findings.embedded_samples import embed_samples
+from deepmapper.findings.embedding import fit_run_embedding, make_embedding, write_run_embedding
+from deepmapper.findings.embedding_evaluation import evaluate_embedding
+from deepmapper.findings.embedding_files import read_draws, write_embedding
 from deepmapper.io.expression import Expression
 from deepmapper.io.normalize import normalize_matrix
 
-OPTIONS = {"bins": 5, "n_resamples": 50, "seed": 0, "out_of_bag": 0.3, "draws": [0, 1, 2]}
+OPTIONS = {"seed": 0, "out_of_bag": 0.3, "draws": [0, 1, 2]}
 
 
-def test_classifiers_on_components_are_evaluated_on_the_test_split(features, tmp_path):
-    found = fit_run_embedding(features, n_components=8, **OPTIONS)
+@pytest.fixture
+def embedded(tmp_path):
+    """Function that fits an embedding, writes it, embeds all samples by what was written and evaluates classifiers."""
+    from deepmapper.models.fitted_embedding import open_embedding
+
+    def embed(features, **options) -> SimpleNamespace:
+        folder = tmp_path / "embedding"
+        write_run_embedding(fit_run_embedding(features, **options, **OPTIONS), folder)
+        scores = embed_samples(open_embedding(folder), features, options.get("expression"))
+        draws = read_draws(folder)
+        metrics, lines = evaluate_embedding(features, scores, draws, bins=5, n_resamples=50, **OPTIONS)
+        write_embedding(tmp_path / "embedding.npz", scores, features, folder)
+        with np.load(tmp_path / "embedding.npz", allow_pickle=False) as saved:
+            return SimpleNamespace(**saved, metrics=metrics, lines=lines, files=sorted(saved.files), draws=draws)
+
+    return embed
+
+
+def test_classifiers_on_components_are_evaluated_on_the_test_split(features, embedded):
+    found = embedded(features, n_components=8)
     for name in ("knn", "logistic"):
         numbers = found.metrics[name]
         assert numbers["n_test"] == len(features.test)
@@ -29,38 +50,39 @@ def test_classifiers_on_components_are_evaluated_on_the_test_split(features, tmp
     expected = np.linalg.svd(wide[features.development] - mean, compute_uv=False)[:8] ** 2 / len(features.development)
     np.testing.assert_allclose(found.variance, expected, rtol=1e-9)
     np.testing.assert_allclose(found.scores, (wide - mean) @ found.components.T, atol=1e-4)
-    write_embedding(tmp_path / "pca.npz", found, features)
-    with np.load(tmp_path / "pca.npz", allow_pickle=False) as saved:
-        assert saved["scores"].shape == (len(features.y), 8) and saved["components"].shape == (8, 30)
-        assert saved["features"].tolist() == list(features.names)
+    assert found.scores.shape == (len(features.y), 8) and found.components.shape == (8, 30)
+    assert found.features.tolist() == list(features.names) and found.samples.tolist() == list(features.samples)
+    assert found.draws is None
 
 
 def test_two_processes_fit_the_embedding_of_one(features, tmp_path):
+    from deepmapper.models.fitted_embedding import open_embedding
+
     write_features(tmp_path / "store", features)
     options = OPTIONS | {"kind": "pca", "n_components": 8, "gpus": 0, "store": str(tmp_path / "store")}
     found = []
     for n_tasks in (1, 2):
-        files = {name: str(tmp_path / f"{name}{n_tasks}") for name in ("embedding", "metrics")}
-        run_in_tasks(make_embedding, options | files, n_tasks, tmp_path / "shared")
-        found.append((np.load(files["embedding"]), read_json(files["metrics"])))
+        folder = tmp_path / f"embedding{n_tasks}"
+        run_in_tasks(make_embedding, options | {"folder": str(folder)}, n_tasks, tmp_path / "shared")
+        write_embedding(tmp_path / "embedding.npz", embed_samples(open_embedding(folder), features), features, folder)
+        found.append(dict(np.load(tmp_path / "embedding.npz")))
     for name in ("scores", "components", "variance"):
-        np.testing.assert_allclose(found[1][0][name], found[0][0][name], rtol=1e-5, atol=1e-6, err_msg=name)
-    np.testing.assert_allclose(found[1][0]["variance"], found[0][0]["variance"], rtol=1e-12)
-    assert found[0][1]["knn"]["accuracy"] == found[1][1]["knn"]["accuracy"]
+        np.testing.assert_allclose(found[1][name], found[0][name], rtol=1e-5, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(found[1]["variance"], found[0]["variance"], rtol=1e-12)
     assert list((tmp_path / "shared").iterdir()) == []  # nothing is left
 
 
-def test_the_test_split_does_not_shape_the_components(features):
+def test_the_test_split_does_not_shape_the_components(features, embedded):
     spoiled = features.X.toarray()
     spoiled[features.test] = 5
-    one, other = (
-        fit_run_embedding(replace(features, X=X), n_components=4, **OPTIONS) for X in (features.X.toarray(), spoiled)
-    )
+    one, other = (embedded(replace(features, X=X), n_components=4) for X in (features.X.toarray(), spoiled))
     np.testing.assert_array_equal(one.components, other.components)
 
 
-def test_without_a_test_split_components_and_classifiers_are_fitted_for_every_draw(repeated):
-    found = fit_run_embedding(repeated, n_components=2, **OPTIONS)
+def test_without_a_test_split_components_and_classifiers_are_fitted_for_every_draw(repeated, embedded):
+    found = embedded(repeated, n_components=2)
+    assert found.draws.shape == (3, 12, 2)
+    assert not np.array_equal(found.draws[0], found.draws[1])
     numbers = found.metrics["knn"]
     assert numbers["scheme"] == "repeated"
     assert numbers["n_test"] + len(numbers["not_judged"]) == 12
@@ -71,8 +93,8 @@ def test_too_many_components_are_refused(features):
         fit_run_embedding(features, n_components=31, **OPTIONS)
 
 
-def test_probabilistic_components_span_the_same_space(features, tmp_path):
-    pca, ppca = (fit_run_embedding(features, kind=kind, n_components=4, **OPTIONS) for kind in ("pca", "ppca"))
+def test_probabilistic_components_span_the_same_space(features, embedded):
+    pca, ppca = (embedded(features, kind=kind, n_components=4) for kind in ("pca", "ppca"))
     for component in ppca.components:
         inside = pca.components.T @ (pca.components @ component)
         np.testing.assert_allclose(inside, component, atol=1e-4 * np.abs(component).max())
@@ -91,12 +113,18 @@ CONTRASTIVE = {
 }
 
 
-def contrastive(features, X=None, n_components=6, **changed):
-    given = features if X is None else replace(features, X=X)
-    return fit_run_embedding(given, kind="contrastive", n_components=n_components, **CONTRASTIVE | changed, **OPTIONS)
+@pytest.fixture
+def contrastive(embedded):
+    """Function that fits a contrastive embedding of some values."""
+
+    def fit(features, X=None, n_components=6, **changed):
+        given = features if X is None else replace(features, X=X)
+        return embedded(given, kind="contrastive", n_components=n_components, **CONTRASTIVE | changed)
+
+    return fit
 
 
-def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp_path):
+def test_a_contrastive_embedding_is_trained_without_the_test_split(features, contrastive):
     pytest.importorskip("lightning")
     spoiled = features.X.toarray()
     spoiled[features.test] = 5
@@ -105,12 +133,10 @@ def test_a_contrastive_embedding_is_trained_without_the_test_split(features, tmp
     np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
     np.testing.assert_allclose(np.linalg.norm(one.scores, axis=1), 1, rtol=1e-4)
     assert one.metrics["logistic"]["n_test"] == len(features.test)
-    write_embedding(tmp_path / "contrastive.npz", one, features)
-    with np.load(tmp_path / "contrastive.npz", allow_pickle=False) as saved:
-        assert sorted(saved.files) == ["features", "samples", "scores"]
+    assert one.files == ["features", "samples", "scores"]
 
 
-def test_a_contrastive_embedding_reads_the_features_that_vary_most_where_it_learns(features):
+def test_a_contrastive_embedding_reads_the_features_that_vary_most_where_it_learns(features, contrastive):
     pytest.importorskip("lightning")
     values = features.X.toarray()
     values[features.test] *= 1 + np.arange(values.shape[1])  # which would choose others
@@ -122,7 +148,7 @@ def test_a_contrastive_embedding_reads_the_features_that_vary_most_where_it_lear
     np.testing.assert_array_equal(one.scores, same.scores)
 
 
-def test_counts_are_divided_between_the_copies_wherever_there_are_some(features, counted, capsys):
+def test_counts_are_divided_between_the_copies_wherever_there_are_some(features, counted, contrastive, capsys):
     pytest.importorskip("lightning")
     wide = counted.X[counted.rows_of(features.samples)].toarray()
     wide[:, 0] = 1  # a sample with thousands of features has some that were counted once
@@ -140,7 +166,7 @@ def test_counts_are_divided_between_the_copies_wherever_there_are_some(features,
         contrastive(features, views="counts")
 
 
-def test_a_geneformer_is_trained_without_the_test_split(features):
+def test_a_geneformer_is_trained_without_the_test_split(features, embedded):
     pytest.importorskip("lightning")
     options = {"n_layers": 1, "n_heads": 2, "max_tokens": 20, "n_epochs": 3}
     counts = features.X.toarray()
@@ -148,10 +174,10 @@ def test_a_geneformer_is_trained_without_the_test_split(features):
     spoiled = counts.copy()
     spoiled[features.test] = 5
     one, again, other = (
-        fit_run_embedding(replace(features, X=X), kind="geneformer", n_components=8, **options, **OPTIONS)
+        embedded(replace(features, X=X), kind="geneformer", n_components=8, **options)
         for X in (counts, counts, spoiled)
     )
-    assert one.scores.shape == (len(features.y), 8) and one.components is None
+    assert one.scores.shape == (len(features.y), 8) and "components" not in one.files
     np.testing.assert_array_equal(one.scores, again.scores)
     np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
     assert one.metrics["knn"]["n_test"] == len(features.test)
@@ -175,20 +201,20 @@ def counted(features):
 SCVI = {"hidden_units": 16, "n_features": 12, "n_epochs": 8, "batch": "run"}
 
 
-def test_latent_variables_of_counts_are_trained_without_the_test_split(features, counted, tmp_path):
+def test_latent_variables_of_counts_are_trained_without_the_test_split(features, counted, embedded):
     pytest.importorskip("lightning")
     spoiled = counted.X.toarray()
     rows = counted.rows_of(features.samples)
     spoiled[rows[features.test]] = 5
     one, other = (
-        fit_run_embedding(features, kind="scvi", n_components=4, expression=given, **SCVI, **OPTIONS)
+        embedded(features, kind="scvi", n_components=4, expression=given, **SCVI)
         for given in (counted, replace(counted, X=sp.csr_matrix(spoiled)))
     )
     assert one.scores.shape == (len(features.y), 4)
     np.testing.assert_array_equal(one.scores[features.development], other.scores[features.development])
     assert not np.array_equal(one.scores[features.test], other.scores[features.test])
     assert one.metrics["logistic"]["accuracy"] > one.metrics["logistic"]["majority_accuracy"]
-    assert one.components is None
+    assert "components" not in one.files
 
 
 def test_latent_variables_need_counts_of_the_same_features(features, counted):
@@ -202,8 +228,8 @@ def test_latent_variables_need_counts_of_the_same_features(features, counted):
         fit_run_embedding(features, expression=replace(counted, var=counted.var[::-1]), **given)
 
 
-def test_classifiers_are_judged_on_samples_with_a_lowest_label(nested):
-    found = fit_run_embedding(nested, n_components=4, **OPTIONS)
+def test_classifiers_are_judged_on_samples_with_a_lowest_label(nested, embedded):
+    found = embedded(nested, n_components=4)
     judged = nested.with_lowest_label(nested.test)
     for numbers in found.metrics.values():
         assert (numbers["n_test"], numbers["n_upper_label"]) == (len(judged), len(nested.test) - len(judged))
