@@ -161,6 +161,8 @@ def describe_values(stats: MatrixStats) -> str:
         return "with negative values, as scaled values are"
     if total := common_total(stats):
         return f"every sample sums to {total:,.0f}"
+    if stats.largest <= 1:
+        return "between 0 and 1, as shares are"
     if stats.fractional.sum() <= _SHARE_OF_FRACTIONS * stats.nnz or stats.largest >= 30:
         return f"up to {stats.largest:,.4g}, some with fractions, as estimated counts are"
     return f"up to {stats.largest:.3g} with fractions, as logarithms are"

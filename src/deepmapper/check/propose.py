@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,12 @@ import pandas as pd
 
 from ..core.blocks import MappedRows
 from ..core.words import listed, natural_order
+from ..errors import DeepMapperWarning
 from ..io.labels import as_categories
 from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import scan
-from ..io.peek import Peek
+from ..io.orientation import has_samples_in_columns
+from ..io.peek import Peek, peek
 from .matrix import describe_values
 
 # A column with more classes, or with fewer samples each on average, is hardly one of labels; both are chosen by hand.
@@ -74,16 +79,53 @@ class Proposal:
     values: str
 
 
-def propose(found: Peek) -> Proposal:
-    """Propose settings for a matrix that can be looked into."""
+def proposed_transpose(matrix: str | Path, labels_table: str | Path | None, columns: Sequence[str]) -> bool:
+    """Say, with a warning, whether a table is to be read with `transpose`, by the names of its samples and labels."""
+    if not has_samples_in_columns(matrix, labels_table, columns):
+        return False
+    what = labels_table or ", ".join(map(repr, columns))
+    text = f"{matrix}: features are in rows and samples in columns, as {what} shows (transpose: true)."
+    warnings.warn(text, DeepMapperWarning, stacklevel=2)
+    return True
+
+
+def look(matrix: str | Path, layer: str, **options: Any) -> tuple[Peek, Proposal | None]:
+    """Look at a matrix, or at the one of its layers that holds counts, and propose settings for it.
+
+    Parameters
+    ----------
+    matrix, options
+        As in `peek`.
+    layer
+        The layer that was chosen; "" to read counts if there are some.
+
+    Returns
+    -------
+    found, proposal
+        What was read, and settings; None if the values and names are not known.
+    """
+    found = peek(matrix, layer=layer or "X", **options)
+    if found.data is None:
+        return found, None
+    of_counts = list(map(str, found.data.uns.get(LAYERS_OF_COUNTS, ())))
+    if not of_counts or layer:
+        return found, propose(found, layer or "X")
+    # another layer may have other features, as `raw` has
+    found = peek(matrix, layer=of_counts[0], **options)
+    why = f"X does not hold counts, {of_counts[0]!r} does and is read: "
+    return found, propose(found, of_counts[0], why)
+
+
+def propose(found: Peek, layer: str = "X", why: str = "") -> Proposal:
+    """Propose settings for a matrix that can be looked into, of which this layer was read for some reason."""
     data = found.data
     n, p = len(data.obs), len(data.var)
-    layer, normalization, values = _values(found)
+    normalization, values = _values(found)
     columns = {str(name): _column(str(name), data.obs[name]) for name in data.obs.columns}
     groups = tuple(column for name, column in columns.items() if column and _DONORS.search(name))
     labels = [column for column in columns.values() if column and column not in groups]
     labels.sort(key=lambda column: not _LABELS.search(column.name))
-    return Proposal(n, p, tuple(labels), groups, layer, normalization, values)
+    return Proposal(n, p, tuple(labels), groups, layer, normalization, why + values)
 
 
 def _column(name: str, values: pd.Series) -> Column | None:
@@ -97,15 +139,12 @@ def _column(name: str, values: pd.Series) -> Column | None:
     return Column(name, n_classes, listed(natural_order(found.names), 3, ", ..."))
 
 
-def _values(found: Peek) -> tuple[str, str, str]:
-    """Layer, normalisation, and the values in words."""
+def _values(found: Peek) -> tuple[str, str]:
+    """Normalisation, and the values in words."""
     data: Any = found.data
-    of_counts = list(map(str, data.uns.get(LAYERS_OF_COUNTS, ())))
-    if of_counts:
-        return of_counts[0], "log1p_median", f"X does not hold counts, {of_counts[0]!r} does and is read"
     rows = np.arange(len(data.obs)) if found.rows is None else found.rows
     if not found.has_values or not len(rows):
-        return "X", "log1p_median", "not looked at"
+        return "log1p_median", "values not looked at"
     stats = scan(MappedRows(data.X, rows).blocks())
     is_counts = stats.is_integer or (not stats.faults.get("negative") and stats.largest >= 30)
-    return "X", "log1p_median" if is_counts else "none", describe_values(stats)
+    return "log1p_median" if is_counts else "none", describe_values(stats)

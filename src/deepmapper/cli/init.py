@@ -76,25 +76,27 @@ def _from_matrix(
     n_passes: int,
     **_: str | None,
 ) -> None:
-    from ..check.propose import propose
-    from ..io.peek import Peek, peek
+    from ..check.propose import look, proposed_transpose
+    from ..io.peek import Peek
 
     columns = [name for name in (label, group) if name]
-    found, fault = Peek(None), None
+    found, proposal, fault = Peek(None), None, None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        transpose = transpose or proposed_transpose(matrix, labels_table, columns)
         try:
-            found = peek(matrix, labels_table=labels_table, transpose=transpose, obs_columns=columns)
+            found, proposal = look(
+                matrix, layer or "", labels_table=labels_table, transpose=transpose, obs_columns=columns
+            )
         except InputError as error:
             if not all(Path(path).expanduser().exists() for path in (matrix, labels_table) if path):
                 raise  # most likely a slip on the command line
             fault = str(error)
-        proposal = propose(found) if found.data is not None else None
-    for warning in caught:
-        if issubclass(warning.category, DeepMapperWarning):
-            say(wrapped(str(warning.message), "  - ", "    "))
+    told = [str(warning.message) for warning in caught if issubclass(warning.category, DeepMapperWarning)]
+    for text in dict.fromkeys(told):
+        say(wrapped(text, "  - ", "    "))
     if found.left:
-        say(wrapped(found.left))
+        say(wrapped(f"Not looked at: {found.left}."))
     if proposal:
         _check_columns({"--labels": label, "--group": group}, found)
         say(f"{matrix}: {proposal.n_samples} samples × {proposal.n_features} features; {proposal.values}.")

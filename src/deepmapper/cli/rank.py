@@ -89,17 +89,22 @@ def command(matrix: str, label: str, group: str, output: str, top: int, **option
 
 def _prepare(matrix: str, label: str, group: str, options: dict[str, Any]) -> Features:
     """Read the matrix, and check and normalise it as the workflow does."""
-    from ..check.propose import propose
+    from ..check.propose import propose, proposed_transpose
     from ..features.prepare import prepare_features
+    from ..io.layers import LAYERS_OF_COUNTS
     from ..io.peek import Peek
 
+    if not options["transpose"]:
+        columns = [name for name in (label, group) if name]
+        options |= {"transpose": proposed_transpose(matrix, options["labels_table"], columns)}
     adata = _read(matrix, options["layer"] or "X", label, group, options)
     if not len(adata.obs.columns):
         raise InputError(f"{matrix} has no column of labels. Give a table with one as --labels-table FILE.")
+    of_counts = list(adata.uns.get(LAYERS_OF_COUNTS, ()))
+    if not options["layer"] and of_counts:
+        adata = _read(matrix, str(of_counts[0]), label, group, options)
+        say(f"Reading the counts in {of_counts[0]!r}.")
     proposal = propose(Peek(adata))
-    if not options["layer"] and proposal.layer != "X":
-        adata = _read(matrix, proposal.layer, label, group, options)
-        say(f"Reading the counts in {proposal.layer!r}.")
     method = options["normalization"]
     if method == "auto":
         method = proposal.normalization

@@ -67,7 +67,7 @@ def _input(answers: Answers) -> str:
     if answers.matrix:
         lines = ["# The matrix.", "matrix:", f"  path: {_path(answers.matrix)}"]
         if answers.layer != "X":
-            lines.append(f"  layer: {yaml_text(answers.layer)}  # X does not hold counts, this does")
+            lines.append(f"  layer: {yaml_text(answers.layer)}  # instead of X")
         if answers.transpose:
             lines.append("  transpose: true  # features in rows")
         return "\n".join(lines)

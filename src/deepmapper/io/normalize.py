@@ -11,10 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from ..core.blocks import MappedRows, Matrix, without_duplicates
-from ..core.words import did_you_mean, some
+from ..core.words import did_you_mean
 from ..errors import DeepMapperWarning, InputError
 from .matrix_stats import MatrixStats, check_counts, check_finite, check_not_negative, scan, stats_of
-from .value_checks import advice, check_scale, common_total
+from .value_checks import advice, check_scale, common_total, empty_samples_note
 
 NORMALIZATIONS = ("none", "log1p_median", "log1p_cp10k", "log1p_cpm", "log1p_tpm")
 
@@ -159,14 +159,9 @@ def _scales(totals: np.ndarray, target_sum: float, names: Sequence[str]) -> np.n
     """float32 factor that scales each row to the target sum; 0 for rows without counts, with a warning."""
     if not (np.isfinite(target_sum) and target_sum > 0):
         raise InputError(f"target_sum is {target_sum}, expected a number above 0, for example 10000.")
-    empty = np.flatnonzero(totals == 0)
-    if empty.size:
-        warnings.warn(
-            f"{empty.size} of {len(totals)} samples have no counts ({some([names[i] for i in empty[:4]])}); "
-            "their values stay 0.",
-            DeepMapperWarning,
-            stacklevel=3,
-        )
+    empty = totals == 0
+    if empty.any():
+        warnings.warn(empty_samples_note(empty, names), DeepMapperWarning, stacklevel=3)
     return np.divide(target_sum, totals, out=np.zeros_like(totals), where=totals > 0).astype(np.float32)
 
 

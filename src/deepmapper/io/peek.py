@@ -140,8 +140,10 @@ def _peek_stored(path: Path, format: str, size: int, options: Mapping[str, Any])
     has_values = all(isinstance(matrix, StoredMatrix) for matrix in (stored.X, *stored.layers.values()))
     rows = np.arange(min(n, max(1, _FIRST_VALUES // p)))
     data = Expression(matrices.pop("X"), tables.obs, tables.var, matrices, tables.uns)
-    left = f"the values {f'of samples after the first {len(rows)}' if has_values else ''} ({format_size(size)} in all)"
-    return Peek(data, rows, has_values=has_values, left=left.replace("  ", " "))
+    if has_values and len(rows) == n:
+        return Peek(data)
+    which = f"the values of samples after the first {len(rows)}" if has_values else "the values"
+    return Peek(data, rows, has_values=has_values, left=f"{which} ({format_size(size)} in all)")
 
 
 def _head_of(path: Path, kind: str, folder: Path) -> Path | None:

@@ -160,7 +160,15 @@ def precision_note(stats: MatrixStats) -> str:
 def empty_features_note(stats: MatrixStats) -> str:
     """Say how many features are 0 in every sample; "" if none is."""
     n = 0 if "negative" in stats.faults else int((stats.feature_totals == 0).sum())
-    return f"{n} of {len(stats.feature_totals)} features are 0 in every sample." if n else ""
+    return f"{n} of {len(stats.feature_totals)} features {'is' if n == 1 else 'are'} 0 in every sample." if n else ""
+
+
+def empty_samples_note(empty: np.ndarray, names: Sequence[str]) -> str:
+    """Say which samples have no counts, given for each of the n whether it is empty."""
+    n = int(empty.sum())
+    have, their, them = ("has", "its", "it") if n == 1 else ("have", "their", "them")
+    named = _names(empty, names)
+    return f"{n} of {len(empty)} samples {have} no counts ({named}): {their} values stay 0. Leave {them} out."
 
 
 def _scaled(stats: MatrixStats, method: str, layers_of_counts: Sequence[str]) -> str:
@@ -198,7 +206,7 @@ def _depths(stats: MatrixStats, names: Sequence[str]) -> str:
     lines = []
     empty = totals == 0
     if empty.any():
-        lines.append(f"{empty.sum()} of {len(totals)} samples have no counts ({_names(empty, names)}): leave them out.")
+        lines.append(empty_samples_note(empty, names))
     median = np.median(totals[totals > 0]) if (totals > 0).any() else 0
     far = (totals > 0) & ((totals * _FAR < median) | (totals > median * _FAR))
     if far.any():

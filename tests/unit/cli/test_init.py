@@ -55,6 +55,40 @@ def test_logarithms_are_used_as_they_are(here, call, counts):
     assert config("blood")["features"] == {"normalization": "none"}
 
 
+def test_counts_in_raw_are_proposed_with_their_own_features(here, call, counts):
+    adata = counts.copy()
+    adata.raw = counts
+    adata.X = adata.X.log1p()
+    adata[:, :20].copy().write_h5ad("matrix.h5ad")
+    said = call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state").said
+    assert "60 samples × 30 features; X does not hold counts, 'raw' does and is read: whole numbers" in said
+    assert config("blood")["matrix"]["layer"] == "raw"
+
+
+def test_a_layer_that_is_named_is_the_one_looked_at(here, call, counts):
+    adata = counts.copy()
+    adata.layers["logs"] = adata.X.log1p()
+    adata.write_h5ad("matrix.h5ad")
+    call("init", "blood", "--matrix", "matrix.h5ad", "--labels", "state", "--layer", "logs")
+    assert config("blood")["matrix"]["layer"] == "logs"
+    assert config("blood")["features"] == {"normalization": "none"}
+
+
+def test_features_in_rows_are_seen_from_the_names_of_the_labels(here, call, counts):
+    table = counts.to_df().astype(int).T
+    table.index = [*table.index[:-1], table.index[0]]  # as genes of one symbol are
+    table.to_csv("counts.csv")
+    counts.obs.to_csv("labels.csv")
+    given = ("--matrix", "counts.csv", "--labels-table", "labels.csv", "--labels", "state")
+    said = call("init", "genes", *given, status=1).said
+    assert "features are in rows and samples in columns, as labels.csv shows (transpose: true)" in said
+    assert "1 duplicate feature name ('gene0' 2 times)" in said
+    assert config("genes")["matrix"]["transpose"] is True
+    counts.to_df().astype(int).T.to_csv("counts.csv")
+    assert "60 samples × 30 features" in call("init", "blood", *given).said
+    assert "no fault found" in call("check", "blood").said
+
+
 def test_a_matrix_in_the_study_is_named_relative_to_it(here, call):
     (here / "blood").mkdir()
     (here / "matrix.h5ad").rename("blood/matrix.h5ad")

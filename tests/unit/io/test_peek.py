@@ -29,7 +29,7 @@ def counts():
 def small_looks(monkeypatch):
     """Take every file for a large one, of which little is read."""
     monkeypatch.setattr(module, "_SMALL", 0)
-    monkeypatch.setattr(module, "_FIRST_VALUES", 16 * 500)
+    monkeypatch.setattr(module, "_FIRST_VALUES", 16 * 400)
     monkeypatch.setattr(module, "_FIRST_BYTES", 4000)
 
 
@@ -63,8 +63,13 @@ def test_of_a_large_h5ad_all_labels_and_the_first_rows_are_read(counts, tmp_path
     counts.write_h5ad(tmp_path / "m.h5ad")
     found = peek(tmp_path / "m.h5ad")
     assert list(found.data.obs["state"]) == list(counts.obs["state"])
-    assert found.rows.tolist() == list(range(16 * 500 // P))
-    assert "the values of samples after the first 200" in found.left
+    assert found.rows.tolist() == list(range(16 * 400 // P))
+    assert "the values of samples after the first 160" in found.left
+
+
+def test_a_large_h5ad_of_few_samples_is_read_as_a_whole(counts, tmp_path, small_looks):
+    counts[:150].copy().write_h5ad(tmp_path / "m.h5ad")
+    assert peek(tmp_path / "m.h5ad").is_whole
 
 
 def test_values_of_columns_are_not_read(counts, tmp_path, small_looks):

@@ -108,7 +108,7 @@ def test_samples_of_another_depth_and_without_counts_are_named():
     X = np.where(FEW, COUNTS * 20_000, COUNTS)
     X[7] = 0
     (caution,) = cautions(X)
-    assert "1 of 40 samples have no counts ('s7')" in caution
+    assert "1 of 40 samples has no counts ('s7')" in caution
     assert "3 samples have totals more than 1,000 times below or above the median of" in caution
     assert cautions(np.where(FEW, COUNTS * 100, COUNTS)) == []
 

@@ -50,7 +50,7 @@ def test_cells_without_counts_are_not_named(model, newcomers):
     changed = newcomers.copy()
     changed.X[2] = 0
     changed.X.eliminate_zeros()
-    with pytest.warns(DeepMapperWarning, match="1 of 90 samples have no counts"):
+    with pytest.warns(DeepMapperWarning, match="1 of 90 samples has no counts"):
         table = predict(model, changed)
     assert table["verdict"].iloc[2] == "empty"
     assert table.iloc[2][["label", "set", "p", "q", "probability"]].isna().all()
