@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepmapper.differential.divisions import MAX_P, Divisions, compare_divisions, log_counts
+from deepmapper.differential.divisions import MAX_P, Divisions, compare_divisions, log_counts, strength
 
 CLASSES = ("a", "b")
 
@@ -26,6 +26,24 @@ def test_a_few_true_features_hold(n):
     y = np.repeat([0, 1], n)
     held = [compare(values(np.random.default_rng(seed), y, effect=8.0), y).holds for seed in range(10)]
     assert sum(held) >= 9
+
+
+@pytest.mark.parametrize("n", [3, 4])
+@pytest.mark.parametrize(("n_true", "effect"), [(10, 5.0), (50, 2.5)])
+def test_true_features_hold_although_none_is_significant_among_many(n, n_true, effect):
+    y, p = np.repeat([0, 1], n), 1000
+    drawn = [values(np.random.default_rng([seed, 2]), y, effect, n_true, p) for seed in range(6)]
+    assert sum(compare(each, y).holds for each in drawn) >= 5
+
+
+def test_the_strength_of_p_values():
+    assert strength(np.array([1e-2, 1e-2, 1e-2, 1e-2, 1.0])) == pytest.approx(2.0)
+    few, many = np.ones(2000), np.ones(2000)
+    few[:3], many[:40] = 1e-9, 1e-2
+    assert strength(few) > 1
+    assert strength(many) == pytest.approx(2.0)
+    assert strength(np.array([0.0, np.nan])) == pytest.approx(150.0)
+    assert strength(np.array([])) == 0.0
 
 
 @pytest.mark.parametrize("with_batch", [False, True])
