@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..core.arrays import take_rows
@@ -28,6 +29,9 @@ from .types import Chord, Screen, ScreenOptions
 
 # Fewer samples, or fewer per class on average, make too few strata to hold strong main effects apart. Chosen by hand.
 _MIN_SAMPLES, _MIN_PER_CLASS = 30, 8
+
+# A class of fewer samples that was not screened is said to be too small, not to be predicted well. Chosen by hand.
+_FEW_SAMPLES = 10
 
 _SCREEN_KEYS = ("min_detected", "permutations", "level", "rate", "keep", "memory_mb")
 
@@ -189,12 +193,30 @@ def _statement(features: Features, pairs: Screen, triplets: Screen | None, chord
     if features.design_names:
         statement += f", adjusted for {', '.join(map(confounder_words, features.design_names))}"
     statement += "."
-    explained = [name for name, share in pairs.left_open if share < LITTLE_OPEN]
+    explained, few = without_room(pairs.left_open, np.bincount(features.y[pairs.rows], minlength=len(features.classes)))
     if explained:
         statement += (
             f" Single features predict {', '.join(explained)} so well that products have next to nothing to add."
         )
+    if few:
+        statement += f" Of {', '.join(few)} there are too few samples to look for products."
     return statement
+
+
+def without_room(left_open: Sequence[tuple[str, float]], sizes: np.ndarray) -> tuple[list[str], list[str]]:
+    """Name the classes that were not screened: those that single features predict, and those of too few samples.
+
+    Parameters
+    ----------
+    left_open
+        For each class its name, and the share of its labels that single features leave open.
+    sizes
+        (n_classes,) number of screened samples of each.
+    """
+    closed = [i for i, (_, share) in enumerate(left_open) if share < LITTLE_OPEN]
+    is_few = np.minimum(sizes, sizes.sum() - sizes) < _FEW_SAMPLES
+    few = [left_open[i][0] for i in closed if sizes[i] < _FEW_SAMPLES]
+    return [left_open[i][0] for i in closed if not is_few[i]], few
 
 
 def _numbers(screen: Screen) -> dict:

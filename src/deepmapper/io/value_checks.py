@@ -13,10 +13,11 @@ from .matrix_stats import LARGEST_LOG, MatrixStats
 # What all samples sum to if they were scaled to it.
 _SCALES = {1.0: "shares", 100.0: "percentages", 1e4: "counts per 10,000", 1e6: "CPM or TPM"}
 
-# All chosen by hand: relative tolerance of these sums; ratio of a total to the median from which on it is named; share
+# All chosen by hand: relative tolerance of these sums; ratio of a total to the median from which on it is named, and
+# among few samples, which are hardly cells: a failed library makes a class of three look different by its depth; share
 # of values with fractions from which on a sample is not one of counts; and share of all counts that no feature, and no
 # kind of technical features, should hold.
-_TOLERANCE, _FAR, _FRACTIONAL, _MOST = 2e-3, 1000, 0.1, 0.5
+_TOLERANCE, _FAR, _FAR_OF_FEW, _FEW, _FRACTIONAL, _MOST = 2e-3, 1000, 20, 50, 0.1, 0.5
 
 # Samples with fewer values than this, and than half of all features, may be equal by chance.
 _MIN_VALUES = 10
@@ -208,11 +209,13 @@ def _depths(stats: MatrixStats, names: Sequence[str]) -> str:
     if empty.any():
         lines.append(empty_samples_note(empty, names))
     median = np.median(totals[totals > 0]) if (totals > 0).any() else 0
-    far = (totals > 0) & ((totals * _FAR < median) | (totals > median * _FAR))
+    factor = _FAR_OF_FEW if len(totals) < _FEW else _FAR
+    far = (totals > 0) & ((totals * factor < median) | (totals > median * factor))
     if far.any():
         lines.append(
-            f"{count(int(far.sum()), 'sample has a total', 'samples have totals')} more than {_FAR:,} times below or "
-            f"above the median of {median:,.6g} ({_names(far, names)}): check that they hold the same kind of values."
+            f"{count(int(far.sum()), 'sample has a total', 'samples have totals')} more than {factor:,} times below or "
+            f"above the median of {median:,.6g} ({_names(far, names)}): check that they hold the same kind of values, "
+            "and leave out a library that failed."
         )
     return " ".join(lines)
 

@@ -9,7 +9,7 @@ import pytest
 
 from deepmapper.chords.groups import group_chords
 from deepmapper.chords.proof import prove
-from deepmapper.chords.run import screen_features
+from deepmapper.chords.run import screen_features, without_room
 from deepmapper.chords.screen import screen_pairs
 from deepmapper.chords.types import ScreenOptions
 from deepmapper.core import blocks
@@ -150,3 +150,9 @@ def test_values_on_disk_give_the_same_screen(features, tmp_path, monkeypatch, ki
     np.testing.assert_allclose(small.tables["pairs"]["z"], whole.tables["pairs"]["z"], rtol=2e-3)
     assert lines[0] == "screening 450 of 450 samples of the development part"
     assert lines[-1] == "450 samples × 206 features in blocks of 32, class 1: 28 of 28 blocks of pairs"
+
+
+def test_a_class_of_few_samples_is_not_said_to_be_predicted_well():
+    assert without_room([("common", 0.0), ("rare", 0.0)], np.array([2246, 4])) == ([], ["rare"])
+    assert without_room([("a", 0.01), ("b", 0.5), ("c", 0.0)], np.array([50, 50, 5])) == (["a"], ["c"])
+    assert without_room([("a", 0.5), ("b", 0.5)], np.array([50, 4])) == ([], [])

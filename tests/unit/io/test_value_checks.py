@@ -109,8 +109,16 @@ def test_samples_of_another_depth_and_without_counts_are_named():
     X[7] = 0
     (caution,) = cautions(X)
     assert "1 of 40 samples has no counts ('s7')" in caution
-    assert "3 samples have totals more than 1,000 times below or above the median of" in caution
-    assert cautions(np.where(FEW, COUNTS * 100, COUNTS)) == []
+    assert "3 samples have totals more than 20 times below or above the median of" in caution
+    assert cautions(np.where(FEW, COUNTS * 10, COUNTS)) == []
+
+
+def test_the_depths_of_many_cells_differ_more_than_those_of_few_samples():
+    many = np.tile(COUNTS, (2, 1)) + np.arange(2 * len(COUNTS))[:, None] % 7  # no copies
+    deep = np.arange(len(many))[:, None] < 3
+    assert cautions(np.where(deep, many * 100, many)) == []
+    (caution,) = cautions(np.where(deep, many * 20_000, many))
+    assert "more than 1,000 times" in caution
 
 
 def test_copies_of_samples_are_named():
