@@ -31,6 +31,10 @@ _CLUSTERS = re.compile(r"louvain|leiden|cluster")
 # chi-square test. Chosen by hand; cells of one donor are not independent, so the p-value alone would say little.
 _MIN_V, _MAX_P = 0.2, 1e-3
 
+# With fewer samples than this, what differs between batches or donors hides what differs between the classes, even if
+# all have samples of each; networks of more samples see through it. Chosen by hand.
+_FEW_SAMPLES = 50
+
 _MAX_LEVELS = 50  # as in `design.make_design`
 
 
@@ -136,6 +140,8 @@ def _describe(
             f"{not_comparable(components, classes)}. Differences between them cannot be told from those of "
             f"'{name}'; the other comparisons can be made."
         )
+    if batches and counts.sum() < _FEW_SAMPLES and _leaves_room(counts) and not (group_column and _is_donor(name)):
+        return _describe_crossed(name, of, len(table.levels), adjusted)
     v, p = cramers_v(counts)
     if v < _MIN_V or p > _MAX_P or len(table.levels) > _MAX_LEVELS:
         return ""
@@ -148,6 +154,27 @@ def _describe(
     )
 
 
+def _is_donor(name: str) -> bool:
+    return _has_word(name, _OF_DONORS)
+
+
+def _leaves_room(counts: np.ndarray) -> bool:
+    """Whether every value (row) has samples of several classes (columns), and enough to compare within values."""
+    return bool(((counts > 0).sum(1) > 1).all()) and counts.sum() - counts.shape[1] - counts.shape[0] + 1 >= 2
+
+
+def _describe_crossed(name: str, of: str, n_levels: int, adjusted: Sequence[str]) -> str:
+    """Describe a column each value of which has samples of several classes, in a study of few samples."""
+    line = f"`confounders: {{columns: {yaml_list([*adjusted, name])}}}`"
+    if _is_donor(name):
+        line = f"`labels: {{group: {yaml_text(name)}}}`"
+    return (
+        f"Each of the {n_levels} values of the {of} of the sample table has samples of several classes. With few "
+        f"samples, what differs between these values hides what differs between the classes. To compare within them: "
+        f"{line}."
+    )
+
+
 def _describe_determining(name: str, of: str, table: Crosstab, classes: Sequence[str], group_column: str) -> str:
     """Describe a column each value of which has samples of one class only."""
     text = f"each of its {len(table.levels)} values has samples of one class only ({table.text(classes)})"
@@ -155,7 +182,7 @@ def _describe_determining(name: str, of: str, table: Crosstab, classes: Sequence
         return f"Nothing found here can be told apart from differences in the {of} of the sample table: {text}."
     if group_column:
         return ""  # whole groups are held out already
-    what = "As samples of one donor are alike" if _has_word(name, _OF_DONORS) else "If samples of one value are alike"
+    what = "As samples of one donor are alike" if _is_donor(name) else "If samples of one value are alike"
     return (
         f"In the {of} of the sample table, {text}. {what}, they must not be divided between training and test: set "
         f"`labels: {{group: {yaml_text(name)}}}`."

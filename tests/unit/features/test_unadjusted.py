@@ -115,6 +115,18 @@ def test_a_batch_of_other_shares_is_offered_to_adjust_for():
     assert "looks like a batch" in caution and caution.endswith("`confounders: {columns: [batch]}`.")
 
 
+def test_pairs_and_crossed_batches_of_few_samples_are_offered_to_compare_within():
+    few = np.arange(12)
+    (caution,) = described(y=few // 6, patient=few % 6)
+    assert "Each of the 6 values of the column 'patient' of the sample table has samples of several classes" in caution
+    assert caution.endswith("To compare within them: `labels: {group: patient}`.")
+    (caution,) = described(y=few // 6, batch=few % 2, adjusted=["age"])
+    assert caution.endswith("To compare within them: `confounders: {columns: [age, batch]}`.")
+    assert described(y=few // 6, batch=few % 2, adjusted=["batch"]) == []
+    assert described(y=few[:4] // 2, batch=few[:4] % 2) == []  # nothing would be left to estimate the variance from
+    assert described(y=few // 6, batch=np.array([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 2])) == []
+
+
 def test_cramers_v():
     assert cramers_v(np.array([[50, 0], [0, 50]])) == pytest.approx((1, 0), abs=1e-6)
     assert cramers_v(np.array([[25, 25], [25, 25]])) == (0, 1)
