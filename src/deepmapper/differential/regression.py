@@ -14,7 +14,7 @@ from .count_model import MIN_TOTAL, fit_counts
 from .divisions import compare_divisions, log_counts
 from .linear_model import fit_values
 from .results import Tested
-from .units import Units
+from .units import Units, with_counts
 
 _NAMES = {"deseq2": "PyDESeq2", "linear": "linear model with moderated t"}
 
@@ -60,6 +60,7 @@ def compare_units(
     InputError
         If the design does not fit the samples.
     """
+    units, left_out = with_counts(units) if test == "deseq2" else (units, "")
     summed = bool((units.sizes > 1).any())
     unit = f"sum of the samples of each {group} and class" if summed else "sample"
     about = Tested(test=test, unit=unit, n_units=len(units.y), method=_NAMES[test])
@@ -74,8 +75,7 @@ def compare_units(
         )
     else:
         results, untested = fit_values(units.values, design)
-    if untested:
-        notes.append(f"Features {untested}.")
+    notes += [note for note in (left_out, f"Features {untested}." if untested else "") if note]
     if all(np.isnan(result["p"].to_numpy()).all() for result in results):
         return about.noting(*notes)
     what = count(len(units.y), "sum of samples", "sums of samples") if summed else count(len(units.y), "sample")

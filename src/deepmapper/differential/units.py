@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from ..core.arrays import take_rows
 from ..core.blocks import MappedRows, blocks
+from ..core.words import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,23 @@ def make_units(
     first = np.unique(codes, return_index=True)[1]
     means = covariates.reset_index(drop=True).groupby(codes).mean()
     return Units(values, y[first], take_rows(groups, first), unit_columns(columns, codes), means, sizes)
+
+
+def with_counts(units: Units) -> tuple[Units, str]:
+    """Leave out units without any count, which have no depth to compare; and say how many, or ""."""
+    kept = np.flatnonzero(units.values.sum(axis=1) > 0)
+    n_empty = len(units.y) - len(kept)
+    if not n_empty:
+        return units, ""
+    left = Units(
+        units.values[kept],
+        units.y[kept],
+        take_rows(units.groups, kept),
+        units.columns.iloc[kept].reset_index(drop=True),
+        units.covariates.iloc[kept].reset_index(drop=True),
+        units.sizes[kept],
+    )
+    return left, f"{count(n_empty, 'sample')} without counts {'was' if n_empty == 1 else 'were'} not tested."
 
 
 def sum_rows(block: Any, codes: np.ndarray, n_codes: int) -> np.ndarray:

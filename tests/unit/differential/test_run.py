@@ -61,6 +61,15 @@ def bulk(n=4, n_true=6, p=60, seed=0):
     return negative_binomial(rng, mean), y
 
 
+def test_samples_without_counts_are_left_out_of_the_test_and_said():
+    counts, y = bulk(n=5)
+    counts[[0, 7]] = 0
+    found = run(*study(counts, y))
+    assert found.summary["n_units"] == 8
+    assert "2 samples without counts were not tested." in found.summary["notes"]
+    assert {f"g{i}" for i in range(6)} <= set(found.features.query("differential_q <= 0.1")["feature"])
+
+
 def test_few_bulk_samples_give_their_planted_features():
     found = run(*study(*bulk()))
     assert found.summary["test"] == "deseq2"
