@@ -20,7 +20,7 @@ from ..features.prepare import column_of, divide_samples, group_codes
 from ..features.splits import check_class_sizes
 from ..features.store import TEST
 from ..features.unadjusted import describe_unadjusted
-from ..io.labels import as_categories, encode_labels
+from ..io.labels import UNLABELLED, as_categories, encode_labels
 from .outcome import Outcome
 
 _MOST_CLASSES = 12  # named with their sizes
@@ -40,6 +40,8 @@ class Labelled:
         (n,) group codes, or None.
     is_test
         (n,) whether they are in the test split; None if they cannot be divided.
+    to_name
+        Rows of samples without a label that are to be named.
     """
 
     kept: np.ndarray
@@ -47,6 +49,7 @@ class Labelled:
     classes: list[str]
     groups: np.ndarray | None
     is_test: np.ndarray | None
+    to_name: np.ndarray
 
 
 def check_columns(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> None:
@@ -93,7 +96,7 @@ def check_design(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> Labelle
             outcome.say("Split", f"{n_test} samples set aside for the test" if n_test else scheme.why)
     _check_confounders(outcome, inside, y, classes, settings)
     _check_formula(outcome, inside, y, classes, settings)
-    return Labelled(kept, y, classes, groups, is_test)
+    return Labelled(kept, y, classes, groups, is_test, np.flatnonzero(codes == UNLABELLED))
 
 
 def _encode(outcome: Outcome, obs: pd.DataFrame, labels: dict) -> tuple[np.ndarray, list[str]] | None:

@@ -23,6 +23,7 @@ from .design import Labelled, check_columns, check_design
 from .embeddings import check_embeddings, check_values_of_embeddings
 from .outcome import Outcome
 from .plan import Size
+from .target import check_target
 
 # Below this largest value, values with fractions may be logarithms (`matrix_stats.LARGEST_LOG`).
 _SHARE_OF_FRACTIONS = 0.1
@@ -76,6 +77,8 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
         check_terms(outcome, labelled.classes, settings["labels"]["ontology"])
     check_embeddings(outcome, obs, labelled, n_features if found.has_all_features else None, settings)
     check_values(outcome, found, labelled, settings)
+    if labelled is not None:
+        check_target(outcome, found, labelled, settings)
     if found.is_whole and labelled is not None and len(outcome.faults) == n_before:
         outcome.attempt(prepare_features, found.data, **preparation(settings))
     if labelled is None or not found.has_all_features:

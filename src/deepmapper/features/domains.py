@@ -4,13 +4,107 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..core.files import atomic_write
-from ..core.words import count
+from ..core.missing import MISSING_WORDS
+from ..core.words import count, listed
 from ..errors import InputError
+from ..io.labels import as_categories
+from .label_checks import are_numbers
+
+# From this many numbers on with fractions, or whole ones with fewer samples each than `_FEW_PER_NUMBER`, a column is
+# taken for a measurement; and domains of up to so many samples are pointed out. All chosen by hand.
+_MANY_FRACTIONS, _MANY_NUMBERS, _FEW_PER_NUMBER, _FEW = 10, 50, 5, 2
+
+
+def read_domain_column(values: Any, name: str, na_values: Sequence[str] = MISSING_WORDS) -> np.ndarray:
+    """Read the domain of every sample as text.
+
+    Parameters
+    ----------
+    values
+        (n,) the column.
+    name
+        Its name, for messages.
+    na_values
+        Words that mean that there is none.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) names of the domains, None without one.
+
+    Raises
+    ------
+    InputError
+        If they are a measurement.
+    """
+    found = as_categories(values, na_values)
+    n = int((~found.missing).sum())
+    if len(found.names) >= _MANY_FRACTIONS and are_numbers(found.names):
+        fractions = any(float(text) % 1 for text in found.names)
+        rare = len(found.names) >= _MANY_NUMBERS and n < _FEW_PER_NUMBER * len(found.names)
+        if fractions or rare:
+            raise InputError(
+                f"labels.domain: '{name}' holds {len(found.names)} different numbers in {n} samples "
+                f"({listed(found.names, 3, ', ...')}): it looks like a measurement; expected the study, donor or batch "
+                "that a sample is from. Name such a column, or leave labels.domain out."
+            )
+    return found.texts
+
+
+def why_no_adversary(domains: np.ndarray, y: np.ndarray) -> str:
+    """Say why there are no domains for an adversary to tell apart; "" if there are.
+
+    Parameters
+    ----------
+    domains
+        (n,) codes of the domains of all samples that a pass may be given, -1 for none.
+    y
+        (n,) class codes, -1 for target samples.
+    """
+    n_domains = len(np.unique(domains[domains >= 0]))
+    if n_domains < 2:
+        of = "are of one domain" if n_domains else "lack a domain"
+        return f"all labelled samples and target samples {of} (labels.domain)"
+    known = (domains >= 0) & (y >= 0)
+    pairs = np.unique(np.column_stack([domains[known], y[known]]), axis=0)
+    if len(pairs) > 1 and len(np.unique(pairs[:, 0])) == len(pairs) and len(np.unique(pairs[:, 1])) > 1:
+        return (
+            "the labelled samples of every domain are of a single class (labels.domain), so that what tells domains "
+            "apart also tells classes apart"
+        )
+    return ""
+
+
+def refuse_adversary(adapt: str, why: str) -> str:
+    """Return the message that refuses an adversary, for a reason of `why_no_adversary`."""
+    return (
+        f"extra adapt={adapt!r}: an adversary that tells these domains apart is of no use, since {why}. Set adapt to "
+        "mixmatch or none; or leave labels.domain empty, and it tells target from reference."
+    )
+
+
+def domain_cautions(domains: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Return what an adversary can make little of: samples without a domain, and domains of one or two samples."""
+    sizes, n_without = np.bincount(domains[domains >= 0], minlength=len(names)), int((domains < 0).sum())
+    few = [f"{name!r} ({size})" for name, size in zip(names, sizes, strict=True) if 0 < size <= _FEW]
+    cautions = []
+    if n_without:
+        cautions.append(
+            f"labels.domain: {n_without} of {count(len(domains), 'sample')} {'has' if n_without == 1 else 'have'} no "
+            "domain. The adversary learns nothing of them; they take part in all else."
+        )
+    if few:
+        cautions.append(
+            f"labels.domain: too few samples for an adversary to learn what they have in common: {listed(few, 6)}. If "
+            "they belong to other domains, give them their names."
+        )
+    return cautions
 
 
 def encode_domains(names: Sequence[str | None] | np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -84,7 +84,7 @@ def check_labels(
     sizes = np.bincount(y, minlength=len(classes))
     found = f"{key}: {repr(name) if name else 'it'} holds {len(classes)} different"
     fractions = pd.api.types.is_float_dtype(column) and (column.dropna() % 1 != 0).any()
-    if len(classes) >= _MANY_NUMBERS and _are_numbers(classes) and (fractions or np.median(sizes) < _FEW_PER_NUMBER):
+    if len(classes) >= _MANY_NUMBERS and are_numbers(classes) and (fractions or np.median(sizes) < _FEW_PER_NUMBER):
         raise InputError(
             f"{found} numbers in {len(y)} samples ({listed(list(classes), 3, ', ...')}): it looks like a measurement, "
             f"and regression is not offered; expected classes. Divide the numbers into classes, such as low and high, "
@@ -216,8 +216,9 @@ def _column(name: str, key: str) -> str:
     return f"column '{name}'" if name else f"`{key}`"
 
 
-def _are_numbers(classes: Sequence[str]) -> bool:
+def are_numbers(names: Sequence[str]) -> bool:
+    """Whether all names are finite numbers."""
     try:
-        return all(np.isfinite(float(name)) for name in classes)
+        return all(np.isfinite(float(name)) for name in names)
     except ValueError:
         return False

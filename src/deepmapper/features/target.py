@@ -23,6 +23,7 @@ from ..errors import DeepMapperWarning, InputError
 from ..io.align import Aligned, Scale, align, scale_of
 from ..io.labels import UNLABELLED as TO_NAME
 from ..io.labels import as_categories, encode_labels
+from .domains import read_domain_column
 from .prepare import column_of
 from .store import UNLABELLED, Features
 
@@ -103,10 +104,12 @@ def prepare_target(
         )
     scale = scale_of(adata, reference.metadata["normalization"], rows_named(adata, reference))
     parts, tables = [], []
+    # as a new file without the column, a reference without it is a domain of its own, if a new file has it
+    alone = domain_column not in adata.obs and any(domain_column in other.obs for other in new.values())
     if len(own):
         aligned = align(adata, adata.var, scale, "the reference", own)
         parts.append(aligned)
-        tables.append(describe_cells(aligned, adata.obs.iloc[own], "", "", domain_column, na_values))
+        tables.append(describe_cells(aligned, adata.obs.iloc[own], "", "", "" if alone else domain_column, na_values))
     for path, other in new.items():
         aligned = align(other, adata.var, scale, path)
         parts.append(aligned)
@@ -129,20 +132,19 @@ def prepare_target(
     )
     domains = None
     if domain_column:
-        elsewhere = any(domain_column in other.obs for other in new.values())
-        own_domains = _domains_of(adata, reference, domain_column, na_values, elsewhere)
+        own_domains = _domains_of(adata, reference, domain_column, na_values, alone)
         domains = np.concatenate([own_domains, cells["domain"].astype(object).where(cells["domain"].notna(), None)])
     return Target(features, cells, scale, domains)
 
 
-def _domains_of(adata: Any, reference: Features, column: str, na_values: Sequence[str], elsewhere: bool) -> np.ndarray:
+def _domains_of(adata: Any, reference: Features, column: str, na_values: Sequence[str], alone: bool) -> np.ndarray:
     """Names of the domains of the samples of a store; None outside the development part, as passes see no other."""
     found, rows = np.full(len(reference.samples), None, dtype=object), reference.development
-    if elsewhere and column not in adata.obs:
-        found[rows] = "reference"  # as a new file without the column is a domain of its own
+    if alone:
+        found[rows] = "reference"
         return found
-    texts = as_categories(column_of(adata.obs, column, "labels.domain"), na_values).texts
-    found[rows] = np.asarray(texts, dtype=object)[pd.Index(adata.obs_names).get_indexer(reference.names_of(rows))]
+    texts = read_domain_column(column_of(adata.obs, column, "labels.domain"), column, na_values)
+    found[rows] = texts[pd.Index(adata.obs_names).get_indexer(reference.names_of(rows))]
     return found
 
 
@@ -194,9 +196,10 @@ def describe_cells(
     stem = Path(path).name.partition(".")[0] or ("matrix" if alone else "reference")
     domain: Any = stem
     if domain_column and (alone or path):
-        domain = as_categories(obs[domain_column], na_values).texts if domain_column in obs else stem
+        known = domain_column in obs
+        domain = read_domain_column(obs[domain_column], domain_column, na_values) if known else stem
     elif domain_column:
-        domain = as_categories(column_of(obs, domain_column, "labels.domain"), na_values).texts
+        domain = read_domain_column(column_of(obs, domain_column, "labels.domain"), domain_column, na_values)
     given = as_categories(obs[label_column], na_values).texts if label_column and label_column in obs else None
     columns = {"cell": aligned.names, "source": stem, "domain": domain, "given": given}
     return pd.DataFrame({**columns, "depth": aligned.depth, "detected": aligned.detected})

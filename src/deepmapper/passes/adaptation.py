@@ -19,6 +19,7 @@ import numpy as np
 
 from ..config import DeepMapperConfig
 from ..errors import InputError
+from ..features.domains import refuse_adversary, why_no_adversary
 from ..features.kinds import has_lowest_label, to_lowest
 from ..features.samples import Samples
 from .restore import image_maker, restore_model, softmax
@@ -72,8 +73,8 @@ def choose_arm(
         compositions of target and reference, as named without adaptation; "why", a sentence.
     """
     accuracy: dict[str, list[float]] = {}
-    difference, alone = 0.0, samples.n_domains < 2
-    for arm in ARMS[:-1] if alone else ARMS:
+    difference, useless = 0.0, _why_no_adversary(samples)
+    for arm in ARMS[:-1] if useless else ARMS:
         found = [reverse_accuracy(samples, config, arm, seed, device) for seed in seeds]
         accuracy[arm] = [value for value, _ in found]
         progress(f"{arm}: reverse accuracy {np.mean(accuracy[arm]):.3f}")
@@ -83,8 +84,8 @@ def choose_arm(
             own = to_lowest(own[None], samples.kinds)[0]
             difference = float(np.abs(named - own).sum() / 2)
     arm, why = best_arm(accuracy, difference)
-    if alone:
-        why += f" The adversary was left out: {_one_domain(samples)}"
+    if useless:
+        why += f" The adversary was left out: {useless}."
     return {"adapt": arm, "why": why, "seeds": list(seeds), "difference": difference, "accuracy": accuracy}
 
 
@@ -180,23 +181,22 @@ def with_domains(config: DeepMapperConfig, samples: Samples) -> DeepMapperConfig
     Raises
     ------
     InputError
-        If all samples are of one domain.
+        If there are none (`features.domains.why_no_adversary`).
     """
     adapt = config.backbone.extra.get("adapt", "auto")
     if samples.domains is None or adapt not in ("adversary", "both"):
         return config
-    if samples.n_domains < 2:
-        raise InputError(
-            f"extra adapt={adapt!r}: the adversary has nothing to tell apart, since {_one_domain(samples)} Set adapt "
-            "to mixmatch or none; or leave labels.domain empty, and it tells target from reference."
-        )
+    if useless := _why_no_adversary(samples):
+        raise InputError(refuse_adversary(adapt, useless))
     backbone = config.backbone
     return replace(config, backbone=replace(backbone, extra={**backbone.extra, "n_domains": samples.n_domains}))
 
 
-def _one_domain(samples: Samples) -> str:
-    of = "are of one domain" if samples.n_domains else "lack a domain"
-    return f"all labelled samples and target samples {of} (labels.domain)."
+def _why_no_adversary(samples: Samples) -> str:
+    if samples.domains is None or samples.unlabelled is None:
+        return ""
+    rows = np.concatenate([samples.rows, samples.unlabelled])
+    return why_no_adversary(samples.domains[rows], samples.y[rows])
 
 
 def resolve_arm(config: DeepMapperConfig, choice: dict[str, Any] | None) -> DeepMapperConfig:

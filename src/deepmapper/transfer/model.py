@@ -177,7 +177,7 @@ def fit_model(
             "min_accuracy): there is nothing to name new samples with. Lower it, or train other models."
         )
     samples, rows = features.development_samples, features.development
-    over = _calibrate_over(calibrate_over, samples.group_codes if domain_is_group else None)
+    over = calibrated_over(calibrate_over, samples.group_codes if domain_is_group else None)
     probability = out_of_bag_probability(accepted, len(samples), len(features.classes))
     if terms is not None:
         probability = terms.to_leaves(probability)
@@ -241,10 +241,25 @@ class RowsOf:
         return self.X[self.rows[positions]]
 
 
-def _calibrate_over(asked: str, domains: np.ndarray | None) -> str:
+def calibrated_over(asked: str, domains: np.ndarray | None) -> str:
+    """Return what an error rate is about, "cells" or "domain".
+
+    Parameters
+    ----------
+    asked
+        "cells", "domain" or "auto".
+    domains
+        Codes of the domains of the labelled samples, which no split divides; None if there are none.
+
+    Raises
+    ------
+    InputError
+        If "domain" is asked for, and there are too few of them.
+    """
     n = 0 if domains is None else len(np.unique(domains))
     if asked == "domain" and n < MIN_DOMAINS:
-        found = "labels.group is not the same column" if domains is None else f"there are {n}"
+        none = "labels.group is not the same column, or every sample is a group of its own"
+        found = none if domains is None else f"there are {n}"
         raise InputError(
             f"transfer.calibrate_over is domain, which needs labels.domain with at least {MIN_DOMAINS} domains, the "
             f"same column as labels.group, so that whole domains are left out: {found}. Set it to cells."

@@ -89,6 +89,13 @@ def _target(settings: Settings) -> Iterator[Fault]:
             f'`labels.domain` and `labels.column` are both "{labels["domain"]}"; a domain is where a cell comes '
             "from, such as a study",
         )
+    over_domains = settings["transfer"]["calibrate_over"] == "domain" and settings["task"] != "predict"
+    if over_domains and (labels["domain"] != labels["group"] or not labels["domain"]):
+        yield Fault(
+            ("transfer.calibrate_over", "labels.domain", "labels.group"),
+            f'`transfer.calibrate_over` is domain, `labels.domain` is "{labels["domain"]}" and `labels.group` is '
+            f'"{labels["group"]}"; name the same column in both, so that passes leave out whole domains',
+        )
 
 
 def _ontology(settings: Settings) -> Iterator[Fault]:

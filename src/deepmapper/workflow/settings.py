@@ -16,7 +16,7 @@ from ..core.prefixes import is_pattern
 from ..errors import InputError
 from .cross_checks import cross_faults
 from .schema import KeyPath, drop, found, model_schema, schema_faults, tidied, touches
-from .sections import lacks_target, model_settings
+from .sections import has_target, lacks_target, model_settings
 
 
 def validate_config(config: Any, schema: dict, source: str = "config/config.yaml") -> dict:
@@ -99,6 +99,11 @@ def config_warnings(settings: dict) -> list[str]:
                 "from the labelled cells alone. Name such cells in `labels.unlabelled` or `matrix.new_samples`, or set "
                 "`extra: {adapt: none}`."
             )
+    labels = settings["labels"]
+    if labels["domain"] not in ("", labels["group"]) and settings["task"] != "predict" and not has_target(settings):
+        warnings.append(
+            "`labels.domain` has no effect: no cells are to be named (`labels.unlabelled`, `matrix.new_samples`)."
+        )
     if settings["reference"]["none"]:
         idle = [key for key in ("keep_half_mapped", "keep_alignments") if settings["reads"][key]]
         warnings += [f"`reads.{key}` has no effect: with `reference: none` nothing is aligned." for key in idle]

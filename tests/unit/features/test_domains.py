@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.features.domains import describe_domains, encode_domains, read_domains, write_domains
+from deepmapper.features.domains import (
+    describe_domains,
+    domain_cautions,
+    encode_domains,
+    read_domain_column,
+    read_domains,
+    why_no_adversary,
+    write_domains,
+)
 
 
 def test_domains_are_coded_by_name_and_may_be_missing():
@@ -25,3 +33,37 @@ def test_a_file_of_other_samples_is_refused(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(InputError, match="damaged or missing"):
         read_domains(path, 3)
+
+
+def test_columns_of_any_kind_are_read_as_text_and_measurements_refused():
+    assert read_domain_column(np.array([1.0, 2.0, np.nan]), "batch").tolist() == ["1", "2", None]
+    assert read_domain_column(["s1", "NA", ""], "batch").tolist() == ["s1", None, None]
+    donors = np.arange(12) + 1000  # one sample each, as in bulk studies
+    assert len(set(read_domain_column(donors, "donor"))) == 12
+    for values in (np.linspace(0, 1, 10), np.arange(2000) % 900):
+        with pytest.raises(InputError, match=r"labels.domain: 'n_counts' holds \d+ different numbers .* a measurement"):
+            read_domain_column(values, "n_counts")
+
+
+@pytest.mark.parametrize(
+    ("domains", "y", "why"),
+    [
+        ([0, 0, 1, 1], [0, 1, -1, -1], ""),  # reference and target
+        ([0, 1, 0, 1], [0, 0, 1, -1], ""),
+        ([0, 1, 2, 2], [0, 0, -1, -1], ""),  # one class in all
+        ([0, 0, 0, 0], [0, 1, -1, -1], "are of one domain"),
+        ([-1, 2, 2, -1], [0, 1, -1, -1], "are of one domain"),
+        ([-1, -1, -1, -1], [0, 1, -1, -1], "lack a domain"),
+        ([0, 1, 2, 0], [0, 1, -1, -1], "of a single class"),
+        ([0, 1, 2, 2], [0, 1, 1, -1], "of a single class"),
+    ],
+)
+def test_when_an_adversary_has_nothing_to_tell_apart(domains, y, why):
+    found = why_no_adversary(np.array(domains), np.array(y))
+    assert why in found if why else found == ""
+
+
+def test_what_an_adversary_can_make_little_of():
+    assert domain_cautions(np.repeat([0, 1], 9), ["a", "b"]) == []
+    without, few = domain_cautions(np.array([0] * 9 + [1, 1, -1]), ["a", "b"])
+    assert "1 of 12 samples has no domain" in without and "'b' (2)" in few

@@ -86,6 +86,11 @@ BAD = {
         "labels: {column: state, domain: state}",
         '`labels.domain` and `labels.column` are both "state"; a domain is where a cell comes from, such as a study',
     ),
+    "rates over domains that passes do not leave out": (
+        "{labels: {column: state, domain: study, group: donor}, transfer: {calibrate_over: domain}}",
+        '`transfer.calibrate_over` is domain, `labels.domain` is "study" and `labels.group` is "donor"; name the same '
+        "column in both, so that passes leave out whole domains",
+    ),
     "growing from above the cap": (
         "passes: {n_passes: auto, auto: {start: 50, cap: 30}}",
         "`passes.auto.start` (50) is above `passes.auto.cap` (30); raise the cap or start lower",

@@ -296,6 +296,13 @@ def test_a_kind_that_learns_from_the_target_says_when_there_is_none(read):
     assert config_warnings(read("{models: {scnym: {}}, labels: {column: y, unlabelled: [Unlabeled]}}")) == []
 
 
+def test_domains_without_cells_to_be_named_have_no_effect(read):
+    (said,) = config_warnings(read("labels: {column: y, domain: study}"))
+    assert "`labels.domain` has no effect" in said
+    for more in ("group: study", "unlabelled: [Unlabeled]"):  # rates may be over them
+        assert config_warnings(read(f"labels: {{column: y, domain: study, {more}}}")) == []
+
+
 def test_to_config_carries_every_setting(read):
     model = model_settings(
         read(
