@@ -18,8 +18,9 @@ from .genes import gene_table
 from .identities import cluster_new, identity_table
 from .model import Model
 from .naming import Named, name_samples, verdict_table
+from .own_cells import n_own, own_caution
 from .statement import check_lost, describe_target
-from .values import NewValues, gaps_of
+from .values import Gap, NewValues, gaps_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +98,17 @@ def answer(
     Warns
     -----
     DeepMapperWarning
-        If a file lacks features with much of it.
+        If a file lacks features with much of it, or has samples from which the model learned.
     """
     for source in sources:
         if caution := check_lost(model, source):
             warnings.warn(caution, DeepMapperWarning, stacklevel=2)
-    usable, values = _usable(model, allowed_terms), NewValues(X, model, gaps_of(sources, model))
+    gaps = gaps_of(sources, model)
+    sources = [{**source, "n_own": _n_own(model, X, gap)} for source, gap in zip(sources, gaps, strict=True)]
+    for source in sources:
+        if caution := own_caution(source["source"], source["n_own"], source["n_cells"]):
+            warnings.warn(caution, DeepMapperWarning, stacklevel=2)
+    usable, values = _usable(model, allowed_terms), NewValues(X, model, gaps)
     named = name_samples(values, level, seed, device, usable, align)
     values = values if named.aligned is None else named.aligned.values
     identity = np.full(len(cells), "", dtype=object)
@@ -112,6 +118,10 @@ def answer(
     summary = describe_target(named, table, model, level, sources)
     identities = identity_table(identity, named, values, cells)
     return Answer(table, summary, identities, gene_table(model, table, identities, X, sources), named, X)
+
+
+def _n_own(model: Model, X: Any, gap: Gap) -> int:
+    return n_own(model.own, model.scale.share, X[gap.rows], gap.columns, sum(model.sizes.values()))
 
 
 def _usable(model: Model, allowed_terms: Sequence[str]) -> np.ndarray | None:

@@ -23,6 +23,7 @@ from ..passes.result import PassFile, PassResult
 from .calibration import apply_temperature, fit_temperature
 from .members import Member, make_member
 from .neighbours import Averaging, choose_averaging
+from .own_cells import fingerprints, kept_rows
 from .terms import ClassTerms
 
 # A rate over domains needs at least this many of them; chosen by hand.
@@ -71,6 +72,8 @@ class Model:
         Terms of the classes in an ontology; None without one.
     about
         Further facts for people: label column, name of the model, versions.
+    own
+        Fingerprints of labelled samples (`own_cells.fingerprints`); None in models that were made without them.
     """
 
     classes: tuple[str, ...]
@@ -90,6 +93,7 @@ class Model:
     chords: tuple[Chord, ...] = ()
     terms: ClassTerms | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    own: np.ndarray | None = None
 
     @property
     def shares(self) -> np.ndarray:
@@ -209,6 +213,7 @@ def fit_model(
         chords=tuple(chords),
         terms=terms,
         about=dict(about or {}),
+        own=fingerprints((block for _, block in blocks(features.X, rows[kept_rows(len(rows))])), scale.share),
     )
 
 

@@ -21,7 +21,8 @@ from .neighbours import Averaging
 from .spaces import Space
 from .terms import read_terms
 
-# Version of the folder's layout; a folder of another version is refused.
+# Version of the folder's layout; a folder of another version is refused. What may be absent (chords, an ontology,
+# fingerprints of the labelled samples) needs no other version.
 FORMAT = 3
 
 _ARRAYS = ("labels", "groups", "scores", "probability", "coordinates")
@@ -42,7 +43,8 @@ or in config.yaml: `task: predict`, `predict: {{model: {name}}}`, `matrix: {{pat
 | file | content |
 |---|---|
 | model.json | format, features, classes, normalisation, temperature, versions |
-| reference.npz | per feature: share of all values, importance in all and in every class, mean in every class |
+| reference.npz | per feature: share of all values, importance in all and in every class, mean in every class; \
+fingerprints of labelled samples, by which these are recognised if they are to be named |
 | passes/*.npz | per pass: weights, settings, space, and the samples out of its bag with their scores |
 | chords.json | gene chords that the networks read, if they do |
 | ontology.json | the ontology, and the terms of the classes, if there is one |
@@ -57,6 +59,7 @@ def save(model: Model, folder: str | Path) -> None:
         for member in model.members:
             _save_member(member, tmp / "passes" / f"{member.seed}.npz")
         arrays = {name: getattr(model, name) for name in _OF_FEATURES} | {"share": model.scale.share}
+        arrays |= {} if model.own is None else {"own": model.own}
         write_record(tmp / "reference.npz", {}, arrays)
         if model.chords:
             write_chords(model.chords, tmp / "chords.json")
@@ -138,6 +141,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             chords=read_chords(folder / "chords.json") if (folder / "chords.json").exists() else (),
             terms=read_terms(folder / "ontology.json") if (folder / "ontology.json").exists() else None,
             about=content["about"],
+            own=arrays.get("own"),
         )
 
 

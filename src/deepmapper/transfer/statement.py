@@ -13,6 +13,7 @@ from ..errors import InputError
 from .exchangeable import DIFFERENT, Comparison
 from .model import Model
 from .naming import AMBIGUOUS, ASSIGNED, EMPTY, NEW, Named
+from .own_cells import own_caution
 from .shift import SPREAD
 
 # Shares of the importance that may lie on missing features before it is said loudly, and refused; chosen by hand.
@@ -67,7 +68,7 @@ def describe_target(
     level
         Level of the verdicts.
     sources
-        The files: "source", "n_cells", "missing", "n_other".
+        The files: "source", "n_cells", "missing", "n_other", "n_own" (samples from which the model learned).
     """
     comparison = named.comparison
     verdicts = {word: int((named.verdict == word).sum()) for word in (ASSIGNED, AMBIGUOUS, NEW, EMPTY)}
@@ -91,7 +92,11 @@ def describe_target(
         "cautions": [
             text
             for source, factor in zip(sources, factors, strict=True)
-            for text in (check_lost(model, source), _of_factors(source, *factor))
+            for text in (
+                own_caution(source["source"], source["n_own"], source["n_cells"]),
+                check_lost(model, source),
+                _of_factors(source, *factor),
+            )
             if text
         ]
         + too_few_stranger(named, level),
