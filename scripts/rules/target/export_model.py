@@ -13,6 +13,7 @@ with job(snakemake):
     from deepmapper.features.target import rows_named
     from deepmapper.io.align import scale_of
     from deepmapper.io.expression import open_expression
+    from deepmapper.io.shared_features import other_names
     from deepmapper.passes.result import PassFile
     from deepmapper.transfer import model_folder
     from deepmapper.transfer.model import fit_model
@@ -22,7 +23,6 @@ with job(snakemake):
     params, features = snakemake.params, open_features(snakemake.input.features)
     expression = open_expression(snakemake.input.expression)
     scale = scale_of(expression, features.metadata["normalization"], rows_named(expression, features))
-    ids = expression.var["gene_ids"].astype(str).tolist() if "gene_ids" in expression.var else None
     model = fit_model(
         features,
         [PassFile(path) for path in snakemake.input.passes],
@@ -30,7 +30,7 @@ with job(snakemake):
         min_accuracy=params.min_accuracy,
         calibrate_over=params.calibrate_over,
         domain_is_group=params.domain_is_group,
-        ids=ids,
+        ids=other_names(expression.var),
         signal=json.loads(Path(snakemake.input.summary).read_text())["signal"],
         chords=[chord for path in snakemake.input.chords for chord in read_chords(path)],
         terms=next(map(read_terms, snakemake.input.terms), None),

@@ -17,6 +17,7 @@ from .matrix import check_matrix
 from .outcome import Outcome
 from .plan import Size, describe_plan
 from .reads import check_reads, check_reference
+from .target import check_prediction
 
 
 def check_study(
@@ -81,7 +82,8 @@ def _read_config(outcome: Outcome, config: Path) -> Any:
 def _check_inputs(outcome: Outcome, settings: dict, faults: set[str], own_programs: bool, cores: int) -> None:
     """Check the matrix or the reads as far as the configuration says which."""
     if settings["task"] == "predict":
-        outcome.unread.append("the matrix, which the model reads when it predicts")
+        if not any(fault.startswith(("matrix.", "predict.")) for fault in faults):
+            check_prediction(outcome, settings)
         return
     size = Size()
     if starts_from_reads(settings) and not has_matrix(settings):

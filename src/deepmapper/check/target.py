@@ -1,14 +1,15 @@
-"""What is to be named, checked as `features.target.prepare_target` checks it: new files, and domains of all samples."""
+"""What is to be named, checked as the rules `prepare_target` and `predict_target` check it; domains of all samples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.words import count
+from ..core.words import count, listed
 from ..features.domains import (
     describe_domains,
     domain_cautions,
@@ -18,11 +19,14 @@ from ..features.domains import (
     why_no_adversary,
 )
 from ..features.prepare import column_of
-from ..io.align import Scale, align, scale_of
+from ..io.align import Scale, align, feature_table, scale_of
 from ..io.expression import READING_OPTIONS
 from ..io.peek import Peek, peek
+from ..transfer import model_folder
+from ..transfer.answer import usable_classes
 from ..transfer.model import calibrated_over
-from ..workflow.sections import described_by, has_target, reads_domains
+from ..transfer.statement import check_lost
+from ..workflow.sections import described_by, has_target, reads_domains, shard_files
 from .design import Labelled
 from .outcome import Outcome
 
@@ -43,8 +47,11 @@ def check_target(outcome: Outcome, reference: Peek, labelled: Labelled, settings
     options = {name: settings["matrix"][name] for name in READING_OPTIONS} | {"obs_columns": described_by(settings)}
     new = {path: found for path in paths if (found := outcome.attempt(peek, path, **options)) is not None}
     scale = outcome.attempt(_scale, reference, labelled, settings["features"]["normalization"]) if new else None
+    var = reference.data.var if reference.has_all_features else None
     for path, found in new.items():
-        check_new_file(outcome, path, found, reference.data.var if reference.has_all_features else None, scale)
+        missing = check_new_file(outcome, path, found, var, scale)
+        if missing is not None and len(missing) > _MOST_MISSING * len(var):
+            outcome.add_cautions([_few_shared(path, len(var) - len(missing), len(var))])
     outcome.unread += [f"{path}: {found.left}" for path, found in new.items() if found.left]
     tables = {path: found.data.obs for path, found in new.items() if found.data is not None}
     is_known = len(tables) == len(paths) and all(found.has_all_samples for found in new.values())
@@ -74,15 +81,42 @@ def check_new_file(
     n_missing = len(aligned.missing)
     has = f"{len(var) - n_missing:,} of the {count(len(var), 'feature', separator=',')} of {of}"
     outcome.say("New samples", f"{path}: {size}, with {has if n_missing else f'all features of {of}'}")
-    if n_missing > _MOST_MISSING * len(var):
-        outcome.add_cautions(
-            [
-                f"{path} has only {has}. If those that it lacks hold more than half of the importance of a model, its "
-                "samples cannot be named. Check that it is the same organism and that features are named in the same "
-                f"way; if so, leave the others out of {of} before training."
-            ]
-        )
     return aligned.missing
+
+
+def _few_shared(path: str, n_shared: int, n: int) -> str:
+    return (
+        f"{path} has only {n_shared:,} of the {n:,} features of the reference. If those that it lacks hold more than "
+        "half of the importance of a model, its samples cannot be named. Check that it is the same organism and that "
+        "features are named in the same way; if so, leave the others out of the reference before training."
+    )
+
+
+def check_prediction(outcome: Outcome, settings: dict) -> None:
+    """Check the model of `task: predict` and the files that it is to name, as `transfer.predict` reads them."""
+    if not Path(settings["predict"]["model"]).exists():
+        return
+    model = outcome.attempt(model_folder.load, settings["predict"]["model"])
+    if model is None:
+        outcome.unread.append("the matrix, since the model cannot be used")
+        return
+    n_passes = count(len(model.members), "pass", "passes")
+    outcome.say("Model", f"{listed(model.classes, 8)}, by {len(model.features):,} features and {n_passes}")
+    outcome.attempt(usable_classes, model, settings["labels"]["ontology"]["allowed"])
+    options = {name: settings["matrix"][name] for name in READING_OPTIONS} | {"obs_columns": described_by(settings)}
+    var, domain = feature_table(model.features, model.ids), settings["labels"]["domain"]
+    for path in [*(shard_files(settings).values() or [settings["matrix"]["path"]]), *settings["matrix"]["new_samples"]]:
+        found = outcome.attempt(peek, path, **options)
+        if found is None:
+            continue
+        missing = check_new_file(outcome, path, found, var, model.scale, "the model")
+        if found.left:
+            outcome.unread.append(f"{path}: {found.left}")
+        if missing is not None:
+            source = {"source": path, "missing": [model.features[i] for i in missing]}
+            outcome.add_cautions(filter(None, [outcome.attempt(check_lost, model, source)]))
+        if domain and found.data is not None and domain in found.data.obs:
+            outcome.attempt(read_domain_column, found.data.obs[domain], domain, settings["labels"]["na_values"])
 
 
 def check_domains(

@@ -49,20 +49,22 @@ def command(
     columns = [name for name in (given, domain) if name]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = predict_file(
-            model,
-            matrix,
-            output,
-            layer=layer,
-            level=level,
-            obs_columns=columns,
-            label_column=given,
-            domain_column=domain,
-            allowed_terms=allow,
-        )
-    for warning in caught:
-        if issubclass(warning.category, DeepMapperWarning):
-            say(wrapped(str(warning.message), "Note: ", "  "), err=True)
+        try:
+            found = predict_file(
+                model,
+                matrix,
+                output,
+                layer=layer,
+                level=level,
+                obs_columns=columns,
+                label_column=given,
+                domain_column=domain,
+                allowed_terms=allow,
+            )
+        finally:  # they may say why cells cannot be named
+            for warning in caught:
+                if issubclass(warning.category, DeepMapperWarning):
+                    say(wrapped(str(warning.message), "Note: ", "  "), err=True)
     say(wrapped(found.summary["statement"]))
     say(wrapped(found.summary["rate"]))
     say(Path(output) / "target.tsv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..core.blocks import MappedRows, blocks
-from ..core.words import count, some
-from ..errors import InputError
+from ..core.words import count, some, yaml_text
+from ..errors import DeepMapperWarning, InputError
 from .layers import LAYERS_OF_COUNTS
 from .matrix_stats import LARGEST_LOG, MatrixStats, scan
 from .normalize import median_total, normalize_lazily
-from .shared_features import columns_by_name_of
+from .shared_features import columns_by_name_of, why_few_shared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,7 @@ def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.nda
     Warns
     -----
     DeepMapperWarning
-        If names that differ were matched, or samples have no counts.
+        If names that differ were matched, most features are missing, or samples have no counts.
     """
     selection, missing = _selection(var, adata.var, source)
     X, tpm = _chosen(adata.X, selection), adata.layers.get("tpm")
@@ -154,6 +155,7 @@ def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.nda
             layers_of_counts=of_counts,
             median=scale.median * kept,
             million=1e6 * kept,
+            what_to_do=_what_to_do(of_counts),
         )
         _check_kind(stats, scale)
     except InputError as error:
@@ -172,8 +174,12 @@ def _selection(var: pd.DataFrame, own: pd.DataFrame, source: str) -> tuple[sp.cs
     if not len(places):
         raise InputError(
             f"{source}: none of its {count(len(own), 'feature')} ({some(list(own.index)[:3])}) is a feature of the "
-            f"reference ({some(list(var.index)[:3])}, {len(var)} in all). Name the features of both in the same way."
+            f"reference ({some(list(var.index)[:3])}, {len(var)} in all). "
+            f"{why_few_shared(list(var.index), list(own.index)) or 'Name the features of both in the same way.'}"
         )
+    if 2 * len(places) < len(var) and (why := why_few_shared(list(var.index), list(own.index))):
+        text = f"{source}: only {len(places):,} of {len(var):,} features of the reference were found. {why}"
+        warnings.warn(text, DeepMapperWarning, stacklevel=3)
     shape = (len(own), len(var))
     selection = sp.csr_matrix((np.ones(len(places), dtype=np.float32), (found[places], places)), shape=shape)
     return selection, np.flatnonzero(found < 0)
@@ -183,14 +189,34 @@ def _chosen(X: Any, selection: sp.csr_matrix | None) -> Any:
     return X if selection is None else _Columns(X, selection)
 
 
+def _what_to_do(layers_of_counts: Sequence[str]) -> str:
+    """Advise on new samples that are not counts, where the reference is."""
+    if not layers_of_counts:
+        return "The reference holds counts, so give the counts of these samples, too."
+    layer = yaml_text(layers_of_counts[0])
+    return (
+        f"The reference holds counts, and so does the layer {layers_of_counts[0]!r} of this file: read it (`task: "
+        f"predict` with `matrix: {{layer: {layer}}}`, or `deepmapper predict --layer {layer}`); or copy it to X, if "
+        "the other files of the study have their counts there."
+    )
+
+
 def _check_kind(stats: MatrixStats, scale: Scale) -> None:
-    """Refuse counts where the reference, which is not normalised here, holds logarithms."""
-    is_log = scale.method == "none" and not scale.is_integer and scale.largest < LARGEST_LOG
-    if is_log and stats.is_integer and stats.largest >= LARGEST_LOG:
+    """Refuse counts where the reference, which is not normalised here, holds logarithms, and the other way round."""
+    if scale.method != "none" or not stats.nnz:
+        return
+    is_log = not scale.is_integer and scale.largest < LARGEST_LOG
+    # logarithms of counts are hardly ever whole numbers, unless they are 0
+    if is_log and stats.is_integer and stats.largest > 1:
         raise InputError(
             f"the values are whole numbers up to {stats.largest:g}, which look like counts; the reference holds values "
             f"up to {scale.largest:g} that are not whole numbers (features.normalization is none). Normalise the new "
             f"samples in the same way as the reference."
+        )
+    if scale.is_integer and scale.largest >= LARGEST_LOG and not stats.is_integer and stats.largest < LARGEST_LOG:
+        raise InputError(
+            f"the values are up to {stats.largest:g} with fractions, which look like logarithms; the reference holds "
+            f"whole numbers up to {scale.largest:g} (features.normalization is none). Give the new samples as counts."
         )
 
 

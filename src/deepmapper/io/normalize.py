@@ -81,6 +81,7 @@ def normalize_lazily(
     layers_of_counts: Sequence[str] = (),
     median: float | None = None,
     million: float = 1e6,
+    what_to_do: str = "",
 ) -> tuple[MappedRows, MatrixStats]:
     """Check a matrix in one pass, and return rows that are normalised whenever their blocks are read.
 
@@ -100,6 +101,8 @@ def normalize_lazily(
         Total to which "log1p_median" scales, if it is known from other samples; None to take it from `reference`.
     million
         Total to which "log1p_cpm" scales; less than a million if features are known to be missing.
+    what_to_do
+        Advice on values that are not counts; "" for that on a configuration.
 
     Returns
     -------
@@ -126,14 +129,15 @@ def normalize_lazily(
         raise InputError(f"Found {len(names)} names for {raw.shape[0]} rows of the matrix, expected one per row.")
     stats = scan(raw.blocks())
     check_finite(stats, "The matrix", names)
+    what_to_do = what_to_do or advice(layers_of_counts)
     if method == "none":
         return replace(raw, nnz=stats.nnz), stats
     if method == "log1p_tpm":
-        check_not_negative(stats, names, "The layer 'tpm'", advice(layers_of_counts))
+        check_not_negative(stats, names, "The layer 'tpm'", what_to_do)
         return MappedRows(X, rows, lambda block, _: _float32_csr(block).log1p(), stats.nnz), stats
     check_scale(stats, method)
     is_scaled = common_total(stats) is not None
-    check_counts(stats, names, "The matrix", advice(layers_of_counts), logs_allowed=is_scaled)
+    check_counts(stats, names, "The matrix", what_to_do, logs_allowed=is_scaled)
     if method == "log1p_median":
         reference_totals = stats.totals if reference is None else stats.totals[reference]
         target_sum = median_total(reference_totals) if median is None else median

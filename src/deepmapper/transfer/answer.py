@@ -108,7 +108,7 @@ def answer(
     for source in sources:
         if caution := own_caution(source["source"], source["n_own"], source["n_cells"]):
             warnings.warn(caution, DeepMapperWarning, stacklevel=2)
-    usable, values = _usable(model, allowed_terms), NewValues(X, model, gaps)
+    usable, values = usable_classes(model, allowed_terms), NewValues(X, model, gaps)
     named = name_samples(values, level, seed, device, usable, align)
     values = values if named.aligned is None else named.aligned.values
     identity = np.full(len(cells), "", dtype=object)
@@ -124,7 +124,14 @@ def _n_own(model: Model, X: Any, gap: Gap) -> int:
     return n_own(model.own, model.scale.share, X[gap.rows], gap.columns, sum(model.sizes.values()))
 
 
-def _usable(model: Model, allowed_terms: Sequence[str]) -> np.ndarray | None:
+def usable_classes(model: Model, allowed_terms: Sequence[str]) -> np.ndarray | None:
+    """Return which classes may be answers, (C,); None for all.
+
+    Raises
+    ------
+    InputError
+        If the model has no ontology, or the terms are not of it.
+    """
     if not allowed_terms:
         return None
     if model.terms is None:

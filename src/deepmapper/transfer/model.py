@@ -41,7 +41,7 @@ class Model:
     classes, features
         Names of the C classes, and of the p features.
     ids
-        Ids of the features, or None.
+        Further names of the features (gene ids, or else symbols), or None.
     scale
         How values were normalised.
     temperature
@@ -159,7 +159,7 @@ def fit_model(
     domain_is_group
         Whether the groups, which no split divides, are the domains.
     ids
-        Ids of the features.
+        Further names of the features (`io.shared_features.other_names`).
     signal
         Verdict on the passes.
     chords

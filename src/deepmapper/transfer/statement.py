@@ -40,7 +40,8 @@ def check_lost(model: Model, source: Mapping[str, Any]) -> str:
     if lost > REFUSED:
         raise InputError(
             f"{source['source']}: {n} of {p} features of the model are missing, with {share} of the importance: its "
-            f"samples cannot be named. Check that it is the same organism and that features are named in the same way."
+            f"samples cannot be named. Check that it is the same organism and that features are named in the same way; "
+            f"if so, train a model of the features that both have."
         )
     if lost <= LOUD:
         return ""

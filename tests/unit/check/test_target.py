@@ -9,6 +9,11 @@ import pytest
 import yaml
 
 from deepmapper.check.study import check_study
+from deepmapper.features.prepare import prepare_features
+from deepmapper.io.align import scale_of
+from deepmapper.passes.train import train_pass
+from deepmapper.transfer import model_folder
+from deepmapper.transfer.model import fit_model
 
 SCHEMA = Path(__file__).parents[3] / "workflow/schemas/config.schema.yaml"
 
@@ -133,5 +138,33 @@ def test_new_files_with_other_names_or_values_are_faults():
     logs.X = np.log1p(logs.X)
     one.var_names = [f"ENSMUSG{i:011d}" for i in range(12)]
     one, logs = checked(reference, new=[one, logs]).faults
-    assert "new0.h5ad: none of its 12 features" in one
+    assert "new0.h5ad: none of its 12 features" in one and "One of the two has Ensembl ids" in one
     assert logs.startswith("new1.h5ad: ") and "non-integer" in logs
+
+
+def test_the_files_of_a_prediction_are_compared_with_the_model(quick):
+    reference = made(60, state=["a", "b"] * 30, batch=EACH)
+    features = prepare_features(reference, label_column="state", split_scheme="repeated")
+    passes = [train_pass(features.development_samples, quick("linear", epochs=5), 0)]
+    model_folder.save(fit_model(features, passes, scale_of(reference, "log1p_median", np.arange(60))), "model")
+    predicts = {"task": "predict", "predict": {"model": "model"}}
+
+    def asked(adata, **labels):
+        adata.write_h5ad("new.h5ad")
+        Path("config.yaml").write_text(yaml.safe_dump({**predicts, "matrix": {"path": "new.h5ad"}, "labels": labels}))
+        return check_study("config.yaml", SCHEMA)[0]
+
+    new = made(9, 1, batch=np.linspace(0.1, 0.9, 9))
+    outcome = asked(new)
+    assert not outcome.faults and lines(outcome, "Model") == ["a, b, by 12 features and 1 pass"]
+    assert lines(outcome, "New samples") == ["new.h5ad: 9 samples, with all features of the model"]
+    assert any("no ontology" in fault for fault in asked(new, ontology={"allowed": ["T cell"]}).faults)
+    wide = made(20, 1, batch=np.linspace(0.1, 0.9, 20))
+    assert any("looks like a measurement" in fault for fault in asked(wide, domain="batch").faults)
+    few = new.copy()
+    few.var_names = [*few.var_names[:2], *(f"x{i}" for i in range(10))]
+    (fault,) = asked(few).faults
+    assert "10 of 12 features of the model are missing" in fault and "features that both have" in fault
+    Path("model/passes/0.npz").unlink()
+    (fault,) = asked(new).faults
+    assert "not a complete model" in fault

@@ -25,3 +25,12 @@ def test_cells_of_a_file_are_named(model, counts, call):
     assert "60 unlabelled cells" in said and "out/target.tsv" in said
     assert "is not a model" in call("predict", "nothing", "new.h5ad", status=1).said
     assert "the model has no ontology" in call("predict", model, "new.h5ad", "--allow", "T cell", status=1).said
+
+
+def test_why_cells_cannot_be_named_is_said_with_the_fault(model, counts, call):
+    mouse = counts.copy()
+    mouse.var_names = [*mouse.var_names[:3], *(name.upper() for name in mouse.var_names[3:])]
+    mouse.write_h5ad("mouse.h5ad")
+    said = call("predict", model, "mouse.h5ad", status=1).said
+    assert "Note: mouse.h5ad: only 3 of 30 features" in said and "as those of human and mouse do" in said
+    assert "samples cannot be named" in said

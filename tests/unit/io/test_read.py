@@ -76,7 +76,9 @@ def test_populations_with_symbols_and_with_gene_ids(tmp_path, toy):
     ids = [f"ENSG0000000000{i}" for i in range(1, 6)]
     toy.write_10x(tmp_path / "a", ids=ids)
     toy.write_h5ad(tmp_path / "b.h5ad", genes=[f"{name}.3" for name in ids[::-1]])
-    with pytest.warns(DeepMapperWarning, match=r"b\.h5ad: 5 features matched by gene id, since only 0 have the same"):
+    with pytest.warns(
+        DeepMapperWarning, match=r"b\.h5ad: 5 features matched by gene ids or symbols .* only 0 have the same"
+    ):
         adata = read_matrix(populations=[(tmp_path / "a", "A"), (tmp_path / "b.h5ad", "B")])
     assert list(adata.var_names) == toy.genes
     np.testing.assert_array_equal(adata.X.toarray(), np.vstack([toy.counts, toy.counts[:, ::-1]]))
