@@ -50,7 +50,7 @@ def check_target(outcome: Outcome, reference: Peek, labelled: Labelled, settings
     var = reference.data.var if reference.has_all_features else None
     for path, found in new.items():
         missing = check_new_file(outcome, path, found, var, scale)
-        if missing is not None and len(missing) > _MOST_MISSING * len(var):
+        if var is not None and missing is not None and len(missing) > _MOST_MISSING * len(var):
             outcome.add_cautions([_few_shared(path, len(var) - len(missing), len(var))])
     outcome.unread += [f"{path}: {found.left}" for path, found in new.items() if found.left]
     tables = {path: found.data.obs for path, found in new.items() if found.data is not None}
@@ -61,7 +61,9 @@ def check_target(outcome: Outcome, reference: Peek, labelled: Labelled, settings
 
 def _scale(reference: Peek, labelled: Labelled, method: str) -> Scale | None:
     rows = labelled.kept if reference.rows is None else np.intersect1d(labelled.kept, reference.rows)
-    return scale_of(reference.data, method, rows) if reference.has_values and len(rows) else None
+    if not reference.has_values or not len(rows) or (method == "log1p_tpm" and "tpm" not in reference.data.layers):
+        return None
+    return scale_of(reference.data, method, rows)
 
 
 def check_new_file(
@@ -105,7 +107,8 @@ def check_prediction(outcome: Outcome, settings: dict) -> None:
     outcome.attempt(usable_classes, model, settings["labels"]["ontology"]["allowed"])
     options = {name: settings["matrix"][name] for name in READING_OPTIONS} | {"obs_columns": described_by(settings)}
     var, domain = feature_table(model.features, model.ids), settings["labels"]["domain"]
-    for path in [*(shard_files(settings).values() or [settings["matrix"]["path"]]), *settings["matrix"]["new_samples"]]:
+    paths = [*(shard_files(settings).values() or [settings["matrix"]["path"]]), *settings["matrix"]["new_samples"]]
+    for path in filter(None, paths):
         found = outcome.attempt(peek, path, **options)
         if found is None:
             continue
