@@ -1,7 +1,9 @@
 """Cells from which a model learned are recognised among those that it names."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import anndata
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -17,6 +19,7 @@ def sampled(n, seed, p=200):
     return sp.csr_matrix(np.random.default_rng(seed).poisson(2.0, (n, p)).astype(np.float32))
 
 
+DEMO = Path(__file__).parents[3] / "resources/demo/matrix/pbmc68k_reduced.h5ad"
 SHARE = np.full(200, 1 / 200)
 
 
@@ -84,3 +87,16 @@ def test_a_model_without_fingerprints_is_loaded_and_says_nothing(model, study, t
     assert older.own is None
     assert deepmapper.predict(older, study.reference).attrs["summary"]["sources"][0]["n_own"] == 0
     assert not [warning for warning in recwarn if "among the labelled" in str(warning.message)]
+
+
+@pytest.mark.parametrize("share_kept", [1.0, 0.2])
+def test_half_of_a_real_study_is_told_from_the_other_half(share_kept):
+    X = sp.csr_matrix(anndata.read_h5ad(DEMO).X, dtype=np.float32)
+    rng = np.random.default_rng(0)
+    order, missing = rng.permutation(700), np.flatnonzero(rng.random(765) >= share_kept)
+    reference, others = X[order[:350]], X[order[350:]]
+    share = np.asarray(reference.sum(axis=0)).ravel() / reference.sum()
+    prints = fingerprints([reference], share)
+    kept = sp.diags(np.isin(np.arange(765), missing, invert=True).astype(np.float32))
+    found = [n_own(prints, share, sp.csr_matrix(part @ kept), missing, 350) for part in (reference, others)]
+    assert found[0] >= 340 and found[1] == 0
