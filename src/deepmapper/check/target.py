@@ -177,8 +177,8 @@ def _check_adversaries(outcome: Outcome, codes, names, y, is_known: bool, settin
     }
     if not asked:
         return
-    outcome.add_cautions(domain_cautions(codes, names))
-    why = why_no_adversary(codes, y) if is_known else ""
+    outcome.add_cautions(domain_cautions(codes, names, y))
+    why = why_no_adversary(codes) if is_known else ""
     for model, adapt in asked.items() if why else ():
         if adapt == "auto":
             outcome.add_cautions([f"models.{model}: adapt: auto leaves the adversary out, since {why}."])

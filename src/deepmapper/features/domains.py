@@ -57,28 +57,19 @@ def read_domain_column(values: Any, name: str, na_values: Sequence[str] = MISSIN
     return found.texts
 
 
-def why_no_adversary(domains: np.ndarray, y: np.ndarray) -> str:
+def why_no_adversary(domains: np.ndarray) -> str:
     """Say why there are no domains for an adversary to tell apart; "" if there are.
 
     Parameters
     ----------
     domains
         (n,) codes of the domains of all samples that a pass may be given, -1 for none.
-    y
-        (n,) class codes, -1 for target samples.
     """
     n_domains = len(np.unique(domains[domains >= 0]))
-    if n_domains < 2:
-        of = "are of one domain" if n_domains else "lack a domain"
-        return f"all labelled samples and target samples {of} (labels.domain)"
-    known = (domains >= 0) & (y >= 0)
-    pairs = np.unique(np.column_stack([domains[known], y[known]]), axis=0)
-    if len(pairs) > 1 and len(np.unique(pairs[:, 0])) == len(pairs) and len(np.unique(pairs[:, 1])) > 1:
-        return (
-            "the labelled samples of every domain are of a single class (labels.domain), so that what tells domains "
-            "apart also tells classes apart"
-        )
-    return ""
+    if n_domains >= 2:
+        return ""
+    of = "are of one domain" if n_domains else "lack a domain"
+    return f"all labelled samples and target samples {of} (labels.domain)"
 
 
 def refuse_adversary(adapt: str, why: str) -> str:
@@ -89,8 +80,21 @@ def refuse_adversary(adapt: str, why: str) -> str:
     )
 
 
-def domain_cautions(domains: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return what an adversary can make little of: samples without a domain, and domains of one or two samples."""
+def domain_cautions(domains: np.ndarray, names: Sequence[str], y: np.ndarray) -> list[str]:
+    """Return what an adversary can make little of.
+
+    Parameters
+    ----------
+    domains, names
+        (n,) codes of the domains of all samples that a pass may be given, -1 for none, and their names.
+    y
+        (n,) class codes, -1 for target samples.
+
+    Returns
+    -------
+    list
+        Sentences on samples without a domain, domains of one or two samples, and domains that each hold one class.
+    """
     sizes, n_without = np.bincount(domains[domains >= 0], minlength=len(names)), int((domains < 0).sum())
     few = [f"{name!r} ({size})" for name, size in zip(names, sizes, strict=True) if 0 < size <= _FEW]
     cautions = []
@@ -103,6 +107,13 @@ def domain_cautions(domains: np.ndarray, names: Sequence[str]) -> list[str]:
         cautions.append(
             f"labels.domain: too few samples for an adversary to learn what they have in common: {listed(few, 6)}. If "
             "they belong to other domains, give them their names."
+        )
+    known = (domains >= 0) & (y >= 0)
+    pairs = np.unique(np.column_stack([domains[known], y[known]]), axis=0)
+    if len(np.unique(pairs[:, 0])) == len(pairs) and len(np.unique(pairs[:, 1])) > 1:
+        cautions.append(
+            "labels.domain: the labelled samples of every domain are of a single class. What tells these domains apart "
+            "also tells the classes apart, so an adversary works against the labels."
         )
     return cautions
 

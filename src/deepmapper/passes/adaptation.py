@@ -195,8 +195,7 @@ def with_domains(config: DeepMapperConfig, samples: Samples) -> DeepMapperConfig
 def _why_no_adversary(samples: Samples) -> str:
     if samples.domains is None or samples.unlabelled is None:
         return ""
-    rows = np.concatenate([samples.rows, samples.unlabelled])
-    return why_no_adversary(samples.domains[rows], samples.y[rows])
+    return why_no_adversary(samples.domains[np.concatenate([samples.rows, samples.unlabelled])])
 
 
 def resolve_arm(config: DeepMapperConfig, choice: dict[str, Any] | None) -> DeepMapperConfig:
