@@ -8,9 +8,10 @@
 `write` makes one file for every case and split, `run` one file of probabilities for each of these, and leaves out what
 is there, so it can be stopped at any time; `table` compares. The cases: pbmc68k_reduced with 30 % of the labels hidden,
 as it is, with every gene of the target times a lognormal factor (sd 1), with half of the classes thinned to a tenth in
-the target, and both; zheng_pbmc3k and pbmc3k_zheng, on the classes that both have, from four fifths of the reference;
-pbmc3k, all genes, 30 % of the labels hidden. Environments: `pip install celltypist==1.7.1 "scikit-learn<1.8"`;
-`pip install scvi-tools==1.4.2`; `pip install --no-deps scnym==0.3.2` beside torch, scanpy and tensorboard.
+the target, and both; zheng_pbmc3k and pbmc3k_zheng, on the classes that both have, from four fifths of the reference,
+and the same on the genes of pbmc68k_reduced alone (_few); pbmc3k, all genes, 30 % of the labels hidden.
+Environments: `pip install celltypist==1.7.1 "scikit-learn<1.8"`; `pip install scvi-tools==1.4.2`;
+`pip install --no-deps scnym==0.3.2` beside torch, scanpy and tensorboard.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from memory import Watch
 
 UNLABELLED = "Unlabeled"
 SMALL = ("plain", "shift", "thinned", "both")
-CASES = (*SMALL, "zheng_pbmc3k", "pbmc3k_zheng", "pbmc3k")
+CASES = (*SMALL, "zheng_pbmc3k", "pbmc3k_zheng", "zheng_pbmc3k_few", "pbmc3k_zheng_few", "pbmc3k")
 LEVEL = 0.1  # of the sets of labels
 SMALLEST = 30  # cells of a class whose coverage is judged
 
@@ -71,15 +72,24 @@ def between(case, split, options):
         zheng = read(options.zheng, "cell_type_common")
         pbmc.obs["label"] = pbmc.obs["label"].map(COMMON)
         pbmc, zheng = pbmc[pbmc.obs["label"].notna()], zheng[zheng.obs["label"].isin(list(COMMON.values()))]
-        genes = [gene for gene in zheng.var_names if gene in set(pbmc.var_names)]
-        reference, target = (zheng, pbmc) if case == "zheng_pbmc3k" else (pbmc, zheng)
+        genes = zheng.var_names[zheng.var_names.isin(pbmc.var_names)]
+        reference, target = (zheng, pbmc) if case.startswith("zheng") else (pbmc, zheng)
         reference = reference[~held_out(reference.obs["label"].to_numpy(), 0.2, split), genes]
         target = target[:, genes]
     counts = sp.vstack([reference.X, target.X]).tocsr()
     values = counts.multiply(1e4 / counts.sum(1)).tocsr()
     values.data = np.log1p(values.data)
     labels = [*reference.obs["label"], *target.obs["label"]]
-    return cells(values, counts, labels, reference.n_obs, reference.var_names)
+    found = cells(values, counts, labels, reference.n_obs, reference.var_names)
+    return found[:, few_genes(reference)].copy() if case.endswith("_few") else found
+
+
+def few_genes(data):
+    """Mask of the genes that pbmc68k_reduced has."""
+    import scanpy as sc
+
+    symbols = data.var["gene_symbol"].astype(str)
+    return (symbols.isin(sc.datasets.pbmc68k_reduced().raw.var_names) & ~symbols.duplicated()).to_numpy()
 
 
 def cells(values, counts, labels, n_reference, genes=None):
@@ -247,7 +257,7 @@ def scanvi(adata, split, options):
 
 def scnym(config):
     def method(adata, split, options):
-        """Its configuration; batches of 64 where there are fewer than 256 cells, with which it never ends."""
+        """Its configuration; smaller batches where the target has fewer cells than one, with which it never ends."""
         np.int = int  # removed from numpy, still used by the release
         from scnym.api import CONFIGS, scnym_api
 
@@ -255,9 +265,8 @@ def scnym(config):
         X = values.X.expm1()
         values.X = X.multiply(1e6 / X.sum(1)).tocsr().log1p().astype(np.float32)
         values.X = values.X.toarray() if values.shape[1] < 5000 else values.X
-        changed = {**CONFIGS[config]}
-        if (values.obs["part"] == "target").sum() < 256:
-            changed["batch_size"] = 64
+        n_target = (values.obs["part"] == "target").sum()
+        changed = {**CONFIGS[config], "batch_size": next(size for size in (256, 64, 32) if size <= n_target)}
         if options.epochs:
             changed["n_epochs"] = options.epochs
         with tempfile.TemporaryDirectory() as folder:
