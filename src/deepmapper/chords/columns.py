@@ -59,6 +59,11 @@ class Columns:
         values /= np.where(scale > 1e-6, scale, np.inf).astype(np.float32)  # a constant feature becomes 0
         return np.clip(values, -self.clip, self.clip, out=values)
 
+    def select(self, positions: np.ndarray) -> Columns:
+        """Return the columns at `positions` among those that are screened."""
+        cached = None if self.cached is None else self.cached[:, positions]
+        return replace(self, features=self.features[positions], cached=cached)
+
     def cache(self, block: int, memory_mb: float) -> Columns:
         """Return the same columns with all blocks in memory, if they take at most `memory_mb`."""
         n, p = self.shape

@@ -33,7 +33,7 @@ _EXPECTED_REFINED = 500
 _VALUES_AT_ONCE = 2**22  # values of single products held at once: 16 MB as float32
 
 # Share of an ordinary product's variance below which a product is taken for constant: rounding errors, not values.
-_MIN_VARIANCE = 1e-4
+MIN_VARIANCE = 1e-4
 
 _PRUNE = 4  # the list of products is cut to `keep` once it is this many times as long; sorting it every time is slower
 
@@ -253,7 +253,7 @@ class _NumpyScores:
     def __init__(self, left, squares, right, residuals, weight, floor: float, diagonal: bool):
         self._left, self._right, self._residuals, self._floor = left, right, residuals, floor
         self._variance = squares.T @ np.square(right)
-        min_variance, self.tests = _MIN_VARIANCE * float(weight.sum()), self._variance.size
+        min_variance, self.tests = MIN_VARIANCE * float(weight.sum()), self._variance.size
         if diagonal or self._variance.min(initial=np.inf) <= min_variance:
             skipped = self._variance <= min_variance
             if diagonal:
@@ -289,7 +289,7 @@ class _TorchScores:
         )
         self._floor = floor
         inverse = squares.T @ self._right.square()
-        skipped = inverse <= _MIN_VARIANCE * float(weight.sum())
+        skipped = inverse <= MIN_VARIANCE * float(weight.sum())
         inverse = inverse.reciprocal_().masked_fill_(skipped, 0)
         self._inverse_variance = inverse.triu_(1) if diagonal else inverse
         self.tests = int(torch.count_nonzero(self._inverse_variance))
@@ -336,7 +336,7 @@ def _z_scores(product: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> 
     variance = weight @ square - np.square(weight @ product) / total
     own_weight = np.square(residual)
     own_variance = own_weight @ square - np.square(own_weight @ product) / max(float(own_weight.sum()), 1e-30)
-    constant = variance <= _MIN_VARIANCE * total
+    constant = variance <= MIN_VARIANCE * total
     return np.where(constant, 0, score / np.sqrt(np.maximum(np.maximum(variance, own_variance), 1e-12)))
 
 

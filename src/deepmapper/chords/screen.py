@@ -22,6 +22,7 @@ from ..core.blocks import column_blocks
 from ..errors import CannotScreen, DeepMapperWarning, InputError
 from .columns import select_rows, spans
 from .contrasts import Contrast, check_exchangeable, family_threshold, make_contrasts
+from .inflation import equalise
 from .main_effects import fit_main_effects
 from .scan import BIN, Tally, block_width, scan_pairs, scan_triplets, score_listed
 from .types import Pair, Screen, ScreenOptions, Triplet
@@ -92,6 +93,9 @@ def screen_pairs(
         effects = fit_main_effects(X, y, design, groups, options.seed, columns)
         contrasts = make_contrasts(
             y, effects.probability, design=design, groups=groups, permutations=options.permutations, seed=options.seed
+        )
+        contrasts = tuple(
+            equalise(contrast, contrast.columns(X, options.clip, columns), options.seed) for contrast in contrasts
         )
         screen = Screen(
             options=options,

@@ -36,6 +36,7 @@ class Draw(IntEnum):
     CONFOUNDER_RESAMPLES = 108
     SCREENED_SAMPLES = 109
     CONFOUNDER_FOLDS = 110
+    CHORD_INFLATION = 111  # features whose pairs measure the inflation of the screen
     SHADOWS = 120
     PASS_RESAMPLES = 121
     HALVES = 122

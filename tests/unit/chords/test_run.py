@@ -99,7 +99,7 @@ def test_confounders_reach_the_screen_and_the_proof(run_options):
         [screen_features(one, run_options, seed=seed).summary for seed in range(3)] for one in (plain, adjusted)
     )
     n_plain, n_adjusted = (sum(one["n_pairs"] for one in screens) for screens in (plain_screens, adjusted_screens))
-    assert n_plain > 20 and n_adjusted <= 2
+    assert n_adjusted <= 2 < n_plain
     assert adjusted_screens[0]["statement"].endswith(", adjusted for depth.")
 
 

@@ -84,8 +84,9 @@ def test_the_order_of_features_only_orders_the_result(small, screen_label):
     names = [planted.names[i] for i in order]
     moved = screen_pairs(X[:, order], y, QUICK, names=names, classes=classes)
     assert {frozenset(pair.features) for pair in first.found} == {frozenset(pair.features) for pair in moved.found}
-    np.testing.assert_allclose(moved.best, first.best[order], rtol=2e-3, atol=2e-3)
-    np.testing.assert_allclose(moved.null_largest, first.null_largest, rtol=2e-3)
+    # the inflation of z is measured on other features
+    np.testing.assert_allclose(moved.best, first.best[order], rtol=2e-2, atol=2e-3)
+    np.testing.assert_allclose(moved.null_largest, first.null_largest, rtol=2e-2)
 
 
 def test_rows_that_are_left_out_change_nothing(small, screen_label):

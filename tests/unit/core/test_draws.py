@@ -56,6 +56,7 @@ def test_the_numbers_of_draws_do_not_change():
         "CHORD_PERMUTATIONS": 104,
         "CHORD_RESAMPLES": 105,
         "CHORD_FOLDS": 106,
+        "CHORD_INFLATION": 111,
         "CONTROL_GENES": 107,
         "CONFOUNDER_RESAMPLES": 108,
         "SCREENED_SAMPLES": 109,
