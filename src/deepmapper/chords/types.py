@@ -25,7 +25,7 @@ class ScreenOptions:
         Permutations of the labels; the smallest p is 1 / (1 + permutations).
     level, rate
         Error rate to control: the probability of any false product ("family") or the share of false products among
-        those named ("discovery"). Beside strong main effects the family-wise rate is above the level: 0.07 at 0.05.
+        those named ("discovery").
     keep
         How many of the strongest products are kept as candidates; only these can be significant.
     clip
