@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..core.words import count, listed, some, yaml_text
+from ..core.words import count, listed, percent, some, yaml_text
 from ..errors import InputError
 from .matrix_stats import LARGEST_LOG, MatrixStats
 
@@ -185,15 +185,21 @@ def _scaled(stats: MatrixStats, method: str, layers_of_counts: Sequence[str]) ->
 
 
 def _share(stats: MatrixStats) -> str:
-    return f"{stats.fractional.sum() / stats.nnz:.0%}"
+    return percent(stats.fractional.sum() / stats.nnz, 0)
 
 
-def _mixed(stats: MatrixStats, names: Sequence[str]) -> str:
-    """Samples of small values with fractions among samples of whole numbers."""
+def _kinds(stats: MatrixStats) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) samples of small values with fractions, and of whole numbers; none of either if there are not both."""
     used = stats.detected >= min(_MIN_VALUES, len(stats.feature_totals) / 2)
     logs = used & (stats.fractional > _FRACTIONAL * stats.detected) & (stats.row_largest < LARGEST_LOG)
     whole = used & (stats.fractional == 0) & (stats.row_largest >= LARGEST_LOG)
-    if not logs.any() or not whole.any():
+    both = bool(logs.any() and whole.any())
+    return logs & both, whole & both
+
+
+def _mixed(stats: MatrixStats, names: Sequence[str]) -> str:
+    logs, whole = _kinds(stats)
+    if not logs.any():
         return ""
     return (
         f"{count(int(logs.sum()), 'sample holds', 'samples hold')} small values with fractions, like logarithms "
@@ -208,9 +214,10 @@ def _depths(stats: MatrixStats, names: Sequence[str]) -> str:
     empty = totals == 0
     if empty.any():
         lines.append(empty_samples_note(empty, names))
-    median = np.median(totals[totals > 0]) if (totals > 0).any() else 0
+    compared = (totals > 0) & ~_kinds(stats)[0]  # logarithms among counts are named by themselves
+    median = np.median(totals[compared]) if compared.any() else 0
     factor = _FAR_OF_FEW if len(totals) < _FEW else _FAR
-    far = (totals > 0) & ((totals * factor < median) | (totals > median * factor))
+    far = compared & ((totals * factor < median) | (totals > median * factor))
     if far.any():
         lines.append(
             f"{count(int(far.sum()), 'sample has a total', 'samples have totals')} more than {factor:,} times below or "
@@ -284,8 +291,8 @@ def _technical(stats: MatrixStats, features: Sequence[str]) -> str:
     else:
         return ""
     return (
-        f"{n:.0%} of all counts are those of {what}: after scaling to the same total, the other features follow "
-        f"from them. Consider leaving them out of the matrix."
+        f"{percent(n, 0)} of all counts are those of {what}: after scaling to the same total, the other features "
+        f"follow from them. Consider leaving them out of the matrix."
     )
 
 

@@ -104,6 +104,11 @@ def test_logarithms_in_some_samples_are_named():
     )
 
 
+def test_counts_in_some_samples_among_logarithms_are_named_once():
+    (caution,) = cautions(np.where(FEW, COUNTS * 60, np.log1p(COUNTS)))
+    assert "37 samples hold small values with fractions" in caution and "3 whole" in caution
+
+
 def test_samples_of_another_depth_and_without_counts_are_named():
     X = np.where(FEW, COUNTS * 20_000, COUNTS)
     X[7] = 0
@@ -165,7 +170,7 @@ def test_counts_that_are_not_normalised_are_a_caution():
 
 def test_technical_features_with_most_counts_are_named():
     names = [f"ERCC-{i:05}" if i < 40 else f"g{i}" for i in range(P)]
-    assert "% of all counts are those of ERCC spike-ins" in cautions(COUNTS, features=names)[0]
+    assert " % of all counts are those of ERCC spike-ins" in cautions(COUNTS, features=names)[0]
     names = [f"mt-Nd{i}" if i < 40 else f"g{i}" for i in range(P)]
     assert "mitochondrial genes" in cautions(COUNTS, features=names)[0]
     one = COUNTS + 2000 * (np.arange(P) == 5)
