@@ -239,9 +239,9 @@ class DeepMapperConfig:
         if self.epochs < self.min_epochs:
             return [
                 f"early stopping never acts: epochs={self.epochs} < min_epochs={self.min_epochs}, so every pass trains "
-                f"{self.epochs} epochs, keeps its last weights and holds back {self.val_size:.0%} of its training "
-                f"samples for nothing. Raise epochs to min_epochs + patience or more, lower min_epochs, or set "
-                f"early_stop=False."
+                f"{self.epochs} epochs, keeps its last weights and holds back {100 * self.val_size:g} % of its "
+                f"training samples for nothing. Raise epochs to min_epochs + patience or more, lower min_epochs, or "
+                f"set early_stop=False."
             ]
         return [
             f"early stopping cannot end a pass early: epochs={self.epochs} is less than min_epochs={self.min_epochs} + "

@@ -19,6 +19,7 @@ import scipy.sparse as sp
 
 from ..core.arrays import take_rows
 from ..core.blocks import column_blocks
+from ..core.words import percent
 from ..errors import CannotScreen, DeepMapperWarning, InputError
 from .columns import select_rows, spans
 from .contrasts import Contrast, check_exchangeable, family_threshold, make_contrasts
@@ -186,8 +187,8 @@ def _detected(X, min_detected: float) -> np.ndarray:
     features = np.flatnonzero(detected >= max(min_detected * X.shape[0], 1))
     if len(features) < 2:
         raise CannotScreen(
-            f"{len(features)} of {X.shape[1]} features are detected in at least {min_detected:.0%} of {X.shape[0]} "
-            f"samples: a pair takes at least two. Lower min_detected."
+            f"{len(features)} of {X.shape[1]} features are detected in at least {percent(min_detected)} of "
+            f"{X.shape[0]} samples: a pair takes at least two. Lower min_detected."
         )
     return features
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.arrays import take_rows
 from ..core.draws import Draw, stream
-from ..core.words import listed, yaml_list
+from ..core.words import listed, percent, yaml_list
 from ..errors import InputError
 
 SCHEMES = ("auto", "fixed", "repeated")
@@ -172,8 +172,8 @@ def hold_out(
     if counts.min() < 2:
         small = ", ".join(_name(c, classes) for c in codes[counts < 2])
         raise InputError(
-            f"class {small}: 1 sample left, expected at least 2, to train on one and hold out the other ({share:.0%}). "
-            f"Leave the class out, merge it with another, or add samples."
+            f"class {small}: 1 sample left, expected at least 2, to train on one and hold out the other "
+            f"({percent(share, 0)}). Leave the class out, merge it with another, or add samples."
         )
     held = (
         _hold_out_samples(y, codes, share, rng) if groups is None else _hold_out_groups(y, share, rng, groups, classes)
@@ -302,8 +302,9 @@ def _hold_out_groups(y, share, rng, groups, classes, tries: int = 20) -> np.ndar
                 if len(np.unique(y[kept])) == len(np.unique(y[held])) == len(groups_per_class):
                     return held if share <= 0.5 else kept
     raise InputError(
-        f"{n_groups} groups could not be divided with every class in both parts ({share:.0%} or more held out, {tries} "
-        f"shuffles each): expected more groups per class. Add donors, leave a class out, or run without a group column."
+        f"{n_groups} groups could not be divided with every class in both parts ({percent(share, 0)} or more held out, "
+        f"{tries} shuffles each): expected more groups per class. Add donors, leave a class out, or run without a "
+        f"group column."
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from ..core.arrays import take_rows
 from ..core.blocks import MappedRows
 from ..core.table_schemas import AUDIT
+from ..core.words import percent
 from ..features.composition import explained_by_composition
 from ..features.store import Features
 from ..io.matrix_stats import LARGEST_LOG
@@ -35,7 +36,7 @@ CHOICES = {
     "pca_50": f"{N_COMPONENTS} principal components",
 }
 
-_LITTLE_COMPOSITION = f"only features of which the composition of the samples explains less than {MOSTLY:.0%}"
+_LITTLE_COMPOSITION = f"only features of which the composition of the samples explains less than {percent(MOSTLY, 0)}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from ..core.blocks import MappedRows, blocks
 from ..core.moments import Moments, with_values
 from ..core.variable_features import sample_variance
+from ..core.words import percent
 from ..features.levels import subsample_rows
 
 N_TOP = 2000  # features that a flavour keeps; the default of Seurat
@@ -161,7 +162,8 @@ def _share_in_components(X) -> tuple[np.ndarray, str]:
     share = np.divide(explained, variance, out=np.full(len(variance), np.nan), where=variance > 0)
     share = np.clip(share, 0.0, 1.0)
     n_low = int((share < MIN_SHARE).sum() + np.isnan(share).sum())
-    return share, f"{n_low} of {len(share)} features have less than {MIN_SHARE:.0%} of their variance in the components"
+    few = f"{n_low} of {len(share)} features have less than {percent(MIN_SHARE, 0)}"
+    return share, f"{few} of their variance in the components"
 
 
 def _variance(X) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.missing import MISSING_WORDS, NAN_WORDS, is_missing
-from ..core.words import count, listed, some
+from ..core.words import count, listed, percent, some
 from ..errors import DeepMapperWarning, InputError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def special_rows(names: Iterable[str]) -> np.ndarray:
 
 def special_rows_notice(names: Sequence[str], values: float, total: float, source: str) -> str:
     """Say which rows were left out, and which share of all counts they held."""
-    share = f"{values / total:.1%} of all counts" if total > 0 else "no counts"
+    share = f"{percent(values / total, 1)} of all counts" if total > 0 else "no counts"
     rows = count(len(names), "row")
     return f"{source}: left out {rows} of totals, which are not features ({some(names, 5)}), with {share}."
 

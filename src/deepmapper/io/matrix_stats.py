@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from ..core.blocks import Matrix
-from ..core.words import count
+from ..core.words import count, percent
 from ..errors import DeepMapperWarning, InputError
 
 # Natural logarithms of counts stay far below this value; counts of a sequenced sample do not.
@@ -158,8 +158,8 @@ def check_counts(
     row, column, value, n = fault
     share = n / stats.nnz
     message = (
-        f"{source}: found {count(n, 'non-integer value')} ({share:.1%} of the nonzero values), expected counts; the "
-        f"first is {value:g} in sample {names[row]!r}, column {column} (from 0)"
+        f"{source}: found {count(n, 'non-integer value')} ({percent(share, 1)} of the nonzero values), expected "
+        f"counts; the first is {value:g} in sample {names[row]!r}, column {column} (from 0)"
     )
     looks_like_logs = stats.largest < LARGEST_LOG and share > 0.1
     if not fractions_allowed or (looks_like_logs and not logs_allowed):

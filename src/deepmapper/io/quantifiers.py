@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ..core.compressed import DAMAGE
 from ..core.counts import DETECTED_FROM
-from ..core.words import count, listed, some
+from ..core.words import count, listed, percent, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble
 from .count_files import ABOUT, PROGRAMS, Program, find_count_files, is_hdf5
@@ -211,7 +211,7 @@ def _choose_strand(parts: list[Counts], names: list[str], strandedness: str, sou
     kept = strandedness
     if strandedness == "auto":
         kept, shares = _infer_strand(parts)
-        shown = listed([f"{name} {share:.0%}" for name, share in zip(names, shares, strict=True)], 6)
+        shown = listed([f"{name} {percent(share, 0)}" for name, share in zip(names, shares, strict=True)], 6)
         found = f"{source}: of the reads counted for one strand only, these are on the strand of the gene: {shown}"
         if not kept:
             raise InputError(

@@ -22,6 +22,8 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from ..core.words import percent
+
 # nt; the shortest and longest read that is nothing but barcode and molecular identifier, and the shortest mate that a
 # library of single cells has
 _BARCODE_LENGTHS, _MIN_CDNA = range(6, 36), 50
@@ -78,9 +80,9 @@ def barcode_caution(first: Sequence[bytes], second: Sequence[bytes]) -> str:
         return ""
     mate = shares.index(min(shares))
     return (
-        f"only {shares[mate]:.0%} of the first reads of fq{mate + 1} differ in their first {_START} nt, and "
-        f"{shares[1 - mate]:.0%} of those of its mates: barcodes of single cells look like this. If the reads are of "
-        "single cells, count the cells first (docs/reads.md, Single cells)."
+        f"only {percent(shares[mate], 0)} of the first reads of fq{mate + 1} differ in their first {_START} nt, and "
+        f"{percent(shares[1 - mate], 0)} of those of its mates: barcodes of single cells look like this. If the "
+        "reads are of single cells, count the cells first (docs/reads.md, Single cells)."
     )
 
 
@@ -96,7 +98,7 @@ def _linker_fault(own: Sequence[bytes]) -> str:
     for linker, kit in _LINKERS.items():
         share = sum(linker in read for read in own) / len(own)
         if share >= _LINKER_SHARE:
-            return f"{share:.0%} of its reads hold the linker {linker.decode()} ({kit})"
+            return f"{percent(share, 0)} of its reads hold the linker {linker.decode()} ({kit})"
     return ""
 
 
@@ -105,10 +107,10 @@ def _poly_t_fault(own: Sequence[bytes], other: Sequence[bytes]) -> str:
     n = _POLY_T.stop - _POLY_T.start
     share = sum(read[_POLY_T].count(b"T") >= _T_SHARE * n for read in own) / len(own)
     if share >= _POLY_T_SHARE:
-        return f"{share:.0%} of its reads are T from the nucleotide {_POLY_T.start + 1} on"
+        return f"{percent(share, 0)} of its reads are T from the nucleotide {_POLY_T.start + 1} on"
     for at in range(_START, max(map(len, own)) - _WORD + 1):
         words = [Counter(read[at : at + _WORD] for read in reads if len(read) >= at + _WORD) for reads in (own, other)]
         (word, times), *_ = words[0].most_common(1) or [(b"", 0)]
         if times >= _PLACE_SHARE * len(own) and len(own) >= _WORD and words[1][word] < times / 2 and len(set(word)) > 2:
-            return f"{times / len(own):.0%} of its reads have {word.decode()} from the nucleotide {at + 1} on"
+            return f"{percent(times / len(own), 0)} of its reads have {word.decode()} from the nucleotide {at + 1} on"
     return ""

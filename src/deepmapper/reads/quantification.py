@@ -25,6 +25,7 @@ from typing import IO, Any
 
 from ..core.files import atomic_folder
 from ..core.programs import Argument, require, run_tool, version
+from ..core.words import percent
 from ..errors import DeepMapperWarning, InputError, ToolFailed
 from .counted import captured_unit, split_counts
 from .fasta import read_fasta
@@ -390,7 +391,7 @@ def _note(sample: str, strandedness: str, library: Library, meta: dict[str, Any]
         )
     if library.forward is not None and library.judged and strandedness not in ("auto", library.strandedness):
         notes.append(
-            f"sample {sample}: its strandedness is given as {strandedness}, but {library.forward:.0%} of "
+            f"sample {sample}: its strandedness is given as {strandedness}, but {percent(library.forward, 0)} of "
             f"{library.fragments} fragments are forward, so it is {library.strandedness}. Correct it, or use auto."
         )
     return " ".join(notes)

@@ -101,7 +101,7 @@ def test_components_hold_what_varies_together_and_not_what_varies_alone(audited)
     assert share[140:2395].median() < 0.3
     assert share[2395:].isna().all()  # constant: there is no variance to share
     assert share.dropna().between(0, 1).all()
-    assert "of 2400 features have less than 10% of their variance" in audited.notes["pca_50"]
+    assert "of 2400 features have less than 10 % of their variance" in audited.notes["pca_50"]
 
 
 def test_dense_and_sparse_give_the_same(cells, audited):

@@ -35,7 +35,7 @@ def test_probabilities_and_simultaneous_selection_by_hand():
     ]
     assert selection.summary["n_pairs"] == 2
     assert selection.summary["statement"] == (
-        "2 features are among the model's own first 2 in at least 75% of 4 passes on halves of the samples; at most "
+        "2 features are among the model's own first 2 in at least 75 % of 4 passes on halves of the samples; at most "
         "about 2 of them are expected by chance."
     )
     with pytest.raises(InputError, match="seed 2 .* no counterpart: .* seed 3"):

@@ -51,7 +51,7 @@ def test_totals_are_never_features(tmp_path, toy, format):
         path = tmp_path / f"a.{format[:4]}"
         (adata.write_zarr if format == "zarr" else adata.write_h5ad)(path)
     share = toy.counts[:, [1, 3]].sum() / toy.counts.sum()
-    match = rf"left out 2 rows of totals, .*'__no_feature', '__not_aligned'\), with {share:.1%} of all counts"
+    match = rf"left out 2 rows of totals, .*'__no_feature', '__not_aligned'\), with {100 * share:.1f} % of all counts"
     with pytest.warns(DeepMapperWarning, match=match):
         adata = read_matrix(path)
     toy.check(adata, toy.counts[:, [0, 2, 4]], ["TP53", "MYC", "CD3E"])

@@ -188,11 +188,11 @@ def test_star_infers_the_strand_of_the_library(tmp_path, forward, reverse, kept)
 
 def test_star_of_an_unclear_strand_is_refused(tmp_path):
     star(tmp_path / "s1ReadsPerGene.out.tab", (10, 10, 10), (7, 7, 7), (3, 3, 3))
-    with notices(), pytest.raises(InputError, match=r"s1 70%.* Set matrix: \{strandedness: unstranded\}"):
+    with notices(), pytest.raises(InputError, match=r"s1 70 %.* Set matrix: \{strandedness: unstranded\}"):
         read_matrix(tmp_path)
     star(tmp_path / "s1ReadsPerGene.out.tab", (10, 10, 10), (5, 5, 5), (5, 5, 5))
     star(tmp_path / "s2ReadsPerGene.out.tab", (10, 10, 10), (9, 9, 9), (1, 1, 1))
-    with notices(), pytest.raises(InputError, match="s1 50%, s2 90%.*not all of one kind"):
+    with notices(), pytest.raises(InputError, match="s1 50 %, s2 90 %.*not all of one kind"):
         read_matrix(tmp_path)
 
 

@@ -247,7 +247,7 @@ def test_the_strand_of_a_library_is_found(tmp_path, index, transcripts, paired, 
 @pytest.mark.tools
 def test_a_strandedness_that_the_reads_contradict_is_used_and_noted(tmp_path, index, transcripts):
     unit, _ = write_reads(tmp_path, {"G8.1": transcripts["G8.1"]}, 400, forward=0.02)
-    with pytest.warns(DeepMapperWarning, match="sample a: its strandedness is given as forward, but 3% of 400"):
+    with pytest.warns(DeepMapperWarning, match="sample a: its strandedness is given as forward, but 3 % of 400"):
         result = quantify_sample([unit], index=index, folder=tmp_path / "out", sample="a", strandedness="forward")
     assert result["library_type"] == "ISF"
     assert "so it is reverse" in result["note"]
