@@ -20,7 +20,7 @@ from .model import Model
 from .naming import Named, name_samples, verdict_table
 from .own_cells import n_own, own_caution
 from .statement import check_lost, describe_target
-from .values import Gap, NewValues, gaps_of
+from .values import Gap, NewValues, gaps_of, parts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def answer(
 
 
 def _n_own(model: Model, X: Any, gap: Gap) -> int:
-    return n_own(model.own, model.scale.share, X[gap.rows], gap.columns, sum(model.sizes.values()))
+    return n_own(model.own, model.scale.share, parts_of(X, gap.rows), gap.columns, sum(model.sizes.values()))
 
 
 def usable_classes(model: Model, allowed_terms: Sequence[str]) -> np.ndarray | None:

@@ -17,8 +17,6 @@ from ..core.words import count
 # Pairs of features, and samples whose fingerprint is kept. Both chosen by hand: 128 bytes a sample, 0.6 MB in all.
 N_PAIRS, MOST_KEPT = 1024, 5000
 
-_AT_ONCE = 1024
-
 # Share of the new samples that has to be known for a caution; chosen by hand.
 _SHARE = 0.01
 
@@ -59,7 +57,11 @@ def fingerprints(parts: Iterable[Any], share: np.ndarray) -> np.ndarray:
 
 
 def n_own(
-    known: np.ndarray | None, share: np.ndarray, X: Any, missing: Sequence[int] | np.ndarray, n_labelled: int
+    known: np.ndarray | None,
+    share: np.ndarray,
+    parts: Iterable[Any],
+    missing: Sequence[int] | np.ndarray,
+    n_labelled: int,
 ) -> int:
     """Estimate how many samples are among those from which a model learned.
 
@@ -69,8 +71,8 @@ def n_own(
         Fingerprints of labelled samples; None if the model has none.
     share
         As in `fingerprints`.
-    X
-        (n, p) values of the new samples, 0 where features are missing.
+    parts
+        As in `fingerprints`: values of the n new samples, 0 where features are missing. Not read if nothing is known.
     missing
         Positions of the features that they lack.
     n_labelled
@@ -81,17 +83,18 @@ def n_own(
     int
         0 if no more have the values of a labelled sample than labelled samples have those of another one.
     """
-    n = X.shape[0]
-    if known is None or not len(known) or not n:
+    if known is None or not len(known):
         return 0
     pairs = feature_pairs(share)
     usable = np.packbits(~np.isin(pairs, missing).any(axis=1))
-    own = fingerprints((X[start : start + _AT_ONCE] for start in range(0, n, _AT_ONCE)), share) & usable
+    own = fingerprints(parts, share) & usable
+    if not len(own):
+        return 0
     names, sizes = np.unique(_texts(known & usable), return_counts=True)
     by_chance = float(sizes[sizes > 1].sum() / len(known))
     same = np.isin(_texts(own), names) & own.any(axis=1)  # samples without counts are all alike
     found = float(same.mean()) * max(1.0, n_labelled / len(known))
-    return int(round(min(found, 1.0) * n)) if found > _SHARE + 2 * by_chance else 0
+    return int(round(min(found, 1.0) * len(own))) if found > _SHARE + 2 * by_chance else 0
 
 
 def _texts(bits: np.ndarray) -> np.ndarray:

@@ -103,6 +103,12 @@ class NewValues:
         return self.model.with_chords(block)
 
 
+def parts_of(X: Any, rows: slice) -> Iterator[Any]:
+    """Yield consecutive rows of a matrix, some at a time, so that a large file is not copied as a whole."""
+    for start in range(rows.start, rows.stop, _AT_ONCE):
+        yield X[start : min(start + _AT_ONCE, rows.stop)]
+
+
 def gaps_of(sources: Sequence[Mapping[str, Any]], model: Model) -> tuple[Gap, ...]:
     """Return the gaps of files, in the order of their samples: their "n_cells" and the names that are "missing"."""
     position = {name: i for i, name in enumerate(model.features)}

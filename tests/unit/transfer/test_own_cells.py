@@ -23,8 +23,8 @@ DEMO = Path(__file__).parents[3] / "resources/demo/matrix/pbmc68k_reduced.h5ad"
 SHARE = np.full(200, 1 / 200)
 
 
-def known(X, **options):
-    return n_own(fingerprints([REFERENCE], SHARE), SHARE, X, options.get("missing", ()), options.get("n", 300))
+def known(*parts, missing=()):
+    return n_own(fingerprints([REFERENCE], SHARE), SHARE, parts, missing, 300)
 
 
 REFERENCE = sampled(300, 0)
@@ -33,6 +33,7 @@ REFERENCE = sampled(300, 0)
 def test_own_cells_are_counted_and_others_are_not():
     assert known(REFERENCE) == 300 and known(sampled(300, 1)) == 0
     assert known(sp.vstack([REFERENCE[:30], sampled(90, 2)], "csr")) == 30
+    assert known(REFERENCE[:20], sampled(90, 2), REFERENCE[20:30]) == 30
     assert known(REFERENCE[:1]) == 1
     assert known(REFERENCE[:0]) == 0 and known(sp.csr_matrix((5, 200), dtype=np.float32)) == 0
 
@@ -54,7 +55,7 @@ def test_missing_features_leave_the_other_pairs():
 def test_where_cells_of_the_reference_are_alike_nothing_is_said():
     few = np.random.default_rng(3).integers(0, 2, (300, 6)).astype(np.float32)
     share = np.full(6, 1 / 6)
-    assert n_own(fingerprints([few], share), share, few, (), 300) == 0
+    assert n_own(fingerprints([few], share), share, [few], (), 300) == 0
 
 
 def test_of_many_labelled_cells_some_are_kept_and_the_number_is_extrapolated():
@@ -62,7 +63,7 @@ def test_of_many_labelled_cells_some_are_kept_and_the_number_is_extrapolated():
     rows = kept_rows(2 * MOST_KEPT)
     assert len(rows) == MOST_KEPT and rows[0] == 0 and rows[-1] == 2 * MOST_KEPT - 1
     every_third = fingerprints([REFERENCE[::3]], SHARE)
-    assert n_own(every_third, SHARE, REFERENCE, (), 300) == 300
+    assert n_own(every_third, SHARE, [REFERENCE], (), 300) == 300
     assert own_caution("new", 0, 9) == "" and "new: its cells are" in own_caution("new", 9, 9)
     assert "new: about 4 of its 9 cells are" in own_caution("new", 4, 9)
 
@@ -98,5 +99,5 @@ def test_half_of_a_real_study_is_told_from_the_other_half(share_kept):
     share = np.asarray(reference.sum(axis=0)).ravel() / reference.sum()
     prints = fingerprints([reference], share)
     kept = sp.diags(np.isin(np.arange(765), missing, invert=True).astype(np.float32))
-    found = [n_own(prints, share, sp.csr_matrix(part @ kept), missing, 350) for part in (reference, others)]
+    found = [n_own(prints, share, [sp.csr_matrix(part @ kept)], missing, 350) for part in (reference, others)]
     assert found[0] >= 340 and found[1] == 0
