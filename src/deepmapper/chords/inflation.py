@@ -16,14 +16,13 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.draws import Draw, stream
-from .columns import Columns, spans
+from .columns import Columns
 from .contrasts import Contrast
 from .scan import MIN_VARIANCE
 
 _FEATURES = 200  # features drawn, of which all pairs are scored: 19,900
 _QUANTILE = 0.9
 _MIN_PAIRS = 1000  # of fewer pairs, those that act together could be most
-_BLOCK = 50  # features that are scored against each other at once
 
 
 def equalise(contrast: Contrast, columns: Columns, seed: int) -> Contrast:
@@ -55,20 +54,11 @@ def ordinary_size(contrast: Contrast, columns: Columns, seed: int) -> np.ndarray
     """90th percentile of z squared over pairs at random, (1 + permutations,); None if there are fewer than 1,000."""
     p = columns.shape[1]
     chosen = np.sort(stream(seed, Draw.CHORD_INFLATION).permutation(p)[:_FEATURES])
-    drawn = columns.select(chosen)
-    squares: list[np.ndarray] = []
-    for left, right in _pairs_of_blocks(len(chosen)):
-        a, b = drawn.block(*left), drawn.block(*right)
-        variance = (np.square(a) * contrast.weight[:, None]).T @ np.square(b)
-        tested = variance > MIN_VARIANCE * float(contrast.weight.sum())
-        if left == right:
-            tested &= ~np.tri(*tested.shape, dtype=np.bool_)
-        scores = [((a * residual[:, None]).T @ b)[tested] for residual in contrast.residuals]
-        squares.append(np.square(scores) / variance[tested])
-    z2 = np.concatenate(squares, axis=1) if squares else np.zeros((len(contrast.residuals), 0))
-    return np.quantile(z2, _QUANTILE, axis=1) if z2.shape[1] >= _MIN_PAIRS else None
-
-
-def _pairs_of_blocks(p: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    blocks = list(spans(p, _BLOCK))
-    return [(left, right) for i, left in enumerate(blocks) for right in blocks[i:]]
+    drawn = columns.select(chosen).block(0, len(chosen))
+    variance = (np.square(drawn) * contrast.weight[:, None]).T @ np.square(drawn)
+    tested = np.triu(variance > MIN_VARIANCE * float(contrast.weight.sum()), 1)
+    if np.count_nonzero(tested) < _MIN_PAIRS:
+        return None
+    # one arrangement at a time: with thousands of permutations all z would take gigabytes
+    scores = (((drawn * residual[:, None]).T @ drawn)[tested] for residual in contrast.residuals)
+    return np.array([np.quantile(np.square(score) / variance[tested], _QUANTILE) for score in scores])
