@@ -51,10 +51,11 @@ def evaluate_embedding(
     """
     y, development, test, why = features.y, features.development, features.test, features.metadata["why"]
     samples = features.development_samples
-    metrics, lines = {}, []
+    metrics, lines, drawn = {}, [], []
+    if of_draws is not None:
+        drawn = [draw_out_of_bag(samples.labels, out_of_bag, draw, samples.group_codes) for draw in draws]
     for name, classify in CLASSIFIERS.items():
         if of_draws is not None:
-            drawn = [draw_out_of_bag(samples.labels, out_of_bag, draw, samples.group_codes) for draw in draws]
             average = _out_of_bag(drawn, of_draws, samples.labels, len(features.classes), classify)
             result = evaluation.evaluate_average(
                 average, samples.labels, features.classes, samples.group_codes, why, features.kinds
