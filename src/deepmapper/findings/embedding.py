@@ -40,13 +40,10 @@ class RunEmbedding:
     draws
         (draws, n, k) float32: without a test split, the development samples in the embedding that was fitted without
         those out of bag, for every draw; else None.
-    lines
-        Lines for the log.
     """
 
     fitted: FittedEmbedding
     draws: np.ndarray | None
-    lines: tuple[str, ...]
 
 
 def fit_run_embedding(
@@ -100,8 +97,7 @@ def fit_run_embedding(
             kept, _ = draw_out_of_bag(samples.labels, out_of_bag, draw, samples.group_codes)
             of_draw = FIT[kind](features, development[kept], n_components, seed, **options)
             per_draw.append(embed_samples(of_draw, features, expression)[development])
-    lines = (f"{n_components} components, {len(development)} samples",)
-    return RunEmbedding(fitted, np.stack(per_draw) if per_draw else None, lines)
+    return RunEmbedding(fitted, np.stack(per_draw) if per_draw else None)
 
 
 def make_embedding(store: str, folder: str, *, gpus: int, expression: str | None = None, **options: Any) -> None:
@@ -132,9 +128,10 @@ def make_embedding(store: str, folder: str, *, gpus: int, expression: str | None
     join()
     _check_gpus(gpus)
     matrix = open_expression(expression) if expression else None
-    found = fit_run_embedding(open_features(store), expression=matrix, **options)
+    features = open_features(store)
+    found = fit_run_embedding(features, expression=matrix, **options)
     if rank_and_size()[0] == 0:
-        print(*found.lines, sep="\n")
+        print(f"{found.fitted.n_components} components, {len(features.development)} samples")
         write_run_embedding(found, folder)
 
 
