@@ -60,22 +60,23 @@ def compare_units(
     InputError
         If the design does not fit the samples.
     """
-    units, left_out = with_counts(units) if test == "deseq2" else (units, "")
+    units, without_counts = with_counts(units) if test == "deseq2" else (units, "")
+    left_out = [without_counts] if without_counts else []
     summed = bool((units.sizes > 1).any())
     unit = f"sum of the samples of each {group} and class" if summed else "sample"
     about = Tested(test=test, unit=unit, n_units=len(units.y), method=_NAMES[test])
     if problem := too_few(units, classes, group, options["reference"]):
-        return about.noting(problem)
+        return about.noting(" ".join([*left_out, problem]))
     design, blocks, notes = choose_design(units, label, group, classes, options, overlaps)
     if not design.contrasts:
-        return about.noting(NOTHING_APART, *notes)
+        return about.noting(" ".join([*left_out, NOTHING_APART]), *notes)
     if test == "deseq2":
         results, untested = fit_counts(
             units.values, design, level=level, shrink=options["shrink"], n_threads=n_threads, progress=progress
         )
     else:
         results, untested = fit_values(units.values, design)
-    notes += [note for note in (left_out, f"Features {untested}." if untested else "") if note]
+    notes += left_out + ([f"Features {untested}."] if untested else [])
     if all(np.isnan(result["p"].to_numpy()).all() for result in results):
         return about.noting(*notes)
     what = count(len(units.y), "sum of samples", "sums of samples") if summed else count(len(units.y), "sample")

@@ -70,6 +70,13 @@ def test_samples_without_counts_are_left_out_of_the_test_and_said():
     assert {f"g{i}" for i in range(6)} <= set(found.features.query("differential_q <= 0.1")["feature"])
 
 
+def test_a_class_without_any_counts_is_not_tested_and_the_reason_is_said():
+    counts, y = bulk()
+    counts[y == 0] = 0
+    statement = run(*study(counts, y)).summary["statement"]
+    assert "4 samples without counts were not tested. All samples belong to the class 'b'" in statement
+
+
 def test_few_bulk_samples_give_their_planted_features():
     found = run(*study(*bulk()))
     assert found.summary["test"] == "deseq2"
