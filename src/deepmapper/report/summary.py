@@ -272,7 +272,7 @@ def cautions_of(
     of_data: Sequence[str],
 ) -> list[_Line]:
     """What the run itself found to be cautious about."""
-    cautions = [_Line(text, model.name) for model in models for text in _cautions_about(model, baseline)]
+    cautions = [_Line(text, model.name) for model in models for text in _cautions_about(model, baseline, chords)]
     for record in confounders["alone"]:
         auc = record["macro_auc"]
         if not record["adjusted"] and auc is not None and auc >= _PREDICTIVE_AUC:
@@ -297,17 +297,20 @@ def cautions_of(
     return cautions
 
 
-def _cautions_about(model: Model, baseline: Mapping) -> Iterator[str]:
+def _cautions_about(model: Model, baseline: Mapping, chords: pd.DataFrame) -> Iterator[str]:
     summary, metrics = model.summary, model.metrics
     if summary["signal"] is False:
         yield "no signal, so its ranking should not be interpreted."
     yield from map(str, summary["notes"])
     if not summary["n_controls"]:
         yield "no control passes were trained on permuted labels (setting: passes.n_permuted)."
-    if model.reads_chords:
+    if model.reads_chords and chords.empty:
+        yield "its networks read the features alone, since there are no chords (setting: chord_pixels)."
+    elif model.reads_chords:
+        split = "" if baseline["scheme"] == "repeated" else ", accuracies on the test split are not"
         yield (
             "its networks read chords, and the screen that found the chords used the samples on which single passes "
-            "are evaluated: out-of-bag accuracies are too optimistic, accuracies on the test split are not."
+            f"are evaluated: out-of-bag accuracies are too optimistic{split}."
         )
     if metrics["not_judged"]:
         missed = metrics["not_judged"]

@@ -514,7 +514,19 @@ def test_what_filtering_would_have_lost_is_named(page):
 
 
 def test_passes_that_read_chords_are_optimistic(page):
-    assert "out-of-bag accuracies are too optimistic" in plain(page(of_model={"reads_chords": True}))
+    reading = {"reads_chords": True}
+    text = plain(page(of_model=reading, chords=CHORDS))
+    assert "out-of-bag accuracies are too optimistic, accuracies on the test split are not." in text
+    without_split = plain(page(of_model=reading, chords=CHORDS, scheme="repeated"))
+    assert "out-of-bag accuracies are too optimistic." in without_split
+    assert "too optimistic" not in plain(page(chords=CHORDS))
+
+
+def test_a_model_that_could_read_no_chord_is_not_said_to_read_chords(page):
+    text = plain(page(of_model={"reads_chords": True}))
+    assert "too optimistic" not in text
+    assert "its networks read the features alone, since there are no chords (setting: chord_pixels)" in text
+    assert "every setting took effect" not in text
 
 
 def test_links_are_relative_and_of_files_beside_the_page(page):
