@@ -2,7 +2,8 @@
 
 Sources: cross-conformal prediction, Vovk 2015 (doi 10.1007/s10472-013-9368-4); class-wise (Mondrian) prediction, Vovk,
 Lindsay, Nouretdinov & Gammerman 2003; p-values of outliers and their false discovery rate, Bates et al. 2023 (doi
-10.1214/22-AOS2244).
+10.1214/22-AOS2244); with the share of the nulls estimated, Storey 2002 (doi 10.1111/1467-9868.00346), Marandon et al.
+2024 (doi 10.1214/23-AOS2338).
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core.false_discovery import benjamini_hochberg
+
 # Passes that are pooled, which together have every labelled sample out of bag once: so fine is a p-value.
 ROUND = 5
+
+_NULL_FROM = 0.5  # p from which on samples are taken for those of known classes alone (usual; not tuned)
 
 
 def n_at_least(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -65,6 +70,33 @@ class Pooled:
         self._total += (1 + self._count) / (1 + self._number)
         self._count, self._number, self._passes = np.zeros(self.shape), 0.0, 0
         self._rounds += 1
+
+
+def q_of_new(p: np.ndarray, alike: bool) -> np.ndarray:
+    """Return the q-values of new samples.
+
+    Benjamini and Hochberg's hold a level for all samples together, as if all could be of known classes. Where many are
+    new, p of the others shows how many are not (Storey 2002), and q is smaller by that share. It is never below p: so
+    the verdict "new" by q ≤ level keeps the level among new samples and among those of known classes.
+
+    Parameters
+    ----------
+    p
+        (n,) p-values; NaN for samples that are not tested.
+    alike
+        Whether samples of known classes are as the labelled ones. If that is not so, or not known, small p are no sign
+        of new samples, and the share is taken for 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,), NaN where p is.
+    """
+    q, tested = benjamini_hochberg(p), p[~np.isnan(p)]
+    if not alike or not len(tested):
+        return q
+    share = (1 + (tested > _NULL_FROM).sum()) / (len(tested) * (1 - _NULL_FROM))
+    return np.maximum(p, min(1.0, float(share)) * q)
 
 
 def smallest_number(level: float) -> int:

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from ..core.false_discovery import benjamini_hochberg
 from .calibration import apply_temperature
-from .conformal import Pooled, describe_set, label_sets, n_at_least, smallest_number
+from .conformal import Pooled, describe_set, label_sets, n_at_least, q_of_new, smallest_number
 from .exchangeable import Comparison, compare
 from .members import Member, Views, view
 from .model import Model
@@ -114,7 +113,8 @@ def name_samples(
     asked, comparison = (asked, as_came) if aligned is None else (aligned.asked, aligned.comparison)
     p = asked.p.copy()
     p[empty] = np.nan
-    q = benjamini_hochberg(p)
+    # p tells how many samples are new only if the others are known to be like the labelled cells
+    q = q_of_new(p, as_came.known and not as_came.differs and model.over == "cells")
     probability, shares = asked.probability, model.leaf_shares
     if comparison.differs:
         probability, shares = _as_elsewhere(probability, values, empty, seed)

@@ -19,6 +19,9 @@ from .shift import SPREAD
 # Shares of the importance that may lie on missing features before it is said loudly, and refused; chosen by hand.
 LOUD, REFUSED = 0.2, 0.5
 
+# Where no cell is new, the smallest q up to which strange cells are spoken of. Chosen by hand.
+NEARLY = 0.25
+
 
 def lost_importance(model: Model, missing: Sequence[str]) -> float:
     """Return the share of the importance that lies on missing features."""
@@ -100,7 +103,7 @@ def describe_target(
             )
             if text
         ]
-        + too_few_stranger(named, level),
+        + ([] if model.signal is False else nearly_new(named, model.over, level)),
         "n_cells": len(table),
         "verdicts": verdicts,
         "labels": table.loc[table["verdict"].isin([ASSIGNED, AMBIGUOUS]), "label"].value_counts().to_dict(),
@@ -154,17 +157,46 @@ def _of_factors(source: Mapping[str, Any], spread: float | None, aligned: bool) 
     return f"{text}. Cells were named and judged after these factors were removed."
 
 
-def too_few_stranger(named: Named, level: float) -> list[str]:
-    """Return a caution if cells as strange as can be are too few to be called new; nothing otherwise."""
-    n, n_stranger = int((~np.isnan(named.p)).sum()), int((named.p <= named.min_p * (1 + 1e-9)).sum())
-    needed = int(np.ceil(named.min_p * n / level - 1e-9))
-    # some are so by chance; three times as many are not
-    if (named.q <= level).any() or n_stranger <= 3 * max(1.0, n * named.min_p):
+def nearly_new(named: Named, over: str, level: float) -> list[str]:
+    """Return a caution if cells are strange and none is called new: what it would take; nothing otherwise.
+
+    Parameters
+    ----------
+    named
+        Result of `naming.name_samples`.
+    over
+        What the p-values are about, "cells" or "domain".
+    level
+        Level of the verdicts.
+    """
+    tested = ~np.isnan(named.p)
+    best = float(named.q[tested].min()) if tested.any() else 1.0
+    if not level < best <= NEARLY:
         return []
+    n, strange = int(tested.sum()), named.q <= best * (1 + 1e-9)
+    n_strange, p = int(strange.sum()), float(named.p[strange].max())
+    if p > level:
+        return []  # that is not strange, however many there are
+    # by the same factor more of them, or smaller p
+    needed, allowed = int(np.ceil(n_strange * best / level - 1e-9)), p * level / best
+    text = (
+        f"No cell is new at this level, but {count(n_strange, 'cell')} of {n:,} "
+        f"{'is' if n_strange == 1 else 'are'} nearly so (q ≤ {best:.2g} and p ≤ {p:.2g})"
+    )
+    more = f"at least {needed:,} cells would have to be as strange"
+    n_labelled = round(1 / named.min_p) - 1
+    if over != "cells":
+        return [f"{text}: with this p {more}. Look at q, and at their genes."]
+    if p <= named.min_p * (1 + 1e-9):
+        return [
+            f"{text}: they are stranger than all labelled cells, but p cannot be smaller with {n_labelled:,} of these. "
+            f"To be new, {more}, or {int(np.ceil(1 / allowed - 1e-9)) - 1:,} cells be labelled, none of them as "
+            f"strange. Look at q, and at their genes."
+        ]
+    n_as_strange = f"about {round(p * (n_labelled + 1)) - 1:,} of {n_labelled:,} labelled cells are as strange"
     return [
-        f"{count(n_stranger, 'cell')} of {n:,} {_is(n_stranger)} stranger than all labelled cells, but at this level "
-        f"none is new: p cannot be below {named.min_p:.2g} with so few labelled cells, so at least {needed} would have "
-        f"to be as strange. Look at p, or name fewer cells at once."
+        f"{text}: {n_as_strange}. To be new, {more}, or p be at most {allowed:.2g}. Look at q, and at the genes of "
+        f"these cells; also whether the labelled cells with the least probability of their label are mislabelled."
     ]
 
 

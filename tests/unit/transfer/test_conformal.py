@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepmapper.core.false_discovery import benjamini_hochberg
-from deepmapper.transfer.conformal import Pooled, describe_set, label_sets, n_at_least, smallest_number
+from deepmapper.transfer.conformal import Pooled, describe_set, label_sets, n_at_least, q_of_new, smallest_number
 
 
 def test_counts_include_ties():
@@ -48,3 +48,31 @@ def test_q_values_leave_out_what_has_no_p():
     q = benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.5]))
     np.testing.assert_allclose(q, [0.03, np.nan, 0.06, 0.5])
     assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
+
+
+def test_q_of_new_is_smaller_by_the_share_of_known_samples_and_never_below_p():
+    p = np.r_[np.full(80, 0.02), np.linspace(0.05, 1, 20), np.nan]
+    usual = benjamini_hochberg(p)
+    found = q_of_new(p, True)
+    share = (1 + (p > 0.5).sum()) / 50
+    np.testing.assert_allclose(found[-2:], [max(1.0, share), np.nan])
+    assert (found[:80] == 0.02).all() and share * usual[0] < 0.02  # p holds it
+    np.testing.assert_array_equal(q_of_new(p, False), usual)
+    assert np.isnan(q_of_new(np.array([np.nan]), True)).all()
+    few = np.r_[0.001, np.linspace(0.01, 1, 99)]
+    assert (q_of_new(few, True) <= benjamini_hochberg(few)).all()
+
+
+def test_few_are_falsely_new_where_many_are():
+    """Both rates: of those called new, and of samples of known classes."""
+    rng, of_new, of_known, power = np.random.default_rng(0), [], [], []
+    for _ in range(200):
+        reference, known, new = rng.normal(size=400), rng.normal(size=60), rng.normal(3.0, 1, size=140)
+        p = (1 + n_at_least(reference, np.r_[known, new])) / 401
+        called = q_of_new(p, True) <= 0.05
+        of_new.append(called[:60].sum() / max(1, called.sum()))
+        of_known.append(called[:60].mean())
+        power.append((called[60:].sum(), (benjamini_hochberg(p)[60:] <= 0.05).sum()))
+    assert np.mean(of_new) <= 0.05 and np.mean(of_known) <= 0.055
+    ours, usual = np.mean(power, axis=0)
+    assert ours > usual

@@ -8,7 +8,7 @@ import pytest
 from deepmapper.core.false_discovery import benjamini_hochberg
 from deepmapper.transfer import statement
 from deepmapper.transfer.exchangeable import Comparison
-from deepmapper.transfer.statement import sentence, too_few_stranger
+from deepmapper.transfer.statement import nearly_new, sentence
 
 ALIKE, DIFFERENT = Comparison(100, 0.52, 0.45, 0.6, ("B",)), Comparison(100, 0.9, 0.85, 0.95, ("B",))
 UNKNOWN = Comparison(0, float("nan"), float("nan"), float("nan"), ())
@@ -50,16 +50,38 @@ def test_a_rate_is_given_only_where_it_holds():
     assert said(0, 0, 0, signal=False).startswith("No signal")
 
 
+def nearly(p, min_p, over="cells"):
+    return nearly_new(SimpleNamespace(p=p, q=benjamini_hochberg(p), min_p=min_p), over, 0.05)
+
+
 @pytest.mark.parametrize(
     ("n_strange", "n", "said"), [(50, 1000, True), (10, 1000, False), (0, 9, False), (200, 1000, False), (4, 30, True)]
 )
 def test_it_is_said_if_strange_cells_are_too_few_to_be_new(n_strange, n, said):
-    p = np.r_[np.full(n_strange, 0.01), np.full(n - n_strange, 0.5), np.nan]
-    found = too_few_stranger(SimpleNamespace(p=p, q=benjamini_hochberg(p), min_p=0.01), 0.05)
+    found = nearly(np.r_[np.full(n_strange, 0.01), np.full(n - n_strange, 0.5), np.nan], 0.01)
     assert bool(found) == said
     if n == 1000 and said:
-        assert found[0].startswith("50 cells of 1,000 are stranger than all labelled cells")
-        assert "p cannot be below 0.01 with so few labelled cells, so at least 200" in found[0]
+        assert found == [
+            "No cell is new at this level, but 50 cells of 1,000 are nearly so (q ≤ 0.2 and p ≤ 0.01): they are "
+            "stranger than all labelled cells, but p cannot be smaller with 99 of these. To be new, at least 200 cells "
+            "would have to be as strange, or 399 cells be labelled, none of them as strange. Look at q, and at their "
+            "genes."
+        ]
+
+
+def test_it_is_said_if_a_few_labelled_cells_are_as_strange():
+    p = np.r_[np.full(23, 4 / 479), np.full(277, 0.5)]
+    found = nearly(p, 1 / 479)[0]
+    assert found.startswith("No cell is new at this level, but 23 cells of 300 are nearly so (q ≤ 0.11 and p ≤ 0.0084)")
+    assert "about 3 of 478 labelled cells are as strange. To be new, at least 51 cells" in found
+    assert benjamini_hochberg(np.r_[np.full(51, 4 / 479), np.full(249, 0.5)]).min() <= 0.05
+    assert benjamini_hochberg(np.r_[np.full(50, 4 / 479), np.full(250, 0.5)]).min() > 0.05
+    assert "labelled cells" not in nearly(p, 1 / 479, "domain")[0]
+
+
+@pytest.mark.parametrize("p", [np.full(30, np.nan), np.array([]), np.full(100, 0.06), np.linspace(0.01, 1, 100)])
+def test_nothing_is_said_of_cells_that_are_not_strange(p):
+    assert nearly(p, 0.01) == []
 
 
 def test_classes_with_few_cells_have_the_coverage_of_all():

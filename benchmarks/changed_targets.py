@@ -1,0 +1,159 @@
+"""Targets that differ from the reference in ways of their own: what is right, what is called new, what is promised.
+
+    python benchmarks/changed_targets.py --pbmc3k FILE                            # --only, --splits, --model, --passes
+
+The reference is one half of the cells of a study, the target is the other half after one change each. Accuracy is that
+of the nearest class among cells of known classes, beside logistic regression on the same genes; "false" is the share of
+these cells that are called new.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import anndata
+import numpy as np
+import scipy.sparse as sp
+import torch
+from transfer import asked, fitted, held_out, read, regression
+
+WITHHELD = "B cells"
+LETTERS = ("MT-", "RPL", "RPS")
+
+
+def same(target, rng):
+    """No change."""
+    return target
+
+
+def shallow(target, rng):
+    """A fifth of the counts."""
+    return counted(target, rng.binomial(target.X.data.astype(np.int64), 0.2))
+
+
+def platform(target, rng):
+    """Genes captured with factors of their own (sd of logarithms .7), and a tenth of ambient RNA."""
+    factors = rng.lognormal(0, 0.7, target.n_vars)
+    depth = np.asarray(target.X.sum(1)).ravel()
+    mean = np.asarray(target.X.mean(0)).ravel() * factors
+    own = sp.diags(0.9 * depth / np.asarray(target.X @ factors).ravel()) @ target.X @ sp.diags(factors)
+    ambient = 0.1 * depth[:, None] * (mean / mean.sum())[None, :]
+    return matrix(target, rng.poisson(own.toarray() + ambient))
+
+
+def doublets(target, rng):
+    """A tenth of the cells have the counts of two, of different classes."""
+    labels = target.obs["label"].to_numpy().astype(object)
+    X = target.X.tolil()
+    for i in rng.permutation(target.n_obs)[: target.n_obs // 10]:
+        other = rng.choice(np.flatnonzero(target.obs["label"].to_numpy() != target.obs["label"].iloc[i]))
+        X[i] = target.X[i] + target.X[other]
+        labels[i] = "doublet"
+    return matrix(target, X.tocsr(), labels)
+
+
+def without_genes(target, rng):
+    """No mitochondrial and ribosomal genes."""
+    symbols = target.var["gene_symbol"].astype(str) if "gene_symbol" in target.var else target.var_names
+    return target[:, ~np.array([symbol.startswith(LETTERS) for symbol in symbols])].copy()
+
+
+def one_class(target, rng):
+    """Cells of the largest class alone."""
+    labels = target.obs["label"]
+    return target[labels == labels.value_counts().index[0]].copy()
+
+
+def strangers(target, rng):
+    """Cells of the largest class and of a class that has no labels."""
+    labels = target.obs["label"]
+    return target[labels.isin([labels.value_counts().index[0], WITHHELD])].copy()
+
+
+def strangers_alone(target, rng):
+    """Cells of a class that has no labels alone."""
+    return target[target.obs["label"] == WITHHELD].copy()
+
+
+# Changes, and whether the class is withheld from the reference.
+CHANGES = {
+    "none": (same, False), "a fifth of the counts": (shallow, False), "platform and ambient RNA": (platform, False),
+    "doublets": (doublets, False), "no MT-, RPL, RPS": (without_genes, False), "one class": (one_class, False),
+    "one class and strangers": (strangers, True), "strangers alone": (strangers_alone, True),
+}  # fmt: skip
+
+
+def counted(target, data):
+    """The target with other counts."""
+    X = target.X.copy()
+    X.data = data.astype(np.float32)
+    X.eliminate_zeros()
+    return matrix(target, X)
+
+
+def matrix(target, X, labels=None):
+    """The target with another matrix, and other labels; cells without counts are left out."""
+    found = anndata.AnnData(sp.csr_matrix(X, dtype=np.float32), obs=target.obs.copy(), var=target.var)
+    if labels is not None:
+        found.obs["label"] = labels
+    return found[np.asarray(found.X.sum(1)).ravel() > 0].copy()
+
+
+def halves(data, seed, options):
+    """Every change of one division."""
+    labels = data.obs["label"].to_numpy()
+    held, models = held_out(labels, 0.5, seed), {}
+    for name in options.only:
+        start, (change, withheld) = time.process_time(), CHANGES[name]
+        if withheld not in models:
+            kept = ~held & ((labels != WITHHELD) | (not withheld))
+            models[withheld] = fitted(data[kept].copy(), options)
+        model, features = models[withheld]
+        target = change(data[held].copy(), np.random.default_rng([seed, 19]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found, X = asked(model, target)
+        table, truth = found.table, target.obs["label"].to_numpy()
+        known = np.isin(truth, model.classes)
+        new = (table["verdict"] == "new").to_numpy()
+        shared = np.isin(np.array(model.features), target.var_names)
+        right = (table["nearest"].to_numpy() == truth)[known]
+        scaled, plain = regression(features, X[known], truth[known], shared) if known.any() else (np.nan, np.nan)
+        print(
+            f"{seed}\t{name}\t{known.sum()}+{(~known).sum()}\t{share(right):.3f}\t{plain:.3f}\t{scaled:.3f}\t"
+            f"{share((table['p'].to_numpy() <= 0.05)[known]):.3f}\t{share(new[known]):.3f}\t{share(new[~known]):.3f}\t"
+            f"{found.summary['rate_holds']}\t{found.summary['comparison']['auc']:.2f}\t"
+            f"{time.process_time() - start:.0f}",
+            flush=True,
+        )
+        print("\n".join(["  " + found.summary["statement"], *("  ! " + text for text in found.summary["cautions"])]))
+
+
+def share(values):
+    return values.mean() if len(values) else np.nan
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pbmc3k", type=Path, required=True, help="raw counts, obs['cell_type']")
+    parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES))
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--genes", type=int, default=3000, help="those detected in the most cells (default: 3000)")
+    parser.add_argument("--model", default="linear")
+    parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=0, help="at most; 0 for the default")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", module="sklearn")
+    data = read(options.pbmc3k, "cell_type")
+    detected = np.asarray((data.X > 0).sum(0)).ravel()
+    data = data[:, np.sort(np.argsort(-detected, kind="stable")[: options.genes])].copy()
+    print("split\tchange\tcells\tright\tlogistic\tscaled\tp<=.05\tfalse\tfound\trate holds\tAUC\tCPU seconds")
+    for seed in range(options.first, options.splits):
+        halves(data, seed, options)
+
+
+if __name__ == "__main__":
+    main()
