@@ -24,6 +24,9 @@ from .values import NewValues
 # Words of the column `verdict`; no label is given with "empty" (no counts) and "none" (the model has no signal).
 ASSIGNED, AMBIGUOUS, NEW, EMPTY, NONE = "assigned", "ambiguous", "new", "empty", "none"
 
+# Share of the importance that files may lack before that conditions the rates. Chosen by hand.
+LITTLE = 0.05
+
 
 @dataclass(frozen=True, eq=False)
 class Named:
@@ -60,6 +63,8 @@ class Named:
         they were not looked for.
     min_p
         Smallest p that a sample can have, by the number of labelled samples.
+    lost
+        Largest share of the importance that a file lacks.
     """
 
     probability: np.ndarray
@@ -77,6 +82,12 @@ class Named:
     aligned: Aligned | None = None
     spreads: tuple[float, ...] = ()
     min_p: float = 0.0
+    lost: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all files have the features that matter; the rates are those of samples that have them."""
+        return self.lost <= LITTLE
 
 
 def name_samples(
@@ -114,7 +125,8 @@ def name_samples(
     p = asked.p.copy()
     p[empty] = np.nan
     # p tells how many samples are new only if the others are known to be like the labelled cells
-    q = q_of_new(p, as_came.known and not as_came.differs and model.over == "cells")
+    alike = as_came.known and not as_came.differs and values.lost <= LITTLE
+    q = q_of_new(p, alike and model.over == "cells")
     probability, shares = asked.probability, model.leaf_shares
     if comparison.differs:
         probability, shares = _as_elsewhere(probability, values, empty, seed)
@@ -145,6 +157,7 @@ def name_samples(
         aligned,
         spreads,
         asked.min_p,
+        values.lost,
     )
 
 

@@ -90,7 +90,7 @@ def describe_target(
     given = table["given"].notna() & table["given"].isin(model.classes) & table["label"].notna()
     agreement = float((table["label"] == table["given"])[given].mean()) if given.any() else None
     return {
-        "statement": sentence(verdicts, model.signal, comparison, named.aligned is not None, level),
+        "statement": sentence(verdicts, model.signal, comparison, named.aligned is not None, level, named.complete),
         "rate": _rate(model, named, level),
         "coverage": _coverage(named, level),
         "cautions": [
@@ -103,13 +103,13 @@ def describe_target(
             )
             if text
         ]
-        + ([] if model.signal is False else nearly_new(named, model.over, level)),
+        + (nearly_new(named, model.over, level) if model.signal is not False and not comparison.differs else []),
         "n_cells": len(table),
         "verdicts": verdicts,
         "labels": table.loc[table["verdict"].isin([ASSIGNED, AMBIGUOUS]), "label"].value_counts().to_dict(),
         "level": level,
         "calibrated_over": model.over,
-        "rate_holds": None if not comparison.known else not comparison.differs,
+        "rate_holds": False if comparison.differs else True if comparison.known and named.complete else None,
         "comparison": {
             "n": comparison.n,
             "auc": comparison.auc,
@@ -201,7 +201,12 @@ def nearly_new(named: Named, over: str, level: float) -> list[str]:
 
 
 def sentence(
-    verdicts: Mapping[str, int], signal: bool | None, comparison: Comparison, aligned: bool, level: float
+    verdicts: Mapping[str, int],
+    signal: bool | None,
+    comparison: Comparison,
+    aligned: bool,
+    level: float,
+    complete: bool = True,
 ) -> str:
     """Return the one sentence of the summary page.
 
@@ -217,6 +222,8 @@ def sentence(
         Whether factors of features were removed.
     level
         Level of the verdicts.
+    complete
+        Whether the files have the features that matter.
     """
     if signal is False:
         return "No signal: the passes are no better than on permuted labels, so no cell is named."
@@ -237,12 +244,12 @@ def sentence(
     if not n_new:
         return f"{text}."
     text += f". At most {percent(level)} of the new ones are expected to be cells of a known class"
-    if comparison.known:
-        return f"{text}."
-    return (
-        f"{text}, provided that target and reference do not differ; the classes of too few cells are certain enough to "
-        f"check that."
-    )
+    if not comparison.known:
+        return (
+            f"{text}, provided that target and reference do not differ; the classes of too few cells are certain "
+            f"enough to check that."
+        )
+    return f"{text}." if complete else f"{text}, provided that the missing features make no difference."
 
 
 def _is(n: int) -> str:
@@ -278,6 +285,11 @@ def _rate(model: Model, named: Named, level: float) -> str:
     else:
         interval = f"{comparison.low:.2f} to {comparison.high:.2f}"
         text += f"; target and reference could hardly be told apart (AUC {comparison.auc:.2f}, {interval})"
+    if not named.complete:
+        text += (
+            f". Yet labelled cells have features with {percent(named.lost, 0)} of the importance that a file lacks, "
+            f"so more of its cells than that may have a small p or be called new"
+        )
     if named.aligned is None:
         return f"{text}."
     return (

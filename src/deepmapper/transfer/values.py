@@ -75,6 +75,14 @@ class NewValues:
         """Number of columns that the networks read: features and chords."""
         return self.X.shape[1] + len(self.model.chords)
 
+    @property
+    def lost(self) -> float:
+        """Largest share of the importance that a file lacks."""
+        total = float(self.model.importance.sum())
+        if total <= 0:
+            return 0.0
+        return max((float(self.model.importance[gap.columns].sum()) / total for gap in self.gaps), default=0.0)
+
     def blocks(self) -> Iterator[Any]:
         """Yield the values, some samples at a time."""
         for start in range(0, self.X.shape[0], _AT_ONCE):

@@ -73,6 +73,7 @@ def test_features_are_found_by_name_and_missing_ones_said(model, newcomers):
     lost = table.attrs["summary"]["sources"][0]
     assert lost["missing"] == 10 and lost["importance_lost"] > 0.2
     assert "less certain than their probabilities say" in table.attrs["summary"]["cautions"][0]
+    assert usual.attrs["summary"]["rate_holds"] is not False and table.attrs["summary"]["rate_holds"] is not True
     with pytest.raises(InputError, match="samples cannot be named"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         predict(model, newcomers[:, newcomers.var_names[20:]])

@@ -14,9 +14,9 @@ ALIKE, DIFFERENT = Comparison(100, 0.52, 0.45, 0.6, ("B",)), Comparison(100, 0.9
 UNKNOWN = Comparison(0, float("nan"), float("nan"), float("nan"), ())
 
 
-def said(one, several, new, empty=0, comparison=ALIKE, aligned=False, signal=True):
+def said(one, several, new, empty=0, comparison=ALIKE, aligned=False, signal=True, complete=True):
     verdicts = {"assigned": one, "ambiguous": several, "new": new, "empty": empty}
-    return sentence(verdicts, signal, comparison, aligned, 0.05)
+    return sentence(verdicts, signal, comparison, aligned, 0.05, complete)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,7 @@ def test_a_rate_is_given_only_where_it_holds():
     assert "how many of the known ones would be called new is not known" in said(5, 0, 0, comparison=DIFFERENT)
     assert "the target had to be aligned first" in said(5, 0, 3, comparison=DIFFERENT, aligned=True)
     assert said(0, 0, 0, signal=False).startswith("No signal")
+    assert said(5, 0, 3, complete=False).endswith("class, provided that the missing features make no difference.")
 
 
 def nearly(p, min_p, over="cells"):
@@ -95,5 +96,11 @@ def test_classes_with_few_cells_have_the_coverage_of_all():
 def test_small_levels_are_not_rounded_to_nothing():
     verdicts = {"assigned": 1, "ambiguous": 1, "new": 1200, "empty": 1}
     assert "At most 0.5 % of the new ones" in sentence(verdicts, True, ALIKE, False, 0.005)
-    named, model = SimpleNamespace(comparison=ALIKE, aligned=None), SimpleNamespace(over="cells")
+    named, model = SimpleNamespace(comparison=ALIKE, aligned=None, complete=True), SimpleNamespace(over="cells")
     assert "0.5 %" in statement._rate(model, named, 0.005)
+
+
+def test_the_rate_says_if_a_file_lacks_features():
+    lacks = SimpleNamespace(comparison=ALIKE, aligned=None, complete=False, lost=0.234)
+    found = statement._rate(SimpleNamespace(over="cells"), lacks, 0.05)
+    assert "features with 23 % of the importance that a file lacks, so more of its cells than that may" in found
