@@ -245,9 +245,12 @@ def sentence(
         return f"{text}."
     text += f". At most {percent(level)} of the new ones are expected to be cells of a known class"
     if not comparison.known:
+        text += ", provided that target and reference do not differ"
+        if n_new <= n_one + n_several:
+            return f"{text}; the classes of too few cells are certain enough to check that."
         return (
-            f"{text}, provided that target and reference do not differ; the classes of too few cells are certain "
-            f"enough to check that."
+            f"{text}. Too few of the others are left to check that: if all cells come from another technology or "
+            f"study, or were normalised in another way, all of them may be of known classes."
         )
     return f"{text}." if complete else f"{text}, provided that the missing features make no difference."
 
@@ -281,7 +284,10 @@ def _rate(model: Model, named: Named, level: float) -> str:
         f"most {percent(level)} are expected to be of a known class. Both hold for cells of {of}"
     )
     if not comparison.known:
-        text += "; the classes of too few cells are certain enough to check whether target and reference are alike"
+        text += (
+            "; the classes of too few cells that are not strange are certain enough to check whether target and "
+            "reference are alike"
+        )
     else:
         interval = f"{comparison.low:.2f} to {comparison.high:.2f}"
         text += f"; target and reference could hardly be told apart (AUC {comparison.auc:.2f}, {interval})"
