@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..features.confounders import CELL_CYCLE, COMPUTED
 from ..features.kinds import has_lowest_label, overlaps
 from ..features.store import Features
+from ..features.unadjusted import confounding_words
 from ..io.matrix_stats import scan
 from .cells import compare_cells
 from .contrasts import compared
@@ -102,8 +103,11 @@ def run_differential(
     if withheld:
         by_feature["differential_q"] = feature_columns(held, features, all_levels)["differential_q"]
     n_different = int((by_feature["differential_q"] <= level).sum())
-    summary = _summary(tested, features.n_features, n_different, level, options)
-    if tested and (note := _overlap_note(features, rows)):
+    confounded = confounding_words(
+        features.metadata.get("confounded", ()), features.metadata.get("label_column") or "class"
+    )
+    summary = _summary(tested, features.n_features, n_different, level, options) | {"confounded": confounded}
+    for note in filter(None, [_overlap_note(features, rows), confounded] if tested else []):
         progress(note)
         summary["notes"].append(note)
     return Differential(table, marker_table(held, level), by_feature, summary)

@@ -28,7 +28,7 @@ from .design import Design, make_design
 from .label_checks import check_groups, check_labels, check_passes_can_split
 from .splits import Scheme, check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
-from .unadjusted import describe_unadjusted
+from .unadjusted import confounded_columns, describe_unadjusted
 
 # Above this share of non-zero values CSR needs more memory than a dense matrix.
 _DENSE_FROM = 0.5
@@ -125,7 +125,11 @@ def prepare_features(
         "scheme": scheme.name,
         "why": scheme.why,
         "confounders": summary,
-    } | ({"cautions": cautions} if cautions else {})
+    }
+    if cautions:
+        metadata["cautions"] = cautions
+    if confounded := confounded_columns(obs, y, classes, **named):
+        metadata["confounded"] = confounded
     return Features(
         values,
         y,

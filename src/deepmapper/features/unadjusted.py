@@ -72,9 +72,56 @@ def describe_unadjusted(
     -----
     Cramér's V with the correction of Bergsma 2013, J. Korean Stat. Soc. 42:323.
     """
+    found = _considered(obs, y, classes, (label_column, group_column, *adjusted), label_column)
+    texts = [_describe(names, table, classes, label_column, group_column, adjusted) for names, table in found]
+    return [text for text in texts if text]
+
+
+def confounded_columns(
+    obs: pd.DataFrame,
+    y: np.ndarray,
+    classes: Sequence[str],
+    *,
+    label_column: str,
+    group_column: str = "",
+    adjusted: Sequence[str] = (),
+) -> list[str]:
+    """Name the columns of batches or donors from which nothing can tell an effect of the class apart.
+
+    Each value of such a column has samples of one class only, and some class has samples of one value only.
+
+    Parameters
+    ----------
+    obs, y, classes, label_column, group_column, adjusted
+        As for `describe_unadjusted`, which describes these columns.
+
+    Returns
+    -------
+    list of str
+        Their names, one for columns that divide the samples alike.
+    """
+    found = _considered(obs, y, classes, (label_column, group_column, *adjusted), label_column)
+    return [_main_name(names) for names, table in found if _is_confounded(_main_name(names), table)]
+
+
+def confounding_words(columns: Sequence[str], label: str) -> str:
+    """Say what cannot be told from effects of the label; "" without such columns."""
+    if not columns:
+        return ""
+    what, it = " or ".join(map(repr, columns)), "it" if len(columns) == 1 else "these"
+    return (
+        f"What differs between the classes of {label!r} may come from {what} instead: no value of {it} has samples of "
+        "two classes, so nothing in these data tells the two apart."
+    )
+
+
+def _considered(
+    obs: pd.DataFrame, y: np.ndarray, classes: Sequence[str], left_out: Sequence[str], label_column: str
+) -> list[tuple[list[str], Crosstab]]:
+    """Columns to consider: names of those that divide the samples alike, and their table."""
     found: dict[bytes, tuple[list[str], Crosstab]] = {}
     for name in obs.columns:
-        if name in (label_column, group_column, *adjusted) or not _is_considered(str(name), label_column):
+        if name in left_out or not _is_considered(str(name), label_column):
             continue
         column = obs[name]
         if pd.api.types.is_float_dtype(column) and not (column.dropna() % 1 == 0).all():
@@ -83,8 +130,20 @@ def describe_unadjusted(
         if 2 <= len(levels) <= max(2, (codes >= 0).sum() // 2):
             names, _ = found.setdefault(codes.tobytes(), ([], cross_tabulate(column, y, len(classes))))
             names.append(str(name))
-    texts = [_describe(names, table, classes, label_column, group_column, adjusted) for names, table in found.values()]
-    return [text for text in texts if text]
+    return list(found.values())
+
+
+def _main_name(names: Sequence[str]) -> str:
+    """The name of a batch or donor among those of columns that divide the samples alike, else the first."""
+    return next((name for name in names if _is_batch(name)), names[0])
+
+
+def _is_confounded(name: str, table: Crosstab) -> bool:
+    """Whether nothing can tell the column from the classes: each value has one class, and a class has one value."""
+    values_of_class = (table.counts > 0).sum(0)
+    if _CLUSTERS.search(name.lower()) or (values_of_class > 0).sum() < 2:
+        return False
+    return table.determines and int(values_of_class.min()) < 2
 
 
 def _words(name: str) -> set[str]:
@@ -124,8 +183,8 @@ def _describe(
     adjusted: Sequence[str],
 ) -> str:
     """Describe columns that divide the samples alike; "" if they are no reason for caution."""
-    batches = [name for name in names if _is_batch(name)]
-    name = (batches or names)[0]
+    name = _main_name(names)
+    is_batch = _is_batch(name)
     known = table.counts.sum(0) > 0
     counts = table.counts[:, known]
     of = "column " + " = ".join(repr(each) for each in names)
@@ -140,14 +199,14 @@ def _describe(
             f"{not_comparable(components, classes)}. Differences between them cannot be told from those of "
             f"'{name}'; the other comparisons can be made."
         )
-    if batches and counts.sum() < _FEW_SAMPLES and _leaves_room(counts) and not (group_column and _is_donor(name)):
+    if is_batch and counts.sum() < _FEW_SAMPLES and _leaves_room(counts) and not (group_column and _is_donor(name)):
         return _describe_crossed(name, of, len(table.levels), adjusted)
     v, p = cramers_v(counts)
     if v < _MIN_V or p > _MAX_P or len(table.levels) > _MAX_LEVELS:
         return ""
     line = f"`confounders: {{columns: {yaml_list([*adjusted, name])}}}`"
-    kind = "batch" if batches else "cell type"
-    due_to = "it" if batches else "the shares of the types"
+    kind = "batch" if is_batch else "cell type"
+    due_to = "it" if is_batch else "the shares of the types"
     return (
         f"The {of} of the sample table, which looks like a {kind}, differs between the classes of '{label_column}' "
         f"(Cramér's V {v:.2f}) and is not adjusted for: findings may be due to {due_to}. To adjust for it: {line}."
@@ -178,7 +237,7 @@ def _describe_crossed(name: str, of: str, n_levels: int, adjusted: Sequence[str]
 def _describe_determining(name: str, of: str, table: Crosstab, classes: Sequence[str], group_column: str) -> str:
     """Describe a column each value of which has samples of one class only."""
     text = f"each of its {len(table.levels)} values has samples of one class only ({table.text(classes)})"
-    if (table.counts > 0).sum(0).min() < 2:
+    if _is_confounded(name, table):
         return f"Nothing found here can be told apart from differences in the {of} of the sample table: {text}."
     if group_column:
         return ""  # whole groups are held out already

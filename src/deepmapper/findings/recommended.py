@@ -99,7 +99,8 @@ def recommend(
         Contents of differential_features.tsv; its numbers are missing if nothing was tested.
     about_test
         Contents of differential.json: "test" ("deseq2", "linear", "wilcoxon" or ""), "method", which is the test in
-        words, and "withheld", whether it gives no list because other divisions of the samples differ as much.
+        words, "withheld", whether it gives no list because other divisions of the samples differ as much, and
+        "confounded", a sentence on a column that nothing tells from the classes, or "".
     evidence
         Contents of evidence.tsv: `feature` and `evidence`.
     level
@@ -225,6 +226,13 @@ def _summary(
         statement = f"No feature to report. {about_test['statement']}"
     elif not source:
         statement = "There is no error rate, so no feature is reported; the order gives hypotheses only."
+        statement = f"{statement} {about_test['confounded']}".rstrip()
+    elif n and about_test["confounded"]:
+        statement = (
+            f"{count(n, 'feature', separator=',')} {'differs' if n == 1 else 'differ'} between the classes at a false "
+            f"discovery rate of {level:g} ({rate}), whatever the cause: {at_most_about(n * level)} expected to differ "
+            f"by chance only. {about_test['confounded']}"
+        )
     elif n:
         statement = (
             f"{count(n, 'feature', separator=',')} to report at a false discovery rate of {level:g} ({rate}): "

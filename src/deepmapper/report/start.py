@@ -135,7 +135,7 @@ def start_page(
         chords=chords_in_words(screen, proof, chords, names),
         top_chords=top_chords(chords, 6, names),
         enriched=enriched,
-        cautions=cautions_of(models, baseline, confounders, proof, chords, of_data),
+        cautions=cautions_of(models, baseline, confounders, proof, chords, of_data, differential["confounded"]),
         links=_links(
             models,
             chords,

@@ -151,7 +151,7 @@ def summary_page(
         perturbed={name: perturbed_lines(*found) for name, found in (perturbed or {}).items()},
         targets=target_lines(targets or {}, withheld or {}),
         lost_by_filtering={model.name: _lost_by_filtering(model, alias_of) for model in models if loses(model)},
-        cautions=cautions_of(models, baseline, confounders, proof, chords, of_data),
+        cautions=cautions_of(models, baseline, confounders, proof, chords, of_data, differential["confounded"]),
         links=links_of(
             models,
             chords,
@@ -270,9 +270,11 @@ def cautions_of(
     proof: Mapping,
     chords: pd.DataFrame,
     of_data: Sequence[str],
+    confounded: str,
 ) -> list[_Line]:
-    """What the run itself found to be cautious about."""
-    cautions = [_Line(text, model.name) for model in models for text in _cautions_about(model, baseline, chords)]
+    """What the run itself found to be cautious about; first a column that nothing tells from the classes."""
+    cautions = [_Line(f"{confounded} This goes for the accuracies and for every list.")] if confounded else []
+    cautions += [_Line(text, model.name) for model in models for text in _cautions_about(model, baseline, chords)]
     for record in confounders["alone"]:
         auc = record["macro_auc"]
         if not record["adjusted"] and auc is not None and auc >= _PREDICTIVE_AUC:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepmapper.features.unadjusted import cramers_v, describe_unadjusted
+from deepmapper.features.unadjusted import confounded_columns, confounding_words, cramers_v, describe_unadjusted
 
 N = 600
 ROW = np.arange(N)
@@ -83,6 +83,28 @@ def test_donors_of_one_class_each_are_to_be_held_out():
     assert "each of its 12 values has samples of one class only (d0: A 50; " in caution
     assert caution.endswith("set `labels: {group: donor}`.")
     assert described(group="mouse", batch=donors) == []
+
+
+def test_columns_that_nothing_tells_from_the_classes_are_named_once():
+    def named(group="", adjusted=(), **columns):
+        obs = pd.DataFrame(columns, index=[f"s{i}" for i in ROW])
+        known = {"label_column": "state", "group_column": group, "adjusted": adjusted}
+        return confounded_columns(obs, Y, CLASSES, **known)
+
+    donors = [f"d{i % 12}" for i in ROW]
+    assert named(batch=LABEL, lane=Y, donor=donors, run=Y > 0) == ["batch"]  # runs tell two of three classes apart
+    assert named(group="donor", donor=donors, batch=LABEL) == ["batch"]
+    assert named(batch=np.where(Y == 0, "b0", np.array(donors))) == ["batch"]  # one class has a batch of its own
+    assert named(adjusted=["batch"], batch=LABEL) == named(donor=donors) == named(leiden=Y) == named(batch=MOSTLY) == []
+
+
+def test_a_confounded_column_is_explained_in_words():
+    assert confounding_words([], "state") == ""
+    assert confounding_words(["batch"], "state") == (
+        "What differs between the classes of 'state' may come from 'batch' instead: no value of it has samples of two "
+        "classes, so nothing in these data tells the two apart."
+    )
+    assert "from 'batch' or 'site' instead: no value of these has" in confounding_words(["batch", "site"], "state")
 
 
 def test_a_class_alone_in_its_batch_is_named():

@@ -49,19 +49,37 @@ def evidence(seed=0, *, strength=2.0, known=True):
     return pd.DataFrame({"feature": NAMES, "evidence": values if known else np.nan})
 
 
-def about(test, withheld=False):
-    return {"test": test, "method": "PyDESeq2, 8 samples", "withheld": withheld, "statement": "Others differ as much."}
+def about(test, withheld=False, confounded=""):
+    return {
+        "test": test,
+        "method": "PyDESeq2, 8 samples",
+        "withheld": withheld,
+        "confounded": confounded,
+        "statement": "Others differ as much.",
+    }
 
 
-def listed(models=None, single=None, test="deseq2", weighed=None, level=0.1, withheld=False):
+def listed(models=None, single=None, test="deseq2", weighed=None, level=0.1, withheld=False, confounded=""):
     models = [network()] if models is None else models
     single = differential() if single is None else single
     weighed = evidence() if weighed is None else weighed
-    return recommend(NAMES, models, single, about(test, withheld), weighed, level)
+    return recommend(NAMES, models, single, about(test, withheld, confounded), weighed, level)
 
 
 def precision(found):
     return average_precision_score(TRUE[[NAMES.index(name) for name in found.table["feature"]]], -found.table["rank"])
+
+
+def test_what_differs_with_a_batch_is_not_said_to_be_of_the_class():
+    usual, same = listed(), listed(confounded="It may come from 'batch'.")
+    pd.testing.assert_frame_equal(usual.table, same.table)
+    n = same.summary["n_reported"]
+    assert usual.summary["statement"].startswith(f"{n} features to report at a false")
+    assert same.summary["statement"].startswith(f"{n} features differ between the classes at a false discovery rate")
+    assert same.summary["statement"].endswith("expected to differ by chance only. It may come from 'batch'.")
+    assert listed(level=0.0, confounded="It.").summary["statement"].startswith("No feature to report")
+    order = listed([], differential(tested=False), "", confounded="It.").summary["statement"]
+    assert order == "There is no error rate, so no feature is reported; the order gives hypotheses only. It."
 
 
 def test_every_feature_is_listed_once_with_the_columns_of_the_schema():
@@ -171,6 +189,22 @@ def test_a_withheld_list_reports_nothing_and_says_why():
     assert not found.table["reported"].any()
     assert found.summary["statement"] == "No feature to report. Others differ as much."
     assert found.table["feature"].head(20).isin(NAMES[:20]).sum() > 15, "the order is there"
+
+
+def test_of_samples_whose_batch_is_the_class_it_is_said_wherever_the_list_is():
+    rng, y = np.random.default_rng(1), np.repeat([0, 1], 3)
+    mean = rng.uniform(50, 300, 200) * np.where(y[:, None] == 1, rng.lognormal(0, 0.7, 200), 1)
+    obs = pd.DataFrame({"condition": np.array(["ctrl", "drug"])[y], "batch": np.array(["b1", "b2"])[y]})
+    obs.index = [f"s{i}" for i in range(6)]
+    expression = Expression(sp.csr_matrix(rng.poisson(mean).astype(np.float32)), obs, pd.DataFrame(index=NAMES))
+    features = prepare_features(expression, label_column="condition")
+    given = {"enabled": True, "test": "auto", "design": "", "reference": "", "within": "", "shrink": False}
+    tested = run_differential(features, expression, {**given, "max_cells": 20_000}, level=0.1)
+    found = recommend(NAMES, [], tested.features, tested.summary, evidence(known=False), 0.1)
+    said = "may come from 'batch' instead: no value of it has samples of two classes"
+    assert features.metadata["confounded"] == ["batch"] and said in tested.summary["notes"][-1]
+    assert found.table["reported"].sum() > 50 and said in found.summary["statement"]
+    assert "to report" not in found.summary["statement"] and "expected to be false" not in found.summary["statement"]
 
 
 def mixtures(n=48, p=300, seed=0):

@@ -58,7 +58,7 @@ def page(models=None, names=("g0", "g1", "g2"), **given):
         "screen": {"statement": "No chords."},
         "proof": {"proved": False, "statement": ""},
         "chords": chords,
-        "differential": {"statement": "2 of 3 features differ.", "notes": ["1 was not tested."]},
+        "differential": {"statement": "2 of 3 features differ.", "notes": ["1 was not tested."], "confounded": ""},
         "recommended": recommended,
         "recommendation": {"statement": "2 features to report.", "order": "Ordered by z."},
         "figures": {},

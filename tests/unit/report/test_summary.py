@@ -30,7 +30,11 @@ RESULTS = {
     "convergence": FEW_PASSES,
     "panel": NO_PANEL,
 }
-SINGLE = {"statement": "2 of 4 features differ between the classes at q ≤ 0.1.", "notes": ["1 was not tested."]}
+SINGLE = {
+    "statement": "2 of 4 features differ between the classes at q ≤ 0.1.",
+    "notes": ["1 was not tested."],
+    "confounded": "",
+}
 MARKERS = pd.DataFrame({
     "within": ["", ""], "class": ["a", "b"], "versus": ["b", "a"], "order": [1, 1], "feature": ["g0", "g3"],
     "log2_fold_change": [2.5, 1.25], "q": [1e-8, 0.04], "detected_class": [1.0, 0.75], "detected_versus": [0.5, 0.25],
@@ -266,7 +270,7 @@ def test_no_name_acts_in_the_page(page, hostile, elements):
             confounders={"adjusted": [word], "alone": [{**evidence, "macro_auc_high": 0.95}], **statement},
             significance={"level": 0.1, **statement},
             tested=TESTED,
-            differential={"statement": word, "notes": [word]},
+            differential={"statement": word, "notes": [word], "confounded": word},
             markers=MARKERS.assign(within=word, feature=word, **{"class": word, "versus": word}),
             of_model={
                 "stability": statement,
@@ -584,6 +588,12 @@ def test_cautions_about_the_data_are_said_first(page):
     assert "Nothing that the run itself can detect" not in text
     Page(text)
     assert "Before anything else" not in page()
+
+
+def test_a_batch_that_is_the_class_is_the_first_doubt(page):
+    text = plain(page(differential={**SINGLE, "confounded": "All of it may come from 'batch'."}))
+    assert "caution? All of it may come from 'batch'. This goes for the accuracies and for every list." in text
+    assert "Nothing that the run itself can detect" not in text
 
 
 NAMED = {"level": 0.1, "statement": ""}
