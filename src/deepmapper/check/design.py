@@ -15,7 +15,7 @@ from ..features.composition import composition_columns
 from ..features.confounded import check_confounders
 from ..features.confounders import COMPUTED, confounder_columns
 from ..features.design import make_design
-from ..features.label_checks import check_groups, check_labels
+from ..features.label_checks import check_groups, check_labels, unequal_class_cautions
 from ..features.prepare import column_of, divide_samples, group_codes
 from ..features.splits import check_class_sizes
 from ..features.store import TEST
@@ -85,6 +85,7 @@ def check_design(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> Labelle
     if len(outcome.faults) > n_before:
         return None  # what is said of hundreds of classes that are none would hide the fault
     outcome.attempt(check_class_sizes, y, 2, "one to train on and one to test on", classes, note)
+    outcome.add_cautions(unequal_class_cautions(y, classes))
     groups, is_test = _groups(outcome, obs, kept, y, classes, settings["labels"]), None
     if len(outcome.faults) == n_before:
         split = settings["split"]

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..core.words import count
+from ..core.words import count, listed
 from ..features.kinds import overlaps as overlaps_of
+from ..features.label_checks import FEW_IN_CLASS
 from ..features.levels import draw_samples, max_rows_in_memory
 from ..features.store import Features
 from .contrasts import NOTHING_APART, REST, compared, rest_of
@@ -62,6 +63,12 @@ def compare_cells(features: Features, rows: np.ndarray, options: Mapping, seed: 
         found[name, REST] = rank_sum_tests(values[inside], codes[y[inside]], kept, [(name, REST)])[0]
     results = [found[pair] for pair in pairs]
     notes = [_CAUTION]
+    sizes = np.bincount(y)
+    if few := [f"{present[code]!r} ({sizes[code]})" for code in np.flatnonzero(sizes < FEW_IN_CLASS)]:
+        notes.append(
+            f"With as few cells as in {listed(few)}, p rests on an approximation and is too small for features that "
+            "few cells have: take what is significant for candidates."
+        )
     if len(drawn) < len(rows):
         notes.append(f"{len(drawn)} of {len(rows)} cells were drawn for the test (differential.max_cells).")
     if features.design_names:

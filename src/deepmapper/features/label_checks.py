@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.words import count, listed, some
+from ..core.words import count, listed, percent, some, yaml_list
 from ..errors import DeepMapperWarning, InputError
 from .splits import check_class_sizes, draw_out_of_bag, draw_validation, has_validation, is_small
 
 # From this many numbers on, with fewer samples each than this, labels are taken for a measurement; chosen by hand.
 _MANY_NUMBERS, _FEW_PER_NUMBER = 10, 5
+
+# From this share of the largest class on, accuracy says little of the others. Of a class of fewer samples than
+# `FEW_IN_CLASS` in a study of many, little is learnt. Chosen by hand.
+MOSTLY_ONE_CLASS, FEW_IN_CLASS, _MANY = 0.95, 10, 100
 
 _SHARE = 0.25  # held out in the trial: about what passes hold out by default, and whole groups are rarely closer
 
@@ -97,6 +101,36 @@ def check_labels(
             f"samples; expected a few classes with several samples each. Name the column of the states to tell apart "
             f"in {key}."
         )
+
+
+def unequal_class_cautions(y: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """Say that accuracy means little if nearly all samples are of one class, and that a class has few of many samples.
+
+    Parameters
+    ----------
+    y, classes
+        (n,) class codes, and the names of the classes.
+    """
+    sizes, cautions = np.bincount(y, minlength=len(classes)), []
+    largest = int(sizes.argmax())
+    if sizes[largest] >= MOSTLY_ONE_CLASS * len(y):
+        name = repr(classes[largest])
+        cautions.append(
+            f"{percent(sizes[largest] / len(y), 1)} of the samples are {name}, so accuracy says little: calling every "
+            f"sample {name} is right as often. Look at balanced accuracy and at the recall of each class."
+        )
+    few = [code for code in np.flatnonzero(sizes < FEW_IN_CLASS) if sizes[code]] if len(y) >= _MANY else []
+    if few:
+        found = listed([f"{classes[code]!r} {sizes[code]}" for code in few])
+        left = int((sizes > 0).sum()) - len(few)
+        out = f", leave {'it' if len(few) == 1 else 'them'} out" if left > 1 else ""
+        line = f" (`labels: {{exclude: {yaml_list(classes[code] for code in few)}}}`)" if left > 1 else ""
+        cautions.append(
+            f"Few of the {len(y):,} samples are of the {'class' if len(few) == 1 else 'classes'} {found}: networks "
+            f"hardly learn a class from so few, and single samples decide what is found of it. Add samples{out}{line}, "
+            f"or merge classes."
+        )
+    return cautions
 
 
 def check_groups(

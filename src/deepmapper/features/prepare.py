@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from .confounder_tests import draw_null_strata, evaluate_confounders
 from .confounder_types import describe_types
 from .confounders import CELL_CYCLE, COMPUTED, confounder_columns
 from .design import Design, make_design
-from .label_checks import check_groups, check_labels, check_passes_can_split
+from .label_checks import check_groups, check_labels, check_passes_can_split, unequal_class_cautions
 from .splits import Scheme, check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
 from .unadjusted import confounded_columns, describe_unadjusted
@@ -113,8 +114,8 @@ def prepare_features(
     adjusted, evaluated = _collect_confounders(obs, sources, options, signatures, is_counts, na_values)
     design = make_design(adjusted)
     asked = [*options.get("columns", ()), *options.get("numeric", ())]
-    named = {"label_column": label_column, "group_column": group_column, "adjusted": asked}
-    cautions = check_design(obs, adjusted, design, y, classes, named) + cautions
+    named: dict[str, Any] = {"label_column": label_column, "group_column": group_column, "adjusted": asked}
+    cautions = [*check_design(obs, adjusted, design, y, classes, named), *unequal_class_cautions(y, classes), *cautions]
     for caution in cautions:
         warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)

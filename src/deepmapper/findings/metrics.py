@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.table_schemas import CALIBRATION, CONFUSION, PER_CLASS
+from ..core.words import listed, percent
+from ..features.label_checks import MOSTLY_ONE_CLASS
 from . import intervals
 from .evaluation import EvalResult
 
@@ -82,6 +84,7 @@ def compute_metrics(result: EvalResult, bins: int, n_resamples: int, seed: int, 
         "per_pass_accuracy_mean": mean_or_none(np.array(result.per_pass_acc)),
         "per_pass_accuracy": result.per_pass_acc,
         "classes": result.classes,
+        "unequal": unequal_words(result, intervals.per_class_scores(counts)["recall"], counts.sum(1)),
     }
     share = intervals.effective_share(probability.argmax(1) == truth, groups)
     class_limits = intervals.per_class_intervals(counts, share=share)
@@ -92,6 +95,20 @@ def compute_metrics(result: EvalResult, bins: int, n_resamples: int, seed: int, 
     confusion = pd.DataFrame(counts, columns=result.classes)
     confusion.insert(0, "true_class", result.classes)
     return Metrics(numbers, per_class, confusion, pd.DataFrame(bin_rows))
+
+
+def unequal_words(result: EvalResult, recall: np.ndarray, support: np.ndarray) -> str:
+    """Say what is recognised of the small classes if nearly all evaluated samples are of one class, else ""."""
+    if not result.majority_accuracy >= MOSTLY_ONE_CLASS:
+        return ""
+    known = [code for code in np.argsort(support, kind="stable") if support[code]]
+    recalls = [f"{percent(recall[code], 0)} of {support[code]:,} {result.classes[code]}" for code in known[:3]]
+    return (
+        f"accuracy says little here, since always predicting the largest class reaches {result.majority_accuracy:.3f}. "
+        f"The mean of the shares of each class that are recognised (balanced accuracy) is "
+        f"{result.balanced_accuracy:.3f}, and {1 / len(known):.3f} without signal; recognised are "
+        f"{listed(recalls, 3)}{' and so on' if len(known) > 3 else ''}."
+    )
 
 
 def _evaluated(result: EvalResult, samples: Sequence[str]) -> dict:
@@ -112,6 +129,7 @@ def _no_metrics(result: EvalResult, samples: Sequence[str]) -> Metrics:
         [*_HEADLINE, "log_loss", "brier", "ece", "per_pass_accuracy_mean"]
     )
     numbers |= {"majority_accuracy": result.majority_accuracy, "per_pass_accuracy": [], "classes": result.classes}
+    numbers["unequal"] = ""
     return Metrics(
         numbers,
         per_class=pd.DataFrame(columns=PER_CLASS.names()),

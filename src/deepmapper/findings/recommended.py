@@ -240,6 +240,12 @@ def _summary(
         )
     else:
         statement = f"No feature to report at a false discovery rate of {level:g} ({rate})."
+        n_of_test = int((table["differential_q"] <= level).sum())
+        if source == "networks" and n_of_test and all(model.signal is False for model in used):
+            statement += (
+                f" {count(n_of_test, 'feature', separator=',')} {'differs' if n_of_test == 1 else 'differ'} when each "
+                f"is tested alone; networks without signal can neither confirm nor refute that."
+            )
     alone = {
         who: int((table["found_by"] == text).sum())
         for who, text in (("both", "test and networks"), ("test", "test"), ("networks", "networks"))

@@ -121,7 +121,7 @@ def start_page(
         data=data,
         asked=_asked(data, models, baseline),
         of_data=of_data,
-        verdicts=[(m.name, VERDICTS[m.summary["signal"]], m.summary["statement"]) for m in models],
+        verdicts=[(m.name, VERDICTS[m.summary["signal"]], _verdict(m)) for m in models],
         recommendation=recommendation,
         listed=top_recommended(recommended[reported] if reported.any() else recommended, chord_of(models), top),
         figures=figures,
@@ -147,6 +147,11 @@ def start_page(
             embeddings=embeddings,
         ),
     )
+
+
+def _verdict(model: Model) -> str:
+    unequal = model.metrics["unequal"]
+    return f"{model.summary['statement']} {unequal[:1].upper()}{unequal[1:]}".rstrip()
 
 
 def _asked(data: Mapping, models: Sequence[Model], baseline: Mapping) -> str:

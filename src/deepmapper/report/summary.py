@@ -234,7 +234,11 @@ def _accuracies(models: Sequence[Model], baseline: Mapping, evidence_panel: Mapp
 
 
 def _accuracy(metrics: Mapping) -> str:
-    return with_interval(metrics["accuracy"], metrics["accuracy_low"], metrics["accuracy_high"])
+    accuracy = with_interval(metrics["accuracy"], metrics["accuracy_low"], metrics["accuracy_high"])
+    if not metrics.get("unequal"):
+        return accuracy
+    names = ("balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high")
+    return f"{accuracy}, balanced accuracy {with_interval(*(metrics[name] for name in names))}"
 
 
 def _lost_by_filtering(model: Model, aliases: Mapping[str, str]) -> list[str]:
@@ -303,6 +307,8 @@ def _cautions_about(model: Model, baseline: Mapping, chords: pd.DataFrame) -> It
     summary, metrics = model.summary, model.metrics
     if summary["signal"] is False:
         yield "no signal, so its ranking should not be interpreted."
+    if metrics["unequal"]:
+        yield metrics["unequal"]
     yield from map(str, summary["notes"])
     if not summary["n_controls"]:
         yield "no control passes were trained on permuted labels (setting: passes.n_permuted)."

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from deepmapper.errors import DeepMapperWarning, InputError
-from deepmapper.features.label_checks import check_groups, check_labels, check_passes_can_split
+from deepmapper.features.label_checks import (
+    check_groups,
+    check_labels,
+    check_passes_can_split,
+    unequal_class_cautions,
+)
 from deepmapper.io.labels import encode_labels
 
 N = 90
@@ -51,6 +56,22 @@ def test_names_of_samples_are_refused(values):
 )
 def test_classes_pass(values):
     checked(values)
+
+
+def test_classes_of_which_accuracy_says_little_are_named():
+    def said(*sizes):
+        return unequal_class_cautions(
+            np.repeat(np.arange(len(sizes)), sizes), ("normal", "rare", "other")[: len(sizes)]
+        )
+
+    mostly, few = said(2995, 5)
+    assert mostly.startswith("99.8 % of the samples are 'normal', so accuracy says little: calling every sample")
+    assert "of the 3,000 samples are of the class 'rare' 5: networks hardly learn" in few
+    assert "exclude" not in few  # a single class would be left
+    (few,) = said(500, 5, 500)
+    assert "leave it out (`labels: {exclude: [rare]}`)" in few
+    assert said(3, 3) == said(30, 9) == said(94, 10) == said(500, 10, 500) == []
+    assert len(said(96, 0, 4)) == 2
 
 
 def groups_of(values, y, classes=("A", "B", "C")):

@@ -68,3 +68,19 @@ def test_metrics_of_no_pass_are_there_and_empty(evaluated):
     for name in ("per_class", "confusion", "calibration"):
         assert set(getattr(empty, name).columns) == set(getattr(full, name).columns)
         assert len(getattr(empty, name)) == 0
+
+
+def test_of_nearly_one_class_it_is_said_what_is_recognised_of_the_others():
+    truth = np.repeat([0, 1], [96, 4])
+
+    def said(right, y=truth):
+        probability = np.eye(2)[np.where(np.arange(len(y)) < len(y) - 4 + right, y, 0)]
+        result = evaluate_ensemble([probability], y, y, ("normal", "rare"))
+        return compute_metrics(result, bins=5, n_resamples=50, seed=0).numbers["unequal"]
+
+    assert "always predicting the largest class reaches 0.960" in said(0)
+    assert "(balanced accuracy) is 0.500, and 0.500 without signal; recognised are 0 % of 4 rare, 100 % of 96" in said(
+        0
+    )
+    assert "is 0.875, and 0.500 without signal; recognised are 75 % of 4 rare" in said(3)
+    assert said(0, np.repeat([0, 1], [90, 10])) == ""

@@ -207,6 +207,13 @@ def test_of_samples_whose_batch_is_the_class_it_is_said_wherever_the_list_is():
     assert "to report" not in found.summary["statement"] and "expected to be false" not in found.summary["statement"]
 
 
+def test_networks_without_signal_do_not_hide_what_the_test_of_cells_finds():
+    silent = network(signal=False, q=0.5)
+    said = listed([silent], test="wilcoxon").summary["statement"]
+    assert said.startswith("No feature to report") and "differ when each is tested alone; networks without" in said
+    assert "tested alone" not in listed([network(q=0.5)], test="wilcoxon").summary["statement"]
+
+
 def mixtures(n=48, p=300, seed=0):
     """Bulk samples: 30 markers of T cells, whose share differs between the classes, and a module of 10 genes."""
     rng, y = np.random.default_rng(seed), np.arange(n) % 2

@@ -28,7 +28,7 @@ from deepmapper.report.titles import (
 AUDIT = pd.DataFrame({"choice": ["50 principal components"], "of": ["significant features"], "n": [3], "n_lost": [0.0]})
 
 
-def model_of(name="cnn_small", features=("g0", "g1", "g2"), signal=True, lost=0.0):
+def model_of(name="cnn_small", features=("g0", "g1", "g2"), signal=True, lost=0.0, unequal=""):
     table = pd.DataFrame({
         "rank": range(1, len(features) + 1), "feature": features, "z": [5.0 - i for i in range(len(features))],
         "significant": [i < 2 for i in range(len(features))], "selection_frequency": 0.5, "median_importance": 0.1,
@@ -37,7 +37,7 @@ def model_of(name="cnn_small", features=("g0", "g1", "g2"), signal=True, lost=0.
         "model": name, "signal": signal, "statement": "Signal: better than chance.", "n_features": 3, "notes": [],
         "n_controls": 5, "mean_top_k_overlap": 0.9, "top_k": 2,
     }  # fmt: skip
-    metrics = {"accuracy": 0.9, "not_judged": []}
+    metrics = {"accuracy": 0.9, "not_judged": [], "unequal": unequal}
     convergence = {"reached": True, "level": 0.8}
     return Model(summary, metrics, table, AUDIT.assign(n_lost=lost), {"level": 0.1}, {}, convergence, {})
 
@@ -66,6 +66,13 @@ def page(models=None, names=("g0", "g1", "g2"), **given):
         "tested": [],
     }
     return start_page(**usual | given)
+
+
+def test_where_accuracy_says_little_the_verdict_says_what_is_recognised():
+    text = page([model_of(unequal="accuracy says little here; recognised are 0 % of 4 rare.")])
+    verdict = text[text.index("<h2 id='signal'>") : text.index("<h2 id='report'>")]
+    assert "Signal: better than chance. Accuracy says little here; recognised are 0 % of 4 rare." in verdict
+    assert "recognised are 0 % of 4 rare" in text[text.index("<h2 id='distrust'>") :]
 
 
 def test_question_verdict_list_and_doubts_come_in_this_order_and_in_the_menu():

@@ -333,7 +333,7 @@ def test_several_models_have_their_own_verdicts_and_lists(page):
         **{"model": "x", "signal": False, "statement": "No signal.", "classes": ["a"], "n_features": 1, "top_k": 1},
         **{"notes": [], "n_controls": 1, "mean_top_k_overlap": None},
     }
-    numbers = {"accuracy": None, "not_judged": []}
+    numbers = {"accuracy": None, "not_judged": [], "unequal": ""}
     baseline = {
         "accuracy": 0.5,
         "accuracy_low": 0.4,
