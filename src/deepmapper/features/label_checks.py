@@ -119,7 +119,7 @@ def unequal_class_cautions(y: np.ndarray, classes: Sequence[str]) -> list[str]:
             f"{percent(sizes[largest] / len(y), 1)} of the samples are {name}, so accuracy says little: calling every "
             f"sample {name} is right as often. Look at balanced accuracy and at the recall of each class."
         )
-    few = [code for code in np.flatnonzero(sizes < FEW_IN_CLASS) if sizes[code]] if len(y) >= _MANY else []
+    few = np.flatnonzero((sizes > 0) & (sizes < FEW_IN_CLASS)).tolist() if len(y) >= _MANY else []
     if few:
         found = listed([f"{classes[code]!r} {sizes[code]}" for code in few])
         left = int((sizes > 0).sum()) - len(few)
