@@ -2,6 +2,7 @@
 
     python benchmarks/one_order.py yeast --data yeast.h5ad --per-class 3 4 6 12 --draws 5    # wild type against mutant
     python benchmarks/one_order.py yeast --data yeast.h5ad --per-class 3 4 6 12 --null       # against wild type
+    python benchmarks/one_order.py yeast --data yeast.h5ad --draws 10 --list-only            # without the order
     python benchmarks/one_order.py planted --label module mixed --draws 3                    # 1,200 cells × 2,000 genes
     python benchmarks/one_order.py single --draws 10              # one true feature of 2,000 in 600 cells, and none
 
@@ -51,6 +52,7 @@ def main():
     parser.add_argument("--label", nargs="+", default=["module", "mixed"])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--no-networks", action="store_true")
+    parser.add_argument("--list-only", action="store_true", help="of yeast: what the list holds, not its order")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -68,25 +70,31 @@ def yeast(options):
     adata = anndata.read_h5ad(options.data)
     X = sparse.csr_matrix(adata.X).toarray()
     mutant = (adata.obs["condition"] != "WT").to_numpy()
-    everything = differential_of(study(X, mutant.astype(int), adata.var_names))[1].table
-    everything = everything.set_index("feature").loc[list(adata.var_names)]
-    true = ((everything["log2_fold_change"].abs() >= 0.5) & (everything["q"] <= 0.05)).to_numpy()
-    false = ~(everything["q"] <= 0.05).to_numpy()
+    true, false = (None, None) if options.null else truth(X, mutant, adata.var_names)
     for n in options.per_class:
         for draw in range(options.draws):
             rng = np.random.default_rng([draw, n])
             first = rng.choice(np.flatnonzero(~mutant), 2 * n if options.null else n, False)
             second = first[n:] if options.null else rng.choice(np.flatnonzero(mutant), n, False)
             data = study(X[np.r_[second, first[:n]]], np.repeat([0, 1], n), adata.var_names)
-            found = columns(data, not (options.no_networks or options.null))
+            if options.list_only:
+                found = membership(data)
+            else:
+                found = columns(data, not (options.no_networks or options.null))
             row = {"case": f"{n} a class", "draw": draw, "listed": int(found["reported"].sum())}
+            row |= {"lists": float(found["reported"].any())}
             if options.null:
-                yield row | {
-                    "lists": float(found["reported"].any()),
-                    "single test": int((found["table_q"] <= LEVEL).sum()),
-                }
+                yield row | {"single test": int((found["table_q"] <= LEVEL).sum())}
             else:
                 yield row | judged(found, true, false)
+
+
+def truth(X, mutant, names):
+    """Which features differ between all samples of the two conditions, and which do not."""
+    table = differential_of(study(X, mutant.astype(int), names), shrink=False)[1].table
+    table = table.set_index("feature").loc[list(names)]
+    differs = (table["q"] <= 0.05).to_numpy()
+    return differs & (table["log2_fold_change"].abs() >= 0.5).to_numpy(), ~differs
 
 
 def planted(options):
@@ -127,8 +135,18 @@ def study(counts, y, names):
     return prepare_features(expression, label_column="state"), expression
 
 
-def differential_of(data):
-    return data, run_differential(*data, DEFAULTS["differential"], level=LEVEL)
+def differential_of(data, **options):
+    return data, run_differential(*data, DEFAULTS["differential"] | options, level=LEVEL)
+
+
+def membership(data):
+    """The list of a study of samples, whose members do not depend on the order, and that of PyDESeq2."""
+    names, tested = list(data[0].names), differential_of(data, shrink=False)[1]
+    single = tested.features.set_index("feature").loc[names]
+    return {
+        "reported": (single["differential_q"] <= LEVEL).to_numpy(),
+        "table_q": tested.table.groupby("feature")["q"].min().reindex(names).fillna(1).to_numpy(),
+    }
 
 
 def columns(data, networks):
@@ -171,11 +189,13 @@ def columns(data, networks):
 
 def judged(found, true, false):
     """Share of the true features that is listed, share of the list that is false, and average precisions."""
-    listed = found["reported"]
     orders = [name for name in found if name not in ("reported", "network_q", "table_q")]
+    shares = {}
+    for who, listed in (("", found["reported"]), ("single test ", found["table_q"] <= LEVEL)):
+        shares[f"{who}found"] = float(listed[true].mean())
+        shares[f"{who}false"] = float(listed[false].sum() / max(1, listed.sum()))
     return {
-        "found": float(listed[true].mean()),
-        "false": float(listed[false].sum() / max(1, listed.sum())),
+        **shares,
         **{f"AP {name}": float(average_precision_score(true, found[name])) for name in orders},
     }
 
