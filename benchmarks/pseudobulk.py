@@ -6,9 +6,9 @@
 Every donor has one class, 80 cells, and effects of its own on every gene (log-normal, standard deviation 0.35, or 0.5
 on the scale of log2); 1,500 genes, of which the true ones are three times as high in the second class. Cells are
 negative binomial around this (dispersion 0.5). Lists at q of 0.1 or less: that of the workflow (sums by donor,
-PyDESeq2, other divisions of the donors), that of PyDESeq2 before other divisions are looked at, that of the linear
-model of the logarithms of the same sums, and that of the rank-sum test of cells. A line is printed for every draw,
-averages come last.
+PyDESeq2 with Student's t, other divisions of the donors), that before other divisions are looked at, that of PyDESeq2
+as it is, that of the linear model of the logarithms of the same sums, and that of the rank-sum test of cells. A line is
+printed for every draw, averages come last.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from scipy import sparse
 
 from deepmapper.core.false_discovery import benjamini_hochberg
 from deepmapper.differential.contrasts import plain_design
+from deepmapper.differential.count_model import fit_counts
 from deepmapper.differential.divisions import log_counts
 from deepmapper.differential.linear_model import fit_values
 from deepmapper.differential.run import run_differential
@@ -63,12 +64,13 @@ def lists(draw, n_donors, n_true, spread):
     cells = run_differential(prepare_features(expression, **options), expression, OPTIONS, level=LEVEL)
     y = np.repeat([0, 1], n_donors)
     sums = counts.reshape(2 * n_donors, CELLS, GENES).sum(axis=1).astype(float)
-    linear = np.full(GENES, np.nan)
+    linear, design = np.full(GENES, np.nan), plain_design("y", y, ("a", "b"))
     kept = sums.sum(axis=0) >= 10
-    linear[kept] = benjamini_hochberg(fit_values(log_counts(sums, 10), plain_design("y", y, ("a", "b")))[0][0]["p"])
+    linear[kept] = benjamini_hochberg(fit_values(log_counts(sums, 10), design)[0][0]["p"])
     q = {
         "": found.features["differential_q"].to_numpy(),
-        "PyDESeq2 ": found.table.set_index("feature")["q"].reindex(names.index).to_numpy(),
+        "undivided ": found.table.set_index("feature")["q"].reindex(names.index).to_numpy(),
+        "PyDESeq2 ": fit_counts(sums, design, level=LEVEL, shrink=False)[0][0]["q"].to_numpy(),
         "linear ": linear,
         "cells ": cells.features["differential_q"].to_numpy(),
     }

@@ -65,10 +65,7 @@ def compare_cells(features: Features, rows: np.ndarray, options: Mapping, seed: 
     notes = [_CAUTION]
     sizes = np.bincount(y)
     if few := [f"{present[code]!r} ({sizes[code]})" for code in np.flatnonzero(sizes < FEW_IN_CLASS)]:
-        notes.append(
-            f"With as few cells as in {listed(few)}, p rests on an approximation and is too small for features that "
-            "few cells have: take what is significant for candidates."
-        )
+        notes.append(f"With as few cells as in {listed(few)}, only features that most of them have can be significant.")
     if len(drawn) < len(rows):
         notes.append(f"{len(drawn)} of {len(rows)} cells were drawn for the test (differential.max_cells).")
     if features.design_names:

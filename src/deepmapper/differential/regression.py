@@ -18,13 +18,7 @@ from .units import Units, with_counts
 
 _NAMES = {"deseq2": "PyDESeq2", "linear": "linear model with moderated t"}
 
-# Sums of cells per class up to which q was seen to be too small (benchmarks/pseudobulk.py).
-_FEW_DONORS = 6
-
-_FEW_SAID = (
-    "Of sums of so few donors more may be false than q says: about a fifth at q ≤ 0.1 in simulations with 4 and 6 "
-    "donors a class."
-)
+_OF_SUMS = "Student's t with moderated degrees of freedom"
 
 
 def compare_units(
@@ -72,7 +66,8 @@ def compare_units(
     left_out = [without_counts] if without_counts else []
     summed = bool((units.sizes > 1).any())
     unit = f"sum of the samples of each {group} and class" if summed else "sample"
-    about = Tested(test=test, unit=unit, n_units=len(units.y), method=_NAMES[test])
+    method = f"{_NAMES[test]} with {_OF_SUMS}" if summed and test == "deseq2" else _NAMES[test]
+    about = Tested(test=test, unit=unit, n_units=len(units.y), method=method)
     if problem := too_few(units, classes, group, options["reference"]):
         return about.noting(" ".join([*left_out, problem]))
     design, blocks, notes = choose_design(units, label, group, classes, options, overlaps)
@@ -80,7 +75,13 @@ def compare_units(
         return about.noting(" ".join([*left_out, NOTHING_APART]), *notes)
     if test == "deseq2":
         results, untested = fit_counts(
-            units.values, design, level=level, shrink=options["shrink"], n_threads=n_threads, progress=progress
+            units.values,
+            design,
+            level=level,
+            shrink=options["shrink"],
+            of_sums=summed,
+            n_threads=n_threads,
+            progress=progress,
         )
     else:
         results, untested = fit_values(units.values, design)
@@ -88,8 +89,6 @@ def compare_units(
     if all(np.isnan(result["p"].to_numpy()).all() for result in results):
         return about.noting(*notes)
     what = count(len(units.y), "sum of samples", "sums of samples") if summed else count(len(units.y), "sample")
-    if summed and test == "deseq2" and not blocks and _fewest(units.y) <= _FEW_DONORS:
-        notes.append(_FEW_SAID)
     divisions = None
     if blocks is not None:
         logs = log_counts(units.values, MIN_TOTAL) if test == "deseq2" else units.values
@@ -99,7 +98,7 @@ def compare_units(
         tuple(results),
         tuple((contrast.name, contrast.versus) for contrast in design.contrasts),
         test,
-        f"{_NAMES[test]}, design {design.formula}, {what}",
+        f"{method}, design {design.formula}, {what}",
         unit,
         design.formula,
         len(units.y),
@@ -155,12 +154,6 @@ def choose_design(
         "the classes."
     )
     return plain_design(label, units.y, classes, reference=reference, overlaps=overlaps), {}, [note]
-
-
-def _fewest(y: np.ndarray) -> int:
-    """Size of the smallest class that has units."""
-    sizes = np.bincount(y)
-    return int(sizes[sizes > 0].min())
 
 
 def is_paired(units: Units) -> bool:

@@ -72,3 +72,33 @@ def test_counts_of_cells_without_a_gene_that_all_have_are_scaled_by_positive_cou
     assert (result["q"][:4] <= 0.1).all()
     assert (result["q"][4:] <= 0.1).sum() <= 2
     assert not [line for line in said if "iterative" in line.lower()]
+
+
+def test_of_sums_by_donor_q_holds_where_donors_differ_by_more_than_counting():
+    """Effects of donors are log-normal, which the normal approximation takes for true effects too often."""
+    y, n_true, p = np.repeat([0, 1], 6), 30, 500
+    listed = {True: [], False: []}
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        mean = rng.uniform(20, 400, p) * np.exp(rng.normal(0, 0.35, (len(y), p)))
+        mean[y == 1, :n_true] *= 3
+        values = rng.negative_binomial(80, 80 / (80 + mean)).astype(float)
+        design = plain_design("condition", y, ("a", "b"))
+        for of_sums, lists in listed.items():
+            (result,), _ = fit_counts(values, design, level=0.1, shrink=False, of_sums=of_sums)
+            lists.append((result["q"] <= 0.1).to_numpy())
+    false = {of_sums: np.mean([one[n_true:].sum() / one.sum() for one in lists]) for of_sums, lists in listed.items()}
+    assert false[True] <= 0.12 and false[False] >= 0.15
+    assert np.mean([one[:n_true].mean() for one in listed[True]]) >= 0.9
+
+
+def test_sums_with_an_outlier_count_are_not_tested_there():
+    values = counts(np.random.default_rng(5), p=60)
+    values[0, 40] *= 400
+    design = plain_design("condition", Y, ("a", "b"))
+    (result,), note = fit_counts(values, design, level=0.1, shrink=False, of_sums=True)
+    (normal,), _ = fit_counts(values, design, level=0.1, shrink=False)
+    assert "outlier count" in note
+    assert result["p"].isna().equals(normal["p"].isna()) and result["q"].isna().equals(normal["p"].isna())
+    tested = result["p"].notna()
+    assert (result["p"][tested] >= normal["p"][tested]).all()
