@@ -18,8 +18,6 @@ from .units import Units, with_counts
 
 _NAMES = {"deseq2": "PyDESeq2", "linear": "linear model with moderated t"}
 
-_OF_SUMS = "Student's t with moderated degrees of freedom"
-
 
 def compare_units(
     units: Units,
@@ -66,7 +64,7 @@ def compare_units(
     left_out = [without_counts] if without_counts else []
     summed = bool((units.sizes > 1).any())
     unit = f"sum of the samples of each {group} and class" if summed else "sample"
-    method = f"{_NAMES[test]} with {_OF_SUMS}" if summed and test == "deseq2" else _NAMES[test]
+    method = f"{_NAMES[test]} with moderated t" if summed and test == "deseq2" else _NAMES[test]
     about = Tested(test=test, unit=unit, n_units=len(units.y), method=method)
     if problem := too_few(units, classes, group, options["reference"]):
         return about.noting(" ".join([*left_out, problem]))
