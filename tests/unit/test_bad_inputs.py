@@ -117,7 +117,7 @@ BAD_LABELS = {
     "too many": (lambda y: [*y, 0], r"y has shape \(121,\), X has 120 rows"),
     "a column": (lambda y: y[:, None], r"y has shape \(120, 1\), X has 120 rows: expected one label per row"),
     "one-hot": (lambda y: np.eye(3)[y], r"y has shape \(120, 3\)"),
-    "none": (lambda y: None, r"y has shape \(\)"),
+    "none": (lambda y: None, r"y has shape \(\)|there are no labels: give y"),
 }
 
 # Bad for whatever trains by passes.

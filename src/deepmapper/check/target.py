@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ..core.words import count, listed
+from ..features.domain_column import read_domain_column
 from ..features.domains import (
     describe_domains,
     domain_cautions,
     encode_domains,
-    read_domain_column,
     refuse_adversary,
     why_no_adversary,
 )

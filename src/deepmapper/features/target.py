@@ -23,7 +23,7 @@ from ..errors import DeepMapperWarning, InputError
 from ..io.align import Aligned, Scale, align, scale_of
 from ..io.labels import UNLABELLED as TO_NAME
 from ..io.labels import as_categories, encode_labels
-from .domains import read_domain_column
+from .domain_column import read_domain_column
 from .prepare import column_of
 from .store import UNLABELLED, Features
 

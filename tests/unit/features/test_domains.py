@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from deepmapper.errors import InputError
+from deepmapper.features.domain_column import read_domain_column
 from deepmapper.features.domains import (
     describe_domains,
     domain_cautions,
     encode_domains,
-    read_domain_column,
     read_domains,
     why_no_adversary,
     write_domains,
