@@ -12,12 +12,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.special import polygamma
 from scipy.stats import t as student
 
 from ..core.false_discovery import benjamini_hochberg
 from .contrasts import Contrast, TestDesign
+from .linear_model import inverse_trigamma
 from .results import empty_result
 
 # Counts over all units below which a feature is not tested; the usual choice for DESeq2.
@@ -110,8 +109,7 @@ def _moderated_freedom(model, design: TestDesign) -> float:
     """Degrees of freedom of a dispersion: those of its residuals, and those that its prior is worth."""
     n, n_columns = design.matrix.shape
     variance = float(model.uns["prior_disp_var"])  # of log dispersions about their trend; 0.25 at least
-    of_prior = 2 * brentq(lambda half: polygamma(1, half) - variance, 1e-3, 1e3)
-    return n - n_columns + of_prior
+    return n - n_columns + 2 * inverse_trigamma(variance)
 
 
 def _test(

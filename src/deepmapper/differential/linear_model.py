@@ -83,11 +83,11 @@ def prior_of_variances(variance: np.ndarray, free: int) -> tuple[float, float]:
     excess = shifted.var(ddof=1) - polygamma(1, free / 2)
     if excess <= 0:
         return np.inf, float(np.exp(shifted.mean()))
-    prior = 2 * _inverse_trigamma(excess)
+    prior = 2 * inverse_trigamma(excess)
     return prior, float(np.exp(shifted.mean() + digamma(prior / 2) - np.log(prior / 2)))
 
 
-def _inverse_trigamma(x: float) -> float:
+def inverse_trigamma(x: float) -> float:
     """Solve trigamma(y) = x by Newton's method, which converges from 0.5 + 1 / x for every x > 0."""
     y = 0.5 + 1 / x
     for _ in range(50):

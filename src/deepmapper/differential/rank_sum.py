@@ -18,6 +18,7 @@ from scipy.stats import hypergeom
 from ..core.false_discovery import benjamini_hochberg
 from .contrasts import REST
 from .results import empty_result
+from .units import sum_rows
 
 # Cells of the smaller class that would have a feature if classes did not differ: with fewer, and if at most half of all
 # cells have it, its p is exact. Five is the usual bound for such approximations (Cochran 1954, doi 10.2307/3001616).
@@ -62,6 +63,8 @@ def rank_sum_tests(
         tie_correct=True,
         n_genes=X.shape[1],
     )
+    codes = {name: code for code, name in enumerate(classes)}
+    having, sizes = sum_rows(X != 0, y, len(classes)), np.bincount(y, minlength=len(classes))
     results = []
     for name, other in pairs:
         found = scanpy.get.rank_genes_groups_df(adata, group=name)
@@ -70,18 +73,13 @@ def rank_sum_tests(
         compared = found["scores"].to_numpy() != 0  # scanpy gives 0 to a feature that does not vary
         for column, source in (("log2_fold_change", "logfoldchanges"), ("statistic", "scores"), ("p", "pvals")):
             result.loc[order, column] = np.where(compared, found[source].to_numpy(), np.nan)
-        inside = y == list(classes).index(name)
-        outside = ~inside if other == REST else y == list(classes).index(other)
-        exact = _exact_p(_n_having(X[inside]), int(inside.sum()), _n_having(X[outside]), int(outside.sum()))
+        own = codes[name]
+        others = [code for code in codes.values() if code != own] if other == REST else [codes[other]]
+        exact = _exact_p(having[own], sizes[own], having[others].sum(axis=0), sizes[others].sum())
         result["p"] = np.where(np.isnan(exact) | result["p"].isna(), result["p"], exact)
         result["q"] = benjamini_hochberg(result["p"].to_numpy())
         results.append(result)
     return results
-
-
-def _n_having(X: Any) -> np.ndarray:
-    """Number of cells in which each feature is not 0, (p,)."""
-    return np.asarray((X != 0).sum(axis=0)).ravel()
 
 
 def _exact_p(having: np.ndarray, n: int, other: np.ndarray, n_other: int) -> np.ndarray:
