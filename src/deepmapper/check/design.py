@@ -19,7 +19,7 @@ from ..features.label_checks import check_groups, check_labels, unequal_class_ca
 from ..features.prepare import column_of, divide_samples, group_codes
 from ..features.splits import check_class_sizes
 from ..features.store import TEST
-from ..features.unadjusted import describe_unadjusted
+from ..features.unadjusted import find_unadjusted
 from ..io.labels import UNLABELLED, as_categories, encode_labels
 from .outcome import Outcome
 
@@ -160,7 +160,8 @@ def _check_confounders(outcome: Outcome, obs: pd.DataFrame, y, classes, settings
     if len(outcome.faults) == n_before and len(asked) + len(shares) > 1:
         outcome.attempt(_check_one, columns, y, classes, labels["group"])
     named = {"label_column": labels["column"], "group_column": labels["group"], "adjusted": [name for name, _ in asked]}
-    outcome.add_cautions(outcome.attempt(describe_unadjusted, obs, y, classes, **named) or [])
+    unadjusted = outcome.attempt(find_unadjusted, obs, y, classes, **named)
+    outcome.add_cautions(unadjusted.cautions if unadjusted else [])
     if asked or shares:
         outcome.say("Adjusted", ", ".join([*(name for name, _ in asked), *(["composition"] if shares else [])]))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,7 @@ from .design import Design, make_design
 from .label_checks import check_groups, check_labels, check_passes_can_split, unequal_class_cautions
 from .splits import Scheme, check_class_sizes, set_test_aside
 from .store import DEVELOPMENT, TEST, Features
-from .unadjusted import confounded_columns, describe_unadjusted
+from .unadjusted import find_unadjusted
 
 # Above this share of non-zero values CSR needs more memory than a dense matrix.
 _DENSE_FROM = 0.5
@@ -114,8 +113,10 @@ def prepare_features(
     adjusted, evaluated = _collect_confounders(obs, sources, options, signatures, is_counts, na_values)
     design = make_design(adjusted)
     asked = [*options.get("columns", ()), *options.get("numeric", ())]
-    named: dict[str, Any] = {"label_column": label_column, "group_column": group_column, "adjusted": asked}
-    cautions = [*check_design(obs, adjusted, design, y, classes, named), *unequal_class_cautions(y, classes), *cautions]
+    computed = [name for name in adjusted if name not in asked]
+    apart = check_confounders(adjusted, design, y, classes, computed, group_column)
+    unadjusted = find_unadjusted(obs, y, classes, label_column=label_column, group_column=group_column, adjusted=asked)
+    cautions = [*apart, *unadjusted.cautions, *unequal_class_cautions(y, classes), *cautions]
     for caution in cautions:
         warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)
@@ -129,8 +130,8 @@ def prepare_features(
     }
     if cautions:
         metadata["cautions"] = cautions
-    if confounded := confounded_columns(obs, y, classes, **named):
-        metadata["confounded"] = confounded
+    if unadjusted.confounded:
+        metadata["confounded"] = unadjusted.confounded
     return Features(
         values,
         y,
@@ -160,13 +161,6 @@ def divide_samples(y, groups, classes, settings: tuple, note: str, group_column:
     split = np.full(len(y), DEVELOPMENT, dtype=np.uint8)
     split[test] = TEST
     return scheme, split
-
-
-def check_design(obs, adjusted: pd.DataFrame, design: Design, y, classes, named: dict) -> list[str]:
-    """Refuse confounders that determine the class; return cautions about these, and about columns nobody named."""
-    computed = [name for name in adjusted if name not in named["adjusted"]]
-    cautions = check_confounders(adjusted, design, y, classes, computed, named["group_column"])
-    return cautions + describe_unadjusted(obs, y, classes, **named)
 
 
 def describe_features(features: Features) -> list[str]:

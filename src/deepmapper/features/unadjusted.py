@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,25 @@ _FEW_SAMPLES = 50
 _MAX_LEVELS = 50  # as in `design.make_design`
 
 
-def describe_unadjusted(
+@dataclass(frozen=True)
+class Unadjusted:
+    """What columns that nobody named may explain.
+
+    Attributes
+    ----------
+    cautions
+        Sentences, one for columns that divide the samples alike.
+    confounded
+        Names of the columns of batches or donors from which nothing can tell an effect of the class apart: each value
+        has samples of one class only, and some class has samples of one value only. One for columns that divide the
+        samples alike.
+    """
+
+    cautions: list[str]
+    confounded: list[str]
+
+
+def find_unadjusted(
     obs: pd.DataFrame,
     y: np.ndarray,
     classes: Sequence[str],
@@ -46,8 +65,8 @@ def describe_unadjusted(
     label_column: str,
     group_column: str = "",
     adjusted: Sequence[str] = (),
-) -> list[str]:
-    """Say which columns nobody named may explain differences between the classes.
+) -> Unadjusted:
+    """Find the columns that nobody named and that may explain differences between the classes.
 
     Considered are columns whose names are those of batches and donors, such as batch, lane, plate, date or donor, and
     of cell types, such as cell_type or leiden.
@@ -63,45 +82,14 @@ def describe_unadjusted(
     adjusted
         Columns that are adjusted for, which are left out.
 
-    Returns
-    -------
-    list of str
-        Cautions, one for columns that divide the samples alike.
-
     Notes
     -----
     Cramér's V with the correction of Bergsma 2013, J. Korean Stat. Soc. 42:323.
     """
     found = _considered(obs, y, classes, (label_column, group_column, *adjusted), label_column)
     texts = [_describe(names, table, classes, label_column, group_column, adjusted) for names, table in found]
-    return [text for text in texts if text]
-
-
-def confounded_columns(
-    obs: pd.DataFrame,
-    y: np.ndarray,
-    classes: Sequence[str],
-    *,
-    label_column: str,
-    group_column: str = "",
-    adjusted: Sequence[str] = (),
-) -> list[str]:
-    """Name the columns of batches or donors from which nothing can tell an effect of the class apart.
-
-    Each value of such a column has samples of one class only, and some class has samples of one value only.
-
-    Parameters
-    ----------
-    obs, y, classes, label_column, group_column, adjusted
-        As for `describe_unadjusted`, which describes these columns.
-
-    Returns
-    -------
-    list of str
-        Their names, one for columns that divide the samples alike.
-    """
-    found = _considered(obs, y, classes, (label_column, group_column, *adjusted), label_column)
-    return [_main_name(names) for names, table in found if _is_confounded(_main_name(names), table)]
+    confounded = [_main_name(names) for names, table in found if _is_confounded(_main_name(names), table)]
+    return Unadjusted([text for text in texts if text], confounded)
 
 
 def confounding_words(columns: Sequence[str], label: str) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepmapper.features.unadjusted import confounded_columns, confounding_words, cramers_v, describe_unadjusted
+from deepmapper.features.unadjusted import confounding_words, cramers_v, find_unadjusted
 
 N = 600
 ROW = np.arange(N)
@@ -18,7 +18,7 @@ LABEL = np.array(CLASSES)[Y]
 def described(label="state", group="", adjusted=(), y=Y, **columns):
     obs = pd.DataFrame(columns, index=[f"s{i}" for i in range(len(y))])
     classes = CLASSES[: y.max() + 1]
-    return describe_unadjusted(obs, y, classes, label_column=label, group_column=group, adjusted=adjusted)
+    return find_unadjusted(obs, y, classes, label_column=label, group_column=group, adjusted=adjusted).cautions
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_columns_that_nothing_tells_from_the_classes_are_named_once():
     def named(group="", adjusted=(), **columns):
         obs = pd.DataFrame(columns, index=[f"s{i}" for i in ROW])
         known = {"label_column": "state", "group_column": group, "adjusted": adjusted}
-        return confounded_columns(obs, Y, CLASSES, **known)
+        return find_unadjusted(obs, Y, CLASSES, **known).confounded
 
     donors = [f"d{i % 12}" for i in ROW]
     assert named(batch=LABEL, lane=Y, donor=donors, run=Y > 0) == ["batch"]  # runs tell two of three classes apart
