@@ -11,11 +11,11 @@ from ..core.missing import MISSING_WORDS
 from ..core.words import listed
 from ..errors import InputError
 from ..io.labels import as_categories
-from .label_checks import are_numbers
+from .measurements import is_measurement
 
-# From this many numbers on with fractions, or whole ones with fewer samples each than `_FEW_PER_NUMBER`, a column is
-# taken for a measurement. All chosen by hand.
-_MANY_FRACTIONS, _MANY_NUMBERS, _FEW_PER_NUMBER = 10, 50, 5
+# In a bulk study donors are numbered and have few samples each, so whole numbers are a measurement from here on only;
+# chosen by hand.
+_MANY_WHOLE = 50
 
 
 def read_domain_column(values: Any, name: str, na_values: Sequence[str] = MISSING_WORDS) -> np.ndarray:
@@ -41,14 +41,11 @@ def read_domain_column(values: Any, name: str, na_values: Sequence[str] = MISSIN
         If they are a measurement.
     """
     found = as_categories(values, na_values)
-    n = int((~found.missing).sum())
-    if len(found.names) >= _MANY_FRACTIONS and are_numbers(found.names):
-        fractions = any(float(text) % 1 for text in found.names)
-        rare = len(found.names) >= _MANY_NUMBERS and n < _FEW_PER_NUMBER * len(found.names)
-        if fractions or rare:
-            raise InputError(
-                f"labels.domain: '{name}' holds {len(found.names)} different numbers in {n} samples "
-                f"({listed(found.names, 3, ', ...')}): it looks like a measurement; expected the study, donor or batch "
-                "that a sample is from. Name such a column, or leave labels.domain out."
-            )
+    sizes = np.bincount(found.codes[~found.missing], minlength=len(found.names))
+    if is_measurement(values, found.names, sizes, _MANY_WHOLE):
+        raise InputError(
+            f"labels.domain: '{name}' holds {len(found.names)} different numbers in {sizes.sum()} samples "
+            f"({listed(found.names, 3, ', ...')}): it looks like a measurement; expected the study, donor or batch "
+            "that a sample is from. Name such a column, or leave labels.domain out."
+        )
     return found.texts

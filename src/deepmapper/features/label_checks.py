@@ -11,10 +11,8 @@ import pandas as pd
 
 from ..core.words import count, listed, percent, some, yaml_list
 from ..errors import DeepMapperWarning, InputError
+from .measurements import is_measurement
 from .splits import check_class_sizes, draw_out_of_bag, draw_validation, has_validation, is_small
-
-# From this many numbers on, with fewer samples each than this, labels are taken for a measurement; chosen by hand.
-_MANY_NUMBERS, _FEW_PER_NUMBER = 10, 5
 
 # From this share of the largest class on, accuracy says little of the others. Of a class of fewer samples than
 # `FEW_IN_CLASS` in a study of many, little is learnt. Chosen by hand.
@@ -87,8 +85,7 @@ def check_labels(
     """
     sizes = np.bincount(y, minlength=len(classes))
     found = f"{key}: {repr(name) if name else 'it'} holds {len(classes)} different"
-    fractions = pd.api.types.is_float_dtype(column) and (column.dropna() % 1 != 0).any()
-    if len(classes) >= _MANY_NUMBERS and are_numbers(classes) and (fractions or np.median(sizes) < _FEW_PER_NUMBER):
+    if is_measurement(column, classes, sizes):
         raise InputError(
             f"{found} numbers in {len(y)} samples ({listed(list(classes), 3, ', ...')}): it looks like a measurement, "
             f"and regression is not offered; expected classes. Divide the numbers into classes, such as low and high, "
@@ -248,11 +245,3 @@ def check_passes_can_split(
 
 def _column(name: str, key: str) -> str:
     return f"column '{name}'" if name else f"`{key}`"
-
-
-def are_numbers(names: Sequence[str]) -> bool:
-    """Whether all names are finite numbers."""
-    try:
-        return all(np.isfinite(float(name)) for name in names)
-    except ValueError:
-        return False

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from deepmapper.errors import InputError
-from deepmapper.features.domain_column import read_domain_column
 from deepmapper.features.domains import (
     describe_domains,
     domain_cautions,
@@ -33,16 +32,6 @@ def test_a_file_of_other_samples_is_refused(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(InputError, match="damaged or missing"):
         read_domains(path, 3)
-
-
-def test_columns_of_any_kind_are_read_as_text_and_measurements_refused():
-    assert read_domain_column(np.array([1.0, 2.0, np.nan]), "batch").tolist() == ["1", "2", None]
-    assert read_domain_column(["s1", "NA", ""], "batch").tolist() == ["s1", None, None]
-    donors = np.arange(12) + 1000  # one sample each, as in bulk studies
-    assert len(set(read_domain_column(donors, "donor"))) == 12
-    for values in (np.linspace(0, 1, 10), np.arange(2000) % 900):
-        with pytest.raises(InputError, match=r"labels.domain: 'n_counts' holds \d+ different numbers .* a measurement"):
-            read_domain_column(values, "n_counts")
 
 
 @pytest.mark.parametrize(
