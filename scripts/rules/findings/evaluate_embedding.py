@@ -6,7 +6,7 @@ with job(snakemake):
     from deepmapper.core.tables import write_json
     from deepmapper.features.store import open_features
     from deepmapper.findings.embedding_evaluation import evaluate_embedding
-    from deepmapper.findings.embedding_files import join_parts, read_draws, write_embedding
+    from deepmapper.findings.embedding_files import join_parts, write_embedding
 
     folder = snakemake.input.embedding
     features = open_features(snakemake.input.features, snakemake.input.get("kinds") or None)
@@ -14,7 +14,7 @@ with job(snakemake):
     metrics, lines = evaluate_embedding(
         features,
         scores,
-        read_draws(folder),
+        folder,
         out_of_bag=snakemake.params.out_of_bag,
         draws=snakemake.params.draws,
         bins=snakemake.params.bins,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ..core.logistic import fit_ridge_logistic
 from ..features.splits import draw_out_of_bag
 from ..features.store import Features
 from . import evaluation
+from .embedding_files import read_draws
 from .metrics import compute_metrics
 
 # Nearest neighbours of the classifier; the default of scanpy's graph of neighbours.
@@ -19,7 +21,7 @@ N_NEIGHBOURS = 15
 def evaluate_embedding(
     features: Features,
     scores: np.ndarray,
-    of_draws: np.ndarray | None = None,
+    folder: str | Path,
     *,
     out_of_bag: float,
     draws: Sequence[int],
@@ -35,8 +37,8 @@ def evaluate_embedding(
         Features of the run.
     scores
         (n, k) embedding of all samples.
-    of_draws
-        (draws, n, k) embedding of the development part as fitted for every draw, if there is no test split.
+    folder
+        Folder of the embedding. Without a test split, the development part as embedded for every draw is read from it.
     out_of_bag, draws
         Share of the samples that a pass leaves out of bag, and the seeds of the draws.
     bins
@@ -48,14 +50,21 @@ def evaluate_embedding(
     -------
     tuple
         Name of a classifier -> its numbers, as in metrics.json of a model; and lines for the log.
+
+    Raises
+    ------
+    InputError
+        If there is no test split and the folder has no embedding of the draws.
     """
     y, development, test, why = features.y, features.development, features.test, features.metadata["why"]
     samples = features.development_samples
-    metrics, lines, drawn = {}, [], []
-    if of_draws is not None:
+    metrics, lines = {}, []
+    repeated = features.metadata["scheme"] == "repeated"
+    if repeated:
+        of_draws = read_draws(folder)
         drawn = [draw_out_of_bag(samples.labels, out_of_bag, draw, samples.group_codes) for draw in draws]
     for name, classify in CLASSIFIERS.items():
-        if of_draws is not None:
+        if repeated:
             average = _out_of_bag(drawn, of_draws, samples.labels, len(features.classes), classify)
             result = evaluation.evaluate_average(
                 average, samples.labels, features.classes, samples.group_codes, why, features.kinds

@@ -18,10 +18,21 @@ from ..features.store import Features
 AXES, DRAWS = "axes.npz", "draws.npz"
 
 
-def read_draws(folder: str | Path) -> np.ndarray | None:
-    """Read the embedding of the development part as fitted for every draw; None if there is a test split."""
+def read_draws(folder: str | Path) -> np.ndarray:
+    """Read the embedding of the development part as fitted for every draw, which there is without a test split.
+
+    Raises
+    ------
+    InputError
+        If the folder has none.
+    """
     path = Path(folder) / DRAWS
-    return read_record(path, "embedding")[1]["scores"] if path.exists() else None
+    if not path.exists():
+        raise InputError(
+            f"{path} is missing: expected the embedding as fitted for every draw, since no test split is set aside. "
+            "Run the rule fit_embedding again."
+        )
+    return read_record(path, "embedding")[1]["scores"]
 
 
 def write_embedding(path: str | Path, scores: np.ndarray, features: Features, folder: str | Path) -> None:

@@ -30,11 +30,13 @@ def embedded(tmp_path):
         folder = tmp_path / "embedding"
         write_run_embedding(fit_run_embedding(features, **options, **OPTIONS), folder)
         scores = embed_samples(open_embedding(folder), features, options.get("expression"))
-        draws = read_draws(folder)
-        metrics, lines = evaluate_embedding(features, scores, draws, bins=5, n_resamples=50, **OPTIONS)
+        draws = read_draws(folder) if features.metadata["scheme"] == "repeated" else None
+        metrics, lines = evaluate_embedding(features, scores, folder, bins=5, n_resamples=50, **OPTIONS)
         write_embedding(tmp_path / "embedding.npz", scores, features, folder)
         with np.load(tmp_path / "embedding.npz", allow_pickle=False) as saved:
-            return SimpleNamespace(**saved, metrics=metrics, lines=lines, files=sorted(saved.files), draws=draws)
+            return SimpleNamespace(
+                **saved, metrics=metrics, lines=lines, files=sorted(saved.files), draws=draws, folder=folder
+            )
 
     return embed
 
@@ -52,7 +54,7 @@ def test_classifiers_on_components_are_evaluated_on_the_test_split(features, emb
     np.testing.assert_allclose(found.scores, (wide - mean) @ found.components.T, atol=1e-4)
     assert found.scores.shape == (len(features.y), 8) and found.components.shape == (8, 30)
     assert found.features.tolist() == list(features.names) and found.samples.tolist() == list(features.samples)
-    assert found.draws is None
+    assert not (found.folder / "draws.npz").exists()
 
 
 def test_two_processes_fit_the_embedding_of_one(features, tmp_path):
@@ -86,6 +88,9 @@ def test_without_a_test_split_components_and_classifiers_are_fitted_for_every_dr
     numbers = found.metrics["knn"]
     assert numbers["scheme"] == "repeated"
     assert numbers["n_test"] + len(numbers["not_judged"]) == 12
+    (found.folder / "draws.npz").unlink()
+    with pytest.raises(InputError, match=r"draws.npz is missing: .* Run the rule fit_embedding again"):
+        evaluate_embedding(repeated, found.scores, found.folder, bins=5, n_resamples=50, **OPTIONS)
 
 
 def test_too_many_components_are_refused(features):
