@@ -1,7 +1,10 @@
 """What the unit tests share: small data with planted features, quick settings, passes made by hand."""
 
 import os
+import random
 import sys
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
@@ -139,6 +142,42 @@ def hand_made():
         return PassResult(**{**values, **changed})
 
     return make
+
+
+def global_state():
+    """What belongs to the process, and so to the caller, by name."""
+    import torch
+
+    return {
+        "torch's generator": torch.get_rng_state().tolist(),
+        "numpy's generator": repr(np.random.get_state()),
+        "Python's generator": random.getstate(),
+        "torch's settings": (
+            torch.get_num_threads(),
+            torch.get_default_dtype(),
+            torch.get_deterministic_debug_mode(),
+            torch.utils.deterministic.fill_uninitialized_memory,
+            torch.is_grad_enabled(),
+        ),
+        "numpy's errors": np.geterr(),
+        "filters of warnings": list(warnings.filters),
+        "environment": dict(os.environ),
+        "folder": Path.cwd(),
+    }
+
+
+@pytest.fixture
+def leaves_no_trace():
+    """Give a context that fails if what is done in it changes the state of the process."""
+
+    @contextmanager
+    def check():
+        before = global_state()
+        yield
+        after = global_state()
+        assert [name for name in before if after[name] != before[name]] == []
+
+    return check
 
 
 class Elements(HTMLParser):

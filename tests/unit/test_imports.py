@@ -138,6 +138,39 @@ for name in {without!r}:
     assert done.returncode == 0, done.stderr
 
 
+def test_importing_any_module_leaves_the_process_as_it_was():
+    modules = [m.name for m in pkgutil.walk_packages(deepmapper.__path__, "deepmapper.") if "__main__" not in m.name]
+    done = run_alone(
+        f"""
+import locale, logging, os, random, signal, sys, warnings
+from importlib import import_module
+import anndata, matplotlib, numpy, scipy.stats, sklearn.linear_model, torch  # which change a few things themselves
+try:
+    import lightning.pytorch
+except ImportError:
+    pass
+
+def state():
+    return {{
+        "generators": (torch.get_rng_state().numpy().tobytes(), repr(numpy.random.get_state()), random.getstate()),
+        "warnings": (list(warnings.filters), warnings.showwarning),
+        "environment": (dict(os.environ), os.getcwd(), list(sys.path), locale.setlocale(locale.LC_ALL)),
+        "figures": dict(matplotlib.rcParams),
+        "numbers": (torch.get_num_threads(), torch.get_default_dtype(), numpy.geterr(), numpy.get_printoptions()),
+        "hooks": (sys.excepthook, signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)),
+        "log": (logging.root.level, list(logging.root.handlers)),
+    }}
+
+before = state()
+for name in {modules!r}:
+    import_module(name)
+    changed = [what for what, values in state().items() if values != before[what]]
+    assert not changed, f"{{name}} changes {{changed}}"
+"""
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_package_has_its_public_names_and_no_others():
     done = run_alone(
         """

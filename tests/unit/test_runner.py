@@ -78,9 +78,11 @@ def as_plain(findings):
     return {**vars(findings), "notes": []}
 
 
-def test_the_same_seed_gives_the_same_findings_and_another_does_not(found, planted, quick):
-    again = run(planted.X, planted.y, quick("linear"), planted.names)
-    assert as_plain(again) == as_plain(found("linear"))
+def test_the_same_seed_gives_the_same_findings_and_another_does_not(found, planted, quick, leaves_no_trace):
+    expected = found("linear")
+    with leaves_no_trace():  # and whoever calls keeps their own random numbers
+        again = run(planted.X, planted.y, quick("linear"), planted.names)
+    assert as_plain(again) == as_plain(expected)
     other = run(planted.X, planted.y, quick("linear", seed=50), planted.names)
     assert other.seeds == [50, 51, 52]
     assert other.median_importance != again.median_importance

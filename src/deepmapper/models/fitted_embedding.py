@@ -212,7 +212,8 @@ def open_embedding(folder: str | Path) -> FittedEmbedding:
         ) from error
     with refuse_damage(folder / _DESCRIPTION, "embedding"):
         names = np.array(content["features"], dtype=object)
-        network = build_network(content["kind"], names, content["sizes"])
+        with torch.random.fork_rng(devices=[]):  # the weights are replaced
+            network = build_network(content["kind"], names, content["sizes"])
         scale = arrays.pop(_SCALE, None)
         state = network.state_dict()
         expected = {name: tuple(state[name].shape) for name in _KINDS[content["kind"]].kept or state}

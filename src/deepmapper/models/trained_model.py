@@ -128,7 +128,8 @@ def train(model: CellariumModel, how: Training) -> None:
     options |= {"devices": max(how.devices, local), "num_nodes": world // local if world > local else 1}
     # named, since Lightning takes any process within a job of Slurm for one of several
     plugins: list[Any] = [TorchElasticEnvironment() if world > 1 else LightningEnvironment()]
-    if options["devices"] * options["num_nodes"] > 1:
+    one_process = options["devices"] * options["num_nodes"] == 1
+    if not one_process:
         strategy = "ddp" if world > 1 else "ddp_spawn"
         options["strategy"] = strategy if model.uses_all_weights else f"{strategy}_find_unused_parameters_true"
         plugins.append(SharedNormalisation())
@@ -147,6 +148,9 @@ def train(model: CellariumModel, how: Training) -> None:
     last = None if how.checkpoint is None else Path(how.checkpoint) / "last.ckpt"
     with warnings.catch_warnings():
         loading = "does not have many workers|is larger than the number|IterableDataset"
-        warnings.filterwarnings("ignore", f".*({loading}|`srun` command|isinstance.treespec).*")
-        trainer.fit(TrainedModel(model, how), ckpt_path=last if last is not None and last.exists() else None)
+        of_torch = "isinstance.treespec|have used fork_rng without"
+        warnings.filterwarnings("ignore", f".*({loading}|`srun` command|{of_torch}).*")
+        # the epochs seed the generators of the process, which is the caller's if there is no other
+        with torch.random.fork_rng(enabled=one_process):
+            trainer.fit(TrainedModel(model, how), ckpt_path=last if last is not None and last.exists() else None)
     model.to("cpu")

@@ -199,11 +199,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             ``qz``: normal distribution of the latent variables; ``normal``: (n, k) a draw from it; ``z``: the latent
             variables, its softmax if they are "ln"; ``library_size_n1``: sums of the counts.
         """
-        x = x_ng
-        if self.training and self.input_gene_dropout_rate:
-            x = x * (torch.rand_like(x) >= self.input_gene_dropout_rate)
-        x = torch.log1p(x) if self.log_variational else x
-        qz = self.encoder(x, batch_nb, continuous_covariates_nc, categorical_covariate_np)
+        qz = self._posterior(x_ng, batch_nb, continuous_covariates_nc, categorical_covariate_np)
         normal = qz.rsample()
         return {"qz": qz, "normal": normal, "z": self.latent(normal), "library_size_n1": x_ng.sum(1, keepdim=True)}
 
@@ -382,6 +378,12 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
 
     on_train_batch_end = on_train_epoch_start
 
+    def _posterior(self, x: Tensor, *conditions: Tensor | None) -> Normal:
+        """Distribution of the latent variables; nothing is drawn outside of training."""
+        if self.training and self.input_gene_dropout_rate:
+            x = x * (torch.rand_like(x) >= self.input_gene_dropout_rate)
+        return self.encoder(torch.log1p(x) if self.log_variational else x, *conditions)
+
     @torch.no_grad()
     def _latent(
         self, x_ng: Tensor, var_names_g: np.ndarray, batch_index_n: Tensor | None = None, *more: Any, **named: Any
@@ -392,6 +394,6 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         if batch_index_n is None and not self.encoder.knows_batches:
             batch_index_n = torch.zeros(len(x_ng), device=x_ng.device)
         given = inputs.represent(self, x_ng, var_names_g, batch_index_n, *more, **named | {"use_mean": True})
-        latent = self.mean_latent(self.inference(x_ng, **given)["qz"])
+        latent = self.mean_latent(self._posterior(x_ng, *given.values()))
         self.train(was_training)
         return latent

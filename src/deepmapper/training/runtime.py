@@ -28,7 +28,10 @@ def as_device(device: torch.device | str | None = None) -> torch.device:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch and use deterministic kernels within the context; afterwards both are as before."""
+    """Seed torch and use deterministic kernels within the context; afterwards both are as before.
+
+    The variable of the environment stays: cuBLAS reads it once, when it is first used, which may be later.
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     debug_mode = torch.get_deterministic_debug_mode()
     fill_memory = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]

@@ -6,10 +6,12 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from deepmapper.errors import InputError
 from deepmapper.models import fit, open_embedding
 from deepmapper.models.fitted_embedding import FittedEmbedding, build_network, write_embedding_model
+from deepmapper.models.transforms import DivideByScale
 
 NAMES = np.array([f"g{i}" for i in range(12)], dtype=object)
 
@@ -49,6 +51,29 @@ def test_cells_with_other_features_are_refused(folder, values):
         fitted.embed(cells(values[:, 1:], NAMES[1:]))
     with pytest.raises(InputError, match="they are in another order"):
         fitted.embed(cells(values[:, ::-1].copy(), NAMES[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"),
+    [
+        ("pca", {"n_components": 3}),
+        ("ppca", {"n_components": 3, "n_obs": 60}),
+        ("contrastive", {"embed_dim": 3, "hidden_size": [8]}),
+        ("geneformer", {"hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}),
+        ("scvi", {"hidden_units": 8, "n_batch": 0, "n_latent": 3}),
+    ],
+)
+def test_the_callers_generators_are_left_alone(tmp_path, values, leaves_no_trace, kind, sizes):
+    pytest.importorskip("lightning")
+    network, transforms = build_network(kind, NAMES, sizes), []
+    scale = np.ones(len(NAMES)) if kind == "geneformer" else None
+    if scale is not None:
+        transforms = [DivideByScale(torch.from_numpy(scale), NAMES)]
+    with leaves_no_trace():
+        fit(network, cells(values), transforms=transforms, epochs=2, batch_size=20)
+    write_embedding_model(FittedEmbedding(kind, NAMES, sizes, network, scale), tmp_path)
+    with leaves_no_trace():
+        open_embedding(tmp_path).embed(cells(values))
 
 
 def test_batches_are_kept(tmp_path, values):

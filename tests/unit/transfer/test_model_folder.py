@@ -27,6 +27,12 @@ def test_the_same_answer_after_a_move(model, newcomers, folder):
     assert before.attrs == after.attrs
 
 
+def test_the_state_of_the_process_is_left_alone(folder, newcomers, leaves_no_trace):
+    with leaves_no_trace():
+        deepmapper.predict(folder, newcomers)
+        deepmapper.perturb(folder, newcomers, ["gene0"])
+
+
 def test_there_are_no_pickles(folder):
     for file in folder.rglob("*.npz"):
         with np.load(file, allow_pickle=False) as content:
