@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from .page import rate_of
+
 _ANSWER = ["of", "within", "class", "versus"]
 
 _MAX_LINES = 24  # lists and rankings on the page
@@ -53,6 +55,6 @@ def _sets(enriched: pd.DataFrame, top: int) -> str:
         where = ", lower" if row["z"] < 0 else ""
         names = f"{', '.join(members[:_MAX_MEMBERS])}{more}; " if members else ""
         size = f"{row['n_found']:.0f} of {row['n_set']:.0f}, " if row["test"] == "list" else ""
-        parts.append(f"{row['set']} ({names}{size}q = {row['q']:.2g}{where})")
+        parts.append(f"{row['set']} ({names}{size}{rate_of('q', row['q'])}{where})")
     more_sets = len(enriched) - len(parts)
     return "; ".join(parts) + (f"; and {more_sets} more." if more_sets else "." if parts else "")

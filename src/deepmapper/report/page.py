@@ -78,6 +78,12 @@ def error_rate(q) -> str:
     return f"{q:.2g}" if q > 0 else "<1e-300"
 
 
+def rate_of(name: str, value) -> str:
+    """Give a p- or q-value with its name, as in ``q = 0.04``; empty if it is missing."""
+    text = error_rate(value)
+    return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} = {text}" if text else ""
+
+
 def with_interval(value, low, high, digits: int = 3) -> str:
     """Format a number with its interval; empty if the number is missing."""
     if value is None or math.isnan(float(value)):

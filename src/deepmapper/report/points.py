@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..core.words import percent
 from .models import Model
-from .page import error_rate
+from .page import rate_of
 
 # Points on a page, so that it stays quick to open.
 MAX_RANKED, MAX_TESTED = 300, 6000
@@ -74,7 +74,7 @@ def tested_points(
         features, q = rows["feature"].astype(str).to_numpy(), rows["q"].to_numpy(dtype=float)
         points = [
             [_name(features[i], names), _short(x[i]), _short(-np.log10(max(p[i], _SMALLEST))),
-             0 if not q[i] <= level else 1 if x[i] >= 0 else -1, _q(q[i])]
+             0 if not q[i] <= level else 1 if x[i] >= 0 else -1, rate_of("q", q[i])]
             for i in chosen
         ]  # fmt: skip
         groups.append({"title": title, "y": "\u2212log10 p", "points": points})
@@ -83,10 +83,6 @@ def tested_points(
 
 def _name(feature: Any, names: Mapping[str, str]) -> str:
     return names.get(str(feature)) or str(feature)
-
-
-def _q(value: float) -> str:
-    return f"q = {error_rate(value)}".replace("= <", "< ")
 
 
 def _short(value: float) -> float:

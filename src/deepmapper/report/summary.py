@@ -15,7 +15,7 @@ from .chord_words import chords_in_words
 from .enriched_sets import enriched_sets
 from .links import links_of, loses
 from .models import Model
-from .page import number, render, with_interval
+from .page import number, rate_of, render, with_interval
 from .summary_lists import (
     chord_of,
     intervals,
@@ -379,7 +379,7 @@ def _model_table(models: pd.DataFrame) -> dict[str, list[str]]:
         "this : logistic": [
             ""
             if pd.isna(row["p_against_linear"])
-            else f"{row['only_this']:.0f} : {row['only_linear']:.0f}, p {row['p_against_linear']:.2g}"
+            else f"{row['only_this']:.0f} : {row['only_linear']:.0f}, {rate_of('p', row['p_against_linear'])}"
             for _, row in models.iterrows()
         ],
     }

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..core.words import percent
 from .models import Model
-from .page import error_rate, number, with_interval
+from .page import error_rate, number, rate_of, with_interval
 
 _MAX_LISTS = 24  # lists of markers on the page
 
@@ -72,8 +72,8 @@ def perturbed_lines(table: pd.DataFrame, summary: Mapping) -> list[str]:
         parts = []
         for _, row in largest.drop_duplicates("item").head(_MAX_PERTURBED).iterrows():
             name = aliases.get(row["item"]) or row["item"]
-            q = "" if pd.isna(row["q"]) else f", q {error_rate(row['q'])}"
-            parts.append(f"{name} ({row['class']} {row['change']:+.3f}{q})")
+            rate = "" if pd.isna(row["q"]) else f", {rate_of('q', row['q'])}"
+            parts.append(f"{name} ({row['class']} {row['change']:+.3f}{rate})")
         lines.append(f"{str(how).capitalize()}, the largest changes: {', '.join(parts)}.")
     return lines
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,6 +17,10 @@ MAX_ROWS = 2000  # on a page, which stays quick to open; the file has all rows
 
 # Letters of the rows on a page; a page above 2 MB as a data URI stays blank in the frame of Snakemake's report.
 MAX_LETTERS = 1_200_000
+
+
+# Columns of p- and q-values, such as q, differential_p and p_against_linear.
+_RATE = re.compile(r"(.*_)?[pq](_.*)?")
 
 
 def table_page(
@@ -59,6 +64,7 @@ def table_page(
         "rows": rows,
         "lead": columns.index(lead) if columns else 0,
         "numeric": numeric,
+        "rates": [is_number and bool(_RATE.fullmatch(name)) for name, is_number in zip(columns, numeric, strict=True)],
         "optional": of_class,
         "notes": meanings,
     }

@@ -20,10 +20,12 @@ def test_the_first_sets_of_the_list_and_of_its_parts_are_named_with_members():
         row("list", "recommended", "B cell 2", 1e-4, class_="B", similar="B cell"),
         row("list", "recommended", "other", 0.5, class_="B"),
         row("ranking", "differential", "B cell", 1e-9, class_="B", versus="rest", z=4.0),
+        row("list", "recommended", "T cell", 0.0, class_="T", members=None),
     ])  # fmt: skip
     assert enriched_sets(table, 0.1) == [
         ("the whole list", "none."),
         ("higher in B", "B cell (A, B, C, D, ...; 3 of 9, q = 1e-05); and 1 more."),
+        ("higher in T", "T cell (3 of 9, q < 1e-300)."),
     ]
 
 

@@ -11,7 +11,7 @@ from deepmapper.core.nothing import NOTHING_TO_SHOW
 from deepmapper.report import points
 from deepmapper.report.figures import Figure, figures_of
 from deepmapper.report.models import Model
-from deepmapper.report.page import error_rate
+from deepmapper.report.page import error_rate, rate_of
 from deepmapper.report.points import ranked_points
 from deepmapper.report.start import CAPTIONS, start_page
 from deepmapper.report.titles import (
@@ -126,6 +126,7 @@ def test_named_cells_have_a_section_with_their_conditions_and_links(elements):
 
 def test_a_rate_that_is_no_number_any_more_is_given_as_a_bound():
     assert [error_rate(q) for q in (0.0, 1e-12, 0.04, float("nan"))] == ["<1e-300", "1e-12", "0.04", ""]
+    assert [rate_of("p", p) for p in (0.0, 0.04, None)] == ["p < 1e-300", "p = 0.04", ""]
     rows = pd.DataFrame({"feature": ["g0", "g1"], "p": [0.0, 0.5], "q": [0.0, 0.6]})
     (group,) = points.tested_points([("a against b", rows, np.array([3.0, 0.1]))], 0.1, {})
     assert [point[4] for point in group["points"]] == ["q < 1e-300", "q = 0.6"]

@@ -347,9 +347,11 @@ def test_several_models_have_their_own_verdicts_and_lists(page):
     models = pd.DataFrame(
         [dict.fromkeys(["model", "n_passes", "per_pass_accuracy_mean", "ece", "p_against_linear", *columns])] * 3
     )
+    models["only_this"], models["only_linear"], models["p_against_linear"] = 40, 2, [0.0, 1.2345e-9, np.nan]
     both = [Model(one, numbers, table, AUDIT.head(0), **RESULTS) for one in (summary, {**summary, "model": "y"})]
     text = summary_of(both, models, baseline)
     assert text.count("<p class='no'>") == 2
+    assert "<td>40 : 2, p &lt; 1e-300</td>" in text and "<td>40 : 2, p = 1.2e-09</td>" in text
     assert "<h3>x</h3>" in text
     assert "<h3>y</h3>" in text
 
@@ -549,7 +551,7 @@ def test_perturbed_features_are_named_with_what_they_change(page):
     found = page(perturbed={"cnn_small": (table, {"statement": "2 perturbed items in 3 passes."})})
     text = plain(found)
     assert "cnn_small : 2 perturbed items in 3 passes." in text
-    assert "Deletion, the largest changes: NKG7 (b -0.120, q 0.003), g0 (a -0.010)." in text
+    assert "Deletion, the largest changes: NKG7 (b -0.120, q = 0.003), g0 (a -0.010)." in text
     assert {"cnn_small/perturbation.tsv", "cnn_small/plots/perturbation.svg"} <= set(Page(found).links)
     assert "erturb" not in page()
 

@@ -129,6 +129,21 @@ def test_a_long_list_of_names_ends_after_the_first_ones_and_is_searched_as_a_who
     assert shown.startswith("GENE0,GENE1,") and shown.endswith(", … (200 in all)") and len(shown) < 200
 
 
+@pytest.mark.skipif(BROWSER is None, reason="no browser")
+def test_a_rate_is_never_shown_as_zero(tmp_path):
+    table = pd.DataFrame({"feature": ["a"], "differential_q": [0.0], "p_against_linear": [2e-9], "change": [0.0]})
+    script = """<script>
+      document.title = [...document.querySelectorAll("#body td")].map(cell => cell.textContent).join(" ");
+    </script></body>"""
+    page = tmp_path / "page.html"
+    page.write_text(table_page(table, "t", "a", "f.tsv").replace("</body>", script))
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert "<title>&lt;1e-300 2.00e-9 0</title>" in done.stdout
+
+
 def test_a_wide_table_has_fewer_rows_so_that_a_frame_can_show_the_page():
     wide = pd.DataFrame(np.random.default_rng(0).normal(size=(2000, 160)), columns=[f"z[{i}]" for i in range(160)])
     text = table_page(wide, "Wide", "Read.", "results/f.tsv")

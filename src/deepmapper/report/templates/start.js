@@ -69,7 +69,7 @@ function plot(host) {
     ring.setAttribute("cx", places[i][0]);
     ring.setAttribute("cy", places[i][1]);
     ring.setAttribute("visibility", "visible");
-    said.textContent = `${feature}: ${x} ${a}, ${y} ${b}, ${more}`;
+    said.textContent = [`${feature}: ${x} ${a}`, `${y} ${b}`, more].filter(Boolean).join(", ");
   }
 
   svg.addEventListener("pointermove", event => {

@@ -1,13 +1,14 @@
 "use strict";
 const LONGEST = 160;  // letters of a cell
-const {columns, rows, lead, numeric, optional, notes} = JSON.parse(document.getElementById("data").textContent);
+const {columns, rows, lead, numeric, rates, optional, notes} = JSON.parse(document.getElementById("data").textContent);
 const find = id => document.getElementById(id);
 const head = find("head"), body = find("body"), search = find("search"), size = find("size"), more = find("more");
 const text = rows.map(row => row.map(v => v === null ? "" : String(v)).join("\n").toLowerCase());
 let sorted = null, ascending = true, start = 0;
 
-const show = value => {
+const show = (value, rate) => {
   if (value === null) return "";
+  if (rate && value === 0) return "<1e-300";  // too small for a floating-point number
   if (typeof value !== "number") return value === true ? "yes" : value === false ? "no" : value;
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
@@ -56,7 +57,7 @@ function draw() {
       const cell = document.createElement(c === lead ? "th" : "td");
       if (c === lead) cell.scope = "row";
       if (!numeric[c]) cell.className = "text";
-      cell.textContent = broken(short(show(rows[i][c])));
+      cell.textContent = broken(short(show(rows[i][c], rates[c])));
       return cell;
     }));
     return line;
