@@ -97,10 +97,8 @@ def evaluate_model(
     computed.numbers.update(_confounder_numbers(features))
     embedding = ensemble.embed_ensemble(members, features.X, features.labelled, device="cpu")
     coordinates, basis = ensemble.map_embedding(embedding)
-    lines += [
-        why,
-        f"accuracy {computed.numbers['accuracy']} of {result.n_passes} passes on {computed.numbers['n_test']} samples",
-    ]
+    accuracy, judged = computed.numbers["accuracy"], f"{result.n_passes} passes on {computed.numbers['n_test']} samples"
+    lines += [why, f"no accuracy of {judged}" if accuracy is None else f"accuracy {accuracy:.3f} of {judged}"]
     return ModelEvaluation(
         computed, predictions, {"embedding": embedding, "map": coordinates, "basis": np.array(basis)}, tuple(lines)
     )

@@ -28,7 +28,7 @@ def test_the_accepted_passes_are_averaged_on_the_test_split(features, passes):
     assert (found.predictions["split"] == "test").sum() == len(features.test)
     assert found.embedding["embedding"].shape[0] == found.embedding["map"].shape[0] == len(features.y)
     assert found.lines[0] == features.metadata["why"]
-    assert f"of 2 passes on {len(features.test)} samples" in found.lines[1]
+    assert found.lines[1] == f"accuracy {numbers['accuracy']:.3f} of 2 passes on {len(features.test)} samples"
 
 
 def test_the_accuracy_of_confounders_alone_is_given(features, passes):
@@ -40,6 +40,7 @@ def test_the_accuracy_of_confounders_alone_is_given(features, passes):
 def test_without_an_accepted_pass_nothing_is_evaluated_and_all_files_can_be_written(features, passes):
     found = evaluate_model(features, passes, min_accuracy=1.1, **OPTIONS)
     assert (found.metrics.numbers["n_passes"], found.metrics.numbers["accuracy"]) == (0, None)
+    assert found.lines[-1].startswith("no accuracy of 0 passes on ")
     assert len(found.metrics.confusion) == 0
     assert found.embedding["embedding"].shape == (len(features.y), 0)
     assert str(found.embedding["basis"]) == "PCA"
