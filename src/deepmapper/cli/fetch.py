@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from .study import CONFIG, repository, say, wrapped
+from .study import CONFIG, command_line, repository, say, wrapped
 
 
 @click.command("fetch", short_help="Make the folder of a published study, with its data.")
@@ -51,7 +51,7 @@ def command(name: str | None, study: Path | None) -> None:
     else:
         config.parent.mkdir(parents=True, exist_ok=True)
         config.write_text((about.folder / "config.yaml").read_text())
-    say(wrapped(f"Next: deepmapper check {study}, then deepmapper run {study}."))
+    say(f"Next: {command_line('check', study)}, then {command_line('run', study)}")
 
 
 def _show(bar: Any, done: int, total: int) -> None:

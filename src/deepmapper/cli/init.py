@@ -11,7 +11,7 @@ import click
 
 from ..core.words import did_you_mean, listed
 from ..errors import DeepMapperWarning, InputError
-from .study import CONFIG, FAULTY, is_terminal, say, wrapped
+from .study import CONFIG, FAULTY, command_line, is_terminal, say, wrapped
 from .templates import Answers, config_text, sheet_text
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _from_matrix(
     _write(study, {CONFIG: config_text(answers)})
     if fault:
         say(wrapped(fault, "Fault: ", "  "))
-        say(f"Wrote {study / CONFIG}. Mend the fault in this file or in the data. Then: deepmapper check {study}")
+        say(f"Wrote {study / CONFIG}. Mend the fault in this file or in the data. Then: {command_line('check', study)}")
         raise SystemExit(FAULTY)
     _say_next(study, answers.label == "" and proposal is not None and _listed(proposal))
 
@@ -209,4 +209,4 @@ def _say_next(study: Path, missing: str | bool) -> None:
     say(f"Wrote {study / CONFIG}.")
     if missing:
         say(missing)
-    say(f"Next: deepmapper check {study}, then deepmapper run {study}")
+    say(f"Next: {command_line('check', study)}, then {command_line('run', study)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import InputError
-from .study import inside, say, study_argument
+from .study import command_line, inside, say, study_argument
 
 _PAGES = ("results/index.html", "results/report.html")
 
@@ -27,7 +27,7 @@ def command(study: Path, report: bool) -> None:
         page = Path(results_of(config)) / Path(name).relative_to("results")
         if not page.is_file():
             maker = "report" if report else "run"
-            raise InputError(f"{study / page} does not exist yet. Make it with: deepmapper {maker} {study}")
+            raise InputError(f"{study / page} does not exist yet. Make it with: {command_line(maker, study)}")
         address = page.absolute()
     say(address)
     if has_browser():

@@ -10,7 +10,7 @@ import click
 from ..errors import InputError
 from .open_summary import results_of
 from .run import final_message, snakemake
-from .study import FAULTY, inside, repository, say, study_argument
+from .study import FAULTY, command_line, inside, repository, say, study_argument
 
 
 @click.command("report", short_help="Write all tables and figures into one page.")
@@ -24,13 +24,13 @@ def command(study: Path, output: str, arguments: tuple[str, ...]) -> None:
         page = Path(results_of(config)) / "index.html"
         if not page.is_file():
             raise InputError(
-                f"{study / page} does not exist yet: the report is made from a finished run. First: deepmapper run "
-                f"{study}"
+                f"{study / page} does not exist yet: the report is made from a finished run. First: "
+                f"{command_line('run', study)}"
             )
         call = [*snakemake(root), "--cores", "1", "--report", output, *arguments]
         done = subprocess.run(call, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode or not Path(output).is_file():
             say(final_message(done.stdout + done.stderr, study), err=True)
-            say(f"\nNo report was written. Is the study finished? deepmapper run {study}", err=True)
+            say(f"\nNo report was written. Is the study finished? {command_line('run', study)}", err=True)
             raise SystemExit(FAULTY)
     say(study / output)

@@ -18,7 +18,7 @@ from ..core.files import unwritable
 from ..errors import InputError
 from .check import check
 from .progress import Progress, spell_time
-from .study import FAULTY, INTERRUPTED, inside, repository, say, study_argument, wrapped
+from .study import FAULTY, INTERRUPTED, command_line, inside, repository, say, study_argument, wrapped
 
 # Words in the arguments for Snakemake with which it runs nothing, or jobs get their programs from elsewhere.
 _NOTHING_RUNS = {"-n", "--dry-run", "--dryrun", "--help", "-h", "--version", "-v", "--lint", "--list", "-l", "--unlock"}
@@ -64,7 +64,9 @@ class _Run(click.Command):
 def command(study: Path, cores: int | None, no_check: bool, arguments: tuple[str, ...]) -> None:
     """Check a study, then run it."""
     if study.name.startswith("-"):
-        raise click.UsageError(f"Found {study} in place of a folder. `deepmapper run . -- {study}` passes it on.")
+        raise click.UsageError(
+            f"Found {study} in place of a folder. `{command_line('run', '.', '--', study)}` passes it on."
+        )
     root, cores = repository(), cores or len(os.sched_getaffinity(0))
     options = {argument.partition("=")[0] for argument in arguments}
     settings = None
@@ -180,7 +182,7 @@ def final_message(text: str, study: Path) -> str:
     if "LockException" in text:
         return (
             "Another run is at work in this folder: wait until it has ended. If none is, here or on another machine, "
-            f"remove the lock with: deepmapper run {study} -- --unlock"
+            f"remove the lock with: {command_line('run', study, '--', '--unlock')}"
         )
     lines = [line for line in text.rstrip().splitlines() if line.strip()]
     return find_description(text, study) or "\n".join(lines[-_LAST_LINES:]) or "Snakemake ended without a message."
@@ -197,10 +199,10 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
     shown: list[tuple[str, Callable[[Path], bool], str]] = [
         ("findings/recommended.tsv", Path.is_file, "all features in one order, those to report first"),
         ("findings", Path.is_dir, "tables and figures"),
-        ("index.html", Path.is_file, f"the answer, with figures: open this first (deepmapper open {study})"),
+        ("index.html", Path.is_file, f"the answer, with figures: open this first ({command_line('open', study)})"),
     ]
     if (results / "index.html").is_file():
-        say(f"All tables and figures in one file to send: deepmapper report {study}")
+        say(f"All tables and figures in one file to send: {command_line('report', study)}")
     else:
         shown.append(("expression.h5ad", Path.is_file, "the matrix, as the passes will read it"))
     rows = [(str(study / results / name), what) for name, is_there, what in shown if is_there(results / name)]

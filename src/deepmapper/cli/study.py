@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -79,7 +80,7 @@ def inside(study: Path, config: str | Path = CONFIG) -> Iterator[Path]:
     if not study.is_dir():
         kind = special_kind(study) or ("a file" if study.exists() else "")
         found = f"{study} is {kind}, expected the folder of a study." if kind else f"There is no folder {study}."
-        raise click.UsageError(f"{found} `deepmapper init {study}` makes one.")
+        raise click.UsageError(f"{found} `{command_line('init', study)}` makes one.")
     folder = study.absolute()
     with chdir(study):
         if not Path(config).exists():
@@ -140,6 +141,11 @@ def wrapped(text: str, first: str = "", rest: str = "") -> str:
         shown.append(wrapper.fill(line))
         wrapper.initial_indent = rest
     return "\n".join(shown)
+
+
+def command_line(*arguments: object) -> str:
+    """Write a call of the command as a shell takes it; it is not to be wrapped, since names may hold blanks."""
+    return shlex.join(["deepmapper", *map(str, arguments)])
 
 
 def say(text: object = "", *, err: bool = False) -> None:

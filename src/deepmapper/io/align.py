@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -193,10 +194,10 @@ def _what_to_do(layers_of_counts: Sequence[str]) -> str:
     """Advise on new samples that are not counts, where the reference is."""
     if not layers_of_counts:
         return "The reference holds counts, so give the counts of these samples, too."
-    layer = yaml_text(layers_of_counts[0])
+    layer, option = yaml_text(layers_of_counts[0]), shlex.quote(layers_of_counts[0])
     return (
         f"The reference holds counts, and so does the layer {layers_of_counts[0]!r} of this file: read it (`task: "
-        f"predict` with `matrix: {{layer: {layer}}}`, or `deepmapper predict --layer {layer}`); or copy it to X, if "
+        f"predict` with `matrix: {{layer: {layer}}}`, or `deepmapper predict --layer {option}`); or copy it to X, if "
         "the other files of the study have their counts there."
     )
 

@@ -65,7 +65,7 @@ def test_without_a_name_the_studies_are_listed(call, repository):
 def test_a_study_is_fetched_checked_and_made(call, repository):
     said = call("fetch", "blood", "mine").said
     assert "b_filtered_gene_bc_matrices.tar.gz: fetched, md5 as published" in said
-    assert "Next: deepmapper check mine, then deepmapper run mine." in said
+    assert said.endswith("Next: deepmapper check mine, then deepmapper run mine")
     assert Path("mine/config/config.yaml").read_text() == "labels: {column: population}\n"
     assert Path("mine/data/b/filtered_matrices_mex/hg19/genes.tsv").exists()
     Path("mine/config/config.yaml").write_text("labels: {column: mine}\n")

@@ -1,5 +1,6 @@
 """`deepmapper init`: what it proposes, writes and refuses."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ def test_a_matrix_with_its_label_column_is_ready_to_check(here, call):
         "models": {"cnn_small": {"kind": "cnn_small"}},
     }
     assert "no fault found" in call("check", "blood").said
+
+
+def test_commands_that_are_printed_can_be_copied_whatever_the_study_is_called(here, call):
+    found = call("init", "my 1st study; no more", "--matrix", "matrix.h5ad", "--labels", "state")
+    first, second = found.raw.strip().splitlines()[-1].removeprefix("Next: ").split(", then ")
+    for command, line in (("check", first), ("run", second)):
+        assert shlex.split(line) == ["deepmapper", command, "my 1st study; no more"]
+    missing = call("open", "my 1st study; no more", status=1).raw.strip().rpartition("Make it with: ")[2]
+    assert shlex.split(missing) == ["deepmapper", "run", "my 1st study; no more"]
+    call(*shlex.split(first)[1:])
 
 
 def test_without_a_label_column_the_candidates_are_listed_and_nothing_is_guessed(here, call):
