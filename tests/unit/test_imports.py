@@ -61,6 +61,29 @@ print([name for name in sys.modules if name.startswith(("torch", "deepmapper.tra
     assert done.stdout == "[]\n", done.stderr
 
 
+def test_a_pass_is_trained_without_what_reads_and_describes_tables():
+    """Many passes run side by side, and such packages take tens of megabytes in each."""
+    done = run_alone(
+        """
+import numpy as np
+from deepmapper.config import BackboneSpec, DeepMapperConfig
+from deepmapper.features.samples import Samples, with_target
+from deepmapper.workflow import pass_jobs
+
+X = np.random.default_rng(0).random((24, 9), dtype=np.float32)
+samples = with_target(Samples(X, np.repeat([0, 1], 12), ("a", "b")), X)
+for kind, options in {"cnn_small": {}, "scnym": {"adapt": "both"}}.items():
+    backbone = BackboneSpec(kind, extra=options)
+    config = DeepMapperConfig(epochs=1, min_epochs=1, backbone=backbone, attribution="integrated_gradients")
+    print(pass_jobs.TRAIN["plain"](samples, config, 0).importance.shape)
+import sys
+print([name for name in ("scipy.linalg", "scipy.stats") if name in sys.modules])
+""",
+        ("pandas", "sklearn", "anndata", "scanpy", "h5py", "matplotlib", "captum"),
+    )
+    assert done.stdout == "(9,)\n(9,)\n[]\n", done.stderr
+
+
 def test_the_pure_modules_run_without_numpy_and_torch():
     done = run_alone(
         """

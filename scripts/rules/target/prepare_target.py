@@ -7,7 +7,8 @@ with job(snakemake):
 
     from deepmapper.core.tables import write_table
     from deepmapper.core.target_schemas import TARGET_CELLS
-    from deepmapper.features.domains import describe_domains, encode_domains, write_domains
+    from deepmapper.features.domain_column import encode_domains
+    from deepmapper.features.domains import describe_domains, write_domains
     from deepmapper.features.store import open_features, write_features
     from deepmapper.features.target import prepare_target
     from deepmapper.io.expression import open_expression

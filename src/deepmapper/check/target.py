@@ -10,14 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.words import count, listed
-from ..features.domain_column import read_domain_column
-from ..features.domains import (
-    describe_domains,
-    domain_cautions,
-    encode_domains,
-    refuse_adversary,
-    why_no_adversary,
-)
+from ..features.domain_column import encode_domains, read_domain_column
+from ..features.domains import describe_domains, domain_cautions, refuse_adversary, why_no_adversary
 from ..features.prepare import column_of
 from ..io.align import Scale, align, feature_table, scale_of
 from ..io.expression import READING_OPTIONS

@@ -1,4 +1,4 @@
-"""Reading the column of domains; apart from `domains`, since a pass does not depend on how columns are read."""
+"""The column of domains read and coded; apart from `domains`, since a pass needs neither this nor pandas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.missing import MISSING_WORDS
 from ..core.words import listed
@@ -49,3 +50,20 @@ def read_domain_column(values: Any, name: str, na_values: Sequence[str] = MISSIN
             "that a sample is from. Name such a column, or leave labels.domain out."
         )
     return found.texts
+
+
+def encode_domains(names: Sequence[str | None] | np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Encode domains as 0 .. n_domains - 1 in the order of their names.
+
+    Parameters
+    ----------
+    names
+        (n,) name of the domain of every sample; None for a sample without one.
+
+    Returns
+    -------
+    tuple
+        (n,) int64 codes, -1 without a domain; and the names.
+    """
+    codes, known = pd.factorize(np.array(names, dtype=object), sort=True)
+    return codes.astype(np.int64), tuple(known)

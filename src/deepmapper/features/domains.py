@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from ..core.files import atomic_write
 from ..core.words import count, listed
@@ -74,23 +73,6 @@ def domain_cautions(domains: np.ndarray, names: Sequence[str], y: np.ndarray) ->
             "also tells the classes apart, so an adversary works against the labels."
         )
     return cautions
-
-
-def encode_domains(names: Sequence[str | None] | np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Encode domains as 0 .. n_domains - 1 in the order of their names.
-
-    Parameters
-    ----------
-    names
-        (n,) name of the domain of every sample; None for a sample without one.
-
-    Returns
-    -------
-    tuple
-        (n,) int64 codes, -1 without a domain; and the names.
-    """
-    codes, known = pd.factorize(np.array(names, dtype=object), sort=True)
-    return codes.astype(np.int64), tuple(known)
 
 
 def describe_domains(codes: np.ndarray, names: Sequence[str]) -> str:

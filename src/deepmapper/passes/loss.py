@@ -20,7 +20,6 @@ from ..config import DeepMapperConfig
 from ..training.checkpoint import Checkpoint
 from ..training.inference import predict, reader
 from ..training.loop import Objective, Training, fit
-from .components import fit_components
 
 # Pixels of the training images that are kept in memory, at 20 bytes each; more are read batch by batch.
 _MAX_STORED = 2**23
@@ -235,6 +234,8 @@ def train_network(
         If training diverges or a batch is too small for the network (`training.loop.fit`).
     """
     if isinstance(model, OnComponents):
+        from .components import fit_components
+
         fit_components(model, images, y, train)
     elif isinstance(model, OnEncoder):
         from .encoders import fit_encoder

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from deepmapper.errors import InputError
+from deepmapper.features.domain_column import encode_domains
 from deepmapper.features.domains import (
     describe_domains,
     domain_cautions,
-    encode_domains,
     read_domains,
     why_no_adversary,
     write_domains,
