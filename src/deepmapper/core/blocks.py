@@ -170,6 +170,11 @@ def in_memory(X) -> bool:
     return isinstance(X, np.ndarray) or sp.issparse(X)
 
 
+def _by_row(X: Any) -> Any:
+    """Return a sparse matrix as CSR, since blocks of another format are not blocks of rows; an array as it is."""
+    return X.tocsr() if sp.issparse(X) and X.format != "csr" else X
+
+
 def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
     """Yield a source in blocks of rows, with their positions among `rows` (ascending; None for all rows).
 
@@ -183,6 +188,7 @@ def blocks(X, rows: np.ndarray | None = None) -> Iterator[tuple[slice, Any]]:
             found = X.blocks_between(int(rows[0]), int(rows[-1]) + 1) if is_split else X.blocks()
             yield from _select_rows(found, rows)
         return
+    X = _by_row(X)
     n = X.shape[0] if rows is None else len(rows)
     # Scattered rows are read in smaller blocks, since the rows between them are mapped into memory as well.
     is_span = rows is not None and n and rows[-1] - rows[0] + 1 == n
@@ -209,7 +215,7 @@ def blocks_between(X, start: int, stop: int) -> Iterator[tuple[slice, Any]]:
         for place, block in _select_rows(X.blocks(), np.arange(start, stop)):
             yield slice(start + place.start, start + place.stop), block
         return
-    n = stop - start
+    X, n = _by_row(X), stop - start
     spans = spans_of(X.indptr[start : stop + 1]) if sp.issparse(X) else even_spans(n, X.shape[1])
     for first, last in spans:
         yield slice(start + first, start + last), X[start + first : start + last]

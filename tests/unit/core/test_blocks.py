@@ -50,6 +50,16 @@ def test_rows_in_blocks(tmp_path, monkeypatch):
             np.testing.assert_array_equal(np.concatenate(parts), values[slice(None) if chosen is None else rows])
 
 
+def test_a_matrix_by_column_is_read_by_row():
+    dense = np.random.default_rng(0).poisson(1, (40, 30)).astype(np.float32)
+    for X in (sp.csc_matrix(dense), sp.csc_matrix(dense.T).T, sp.coo_matrix(dense)):
+        assert np.array_equal(sp.vstack([block for _, block in blocks.blocks(X)]).toarray(), dense)
+        rows = np.array([1, 5, 35])
+        assert np.array_equal(sp.vstack([block for _, block in blocks.blocks(X, rows)]).toarray(), dense[rows])
+        found = sp.vstack([block for _, block in blocks.blocks_between(X, 31, 39)])
+        assert np.array_equal(found.toarray(), dense[31:39])
+
+
 def test_of_a_source_in_parts_only_those_with_chosen_rows_are_read(monkeypatch):
     values = np.arange(400, dtype=np.float32).reshape(100, 4)
     read = []
