@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core.blocks import MappedRows
+from ..core.blocks import MappedRows, VStack
 from ..features.store import Features
 from ..io.expression import Expression, write_expression
 from .feature_table import DIRECTIONS
@@ -150,6 +150,8 @@ def write_annotated(
         },
         target,
     )
-    rows = expression.rows_of(list(adata.obs_names))
+    rows, n_labelled = expression.rows_of(list(adata.obs_names)), len(features.labelled)
+    parts = [part for part in (rows[:n_labelled], rows[n_labelled:]) if len(part)]  # each ascending, as files are read
     matrices = {"X": expression.X} | {f"layers/{name}": layer for name, layer in expression.layers.items()}
-    write_expression(path, adata, {name: MappedRows(matrix, rows) for name, matrix in matrices.items()}, progress)
+    sources = {name: VStack(tuple(MappedRows(matrix, part) for part in parts)) for name, matrix in matrices.items()}
+    write_expression(path, adata, sources, progress)

@@ -12,7 +12,7 @@ from deepmapper.findings import annotate
 from deepmapper.findings.feature_table import feature_table
 from deepmapper.findings.predictions import prediction_table
 from deepmapper.findings.ranking import accumulate_passes
-from deepmapper.io.expression import Expression
+from deepmapper.io.expression import Expression, open_expression, write_expression
 
 NAMES = ["g0", "g1", "g2", "g3"]
 
@@ -97,6 +97,35 @@ def test_the_matrix_is_written_with_the_findings_in_it(annotated, evaluated, tmp
     assert set(about) == {"version", "settings", "features", "summary", "metrics"}
     assert json.loads(about["summary"]) == {"signal": True}
     assert read.uns["x"] == "y"
+
+
+def test_named_cells_between_labelled_ones_are_written_with_their_values(evaluated, hand_made, tmp_path):
+    """From a file, whose rows are read in ascending order; the target cells follow the labelled ones all the same."""
+    features, passes, test_probability = evaluated
+    predictions, _ = prediction_table(features, passes, test_probability)
+    samples = [*features.samples[:3], "named1", *features.samples[3:8], "named2", *features.samples[8:]]
+    given = pd.DataFrame(np.arange(48, dtype=np.float32).reshape(12, 4), samples, NAMES)
+    write_expression(
+        tmp_path / "expression.h5ad", anndata.AnnData(obs=given[[]], var=given.T[[]]), {"X": given.to_numpy()}
+    )
+    embedding = np.ones((10, 3), dtype=np.float32)
+    names = ["named1", "named2"]
+    target = pd.DataFrame({"cell": names, "source": "reference", "label": "a", "verdict": "assigned"})
+    annotate.write_annotated(
+        tmp_path / "annotated.h5ad",
+        open_expression(tmp_path / "expression.h5ad"),
+        features,
+        feature_table(accumulate_passes([hand_made()], 2, 0.5, NAMES)),
+        predictions,
+        {"embedding": embedding, "map": embedding[:, :2], "basis": np.array("UMAP")},
+        version="1",
+        settings={},
+        summary={},
+        metrics={},
+        target=target.assign(probability=0.9, q=0.5),
+    )
+    read = anndata.read_h5ad(tmp_path / "annotated.h5ad").to_df()
+    pd.testing.assert_frame_equal(read, given.loc[[*features.samples, *names]], check_names=False)
 
 
 def test_without_an_accepted_pass_there_are_no_statistics_and_the_rest_is_there(evaluated, passes):
