@@ -121,8 +121,6 @@ class Scnym(Network):
         hidden = torch.cat(self.pixels.forward_parts(parts))
         sure = guess.max(1).values >= self.bar
         q = torch.cat([label, sharpen_labels(guess, _TEMPERATURE)])
-        # all 0 for a sample without a domain, of which the adversary then learns nothing
-        d = nn.functional.one_hot(domain.clamp(min=0), self.n_domains).float() * (domain >= 0).unsqueeze(1)
         # unsure samples are mixed with none; batch normalisation sees them
         part = torch.nonzero(torch.cat([torch.ones_like(targets, dtype=torch.bool), sure])).squeeze(1)
         gamma = draw_gamma(len(part), self.alpha, keep_dominant=True).to(hidden.device)
@@ -140,6 +138,8 @@ class Scnym(Network):
         if self.domain is not None:
             strength = self.adversary_weight * ramp(epoch, self.ramp_epochs, sigmoid=True)
             told = self.domain(GradReverse.apply(embedding[part], strength)).float()
+            # all 0 for a sample without a domain, of which the adversary then learns nothing
+            d = nn.functional.one_hot(domain.clamp(min=0), self.n_domains).float() * (domain >= 0).unsqueeze(1)
             loss = loss + nn.functional.cross_entropy(told, mixed(d)[part])
         return loss
 

@@ -112,6 +112,12 @@ def test_domains_of_any_kind_can_be_told_apart(study, domains):
     assert train_shadow_pass(given, adaptation.with_domains(CONFIG, given), 0).shadows.class_gradient.shape == (3, 12)
 
 
+def test_without_an_adversary_the_domains_make_no_difference(study):
+    config = adaptation.with_arm(CONFIG, "mixmatch")
+    given = in_domains(study, np.arange(120) % 5)
+    assert equal(train_pass(study, config, 0), train_pass(given, adaptation.with_domains(config, given), 0))
+
+
 @pytest.mark.parametrize(
     ("domains", "words"),
     [
