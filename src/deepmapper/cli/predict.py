@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ..core.files import unwritable
+from ..core.words import percent
 from ..errors import DeepMapperWarning, InputError
 from .study import say, wrapped
 
@@ -67,4 +68,6 @@ def command(
                     say(wrapped(str(warning.message), "Note: ", "  "), err=True)
     say(wrapped(found.summary["statement"]))
     say(wrapped(found.summary["rate"]))
+    if (agrees := found.summary["agrees_with_given"]) is not None:
+        say(f"Of the cells whose given label is a class of the model, {percent(agrees, 1)} get this label.")
     say(Path(output) / "target.tsv")

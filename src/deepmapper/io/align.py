@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,12 +139,14 @@ def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.nda
     DeepMapperWarning
         If names that differ were matched, most features are missing, or samples have no counts.
     """
+    if not len(adata.var):
+        raise InputError(f"{source}: there are no features")
     selection, missing = _selection(var, adata.var, source)
     X, tpm = _chosen(adata.X, selection), adata.layers.get("tpm")
     names = list(map(str, adata.obs_names if rows is None else np.asarray(adata.obs_names, dtype=object)[rows]))
     of_counts = [str(name) for name in adata.uns.get(LAYERS_OF_COUNTS, ())]
     kept = 1.0 - float(scale.share[missing].sum()) if len(missing) else 1.0
-    try:
+    with _said_of(source):
         if not len(names):
             raise InputError("there are no samples")
         values, stats = normalize_lazily(
@@ -159,10 +162,26 @@ def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.nda
             what_to_do=_what_to_do(of_counts),
         )
         _check_kind(stats, scale)
-    except InputError as error:
-        raise InputError(f"{source}: {error}") from error
     n_other = len(adata.var) - (len(var) - len(missing))
     return Aligned(values, names, missing, n_other, stats.totals, stats.detected)
+
+
+@contextmanager
+def _said_of(source: str) -> Iterator[None]:
+    """Begin errors and warnings with the name of the file, since one of several is meant."""
+
+    def named(text: object) -> str:
+        return f"{source}: {str(text).removeprefix('The matrix: ')}"
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except InputError as error:
+            raise InputError(named(error)) from error
+    for warning in caught:
+        ours = issubclass(warning.category, DeepMapperWarning)
+        warnings.warn(named(warning.message) if ours else str(warning.message), warning.category, stacklevel=4)
 
 
 def _selection(var: pd.DataFrame, own: pd.DataFrame, source: str) -> tuple[sp.csr_matrix | None, np.ndarray]:

@@ -103,6 +103,13 @@ def other_names(var: pd.DataFrame) -> list[str] | None:
 
 def why_few_shared(names: Sequence[str], own_names: Sequence[str]) -> str:
     """Say what may be behind features of which few are shared, and what to do; "" if nothing is recognised."""
+    left, own_left = set(names) - set(own_names), set(own_names) - set(names)
+    folded = {name.casefold() for name in left} & {name.casefold() for name in own_left}
+    if folded and 2 * len(folded) >= min(len(names), len(own_names)):
+        return (
+            "Names differ in upper and lower case, as those of human and mouse do: if the species is another one, give "
+            "the orthologues the names of the reference; if not, write all names as the reference does."
+        )
     species, own_species = _species(names), _species(own_names)
     if bool(species) != bool(own_species):
         return (
@@ -113,13 +120,6 @@ def why_few_shared(names: Sequence[str], own_names: Sequence[str]) -> str:
         return (
             f"The Ensembl ids are those of two species ({species}G... and {own_species}G...): give the orthologues the "
             "names of the reference."
-        )
-    left, own_left = set(names) - set(own_names), set(own_names) - set(names)
-    folded = {name.casefold() for name in left} & {name.casefold() for name in own_left}
-    if folded and 2 * len(folded) >= min(len(names), len(own_names)):
-        return (
-            "Names differ in upper and lower case, as those of human and mouse do: if the species is another one, give "
-            "the orthologues the names of the reference; if not, write all names as the reference does."
         )
     return ""
 

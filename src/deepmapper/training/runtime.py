@@ -16,9 +16,21 @@ _Result = TypeVar("_Result")
 
 
 def as_device(device: torch.device | str | None = None) -> torch.device:
-    """Return a torch device; None stands for the accelerator that torch finds, else the CPU."""
+    """Return a torch device; None stands for the accelerator that torch finds, else the CPU.
+
+    Raises
+    ------
+    InputError
+        If torch knows no such device, or finds no GPU.
+    """
     if device is not None:
-        return torch.device(device)
+        try:
+            found = torch.device(device)
+        except (RuntimeError, TypeError) as error:
+            raise InputError(f"device is {device!r}: expected 'cpu', 'cuda', 'cuda:1' or 'mps'.") from error
+        if found.type == "cuda" and not torch.cuda.is_available():
+            raise InputError(f"device is {device!r}, but torch {torch.__version__} finds no GPU: expected 'cpu'.")
+        return found
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,11 @@ def load(folder: str | Path) -> Model:
     InputError
         If the folder is not a complete model of this version.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise InputError(
+            f"the model is of type {type(folder).__name__}: expected the folder of one, such as "
+            "results/model/cnn_small, or what `model_folder.load` returned."
+        )
     folder = Path(folder)
     try:
         content = json.loads((folder / "model.json").read_text(encoding="utf-8"))

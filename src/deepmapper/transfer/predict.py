@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ import pandas as pd
 from ..core.blocks import VStack
 from ..core.tables import write_json, write_table
 from ..core.target_schemas import NEW_IDENTITIES, TARGET, TARGET_GENES
+from ..core.words import count, did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from ..features.target import describe_cells, describe_source, missing_note, unique_cells
 from ..io.align import align, feature_table
+from ..io.assemble import unique_names
 from ..io.expression import import_matrix, open_expression
+from ..io.feature_names import ids_of
 from . import model_folder
 from .answer import Answer, answer, write_annotated
 from .model import Model
@@ -43,7 +47,7 @@ def predict(
         The folder of the model (results/model/NAME of a run), or what `model_folder.load` returned.
     adata
         AnnData with values of the same kind as those of the reference (usually raw counts in `X`); its features are
-        found by name.
+        found by name. One that is backed is read into memory.
     level
         Error rate of the verdict "new" and of the sets of labels.
     new_identities
@@ -68,12 +72,19 @@ def predict(
     Raises
     ------
     InputError
-        If the folder is no model, the level is no share, or the values or features do not fit the model.
+        If the folder is no model, an argument is of no use, or the names, values or features do not fit the model.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If the file lacks features of the model or columns that are asked for, or has samples without counts or from
+        which the model learned.
     """
-    loaded = model_folder.load(model) if isinstance(model, str | Path) else model
+    loaded = model if isinstance(model, Model) else model_folder.load(model)
     options: dict[str, Any] = {"level": level, "new_identities": new_identities, "seed": seed, "device": device}
     options |= {"allowed_terms": allowed_terms, "align": align}
-    found = answer_for(loaded, {"": adata}, label_column=label_column, domain_column=domain_column, **options)
+    options |= {"label_column": label_column, "domain_column": domain_column}
+    found = answer_for(loaded, {"": checked_anndata(adata)}, **options)
     table = found.table.set_index("cell", drop=False)
     table.index.name = None
     table.attrs["summary"] = found.summary
@@ -148,10 +159,9 @@ def answer_for(
     Raises
     ------
     InputError
-        If the level is no share, or the values or features do not fit the model.
+        If an option is of no use, or the values or features do not fit the model.
     """
-    if not 0 < (level := options.get("level", 0.05)) < 1:
-        raise InputError(f"level is {level!r}: expected an error rate above 0 and below 1, such as 0.05.")
+    _check_options(options)
     var = feature_table(model.features, model.ids)
     parts = [align(adata, var, model.scale, path or "the matrix") for path, adata in new.items()]
     tables = [
@@ -163,7 +173,70 @@ def answer_for(
     for source in sources:
         if source["missing"]:
             warnings.warn(missing_note(source, len(var)), DeepMapperWarning, stacklevel=3)
+    for note in _useless_columns(model, new, cells, label_column, domain_column):
+        warnings.warn(note, DeepMapperWarning, stacklevel=3)
     return answer(model, VStack(tuple(part.values for part in parts)).to_memory(), cells, sources, **options)
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    level, seed = options.get("level", 0.05), options.get("seed", 0)
+    if not (isinstance(level, Real) and 0 < float(level) < 1):
+        raise InputError(f"level is {level!r}: expected an error rate above 0 and below 1, such as 0.05.")
+    if not (isinstance(seed, Integral) and int(seed) >= 0):
+        raise InputError(f"seed is {seed!r}: expected a whole number of at least 0.")
+
+
+def _useless_columns(
+    model: Model, new: Mapping[str, Any], cells: pd.DataFrame, label_column: str, domain_column: str
+) -> list[str]:
+    """Say which columns are asked for in vain: those that no file has, and labels none of which is a class."""
+    columns = dict.fromkeys(str(name) for adata in new.values() for name in adata.obs.columns)
+    notes = [
+        f"There is no column {name!r} in the table of samples (obs), so {what}.{did_you_mean(name, columns)}"
+        for name, what in (
+            (label_column, "no given labels are compared with the predicted ones"),
+            (domain_column, "all samples of a file count as one domain"),
+        )
+        if name and name not in columns
+    ]
+    given = cells["given"].dropna().unique()
+    if len(given) and not set(given) & set(model.classes):
+        notes.append(
+            f"None of the given labels ({some(given)}) is a class of the model ({some(model.classes)}), so they are "
+            "not compared with the predicted ones."
+        )
+    return notes
+
+
+def checked_anndata(adata: Any) -> Any:
+    """Return an AnnData in memory, in which every feature and every sample has a name of its own.
+
+    Features that share a name get their id behind it, as features of a file do, if there is a column of ids.
+
+    Raises
+    ------
+    InputError
+        If it is none, has no values, or names are used twice.
+    """
+    if not all(hasattr(adata, name) for name in ("X", "obs", "var", "obs_names", "var_names")):
+        raise InputError(
+            f"adata is of type {type(adata).__name__}: expected an AnnData. For files there are "
+            "deepmapper.transfer.predict.predict_file and the command `deepmapper predict`."
+        )
+    adata = adata.to_memory() if adata.isbacked else adata
+    if adata.X is None:
+        raise InputError("adata.X is empty: expected values of the same kind as those of the reference of the model.")
+    if not adata.var_names.is_unique and (ids := ids_of(adata.var)) is not None:
+        adata = adata.copy()
+        adata.var_names = unique_names(adata.var_names, "feature", "adata.var_names", "make_unique", ids)
+    for names, kind, attribute in ((adata.var_names, "feature", "var_names"), (adata.obs_names, "sample", "obs_names")):
+        if not names.is_unique:
+            twice = names[names.duplicated()].unique()
+            raise InputError(
+                f"adata.{attribute}: found {count(len(twice), f'duplicate {kind} name')} ({some(twice)}), expected "
+                f"every {kind} to have a name of its own. Rename them, or call adata.{attribute}_make_unique()."
+            )
+    return adata
 
 
 def write_answer(found: Answer, model: Model, folder: str | Path) -> None:

@@ -247,7 +247,7 @@ def sentence(
     if not comparison.known:
         text += ", provided that target and reference do not differ"
         if n_new <= n_one + n_several:
-            return f"{text}; the classes of too few cells are certain enough to check that."
+            return f"{text}; too few cells have a class that is certain enough to check that."
         return (
             f"{text}. Too few of the others are left to check that: if all cells come from another technology or "
             f"study, or were normalised in another way, all of them may be of known classes."
@@ -285,8 +285,8 @@ def _rate(model: Model, named: Named, level: float) -> str:
     )
     if not comparison.known:
         text += (
-            "; the classes of too few cells that are not strange are certain enough to check whether target and "
-            "reference are alike"
+            "; whether target and reference are alike could not be checked, since too few of the cells that are not "
+            "strange have a class that is certain"
         )
     else:
         interval = f"{comparison.low:.2f} to {comparison.high:.2f}"

@@ -23,8 +23,15 @@ def test_cells_of_a_file_are_named(model, counts, call):
     counts.write_h5ad("new.h5ad")
     said = call("predict", model, "new.h5ad", "-o", "out", "--given", "state").said
     assert "60 unlabelled cells" in said and "out/target.tsv" in said
+    assert "Of the cells whose given label is a class of the model, " in said
     assert "is not a model" in call("predict", "nothing", "new.h5ad", status=1).said
     assert "the model has no ontology" in call("predict", model, "new.h5ad", "--allow", "T cell", status=1).said
+
+
+def test_a_column_that_no_file_has_is_said(model, counts, call):
+    counts.write_h5ad("new.h5ad")
+    said = call("predict", model, "new.h5ad", "--given", "stat").said
+    assert "Note: There is no column 'stat'" in said and "Did you mean 'state'?" in said
 
 
 def test_why_cells_cannot_be_named_is_said_with_the_fault(model, counts, call):

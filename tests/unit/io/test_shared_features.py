@@ -88,3 +88,8 @@ def test_files_of_another_kind_are_refused_with_what_to_do():
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # few features, but no wrong ones: the note on missing features is enough
         align(matrix(SYMBOLS[:3], counts[:, :3]), reference.var, scale, "new")
+
+
+def test_ids_that_differ_in_case_alone_are_not_taken_for_symbols():
+    ids = [f"ENSG{i:011d}" for i in range(4)]
+    assert "upper and lower case" in why_few_shared(ids, [name.lower() for name in ids])
