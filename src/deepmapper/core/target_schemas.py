@@ -35,7 +35,11 @@ TARGET = Table(
             "assigned (one label in the set), ambiguous (several), new (q up to transfer.level), empty (no counts), or "
             "none (no signal)",
         ),
-        name_list("set", "labels that cannot be excluded at transfer.level, the most probable first"),
+        name_list(
+            "set",
+            "labels that cannot be excluded at transfer.level, the most probable first; separated by semicolons if the "
+            "model has a label with a comma",
+        ),
         text(
             "term", "id of the lowest term that the labels in the set have in common (labels.ontology)", optional=True
         ),

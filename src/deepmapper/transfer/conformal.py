@@ -115,6 +115,7 @@ def label_sets(p: np.ndarray, predicted: np.ndarray, level: float) -> np.ndarray
 
 
 def describe_set(inside: np.ndarray, probability: np.ndarray, classes: Sequence[str]) -> str:
-    """Name the labels of one set, the most probable first, separated by commas."""
+    """Name the labels of one set, the most probable first, separated by commas; by semicolons if labels hold commas."""
     order = np.argsort(-probability, kind="stable")
-    return ",".join(classes[code] for code in order if inside[code])
+    separator = ";" if any("," in name for name in classes) else ","  # CD4-positive, alpha-beta T cell
+    return separator.join(classes[code] for code in order if inside[code])

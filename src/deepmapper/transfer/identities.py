@@ -6,6 +6,8 @@ The clusters are communities of the graph in which samples are joined that share
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -45,8 +47,8 @@ def cluster_new(named: Named, values: NewValues, seed: int = 0) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        (n,) "new_1" (the largest cluster), "new_2", ...; "" for samples that are not new, and for those of clusters
-        with fewer than 5 samples.
+        (n,) "new_1" (the largest cluster), "new_2", ..., without names that a class has; "" for samples that are not
+        new, and for those of clusters with fewer than 5 samples.
     """
     identity = np.full(values.X.shape[0], "", dtype=object)
     new = np.flatnonzero(named.verdict == NEW)
@@ -55,8 +57,9 @@ def cluster_new(named: Named, values: NewValues, seed: int = 0) -> np.ndarray:
     codes = communities(values.take(new)[:, _shared_columns(values, new)], seed)
     sizes = np.bincount(codes)
     large = [code for code in np.argsort(-sizes, kind="stable") if sizes[code] >= _SMALLEST]
-    for number, code in enumerate(large, start=1):
-        identity[new[codes == code]] = f"{NEW}_{number}"
+    names = (name for i in itertools.count(1) if (name := f"{NEW}_{i}") not in values.model.classes)
+    for code, name in zip(large, names, strict=False):
+        identity[new[codes == code]] = name
     return identity
 
 

@@ -304,7 +304,7 @@ def verdict_table(named: Named, model: Model, cells: pd.DataFrame, identity: Seq
             "identity": _unless(
                 np.array([bool(name) for name in identity], dtype=bool), np.array(identity, dtype=object)
             ),
-            "passes_agree": named.votes,
+            "passes_agree": np.where(named_at_all, named.votes, 0),
             "passes": len(model.members),
             "source": cells["source"],
             "domain": cells["domain"],

@@ -308,6 +308,6 @@ def _coverage(named: Named, level: float) -> str:
     text = f"In every class, the set of labels of a cell contains the true one with a probability of about {share}"
     if not named.marginal:
         return f"{text}."
-    verb, own = ("has", "its") if len(named.marginal) == 1 else ("have", "their")
-    few = f"{listed(named.marginal)} {verb} too few cells for a coverage of {own} own"
+    class_, verb, own = ("class", "has", "its") if len(named.marginal) == 1 else ("classes", "have", "their")
+    few = f"the {class_} {listed(named.marginal)} {verb} too few cells for a coverage of {own} own"
     return f"{text}; {few}, and {verb} that of all classes together."

@@ -38,6 +38,7 @@ def test_the_predicted_label_is_always_in_the_set():
     inside = label_sets(p, np.array([0, 1, 1]), 0.05)
     assert inside.tolist() == [[True, False], [False, True], [True, True]]
     assert describe_set(inside[2], np.array([0.4, 0.6]), ("a", "b")) == "b,a"
+    assert describe_set(inside[2], np.array([0.4, 0.6]), ("a", "b, c")) == "b, c;a"
 
 
 def test_small_classes_cannot_reach_a_level():

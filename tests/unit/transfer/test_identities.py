@@ -1,5 +1,6 @@
 """New cells come in as many clusters as there are kinds of them, each with the genes that no class has."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -111,3 +112,10 @@ def test_many_cells_are_clustered_by_some_of_them(model, monkeypatch):
 def test_found_by_a_prediction(model, newcomers):
     found = pd.DataFrame(predict(model, newcomers).attrs["new_identities"])
     assert len(found) == 1 and set(found["genes"][0].split(",")[:5]) == planted("new")
+
+
+def test_an_identity_does_not_get_the_name_of_a_class(model, newcomers):
+    other = replace(model, classes=("new_1", *model.classes[1:]), sizes={"new_1": 50, "NK": 50, "T": 50})
+    table = predict(other, newcomers)
+    assert set(table.loc[table["verdict"] == "new", "label"]) == {"new_2"}
+    assert table.attrs["new_identities"][0]["identity"] == "new_2"

@@ -54,6 +54,7 @@ def test_cells_without_counts_are_not_named(model, newcomers):
         table = predict(model, changed)
     assert table["verdict"].iloc[2] == "empty"
     assert table.iloc[2][["label", "set", "p", "q", "probability"]].isna().all()
+    assert table["passes_agree"].iloc[2] == 0
     assert (table["verdict"] != "empty").sum() == len(table) - 1
 
 

@@ -90,8 +90,12 @@ def test_classes_with_few_cells_have_the_coverage_of_all():
     sure = "contains the true one with a probability of about 99.9 %"
     assert statement._coverage(SimpleNamespace(marginal=()), 0.001).endswith(f"{sure}.")
     one, two = (statement._coverage(SimpleNamespace(marginal=names), 0.001) for names in (("B",), ("B", "T")))
-    assert one.endswith("; B has too few cells for a coverage of its own, and has that of all classes together.")
-    assert two.endswith("; B, T have too few cells for a coverage of their own, and have that of all classes together.")
+    assert one.endswith(
+        "; the class B has too few cells for a coverage of its own, and has that of all classes together."
+    )
+    assert two.endswith(
+        "; the classes B, T have too few cells for a coverage of their own, and have that of all classes together."
+    )
 
 
 def test_small_levels_are_not_rounded_to_nothing():
