@@ -19,9 +19,9 @@ from .titles import FIGURES
 
 # Captions of the figures on the page.
 CAPTIONS = {
-    "expression": "dots: the colour is the mean in a class, from the class with the lowest mean to that with the "
-    "highest, and the size is the share of its samples in which the value is above 0. Cells: each column is a sample, "
-    "red above the mean of the feature and blue below.",
+    "expression": "the colour of a dot is the mean in a class, from the class with the lowest mean to that with the "
+    "highest, and its size is the share of the samples of the class in which the value is above 0. In a heat map each "
+    "column is a sample, red above the mean of the feature and blue below.",
     "overlap": "how many features exactly these models and tests find (joined dots), each at its own error rate. A "
     "column of only the test of single features, or of only networks, is what the others miss.",
     "markers": "the first features that are higher in each class than in what it is compared with, when each is tested "

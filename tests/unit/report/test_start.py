@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from deepmapper.core.nothing import NOTHING_TO_SHOW
+from deepmapper.plots.style import saved_figure
 from deepmapper.report import points
 from deepmapper.report.figures import Figure, figures_of
 from deepmapper.report.models import Model
@@ -188,6 +190,15 @@ def test_figures_that_do_not_fit_in_are_linked_and_those_without_content_are_not
     assert found["b"].path == "b.svg"
     named = dict.fromkeys("abc", "name"), dict.fromkeys("abc", "text")
     assert figures_of(paths, tmp_path, *named, room=10)["a"].source == ""
+
+
+def test_a_figure_has_the_width_that_it_was_drawn_in(tmp_path):
+    with saved_figure(tmp_path / "a.svg") as figure:
+        figure.add_axes((0, 0, 8, 1))
+    (found,) = figures_of({"expression": tmp_path / "a.svg"}, tmp_path, FIGURES, CAPTIONS).values()
+    assert 8 * 72 < found.width < 9 * 72
+    assert f"<figure style='--width: {found.width}pt'>" in page(figures={"expression": found})
+    assert "--width" not in page(figures={"expression": replace(found, width=0)}).partition("<body>")[2]
 
 
 def test_words_are_aligned_at_the_left_and_numbers_at_the_right():
