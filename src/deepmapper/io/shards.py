@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ def open_shard(data: str | Path | AnnData, layer: str = "X") -> Shard:
     Parameters
     ----------
     data
-        An h5ad or zarr, or an AnnData; one that is backed is read from its file.
+        An h5ad or zarr, or an AnnData; the matrix of one that is backed is read from its file.
     layer
         "X", the name of a layer, or "raw".
 
@@ -67,7 +67,12 @@ def open_shard(data: str | Path | AnnData, layer: str = "X") -> Shard:
     if isinstance(data, str | Path):
         return _open_file(existing_path(data), layer)
     if data.isbacked:
-        return _open_file(existing_path(data.filename), layer)
+        if data.is_view:
+            raise InputError(
+                f"The AnnData is a part of one that is backed by {data.filename}, whose file has all cells and "
+                "features. Read the part into memory (to_memory), or write it to a file of its own."
+            )
+        return replace(_open_file(existing_path(data.filename), layer), obs=data.obs)
     layers = [name for name in data.layers if name]  # anndata 0.13 lists X, too, as None
     if layer == "raw" and data.raw is None or layer not in ("X", "raw", *layers):
         raise InputError(f"The AnnData has no matrix {layer!r}: its layers are {', '.join(layers) or 'none'}.")
@@ -92,7 +97,13 @@ def check_same_features(shards: list[Shard]) -> None:
         if np.array_equal(shard.var_names, first.var_names):
             continue
         missing = set(first.var_names) - set(shard.var_names)
-        found = f"{count(len(missing), 'feature')} of {first.name} missing" if missing else "them in another order"
+        further = set(shard.var_names) - set(first.var_names)
+        differences = [
+            f"{count(len(names), 'feature')} {what} (such as '{min(names, key=str)}')"
+            for names, what in ((missing, "missing"), (further, "in addition"))
+            if names
+        ]
+        found = " and ".join(differences) or "the same features in another order"
         raise InputError(
             f"{shard.name}: found {found}, expected the features of {first.name} in the same order. Select and order "
             "the features of all files alike."

@@ -59,5 +59,5 @@ def test_layers_and_raw_are_read_by_name(adata, source):
 
 def test_shards_of_other_features_are_refused(adata):
     check_same_features([open_shard(adata), open_shard(adata[:10].copy())])
-    with pytest.raises(InputError, match="found 1 feature of the AnnData missing"):
+    with pytest.raises(InputError, match="found 1 feature missing"):
         check_same_features([open_shard(adata), open_shard(adata[:, :19].copy())])
