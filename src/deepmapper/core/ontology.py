@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from .words import count, listed, nearest
+from .words import count, listed, nearest, some
 
 # Names that are suggested for one that is not found; chosen by hand.
 _N_NEAR = 3
@@ -92,8 +92,18 @@ class Ontology:
         -------
         numpy.ndarray
             (rows, columns) True where the column's term is the row's term or a kind of it.
+
+        Raises
+        ------
+        InputError
+            If a term is not in the ontology.
         """
         columns = rows if columns is None else columns
+        if unknown := [term for term in dict.fromkeys([*rows, *columns]) if term not in self.terms]:
+            raise InputError(
+                f"{some(unknown)} not among the {len(self.terms)} terms of {self.source or 'the ontology'}: expected "
+                "ids, such as CL:0000084; `find` returns the id of a name."
+            )
         return np.array([[row in self._above[column] for column in columns] for row in rows], dtype=bool)
 
     def common(self, terms: Iterable[str]) -> str | None:

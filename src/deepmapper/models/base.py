@@ -9,6 +9,7 @@ and `on_train_end` (of one that is trained by gradients also `on_train_batch_end
 from __future__ import annotations
 
 from abc import ABC, ABCMeta, abstractmethod
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,11 +43,17 @@ class CellariumModel(nn.Module, metaclass=ABCMeta):
         Whether the model accepts cells as a CSR tensor.
     uses_all_weights
         Whether the loss of every batch depends on all parameters; if not, several processes look for those in use.
+    n_copies
+        Copies of every cell that a batch must have in training.
+    obs_categories
+        Key of codes -> the categories that they stand for, as `run.fit` met them first, of a model that predicts.
     """
 
     n_epochs: int = 1
     reads_sparse: bool = False
     uses_all_weights: bool = True
+    n_copies: int = 1
+    obs_categories: Mapping[str, Any] = {}
 
     @abstractmethod
     def reset_parameters(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional
 from ..core.words import count
 from ..errors import InputError
 from . import distributed
+from .arguments import check_positive, check_whole
 from .base import CellariumModel, PredictMixin
 
 
@@ -39,13 +40,17 @@ class ContrastiveMLP(CellariumModel, PredictMixin):
     """
 
     n_epochs = 10
+    n_copies = 2
 
     def __init__(self, n_obs: int, hidden_size: Sequence[int], embed_dim: int, temperature: float = 1.0) -> None:
         super().__init__()
+        if not isinstance(hidden_size, Iterable):
+            raise InputError(f"hidden_size={hidden_size!r}: expected a list of sizes, such as [{hidden_size!r}].")
         sizes = [n_obs, *hidden_size, embed_dim]
-        if min(sizes) < 1 or temperature <= 0:
-            raise InputError(f"sizes {sizes}, temperature={temperature}: expected positive numbers")
-        self.temperature, self.embed_dim = temperature, embed_dim
+        for name, size in zip(("n_obs", *["hidden_size"] * (len(sizes) - 2), "embed_dim"), sizes, strict=True):
+            check_whole(**{name: size})
+        check_positive(temperature=temperature)
+        self.n_obs, self.temperature, self.embed_dim = n_obs, temperature, embed_dim
         layers: list[nn.Module] = []
         for width, following in zip(sizes[:-2], sizes[1:-1], strict=True):
             layers += [nn.Linear(width, following), nn.BatchNorm1d(following), nn.ReLU()]
@@ -101,6 +106,11 @@ class ContrastiveMLP(CellariumModel, PredictMixin):
         return {"x_ng": embedding, "var_names_g": np.array([f"E{i + 1}" for i in range(self.embed_dim)])}
 
     def _embed(self, x_ng: Tensor) -> Tensor:
+        if x_ng.shape[1] != self.n_obs:
+            raise InputError(
+                f"The cells have {count(x_ng.shape[1], 'feature')}, expected the {self.n_obs} (n_obs) of the model. "
+                "Select those first."
+            )
         return functional.normalize(self.layers(x_ng), dim=1)
 
 

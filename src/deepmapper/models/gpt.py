@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..core.words import some
 from ..errors import InputError
+from .arguments import check_whole
 from .base import CellariumModel, PredictMixin, ValidateMixin
 from .gpt_blocks import Backend, Block, Widths, attention_mask, check_backend
 
@@ -88,6 +89,9 @@ class CellariumGPT(CellariumModel, PredictMixin, ValidateMixin):
         sizes = dict(categorical_token_size_dict)
         if missing := [key for key in ("gene_id", "gene_value") if key not in sizes]:
             raise InputError(f"categorical_token_size_dict lacks {some(missing)}.")
+        check_whole(**sizes)
+        if not loss_scale_dict:
+            raise InputError("loss_scale_dict is empty: name what can be asked for, with weights: {'gene_value': 1.0}.")
         if unknown := [key for key in loss_scale_dict if key not in sizes]:
             raise InputError(f"loss_scale_dict has {some(unknown)}, which categorical_token_size_dict has not.")
         check_backend(attention_backend)

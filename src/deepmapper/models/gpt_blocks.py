@@ -14,6 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..core.words import some
 from ..errors import InputError
+from .arguments import check_positive, check_whole
 
 Backend = Literal["flex", "math", "mem_efficient", "torch"]
 _KERNELS = {"math": SDPBackend.MATH, "mem_efficient": SDPBackend.EFFICIENT_ATTENTION}
@@ -62,9 +63,9 @@ class Widths:
             If one is impossible.
         """
         for name in ("d_model", "d_ffn", "n_heads", "n_blocks", "base_d_model", "base_d_ffn"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name.replace('base_', 'mup_base_')}={value}: expected 1 or more")
+            if (value := getattr(self, name)) is not None:
+                check_whole(**{name.replace("base_", "mup_base_"): value})
+        check_positive(initializer_range=self.initializer_range)
         if self.d_model % self.n_heads:
             raise InputError(f"d_model={self.d_model} is not divisible by n_heads={self.n_heads}.")
         if not 0 <= self.dropout_p < 1:

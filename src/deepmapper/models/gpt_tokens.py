@@ -250,7 +250,12 @@ def _counts(x_ng: Tensor, sizes: Mapping[str, int]) -> Tensor:
 def _codes(batch: Mapping[str, Any], key: str, size: int, n: int) -> Tensor:
     if f"{key}_n" not in batch:
         raise InputError(f"The cells have no {key}_n: pass its column, obs={{'{key}_n': ...}}.")
-    codes = torch.as_tensor(batch[f"{key}_n"]).long()
+    codes = torch.as_tensor(batch[f"{key}_n"])
+    if codes.is_floating_point():
+        raise InputError(
+            f"{key}_n has numbers such as {float(codes[0]):g}: expected a column of text or whole numbers."
+        )
+    codes = codes.long()
     if len(codes) != n or (n and int(codes.max()) >= size):
         raise InputError(f"{key}_n has codes up to {int(codes.max())}: expected {n} below {size}.")
     return codes

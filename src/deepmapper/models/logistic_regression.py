@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from . import sparse_solver
+from .arguments import check_distinct, check_positive, check_whole
 from .base import CellariumModel, PredictMixin, ValidateMixin
 from .tensors import check_names, fill_normal, to_matrix
 
@@ -64,8 +65,9 @@ class LogisticRegression(CellariumModel, PredictMixin, ValidateMixin):
         self.var_names_g, self.y_categories = np.asarray(var_names_g), np.asarray(y_categories)
         if len(self.y_categories) < 2:
             raise InputError(f"y_categories={self.y_categories.tolist()}: expected two or more classes")
-        if W_prior_scale <= 0:
-            raise InputError(f"W_prior_scale={W_prior_scale}: expected a positive number")
+        check_distinct(self.y_categories, "y_categories")
+        check_positive(W_prior_scale=W_prior_scale, W_init_scale=W_init_scale)
+        check_whole(0, seed=seed)
         self.W_prior_scale, self.W_init_scale, self.seed = W_prior_scale, W_init_scale, seed
         self.log_metrics = log_metrics
         self.n_passes = 0

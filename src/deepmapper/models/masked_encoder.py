@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ..core.words import some
 from ..errors import InputError
+from .arguments import check_positive, check_whole
 from .rank_tokens import PAD
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -71,8 +72,8 @@ class Sizes:
         """
         numbers = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
         for name in (*numbers, "max_position_embeddings", "type_vocab_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: expected 1 or more")
+            check_whole(**{name: getattr(self, name)})
+        check_positive(initializer_range=self.initializer_range, layer_norm_eps=self.layer_norm_eps)
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)}: expected 0 or more and less than 1")

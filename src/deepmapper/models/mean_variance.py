@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..core.tables import write_csv
 from ..errors import InputError
+from .arguments import check_whole
 from .base import CellariumModel, Trainer
 from .sums import BatchSums
 from .tensors import check_batches, check_names, to_matrix
@@ -38,7 +39,7 @@ class OnePassMeanVarStd(CellariumModel):
     Raises
     ------
     InputError
-        If `algorithm` is unknown.
+        If an argument is impossible.
     """
 
     reads_sparse = True
@@ -53,6 +54,7 @@ class OnePassMeanVarStd(CellariumModel):
         super().__init__()
         if algorithm not in _ALGORITHMS:
             raise InputError(f"algorithm={algorithm!r}: expected one of {', '.join(_ALGORITHMS)}")
+        check_whole(n_batch=n_batch)
         self.var_names_g = np.asarray(var_names_g)
         self.algorithm, self.n_batch, self.output_path = algorithm, n_batch, output_path
         self.sums = BatchSums(len(self.var_names_g), n_batch)

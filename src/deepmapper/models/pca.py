@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from .base import CellariumModel, PredictMixin, Trainer
 from .spectrum import Spectrum
 from .tensors import check_names, to_matrix
@@ -118,6 +119,8 @@ class IncrementalPCA(CellariumModel, PredictMixin):
             ``x_ng``: (n, k) scores in the type of the cells; ``var_names_g``: PC1, PC2, ...
         """
         check_names(var_names_g, self.var_names_g, x_ng.shape[1])
+        if not self.x_size:
+            raise InputError("There are no components yet: train the model first (models.fit).")
         axes = self.spectrum.vector_gk.cpu().numpy()
         scores = to_matrix(x_ng) @ axes - self.x_mean_g.cpu().numpy() @ axes
         names = np.array([f"PC{i + 1}" for i in range(self.n_components)])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .arguments import check_positive, check_whole
 from .base import CellariumModel, PredictMixin, Trainer
 from .spectrum import Spectrum
 from .tensors import check_names, fill_normal, to_matrix
@@ -73,15 +74,20 @@ class ProbabilisticPCA(CellariumModel, PredictMixin):
         g = len(self.var_names_g)
         if ppca_flavor not in _FLAVOURS:
             raise InputError(f"ppca_flavor={ppca_flavor!r}: expected one of {', '.join(_FLAVOURS)}")
-        if not 1 <= n_components < g:
+        check_whole(n_obs=n_obs, n_components=n_components)
+        check_whole(0, seed=seed)
+        check_positive(W_init_scale=W_init_scale, sigma_init_scale=sigma_init_scale)
+        if n_components >= g:
             raise InputError(f"n_components={n_components}: expected 1 to {g - 1}, fewer than the {g} features")
         self.n_obs, self.n_components, self.ppca_flavor = n_obs, n_components, ppca_flavor
         self.W_init_scale, self.sigma_init_scale, self.seed = W_init_scale, sigma_init_scale, seed
         self.estimates_mean = mean_g is None
         self.spectrum = Spectrum(g, n_components, _N_REFINEMENTS)
         self.n_epochs = self.spectrum.n_epochs
-        given = torch.zeros(g, dtype=torch.float64) if mean_g is None else mean_g.detach().to(torch.float64)
-        self.register_buffer("mean_g", given.clone())
+        given = torch.zeros(g) if mean_g is None else torch.as_tensor(mean_g).detach()
+        if given.shape != (g,):
+            raise InputError(f"mean_g has shape {tuple(given.shape)}, expected one mean for each of {g} features.")
+        self.register_buffer("mean_g", given.to(torch.float64, copy=True))
         self.register_buffer("W_kg", torch.empty((n_components, g), dtype=torch.float64))
         self.register_buffer("sigma", torch.empty((), dtype=torch.float64))
         self.reset_parameters()
@@ -166,7 +172,8 @@ class ProbabilisticPCA(CellariumModel, PredictMixin):
         noise = max(self.spectrum.total_variance(centre) - float(values.sum()), 0.0) / (g - k)
         if noise <= 0:
             raise InputError(
-                f"The cells lie in {k} dimensions, so there is no noise to estimate: use fewer n_components."
+                f"The cells vary in no more than {k} dimensions (n_components), so there is no noise to estimate: use "
+                "fewer components, or more cells."
             )
         self.sigma.fill_(math.sqrt(noise))
         self.W_kg.copy_((vectors * torch.sqrt(torch.clamp(values - noise, min=0))).T)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..core.words import some
 from ..errors import InputError
+from .arguments import names_of
 
 PAD, MASK = 0, 1
 
@@ -99,8 +100,9 @@ def perturbed(
     if not mapping:
         return tokens
     largest = len(var_names_g) + FIRST - 1
-    if wrong := [token for token in mapping.values() if not 0 <= token <= largest]:
-        raise InputError(f"feature_map has the token {wrong[0]}: expected 0 (PAD), 1 (MASK), or up to {largest}.")
+    tokens_known = range(largest + 1)
+    if wrong := [token for token in mapping.values() if isinstance(token, float) or token not in tokens_known]:
+        raise InputError(f"feature_map has the token {wrong[0]!r}: expected 0 (PAD), 1 (MASK), or up to {largest}.")
     table = torch.arange(largest + 1)
     table[torch.tensor(_places([*mapping], var_names_g, "map")) + FIRST] = torch.tensor([*mapping.values()])
     return table.to(tokens.device)[tokens]
@@ -133,7 +135,7 @@ def hide(tokens: Tensor, probability: float, n_features: int) -> tuple[Tensor, T
 
 def _places(names: Sequence[str] | None, var_names_g: np.ndarray, what: str) -> list[int]:
     """Numbers of features."""
-    names = [] if names is None else [*names]
+    names = [] if names is None else names_of(names, f"feature_{what}")
     place = {name: i for i, name in enumerate(var_names_g)}
     if unknown := [name for name in names if name not in place]:
         raise InputError(f"feature_{what}: {some(unknown)} not among the {len(place)} features of the model.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ..errors import InputError
 from . import distributed
+from .arguments import check_positive, check_whole
 from .base import CellariumModel
 from .cells import DENSE_BATCH, SPARSE_BATCH, Cells, open_for
-from .transforms import select, takes
+from .transforms import listed, select, takes
 
 
 @dataclass
@@ -34,7 +35,7 @@ def fit(
     data: Any,
     *,
     transforms: Iterable[Any] = (),
-    obs: Mapping[str, str] | None = None,
+    obs: Mapping[str, str | Sequence[str]] | None = None,
     layer: str = "X",
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -58,7 +59,8 @@ def fit(
     transforms
         Modules or functions applied to each batch before the model (`transforms`).
     obs
-        Key of a batch -> column of the cells, such as ``{"batch_index_n": "donor"}`` or ``{"y_n": "cell_type"}``.
+        Key of a batch -> column of the cells, such as ``{"batch_index_n": "donor"}`` or ``{"y_n": "cell_type"}``; of
+        covariates also a list of columns (`cells.open_cells`).
     layer
         Matrix of an AnnData to read: "X", a layer or "raw".
     epochs
@@ -86,6 +88,13 @@ def fit(
     InputError
         If the cells cannot be used by the model, or it cannot be trained this way.
     """
+    if not isinstance(model, CellariumModel):
+        raise InputError(f"model is {model!r}: expected a model, such as models.IncrementalPCA(genes, 50).")
+    given = {"epochs": epochs, "batch_size": batch_size, "devices": devices}
+    check_whole(**{name: value for name, value in given.items() if value is not None})
+    check_whole(0, seed=seed)
+    check_positive(learning_rate=learning_rate)
+    transforms = listed(transforms)
     if not hasattr(model, "solve") and any(parameter.requires_grad for parameter in model.parameters()):
         _require_lightning(model)
         from .trained_model import Training, train
@@ -93,9 +102,12 @@ def fit(
         settings = batch_size or DENSE_BATCH, epochs or model.n_epochs, learning_rate, seed, devices
         folder = None if checkpoint is None else Path(checkpoint)
         open_for(model, data, obs, layer)  # so that a model knows its batches, also if other processes train it
-        train(model, Training(data, obs or {}, layer, tuple(transforms), *settings, folder, dict(trainer or {})))
+        train(model, Training(data, obs or {}, layer, transforms, *settings, folder, dict(trainer or {})))
         return model
-    how = _How(tuple(transforms), dict(obs or {}), layer, epochs, batch_size)
+    for name, value in (("checkpoint", checkpoint), ("trainer", trainer)):
+        if value is not None:
+            raise InputError(f"{type(model).__name__} is not trained by gradients, and takes no {name}: leave it out.")
+    how = _How(transforms, obs or {}, layer, epochs, batch_size)
     if devices > 1:
         _fit_in_processes(model, data, how, devices)
         return model
@@ -110,7 +122,7 @@ def predict(
     data: Any,
     *,
     transforms: Iterable[Any] = (),
-    obs: Mapping[str, str] | None = None,
+    obs: Mapping[str, str | Sequence[str]] | None = None,
     layer: str = "X",
     batch_size: int | None = None,
     **options: Any,
@@ -137,6 +149,11 @@ def predict(
     InputError
         If the model does not predict, has no such option, or cannot read the cells.
     """
+    if isinstance(model, type) or not hasattr(model, "eval"):
+        raise InputError(f"model is {model!r}: expected a trained model.")
+    if batch_size is not None:
+        check_whole(batch_size=batch_size)
+    transforms = listed(transforms)
     if not hasattr(model, "predict"):
         raise InputError(f"{type(model).__name__} has no method predict: it collects statistics only.")
     if unknown := [name for name in options if not takes(model, name)]:
@@ -144,16 +161,24 @@ def predict(
     distributed.join()
     cells = open_for(model, data, obs, layer)
     rank, size = distributed.rank_and_size()
-    read = _reader(
-        model, cells, model.predict, tuple(transforms), batch_size, distributed.share_of(cells.n, rank, size)
-    )
+    read = _reader(model, cells, model.predict, transforms, batch_size, distributed.share_of(cells.n, rank, size))
     was_training = model.training
     model.eval()
-    parts: list[dict[str, Any]] = [model.predict(**batch, **options) for batch in read()]
+    parts: list[dict[str, Any]] = [_predicted(model, batch, options) for batch in read()]
     model.train(was_training)
     found = [part for parts_of_rank in distributed.gather_objects(parts) for part in parts_of_rank]
     results = {name: _joined([part[name] for part in found]) for name in found[0]}
     return {**results, "obs_names": cells.obs_names}
+
+
+def _predicted(model: Any, batch: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model predicts of a batch."""
+    found = model.predict(**batch, **options)
+    if not isinstance(found, dict):
+        raise InputError(
+            f"{type(model).__name__}.predict returned {type(found).__name__}: expected a dictionary of results by name."
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -161,7 +186,7 @@ class _How:
     """Arguments of `fit` that all processes share."""
 
     transforms: tuple[Any, ...]
-    obs: dict[str, str]
+    obs: Mapping[str, Any]
     layer: str
     epochs: int | None
     batch_size: int | None

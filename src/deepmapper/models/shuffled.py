@@ -10,6 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..core.draws import Draw, stream
+from ..core.words import count
+from ..errors import InputError
 from .cells import Cells
 from .transforms import select
 
@@ -39,6 +41,8 @@ class ShuffledCells:
         Seed of the order, and number of the epoch.
     rank, size
         This process, and how many there are.
+    n_copies
+        Copies of every cell that the transforms must make.
     """
 
     cells: Cells
@@ -49,9 +53,22 @@ class ShuffledCells:
     epoch: int
     rank: int
     size: int
+    n_copies: int = 1
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield the batches."""
+        """Yield the batches.
+
+        Raises
+        ------
+        InputError
+            If no batch has two cells for each process, or the transforms do not copy the cells.
+        """
+        if min(self.batch_size, self.cells.n) // self.size < 2:
+            raise InputError(
+                f"Found {count(self.cells.n, 'cell')} in batches of {self.batch_size} for "
+                f"{count(self.size, 'process')}: expected two or more for each process, since training compares the "
+                "cells of a batch."
+            )
         rng = stream(self.seed, Draw.STREAM_ORDER, self.epoch)
         starts = rng.permutation(np.arange(0, self.cells.n, _RUN))
         values: Any = None
@@ -69,8 +86,16 @@ class ShuffledCells:
                 own = order[low + self.rank * n_own : low + (self.rank + 1) * n_own]
                 if n_own > 1:
                     batch = self.cells.batch(values[own], places[own], True, self.transforms)
+                    self._check_copies(batch, len(own))
                     yield select(self.function, batch)
             values, places = values[order[n_used:]], places[order[n_used:]]
+
+    def _check_copies(self, batch: dict[str, Any], n: int) -> None:
+        if self.n_copies > 1 and len(batch["x_ng"]) != self.n_copies * n:
+            raise InputError(
+                f"A batch of {count(n, 'cell')} has {count(len(batch['x_ng']), 'row')}, expected {self.n_copies} "
+                "copies of every cell: add Duplicate and a random transform behind it, or SplitCounts, to transforms."
+            )
 
 
 def _stack(blocks: list[Any]) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +14,7 @@ from ..core.ontology import propagate
 from ..core.words import some
 from ..errors import InputError
 from . import sparse_solver
+from .arguments import check_distinct, check_positive, check_whole, names_of
 from .base import CellariumModel, PredictMixin, ValidateMixin
 from .tensors import check_names, fill_normal, to_matrix
 
@@ -86,14 +88,16 @@ class SOCAM(CellariumModel, PredictMixin, ValidateMixin):
     ) -> None:
         super().__init__()
         self.n_obs, self.var_names_g, self.cl_names = n_obs, np.asarray(var_names_g), list(cl_names)
+        check_distinct(self.cl_names, "cl_names")
         closure = torch.as_tensor(descendant_tensor).detach() != 0
         if closure.shape != (len(self.cl_names),) * 2 or not bool(closure.diagonal().all()):
             raise InputError(
                 f"descendant_tensor has shape {tuple(closure.shape)}, expected a row and a column for each of "
                 f"{len(self.cl_names)} cl_names, with 1 where both are the same term."
             )
-        if W_prior_scale <= 0:
-            raise InputError(f"W_prior_scale={W_prior_scale}: expected a positive number")
+        self._check_closure(closure)
+        check_positive(W_prior_scale=W_prior_scale, W_init_scale=W_init_scale)
+        check_whole(0, seed=seed)
         active = self._active(closure, cl_name_subset, include_ancestors_of_cl_name_subset)
         self.active_cl_names = [self.cl_names[i] for i in active]
         self.probability_propagation_flag = probability_propagation_flag
@@ -202,10 +206,31 @@ class SOCAM(CellariumModel, PredictMixin, ValidateMixin):
         solution.copy_to(self.W_gc, self.b_c)
         self.n_passes = solution.n_passes
 
+    def _check_closure(self, closure: Tensor) -> None:
+        """Refuse a matrix that lacks the descendants of descendants, or in which two terms descend from each other."""
+        below = sp.csr_matrix(closure.numpy(), dtype=np.int32)
+        two_steps = sp.coo_matrix(below @ below)
+        absent = ~closure.numpy()[two_steps.row, two_steps.col]
+        if absent.any():
+            upper, lower = (self.cl_names[int(places[absent][0])] for places in (two_steps.row, two_steps.col))
+            raise InputError(
+                f"descendant_tensor: '{lower}' descends from a descendant of '{upper}', but not from '{upper}'; "
+                "expected all descendants of every term, not its children alone."
+            )
+        both = sp.coo_matrix(sp.triu(below.multiply(below.T), k=1))
+        if both.nnz:
+            raise InputError(
+                f"descendant_tensor: '{self.cl_names[both.row[0]]}' and '{self.cl_names[both.col[0]]}' descend from "
+                "each other: expected an ontology without such cycles."
+            )
+
     def _active(self, closure: Tensor, subset: list[str] | None, with_ancestors: bool) -> list[int]:
         """Rows of the terms to use."""
         if subset is None:
             return list(range(len(self.cl_names)))
+        subset = names_of(subset, "cl_name_subset")
+        if not subset:
+            raise InputError("cl_name_subset is empty: name the terms to use, or leave it out for all.")
         if unknown := sorted(set(subset) - set(self.cl_names)):
             raise InputError(f"cl_name_subset: {some(unknown)} not among the {len(self.cl_names)} cl_names.")
         rows = {self.cl_names.index(name) for name in subset}

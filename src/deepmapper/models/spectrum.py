@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from . import distributed
+from .arguments import check_whole
 
 # Maximum number of features whose covariance matrix is kept (32 MB); chosen by hand.
 EXACT = 2048
@@ -71,7 +72,9 @@ class Spectrum(nn.Module):
 
     def __init__(self, n_features: int, n_components: int, n_refinements: int) -> None:
         super().__init__()
-        if not 1 <= n_components <= n_features:
+        check_whole(n_components=n_components)
+        check_whole(0, svd_lowrank_niter=n_refinements)
+        if n_components > n_features:
             raise InputError(f"n_components={n_components}: expected 1 to {n_features}, the number of features")
         g, k = n_features, n_components
         self.is_exact = g <= EXACT

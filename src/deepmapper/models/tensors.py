@@ -40,6 +40,14 @@ def to_tensor(block: Any, dense: bool = False) -> Tensor:
         return torch.sparse_csr_tensor(ends, columns, values, size=csr.shape, check_invariants=False)
 
 
+def is_finite(x_ng: Tensor) -> bool:
+    """Whether no value of dense or CSR cells is missing or infinite."""
+    values = x_ng.values() if x_ng.layout == torch.sparse_csr else x_ng
+    if not values.is_floating_point() or bool(torch.isfinite(values.sum())):
+        return True
+    return bool(torch.isfinite(values).all())  # the sum alone may be too large
+
+
 def rows_between(block: Any, start: int, stop: int) -> Any:
     """Return consecutive rows of an array or a canonical CSR matrix, whose values are shared, not copied."""
     if not sp.issparse(block):
@@ -93,9 +101,14 @@ def check_batches(batch_index_n: Tensor | None, n: int, n_batch: int) -> np.ndar
     Raises
     ------
     InputError
-        If the batches are missing, too many or too few.
+        If the batches are missing or others than those of the model.
     """
     if n_batch == 1:
+        if batch_index_n is not None and len(batch_index_n) and int(batch_index_n.max()) > 0:
+            raise InputError(
+                f"batch_index_n has codes up to {int(batch_index_n.max())}, but n_batch=1: pass the number of batches "
+                "as n_batch, or leave batch_index_n out."
+            )
         return None
     if batch_index_n is None:
         raise InputError(f"n_batch={n_batch}, but no batch_index_n was given: pass the batch (0 to {n_batch - 1}).")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
@@ -16,11 +18,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from ..core.draws import Draw, integer_seed
+from ..core.words import some
+from ..errors import InputError
 from . import distributed
 from .base import CellariumModel
 from .cells import Cells, open_for
 from .shared_normalisation import SharedNormalisation
 from .shuffled import ShuffledCells
+
+# Lightning recommends further products in the log of every training.
+logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda record: "litlogger" not in record.msg)
+
+# File of the last checkpoint in its folder.
+_LAST = "last.ckpt"
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class Training:
     """
 
     data: Any
-    obs: Mapping[str, str]
+    obs: Mapping[str, Any]
     layer: str
     transforms: tuple[Any, ...]
     batch_size: int
@@ -77,7 +87,11 @@ class TrainedModel(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> torch.Tensor:
         """Return the loss of a batch."""
-        loss = self.model(**batch)["loss"]
+        loss = self.model(**batch).get("loss")
+        if loss is None:
+            raise InputError(
+                f"{type(self.model).__name__}.forward returned no loss, which a model with parameters is trained by."
+            )
         self.log("loss", loss, batch_size=next(len(values) for values in batch.values() if isinstance(values, Tensor)))
         return loss
 
@@ -117,7 +131,9 @@ class TrainedEpochs(IterableDataset):
         # before the first batch, which is read before the epoch starts: a resumed training draws the same
         torch.manual_seed(integer_seed(how.seed, Draw.TRAINED_EPOCH, trainer.current_epoch, trainer.global_rank))
         order = how.seed, trainer.current_epoch, trainer.global_rank, trainer.world_size
-        yield from ShuffledCells(self.cells, self.module.model.forward, how.transforms, how.batch_size, *order)
+        model = self.module.model
+        cells = ShuffledCells(self.cells, model.forward, how.transforms, how.batch_size, *order, model.n_copies)
+        yield from cells
 
 
 def train(model: CellariumModel, how: Training) -> None:
@@ -134,23 +150,55 @@ def train(model: CellariumModel, how: Training) -> None:
         options["strategy"] = strategy if model.uses_all_weights else f"{strategy}_find_unused_parameters_true"
         plugins.append(SharedNormalisation())
     options["plugins"] = plugins
-    callbacks = []
+    own = {"max_epochs": how.epochs, "reload_dataloaders_every_n_epochs": 1, "use_distributed_sampler": False}
+    _check_options(how.trainer, own)
+    callbacks = list(how.trainer.get("callbacks") or [])
     if how.checkpoint is not None:
-        saver: dict[str, Any] = {"filename": "last", "enable_version_counter": False, "save_on_train_epoch_end": True}
+        if Path(how.checkpoint).is_file():
+            raise InputError(f"checkpoint={str(how.checkpoint)!r} is a file: expected a folder, which may be new.")
+        saver: dict[str, Any] = {
+            "filename": Path(_LAST).stem,
+            "enable_version_counter": False,
+            "save_on_train_epoch_end": True,
+        }
         callbacks.append(pl.callbacks.ModelCheckpoint(dirpath=how.checkpoint, **saver))
-    options |= {"callbacks": callbacks, "enable_checkpointing": bool(callbacks)}
-    trainer = pl.Trainer(
-        max_epochs=how.epochs,
-        reload_dataloaders_every_n_epochs=1,
-        use_distributed_sampler=False,
-        **(options | how.trainer),
-    )
-    last = None if how.checkpoint is None else Path(how.checkpoint) / "last.ckpt"
+    options["enable_checkpointing"] = how.checkpoint is not None
+    trainer = pl.Trainer(**(options | how.trainer | own | {"callbacks": callbacks}))
     with warnings.catch_warnings():
-        loading = "does not have many workers|is larger than the number|IterableDataset"
+        loading = "does not have many workers|is larger than the number|IterableDataset|exists and is not empty"
         of_torch = "isinstance.treespec|have used fork_rng without"
         warnings.filterwarnings("ignore", f".*({loading}|`srun` command|{of_torch}).*")
         # the epochs seed the generators of the process, which is the caller's if there is no other
         with torch.random.fork_rng(enabled=one_process):
-            trainer.fit(TrainedModel(model, how), ckpt_path=last if last is not None and last.exists() else None)
+            trainer.fit(TrainedModel(model, how), ckpt_path=_found(how, model))
     model.to("cpu")
+
+
+def _check_options(given: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Refuse arguments of Lightning's trainer that it does not have, or that are set here."""
+    if unknown := [name for name in given if name not in inspect.signature(pl.Trainer).parameters]:
+        raise InputError(f"trainer has {some(unknown)}, which Lightning's Trainer does not take: correct the name.")
+    if taken := [name for name in given if name in own]:
+        raise InputError(f"trainer has {some(taken)}, which `fit` sets itself: leave it out (epochs is an argument).")
+
+
+def _found(how: Training, model: CellariumModel) -> Path | None:
+    """Checkpoint of an earlier training, if there is one.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or that of another model.
+    """
+    if how.checkpoint is None or not (path := Path(how.checkpoint) / _LAST).exists():
+        return None
+    advice = "remove the folder to train from the start, or choose another one (checkpoint)."
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except Exception as error:  # whatever torch makes of a file that is none of its own
+        raise InputError(f"{path} cannot be read as a checkpoint ({type(error).__name__}): {advice}") from error
+    shapes = {name: tuple(values.shape) for name, values in state.items() if isinstance(values, Tensor)}
+    own = {f"model.{name}": values for name, values in model.state_dict().items() if isinstance(values, Tensor)}
+    if shapes != {name: tuple(values.shape) for name, values in own.items()}:
+        raise InputError(f"{path} is the checkpoint of another model, with other weights: {advice}")
+    return path

@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..core.words import some
 from ..errors import InputError
+from .arguments import check_positive, names_of
 from .tensors import check_names, to_matrix, to_tensor
 
 
@@ -30,8 +32,7 @@ class NormalizeTotal(nn.Module):
 
     def __init__(self, target_count: int = 10_000, eps: float = 1e-6) -> None:
         super().__init__()
-        if target_count <= 0:
-            raise InputError(f"target_count={target_count}: expected a positive number")
+        check_positive(target_count=target_count)
         self.target_count, self.eps = target_count, eps
 
     def forward(self, x_ng: Tensor, total_mrna_umis_n: Tensor | None = None) -> dict[str, Tensor]:
@@ -114,7 +115,7 @@ class Filter(nn.Module):
 
     def __init__(self, filter_list: Iterable[str]) -> None:
         super().__init__()
-        self.filter_list = list(filter_list)
+        self.filter_list = names_of(filter_list, "filter_list")
         if not self.filter_list:
             raise InputError("filter_list is empty: expected the names of the features to keep")
         self._columns: tuple[Any, np.ndarray] = (None, np.empty(0, dtype=np.int64))
@@ -148,7 +149,7 @@ class Duplicate(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Set a random part of the values of dense cells to 0, by torch's generator; the others stay as they are.
+    """Set a random part of the values to 0, by torch's generator; the others stay as they are.
 
     Parameters
     ----------
@@ -164,15 +165,49 @@ class Dropout(nn.Module):
 
     def forward(self, x_ng: Tensor) -> dict[str, Tensor]:
         """Return the cells with fewer values."""
+        if x_ng.layout == torch.sparse_csr:
+            return {"x_ng": _with_values(x_ng, self.forward(x_ng.values())["x_ng"])}
         return {"x_ng": x_ng * (torch.rand_like(x_ng) >= self.dropout_prob)}
 
 
 def apply(transforms: Iterable[Any], batch: dict[str, Any]) -> dict[str, Any]:
-    """Pass a batch through transforms: each gets the keys that it names, and its results replace those of the batch."""
+    """Pass a batch through transforms: each gets the keys that it names, and its results replace those of the batch.
+
+    Raises
+    ------
+    InputError
+        If a transform needs a key that is not there, or returns no dictionary.
+    """
     for transform in transforms:
         function = _function_of(transform)
-        batch = batch | function(**select(function, batch))
+        found = function(**select(function, batch))
+        if not isinstance(found, dict):
+            raise InputError(
+                f"The transform {_name_of(function)} returned {type(found).__name__}: expected a dictionary, such as "
+                "{'x_ng': values}."
+            )
+        batch = batch | found
     return batch
+
+
+def listed(transforms: Any) -> tuple[Any, ...]:
+    """Return transforms as a tuple.
+
+    Raises
+    ------
+    InputError
+        If it is no list, or something in it cannot be applied to cells.
+    """
+    if isinstance(transforms, str | nn.Module) or not isinstance(transforms, Iterable):
+        raise InputError(f"transforms is {_shown(transforms)}: expected a list, such as [NormalizeTotal(), Log1p()].")
+    found = tuple(transforms)
+    for transform in found:
+        if isinstance(transform, type) or not callable(_function_of(transform)):
+            raise InputError(
+                f"transforms has {_shown(transform)}: expected modules such as Log1p(), functions of the keys of a "
+                "batch, or trained models."
+            )
+    return found
 
 
 def takes(transform: Any, key: str) -> bool:
@@ -182,9 +217,30 @@ def takes(transform: Any, key: str) -> bool:
 
 
 def select(function: Any, batch: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a batch that are parameters of a function; all if it takes any (``**batch``)."""
+    """Return the keys of a batch that are parameters of a function; all if it takes any (``**batch``).
+
+    Raises
+    ------
+    InputError
+        If the batch lacks a key that the function needs.
+    """
     found = inspect.signature(function).parameters
+    needed = [name for name, parameter in found.items() if parameter.default is parameter.empty]
+    several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    if missing := [name for name in needed if name not in batch and found[name].kind not in several]:
+        raise InputError(
+            f"{_name_of(function)} needs {some(missing)}, which the cells do not have: name the column that holds it, "
+            f"obs={{'{missing[0]}': ...}}, or put the transform that makes it among transforms."
+        )
     return batch if _takes_all(found) else {name: batch[name] for name in found if name in batch}
+
+
+def _name_of(function: Any) -> str:
+    return getattr(function, "__qualname__", type(function).__name__)
+
+
+def _shown(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"{value!r} ({type(value).__name__})"
 
 
 def _takes_all(parameters: Any) -> bool:

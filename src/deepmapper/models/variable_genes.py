@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -21,7 +22,8 @@ from ..core.variable_features import (
     sample_variance,
     standardised_variance,
 )
-from ..errors import InputError
+from ..errors import DeepMapperWarning, InputError
+from .arguments import check_whole
 from .base import CellariumModel, Trainer
 from .sums import BatchSums
 from .tensors import check_batches, check_names, to_matrix
@@ -85,11 +87,20 @@ class HVGSeuratV3(CellariumModel):
     ) -> None:
         super().__init__()
         self.var_names_g = np.asarray(var_names_g)
-        self.n_top_genes: list[int] = list(n_top_genes) if isinstance(n_top_genes, Sequence) else [n_top_genes]
+        numbers = n_top_genes if isinstance(n_top_genes, list | tuple | np.ndarray) else [n_top_genes]
         if flavor not in FLAVOURS:
             raise InputError(f"flavor={flavor!r}: expected one of {', '.join(FLAVOURS)}")
-        if not self.n_top_genes or min(self.n_top_genes) < 1:
-            raise InputError(f"n_top_genes={n_top_genes}: expected 1 or more")
+        for number in numbers if len(numbers) else [numbers]:
+            check_whole(n_top_genes=number)
+        self.n_top_genes = [int(number) for number in numbers]
+        check_whole(n_batch=n_batch, n_batch_minimum=n_batch_minimum, batch_n_cell_minimum=batch_n_cell_minimum)
+        if n_batch_minimum > (n_batch if use_batch_key else 1):
+            raise InputError(
+                f"n_batch_minimum={n_batch_minimum} with {n_batch if use_batch_key else 1} batches (n_batch={n_batch}, "
+                f"use_batch_key={use_batch_key}): no gene can be variable in more batches than there are."
+            )
+        if not 0 < span <= 1:
+            raise InputError(f"span={span}: expected a share of the genes, above 0 and up to 1.")
         if output_path is not None and not str(output_path).endswith(".csv"):
             raise InputError(f"output_path={output_path!r}: expected a name that ends in .csv, or None")
         self.n_batch, self.flavor, self.use_batch_key, self.span = n_batch, flavor, use_batch_key, span
@@ -105,6 +116,7 @@ class HVGSeuratV3(CellariumModel):
         self.counts.reset()
         self.clipped.reset()
         self.epoch = 0
+        self.counts_only = True
         self.trends: dict[int, Trend] = {}
         self.hvg_dfs: dict[int, pd.DataFrame] = {}
 
@@ -128,9 +140,11 @@ class HVGSeuratV3(CellariumModel):
             If there are negative counts, or the genes or batches are not those of the model.
         """
         check_names(var_names_g, self.var_names_g, x_ng.shape[1])
-        batches = check_batches(batch_index_n, x_ng.shape[0], len(self.counts.n_b))
+        given = batch_index_n if self.use_batch_key else None
+        batches = check_batches(given, x_ng.shape[0], len(self.counts.n_b))
         block = to_matrix(x_ng)
         if self.epoch == 0:
+            self._warn_of_values(block)
             if block.size and block.min() < 0:
                 raise InputError(f"The cells have negative values ({block.min():.3g}), expected counts. Pass counts.")
             self.counts.add(block, batches)
@@ -140,6 +154,18 @@ class HVGSeuratV3(CellariumModel):
                 rows = block if batches is None else block[batches == batch]
                 self.clipped.moments(batch).update(clip(rows, self.trends[batch].limit))
         return {}
+
+    def _warn_of_values(self, block: Any) -> None:
+        """Say once if the cells have values that are no counts."""
+        values = block.data if sp.issparse(block) else block
+        if self.counts_only and not (values == np.floor(values)).all():
+            self.counts_only = False
+            warnings.warn(
+                "The cells have values that are not whole numbers: highly variable genes are found from counts. Leave "
+                "transforms such as NormalizeTotal and Log1p out, or choose the layer that has the counts.",
+                DeepMapperWarning,
+                stacklevel=2,
+            )
 
     @property
     def hvg_df(self) -> pd.DataFrame:

@@ -65,8 +65,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
     use_flow, flow_hidden_features
         Whether the prior of the latent variables is a neural spline flow, and the sizes of its hidden layers.
     cell_type_categories, ontology_distance_matrix, val_cell_type_classifier_reservoir_size
-        For `validate`: names of the types, distances of their terms, and cells kept for the classifier. The types are
-        also the labels of the dispersion "gene-label".
+        For `validate`: the types (also labels of "gene-label"), distances of their terms, cells kept for the classifier.
 
     Attributes
     ----------
@@ -131,6 +130,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         self.z_kl_weight_max, self.batch_kl_weight_max = z_kl_weight_max, batch_kl_weight_max
         self.annealing, self.kl_weight = inputs.Annealing(kl_warmup_epochs, kl_warmup_steps, kl_annealing_start), 1.0
         self.batch_categories: np.ndarray | None = None
+        inputs.check_numbers(self, dropout_rate)
         inputs.check_choices(
             gene_likelihood=gene_likelihood,
             latent_distribution=latent_distribution,
@@ -140,8 +140,8 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             use_size_factor_key=use_size_factor_key,
         )
         inputs.check_batches_and_labels(dispersion, n_batch, n_latent_batch, batch_embedded, cell_type_categories)
-        self.latent_distribution = latent_distribution
-        self.reconstruct_counts_on_predict = reconstruct_counts_on_predict
+        self.latent_distribution, self.cell_type_categories = latent_distribution, cell_type_categories
+        self.reconstruct_counts_on_predict, self.values_are_checked = reconstruct_counts_on_predict, False
         self.reconstruction = {
             "gene_inds": inputs.places_of(reconstruction_var_names_g, self.var_names_g),
             "transform_batch": reconstruction_transform_batch,
@@ -151,7 +151,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             "use_importance_sampling": reconstruction_use_importance_sampling,
             "reconstructed_library_size": reconstructed_library_size,
         }
-        n_kept, self.cell_type_categories = val_cell_type_classifier_reservoir_size, cell_type_categories
+        n_kept = val_cell_type_classifier_reservoir_size
         self.validation = Validation(cell_type_categories, ontology_distance_matrix, n_kept)
         g, conditions = len(self.var_names_g), (n_latent_batch or n_batch, sum(self.n_cats_per_cov))
         norms = [(use_batch_norm in (part, "both"), use_layer_norm in (part, "both")) for part in NETWORKS]
@@ -347,8 +347,8 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         cells = x_ng, var_names_g, batch_index_n, continuous_covariates_nc, categorical_covariate_index_nd
         given = inputs.represent(self, *cells, use_mean=True)
         others = inputs.decoded_for(self, given, transform_batch, transform_categorical_covariates)
-        settings = 0 if use_latent_mean else n_latent_samples, use_importance_sampling, reconstructed_library_size
-        found = expected_counts(self, x_ng, given, others, np.asarray(gene_inds), *settings)
+        settings = None if use_latent_mean else n_latent_samples, use_importance_sampling, reconstructed_library_size
+        found = expected_counts(self, x_ng, given, others, gene_inds, *settings)
         self.train(was_training)
         return {"x_ng": found}
 
@@ -380,6 +380,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
 
     def _posterior(self, x: Tensor, *conditions: Tensor | None) -> Normal:
         """Distribution of the latent variables; nothing is drawn outside of training."""
+        inputs.check_counts(self, x)
         if self.training and self.input_gene_dropout_rate:
             x = x * (torch.rand_like(x) >= self.input_gene_dropout_rate)
         return self.encoder(torch.log1p(x) if self.log_variational else x, *conditions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.words import some
-from ..errors import InputError
+from ..core.words import count, some
+from ..errors import DeepMapperWarning, InputError
+from .arguments import check_whole
 from .base import Trainer
 from .tensors import check_names
 from .variational_layers import one_hot
@@ -100,6 +102,53 @@ def check_batches_and_labels(
         raise InputError("dispersion='gene-label' needs cell_type_categories: pass the names of the labels.")
 
 
+def check_numbers(model: SingleCellVariationalInference, dropout_rate: float) -> None:
+    """Refuse numbers that are impossible.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    check_whole(n_latent=model.n_latent)
+    check_whole(0, n_batch=model.n_batch, n_continuous_cov=model.n_continuous_cov)
+    for size in model.n_cats_per_cov:
+        check_whole(n_cats_per_cov=size)
+    if not len(model.var_names_g):
+        raise InputError("var_names_g is empty: expected the names of the features.")
+    shares = {"dropout_rate": dropout_rate, "input_gene_dropout_rate": model.input_gene_dropout_rate}
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise InputError(f"{name}={share}: expected 0 or more and less than 1.")
+    if not 0 <= model.annealing.start <= 1:
+        raise InputError(f"kl_annealing_start={model.annealing.start}: expected 0 to 1.")
+    for name in ("z_kl_weight_max", "batch_kl_weight_max"):
+        if getattr(model, name) < 0:
+            raise InputError(f"{name}={getattr(model, name)}: expected 0 or more.")
+
+
+def check_counts(model: SingleCellVariationalInference, x_ng: Tensor) -> None:
+    """Refuse negative values, and say once if values are no counts.
+
+    Raises
+    ------
+    InputError
+        If a value is negative.
+    """
+    if not x_ng.numel():
+        return
+    if (least := float(x_ng.min())) < 0:
+        raise InputError(f"The cells have negative values ({least:.3g}), expected counts.")
+    if not model.values_are_checked and not bool((x_ng == x_ng.round()).all()):
+        warnings.warn(
+            "The cells have values that are not whole numbers: the model explains counts. Leave transforms such as "
+            "NormalizeTotal and Log1p out, or choose the layer that has the counts.",
+            DeepMapperWarning,
+            stacklevel=2,
+        )
+    model.values_are_checked = True
+
+
 def represent_labels(model: SingleCellVariationalInference, cell_type_n: Tensor | None) -> Tensor | None:
     """Indicators (n, labels) of the labels of cells if the dispersion depends on them, else None.
 
@@ -135,6 +184,22 @@ def places_of(names: Any, var_names_g: np.ndarray) -> np.ndarray:
     return np.array([place[str(name)] for name in names], dtype=np.int64)
 
 
+def chosen_places(gene_inds: Any, n_features: int) -> np.ndarray:
+    """Places of features that are chosen by their number.
+
+    Raises
+    ------
+    InputError
+        If one is no place of a feature, or there are none.
+    """
+    places = np.asarray(gene_inds)
+    if places.dtype.kind not in "iu" or places.ndim != 1 or not len(places):
+        raise InputError(f"gene_inds={gene_inds!r}: expected places of features, such as [0, 1].")
+    if places.min() < 0 or places.max() >= n_features:
+        raise InputError(f"gene_inds has places from {places.min()} to {places.max()}, expected 0 to {n_features - 1}.")
+    return places.astype(np.int64)
+
+
 def represent(
     model: SingleCellVariationalInference,
     x_ng: Tensor,
@@ -159,19 +224,37 @@ def represent(
     if model.n_batch and n and (codes.min() < 0 or codes.max() >= model.n_batch):
         found = f"from {int(codes.min())} to {int(codes.max())}"
         raise InputError(f"batch_index_n has codes {found}, expected 0 to {model.n_batch - 1}.")
-    for name, given, expected in (
-        ("continuous_covariates_nc", continuous_covariates_nc, model.n_continuous_cov),
-        ("categorical_covariate_index_nd", categorical_covariate_index_nd, len(model.n_cats_per_cov)),
-    ):
-        n_found = 0 if given is None else given.reshape(n, -1).shape[1]
-        if n_found != expected:
-            raise InputError(f"{name}: found {n_found} covariates, expected the {expected} of the model.")
+    _check_covariates(model, n, continuous_covariates_nc, categorical_covariate_index_nd)
     continuous = None if continuous_covariates_nc is None else continuous_covariates_nc.reshape(n, -1).to(x_ng.dtype)
     return {
         "batch_nb": model.batch_representation_from_batch_index(codes, use_mean),
         "continuous_covariates_nc": continuous,
         "categorical_covariate_np": model.categorical_onehot_from_categorical_index(categorical_covariate_index_nd),
     }
+
+
+def _check_covariates(
+    model: SingleCellVariationalInference, n: int, continuous: Tensor | None, categorical: Tensor | None
+) -> None:
+    """Refuse other numbers of covariates than those of the model, and unknown categories."""
+    for name, given, expected in (
+        ("continuous_covariates_nc", continuous, model.n_continuous_cov),
+        ("categorical_covariate_index_nd", categorical, len(model.n_cats_per_cov)),
+    ):
+        n_found = 0 if given is None else given.reshape(n, -1).shape[1] if n else expected
+        if n_found != expected:
+            raise InputError(
+                f"{name}: found {count(n_found, 'covariate')}, expected the {expected} of the model. Name a column for "
+                "each in obs."
+            )
+    if categorical is None or not n:
+        return
+    for i, (codes, size) in enumerate(zip(categorical.reshape(n, -1).T, model.n_cats_per_cov, strict=True)):
+        if codes.min() < 0 or codes.max() >= size:
+            raise InputError(
+                f"categorical_covariate_index_nd has codes from {int(codes.min())} to {int(codes.max())} in column "
+                f"{i}, expected 0 to {size - 1} (n_cats_per_cov)."
+            )
 
 
 def decoded_for(
@@ -185,10 +268,16 @@ def decoded_for(
     Raises
     ------
     InputError
-        If the model does not have the batch.
+        If the model does not have the batch or the categories.
     """
     n, device, found = len(given["batch_nb"]), given["batch_nb"].device, dict(given)
     if categories is not None:
+        fits = len(categories) == len(model.n_cats_per_cov)
+        if not fits or not all(0 <= code < n for code, n in zip(categories, model.n_cats_per_cov, strict=True)):
+            raise InputError(
+                f"transform_categorical_covariates={list(categories)}: expected a code for each categorical covariate, "
+                f"below their numbers of categories {model.n_cats_per_cov}."
+            )
         codes = torch.tensor(categories, device=device).expand(n, -1)
         found["categorical_covariate_np"] = model.categorical_onehot_from_categorical_index(codes)
     if batch is None or not model.n_batch:

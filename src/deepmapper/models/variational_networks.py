@@ -192,7 +192,7 @@ class Batches(nn.Module):
 def _check_keys(name: str, settings: dict[str, Any]) -> None:
     missing, unknown = {"hidden_layers", "final_layer"} - set(settings), set(settings) - set(_KEYS)
     if missing or unknown:
-        raise InputError(f"{name}: found the keys {some(settings, 9)}, expected {', '.join(_KEYS)}.")
+        raise InputError(f"{name}: found the keys {some(settings, 9) or '(none)'}, expected {', '.join(_KEYS)}.")
 
 
 def _beside(x: Tensor, continuous: Tensor | None) -> Tensor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import InputError
+from .arguments import check_positive, check_whole
+from .variational_inputs import chosen_places
 
 if TYPE_CHECKING:
     from .variational import SingleCellVariationalInference
@@ -19,8 +20,8 @@ def expected_counts(
     x_ng: Tensor,
     given: dict[str, Any],
     others: list[dict[str, Any]],
-    places: np.ndarray,
-    n_draws: int,
+    gene_inds: Any,
+    n_draws: int | None,
     by_importance: bool,
     library_size: float,
 ) -> Tensor:
@@ -34,10 +35,10 @@ def expected_counts(
         (n, g) counts.
     given, others
         What encoder and decoder read of the cells, and each of what is decoded for.
-    places
-        Columns to return.
+    gene_inds
+        Places of the features to return.
     n_draws
-        Draws of each cell; 0 decodes the mean of its latent variables.
+        Draws of each cell; None decodes the mean of its latent variables.
     by_importance
         Whether the draws of a cell are weighted by p(counts, z) / q(z).
     library_size
@@ -46,13 +47,17 @@ def expected_counts(
     Returns
     -------
     torch.Tensor
-        (n, places) expected counts.
+        (n, features) expected counts.
 
     Raises
     ------
     InputError
-        If draws cannot be weighted.
+        If an argument is impossible, or draws cannot be weighted.
     """
+    places = chosen_places(gene_inds, len(model.var_names_g))
+    check_positive(reconstructed_library_size=library_size)
+    if n_draws is not None:
+        check_whole(n_latent_samples=n_draws)
     encoded = model.inference(x_ng, **given)
     qz, size = encoded["qz"], torch.full((len(x_ng), 1), library_size, device=x_ng.device)
     normal_snk = qz.sample((n_draws,)) if n_draws else None

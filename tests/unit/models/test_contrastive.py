@@ -97,7 +97,7 @@ def test_batches_mix_all_cells_and_hold_each_once(cells):
 
 
 def test_impossible_arguments_are_refused():
-    with pytest.raises(InputError, match="temperature=0: expected positive numbers"):
+    with pytest.raises(InputError, match="temperature=0: expected a positive number"):
         ContrastiveMLP(5, [4], 3, temperature=0)
     with pytest.raises(InputError, match="3 rows: expected two copies of every cell"):
         ContrastiveMLP(5, [4], 3)(torch.ones(3, 5))

@@ -253,9 +253,11 @@ def test_what_is_not_there_is_named(sources, data, options, message):
 def test_sources_that_do_not_fit_together_are_refused(sources):
     adata = sources["memory"]
     model = OnePassMeanVarStd(adata.var_names, output_path=None)
-    with pytest.raises(InputError, match="1 feature of the AnnData missing, expected the features"):
+    with pytest.raises(
+        InputError, match=r"AnnData 2: found 1 feature missing \(such as 'g0'\), expected the features of AnnData 1"
+    ):
         fit(model, [adata, adata[:, 1:].copy()])
-    with pytest.raises(InputError, match="found them in another order"):
+    with pytest.raises(InputError, match="found the same features in another order"):
         fit(model, [adata, adata[:, ::-1].copy()])
     with pytest.raises(InputError, match="There are no files of cells"):
         fit(model, [])
@@ -265,5 +267,5 @@ def test_sources_that_do_not_fit_together_are_refused(sources):
         predict(TDigest(adata.var_names), adata)
     unknown = adata.copy()
     unknown.obs["type"] = unknown.obs["type"].astype(object).where(np.arange(701) != 7, None)
-    with pytest.raises(InputError, match="no value for 1 cells, the first is 'cell7'"):
+    with pytest.raises(InputError, match="no value for 1 cell, the first is 'cell7'"):
         fit(LogisticRegression(701, adata.var_names, np.array(["a", "b"])), unknown, obs={"y_n": "type"})
