@@ -212,12 +212,16 @@ def unique_cells(tables: Sequence[pd.DataFrame], others: Sequence[str] = ()) -> 
 
 
 def describe_source(aligned: Aligned, cells: pd.DataFrame, features: pd.Index) -> dict[str, Any]:
-    """Describe one file: its name, the number of its samples, the names of the features that it lacks."""
+    """Describe one file: its name, the number of its samples, the names of the features that it lacks.
+
+    If there is something to say about how it was normalised, `units` has the sentence.
+    """
     return {
         "source": str(cells["source"].iloc[0]),
         "n_cells": len(cells),
         "n_other": aligned.n_other,
         "missing": [str(features[i]) for i in aligned.missing],
+        **({"units": aligned.note} if aligned.note else {}),
     }
 
 

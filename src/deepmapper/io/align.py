@@ -15,10 +15,12 @@ import scipy.sparse as sp
 from ..core.blocks import MappedRows, blocks
 from ..core.words import count, some, yaml_text
 from ..errors import DeepMapperWarning, InputError
+from .conversion import Conversion, compare_units, converted, logs_of_counts, other_layers, sums_of
 from .layers import LAYERS_OF_COUNTS
 from .matrix_stats import LARGEST_LOG, MatrixStats, scan
 from .normalize import median_total, normalize_lazily
 from .shared_features import columns_by_name_of, why_few_shared
+from .units import SumsOfSamples, Units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,11 @@ class Scale:
         Whether the values before normalisation are whole numbers, and the largest of them.
     share
         (p,) share of all values of the reference that each feature holds.
+    units
+        Logarithm and total of the normalised values; None if the reference was normalised elsewhere in a way that does
+        not show.
+    negative
+        Whether values of the reference are below 0; None in models that do not say it, nor have units.
     """
 
     method: str
@@ -45,6 +52,8 @@ class Scale:
     is_integer: bool
     largest: float
     share: np.ndarray
+    units: Units | None = None
+    negative: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +72,8 @@ class Aligned:
         Number of features of the new samples that the reference lacks.
     depth, detected
         (n,) sum of the values before normalisation, and number of features above 0, on the features of the reference.
+    note
+        What is to be said about how the new samples were normalised; "" for nothing.
     """
 
     values: Any
@@ -71,6 +82,7 @@ class Aligned:
     n_other: int
     depth: np.ndarray
     detected: np.ndarray
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,19 +113,28 @@ def scale_of(adata: Any, method: str, rows: np.ndarray) -> Scale:
     rows
         Rows of the development part, ascending.
     """
-    X = adata.layers["tpm"] if method == "log1p_tpm" else adata.X
-    stats = scan(MappedRows(X, rows, lambda block, _: sp.csr_matrix(block, dtype=np.float32)).blocks())
+    X, sums = adata.layers["tpm"] if method == "log1p_tpm" else adata.X, SumsOfSamples()
+
+    def read(block: Any, _place: slice) -> sp.csr_matrix:
+        if method == "none":
+            sums.update(block)
+        return sp.csr_matrix(block, dtype=np.float32)
+
+    stats = scan(MappedRows(X, rows, read).blocks())
     total = stats.feature_totals.sum()
     share = stats.feature_totals / total if total else np.zeros(X.shape[1])
     median = median_total(stats.totals) if method == "log1p_median" else 0.0
-    return Scale(method, median, stats.is_integer, stats.largest, share)
+    totals = {"log1p_median": median, "log1p_cp10k": 1e4, "log1p_cpm": 1e6, "log1p_tpm": 1e6}
+    units = sums.units() if method == "none" else Units("e", totals[method])
+    return Scale(method, median, stats.is_integer, stats.largest, share, units, "negative" in stats.faults)
 
 
 def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.ndarray | None = None) -> Aligned:
     """Bring new samples onto the features of a reference, and normalise them in the same way.
 
     A sample is scaled by its total on the features that both have, to the share of the total that the reference has on
-    these: features that are missing do not make the others larger.
+    these: features that are missing do not make the others larger. Values that are logarithms to another base than
+    those of the reference, or were scaled to another total, are converted, if both are known.
 
     Parameters
     ----------
@@ -132,12 +153,13 @@ def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.nda
     ------
     InputError
         If no feature is shared, a layer is missing, or the values are of another kind than those of the reference:
-        logarithms for counts, or counts for logarithms.
+        logarithms for counts whose total is not known, counts for logarithms, or values scaled to a mean of 0.
 
     Warns
     -----
     DeepMapperWarning
-        If names that differ were matched, most features are missing, or samples have no counts.
+        If names that differ were matched, most features are missing, samples have no counts, or values were converted
+        or could not be compared with those of the reference.
     """
     if not len(adata.var):
         raise InputError(f"{source}: there are no features")
@@ -149,6 +171,10 @@ def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.nda
     with _said_of(source):
         if not len(names):
             raise InputError("there are no samples")
+        conversion, note = _conversion(adata, scale, rows)
+        is_counts = scale.method != "none"
+        if conversion is not None:
+            X = converted(X, conversion.undone if is_counts else conversion)
         values, stats = normalize_lazily(
             X,
             scale.method,
@@ -159,11 +185,26 @@ def align(adata: Any, var: pd.DataFrame, scale: Scale, source: str, rows: np.nda
             layers_of_counts=of_counts,
             median=scale.median * kept,
             million=1e6 * kept,
-            what_to_do=_what_to_do(of_counts),
+            what_to_do=_what_to_do(of_counts, adata),
+            are_scaled_counts=is_counts and conversion is not None,
         )
         _check_kind(stats, scale)
+        if note:
+            warnings.warn(note, DeepMapperWarning, stacklevel=2)
     n_other = len(adata.var) - (len(var) - len(missing))
-    return Aligned(values, names, missing, n_other, stats.totals, stats.detected)
+    return Aligned(values, names, missing, n_other, stats.totals, stats.detected, note)
+
+
+def _conversion(adata: Any, scale: Scale, rows: np.ndarray | None) -> tuple[Conversion | None, str]:
+    """How values become like those of the reference, and what is to be said about it."""
+    if scale.negative is None or scale.method == "log1p_tpm":
+        return None, ""
+    if scale.method == "none":
+        sums = sums_of(adata.X, rows)
+        where = other_layers(adata, counts_wanted=False) if sums.negative else ""
+        return compare_units(sums, scale.units, scale.negative, where)
+    conversion = None if scale.units is None else logs_of_counts(adata.X, rows, scale.units)
+    return conversion, "" if conversion is None else conversion.note
 
 
 @contextmanager
@@ -209,10 +250,11 @@ def _chosen(X: Any, selection: sp.csr_matrix | None) -> Any:
     return X if selection is None else _Columns(X, selection)
 
 
-def _what_to_do(layers_of_counts: Sequence[str]) -> str:
+def _what_to_do(layers_of_counts: Sequence[str], adata: Any) -> str:
     """Advise on new samples that are not counts, where the reference is."""
     if not layers_of_counts:
-        return "The reference holds counts, so give the counts of these samples, too."
+        text = "The reference holds counts, so give the counts of these samples, too."
+        return " ".join(filter(None, [text, other_layers(adata, counts_wanted=True)]))
     layer, option = yaml_text(layers_of_counts[0]), shlex.quote(layers_of_counts[0])
     return (
         f"The reference holds counts, and so does the layer {layers_of_counts[0]!r} of this file: read it (`task: "
@@ -228,10 +270,11 @@ def _check_kind(stats: MatrixStats, scale: Scale) -> None:
     is_log = not scale.is_integer and scale.largest < LARGEST_LOG
     # logarithms of counts are hardly ever whole numbers, unless they are 0
     if is_log and stats.is_integer and stats.largest > 1:
+        how = f" (the reference has {scale.units.words})" if scale.units else ""
         raise InputError(
             f"the values are whole numbers up to {stats.largest:g}, which look like counts; the reference holds values "
             f"up to {scale.largest:g} that are not whole numbers (features.normalization is none). Normalise the new "
-            f"samples in the same way as the reference."
+            f"samples in the same way as the reference{how}."
         )
     if scale.is_integer and scale.largest >= LARGEST_LOG and not stats.is_integer and stats.largest < LARGEST_LOG:
         raise InputError(

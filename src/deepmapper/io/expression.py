@@ -22,7 +22,7 @@ from .feature_names import (
     warn_of_spreadsheet_names,
 )
 from .h5ad import find_elements
-from .layers import LAYERS_OF_COUNTS, layers_of_counts
+from .layers import describe_layers
 from .matrix_stats import check_finite, scan
 from .open import OPENERS, element_in, existing_path, open_h5, require
 from .other_columns import OtherColumns
@@ -287,8 +287,7 @@ def find_stored(path: Path, format: str, layer: str, folder: Path) -> Expression
                 return None  # `read_matrix` raises an error that describes it
             where = path, element.name.strip("/"), (int(shape[0]), int(shape[1]))
             matrices[name] = StoredCSC(*where, folder) if kind == "csc_matrix" else StoredMatrix(*where)
-        of_counts = layers_of_counts(found.matrix, found.further)
-    uns = {LAYERS_OF_COUNTS: of_counts} if of_counts else {}
+        uns = describe_layers(found.matrix, found.further)
     return Expression(matrices.pop("X"), found.obs, found.var, matrices, uns)
 
 

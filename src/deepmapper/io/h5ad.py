@@ -16,7 +16,7 @@ from ..core.words import did_you_mean, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import assemble, whole_numbers, with_text_names
 from .guards import check_memory
-from .layers import LAYERS_OF_COUNTS, layers_of_counts
+from .layers import describe_layers
 from .open import OPENERS, is_10x, require
 
 if TYPE_CHECKING:
@@ -60,10 +60,9 @@ def read_anndata(path: Path, format: str, layer: str) -> AnnData:
                 with_text_names((int(shape[0]), int(shape[1])), found.obs, found.var, f"{path} ({name})")
         X: Matrix = found.read(found.matrix)
         tpm = None if found.tpm is None else found.read(found.tpm)
-        of_counts = layers_of_counts(found.matrix, found.further)
+        named = describe_layers(found.matrix, found.further)
     adata = assemble(X, found.obs, found.var, f"{path} ({layer})")
-    if of_counts:
-        adata.uns[LAYERS_OF_COUNTS] = of_counts
+    adata.uns.update(named)
     if tpm is not None:
         tpm_layer = assemble(tpm, found.obs, found.var, f"{path} (layer tpm)")
         adata.layers["tpm"] = sparse.csr_matrix(tpm_layer.X)

@@ -82,6 +82,7 @@ def normalize_lazily(
     median: float | None = None,
     million: float = 1e6,
     what_to_do: str = "",
+    are_scaled_counts: bool = False,
 ) -> tuple[MappedRows, MatrixStats]:
     """Check a matrix in one pass, and return rows that are normalised whenever their blocks are read.
 
@@ -103,6 +104,8 @@ def normalize_lazily(
         Total to which "log1p_cpm" scales; less than a million if features are known to be missing.
     what_to_do
         Advice on values that are not counts; "" for that on a configuration.
+    are_scaled_counts
+        Whether the values are known to be counts that were scaled, which have fractions and may be small.
 
     Returns
     -------
@@ -135,9 +138,10 @@ def normalize_lazily(
     if method == "log1p_tpm":
         check_not_negative(stats, names, "The layer 'tpm'", what_to_do)
         return MappedRows(X, rows, lambda block, _: _float32_csr(block).log1p(), stats.nnz), stats
-    check_scale(stats, method)
-    is_scaled = common_total(stats) is not None
-    check_counts(stats, names, "The matrix", what_to_do, logs_allowed=is_scaled)
+    if not are_scaled_counts:
+        check_scale(stats, method)
+        is_scaled = common_total(stats) is not None
+        check_counts(stats, names, "The matrix", what_to_do, logs_allowed=is_scaled)
     if method == "log1p_median":
         reference_totals = stats.totals if reference is None else stats.totals[reference]
         target_sum = median_total(reference_totals) if median is None else median

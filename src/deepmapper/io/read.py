@@ -89,7 +89,8 @@ def read_matrix(
         ``X`` as CSR float32 with finite values, ``obs``, ``var``, and ``layers["tpm"]`` if the file has it; nothing
         else of the file is kept. ``var["gene_ids"]`` holds the ids of a 10x file, ``obs["sample"]`` the samples of a
         folder of several, and ``uns["layers_of_counts"]`` names the matrices of an h5ad or zarr that hold counts, if
-        the one read does not. Rows of totals, such as ``__no_feature``, are left out with a warning.
+        the one read does not, and ``uns["unscaled_layers"]`` others without values below 0, if the one read has some.
+        Rows of totals, such as ``__no_feature``, are left out with a warning.
 
     Raises
     ------

@@ -65,7 +65,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
     use_flow, flow_hidden_features
         Whether the prior of the latent variables is a neural spline flow, and the sizes of its hidden layers.
     cell_type_categories, ontology_distance_matrix, val_cell_type_classifier_reservoir_size
-        For `validate`: the types (also labels of "gene-label"), distances of their terms, cells kept for the classifier.
+        For `validate`: types (also labels of "gene-label"), distances of their terms, cells kept for the classifier.
 
     Attributes
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ..core.records import read_record, refuse_damage, write_record
 from ..core.tables import write_json
 from ..errors import InputError
 from ..io.align import Scale
+from ..io.units import Units
 from .members import Member
 from .model import Model
 from .neighbours import Averaging
@@ -23,7 +25,7 @@ from .spaces import Space
 from .terms import read_terms
 
 # Version of the folder's layout; a folder of another version is refused. What may be absent (chords, an ontology,
-# fingerprints of the labelled samples) needs no other version.
+# fingerprints of the labelled samples, units of the values) needs no other version.
 FORMAT = 3
 
 _ARRAYS = ("labels", "groups", "scores", "probability", "coordinates")
@@ -75,6 +77,7 @@ def save(model: Model, folder: str | Path) -> None:
                 "median": model.scale.median,
                 "is_integer": model.scale.is_integer,
                 "largest": model.scale.largest,
+                **_units_record(model.scale),
             },
             "temperature": model.temperature,
             "reliability": [
@@ -132,7 +135,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             classes=tuple(content["classes"]),
             features=tuple(content["features"]),
             ids=None if content["ids"] is None else tuple(content["ids"]),
-            scale=Scale(**content["normalization"], share=arrays["share"]),
+            scale=_scale(content["normalization"], arrays["share"]),
             temperature=content["temperature"],
             neighbours=Averaging(**content["neighbours"]),
             reliability=tuple(
@@ -149,6 +152,18 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             about=content["about"],
             own=arrays.get("own"),
         )
+
+
+def _units_record(scale: Scale) -> dict[str, Any]:
+    """Entries on how the values were normalised; none for a model that was loaded from a folder without them."""
+    if scale.negative is None:
+        return {}
+    return {"negative": scale.negative, "units": None if scale.units is None else asdict(scale.units)}
+
+
+def _scale(record: dict[str, Any], share: np.ndarray) -> Scale:
+    units = record.get("units")
+    return Scale(**{**record, "units": None if units is None else Units(**units)}, share=share)
 
 
 def _save_member(member: Member, path: Path) -> None:
@@ -174,8 +189,13 @@ def _load_member(path: Path) -> Member:
 
 
 def _readme(model: Model, name: str) -> str:
+    units = model.scale.units
     what = {
-        "none": "values as those of the reference, which were not normalised",
+        "none": (
+            f"{units.words}, over all features of its file (another base or total is recognised and converted)"
+            if units
+            else "values as those of the reference, which were not normalised"
+        ),
         "log1p_tpm": "transcripts per million in the layer tpm",
     }
     return _README.format(

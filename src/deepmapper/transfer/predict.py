@@ -47,7 +47,8 @@ def predict(
         The folder of the model (results/model/NAME of a run), or what `model_folder.load` returned.
     adata
         AnnData with values of the same kind as those of the reference (usually raw counts in `X`); its features are
-        found by name. One that is backed is read into memory.
+        found by name. Logarithms to another base, or of another total, are recognised and converted, see `io.align`. An
+        AnnData that is backed is read into memory.
     level
         Error rate of the verdict "new" and of the sets of labels.
     new_identities
@@ -77,8 +78,9 @@ def predict(
     Warns
     -----
     DeepMapperWarning
-        If the file lacks features of the model or columns that are asked for, or has samples without counts or from
-        which the model learned.
+        If values were converted, or could not be compared with those of the reference; if the file lacks features of
+        the model or columns that are asked for, or has samples without counts or from which the model learned.
+        ``attrs["summary"]["cautions"]`` holds what concerns the values and the model.
     """
     loaded = model if isinstance(model, Model) else model_folder.load(model)
     options: dict[str, Any] = {"level": level, "new_identities": new_identities, "seed": seed, "device": device}

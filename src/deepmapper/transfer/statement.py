@@ -72,7 +72,8 @@ def describe_target(
     level
         Level of the verdicts.
     sources
-        The files: "source", "n_cells", "missing", "n_other", "n_own" (samples from which the model learned).
+        The files: "source", "n_cells", "missing", "n_other", "n_own" (samples from which the model learned), and
+        "units", what is to be said about how a file was normalised, if there is something.
     """
     comparison = named.comparison
     verdicts = {word: int((named.verdict == word).sum()) for word in (ASSIGNED, AMBIGUOUS, NEW, EMPTY)}
@@ -97,6 +98,7 @@ def describe_target(
             text
             for source, factor in zip(sources, factors, strict=True)
             for text in (
+                _of_units(source),
                 own_caution(source["source"], source["n_own"], source["n_cells"]),
                 check_lost(model, source),
                 _of_factors(source, *factor),
@@ -140,6 +142,10 @@ def _factors(named: Named, sources: Sequence[Mapping[str, Any]]) -> list[tuple[f
         (None if np.isnan(spread) else spread, named.aligned is not None and spread >= SPREAD)
         for spread in named.spreads
     ]
+
+
+def _of_units(source: Mapping[str, Any]) -> str:
+    return f"{source['source'] or 'The matrix'}: {source['units']}" if source.get("units") else ""
 
 
 def _of_factors(source: Mapping[str, Any], spread: float | None, aligned: bool) -> str:

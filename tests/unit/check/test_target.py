@@ -146,6 +146,21 @@ def test_new_files_with_other_names_or_values_are_faults():
     assert logs.startswith("new1.h5ad: ") and "non-integer" in logs
 
 
+def test_new_files_of_other_logarithms_are_named_before_the_run():
+    def logs(adata, total):
+        adata.X = np.log1p(adata.X / adata.X.sum(1, keepdims=True) * total)
+        return adata
+
+    reference, one = logs(made(60, state=STATE, batch=EACH), 1e4), logs(made(9, 1, batch=["x"] * 9), 1e6)
+    scaled = one.copy()
+    scaled.X = one.X - one.X.mean(0)
+    outcome = checked(reference, new=[one], features={"normalization": "none"})
+    (caution,) = [text for text in outcome.cautions if text.startswith("new0.h5ad")]
+    assert "the values were natural logarithms of counts per million; they were converted to" in caution
+    (fault,) = checked(reference, new=[scaled], features={"normalization": "none"}).faults
+    assert fault.startswith("new0.h5ad: values are below 0, as after scaling")
+
+
 def test_the_files_of_a_prediction_are_compared_with_the_model(quick):
     reference = made(60, state=["a", "b"] * 30, batch=EACH)
     features = prepare_features(reference, label_column="state", split_scheme="repeated")

@@ -126,6 +126,28 @@ def test_logarithms_are_refused_with_the_name_of_the_file(study):
         prepare_target(log_study, features, {"new.h5ad": counts}, **OPTIONS)
 
 
+def test_a_new_file_of_other_logarithms_is_converted_to_those_of_the_study(study):
+    def logs(counts, total, log=np.log1p):
+        counts = counts.toarray()
+        return log(counts / counts.sum(1, keepdims=True) * total).astype(np.float32)
+
+    study.X = logs(study.X, 1e4)
+    features = prepare_features(study, **OPTIONS, normalization="none")
+    new, same = made(["A"] * 12, seed=1), made(["A"] * 12, seed=2)
+    expected = logs(new.X, 1e4)
+    new.X, same.X = logs(new.X, 1e6, lambda values: np.log2(1 + values)), logs(same.X, 1e4)
+    with pytest.warns(
+        DeepMapperWarning, match="^data/new.h5ad: the values were logarithms to the base 2 of counts per m"
+    ):
+        target = prepare_target(study, features, {"data/new.h5ad": new, "same.h5ad": same}, **OPTIONS)
+    rows = dense(target.features.X.to_memory())
+    np.testing.assert_allclose(rows[20:32], expected, rtol=1e-5, atol=1e-6)
+    assert rows[32:].tobytes() == same.X.tobytes()
+    reference, converted, unchanged = target.features.metadata["sources"]
+    assert "converted to natural logarithms of counts per 10,000" in converted["units"]
+    assert "units" not in reference and "units" not in unchanged
+
+
 def test_domains_are_those_of_the_development_part_and_of_the_target(study):
     study.obs["donor"] = ["d1", "d2", None] * 40
     features = prepare_features(study, **OPTIONS, test_size=0.3)

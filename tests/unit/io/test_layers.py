@@ -84,6 +84,17 @@ def test_the_layer_that_was_asked_for_is_not_named(tmp_path):
     assert read_matrix(tmp_path / "a.h5ad", layer="log").uns["layers_of_counts"] == ["X"]
 
 
+def test_unscaled_matrices_are_named_where_the_one_that_is_read_is_scaled(tmp_path):
+    made(SCALED, kind=np.asarray, raw=LOGS, counts=COUNTS, smooth=LOGS + 1, other=SCALED).write_h5ad(
+        tmp_path / "a.h5ad"
+    )
+    import_matrix(tmp_path / "out.h5ad", tmp_path / "a.h5ad")
+    for uns in (open_expression(tmp_path / "out.h5ad").uns, read_matrix(tmp_path / "a.h5ad").uns):
+        named = {key: list(names) for key, names in uns.items()}
+        assert named == {"layers_of_counts": ["counts"], "unscaled_layers": ["raw", "smooth"]}
+    assert "unscaled_layers" not in read_matrix(tmp_path / "a.h5ad", layer="smooth").uns
+
+
 def test_zarr_is_searched_like_h5ad(tmp_path):
     made(counts=COUNTS, kind=np.asarray).write_zarr(tmp_path / "a.zarr")
     import_matrix(tmp_path / "out.h5ad", tmp_path / "a.zarr")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import deepmapper
-from deepmapper.errors import InputError
+from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.transfer import model_folder
 from deepmapper.transfer.predict import predict_file
 
@@ -51,6 +51,31 @@ def test_files_give_what_an_adata_gives(newcomers, folder, tmp_path):
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
         *("new_identities.tsv", "target.h5ad", "target.json", "target.tsv", "target_genes.tsv"),
     ]
+
+
+def test_units_are_recorded_and_folders_without_them_still_work(model, newcomers, folder, tmp_path):
+    file = folder / "model.json"
+    content = json.loads(file.read_text())
+    assert content["normalization"]["units"] == {"base": "e", "total": model.scale.median}
+    assert content["normalization"]["negative"] is False
+    logs = newcomers.copy()
+    dense = newcomers.X.toarray()
+    logs.X = np.log2(1 + dense / dense.sum(1, keepdims=True) * 1e6).astype(np.float32)
+    usual = deepmapper.predict(folder, newcomers)
+    with pytest.warns(DeepMapperWarning, match="the values were logarithms to the base 2 of counts per million; they"):
+        found = deepmapper.predict(folder, logs)
+    assert found["label"].equals(usual["label"]) and np.allclose(found["p"], usual["p"], atol=1e-3)
+    (source,) = found.attrs["summary"]["sources"]
+    assert f"matrix: {source['units']}" in found.attrs["summary"]["cautions"]
+    assert "units" not in usual.attrs["summary"]["sources"][0]
+    del content["normalization"]["units"], content["normalization"]["negative"]
+    file.write_text(json.dumps(content))
+    old = model_folder.load(folder)
+    pd.testing.assert_frame_equal(deepmapper.predict(old, newcomers), usual, check_exact=True)
+    with pytest.raises(InputError, match="give the counts of these samples, too"):
+        deepmapper.predict(old, logs)
+    model_folder.save(old, tmp_path / "again")
+    assert json.loads((tmp_path / "again/model.json").read_text()) == content
 
 
 def test_what_is_no_model_is_refused(folder, tmp_path, newcomers):
