@@ -78,7 +78,7 @@ def check_design(outcome: Outcome, obs: pd.DataFrame, settings: dict) -> Labelle
     codes, classes = found
     kept = np.flatnonzero(codes >= 0)
     y, inside = codes[kept], obs.iloc[kept]
-    outcome.say("Classes", _sizes(y, classes, len(obs)))
+    outcome.say("Classes", _sizes(codes, classes))
     note = "; samples without a label, or with an excluded one, do not count" if len(y) < len(codes) else ""
     n_before = len(outcome.faults)
     outcome.attempt(check_labels, inside[column], y, classes, column)
@@ -126,11 +126,12 @@ def _groups(outcome: Outcome, obs, kept, y, classes, labels: dict) -> np.ndarray
     return outcome.attempt(check_groups, obs[group].iloc[kept], groups, y, classes, group)
 
 
-def _sizes(y: np.ndarray, classes: list[str], n_all: int) -> str:
-    sizes = Counter(y.tolist())
+def _sizes(codes: np.ndarray, classes: list[str]) -> str:
+    sizes = Counter(codes.tolist())
     shown = listed([f"{name} {sizes[code]}" for code, name in enumerate(classes)], _MOST_CLASSES)
-    left = n_all - len(y)
-    return f"{len(classes)}: {shown}" + (f"; {count(left, 'sample')} without one left out" if left else "")
+    to_name, left = sizes[UNLABELLED], int((codes < 0).sum()) - sizes[UNLABELLED]
+    text = f"{len(classes)}: {shown}" + (f"; {count(to_name, 'sample')} to be named" if to_name else "")
+    return text + (f"; {count(left, 'sample')} without a label, or with an excluded one, left out" if left else "")
 
 
 def _check_confounders(outcome: Outcome, obs: pd.DataFrame, y, classes, settings: dict) -> None:

@@ -196,9 +196,14 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
         say(wrapped(_statement(path), f"{path.parent.name}: ", "  "))
     if listed := _statement(results / "findings/recommended.json"):
         say(wrapped(listed, "", "  "))
+    if named := _statement(results / "predict/target.json"):
+        say(wrapped(named, "", "  "))
     shown: list[tuple[str, Callable[[Path], bool], str]] = [
+        ("predict/target.tsv", Path.is_file, "labels, verdicts and error rates of the cells"),
+        ("predict/target.json", Path.is_file, "the error rates with their conditions"),
         ("findings/recommended.tsv", Path.is_file, "all features in one order, those to report first"),
         ("findings", Path.is_dir, "tables and figures"),
+        ("model", Path.is_dir, "models that name later cells (deepmapper predict)"),
         ("index.html", Path.is_file, f"the answer, with figures: open this first ({command_line('open', study)})"),
     ]
     if (results / "index.html").is_file():

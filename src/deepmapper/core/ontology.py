@@ -5,8 +5,11 @@ Only "is a" relations count: what is part of something, or develops from it, is 
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -277,8 +280,11 @@ def read_ontology(path: str | Path) -> Ontology:
         raise InputError(f"labels.ontology needs obonet ({error}): pip install 'deepmapper[ontology]'.") from error
     path = Path(path)
     try:
-        graph = obonet.read_obo(path)
-    except (OSError, ValueError) as error:
+        with _unlogged():
+            graph = obonet.read_obo(path)
+    except KeyError as error:
+        raise InputError(f"{path} has a term without {error}: expected a file in the OBO format.") from error
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise InputError(
             f"{path} cannot be read as an ontology ({error}): expected a file in the OBO format."
         ) from error
@@ -296,6 +302,17 @@ def read_ontology(path: str | Path) -> Ontology:
     if not terms:
         raise InputError(f"{path} has no term with a name: expected an ontology in the OBO format.")
     return Ontology(terms, path.name)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep what obonet says of a header without a name, which is of no use here, from the screen."""
+    silent = logging.NullHandler()  # without a handler, logging would set one up that writes to the screen
+    logging.getLogger().addHandler(silent)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(silent)
 
 
 def propagate(probability: Any, descendants: Any) -> Any:

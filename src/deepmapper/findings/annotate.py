@@ -12,6 +12,7 @@ import pandas as pd
 from ..core.blocks import MappedRows, VStack
 from ..features.store import Features
 from ..io.expression import Expression, write_expression
+from ..io.h5_keys import h5_keys
 from .feature_table import DIRECTIONS
 
 
@@ -27,11 +28,11 @@ def annotate(
     """Put the findings into a copy of an AnnData, in the slots where a scanpy user looks for them.
 
     `var` gets the statistics (deepmapper_*); `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
-    -1 down, 0 unclear) get one column per class; `obs` gets the predictions; `obsm["X_deepmapper"]` the embedding and
-    ``["X_deepmapper_umap"]`` (or ``_pca``) its map; `uns["deepmapper"]` the `metadata`. Samples that were not analysed
-    or have no label are left out. With `target`, target.tsv, those of its samples that are in the matrix follow: `obs`
-    then has the columns deepmapper_probability, deepmapper_verdict and deepmapper_q, too, and their label is the one
-    that they were given.
+    -1 down, 0 unclear) get one column per class (`io.h5_keys`); `obs` gets the predictions; `obsm["X_deepmapper"]` the
+    embedding and ``["X_deepmapper_umap"]`` (or ``_pca``) its map; `uns["deepmapper"]` the `metadata`. Samples that were
+    not analysed or have no label are left out. With `target`, target.tsv, those of its samples that are in the matrix
+    follow: `obs` then has the columns deepmapper_probability, deepmapper_verdict and deepmapper_q, too, and their label
+    is the one that they were given.
     """
     named = _named(target, adata.obs_names)
     adata = adata[[*features.names_of(features.labelled), *named.index]].copy()
@@ -52,7 +53,7 @@ def annotate(
             columns = {name: by_feature[f"{prefix}[{name}]"] for name in features.classes}
             if prefix == "direction":
                 columns = {name: values.map(signs).astype(np.int8) for name, values in columns.items()}
-            adata.varm[slot] = pd.DataFrame(columns, index=adata.var_names)
+            adata.varm[slot] = pd.DataFrame(columns, index=adata.var_names).set_axis(h5_keys(features.classes), axis=1)
     further = sorted(set(named["label"].dropna()) - set(features.classes))
     adata.obs["deepmapper_label"] = pd.Categorical(predictions["label"], categories=[*features.classes, *further])
     if target is not None:

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from ..core.files import atomic_write
 from ..errors import DeepMapperWarning, InputError
+from ..io.h5_keys import h5_keys
 from .genes import gene_table
 from .identities import cluster_new, identity_table
 from .model import Model
@@ -167,7 +168,7 @@ def write_annotated(found: Answer, model: Model, path: str | Path) -> None:
     adata = anndata.AnnData(sp.csr_matrix(found.X), obs=obs, var=pd.DataFrame(index=list(model.features)))
     adata.obsm["X_deepmapper"] = found.named.coordinates.astype(np.float32)
     adata.obsm["deepmapper_probability"] = pd.DataFrame(
-        found.named.probability, index=obs.index, columns=list(model.classes)
+        found.named.probability, index=obs.index, columns=h5_keys(model.classes)
     )
     with atomic_write(path) as tmp:
         adata.write_h5ad(tmp, compression="gzip")

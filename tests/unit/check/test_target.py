@@ -60,6 +60,14 @@ def test_domains_are_counted_and_nothing_else_is_said_of_good_ones():
     assert not outcome.faults and not any("domain" in text for text in outcome.cautions)
 
 
+def test_samples_to_be_named_and_those_left_out_are_counted_apart():
+    adata = made(60, state=["a", "b", "?", "x"] * 15, batch=EACH)
+    labels = {"exclude": ["x"]}
+    assert lines(checked(adata, labels=labels), "Classes") == [
+        "2: a 15, b 15; 15 samples to be named; 15 samples without a label, or with an excluded one, left out"
+    ]
+
+
 @pytest.mark.parametrize(
     ("batch", "why"),
     [

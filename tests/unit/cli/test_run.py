@@ -56,6 +56,16 @@ def test_a_run_to_the_matrix_shows_the_matrix_and_speaks_of_no_report(study, cal
     assert "deepmapper report" not in said
 
 
+def test_a_prediction_shows_what_was_found_and_where(study, call, stand_in, here):
+    stand_in(
+        "folder = pathlib.Path('results/predict'); folder.mkdir(parents=True); (folder / 'target.tsv').touch()\n"
+        "(folder / 'target.json').write_text('{\"statement\": \"Of 9 unlabelled cells, 9 have one label.\"}')"
+    )
+    said = call("run", study()).said
+    assert "Of 9 unlabelled cells, 9 have one label." in said
+    assert "study/results/predict/target.tsv" in said and "study/results/predict/target.json" in said
+
+
 def test_faults_end_it_before_snakemake_starts(study, call, stand_in, here):
     stand_in("pathlib.Path('started').touch()")
     assert "1 fault found" in call("run", study(labels={"column": "stat"}), status=1).said

@@ -1,5 +1,9 @@
 """Terms are found by what people call them, and probabilities are summed over the kinds of a term."""
 
+import gzip
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -102,3 +106,19 @@ def test_terms_of_classes(ontology):
         ontology.find_classes(["B cell"], {"C": "B cell"})
     with pytest.raises(InputError, match=r"all other labels are above B cell \(CL:0000236\).*labels.exclude"):
         ontology.find_classes(["B cell", "lymphocyte", "leukocyte"], {})
+
+
+def test_damaged_files_are_refused_in_words(tmp_path):
+    term = "[Term]\nid: A\nname: a\n\n"
+    (tmp_path / "short.obo.gz").write_bytes(gzip.compress(term.encode() * 100)[:40])
+    (tmp_path / "noid.obo").write_text(f"{term}[Term]\nname: b\n")
+    for name, message in (("short.obo.gz", "cannot be read as an ontology"), ("noid.obo", "has a term without 'id'")):
+        with pytest.raises(InputError, match=message):
+            read_ontology(tmp_path / name)
+
+
+def test_a_header_without_a_name_is_no_matter(tmp_path):
+    (tmp_path / "a.obo").write_text("format-version: 1.2\n\n[Term]\nid: A\nname: a\n")
+    code = f"from deepmapper.core.ontology import read_ontology as r; r({str(tmp_path / 'a.obo')!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""

@@ -1,12 +1,15 @@
 """What a prediction in Python takes, and what it says of what it cannot use."""
 
+import warnings
+from dataclasses import replace
+
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
 
 from deepmapper.errors import DeepMapperWarning, InputError
-from deepmapper.transfer.predict import predict
+from deepmapper.transfer.predict import answer_for, predict, write_answer
 
 
 @pytest.fixture
@@ -109,3 +112,14 @@ def test_what_is_said_of_values_begins_with_the_file_once(model, cells):
     cells.X = cells.X.log1p()
     with pytest.raises(InputError, match="^the matrix: found .* non-integer values"):
         predict(model, cells)
+
+
+def test_labels_with_slashes_are_written(model, cells, tmp_path):
+    odd = replace(model, classes=("B/L", "NK", "T"), sizes={"B/L": 50, "NK": 50, "T": 50})
+    found = answer_for(odd, {"": cells})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)  # of anndata, which will refuse them
+        write_answer(found, odd, tmp_path / "out")
+    written = anndata.read_h5ad(tmp_path / "out/target.h5ad")
+    assert list(written.obsm["deepmapper_probability"].columns) == ["B_L", "NK", "T"]
+    assert "B/L" in set(written.obs["deepmapper_label"])
