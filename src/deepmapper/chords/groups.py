@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..core.arrays import dense
 from .columns import select_rows, spans
 from .contrasts import Contrast, family_threshold
 from .core_members import find_core
 from .scan import score_products
 from .types import Chord, Pair, Screen
-from .values import dense, squash
+from .values import squash
 
 _BLOCK = 512  # features that are tested at once for joining
 

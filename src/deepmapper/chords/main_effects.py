@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from ..core.arrays import dense
 from ..core.blocks import column_blocks
 from ..core.draws import Draw, integer_seed
 from ..core.logistic import column_scale, fit_ridge_logistic
@@ -124,8 +125,7 @@ def _by_f_statistic(X, y: np.ndarray, rows: np.ndarray, count: int, features: np
 
 def _standardised(X, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Dense columns, standardised by the mean and standard deviation of `rows`."""
-    values = X[:, columns]
-    values = values.toarray() if sp.issparse(values) else np.asarray(values)
+    values = dense(X[:, columns])
     mean, scale = column_scale(values[rows])
     return (values - mean) / scale
 

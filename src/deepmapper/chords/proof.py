@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from ..core.arrays import take_rows
+from ..core.arrays import dense, take_rows
 from ..core.auc import auc, resamples
 from ..core.draws import Draw, integer_seed, stream
 from ..core.logistic import Folds, fit_ridge_logistic
@@ -21,7 +21,7 @@ from ..features.splits import assign_folds
 from ..features.store import Features
 from .tables import chord_table
 from .types import Chord, ChordProof
-from .values import chord_features, dense, keep_members, squash
+from .values import chord_features, keep_members, squash
 
 # Columns that the test adds to the table of chords, besides those of each class.
 PROOF = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..core.arrays import dense
 from ..core.blocks import keep_columns
 from ..features.store import Features, with_chords
 from .types import Chord
@@ -51,11 +51,6 @@ def side_scores(X, chord: Chord) -> np.ndarray:
 def squash(score: np.ndarray) -> np.ndarray:
     """Squash a standardised score into (-1, 1), so that a few outlying cells do not determine a product."""
     return score / np.sqrt(1 + np.square(score))
-
-
-def dense(X) -> np.ndarray:
-    """Return a sparse or dense matrix as an array."""
-    return X.toarray() if sp.issparse(X) else np.asarray(X)
 
 
 def append_chords(features: Features, chords: Sequence[Chord]) -> Features:

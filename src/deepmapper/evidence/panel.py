@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from ..core.arrays import dense
 from ..core.blocks import MappedRows
 from ..core.logistic import column_scale
 from ..features.kinds import has_lowest_label
 from ..features.store import Features
 from ..findings.panel import draw_folds, fit_panel
 from .rank import SampledCounts, rank_part, sample_cells
-from .values import dense_float32, pearson_residuals
+from .values import pearson_residuals
 
 SIZES = (10, 20, 40, 80, 160)  # numbers of features that are tried: doubled each time
 
@@ -150,14 +151,14 @@ def _accuracies(train: np.ndarray, y: np.ndarray, validation: np.ndarray, y_vali
 
 def _fold_values(sampled: SampledCounts, train: np.ndarray, columns: np.ndarray, dispersion) -> np.ndarray:
     """Values of some features in all samples of the folds; residuals by the shares of the training part."""
-    values = dense_float32(sampled.X[:, columns])
+    values = dense(sampled.X[:, columns], np.float32)
     return values if sampled.depth is None else _residuals(values, sampled.depth, train, dispersion)
 
 
 def _panel_values(features: Features, expression, columns: np.ndarray, dispersion: float | None) -> np.ndarray:
     """Values of some features in all samples; residuals by the shares of the development part."""
     if dispersion is None:
-        return dense_float32(MappedRows(features.X, None, lambda block, _: block[:, columns]).to_memory())
+        return dense(MappedRows(features.X, None, lambda block, _: block[:, columns]).to_memory(), np.float32)
     rows = expression.rows_of(features.samples)
     depth = np.empty(len(rows))
 
@@ -165,7 +166,7 @@ def _panel_values(features: Features, expression, columns: np.ndarray, dispersio
         depth[part] = np.asarray(block.sum(1, dtype=np.float64)).ravel()
         return block[:, columns]
 
-    counts = dense_float32(MappedRows(expression.X, rows, sum_and_select).to_memory())
+    counts = dense(MappedRows(expression.X, rows, sum_and_select).to_memory(), np.float32)
     return _residuals(counts, depth, features.development, dispersion)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..core.arrays import dense
 from ..core.blocks import even_spans
 
 VALUES_AT_ONCE = 2**22  # values of a block: 16 MB as float32
@@ -47,7 +47,7 @@ class Values:
     def counts(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield features as they are stored: their positions among those compared, and (n, width) float32."""
         for start, stop in even_spans(len(self.features), self.X.shape[0], VALUES_AT_ONCE):
-            yield slice(start, stop), dense_float32(self.X[:, self.features[start:stop]])
+            yield slice(start, stop), dense(self.X[:, self.features[start:stop]], np.float32)
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yield features as they are compared: their positions among those compared, and (n, width) float32."""
@@ -58,11 +58,6 @@ class Values:
             if self.basis is not None:
                 block = block - self.basis @ (self.basis.T @ block)
             yield part, block
-
-
-def dense_float32(X) -> np.ndarray:
-    """Return a sparse or dense matrix as a float32 array."""
-    return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=np.float32)
 
 
 def pearson_residuals(counts: np.ndarray, depth: np.ndarray, share: np.ndarray, dispersion: float) -> np.ndarray:

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from scipy import stats
 
 from ..accumulate import accepted_passes
 from ..chords.types import Chord
 from ..chords.values import PIXEL_DEVIATION, chord_features
+from ..core.arrays import dense
 from ..core.draws import Draw, stream
 from ..core.false_discovery import benjamini_hochberg
 from ..core.words import count
@@ -139,7 +139,7 @@ def perturb_model(
         effects = [
             perturb_samples(
                 result,
-                _dense(samples.X[rows]),
+                dense(samples.X[rows], np.float32),
                 columns,
                 new_values,
                 own_class=samples.y[rows] if way in OF_OWN_CLASS else None,
@@ -258,7 +258,7 @@ class _Shadows:
                     "so that it keeps them."
                 )
             rows = _chosen(result, samples, n_samples)
-            values = _dense(with_shadows(samples, result.shadows.draw)[rows])
+            values = dense(with_shadows(samples, result.shadows.draw)[rows], np.float32)
             options: Any = {"own_class": samples.y[rows] if of_own_class else None, "embedded": False}
             options["update"] = _update(pixel_chords, p, 2 * p)
             found = perturb_samples(result, values, [*self._columns, *of_shadows], wide, **options)
@@ -334,7 +334,3 @@ def _update(chords: Sequence[Chord], n_features: int, first: int) -> Any:
         block[:, first:] = chord_features(block[:, :n_features], chords) * np.float32(PIXEL_DEVIATION)
 
     return update
-
-
-def _dense(values: Any) -> np.ndarray:
-    return np.asarray(values.toarray() if sp.issparse(values) else values, dtype=np.float32)

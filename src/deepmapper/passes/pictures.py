@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backbones.registry import resolve_side
+from ..core.arrays import dense
 from ..features.class_values import spread_rows
 from ..features.store import Features
 from .restore import arrangement
@@ -81,5 +82,4 @@ def _largest(features: Features, importance: np.ndarray) -> Sequence[int]:
 
 def _rows(features: Features, rows: np.ndarray) -> np.ndarray:
     """Values of some samples, (rows, p)."""
-    X = features.X[rows]
-    return np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=float)[:, : features.n_features]
+    return dense(features.X[rows], float)[:, : features.n_features]

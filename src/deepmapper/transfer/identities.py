@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from ..core.arrays import dense
 from ..core.draws import Draw, integer_seed, stream
 from .markers import groups_of_classes, markers
 from .naming import AMBIGUOUS, ASSIGNED, NEW, Named
-from .spaces import as_array, own_axes
+from .spaces import own_axes
 from .values import NewValues
 
 # Neighbours of a sample, principal components, and the resolution: chosen with benchmarks/new_clusters.py. Samples of
@@ -90,7 +91,7 @@ def communities(values: np.ndarray | sp.csr_matrix, seed: int) -> np.ndarray:
         drawn = np.sort(stream(seed, Draw.NEW_CLUSTERS).choice(n, _MOST, replace=False))
     columns, mean, axes = own_axes(values[drawn], _N_COMPONENTS)
     blocks = (values[start : start + _MOST][:, columns] for start in range(0, n, _MOST))
-    places = np.concatenate([(as_array(block) - mean) @ axes for block in blocks])
+    places = np.concatenate([(dense(block) - mean) @ axes for block in blocks])
     k = min(_NEIGHBOURS, len(drawn) - 1)
     if not k:
         return np.zeros(n, dtype=np.int64)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..core.arrays import dense
 from ..core.words import count
 
 # Pairs of features, and samples whose fingerprint is kept. Both chosen by hand: 128 bytes a sample, 0.6 MB in all.
@@ -52,7 +52,7 @@ def fingerprints(parts: Iterable[Any], share: np.ndarray) -> np.ndarray:
     found = [np.empty((0, -(-len(pairs) // 8)), dtype=np.uint8)]
     for block in parts:
         larger = block[:, pairs[:, 0]] > block[:, pairs[:, 1]]
-        found.append(np.packbits(larger.toarray() if sp.issparse(larger) else np.asarray(larger), axis=1))
+        found.append(np.packbits(dense(larger), axis=1))
     return np.concatenate(found)
 
 

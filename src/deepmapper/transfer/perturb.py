@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..core.arrays import dense
 from ..core.words import did_you_mean
 from ..errors import InputError
 from ..findings.perturbation import effect_table, summarise
@@ -65,7 +66,7 @@ def perturb(
     step = max(1, -(-adata.n_obs // n_samples))
     rows = np.arange(0, adata.n_obs, step)
     aligned = align(adata, feature_table(loaded.features, loaded.ids), loaded.scale, "the matrix", rows)
-    values = np.concatenate([_dense(block) for _, block in aligned.values.blocks()])
+    values = np.concatenate([dense(block, np.float32) for _, block in aligned.values.blocks()])
     values[:, aligned.missing] = loaded.mean[aligned.missing]
     columns, p = sorted({*chain(*items.values())}), len(loaded.features)
 
@@ -109,7 +110,3 @@ def _items(model: Model, features: Sequence[str | Sequence[str]]) -> dict[str, t
                 )
         items["+".join(names)] = tuple(place[name] for name in names)
     return items
-
-
-def _dense(block: Any) -> np.ndarray:
-    return np.asarray(block.toarray() if hasattr(block, "toarray") else block, dtype=np.float32)

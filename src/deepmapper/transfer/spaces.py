@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..core.arrays import dense
 from ..core.moments import Moments
 
 # Features of largest variance, and principal components of these: measured with benchmarks/transfer.py.
@@ -47,7 +47,7 @@ class Space:
     def place(self, values: np.ndarray | sp.csr_matrix) -> np.ndarray:
         """Return the (n, k) coordinates of samples, float64."""
         chosen = values[:, self.columns]
-        return ((as_array(chosen) - self.mean) @ self.axes).astype(np.float64)
+        return ((dense(chosen) - self.mean) @ self.axes).astype(np.float64)
 
     def distances(self, coordinates: np.ndarray) -> np.ndarray:
         """Return the (n, C) squared distances of Mahalanobis to the classes; infinite for classes without centre."""
@@ -88,11 +88,11 @@ def fit_space(values: np.ndarray | sp.csr_matrix, labels: np.ndarray, n_classes:
 
     columns = _most_variable(values)
     chosen = values[:, columns]
-    dense = as_array(chosen)
-    mean = dense.mean(0, dtype=np.float64).astype(np.float32)
-    dense = dense - mean
-    axes = _principal_axes(dense)
-    coordinates = (dense @ axes).astype(np.float64)
+    wide = dense(chosen)
+    mean = wide.mean(0, dtype=np.float64).astype(np.float32)
+    wide = wide - mean
+    axes = _principal_axes(wide)
+    coordinates = (wide @ axes).astype(np.float64)
     centres = np.full((n_classes, axes.shape[1]), np.nan)
     within = coordinates.copy()
     for code in np.unique(labels):
@@ -100,11 +100,6 @@ def fit_space(values: np.ndarray | sp.csr_matrix, labels: np.ndarray, n_classes:
         within[labels == code] -= centres[code]
     covariance, _ = ledoit_wolf(within, assume_centered=True)
     return Space(columns, mean, axes, centres, np.linalg.pinv(covariance, hermitian=True))
-
-
-def as_array(values: Any) -> np.ndarray:
-    """Return a sparse or dense matrix as an array."""
-    return values.toarray() if sp.issparse(values) else np.asarray(values)
 
 
 def _most_variable(values: np.ndarray | sp.csr_matrix) -> np.ndarray:
@@ -119,7 +114,7 @@ def _most_variable(values: np.ndarray | sp.csr_matrix) -> np.ndarray:
 def place_by_own(values: np.ndarray | sp.csr_matrix) -> np.ndarray:
     """Return the (n, k) coordinates of samples in principal components of their own."""
     columns, mean, axes = own_axes(values)
-    return (as_array(values[:, columns]) - mean) @ axes
+    return (dense(values[:, columns]) - mean) @ axes
 
 
 def own_axes(
@@ -127,9 +122,9 @@ def own_axes(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the columns of the largest variance, their means, and the (m, k) principal axes of these."""
     columns = _most_variable(values)
-    dense = as_array(values[:, columns])
-    mean = dense.mean(0, dtype=np.float64).astype(np.float32)
-    return columns, mean, _principal_axes(dense - mean, n_components)
+    wide = dense(values[:, columns])
+    mean = wide.mean(0, dtype=np.float64).astype(np.float32)
+    return columns, mean, _principal_axes(wide - mean, n_components)
 
 
 def _principal_axes(centred: np.ndarray, n_components: int = _N_COMPONENTS) -> np.ndarray:
