@@ -9,10 +9,12 @@ and `on_train_end` (of one that is trained by gradients also `on_train_batch_end
 from __future__ import annotations
 
 from abc import ABC, ABCMeta, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 
@@ -30,6 +32,18 @@ class Trainer(Protocol):
     @property
     def current_epoch(self) -> int:
         """Number of the epoch."""
+
+
+@contextmanager
+def evaluated(model: Any) -> Iterator[None]:
+    """Compute without gradients and dropout; the model trains on afterwards if it did before."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(was_training)
 
 
 class CellariumModel(nn.Module, metaclass=ABCMeta):

@@ -13,7 +13,7 @@ from ..core.words import count
 from ..errors import InputError
 from . import distributed
 from .arguments import check_positive, check_whole
-from .base import CellariumModel, PredictMixin
+from .base import CellariumModel, PredictMixin, evaluated
 
 
 class ContrastiveMLP(CellariumModel, PredictMixin):
@@ -98,11 +98,8 @@ class ContrastiveMLP(CellariumModel, PredictMixin):
         dict
             ``x_ng``: (n, embed_dim) embedding of unit length; ``var_names_g``: names of its dimensions.
         """
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
+        with evaluated(self):
             embedding = self._embed(x_ng)
-        self.train(was_training)
         return {"x_ng": embedding, "var_names_g": np.array([f"E{i + 1}" for i in range(self.embed_dim)])}
 
     def _embed(self, x_ng: Tensor) -> Tensor:

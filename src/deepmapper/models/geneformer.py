@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ..errors import InputError
 from . import distributed
-from .base import CellariumModel, PredictMixin
+from .base import CellariumModel, PredictMixin, evaluated
 from .masked_encoder import MaskedEncoder, Sizes
 from .rank_tokens import FIRST, PAD, hide, perturbed, rank
 from .tensors import check_names
@@ -197,7 +196,7 @@ class Geneformer(CellariumModel, PredictMixin):
         tokens = perturbed(x_ng, sizes.max_position_embeddings, *perturbation)
         found: dict[str, list] = {"logits": [], "hidden_states": [], "attentions": []}
         step = max(1, CHUNK_BYTES // sizes.bytes_of(tokens.shape[1], tokens.shape[1]))
-        with _evaluated(self):
+        with evaluated(self):
             for part in tokens.split(step):
                 states, attentions = self.encoder(part, output_attentions)
                 found["logits"].append(self.encoder.logits(states[-1]))
@@ -269,23 +268,13 @@ class CellEmbedding(nn.Module, PredictMixin):
         check_names(var_names_g, model.var_names_g, x_ng.shape[1])
         tokens = perturbed(x_ng, sizes.max_position_embeddings, model.var_names_g, *self.perturbation)
         embedding = torch.zeros((len(tokens), sizes.hidden_size), device=x_ng.device)
-        with _evaluated(model):
+        with evaluated(model):
             for rows, width in _by_length(tokens, sizes):
                 part = tokens[rows, :width]
                 states, _ = model.encoder(part)
                 seen = (part != PAD)[:, :, None]
                 embedding[rows] = (states[self.layer] * seen).sum(1) / seen.sum(1).clamp(min=1)
         return {"x_ng": embedding, "var_names_g": np.array([f"E{i + 1}" for i in range(sizes.hidden_size)])}
-
-
-@contextmanager
-def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Compute without gradients and dropout; the model trains on afterwards if it did before."""
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        yield
-    model.train(was_training)
 
 
 def _by_length(tokens: Tensor, sizes: Sizes, recovered: float = 0.0) -> Iterator[tuple[Tensor, int]]:

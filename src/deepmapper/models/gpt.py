@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from ..core.words import some
 from ..errors import InputError
 from .arguments import check_whole
-from .base import CellariumModel, PredictMixin, ValidateMixin
+from .base import CellariumModel, PredictMixin, ValidateMixin, evaluated
 from .gpt_blocks import Backend, Block, Widths, attention_mask, check_backend
 
 # Keys of tokens that are numbers rather than codes.
@@ -217,7 +216,7 @@ class CellariumGPT(CellariumModel, PredictMixin, ValidateMixin):
             If a key or a shape is wrong, or the backend cannot compute this.
         """
         self._check(token_value_nc_dict, token_mask_nc_dict, prompt_mask_nc)
-        with self._evaluated():
+        with evaluated(self):
             parts = [
                 self._logits(_rows(token_value_nc_dict, rows), _rows(token_mask_nc_dict, rows), prompt_mask_nc[rows])
                 for rows in self._parts(prompt_mask_nc)
@@ -275,14 +274,6 @@ class CellariumGPT(CellariumModel, PredictMixin, ValidateMixin):
         n_outputs = sum(self.categorical_token_size_dict[key] for key in self.loss_scale_dict)
         step = max(1, CHUNK_BYTES // self.widths.bytes_of(prompt.shape[1], n_outputs))
         return (slice(start, start + step) for start in range(0, max(len(prompt), 1), step))
-
-    @contextmanager
-    def _evaluated(self) -> Iterator[None]:
-        was_training = self.training
-        self.eval()
-        with torch.no_grad():
-            yield
-        self.train(was_training)
 
 
 def _rows(tensors: Mapping[str, Tensor], rows: slice) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import InputError
 from . import distributed
 from .arguments import check_positive, check_whole
-from .base import CellariumModel
+from .base import CellariumModel, evaluated
 from .cells import DENSE_BATCH, SPARSE_BATCH, Cells, open_for
 from .transforms import listed, select, takes
 
@@ -162,10 +162,8 @@ def predict(
     cells = open_for(model, data, obs, layer)
     rank, size = distributed.rank_and_size()
     read = _reader(model, cells, model.predict, transforms, batch_size, distributed.share_of(cells.n, rank, size))
-    was_training = model.training
-    model.eval()
-    parts: list[dict[str, Any]] = [_predicted(model, batch, options) for batch in read()]
-    model.train(was_training)
+    with evaluated(model):
+        parts: list[dict[str, Any]] = [_predicted(model, batch, options) for batch in read()]
     found = [part for parts_of_rank in distributed.gather_objects(parts) for part in parts_of_rank]
     results = {name: _joined([part[name] for part in found]) for name in found[0]}
     return {**results, "obs_names": cells.obs_names}

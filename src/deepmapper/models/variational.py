@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
 from . import variational_inputs as inputs
-from .base import CellariumModel, PredictMixin, Trainer, ValidateMixin
+from .base import CellariumModel, PredictMixin, Trainer, ValidateMixin, evaluated
 from .variational_flow import SplineFlow
 from .variational_layers import mean_of_softmax, one_hot
 from .variational_loss import loss_of
@@ -303,7 +303,6 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             return {**self.reconstruct(*arguments, **settings), "var_names_g": names}
         return {"x_ng": self._latent(*cells), "var_names_g": np.array([f"Z{i + 1}" for i in range(self.n_latent)])}
 
-    @torch.no_grad()
     def reconstruct(
         self,
         x_ng: Tensor,
@@ -342,15 +341,12 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         dict
             ``x_ng``: (n, features) expected counts.
         """
-        was_training = self.training
-        self.eval()
         cells = x_ng, var_names_g, batch_index_n, continuous_covariates_nc, categorical_covariate_index_nd
-        given = inputs.represent(self, *cells, use_mean=True)
-        others = inputs.decoded_for(self, given, transform_batch, transform_categorical_covariates)
         settings = None if use_latent_mean else n_latent_samples, use_importance_sampling, reconstructed_library_size
-        found = expected_counts(self, x_ng, given, others, gene_inds, *settings)
-        self.train(was_training)
-        return {"x_ng": found}
+        with evaluated(self):
+            given = inputs.represent(self, *cells, use_mean=True)
+            others = inputs.decoded_for(self, given, transform_batch, transform_categorical_covariates)
+            return {"x_ng": expected_counts(self, x_ng, given, others, gene_inds, *settings)}
 
     def validate(self, trainer: Any, pl_module: Any, batch_idx: int, *args: Any, **kwargs: Any) -> None:
         """Log ``val_loss``, minus the evidence lower bound, and keep cells for the metrics of the epoch.
@@ -385,16 +381,12 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
             x = x * (torch.rand_like(x) >= self.input_gene_dropout_rate)
         return self.encoder(torch.log1p(x) if self.log_variational else x, *conditions)
 
-    @torch.no_grad()
     def _latent(
         self, x_ng: Tensor, var_names_g: np.ndarray, batch_index_n: Tensor | None = None, *more: Any, **named: Any
     ) -> Tensor:
         """Means of the latent variables."""
-        was_training = self.training
-        self.eval()
         if batch_index_n is None and not self.encoder.knows_batches:
             batch_index_n = torch.zeros(len(x_ng), device=x_ng.device)
         given = inputs.represent(self, x_ng, var_names_g, batch_index_n, *more, **named | {"use_mean": True})
-        latent = self.mean_latent(self._posterior(x_ng, *given.values()))
-        self.train(was_training)
-        return latent
+        with evaluated(self):
+            return self.mean_latent(self._posterior(x_ng, *given.values()))
