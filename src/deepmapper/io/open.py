@@ -1,10 +1,9 @@
-"""Opening files: existence, compression, encoding and damage, each with one clear message."""
+"""Opening files: whether they are there, what reads them, and damage, each with one clear message."""
 
 from __future__ import annotations
 
 import importlib
 import re
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
@@ -12,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.files import special_kind
-from ..core.text_files import examine_text
 from ..core.words import some
-from ..errors import DeepMapperWarning, InputError
+from ..errors import InputError
 from .formats import ZARR_MARKERS
 from .guards import check_h5, check_zarr
 
@@ -43,15 +41,6 @@ def existing_path(path: str | Path | None) -> Path:
     if checked.is_file() and checked.stat().st_size == 0:
         raise InputError(f"{path} is an empty file. Copy or write it again.")
     return checked
-
-
-def read_lines(path: Path) -> list[str]:
-    """Read the lines of a small text file of any encoding and compression, without blank ones."""
-    text = examine_text(path)
-    if text.notice:
-        warnings.warn(text.notice, DeepMapperWarning, stacklevel=3)
-    with text.open() as handle:
-        return [line for line in handle.read().splitlines() if line.strip()]
 
 
 def is_10x(file: Any) -> bool:

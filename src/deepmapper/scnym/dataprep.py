@@ -21,9 +21,6 @@ from ..errors import InputError
 
 Sample: TypeAlias = dict[str, Tensor]
 
-# What library sizes are brought to: the input of the networks is ln(1 + counts per million).
-PER_MILLION = 1e6
-
 
 class SingleCellDS(Dataset):
     """Single-cell profiles with their classes and, perhaps, domains.

@@ -140,11 +140,6 @@ class Planted:
         """Indices of the genes of these categories."""
         return np.flatnonzero(self.var["category"].isin(categories))
 
-    def truth_table(self) -> pd.DataFrame:
-        """Table of the genes with a planted effect: gene, category, and whether it is informative about each label."""
-        table = self.var[self.var["category"] != "null"].rename_axis("gene").reset_index()
-        return table.assign(**{label: table["category"].isin(categories) for label, categories in TRUTH.items()})
-
     def log_normalised(self) -> sp.csr_matrix:
         """Log1p of counts scaled to the median depth, the workflow's default normalisation; CSR float32."""
         return normalize_matrix(self.counts, "log1p_median")
