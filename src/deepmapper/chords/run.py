@@ -199,7 +199,7 @@ def _statement(features: Features, pairs: Screen, triplets: Screen | None, chord
             f" Single features predict {', '.join(explained)} so well that products have next to nothing to add."
         )
     if few:
-        statement += f" Of {', '.join(few)} there are too few samples to look for products."
+        statement += f" There are too few samples of {', '.join(few)} to look for products."
     return statement
 
 

@@ -64,8 +64,9 @@ class Divisions:
             )
         if 1 / self.n > MAX_P:
             return (
-                f"These samples can be divided into classes of these sizes in only {self.n} ways, so 1 in {self.n} "
-                "lists that come from single samples is not recognised as such. More samples would help."
+                f"These samples can be divided into classes of these sizes in only {self.n} ways, so that differences "
+                f"which come from single samples pass for those of the classes in 1 of {self.n} studies. More samples "
+                "would help."
             )
         return ""
 

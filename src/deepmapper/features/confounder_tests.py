@@ -220,10 +220,10 @@ def _statement(records: Sequence[dict], adjusted: Sequence[str]) -> str:
     for record in reported:
         name = record["confounder"]
         subject = "together they predict" if name == _ALL else f"{confounder_words(name)} alone predicts"
-        clauses.append(f"{subject} the class with accuracy {record['accuracy']:.2f}")
+        clauses.append(f"{subject} the class with accuracy {record['accuracy']:.3f}")
     second = " and ".join(clauses)
     n, majority = reported[0]["n"], reported[0]["majority_accuracy"]
-    return f"{first} {second[0].upper()}{second[1:]} ({n} samples, largest class {majority:.2f})."
+    return f"{first} {second[0].upper()}{second[1:]} ({n:,} samples, largest class {majority:.3f})."
 
 
 def _propensity(values: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:

@@ -118,7 +118,7 @@ def unequal_class_cautions(y: np.ndarray, classes: Sequence[str]) -> list[str]:
         )
     few = np.flatnonzero((sizes > 0) & (sizes < FEW_IN_CLASS)).tolist() if len(y) >= _MANY else []
     if few:
-        found = listed([f"{classes[code]!r} {sizes[code]}" for code in few])
+        found = listed([f"{classes[code]!r} ({sizes[code]})" for code in few])
         left = int((sizes > 0).sum()) - len(few)
         out = f", leave {'it' if len(few) == 1 else 'them'} out" if left > 1 else ""
         line = f" (`labels: {{exclude: {yaml_list(classes[code] for code in few)}}}`)" if left > 1 else ""

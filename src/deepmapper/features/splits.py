@@ -82,7 +82,7 @@ def set_test_aside(
         raise InputError(f"scheme={scheme!r}: expected one of {', '.join(SCHEMES)}")
     if scheme == "fixed" or (scheme == "auto" and not is_small(y)):
         development, test = split_off_test(y, test_size, seed, groups, classes)
-        why = f"A test split of {len(test)} of {len(y)} samples was set aside before any pass, for the evaluation."
+        why = f"A test split of {len(test):,} of {len(y):,} samples was set aside before any pass, for the evaluation."
         return Scheme("fixed", why), development, test
     check_class_sizes(y, 2, "one to train on and one to test on", classes)
     if groups is not None:

@@ -110,8 +110,8 @@ class Calibration:
         elif self.min_p * tested > self.level:
             needed = int(np.ceil(self.min_p * tested / self.level))
             statement += (
-                f" No p-value can be below {self.min_p:.2g}, so features can only be significant if at least {needed} "
-                f"are: raise passes.n_shadow."
+                f" No p-value can be below {self.min_p:.2g}, so features can only be significant if at least "
+                f"{needed:,} are: raise passes.n_shadow."
             )
         return statement
 

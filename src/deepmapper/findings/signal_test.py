@@ -143,8 +143,8 @@ def permutation_test(
     low, high = accumulate.wilson_interval(evaluated.accuracy, n_effective)
     accuracy = (
         f"{right.sum()} of {len(right)} samples were classified correctly by passes that had not trained on them "
-        f"(95 % interval {low:.2f} to {high:.2f}; always predicting the largest class reaches "
-        f"{evaluated.majority_accuracy:.2f})"
+        f"(95 % interval {low:.2f} to {high:.2f}; always predicting their largest class "
+        f"reaches {evaluated.majority_accuracy:.2f})"
     )
     comparison = (
         f"on {n_as_good or 'none'} of {n} other permutations of the labels passes predict as well (p = {p:.3f})"

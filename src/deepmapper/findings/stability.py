@@ -71,7 +71,7 @@ def select_stable(passes: Sequence[HalfPass], q: int, threshold: float, names: S
     refused = next((result.refused for result in passes if result.refused), "")
     if refused or not passes:
         reason = refused or "no passes were trained on halves of the samples (stability: n_pairs)"
-        summary = {"statement": f"No stability selection: {reason}.", "n_pairs": 0}
+        summary = {"statement": f"No stability selection: {reason.rstrip('.')}.", "n_pairs": 0}
         return StabilitySelection(summary, _table(names, np.full(len(names), np.nan)))
     by_seed = {result.seed: result for result in passes}
     unpaired = [seed for seed in by_seed if seed ^ 1 not in by_seed]

@@ -291,9 +291,10 @@ def cautions_of(
             cautions.append(_Line(text))
     if len(chords) and not proof["proved"]:
         cautions.append(_Line("No chord was tested on samples that the screen had not used."))
-    per_class = baseline["n_test"] / len(baseline["classes"])
+    judged = [model.metrics["n_test"] for model in models if model.metrics["accuracy"] is not None]
+    per_class = min([baseline["n_test"], *judged]) / len(baseline["classes"])
     if per_class < _FEW_SAMPLES:
-        text = f"On average only {per_class:.0f} samples per class were evaluated, so the intervals are wide."
+        text = f"On average only {per_class:.2g} samples per class were evaluated, so the intervals are wide."
         cautions.append(_Line(text))
     if not cautions and of_data:
         cautions.append(_Line("What is said about the data at the top of this page."))

@@ -89,7 +89,8 @@ def top_markers(markers: pd.DataFrame, top: int) -> dict[str, dict[str, list[str
             "log2 fold change": [number(value, 2) for value in shown["log2_fold_change"]],
             "q": [error_rate(q) for q in shown["q"]],
             "detected": [
-                f"{a:.0%} / {b:.0%}" for a, b in zip(shown["detected_class"], shown["detected_versus"], strict=True)
+                f"{percent(a, 0)} / {percent(b, 0)}"
+                for a, b in zip(shown["detected_class"], shown["detected_versus"], strict=True)
             ],
             **_id_last(shown),
         }

@@ -60,7 +60,7 @@ def test_two_samples_a_class_can_hardly_be_checked_and_the_page_says_so():
     y = np.array([0, 0, 1, 1])
     found = compare(values(np.random.default_rng(0), y, effect=20.0), y)
     assert (found.n, found.holds) == (3, True)
-    assert "in only 3 ways, so 1 in 3 lists" in found.statement
+    assert "in only 3 ways, so that differences" in found.statement and "in 1 of 3 studies" in found.statement
     assert not Divisions(2 / 3, 3).holds
 
 

@@ -48,7 +48,7 @@ def test_every_confounder_is_evaluated_and_the_statement_is_about_those_adjusted
     assert list(by_name) == ["depth", "batch", "same", "all together"]
     assert [by_name[name]["adjusted"] for name in by_name] == [True, True, False, True]
     assert by_name["depth"]["accuracy"] > 0.7 and by_name["same"]["macro_auc"] == 0.5
-    numbers = {name: f"{record['accuracy']:.2f} (200 samples, largest class 0.5" for name, record in by_name.items()}
+    numbers = {name: f"{record['accuracy']:.3f} (200 samples, largest class 0.5" for name, record in by_name.items()}
     expected = "Adjusted for depth, batch. Together they predict the class with accuracy "
     assert summary["statement"].startswith(expected + numbers["all together"])
     expected = "Nothing was adjusted for. Depth alone predicts the class with accuracy "

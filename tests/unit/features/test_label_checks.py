@@ -66,7 +66,7 @@ def test_classes_of_which_accuracy_says_little_are_named():
 
     mostly, few = said(2995, 5)
     assert mostly.startswith("99.8 % of the samples are 'normal', so accuracy says little: calling every sample")
-    assert "of the 3,000 samples are of the class 'rare' 5: networks hardly learn" in few
+    assert "of the 3,000 samples are of the class 'rare' (5): networks hardly learn" in few
     assert "exclude" not in few  # a single class would be left
     (few,) = said(500, 5, 500)
     assert "leave it out (`labels: {exclude: [rare]}`)" in few

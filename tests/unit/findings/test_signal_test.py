@@ -46,7 +46,7 @@ def test_four_and_four_all_right_is_signal(tested):
     assert found.p_value == pytest.approx(1 / 35)
     assert found.statement == (
         "Signal: 8 of 8 samples were classified correctly by passes that had not trained on them (95 % interval 0.68 "
-        "to 1.00; always predicting the largest class reaches 0.50), and on none of 34 other permutations of the "
+        "to 1.00; always predicting their largest class reaches 0.50), and on none of 34 other permutations of the "
         "labels passes predict as well (p = 0.029); there are only 35 permutations in all, so p cannot be below 0.029."
     )
     assert found.control_accuracies == [0.5] * 34
@@ -114,7 +114,7 @@ def test_a_class_that_is_larger_is_the_reference(tested):
     """Ten of twelve classified correctly, nine of which are of one class."""
     y = np.repeat([0, 1], [9, 3])
     found = tested(y=y, right=10)
-    assert "always predicting the largest class reaches 0.75" in found.statement
+    assert "always predicting their largest class reaches 0.75" in found.statement
     assert found.signal is None
     assert count_permutations(y) == found.n_possible == 220
 

@@ -1,5 +1,7 @@
 """Stability selection: what is counted, and bounds that hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,8 @@ def test_few_samples_are_not_halved_and_the_statement_says_so(planted, quick):
     assert made[0].refused == "12 samples are too few to halve"
     selection = select_stable(made, 5, 0.75, planted.names)
     assert selection.summary["statement"] == "No stability selection: 12 samples are too few to halve."
+    made[0] = replace(made[0], refused="too few samples. Add some.")
+    assert select_stable(made[:1], 5, 0.75, planted.names).summary["statement"].endswith("samples. Add some.")
     assert selection.table["stability"].isna().all()
 
 

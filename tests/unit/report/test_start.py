@@ -39,7 +39,7 @@ def model_of(name="cnn_small", features=("g0", "g1", "g2"), signal=True, lost=0.
         "model": name, "signal": signal, "statement": "Signal: better than chance.", "n_features": 3, "notes": [],
         "n_controls": 5, "mean_top_k_overlap": 0.9, "top_k": 2,
     }  # fmt: skip
-    metrics = {"accuracy": 0.9, "not_judged": [], "unequal": unequal}
+    metrics = {"accuracy": 0.9, "n_test": 50, "not_judged": [], "unequal": unequal}
     convergence = {"reached": True, "level": 0.8}
     return Model(summary, metrics, table, AUDIT.assign(n_lost=lost), {"level": 0.1}, {}, convergence, {})
 

@@ -393,7 +393,7 @@ def test_the_test_of_single_features_comes_with_its_notes_and_markers(page):
     )
     assert "not found by this test, nor among the first 2 of logistic regression: g1. Less than one is" in plain(beyond)
     cells = Page(text).cells
-    assert cells[cells.index("2.50") - 1 :][:4] == ["g0", "2.50", "1e-08", "100% / 50%"]
+    assert cells[cells.index("2.50") - 1 :][:4] == ["g0", "2.50", "1e-08", "100 % / 50 %"]
     assert "b against a (1)" in shown
 
 
@@ -606,7 +606,7 @@ def test_features_and_markers_are_listed_with_their_aliases(page):
     markers = MARKERS.assign(alias=["TP53.novel1", ""])
     text = page(tested={**TESTED, **alias}, significance=NAMED, markers=markers, aliases={"g0": "TP53.novel1"})
     cells = Page(text).cells
-    assert cells[cells.index("2.50") - 1 :][:5] == ["TP53.novel1", "2.50", "1e-08", "100% / 50%", "g0"]
+    assert cells[cells.index("2.50") - 1 :][:5] == ["TP53.novel1", "2.50", "1e-08", "100 % / 50 %", "g0"]
     assert "BRCA1" in cells
     assert "Name: symbol of the gene" in plain(text)
     assert "Name: " not in plain(page(tested=TESTED, significance=NAMED))
