@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.files import atomic_write
-from ..core.words import count, some
+from ..core.words import count, listed, some
 from ..errors import DeepMapperWarning, InputError
 from ..training.runtime import seeded
 from .cells import UNLABELED, align_genes, check_values, labelled_cells, split_labelled
@@ -37,6 +37,9 @@ __all__ = [
 ]
 
 RESULTS = "scnym_train_results.pkl"
+
+# What of it a prediction needs.
+_NEEDED = ("n_genes", "n_cell_types", "model_kwargs", "gene_names", "class_names")
 
 SPECIES = ("human", "mouse", "rat")
 
@@ -131,7 +134,7 @@ def scnym_train(adata: Any, config: dict) -> None:
             stacklevel=2,
         )
     train, validation, test = split_labelled(adata, data.y, settings["seed"])
-    folder = Path(settings["out_path"])
+    folder = _made(settings["out_path"])
     with seeded(settings["seed"]):
         model = train_run(data, train, validation, settings, str(folder))
     judged = test if len(test) else validation
@@ -200,19 +203,32 @@ def load_model(folder: str | Path) -> tuple[CellTypeCLF, dict[str, Any]]:
     """
     folder = Path(folder)
     results = load_weights(folder / RESULTS)
+    if not isinstance(results, dict) or (absent := [name for name in _NEEDED if name not in results]):
+        found = f"lacks {listed(absent)}" if isinstance(results, dict) else "is no dict"
+        raise InputError(f"{folder / RESULTS} {found}: expected the results of a training run. Train the model again.")
     model = CellTypeCLF(results["n_genes"], results["n_cell_types"], **results["model_kwargs"])
     try:
         model.load_state_dict(load_weights(folder / BEST_WEIGHTS))
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise InputError(
             f"{folder}: the weights do not belong to {RESULTS} ({error}). Train the model again."
         ) from error
     return model.eval(), results
 
 
+def _made(out_path: str) -> Path:
+    """Return a folder that exists."""
+    folder = Path(out_path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out_path={str(out_path)!r} cannot be made a folder ({error}): give another") from error
+    return folder
+
+
 def _whole(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration with every key; "description" tells one that was resolved already."""
-    return dict(config) if "description" in config else resolve_config(config)
+    return dict(config) if isinstance(config, Mapping) and "description" in config else resolve_config(config)
 
 
 def get_pretrained_weights(trained_model: str, out_path: str) -> str:
@@ -242,8 +258,7 @@ def get_pretrained_weights(trained_model: str, out_path: str) -> str:
             f".zip with {BEST_WEIGHTS} and {RESULTS}, or its address https://...#sha256=..."
         )
     source = fetch(trained_model, out_path, "trained_model")
-    target = Path(out_path)
-    target.mkdir(parents=True, exist_ok=True)
+    target = _made(out_path)
     for name in (BEST_WEIGHTS, RESULTS):
         with atomic_write(target / name) as tmp:
             try:
@@ -284,7 +299,8 @@ def atlas2target(
     Raises
     ------
     InputError
-        If the atlas cannot be had, or shares no gene.
+        If the atlas cannot be had or read, a cell of it has no label, they share no gene, or one of the two does not
+        hold ln(1 + counts per million) or names genes twice.
 
     Warns
     -----
@@ -298,13 +314,25 @@ def atlas2target(
             f"species='{species}': the atlas is at no public address. Give the path of an .h5ad with ln(1 + counts per "
             "million), or its address https://...#sha256=..."
         )
-    atlas = anndata.read_h5ad(fetch(species, out_path, "species"))
+    path = fetch(species, out_path, "species")
+    try:
+        atlas = anndata.read_h5ad(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"species: {path} cannot be read as an .h5ad ({str(error).splitlines()[0]})") from error
+    check_values(atlas, "the atlas")
+    check_values(adata)
     columns = [atlas_column] if atlas_column else [key_added, "cell_ontology_class"]
     column = next((name for name in columns if name in atlas.obs), None)
     if column is None:
         raise InputError(
             f"the atlas {species} has no column {' or '.join(columns)}, but {some(atlas.obs.columns, 8)}: set "
             "atlas_column"
+        )
+    labels = atlas.obs[column]
+    if n_without := int(labels.isna().sum()):
+        raise InputError(
+            f"the atlas {species} has no value in obs['{column}'] for {count(n_without, 'cell')}: remove them, or name "
+            f"them '{UNLABELED}'"
         )
     shared = atlas.var_names.intersection(adata.var_names)
     if not len(shared):
@@ -318,5 +346,5 @@ def atlas2target(
         )
     joined = anndata.concat([atlas[:, shared], adata[:, shared]], join="inner", index_unique=None)
     joined.obs_names_make_unique()
-    joined.obs[key_added] = [*atlas.obs[column].astype(str), *[UNLABELED] * adata.n_obs]
+    joined.obs[key_added] = [*labels.astype(str), *[UNLABELED] * adata.n_obs]
     return joined

@@ -47,7 +47,7 @@ class Labelled:
     domain: np.ndarray | None
 
 
-def check_values(adata: Any) -> None:
+def check_values(adata: Any, what: str = "adata") -> None:
     """Refuse values that are not ln(1 + counts per million), and genes that are named twice.
 
     Raises
@@ -55,22 +55,24 @@ def check_values(adata: Any) -> None:
     InputError
         The message says what was found.
     """
+    normalise = "expected ln(1 + counts per million): sc.pp.normalize_total(adata, target_sum=1e6); sc.pp.log1p(adata)"
+    if adata.X is None:
+        raise InputError(f"{what}.X is empty: {normalise}")
     names = adata.var_names
     if not names.is_unique:
         twice = some(names[names.duplicated()].unique())
-        raise InputError(f"adata.var_names: {twice} named more than once. Use adata.var_names_make_unique().")
+        raise InputError(f"{what}.var_names: {twice} named more than once. Use var_names_make_unique().")
     values = adata.X.data if sp.issparse(adata.X) else np.asarray(adata.X)
-    normalise = "expected ln(1 + counts per million): sc.pp.normalize_total(adata, target_sum=1e6); sc.pp.log1p(adata)"
     if values.size == 0 or adata.n_obs == 0:
-        raise InputError(f"adata holds {adata.n_obs} cells and {adata.n_vars} genes without a value: {normalise}")
+        raise InputError(f"{what} holds {adata.n_obs} cells and {adata.n_vars} genes without a value: {normalise}")
     if not np.isfinite(values).all():
-        raise InputError(f"adata.X holds values that are missing or infinite: {normalise}")
+        raise InputError(f"{what}.X holds values that are missing or infinite: {normalise}")
     if values.min() < 0:
-        raise InputError(f"adata.X holds negative values, down to {values.min():g}: {normalise}")
+        raise InputError(f"{what}.X holds negative values, down to {values.min():g}: {normalise}")
     if values.max() > _LARGEST + 1e-3:
-        raise InputError(f"adata.X holds {values.max():g}, above ln(1 + 1,000,000): {normalise}")
+        raise InputError(f"{what}.X holds {values.max():g}, above ln(1 + 1,000,000): {normalise}")
     if (values == np.round(values)).all():
-        raise InputError(f"adata.X holds whole numbers only, as counts do: {normalise}")
+        raise InputError(f"{what}.X holds whole numbers only, as counts do: {normalise}")
 
 
 def labelled_cells(adata: Any, groupby: str | None, domain_groupby: str | None) -> Labelled:
@@ -99,7 +101,7 @@ def labelled_cells(adata: Any, groupby: str | None, domain_groupby: str | None) 
 
 
 def _column(adata: Any, name: str | None, argument: str, expected: str) -> np.ndarray:
-    if name is None or name not in adata.obs:
+    if name not in list(adata.obs.columns):
         raise InputError(f"{argument}={name!r} is no column of adata.obs, which has {some(adata.obs.columns, 8)}")
     values = adata.obs[name]
     missing = int(values.isna().sum())

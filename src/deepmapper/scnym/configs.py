@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from ..core.words import did_you_mean
 from ..errors import InputError
@@ -61,6 +65,20 @@ _NAMED: dict[str, dict[str, Any]] = {
 }
 
 
+# What values may be; those that are not named are true or false.
+_WHOLE = {
+    **{"n_epochs": 1, "min_epochs": 0, "patience": 0, "batch_size": 2, "seed": 0, "n_augmentations": 1},
+    **{"ramp_epochs": 0, "burn_in_epochs": 0, "dan_ramp_epochs": 0, "n_hidden": 1, "n_layers": 1, "n_hidden_init": 1},
+}
+_NOT_NEGATIVE = ("weight_decay", "mixup_alpha", "unsup_max_weight", "dan_max_weight")
+_ABOVE_ZERO = ("lr", "T")
+_SHARES = ("pseudolabel_min_confidence", "init_dropout")
+_WORDS = {
+    "augment": (*("none", "log1p_drop", "log1p_mask", "log1p_poisson", "log1p_poisson_drop", "count_poisson"),),
+}
+_OF_NETWORK = ("n_hidden", "n_layers", "init_dropout", "residual", "batch_norm", "track_running_stats", "n_hidden_init")
+
+
 def list_configs() -> dict[str, str]:
     """Return the named configurations, and what each is for."""
     return {name: config["description"] for name, config in _NAMED.items()}
@@ -90,14 +108,20 @@ def resolve_config(config: str | Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If a name or a key is unknown.
+        If a name or a key is unknown, or a value is of no use.
     """
     if isinstance(config, str):
         return named_config(config)
+    if not isinstance(config, Mapping):
+        raise InputError(
+            f"config is of type {type(config).__name__}: expected one of {', '.join(_NAMED)}, or a dict of what differs"
+        )
     given = dict(config)
     base = named_config(given.pop("config", DEFAULT))
     _refuse_unknown(given, base, "config")
-    return merged(base, given)
+    result = merged(base, given)
+    _refuse_values(result, "config")
+    return result
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,5 +146,33 @@ def _refuse_unknown(given: Mapping[str, Any], known: Mapping[str, Any], place: s
         if isinstance(known.get(key), Mapping):
             if not isinstance(value, Mapping):
                 raise InputError(f"{place}: {key}={value!r}, expected a dict")
-            if key != "model_kwargs":  # the network checks its own
-                _refuse_unknown(value, known[key], f"{place} {key}")
+            names = dict.fromkeys(_OF_NETWORK) if key == "model_kwargs" else known[key]
+            _refuse_unknown(value, names, f"{place} {key}")
+
+
+def _refuse_values(config: Mapping[str, Any], place: str) -> None:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            _refuse_values(value, f"{place} {key}")
+        elif key not in ADDED and (expected := _expected(key, value)):
+            raise InputError(f"{place}: {key}={value!r}, expected {expected}")
+
+
+def _expected(key: str, value: Any) -> str:
+    """Say what a value should have been; "" if it may be."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if key in _WHOLE:
+        fits = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= _WHOLE[key]
+        return "" if fits or (key == "patience" and value is None) else f"a whole number of at least {_WHOLE[key]}"
+    if key in _NOT_NEGATIVE:
+        return "" if is_number and value >= 0 else "a number of at least 0"
+    if key in _ABOVE_ZERO:
+        return "" if is_number and value > 0 else "a number above 0"
+    if key in _SHARES:
+        fits = is_number and 0 <= value <= 1 and (key != "init_dropout" or value < 1)
+        return "" if fits else "a number from 0 to 1" + (", but not 1" if key == "init_dropout" else "")
+    if key in _WORDS:
+        return "" if value in _WORDS[key] else f"one of {', '.join(_WORDS[key])}"
+    if key in ("description", "optimizer"):  # the optimiser is checked where it is made
+        return "" if isinstance(value, str) else "a word"
+    return "" if isinstance(value, bool | np.bool_) else "True or False"

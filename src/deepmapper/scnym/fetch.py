@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import urllib.error
 import urllib.request
@@ -33,6 +34,9 @@ def fetch(place: str, folder: str | Path, what: str) -> Path:
     InputError
         If there is no such file, the address has no checksum, cannot be reached, or holds another file.
     """
+    if not isinstance(place, str | os.PathLike) or not str(place):
+        raise InputError(f"{what}={place!r}: expected a path, or an address https://...#sha256=...")
+    place = str(place)
     if not _ADDRESS.match(place):
         if not Path(place).exists():
             raise InputError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -311,11 +312,16 @@ def load_weights(path: str | Path) -> Any:
     InputError
         If the file is missing, damaged, or holds anything else.
     """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, among them pickle's
-        message = str(error).strip().partition("\n")[0]
+    if not Path(path).is_file():
         raise InputError(
-            f"{path} cannot be read as weights ({message}): expected a file that this package wrote. Pickles of other "
-            "programs can hold code and are not read; train the model again."
+            f"{path} does not exist. Give the folder of a training run, which is the out_path of scnym_api."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's words on how to read pickles all the same
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds, among them pickle's
+        raise InputError(
+            f"{path} cannot be read as weights: it is damaged, or another program wrote it. Pickles of other programs "
+            "can hold code and are not read; train the model again."
         ) from error

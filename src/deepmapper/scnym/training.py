@@ -76,6 +76,8 @@ def train_run(
     n_classes = len(data.classes)
     model = CellTypeCLF(data.X.shape[1], n_classes, **config["model_kwargs"])
     if config["use_gpu"]:
+        if not torch.cuda.is_available():
+            raise InputError(f"config: use_gpu=True, but torch {torch.__version__} finds no GPU: expected False")
         model.cuda()
     n_domains = 2 if data.domain is None else int(data.domain.max()) + 1
 

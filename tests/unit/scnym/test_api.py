@@ -158,7 +158,7 @@ def test_wrong_arguments_are_refused(study, tmp_path):
         scnym_api(study, task="predict")
     with pytest.raises(InputError, match="groupby='type' is no column"):
         scnym_api(study, groupby="type")
-    with pytest.raises(InputError, match="cannot be read as weights"):
+    with pytest.raises(InputError, match="does not exist"):
         scnym_api(study, task="predict", trained_model=str(tmp_path))
 
 
@@ -201,3 +201,44 @@ def test_an_atlas_is_put_before_the_cells(cells, study, tmp_path):
     study.var_names = [f"other{i}" for i in range(30)]
     with pytest.raises(InputError, match="share no gene"):
         atlas2target(study, str(tmp_path / "atlas.h5ad"), atlas_column="label")
+
+
+def test_an_atlas_of_no_use_is_refused(cells, study, tmp_path):
+    path = tmp_path / "atlas.h5ad"
+    for wrong in (path, tmp_path):
+        path.write_text("no h5ad")
+        with pytest.raises(InputError, match="cannot be read as an .h5ad"):
+            atlas2target(study, str(wrong))
+    atlas = cells(n=12, seed=4)
+    atlas.obs["label"] = atlas.obs["label"].where(np.arange(12) > 1)
+    atlas.write_h5ad(path)
+    with pytest.raises(InputError, match=r"no value in obs\['label'\] for 2 cells"):
+        atlas2target(study, str(path), atlas_column="label")
+    counts = cells(n=12, seed=4)
+    counts.X = np.round(counts.X)
+    counts.write_h5ad(path)
+    with pytest.raises(InputError, match="the atlas.X holds whole numbers only"):
+        atlas2target(study, str(path), atlas_column="label")
+
+
+def test_places_of_no_use_are_refused(study, quick, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="out_path='.*file' cannot be made a folder"):
+        scnym_api(study, groupby="label", out_path=str(tmp_path / "file"), config=quick)
+    with pytest.raises(InputError, match="trained_model=None: expected a path"):
+        get_pretrained_weights(None, str(tmp_path))
+    with pytest.raises(InputError, match=r"groupby=\['label'\] is no column"):
+        scnym_api(study, groupby=["label"], out_path=str(tmp_path), config=quick)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="use_gpu=True, but torch .* finds no GPU"):
+        scnym_api(study, groupby="label", out_path=str(tmp_path), config={**quick, "use_gpu": True})
+    study.X = None
+    with pytest.raises(InputError, match="adata.X is empty"):
+        scnym_api(study, groupby="label", out_path=str(tmp_path), config=quick)
+
+
+@pytest.mark.parametrize("content", [[1], {"n_genes": 5}])
+def test_files_of_another_kind_are_no_model(study, tmp_path, content):
+    torch.save(content, tmp_path / "scnym_train_results.pkl")
+    with pytest.raises(InputError, match="is no dict|lacks n_cell_types, model_kwargs"):
+        scnym_predict(study, {"trained_model": str(tmp_path)})

@@ -1,5 +1,7 @@
 import copy
+import inspect
 
+import numpy as np
 import pytest
 
 from deepmapper.errors import InputError
@@ -46,3 +48,42 @@ def test_a_dict_is_merged_deeply_and_changes_no_default():
 def test_unknown_names_are_refused(config, message):
     with pytest.raises(InputError, match=message):
         resolve_config(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (None, "config is of type NoneType: expected one of new_identity_discovery"),
+        (3, "config is of type int"),
+        ({"n_epochs": 0}, "n_epochs=0, expected a whole number of at least 1"),
+        ({"n_epochs": "2"}, "n_epochs='2', expected a whole number"),
+        ({"batch_size": 1}, "batch_size=1, expected a whole number of at least 2"),
+        ({"seed": -1}, "seed=-1, expected a whole number of at least 0"),
+        ({"seed": True}, "seed=True, expected a whole number"),
+        ({"lr": 0}, "lr=0, expected a number above 0"),
+        ({"lr": float("nan")}, "lr=nan, expected a number above 0"),
+        ({"weight_decay": -1}, "weight_decay=-1, expected a number of at least 0"),
+        ({"balanced_classes": "yes"}, "balanced_classes='yes', expected True or False"),
+        ({"optimizer": 3}, "optimizer=3, expected a word"),
+        ({"ssl_kwargs": {"augment": "zz"}}, "config ssl_kwargs: augment='zz', expected one of none, log1p_drop"),
+        ({"ssl_kwargs": {"T": 0}}, "T=0, expected a number above 0"),
+        ({"ssl_kwargs": {"pseudolabel_min_confidence": 2}}, "pseudolabel_min_confidence=2, expected a number from 0"),
+        ({"model_kwargs": {"n_hiddn": 4}}, "config model_kwargs: unknown key 'n_hiddn'.* Did you mean 'n_hidden'"),
+        ({"model_kwargs": {"n_genes": 4}}, "config model_kwargs: unknown key 'n_genes'"),
+        ({"model_kwargs": {"n_hidden": 0}}, "n_hidden=0, expected a whole number of at least 1"),
+        ({"model_kwargs": {"init_dropout": 1}}, "init_dropout=1, expected a number from 0 to 1, but not 1"),
+    ],
+)
+def test_values_of_no_use_are_refused(config, message):
+    with pytest.raises(InputError, match=message):
+        resolve_config(config)
+
+
+def test_what_may_be_is_what_the_networks_and_augmentations_have():
+    from deepmapper.scnym import configs, dataprep, model
+
+    for name in list_configs():
+        assert resolve_config({"config": name, "patience": None, "seed": np.int64(3)})["seed"] == 3
+    assert configs._WORDS["augment"] == tuple(dataprep.AUGMENTATIONS)
+    arguments = list(inspect.signature(model.CellTypeCLF).parameters)[2:]
+    assert sorted(configs._OF_NETWORK) == sorted(arguments)
