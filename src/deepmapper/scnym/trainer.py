@@ -313,9 +313,7 @@ def load_weights(path: str | Path) -> Any:
         If the file is missing, damaged, or holds anything else.
     """
     if not Path(path).is_file():
-        raise InputError(
-            f"{path} does not exist. Give the folder of a training run, which is the out_path of scnym_api."
-        )
+        raise InputError(f"{path} does not exist. Give the folder of a training run, the out_path of scnym_api.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's words on how to read pickles all the same

@@ -121,11 +121,31 @@ def load(folder: str | Path) -> Model:
     if found != FORMAT:
         raise InputError(f"{folder} has format {found}, expected {FORMAT}: export the model again with this version.")
     try:
-        return _from_content(content, folder)
+        model = _from_content(content, folder)
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} is not a complete model: {error.filename} is missing. Copy the folder again."
         ) from error
+    if wrong := _misfit(model, content["seeds"]):
+        raise InputError(f"{folder}: {wrong}, so model.json is not that of the other files. Copy the folder again.")
+    return model
+
+
+def _misfit(model: Model, seeds: list[int]) -> str:
+    """Say what of a model does not fit the rest, as in a folder that was changed by hand; "" if all does."""
+    shape = len(model.classes), len(model.features)
+    if model.class_mean.shape != shape:
+        return f"there are {shape[0]} classes and {shape[1]} features, but means of {model.class_mean.shape}"
+    if list(model.sizes) != list(model.classes) or min(model.sizes.values()) < 0:
+        return "the sizes are not those of the classes"
+    if model.ids is not None and len(model.ids) != len(model.features):
+        return f"there are {len(model.ids)} ids for {len(model.features)} features"
+    if not seeds or [member.seed for member in model.members] != list(seeds):
+        return "the passes are not those of the seeds"
+    is_number = isinstance(model.temperature, int | float)
+    if not (is_number and 0 < model.temperature < float("inf")):
+        return f"the temperature is {model.temperature!r}"
+    return "" if model.over in ("cells", "domain") else f"it was calibrated over {model.over!r}"
 
 
 def _from_content(content: dict[str, Any], folder: Path) -> Model:

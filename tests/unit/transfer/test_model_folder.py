@@ -91,3 +91,28 @@ def test_what_is_no_model_is_refused(folder, tmp_path, newcomers):
     (folder / "model.json").write_text(json.dumps({**content, "format": 0}))
     with pytest.raises(InputError, match="has format 0, expected 3"):
         model_folder.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"classes": ["a", "b"]}, "there are 2 classes and 60 features, but means of"),
+        ({"sizes": {}}, "the sizes are not those of the classes"),
+        ({"ids": ["a"]}, "there are 1 ids for 60 features"),
+        ({"seeds": []}, "the passes are not those of the seeds"),
+        ({"temperature": "x"}, "the temperature is 'x'"),
+        ({"temperature": 0}, "the temperature is 0"),
+        ({"over": "donors"}, "it was calibrated over 'donors'"),
+    ],
+)
+def test_a_folder_whose_files_do_not_fit_is_refused(folder, change, words):
+    content = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(content | change))
+    with pytest.raises(InputError, match=f"{words}.*Copy the folder again"):
+        model_folder.load(folder)
+
+
+def test_a_pass_in_the_place_of_another_is_refused(folder):
+    (folder / "passes/1.npz").write_bytes((folder / "passes/0.npz").read_bytes())
+    with pytest.raises(InputError, match="the passes are not those of the seeds"):
+        model_folder.load(folder)
