@@ -24,6 +24,10 @@ def check_embeddings(
     if labelled is None or labelled.is_test is None:  # which samples are learnt from is not known
         if batch and batch not in obs:
             outcome.attempt(batches_of_samples, obs, batch)
+        for kind in ("pca", "ppca"):
+            if kind in asked and n_features is not None:
+                n_enough = asked[kind]["n_components"] + 1
+                outcome.attempt(check_components, kind, n_enough - 1, n_features, max(len(obs), n_enough), n_enough)
         return
     learnt = obs.iloc[labelled.kept[~labelled.is_test]]
     if batch:

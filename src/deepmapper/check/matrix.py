@@ -12,6 +12,7 @@ import numpy as np
 from ..core.blocks import MappedRows
 from ..core.ontology import read_ontology
 from ..core.words import count, listed
+from ..features.perturbed import check_perturbed
 from ..features.prepare import prepare_features
 from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import MatrixStats, scan
@@ -65,9 +66,11 @@ def check_matrix(outcome: Outcome, settings: dict) -> Size:
     if labels["table"] and labels["column"] in obs:
         n_known = int(obs[labels["column"]].notna().sum())
         outcome.say("Labels", f"{labels['table']}: '{labels['column']}' is known for {n_known} of {len(obs)} samples")
+    if settings["perturb"]["how"] and found.has_all_features:
+        outcome.attempt(check_perturbed, settings["perturb"]["features"], found.data.var.index.astype(str).tolist())
     if not found.has_all_samples:
         check_columns(outcome, obs, settings)
-        check_embeddings(outcome, obs, None, n_features, settings)
+        check_embeddings(outcome, obs, None, n_features if found.has_all_features else None, settings)
         check_values(outcome, found, None, settings)
         outcome.unread.append("the sizes of classes and groups, and confounders")
         return Size()

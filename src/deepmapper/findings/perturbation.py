@@ -28,6 +28,7 @@ from ..core.false_discovery import benjamini_hochberg
 from ..core.words import count
 from ..errors import InputError
 from ..features.levels import feature_levels, min_detected_share
+from ..features.perturbed import check_perturbed
 from ..features.samples import Samples
 from ..features.store import Features
 from ..passes.perturbation import OF_OWN_CLASS, Effects, perturb_samples, replacements
@@ -82,11 +83,7 @@ def items_of(
     """
     place = {name: i for i, name in enumerate(features.names)}
     names = list(features.names) if asked == "all" else list(ranked)[:most] if asked == "findings" else list(asked)
-    if unknown := [name for name in names if name not in place]:
-        raise InputError(
-            f"perturb.features: {unknown[0]!r} is no feature of the matrix (it has {count(len(place), 'feature')}, "
-            f"such as {features.names[0]!r}). Give names as they are in features.tsv, or findings, or all."
-        )
+    check_perturbed(names, features.names)
     found = {name: (place[name],) for name in names}
     return found | {chord.name: tuple(chord.positions) for chord in chords}
 
@@ -134,7 +131,7 @@ def perturb_model(
     columns = [tuple(item) for item in items.values()]
     shadows = _Shadows(samples, columns, min_detected, seed) if shadow_passes else None
     parts = []
-    for way in how:
+    for way in dict.fromkeys(how):
         new_values = _new_values(samples, sorted({*chain(*columns), *(shadows.members if shadows else ())}), way)
         effects = [
             perturb_samples(
@@ -202,7 +199,11 @@ def summarise(table: pd.DataFrame, n_passes: int, n_shadow_passes: int, level: f
     n_items = int(table["item"].nunique())
     statement = f"{count(n_items, 'perturbed item')} in {count(n_passes, 'pass', 'passes')}"
     tested = table["p"].notna()
-    if tested.any():
+    if not n_items:
+        statement = "Nothing was perturbed: no features are named, and there are no chords."
+    elif not n_passes:
+        statement = f"{count(n_items, 'item')} to perturb, but no accepted pass."
+    elif tested.any():
         n_found = int(table.loc[tested & (table["q"] <= level), "item"].nunique())
         statement += (
             f"; {n_found} change the probability of a class more than shadow features do (q up to {level:g}, "

@@ -44,7 +44,10 @@ def with_text_names(
             f"{count(len(var), 'feature name')}; expected one name per row and column."
         )
     if 0 in shape:
-        raise InputError(f"{source}: the matrix is empty ({shape[0]} samples x {shape[1]} features).")
+        raise InputError(
+            f"{source}: the matrix is empty ({shape[0]} samples x {shape[1]} features). If it is one of several files, "
+            "leave it out; otherwise give one that has both."
+        )
     return _text_index(obs, "sample", source), _text_index(with_names(var, source), "feature", source)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.blocks import blocks
+from .tensors import to_csr
 
 # How far a value may be from a multiple of the cell's smallest, in counts and as a share of the value: float32 holds
 # seven digits, and the logarithm costs one.
@@ -46,7 +47,7 @@ class SplitCounts(nn.Module):
             (n, g) log1p of scaled counts, dense or CSR.
         """
         if x_ng.layout != torch.sparse_csr:
-            return {"x_ng": self(x_ng.to_sparse_csr())["x_ng"].to_dense()}
+            return {"x_ng": self(to_csr(x_ng))["x_ng"].to_dense()}
         ends, columns, values = x_ng.crow_indices(), x_ng.col_indices(), x_ng.values()
         counts, unit = _counts(x_ng, self.part_g)
         first = torch.binomial(counts, torch.full_like(counts, 0.5))
@@ -73,7 +74,7 @@ class WithCounts(nn.Module):
 
     def forward(self, x_ng: Tensor, var_names_g: np.ndarray) -> dict[str, Tensor | np.ndarray]:
         """Return dense values and their counts, (n, columns): ``x_ng`` and ``counts_ng``, and ``var_names_g``."""
-        sparse = x_ng if x_ng.layout == torch.sparse_csr else x_ng.to_sparse_csr()
+        sparse = to_csr(x_ng)
         counts = torch.sparse_csr_tensor(
             sparse.crow_indices(),
             sparse.col_indices(),

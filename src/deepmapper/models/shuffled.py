@@ -66,8 +66,8 @@ class ShuffledCells:
         if min(self.batch_size, self.cells.n) // self.size < 2:
             raise InputError(
                 f"Found {count(self.cells.n, 'cell')} in batches of {self.batch_size} for "
-                f"{count(self.size, 'process')}: expected two or more for each process, since training compares the "
-                "cells of a batch."
+                f"{count(self.size, 'process', 'processes')}: expected two or more for each process, since "
+                "training compares the cells of a batch."
             )
         rng = stream(self.seed, Draw.STREAM_ORDER, self.epoch)
         starts = rng.permutation(np.arange(0, self.cells.n, _RUN))

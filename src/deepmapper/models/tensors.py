@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,9 +37,24 @@ def to_tensor(block: Any, dense: bool = False) -> Tensor:
         csr = csr.copy()
         csr.sum_duplicates()
     ends, columns, values = (torch.from_numpy(np.ascontiguousarray(a)) for a in (csr.indptr, csr.indices, csr.data))
+    with _no_beta_warning():
+        return torch.sparse_csr_tensor(ends, columns, values, size=csr.shape, check_invariants=False)
+
+
+def to_csr(x_ng: Tensor) -> Tensor:
+    """Return cells as a CSR tensor."""
+    if x_ng.layout == torch.sparse_csr:
+        return x_ng
+    with _no_beta_warning():
+        return x_ng.to_sparse_csr()
+
+
+@contextmanager
+def _no_beta_warning() -> Iterator[None]:
+    """Leave out torch's notice, once in a process, that CSR tensors are in beta state."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)
-        return torch.sparse_csr_tensor(ends, columns, values, size=csr.shape, check_invariants=False)
+        yield
 
 
 def is_finite(x_ng: Tensor) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arrays import dense
-from ..core.words import did_you_mean
+from ..core.words import count, did_you_mean
 from ..errors import InputError
 from ..findings.perturbation import effect_table, summarise
 from ..io.align import align, feature_table
@@ -60,6 +60,10 @@ def perturb(
         If the folder is no model, the values do not fit it, or a feature is unknown.
     """
     loaded = model_folder.load(model) if isinstance(model, str | Path) else model
+    if isinstance(how, str):
+        raise InputError(f"how={how!r}: expected a list of some of {', '.join(HOW)}, such as [{how!r}].")
+    if n_samples < 1 or not adata.n_obs:
+        raise InputError(f"n_samples={n_samples} of {count(adata.n_obs, 'sample')}: expected one or more to predict.")
     if unknown := [way for way in how if way not in HOW] or ([] if len(how) else ["nothing"]):
         raise InputError(f"how: found {unknown[0]!r}, expected some of {', '.join(HOW)}.")
     items = _items(loaded, features)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from ..core.prefixes import is_pattern
 from .embedding_checks import batches_of_scvi, heads_of_geneformer, tasks_of_embeddings
 from .model_checks import Fault, Settings, adapted_chords, chord_pixels, inputs, kinds_of_models
+from .perturbation_checks import perturbed_items
 from .schema import allowed_values, model_schema
 from .sections import has_matrix, named_files, starts_from_reads, symbol_table
 
@@ -395,4 +396,5 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     tasks_of_embeddings,
     heads_of_geneformer,
     batches_of_scvi,
+    perturbed_items,
 )

@@ -27,9 +27,10 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def faults_of(matrix="counts", normalization="log1p_median", own_programs=True, **embeddings):
+def faults_of(matrix="counts", normalization="log1p_median", own_programs=True, more=(), **embeddings):
     settings = {
         "matrix": {"path": f"{matrix}.h5ad"},
+        **dict(more),
         "labels": {"column": "state"},
         "features": {"normalization": normalization},
         "embeddings": embeddings,
@@ -83,3 +84,34 @@ def test_a_missing_lightning_is_found(here, monkeypatch):
     assert fault.startswith("embeddings.contrastive and embeddings.scvi cannot be trained, since Lightning is not")
     assert faults_of(scvi={"n_components": 4}, own_programs=False) == []  # environments have it
     assert faults_of(pca={"n_components": 4}) == []
+
+
+@pytest.mark.parametrize(
+    ("perturb", "fault"),
+    [
+        ({"features": ["g1", "g11"]}, None),
+        ({"features": ["g1", "g111"]}, "perturb.features: 'g111' is no feature of the matrix (it has 12 features"),
+        (
+            {"features": "findngs"},
+            '`perturb.features`: found "findngs"; expected findings, all, or a list; did you mean',
+        ),
+        ({"features": "g1"}, '`perturb.features`: found "g1"; expected findings, all, or a list; give names as a list'),
+        ({"features": [], "chords": False}, "`perturb.features` is empty and `perturb.chords` is false"),
+        ({"features": []}, None),
+        ({"how": [], "features": "all"}, "`perturb.how` is empty, so nothing would be perturbed"),
+    ],
+)
+def test_features_that_cannot_be_perturbed_are_found(here, perturb, fault):
+    found = faults_of(more={"perturb": {"how": ["deletion"], **perturb}})
+    assert [line[: len(fault)] for line in found] == [fault] if fault else found == []
+
+
+def test_too_many_components_of_shards_are_found(here):
+    for name in ("a", "b"):
+        cells = ad.read_h5ad("counts.h5ad")
+        cells.obs_names = [f"{name}{i}" for i in range(60)]
+        cells.write_h5ad(f"shard_{name}.h5ad")
+    shards = {"matrix": {"path": "shard_*.h5ad"}}
+    (fault,) = faults_of(more=shards, pca={"n_components": 13})
+    assert fault.startswith("embeddings.pca.n_components is 13, but 60 samples of 12 features have at most 12")
+    assert faults_of(more=shards, pca={"n_components": 12}) == []

@@ -94,3 +94,5 @@ def test_what_is_perturbed(features):
     assert items_of(features, ["gene4"], [], 0) == {"gene4": (4,)}
     with pytest.raises(InputError, match="perturb.features: 'CD3E' is no feature of the matrix"):
         items_of(features, ["CD3E"], [], 0)
+    empty = perturb_model(features, [], [], {}, ["mask", "mask"])
+    assert empty.summary["statement"] == "Nothing was perturbed: no features are named, and there are no chords."

@@ -34,6 +34,7 @@ def test_markers_lower_their_class_if_deleted_and_raise_it_if_activated(study, m
         ("gene0", ["deletion"], "features: found 'gene0', expected a list of names"),
         (["gene0"], ["knockout"], "how: found 'knockout', expected some of deletion, activation, mask"),
         (["gene0"], [], "how: found 'nothing', expected some of"),
+        (["gene0"], "deletion", r"how='deletion': expected a list of some of .*, such as \['deletion'\]"),
     ],
 )
 def test_what_cannot_be_perturbed_is_refused(study, model, features, how, message):
