@@ -2,6 +2,7 @@
 
     python benchmarks/changed_targets.py --pbmc3k FILE                            # --only, --splits, --model, --passes
     python benchmarks/changed_targets.py --pbmc3k FILE --logarithms               # --as-they-are
+    python benchmarks/changed_targets.py --zheng FILE --only donor species        # another study
 
 The reference is one half of the cells of a study, the target is the other half after one change each. Accuracy is that
 of the nearest class among cells of known classes, beside logistic regression on the same genes; "false" is the share of
@@ -19,6 +20,8 @@ import anndata
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 from transfer import asked, fitted, held_out, read, regression
 
 from deepmapper.errors import InputError
@@ -45,6 +48,82 @@ def platform(target, rng):
     own = sp.diags(0.9 * depth / np.asarray(target.X @ factors).ravel()) @ target.X @ sp.diags(factors)
     ambient = 0.1 * depth[:, None] * (mean / mean.sum())[None, :]
     return matrix(target, rng.poisson(own.toarray() + ambient))
+
+
+def ambient(target, rng):
+    """A fifth of the counts of every cell are those of the mean cell."""
+    depth, mean = np.asarray(target.X.sum(1)), np.asarray(target.X.mean(0))
+    return matrix(target, rng.poisson(0.8 * target.X.toarray() + 0.2 * depth * mean / mean.sum()))
+
+
+def stimulated(target, rng):
+    """150 genes rise 3- to 10-fold in all classes, in each of its own strength, and 30 in one class alone."""
+    labels = target.obs["label"].to_numpy()
+    rates, size = rates_of(target, rng)
+    genes = rng.permutation(target.n_vars)[:180]
+    classes = np.unique(labels)
+    fold = rng.uniform(np.log(3), np.log(10), 180) * rng.lognormal(0, 0.4, (len(classes), 180))
+    fold[:, 150:] *= classes[:, None] == rng.choice(classes)
+    start = np.asarray(target.X.mean(0)).ravel()[genes].clip(0.05)  # genes that are off at rest rise, too
+    own = np.exp(fold)[np.searchsorted(classes, labels)] - 1
+    rates[:, genes] += own * start * size[:, None] * rng.gamma(2, 1 / 2, own.shape)
+    return matrix(target, rng.poisson(rates))
+
+
+def full_length(target, rng):
+    """Five times the counts, genes captured by factors of their own (sd of logarithms 1.2), counts of reads."""
+    rates, _ = rates_of(target, rng)
+    factors = rng.lognormal(0, 1.2, target.n_vars)
+    rates *= factors * 5 * rates.sum() / (rates @ factors).sum()
+    return matrix(target, np.round(rng.poisson(rates) * rng.lognormal(0, 0.5, rates.shape)))
+
+
+def shallow_platform(target, rng):
+    """A fifth of the counts, genes captured by factors of their own (sd of logarithms 1)."""
+    rates, _ = rates_of(target, rng)
+    factors = rng.lognormal(0, 1, target.n_vars)
+    return matrix(target, rng.poisson(rates * factors * 0.2 * rates.sum() / (rates @ factors).sum()))
+
+
+def species(target, rng):
+    """Two fifths of the genes, times factors (sd of logarithms 1); a quarter of the markers mark other classes."""
+    target = target[:, partners(target)].copy()
+    labels = target.obs["label"].to_numpy()
+    rates, size = rates_of(target, rng)
+    rates /= size[:, None]
+    classes = np.unique(labels)
+    means = np.array([rates[labels == name].mean(0) for name in classes])
+    markers = np.argsort(-(means.max(0) + 0.02) / (np.median(means, axis=0) + 0.02), kind="stable")[:200]
+    for gene in rng.permutation(markers)[:50]:
+        before = rates[:, gene].copy()
+        for name, other in zip(classes, rng.permutation(classes), strict=True):
+            rates[labels == name, gene] = rng.choice(before[labels == other], (labels == name).sum())
+    return matrix(target, rng.poisson(rates * size[:, None] * rng.lognormal(0, 1, target.n_vars)))
+
+
+def partners(data):
+    """Positions of two fifths of the genes, the same for reference and target."""
+    return np.sort(np.random.default_rng(19).permutation(data.n_vars)[: 2 * data.n_vars // 5])
+
+
+def donor(target, rng):
+    """Another donor: genes times factors (sd of logarithms .4)."""
+    rates, _ = rates_of(target, rng)
+    return matrix(target, rng.poisson(rates * rng.lognormal(0, 0.4, target.n_vars)))
+
+
+def rates_of(data, rng):
+    """Expected counts, drawn given those that there are (gamma around the mean of similar cells), and sizes of cells.
+
+    What is counted anew with these is as noisy as other cells, at any depth. Labels take no part.
+    """
+    counts = data.X.toarray()
+    size = counts.sum(1) / counts.sum(1).mean()
+    places = PCA(20, random_state=0).fit_transform(np.log1p(counts / size[:, None]))
+    near = NearestNeighbors(n_neighbors=10).fit(places).kneighbors(places, return_distance=False)
+    mean = counts[near].sum(1) / size[near].sum(1)[:, None]
+    per_cell = 1 / mean.clip(1e-6)  # of genes without counts: nearly none
+    return rng.gamma(counts + 1.0, 1 / (size[:, None] + per_cell)) * size[:, None], size
 
 
 def doublets(target, rng):
@@ -81,11 +160,29 @@ def strangers_alone(target, rng):
     return target[target.obs["label"] == WITHHELD].copy()
 
 
-# Changes, and whether the class is withheld from the reference.
+def without_class(reference, rng):
+    """A reference without cells of a class."""
+    return reference[reference.obs["label"] != WITHHELD].copy()
+
+
+def three_donors(reference, rng):
+    """A reference of three donors."""
+    of = rng.integers(0, 3, reference.n_obs)
+    return anndata.concat([donor(reference[of == k].copy(), rng) for k in range(3)], merge="same")
+
+
+def of_partners(reference, rng):
+    """A reference of the genes that the other species has, too."""
+    return reference[:, partners(reference)].copy()
+
+
+# Changes of the target and of the reference.
 CHANGES = {
-    "none": (same, False), "a fifth of the counts": (shallow, False), "platform and ambient RNA": (platform, False),
-    "doublets": (doublets, False), "no MT-, RPL, RPS": (without_genes, False), "one class": (one_class, False),
-    "one class and strangers": (strangers, True), "strangers alone": (strangers_alone, True),
+    "none": (same, same), "a fifth of the counts": (shallow, same), "platform and ambient RNA": (platform, same),
+    "doublets": (doublets, same), "no MT-, RPL, RPS": (without_genes, same), "one class": (one_class, same),
+    "one class and strangers": (strangers, without_class), "strangers alone": (strangers_alone, without_class),
+    "ambient RNA": (ambient, same), "stimulated": (stimulated, same), "full length": (full_length, same),
+    "shallow platform": (shallow_platform, same), "species": (species, of_partners), "donor": (donor, three_donors),
 }  # fmt: skip
 
 
@@ -187,11 +284,10 @@ def halves(data, seed, options):
     labels = data.obs["label"].to_numpy()
     held, models = held_out(labels, 0.5, seed), {}
     for name in options.only:
-        start, (change, withheld) = time.process_time(), CHANGES[name]
-        if withheld not in models:
-            kept = ~held & ((labels != WITHHELD) | (not withheld))
-            models[withheld] = fitted(data[kept].copy(), options)
-        model, features = models[withheld]
+        start, (change, before) = time.process_time(), CHANGES[name]
+        if before not in models:
+            models[before] = fitted(before(data[~held].copy(), np.random.default_rng([seed, 20])), options)
+        model, features = models[before]
         target = change(data[held].copy(), np.random.default_rng([seed, 19]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -218,7 +314,9 @@ def share(values):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pbmc3k", type=Path, required=True, help="raw counts, obs['cell_type']")
+    study = parser.add_mutually_exclusive_group(required=True)
+    study.add_argument("--pbmc3k", type=Path, help="raw counts, obs['cell_type']")
+    study.add_argument("--zheng", type=Path, help="raw counts, obs['cell_type_common']")
     parser.add_argument("--only", nargs="+", choices=CHANGES, default=list(CHANGES))
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--splits", type=int, default=3)
@@ -231,7 +329,7 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", module="sklearn")
-    data = read(options.pbmc3k, "cell_type")
+    data = read(options.pbmc3k, "cell_type") if options.pbmc3k else read(options.zheng, "cell_type_common")
     detected = np.asarray((data.X > 0).sum(0)).ravel()
     data = data[:, np.sort(np.argsort(-detected, kind="stable")[: options.genes])].copy()
     if options.logarithms:

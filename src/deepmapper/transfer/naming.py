@@ -16,8 +16,8 @@ from .exchangeable import Comparison, compare
 from .members import Member, Views, view
 from .model import Model
 from .neighbours import smooth
-from .shares import estimate_shares, with_shares
-from .shift import OTHER_SHARES, align_to_reference, can_align
+from .shares import estimate_shares, halfway, with_shares
+from .shift import OTHER_SHARES, SPREAD, align_to_reference, can_align
 from .strange import strange_parts
 from .values import NewValues
 
@@ -129,7 +129,9 @@ def name_samples(
     q = q_of_new(p, alike and model.over == "cells")
     probability, shares = asked.probability, model.leaf_shares
     if comparison.differs:
-        probability, shares = _as_elsewhere(probability, values, empty, seed)
+        # factors that are large and could not be removed
+        biased = aligned is None and any(spread >= SPREAD for spread in spreads)
+        probability, shares = _as_elsewhere(probability, values, empty, seed, biased)
     probability = _of_answers(apply_temperature(probability, model.temperature), answers)
     probability[empty] = np.nan
     predicted = np.nan_to_num(probability).argmax(1)
@@ -323,12 +325,14 @@ def _unless(known: np.ndarray, texts: np.ndarray) -> np.ndarray:
 
 
 def _as_elsewhere(
-    probability: np.ndarray, values: NewValues, empty: np.ndarray, seed: int
+    probability: np.ndarray, values: NewValues, empty: np.ndarray, seed: int, biased: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Allow for other shares of the classes, and average over neighbours: (n, C), and the shares, (C,)."""
     model, rows = values.model, np.flatnonzero(~empty)
     before = model.leaf_shares
     shares = estimate_shares(probability[rows], before)
+    if biased:
+        shares = halfway(before, shares)
     found = probability.copy()
     X = values.X if len(rows) == len(probability) else values.X[rows]
     found[rows] = smooth(with_shares(probability[rows], before, shares), X, model.neighbours, seed)

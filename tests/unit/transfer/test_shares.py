@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepmapper.transfer.shares import estimate_shares, with_shares
+from deepmapper.transfer.shares import estimate_shares, halfway, with_shares
 
 BEFORE = np.array([0.5, 0.3, 0.2])
 
@@ -41,3 +41,10 @@ def test_a_class_without_labelled_samples_stays_without():
     before = np.array([0.6, 0.4, 0.0])
     found = estimate_shares(np.random.default_rng(2).dirichlet(np.ones(3), 500), before)
     assert found[2] == 0
+
+
+def test_halfway_is_the_geometric_mean_and_keeps_missing_classes_missing():
+    found = halfway(np.array([0.5, 0.5, 0.0]), np.array([0.9, 0.1, 0.0]))
+    assert found[0] / found[1] == pytest.approx(3) and found[2] == 0
+    assert found.sum() == pytest.approx(1)
+    assert halfway(BEFORE, BEFORE) == pytest.approx(BEFORE)

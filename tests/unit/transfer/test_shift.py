@@ -73,7 +73,18 @@ def test_factors_are_left_where_the_shares_of_the_classes_differ(model, make_cou
     source = table.attrs["summary"]["sources"][0]
     assert source["spread"] > SPREAD and not source["aligned"]
     assert "labels were given to the values as they are" in table.attrs["summary"]["cautions"][-1]
-    assert table.equals(predict(model, target, align=False))
+
+
+def test_shares_are_followed_half_the_way_where_factors_are_left(model, make_counts):
+    target, _ = multiplied(make_counts([*["B"] * 130, *["NK"] * 15, *["T"] * 15], 7))
+    table, plain = predict(model, target), predict(model, target, align=False)
+
+    usual = pd.Series(predict(model, make_counts([*np.repeat(CLASSES, 20)], 8)).attrs["summary"]["shares"])
+    found, followed = (pd.Series(one.attrs["summary"]["shares"]) for one in (table, plain))
+    assert followed.max() > usual.max() + 0.1
+    expected = np.sqrt(usual * followed)
+    assert found.to_numpy() == pytest.approx((expected / expected.sum()).to_numpy())
+    assert table[["p", "q", "set"]].equals(plain[["p", "q", "set"]])
 
 
 def test_samples_without_counts_have_no_part_in_the_shares(model, make_counts):
