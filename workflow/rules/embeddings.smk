@@ -21,6 +21,9 @@ if not STARTS_FROM_READS and SHARDS:
     EMBEDDED_PARTS = list(SHARDS)
     SHARD_ROWS = {"shard_rows": rules.merge_shards.output.shard_rows}
 
+# The target cells in an embedding; the rule is in target.smk.
+EMBEDDED_TARGET = f"{RESULTS}/target/embeddings/{{embedding}}.npz"
+
 
 wildcard_constraints:
     embedding="pca|ppca|contrastive|geneformer|scvi",
@@ -29,12 +32,8 @@ wildcard_constraints:
 # Fitted without the test split, on which classifiers on the embedding are evaluated.
 rule fit_embedding:
     input:
-        # the counts, if the embedding reads them
-        unpack(
-            lambda wildcards: (
-                {"expression": EXPRESSION} if wildcards.embedding == "scvi" else {}
-            )
-        ),
+        # how values were normalised, by which later cells are embedded alike, and the counts
+        expression=EXPRESSION,
         features=rules.prepare_features.output[0],
     output:
         directory(f"{RESULTS}/embeddings/{{embedding}}"),
@@ -149,6 +148,7 @@ rule evaluate_embedding:
 
 rule plot_embedding:
     input:
+        **({"target": EMBEDDED_TARGET} if HAS_TARGET else {}),
         embedding=rules.evaluate_embedding.output.embedding,
         features=rules.prepare_features.output[0],
     output:

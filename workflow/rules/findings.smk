@@ -425,9 +425,15 @@ rule compare_models:
 rule annotate_expression:
     input:
         **(
-            {"target": f"{RESULTS}/findings/{{model}}/target.tsv"}
+            {
+                "target": f"{RESULTS}/findings/{{model}}/target.tsv",
+                "embedded_target": expand(EMBEDDED_TARGET, embedding=EMBEDDINGS),
+            }
             if names_own_cells(SETTINGS)
             else {}
+        ),
+        embeddings=expand(
+            rules.evaluate_embedding.output.embedding, embedding=EMBEDDINGS
         ),
         expression=EXPRESSION,
         features=rules.prepare_features.output[0],

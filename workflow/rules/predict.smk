@@ -12,6 +12,7 @@ if SETTINGS["task"] == "predict":
     rule predict_target:
         input:
             model=SETTINGS["predict"]["model"],
+            embeddings=SETTINGS["predict"]["embeddings"],
             matrix=[
                 str(file)
                 for path in PREDICTED_FROM

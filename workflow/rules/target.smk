@@ -151,6 +151,33 @@ if HAS_TARGET:
         script:
             "../../scripts/rules/target/prepare_target.py"
 
+    # The target cells in an embedding that was fitted without them.
+    rule embed_target:
+        input:
+            expression=EXPRESSION,
+            new=rules.prepare_target.input.new,
+            features=rules.prepare_target.output.features,
+            embedding=rules.fit_embedding.output[0],
+        output:
+            EMBEDDED_TARGET,
+        log:
+            f"{RESULTS}/logs/embed_target/{{embedding}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/embed_target/{{embedding}}.tsv"
+        conda:
+            "../../envs/python.yaml"
+        threads: 1
+        resources:
+            mem_mb=grow(2000, per_mb=25, max_extra=3000),
+            runtime=grow(60),
+        params:
+            paths=NEW_SAMPLES,
+            source=source_of("embed_target"),
+        message:
+            "Embedding the cells without a label with {wildcards.embedding}"
+        script:
+            "../../scripts/rules/target/embed_target.py"
+
     # Whether a model gains from learning from the target cells, which it does without their labels.
     rule choose_adaptation:
         input:
@@ -188,6 +215,7 @@ if HAS_TARGET:
             model=rules.export_model.output[0],
             features=rules.prepare_target.output.features,
             cells=rules.prepare_target.output.cells,
+            embeddings=expand(EMBEDDED_TARGET, embedding=EMBEDDINGS),
             aliases=rules.name_features.output.aliases,
         output:
             target_table=report(

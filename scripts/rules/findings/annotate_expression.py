@@ -3,6 +3,8 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from pathlib import Path
+
     import numpy as np
 
     from deepmapper import __version__
@@ -12,6 +14,10 @@ with job(snakemake):
     from deepmapper.io.expression import open_expression
 
     given = snakemake.input
+    embeddings = {
+        Path(path).stem: [np.load(part, allow_pickle=False)["scores"] for part in (path, *of_target)]
+        for path, *of_target in zip(given.embeddings, *filter(None, [given.get("embedded_target")]), strict=True)
+    }
     write_annotated(
         snakemake.output[0],
         open_expression(given.expression),
@@ -24,5 +30,6 @@ with job(snakemake):
         summary=read_json(given.summary),
         metrics=read_json(given.metrics),
         target=read_table(given.target) if given.get("target") else None,
+        embeddings=embeddings,
         progress=print,
     )

@@ -9,7 +9,7 @@ with job(snakemake):
     arguments = {
         "store": snakemake.input.features,
         "folder": snakemake.output[0],
-        "expression": snakemake.input.get("expression"),
+        "expression": snakemake.input.expression,
         "kind": snakemake.wildcards.embedding,
         **snakemake.params.options,
         "out_of_bag": snakemake.params.out_of_bag,

@@ -11,13 +11,18 @@ with job(snakemake):
 
     features = open_features(snakemake.input.features)
     rows = features.labelled
-    with np.load(snakemake.input.embedding, allow_pickle=False) as file:
-        places, basis = map_embedding(file["scores"][rows], snakemake.params.seed)
+    scores = np.load(snakemake.input.embedding, allow_pickle=False)["scores"][rows]
+    labels, test = np.array(features.classes, dtype=object)[features.y[rows]], np.isin(rows, features.test)
+    if given := snakemake.input.get("target"):
+        target = np.load(given, allow_pickle=False)["scores"]
+        scores = np.vstack([scores, target])
+        labels, test = np.append(labels, [None] * len(target)), np.append(test, [False] * len(target))
+    places, basis = map_embedding(scores, snakemake.params.seed)
     embedding(
         places,
-        np.array(features.classes, dtype=object)[features.y[rows]],
+        labels,
         snakemake.output[0],
-        test=np.isin(rows, features.test),
+        test=test,
         basis=basis,
         title=f"{snakemake.wildcards.embedding}: embedding without labels",
     )

@@ -3,6 +3,8 @@
 from deepmapper.workflow.rule_script import job
 
 with job(snakemake):
+    from pathlib import Path
+
     import pandas as pd
     import torch
 
@@ -12,6 +14,7 @@ with job(snakemake):
     from deepmapper.features.store import open_features
     from deepmapper.transfer import model_folder
     from deepmapper.transfer.answer import answer, write_annotated
+    from deepmapper.transfer.embedded import add_embeddings, read_embedded
 
     torch.set_num_threads(snakemake.threads)
     model, target = model_folder.load(snakemake.input.model), open_features(snakemake.input.features)
@@ -27,6 +30,8 @@ with job(snakemake):
         allowed_terms=snakemake.params.allowed_terms,
         seed=snakemake.params.seed,
     )
+    embedded = {Path(path).stem: read_embedded(path) for path in snakemake.input.embeddings}
+    found = add_embeddings(found, embedded)
     print(found.summary["statement"], found.summary["rate"], *found.summary["cautions"], sep="\n")
     write_table(found.table, snakemake.output.target_table)
     write_json(found.summary, snakemake.output.target_summary)

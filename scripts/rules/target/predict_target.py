@@ -7,6 +7,7 @@ with job(snakemake):
 
     import torch
 
+    from deepmapper.transfer.embedded import missing_lines
     from deepmapper.transfer.predict import predict_file
 
     torch.set_num_threads(snakemake.threads)
@@ -16,6 +17,7 @@ with job(snakemake):
         snakemake.input.model,
         params.paths,
         Path(snakemake.output.target_table).parent,
+        embeddings=snakemake.input.embeddings,
         **matrix,
         obs_columns=[name for name in columns if name],
         label_column=params.label_column,
@@ -26,4 +28,6 @@ with job(snakemake):
         allowed_terms=params.allowed_terms,
         seed=params.seed,
     )
+    for kind, about in found.summary.get("embeddings", {}).items():
+        print(*missing_lines(kind, about), sep="\n")
     print(found.summary["statement"], found.summary["rate"], *found.summary["cautions"], sep="\n")

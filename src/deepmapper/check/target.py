@@ -18,6 +18,7 @@ from ..io.expression import READING_OPTIONS
 from ..io.peek import Peek, peek
 from ..transfer import model_folder
 from ..transfer.answer import usable_classes
+from ..transfer.embedded import align_to, describe_missing, missing_cautions, open_run_embeddings
 from ..transfer.model import calibrated_over
 from ..transfer.statement import check_lost
 from ..workflow.sections import described_by, has_target, reads_domains, shard_files
@@ -99,6 +100,7 @@ def check_prediction(outcome: Outcome, settings: dict) -> None:
     n_passes = count(len(model.members), "pass", "passes")
     outcome.say("Model", f"{listed(model.classes, 8)}, by {len(model.features):,} features and {n_passes}")
     outcome.attempt(usable_classes, model, settings["labels"]["ontology"]["allowed"])
+    embeddings = outcome.attempt(open_run_embeddings, settings["predict"]["embeddings"]) or {}
     options = {name: settings["matrix"][name] for name in READING_OPTIONS} | {"obs_columns": described_by(settings)}
     var, domain = feature_table(model.features, model.ids), settings["labels"]["domain"]
     paths = [*(shard_files(settings).values() or [settings["matrix"]["path"]]), *settings["matrix"]["new_samples"]]
@@ -112,6 +114,9 @@ def check_prediction(outcome: Outcome, settings: dict) -> None:
         if missing is not None:
             source = {"source": path, "missing": [model.features[i] for i in missing]}
             outcome.add_cautions(filter(None, [outcome.attempt(check_lost, model, source)]))
+            for kind, embedding in embeddings.items():
+                if (aligned := outcome.attempt(align_to, embedding, found.data, path, found.rows)) is not None:
+                    outcome.add_cautions(missing_cautions({kind: describe_missing(embedding, aligned, path)}))
         if domain and found.data is not None and domain in found.data.obs:
             outcome.attempt(read_domain_column, found.data.obs[domain], domain, settings["labels"]["na_values"])
 

@@ -27,6 +27,9 @@ from .study import say, wrapped
 @click.option("--layer", default="X", show_default=True, help="Matrix of an h5ad or zarr to read.")
 @click.option("--given", default="", metavar="COLUMN", help="Column with known labels, for comparison.")
 @click.option("--domain", default="", metavar="COLUMN", help="Column with the donor, study or technology.")
+@click.option(
+    "--embedding", multiple=True, metavar="FOLDER", help="Embedding of a run to place the cells in; can be repeated."
+)
 @click.option("--allow", multiple=True, metavar="TERM", help="Term to which labels are restricted; can be repeated.")
 def command(
     model: str,
@@ -36,6 +39,7 @@ def command(
     layer: str,
     given: str,
     domain: str,
+    embedding: tuple[str, ...],
     allow: tuple[str, ...],
 ) -> None:
     """Name the cells of one MATRIX or several with MODEL, a folder that `deepmapper run STUDY -- model` made.
@@ -61,6 +65,7 @@ def command(
                 label_column=given,
                 domain_column=domain,
                 allowed_terms=allow,
+                embeddings=embedding,
             )
         finally:  # they may say why cells cannot be named
             for warning in caught:

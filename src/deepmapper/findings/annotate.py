@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +24,17 @@ def annotate(
     embedding: dict,
     metadata: dict,
     target: pd.DataFrame | None = None,
+    embeddings: Mapping[str, Sequence[np.ndarray]] | None = None,
 ):
     """Put the findings into a copy of an AnnData, in the slots where a scanpy user looks for them.
 
     `var` gets the statistics (deepmapper_*); `varm["deepmapper_importance"]` and ``["deepmapper_direction"]`` (+1 up,
     -1 down, 0 unclear) get one column per class (`io.h5_keys`); `obs` gets the predictions; `obsm["X_deepmapper"]` the
-    embedding and ``["X_deepmapper_umap"]`` (or ``_pca``) its map; `uns["deepmapper"]` the `metadata`. Samples that were
-    not analysed or have no label are left out. With `target`, target.tsv, those of its samples that are in the matrix
-    follow: `obs` then has the columns deepmapper_probability, deepmapper_verdict and deepmapper_q, too, and their label
-    is the one that they were given.
+    embedding, ``["X_deepmapper_umap"]`` (or ``_pca``) its map, and ``["X_NAME"]`` further `embeddings`;
+    `uns["deepmapper"]` the `metadata`. Samples that were not analysed or have no label are left out. With `target`,
+    target.tsv, those of its samples that are in the matrix follow: `obs` then has the columns deepmapper_probability,
+    deepmapper_verdict and deepmapper_q, too, and their label is the one that they were given. Of a further embedding,
+    (n, k) arrays are given: one of the samples of the features and, with `target`, one of those of target.tsv.
     """
     named = _named(target, adata.obs_names)
     adata = adata[[*features.names_of(features.labelled), *named.index]].copy()
@@ -67,6 +69,9 @@ def annotate(
     adata.obs["deepmapper_split"] = pd.Categorical(predictions["split"], categories=["test", "out_of_bag", "none"])
     adata.obsm["X_deepmapper"] = embedding["embedding"]
     adata.obsm[f"X_deepmapper_{str(embedding['basis']).lower()}"] = embedding["map"]
+    for name, places in (embeddings or {}).items():
+        of_named = [part[_is_named(target, adata.obs_names)] for part in places[1:] if target is not None]
+        adata.obsm[f"X_{name}"] = np.vstack([places[0][features.labelled], *of_named])
     adata.uns["deepmapper"] = {
         name: json.dumps(value) if isinstance(value, (dict, list)) else value for name, value in metadata.items()
     }
@@ -77,8 +82,11 @@ def _named(target: pd.DataFrame | None, names: pd.Index) -> pd.DataFrame:
     """Rows of target.tsv of the samples that are in the matrix, by name."""
     if target is None:
         return pd.DataFrame(columns=["label", "probability", "q", "verdict"], index=pd.Index([], dtype=object))
-    found = target[(target["source"] == "reference") & target["cell"].isin(names)]
-    return found.set_index("cell")
+    return target[_is_named(target, names)].set_index("cell")
+
+
+def _is_named(target: pd.DataFrame, names: pd.Index) -> np.ndarray:
+    return ((target["source"] == "reference") & target["cell"].isin(names)).to_numpy()
 
 
 def _extended(predictions: pd.DataFrame, embedding: dict, named: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
@@ -105,6 +113,7 @@ def write_annotated(
     summary: Mapping,
     metrics: Mapping,
     target: pd.DataFrame | None = None,
+    embeddings: Mapping[str, Sequence[np.ndarray]] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Write the expression matrix of the analysed samples with the findings (`annotate`), block by block.
@@ -126,6 +135,8 @@ def write_annotated(
         `uns["deepmapper"]`.
     target
         Contents of target.tsv, if samples of the matrix were named.
+    embeddings
+        Embeddings of the samples by name: of those of the features, and with `target` of its samples, too.
     progress
         Receives progress messages.
 
@@ -150,6 +161,7 @@ def write_annotated(
             "metrics": metrics,
         },
         target,
+        embeddings,
     )
     rows, n_labelled = expression.rows_of(list(adata.obs_names)), len(features.labelled)
     parts = [part for part in (rows[:n_labelled], rows[n_labelled:]) if len(part)]  # each ascending, as files are read

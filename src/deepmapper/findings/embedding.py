@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from ..io.expression import Expression, open_expression
 from .embedded_samples import embed_samples
 from .embedding_files import AXES, DRAWS
 from .embedding_fits import FIT
+from .embedding_reference import Reference, reference_of, write_reference
 
 if TYPE_CHECKING:
     from ..models.fitted_embedding import FittedEmbedding
@@ -100,7 +102,7 @@ def fit_run_embedding(
     return RunEmbedding(fitted, np.stack(per_draw) if per_draw else None)
 
 
-def make_embedding(store: str, folder: str, *, gpus: int, expression: str | None = None, **options: Any) -> None:
+def make_embedding(store: str, folder: str, *, gpus: int, expression: str, kind: str, **options: Any) -> None:
     """Fit an embedding of a run and write it; of several processes the first writes.
 
     Parameters
@@ -112,8 +114,8 @@ def make_embedding(store: str, folder: str, *, gpus: int, expression: str | None
     gpus
         Number of GPUs that the job asked for; with 0 none is used, even if there is one.
     expression
-        expression.h5ad, for an embedding of the counts.
-    options
+        expression.h5ad.
+    kind, options
         As for `fit_run_embedding`.
 
     Raises
@@ -127,12 +129,11 @@ def make_embedding(store: str, folder: str, *, gpus: int, expression: str | None
 
     join()
     _check_gpus(gpus)
-    matrix = open_expression(expression) if expression else None
-    features = open_features(store)
-    found = fit_run_embedding(features, expression=matrix, **options)
+    matrix, features = open_expression(expression), open_features(store)
+    found = fit_run_embedding(features, kind=kind, expression=matrix if kind == "scvi" else None, **options)
     if rank_and_size()[0] == 0:
         print(f"{found.fitted.n_components} components, {len(features.development)} samples")
-        write_run_embedding(found, folder)
+        write_run_embedding(found, folder, reference_of(kind, features, matrix))
 
 
 def _check_gpus(gpus: int) -> None:
@@ -146,10 +147,10 @@ def _check_gpus(gpus: int) -> None:
         )
 
 
-def write_run_embedding(embedding: RunEmbedding, folder: str) -> None:
+def write_run_embedding(embedding: RunEmbedding, folder: str | Path, reference: Reference | None = None) -> None:
     """Write an embedding as a folder, atomically: the embedding, its axes if it is linear, and draws if there are any.
 
-    The axes are (k, g) float32; of "ppca" the loadings.
+    The axes are (k, g) float32; of "ppca" the loadings. With `reference` it can embed samples that come later, too.
     """
     from ..models.fitted_embedding import write_embedding_model
 
@@ -167,6 +168,8 @@ def write_run_embedding(embedding: RunEmbedding, folder: str) -> None:
             write_record(tmp / AXES, {}, arrays)
         if embedding.draws is not None:
             write_record(tmp / DRAWS, {}, {"scores": embedding.draws})
+        if reference is not None:
+            write_reference(reference, tmp)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +54,20 @@ class Scale:
     share: np.ndarray
     units: Units | None = None
     negative: bool | None = None
+
+    def record(self) -> dict[str, Any]:
+        """Return all but the shares as JSON can hold it; without units if they were not looked for."""
+        names = ("method", "median", "is_integer", "largest")
+        found: dict[str, Any] = {name: getattr(self, name) for name in names}
+        if self.negative is None:
+            return found
+        return found | {"negative": self.negative, "units": None if self.units is None else asdict(self.units)}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], share: np.ndarray) -> Scale:
+        """Make a scale of what `record` returned, and of the shares."""
+        units = record.get("units")
+        return cls(**{**record, "units": None if units is None else Units(**units)}, share=share)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Answer:
         Probabilities of all classes, and more.
     X
         (n, p) normalised values.
+    embeddings
+        (n, k) places in embeddings that a run has fitted, by name.
     """
 
     table: pd.DataFrame
@@ -50,6 +52,7 @@ class Answer:
     genes: pd.DataFrame
     named: Named
     X: np.ndarray | sp.csr_matrix
+    embeddings: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def answer(
@@ -170,5 +173,7 @@ def write_annotated(found: Answer, model: Model, path: str | Path) -> None:
     adata.obsm["deepmapper_probability"] = pd.DataFrame(
         found.named.probability, index=obs.index, columns=h5_keys(model.classes)
     )
+    for name, places in found.embeddings.items():
+        adata.obsm[f"X_{name}"] = places
     with atomic_write(path) as tmp:
         adata.write_h5ad(tmp, compression="gzip")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from ..core.records import read_record, refuse_damage, write_record
 from ..core.tables import write_json
 from ..errors import InputError
 from ..io.align import Scale
-from ..io.units import Units
 from .members import Member
 from .model import Model
 from .neighbours import Averaging
@@ -72,13 +70,7 @@ def save(model: Model, folder: str | Path) -> None:
             "format": FORMAT,
             "classes": list(model.classes),
             "sizes": model.sizes,
-            "normalization": {
-                "method": model.scale.method,
-                "median": model.scale.median,
-                "is_integer": model.scale.is_integer,
-                "largest": model.scale.largest,
-                **_units_record(model.scale),
-            },
+            "normalization": model.scale.record(),
             "temperature": model.temperature,
             "reliability": [
                 {name: None if value != value else value for name, value in row.items()} for row in model.reliability
@@ -155,7 +147,7 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             classes=tuple(content["classes"]),
             features=tuple(content["features"]),
             ids=None if content["ids"] is None else tuple(content["ids"]),
-            scale=_scale(content["normalization"], arrays["share"]),
+            scale=Scale.from_record(content["normalization"], arrays["share"]),
             temperature=content["temperature"],
             neighbours=Averaging(**content["neighbours"]),
             reliability=tuple(
@@ -172,18 +164,6 @@ def _from_content(content: dict[str, Any], folder: Path) -> Model:
             about=content["about"],
             own=arrays.get("own"),
         )
-
-
-def _units_record(scale: Scale) -> dict[str, Any]:
-    """Entries on how the values were normalised; none for a model that was loaded from a folder without them."""
-    if scale.negative is None:
-        return {}
-    return {"negative": scale.negative, "units": None if scale.units is None else asdict(scale.units)}
-
-
-def _scale(record: dict[str, Any], share: np.ndarray) -> Scale:
-    units = record.get("units")
-    return Scale(**{**record, "units": None if units is None else Units(**units)}, share=share)
 
 
 def _save_member(member: Member, path: Path) -> None:

@@ -23,6 +23,7 @@ from ..io.expression import import_matrix, open_expression
 from ..io.feature_names import ids_of
 from . import model_folder
 from .answer import Answer, answer, write_annotated
+from .embedded import Embedded, OpenedEmbedding, add_embeddings, embed_parts, open_run_embeddings
 from .model import Model
 
 
@@ -101,6 +102,7 @@ def predict_file(
     *,
     format: str = "auto",
     layer: str = "X",
+    embeddings: Sequence[str | Path] = (),
     **options: Any,
 ) -> Answer:
     """Name the samples of one or more files, and write the results to a folder.
@@ -115,6 +117,8 @@ def predict_file(
         Folder for target.tsv, target.json, new_identities.tsv, target_genes.tsv and target.h5ad.
     format, layer
         As in `io.read.read_matrix`.
+    embeddings
+        Folders of embeddings that a run has fitted (results/embeddings/NAME), in which the samples are placed, too.
     options
         Further arguments of `io.expression.import_matrix` (`duplicate_names`, `transpose`, `empty_cells`), and those of
         `predict` apart from the first two.
@@ -122,11 +126,11 @@ def predict_file(
     Raises
     ------
     InputError
-        If the folder is no model, or a file cannot be read or does not fit it.
+        If a folder is no model or embedding, or a file cannot be read or does not fit one of them.
     """
     paths = [matrix] if isinstance(matrix, str | Path) else list(matrix)
     of_import = {name: options.pop(name) for name in _IMPORT_OPTIONS if name in options}
-    loaded = model_folder.load(model)
+    loaded, opened = model_folder.load(model), open_run_embeddings(embeddings)
     Path(out).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
         new = {}
@@ -135,8 +139,18 @@ def predict_file(
             import_matrix(imported, path, format, layer, **of_import)
             new[str(path)] = open_expression(imported)
         found = answer_for(loaded, new, **options)
+        found = add_embeddings(found, _embedded(opened, new, found))
         write_answer(found, loaded, out)
     return found
+
+
+def _embedded(opened: Mapping[str, OpenedEmbedding], new: Mapping[str, Any], found: Answer) -> dict[str, Embedded]:
+    """Place the samples in every embedding."""
+    parts = [(path, adata, None) for path, adata in new.items()]
+    sources = [source["source"] for source in found.summary["sources"]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeepMapperWarning)  # the model gave these
+        return {kind: embed_parts(embedding, parts, sources) for kind, embedding in opened.items()}
 
 
 _IMPORT_OPTIONS = ("labels_table", "duplicate_names", "transpose", "strandedness", "empty_cells", "obs_columns")

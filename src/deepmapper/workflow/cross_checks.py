@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from ..core.prefixes import is_pattern
-from .embedding_checks import batches_of_scvi, heads_of_geneformer, tasks_of_embeddings
+from .embedding_checks import batches_of_scvi, fitted_embeddings, heads_of_geneformer, tasks_of_embeddings
 from .model_checks import Fault, Settings, adapted_chords, chord_pixels, inputs, kinds_of_models
 from .perturbation_checks import perturbed_items
 from .schema import allowed_values, model_schema
@@ -394,6 +394,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Fault]], ...] = (
     _growing_passes,
     _home_folders,
     tasks_of_embeddings,
+    fitted_embeddings,
     heads_of_geneformer,
     batches_of_scvi,
     perturbed_items,

@@ -45,3 +45,13 @@ def batches_of_scvi(settings: Settings) -> Iterator[Fault]:
             f'`embeddings.scvi.batch` and `labels.column` are both "{column}"; latent variables need not describe a '
             "batch, so they would lose the labels. Name the column of the donor or the run, or none",
         )
+
+
+def fitted_embeddings(settings: Settings) -> Iterator[Fault]:
+    """Embeddings of another run are for cells that its model names."""
+    if settings["predict"]["embeddings"] and settings["task"] != "predict":
+        yield Fault(
+            ("predict.embeddings", "task"),
+            "`predict.embeddings` is given; set `task: predict`, or leave it out: in the run that trains, cells to be "
+            "named are placed in the embeddings of the section `embeddings`",
+        )

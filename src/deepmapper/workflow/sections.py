@@ -114,6 +114,8 @@ def named_files(settings: dict) -> dict[str, str]:
     }
     if signatures := settings["confounders"]["composition"]["signatures"]:
         files["confounders.composition.signatures"] = signatures
+    embeddings = enumerate(settings["predict"]["embeddings"], start=1)
+    files |= {f"predict.embeddings (entry {i})": path for i, path in embeddings}
     gene_sets = enumerate(settings["enrichment"]["gene_sets"], start=1)
     files |= {f"enrichment.gene_sets (entry {i})": path for i, path in gene_sets}
     shards = enumerate(_shard_paths(settings), start=1)

@@ -10,7 +10,10 @@ import yaml
 
 from deepmapper.check.study import check_study
 from deepmapper.features.prepare import prepare_features
+from deepmapper.findings.embedding import fit_run_embedding, write_run_embedding
+from deepmapper.findings.embedding_reference import reference_of
 from deepmapper.io.align import scale_of
+from deepmapper.io.expression import Expression
 from deepmapper.passes.train import train_pass
 from deepmapper.transfer import model_folder
 from deepmapper.transfer.model import fit_model
@@ -175,9 +178,13 @@ def test_the_files_of_a_prediction_are_compared_with_the_model(quick):
     passes = [train_pass(features.development_samples, quick("linear", epochs=5), 0)]
     model_folder.save(fit_model(features, passes, scale_of(reference, "log1p_median", np.arange(60))), "model")
     predicts = {"task": "predict", "predict": {"model": "model"}}
+    fitted = fit_run_embedding(features, n_components=3, out_of_bag=0.2, draws=[], seed=0)
+    matrix = Expression(reference.X, reference.obs, reference.var)
+    write_run_embedding(fitted, "pca", reference_of("pca", features, matrix))
 
-    def asked(adata, **labels):
+    def asked(adata, embeddings=(), **labels):
         adata.write_h5ad("new.h5ad")
+        predicts["predict"]["embeddings"] = list(embeddings)
         Path("config.yaml").write_text(yaml.safe_dump({**predicts, "matrix": {"path": "new.h5ad"}, "labels": labels}))
         return check_study("config.yaml", SCHEMA)[0]
 
@@ -192,6 +199,16 @@ def test_the_files_of_a_prediction_are_compared_with_the_model(quick):
     few.var_names = [*few.var_names[:2], *(f"x{i}" for i in range(10))]
     (fault,) = asked(few).faults
     assert "10 of 12 features of the model are missing" in fault and "features that both have" in fault
+    assert not asked(new, ["pca"]).faults
+    (fault,) = asked(new, ["pca", "model"]).faults
+    assert "model is not an embedding" in fault
+    (fault,) = asked(new, ["pca", "nothing"]).faults
+    assert "predict.embeddings (entry 2): nothing does not exist" in fault
+    some = new[:, 3:].copy()
+    assert any(
+        "lacks many of the features that embeddings read (pca: 3 of 12 features)" in text
+        for text in asked(some, ["pca"]).cautions
+    )
     Path("model/passes/0.npz").unlink()
     (fault,) = asked(new).faults
     assert "not a complete model" in fault

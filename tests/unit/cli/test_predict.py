@@ -1,20 +1,32 @@
 """The command that names cells with a model."""
 
+import json
+from pathlib import Path
+
+import anndata
 import numpy as np
 import pytest
 
 from deepmapper.features.prepare import prepare_features
+from deepmapper.findings.embedded_samples import embed_samples
+from deepmapper.findings.embedding import fit_run_embedding, write_run_embedding
+from deepmapper.findings.embedding_reference import reference_of
 from deepmapper.io.align import scale_of
+from deepmapper.io.expression import Expression
 from deepmapper.passes.train import train_pass
 from deepmapper.transfer import model_folder
 from deepmapper.transfer.model import fit_model
 
 
 @pytest.fixture
-def model(counts, quick, here):
-    features = prepare_features(counts, label_column="state", split_scheme="repeated")
-    passes = [train_pass(features.development_samples, quick("linear", epochs=5), seed) for seed in (0, 1)]
-    fitted = fit_model(features, passes, scale_of(counts, "log1p_median", np.arange(counts.n_obs)))
+def study(counts):
+    return prepare_features(counts, label_column="state", split_scheme="repeated")
+
+
+@pytest.fixture
+def model(counts, study, quick, here):
+    passes = [train_pass(study.development_samples, quick("linear", epochs=5), seed) for seed in (0, 1)]
+    fitted = fit_model(study, passes, scale_of(counts, "log1p_median", np.arange(counts.n_obs)))
     model_folder.save(fitted, "model")
     return "model"
 
@@ -41,3 +53,22 @@ def test_why_cells_cannot_be_named_is_said_with_the_fault(model, counts, call):
     said = call("predict", model, "mouse.h5ad", status=1).said
     assert "Note: mouse.h5ad: only 3 of 30 features" in said and "as those of human and mouse do" in said
     assert "samples cannot be named" in said
+
+
+def test_cells_are_placed_in_embeddings(model, counts, study, call):
+    expression = Expression(counts.X, counts.obs, counts.var)
+    fitted = fit_run_embedding(study, n_components=3, out_of_bag=0.2, draws=[], seed=0)
+    write_run_embedding(fitted, "pca", reference_of("pca", study, expression))
+    first = counts.var_names[0]
+    for name, adata in (("new", counts), ("few", counts[:7, 1:].copy())):
+        adata.write_h5ad(f"{name}.h5ad")
+    call("predict", model, "new.h5ad", "few.h5ad", "-o", "out", "--embedding", "pca")
+    found = anndata.read_h5ad("out/target.h5ad")
+    assert found.obsm["X_pca"].shape == (67, 3)
+    np.testing.assert_allclose(found.obsm["X_pca"][:60], embed_samples(fitted.fitted, study), rtol=1e-4, atol=1e-4)
+    about = json.loads(Path("out/target.json").read_text())["embeddings"]["pca"]
+    assert [part["missing"] for part in about["sources"]] == [0, 1] and first in study.names
+    call("predict", model, "new.h5ad", "-o", "bare")
+    assert "embeddings" not in json.loads(Path("bare/target.json").read_text())
+    said = call("predict", model, "new.h5ad", "--embedding", "nothing", status=1).said
+    assert "nothing is not an embedding" in said and "results/embeddings/pca" in said

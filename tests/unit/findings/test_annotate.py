@@ -159,7 +159,11 @@ def test_named_cells_of_the_matrix_follow_the_labelled_ones(evaluated, hand_made
         }
     )
     table = feature_table(accumulate_passes([hand_made()], 2, 0.5, NAMES))
-    found = annotate.annotate(adata, features, table, predictions, slots, {}, target)
+    places = np.arange(20.0).reshape(10, 2), np.array([[-1.0, -2.0], [-3.0, -4.0]])
+    found = annotate.annotate(adata, features, table, predictions, slots, {}, target, {"pca": places})
+    np.testing.assert_array_equal(found.obsm["X_pca"], [*places[0], [-1, -2]])
+    alone = annotate.annotate(adata, features, table, predictions, slots, {}, embeddings={"pca": places[:1]})
+    np.testing.assert_array_equal(alone.obsm["X_pca"], places[0])
     assert found.obs_names.tolist() == [*features.samples, "unknown"]
     last = found.obs.iloc[-1]
     assert last["deepmapper_label"] == "new_1" and last["deepmapper_verdict"] == "new"

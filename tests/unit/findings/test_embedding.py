@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from deepmapper.findings.embedded_samples import embed_samples
 from deepmapper.findings.embedding import fit_run_embedding, make_embedding, write_run_embedding
 from deepmapper.findings.embedding_evaluation import evaluate_embedding
 from deepmapper.findings.embedding_files import read_draws, write_embedding
+from deepmapper.findings.embedding_reference import read_reference
 from deepmapper.io.expression import Expression
 from deepmapper.io.normalize import normalize_matrix
 
@@ -60,8 +62,12 @@ def test_classifiers_on_components_are_evaluated_on_the_test_split(features, emb
 def test_two_processes_fit_the_embedding_of_one(features, tmp_path):
     from deepmapper.models.fitted_embedding import open_embedding
 
+    features = replace(features, metadata={**features.metadata, "normalization": "none"})
     write_features(tmp_path / "store", features)
+    obs, var = pd.DataFrame(index=list(features.samples)), pd.DataFrame(index=list(features.names))
+    anndata.AnnData(sp.csr_matrix(np.abs(features.X.toarray())), obs, var).write_h5ad(tmp_path / "expression.h5ad")
     options = OPTIONS | {"kind": "pca", "n_components": 8, "gpus": 0, "store": str(tmp_path / "store")}
+    options["expression"] = str(tmp_path / "expression.h5ad")
     found = []
     for n_tasks in (1, 2):
         folder = tmp_path / f"embedding{n_tasks}"
@@ -71,6 +77,9 @@ def test_two_processes_fit_the_embedding_of_one(features, tmp_path):
     for name in ("scores", "components", "variance"):
         np.testing.assert_allclose(found[1][name], found[0][name], rtol=1e-5, atol=1e-6, err_msg=name)
     np.testing.assert_allclose(found[1]["variance"], found[0]["variance"], rtol=1e-12)
+    references = [read_reference(tmp_path / f"embedding{n}", features.names) for n in (1, 2)]
+    np.testing.assert_allclose(references[0].mean, np.asarray(features.X[features.development].mean(0))[0], rtol=1e-5)
+    np.testing.assert_array_equal(references[0].mean, references[1].mean)
     assert list((tmp_path / "shared").iterdir()) == []  # nothing is left
 
 

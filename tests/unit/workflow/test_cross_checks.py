@@ -18,6 +18,11 @@ BAD = {
         "predict: {model: x}",
         "`predict.model` is given; set `task: predict`, or leave it out",
     ),
+    "fitted embeddings without prediction": (
+        "predict: {embeddings: [x]}",
+        "`predict.embeddings` is given; set `task: predict`, or leave it out: in the run that trains, cells to be "
+        "named are placed in the embeddings of the section `embeddings`",
+    ),
     "prediction of populations": (
         "{task: predict, predict: {model: x}, matrix: {populations: [{path: a, label: c}, {path: b, label: d}]}}",
         "`task` is predict, which reads cells from `matrix.path`; leave out samples and populations",

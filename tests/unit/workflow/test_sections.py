@@ -48,6 +48,8 @@ def test_the_first_of_several_matrices_is_the_reference(read):
     assert settings["matrix"]["path"] == "a.h5ad" and settings["matrix"]["new_samples"] == ["b.h5ad", "c.h5ad"]
     assert read("matrix: {path: a.h5ad, new_samples: [b.h5ad, c.h5ad]}") == settings
     assert sections.named_files(settings)["matrix.new_samples (entry 2)"] == "c.h5ad"
+    predicts = read("task: predict\npredict: {model: m, embeddings: [a, b]}\nmatrix: {path: a.h5ad}")
+    assert sections.named_files(predicts)["predict.embeddings (entry 2)"] == "b"
     assert sections.import_options(settings) == sections.import_options(read("matrix: {path: a.h5ad}"))
     assert sections.new_sample_files(settings, 1) == ["c.h5ad"]
 

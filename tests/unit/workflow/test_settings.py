@@ -87,7 +87,7 @@ def test_defaults_are_filled():
         "na_values": list(MISSING_WORDS),
         **{"unlabelled": [], "domain": "", "ontology": {"path": "", "terms": {}, "allowed": []}},
     }
-    assert settings["task"] == "train" and settings["predict"] == {"model": ""}
+    assert settings["task"] == "train" and settings["predict"] == {"model": "", "embeddings": []}
     assert settings["transfer"] == {
         **{
             "level": 0.05,
