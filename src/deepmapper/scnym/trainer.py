@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ..core.files import atomic_write
 from ..errors import InputError
+from ..training.runtime import as_device
 from .adversary import DANLoss
 from .consistency import InterpolationConsistencyLoss, MixMatchLoss
 from .dataprep import Sample
@@ -115,7 +116,9 @@ class Trainer:
         self.n_epochs, self.min_epochs, self.patience = n_epochs, min_epochs, patience
         self.exp_name, self.reg_criterion, self.verbose, self.save_freq = exp_name, reg_criterion, verbose, save_freq
         self.scheduler, self.tb_writer, self.use_gpu = scheduler, tb_writer, use_gpu
-        self.device = torch.device("cuda") if use_gpu else next(model.parameters()).device
+        if n_epochs < 1:
+            raise InputError(f"n_epochs={n_epochs}: expected 1 or more")
+        self.device = as_device("cuda") if use_gpu else next(model.parameters()).device
         self.model.to(self.device)
         self.epoch, self.best_epoch, self.best_loss = 0, -1, math.inf
         self.log: list[dict[str, float]] = []
@@ -186,7 +189,13 @@ class Trainer:
         save_weights(self.model, self.out_path / BEST_WEIGHTS)
 
     def train(self) -> None:
-        """Train for `n_epochs` or until `patience` ends, and leave the network with its best weights."""
+        """Train for `n_epochs` or until `patience` ends, and leave the network with its best weights.
+
+        Raises
+        ------
+        InputError
+            As `train_epoch`, or if no validation loss was a number.
+        """
         self.out_path.mkdir(parents=True, exist_ok=True)
         self.min_epochs = min(self.min_epochs, self.n_epochs - 1)
         for epoch in range(self.n_epochs):
@@ -204,6 +213,11 @@ class Trainer:
                 break
         save_weights(self.model, self.out_path / LAST_WEIGHTS)
         self.write_log()
+        if self.best_epoch < 0:  # the folder may hold the best weights of another run
+            raise InputError(
+                "the validation loss was no number in any epoch from min_epochs on: look for values that are missing "
+                'or infinite in dataloaders["val"]'
+            )
         self.model.load_state_dict(load_weights(self.out_path / BEST_WEIGHTS))
         self.model.eval()
 

@@ -143,3 +143,17 @@ def test_weights_are_equal_bytes_and_code_is_not_executed(tmp_path):
     with pytest.raises(InputError, match="train the model again"):
         load_weights(tmp_path / "evil.pkl")
     assert not ran.exists()
+
+
+def test_the_best_weights_of_another_run_are_not_taken(tmp_path):
+    trained(tmp_path, n_epochs=1).train()
+    wrong = [{**batch, "input": torch.full_like(batch["input"], float("nan"))} for batch in batches(1)]
+    with pytest.raises(InputError, match="validation loss was no number"):
+        trained(tmp_path, loaders={"train": batches(), "val": wrong}, n_epochs=2).train()
+
+
+def test_training_for_no_epoch_or_on_no_gpu_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for options, message in (({"n_epochs": 0}, "n_epochs=0: expected 1 or more"), ({"use_gpu": True}, "finds no GPU")):
+        with pytest.raises(InputError, match=message):
+            trained(tmp_path, **options)
