@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..core.files import unwritable
 from ..core.words import percent
-from ..errors import DeepMapperWarning, InputError
+from ..errors import DeepMapperWarning
 from .study import say, wrapped
 
 
@@ -49,8 +48,6 @@ def command(
     """
     from ..transfer.predict import predict_file
 
-    if reason := unwritable(Path(output).parent):
-        raise InputError(f"{reason}. Choose another --output.")
     columns = [name for name in (given, domain) if name]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

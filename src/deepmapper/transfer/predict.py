@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 import pandas as pd
 
 from ..core.blocks import VStack
+from ..core.files import unwritable
 from ..core.tables import write_json, write_table
 from ..core.target_schemas import NEW_IDENTITIES, TARGET, TARGET_GENES
-from ..core.words import count, did_you_mean, some
+from ..core.words import count, did_you_mean, listed, some
 from ..errors import DeepMapperWarning, InputError
 from ..features.target import describe_cells, describe_source, missing_note, unique_cells
 from ..io.align import align, feature_table
@@ -126,13 +128,16 @@ def predict_file(
     Raises
     ------
     InputError
-        If a folder is no model or embedding, or a file cannot be read or does not fit one of them.
+        If a folder is no model or embedding, a file is named twice, cannot be read or does not fit one of them, or
+        nothing can be written to `out`.
     """
     paths = [matrix] if isinstance(matrix, str | Path) else list(matrix)
+    if twice := [str(path) for path, n in Counter(map(str, paths)).items() if n > 1]:
+        raise InputError(f"{listed(twice)}: named twice; expected every file once.")
     of_import = {name: options.pop(name) for name in _IMPORT_OPTIONS if name in options}
     loaded, opened = model_folder.load(model), open_run_embeddings(embeddings)
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=Path(out).parent) as folder:
+    parent = _parent_of(out)
+    with tempfile.TemporaryDirectory(prefix=f".{Path(out).name}-", dir=parent) as folder:
         new = {}
         for i, path in enumerate(paths):
             imported = Path(folder) / f"{i}.h5ad"
@@ -151,6 +156,18 @@ def _embedded(opened: Mapping[str, OpenedEmbedding], new: Mapping[str, Any], fou
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeepMapperWarning)  # the model gave these
         return {kind: embed_parts(embedding, parts, sources) for kind, embedding in opened.items()}
+
+
+def _parent_of(out: str | Path) -> Path:
+    """Return the folder of the folder of results, which then exists; refuse what cannot be written before any work."""
+    reason, parent = unwritable(out), Path(out).parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = reason or f"{parent} cannot be made ({error.strerror})"
+    if reason:
+        raise InputError(f"{reason}, so no results can be written to {out}. Choose another folder.")
+    return parent
 
 
 _IMPORT_OPTIONS = ("labels_table", "duplicate_names", "transpose", "strandedness", "empty_cells", "obs_columns")

@@ -40,6 +40,15 @@ def test_cells_of_a_file_are_named(model, counts, call):
     assert "the model has no ontology" in call("predict", model, "new.h5ad", "--allow", "T cell", status=1).said
 
 
+def test_files_named_twice_and_places_that_cannot_be_written_are_refused(model, counts, call, here):
+    counts.write_h5ad("new.h5ad")
+    assert "new.h5ad: named twice" in call("predict", model, "new.h5ad", "new.h5ad", status=1).said
+    for place in ("new.h5ad", "new.h5ad/out", "/proc/none/out"):
+        said = call("predict", model, "new.h5ad", "-o", place, status=1).said
+        assert f"no results can be written to {place}" in said
+    assert not [path for path in here.iterdir() if path.name.startswith(".")]
+
+
 def test_a_column_that_no_file_has_is_said(model, counts, call):
     counts.write_h5ad("new.h5ad")
     said = call("predict", model, "new.h5ad", "--given", "stat").said
