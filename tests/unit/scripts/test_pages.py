@@ -172,9 +172,10 @@ def prepared(tmp_path_factory, quick):
     annotated = cells.copy()
     annotated.var["deepmapper_rank"] = np.arange(40)
     annotated.obs["deepmapper_label"] = annotated.obs["deepmapper_prediction"] = pd.Categorical(types)
-    annotated.obsm["X_deepmapper_umap"] = rng.normal(size=(90, 2))
+    annotated.obsm["X_deepmapper_umap"], annotated.obsm["X_scvi"] = rng.normal(size=(90, 2)), rng.normal(size=(90, 4))
     (folder / "results/findings/cnn_small").mkdir(parents=True)
-    annotated.write_h5ad(folder / "results/findings/cnn_small/annotated.h5ad")
+    for name, part in (("annotated", annotated), ("target", annotated[60:])):  # target cells of the same matrix
+        part.write_h5ad(folder / f"results/findings/cnn_small/{name}.h5ad")
     codes, classes = as_labels(types, 90)
     values = features.development_samples.X
     return folder, {"adata": cells, "X": values, "y": codes, "classes": classes, "genes": list(var.index)}
@@ -199,4 +200,4 @@ def test_the_code_of_the_page_runs(page, prepared, monkeypatch):
         assert set(np.flatnonzero(space["rates"].significant)) >= set(range(8))
         assert set(space["table"]["label"]) == {"B", "NK", "T"}
     if page == "docs/transfer.md":
-        assert len(space["table"]) == 90
+        assert len(space["table"]) == len(space["both"]) == 90
