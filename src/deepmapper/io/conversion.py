@@ -101,9 +101,9 @@ def compare_units(
         )
     if reference_negative and not sums.negative and not sums.is_integer:
         return None, (
-            "no value is below 0, and values of the reference are, as after scaling every feature to a mean of 0: most "
-            "cells will look new for that reason alone. Give values that were made as those of the reference, or train "
-            "a model on values from before the scaling."
+            "no value is below 0, and values of the reference are, as after scaling every feature to a mean of 0 or a "
+            "correction for batches: cells may look new for that reason alone. Give values that were made as those of "
+            "the reference, or train a model on values from before that."
         )
     if sums.is_integer or sums.negative or (wanted is not None and sums.are(wanted)):
         return None, ""
@@ -121,13 +121,13 @@ def _unknown(found: Units | None, wanted: Units | None) -> str:
     if found is not None:
         return (
             f"the values are {found.words}; whether those of the reference are, too, cannot be told, since its samples "
-            f"{no_total}. Check it: {what}."
+            f"{no_total}. Check how both were normalised: {what}."
         )
     if wanted is None:
         return ""
     return (
         f"whether the values are {wanted.words}, as those of the reference, cannot be told, since the samples "
-        f"{no_total}. Check it: {what}. Files with all genes are recognised and converted."
+        f"{no_total}. Check how both were normalised: {what}. Files with all genes are recognised and converted."
     )
 
 
