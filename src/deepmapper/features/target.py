@@ -27,6 +27,9 @@ from .domain_column import read_domain_column
 from .prepare import column_of
 from .store import UNLABELLED, Features
 
+# Source of the samples of the matrix itself.
+REFERENCE = "reference"
+
 
 @dataclass(frozen=True, eq=False)
 class Target:
@@ -110,10 +113,11 @@ def prepare_target(
         aligned = align(adata, adata.var, scale, "the reference", own)
         parts.append(aligned)
         tables.append(describe_cells(aligned, adata.obs.iloc[own], "", "", "" if alone else domain_column, na_values))
+    names = source_names(list(new))
     for path, other in new.items():
         aligned = align(other, adata.var, scale, path)
         parts.append(aligned)
-        tables.append(describe_cells(aligned, other.obs, path, label_column, domain_column, na_values))
+        tables.append(describe_cells(aligned, other.obs, names[path], label_column, domain_column, na_values))
     cells = pd.concat(unique_cells(tables, reference.samples), ignore_index=True)
     sources = [describe_source(part, table, adata.var.index) for part, table in zip(parts, tables, strict=True)]
     for source in sources:
@@ -141,7 +145,7 @@ def _domains_of(adata: Any, reference: Features, column: str, na_values: Sequenc
     """Names of the domains of the samples of a store; None outside the development part, as passes see no other."""
     found, rows = np.full(len(reference.samples), None, dtype=object), reference.development
     if alone:
-        found[rows] = "reference"
+        found[rows] = REFERENCE
         return found
     texts = read_domain_column(column_of(adata.obs, column, "labels.domain"), column, na_values)
     found[rows] = texts[pd.Index(adata.obs_names).get_indexer(reference.names_of(rows))]
@@ -171,7 +175,7 @@ def missing_note(source: Mapping[str, Any], n_features: int) -> str:
 def describe_cells(
     aligned: Aligned,
     obs: pd.DataFrame,
-    path: str,
+    name: str,
     label_column: str = "",
     domain_column: str = "",
     na_values: Sequence[str] = MISSING_WORDS,
@@ -186,23 +190,39 @@ def describe_cells(
         The samples.
     obs
         Their table.
-    path
-        The file; "" for the reference, or for a matrix in memory (`alone`).
+    name
+        Name of the file, see `source_names`; "" for the reference, or for a matrix in memory (`alone`).
     label_column, domain_column, na_values
         As in `prepare_target`.
     alone
         Whether there is no reference.
     """
-    stem = Path(path).name.partition(".")[0] or ("matrix" if alone else "reference")
-    domain: Any = stem
-    if domain_column and (alone or path):
+    source = name or ("matrix" if alone else REFERENCE)
+    domain: Any = source
+    if domain_column and (alone or name):
         known = domain_column in obs
-        domain = read_domain_column(obs[domain_column], domain_column, na_values) if known else stem
+        domain = read_domain_column(obs[domain_column], domain_column, na_values) if known else source
     elif domain_column:
         domain = read_domain_column(column_of(obs, domain_column, "labels.domain"), domain_column, na_values)
     given = as_categories(obs[label_column], na_values).texts if label_column and label_column in obs else None
-    columns = {"cell": aligned.names, "source": stem, "domain": domain, "given": given}
+    columns = {"cell": aligned.names, "source": source, "domain": domain, "given": given}
     return pd.DataFrame({**columns, "depth": aligned.depth, "detected": aligned.detected})
+
+
+def source_names(paths: Sequence[str]) -> dict[str, str]:
+    """Name every file, by its path: its name without what follows the first point, if that is its own.
+
+    To names that several files have, such as those of Cell Ranger, the folders above are added that tell them apart; if
+    none do, or the name is that of the reference, a file is called by its whole name.
+    """
+    parts = {path: [part for part in Path(path).parts[:-1] if part not in ("/", "..")] for path in paths}
+    parts = {path: [*folders, Path(path).name.partition(".")[0]] for path, folders in parts.items()}
+    found = {}
+    for path in paths:
+        endings = ((n, parts[path][-n:]) for n in range(1, len(parts[path]) + 1))
+        own = ("_".join(end) for n, end in endings if sum(other[-n:] == end for other in parts.values()) == 1)
+        found[path] = next((name for name in own if name and name != REFERENCE), Path(path).name)
+    return found
 
 
 def unique_cells(tables: Sequence[pd.DataFrame], others: Sequence[str] = ()) -> list[pd.DataFrame]:
@@ -228,7 +248,7 @@ def describe_source(aligned: Aligned, cells: pd.DataFrame, features: pd.Index) -
 def _renamed(cells: pd.DataFrame, taken: Counter) -> pd.DataFrame:
     """Append the name of the file to the names of its samples, if one of them is used elsewhere."""
     stem = cells["source"].iloc[0]
-    if stem == "reference" or all(taken[name] == 1 for name in cells["cell"]):
+    if stem == REFERENCE or all(taken[name] == 1 for name in cells["cell"]):
         return cells
     warnings.warn(
         f"Samples of {stem} have the names of other samples: '-{stem}' is appended to the names of all its samples.",

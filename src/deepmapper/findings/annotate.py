@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..core.blocks import MappedRows, VStack
 from ..features.store import Features
+from ..features.target import REFERENCE
 from ..io.expression import Expression, write_expression
 from ..io.h5_keys import h5_keys
 from .feature_table import DIRECTIONS
@@ -86,7 +87,7 @@ def _named(target: pd.DataFrame | None, names: pd.Index) -> pd.DataFrame:
 
 
 def _is_named(target: pd.DataFrame, names: pd.Index) -> np.ndarray:
-    return ((target["source"] == "reference") & target["cell"].isin(names)).to_numpy()
+    return ((target["source"] == REFERENCE) & target["cell"].isin(names)).to_numpy()
 
 
 def _extended(predictions: pd.DataFrame, embedding: dict, named: pd.DataFrame) -> tuple[pd.DataFrame, dict]:

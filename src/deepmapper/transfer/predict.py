@@ -18,7 +18,7 @@ from ..core.tables import write_json, write_table
 from ..core.target_schemas import NEW_IDENTITIES, TARGET, TARGET_GENES
 from ..core.words import count, did_you_mean, listed, some
 from ..errors import DeepMapperWarning, InputError
-from ..features.target import describe_cells, describe_source, missing_note, unique_cells
+from ..features.target import describe_cells, describe_source, missing_note, source_names, unique_cells
 from ..io.align import align, feature_table
 from ..io.assemble import unique_names
 from ..io.expression import import_matrix, open_expression
@@ -197,8 +197,9 @@ def answer_for(
     _check_options(options)
     var = feature_table(model.features, model.ids)
     parts = [align(adata, var, model.scale, path or "the matrix") for path, adata in new.items()]
+    names = source_names([path for path in new if path])
     tables = [
-        describe_cells(part, adata.obs, path, label_column, domain_column, alone=not path)
+        describe_cells(part, adata.obs, names.get(path, ""), label_column, domain_column, alone=not path)
         for part, (path, adata) in zip(parts, new.items(), strict=True)
     ]
     cells = pd.concat(unique_cells(tables), ignore_index=True)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.features.prepare import prepare_features
 from deepmapper.features.store import open_features, write_features
-from deepmapper.features.target import prepare_target
+from deepmapper.features.target import prepare_target, source_names
 from deepmapper.io.labels import encode_labels
 
 
@@ -96,6 +96,29 @@ def test_names_that_are_used_twice_get_the_name_of_the_file(study):
     with pytest.warns(DeepMapperWarning, match="'-donor2' is appended"):
         target = prepare_target(study, features, {"x/donor2.h5ad": new}, **OPTIONS)
     assert target.cells["cell"].tolist()[-3:] == [f"cell0_{i}-donor2" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/x.h5ad", "b/y.h5ad"], ["x", "y"]),
+        (["/d/one/filtered.h5", "/d/two/filtered.h5", "z.h5"], ["one_filtered", "two_filtered", "z"]),
+        (["one/outs/filtered.h5", "two/outs/filtered.h5"], ["one_outs_filtered", "two_outs_filtered"]),
+        (["cells.h5ad", "cells.csv"], ["cells.h5ad", "cells.csv"]),
+        (["new/reference.h5ad"], ["new_reference"]),
+        (["../reference.h5ad"], ["reference.h5ad"]),
+        (["cells.h5ad", "more/cells.h5ad"], ["cells.h5ad", "more_cells"]),
+    ],
+)
+def test_every_file_has_a_name_of_its_own(paths, names):
+    assert list(source_names(paths).values()) == names
+
+
+def test_samples_of_files_of_one_name_keep_names_of_their_own(study):
+    features, new = prepare_features(study, **OPTIONS), made(["A"] * 3, seed=1)
+    with pytest.warns(DeepMapperWarning, match="'-one_f' is appended"):
+        target = prepare_target(study, features, {"one/f.h5ad": new, "two/f.h5ad": new.copy()}, **OPTIONS)
+    assert target.cells["cell"].is_unique and set(target.cells["source"]) >= {"one_f", "two_f"}
 
 
 def test_domains_are_a_column_or_the_file(study):
