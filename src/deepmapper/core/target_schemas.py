@@ -6,7 +6,7 @@ from .columns import Table, alias, boolean, integer, name_list, number, text
 from .evaluation_schemas import CALIBRATION
 
 _SOURCE = (
-    text("source", "name of the file without endings, or reference"),
+    text("source", "name of the file without endings, after folders above it if several files have it; or reference"),
     text("domain", "domain of the sample (labels.domain); without that column, the source"),
     text("given", "label in the file, if a new file has labels; models do not read it"),
     number("depth", "sum of the values of the sample before normalisation, on the features of the reference"),
