@@ -10,11 +10,13 @@ from __future__ import annotations
 import atexit
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.multiprocessing import ProcessRaisedException
 
 from ..errors import InputError
 
@@ -132,6 +134,24 @@ class SumOfProcesses(torch.autograd.Function):
         total = gradient.clone()
         add_up(total)
         return total
+
+
+@contextmanager
+def refused_as_here() -> Iterator[None]:
+    """Raise what a process that was started refuses as if it were refused in this one.
+
+    Raises
+    ------
+    InputError
+        With the message of that process.
+    """
+    try:
+        yield
+    except ProcessRaisedException as error:
+        traceback, _, message = str(error).rpartition(f"{InputError.__module__}.{InputError.__qualname__}: ")
+        if not traceback:
+            raise
+        raise InputError(message.strip()) from None
 
 
 def gather_objects(value: object) -> list:

@@ -256,7 +256,8 @@ def _fit_in_processes(model: CellariumModel, data: Any, how: _How, devices: int)
         raise InputError(f"devices={devices} within a run of several processes: leave it at 1.")
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "start", Path(folder) / "end"
-        mp.spawn(_fit_one, (model, data, how, devices, *given), nprocs=devices)
+        with distributed.refused_as_here():
+            mp.spawn(_fit_one, (model, data, how, devices, *given), nprocs=devices)
         trained = torch.load(given[1], weights_only=False)  # written by the process started above
     model.load_state_dict(trained.state_dict())
     model.__dict__.update({name: value for name, value in vars(trained).items() if not name.startswith("_")})

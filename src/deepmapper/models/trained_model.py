@@ -169,7 +169,7 @@ def train(model: CellariumModel, how: Training) -> None:
         of_torch = "isinstance.treespec|have used fork_rng without"
         warnings.filterwarnings("ignore", f".*({loading}|`srun` command|{of_torch}).*")
         # the epochs seed the generators of the process, which is the caller's if there is no other
-        with torch.random.fork_rng(enabled=one_process):
+        with torch.random.fork_rng(enabled=one_process), distributed.refused_as_here():
             trainer.fit(TrainedModel(model, how), ckpt_path=_found(how, model))
     model.to("cpu")
 

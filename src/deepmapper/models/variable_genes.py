@@ -109,6 +109,7 @@ class HVGSeuratV3(CellariumModel):
         n_sums = n_batch if use_batch_key else 1
         self.counts = BatchSums(len(self.var_names_g), n_sums, keep=("squares",))
         self.clipped = BatchSums(len(self.var_names_g), n_sums, keep=("squares",))
+        self.register_load_state_dict_post_hook(_restore)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -235,3 +236,10 @@ class HVGSeuratV3(CellariumModel):
             stem = path.stem if len(self.hvg_dfs) == 1 else f"{path.stem}_{n_top}"
             write_csv(table, path.with_name(f"{stem}.csv"))
             write_csv(table[table["highly_variable"]], path.with_name(f"{stem}_hvgs.csv"))
+
+
+def _restore(model: Any, _: Any) -> None:
+    """Compute the tables from the sums of a state that was loaded."""
+    if int(model.clipped.n_b.sum()):
+        model._fit_trends()
+        model._rank()

@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
+from torch.multiprocessing import ProcessRaisedException
 
 from deepmapper import models
 from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.models.cells import open_cells
+from deepmapper.models.distributed import refused_as_here
 from deepmapper.models.rank_tokens import perturbed
 from deepmapper.models.transforms import Dropout, Duplicate, Filter, Log1p, NormalizeTotal
 from deepmapper.models.variational_layers import layers_of_scvi
@@ -216,6 +218,13 @@ def test_values_that_are_no_counts_are_said_where_counts_are_read(cells):
         scvi()(torch.full((4, 12), -1.0), GENES)
 
 
+def test_tables_of_variable_genes_come_back_with_a_saved_state(cells, tmp_path):
+    one, other = (models.HVGSeuratV3(GENES, 3, output_path=None, span=1.0) for _ in range(2))
+    torch.save(models.fit(one, cells).state_dict(), tmp_path / "state.pt")
+    other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    pd.testing.assert_frame_equal(other.hvg_df, one.hvg_df)
+
+
 def test_places_and_draws_of_a_reconstruction_are_checked():
     model, x = scvi(), torch.ones(2, 12)
     for places in ([99], [-1], [], ["g1"], 0):
@@ -242,6 +251,17 @@ def test_dropout_keeps_cells_sparse(cells):
     torch.manual_seed(0)
     kept = models.fit(moments(), cells, transforms=[Dropout(0.5)]).mean_g.sum()
     assert 0.4 < kept / models.fit(moments(), cells).mean_g.sum() < 0.6
+
+
+def test_what_another_process_refuses_is_refused_as_here():
+    def fail(message):
+        with refused_as_here():
+            raise ProcessRaisedException(message, 0, 1)
+
+    with pytest.raises(InputError, match="^Found 3 cells$"):
+        fail("Traceback ...\n  raise InputError(\ndeepmapper.errors.InputError: Found 3 cells\n")
+    with pytest.raises(ProcessRaisedException):
+        fail("Traceback ...\nValueError: x")
 
 
 class TestTraining:
