@@ -18,6 +18,7 @@ from ..io.labels import as_categories, describe_words, encode_labels, warn_simil
 from ..io.layers import LAYERS_OF_COUNTS
 from ..io.matrix_stats import scan
 from ..io.normalize import normalize_lazily
+from ..io.shared_features import LEFT_OUT
 from ..io.value_checks import check_varies, empty_features_note, precision_note, tpm_caution, value_cautions
 from .composition import composition_columns
 from .confounded import check_confounders
@@ -116,7 +117,8 @@ def prepare_features(
     computed = [name for name in adjusted if name not in asked]
     apart = check_confounders(adjusted, design, y, classes, computed, group_column)
     unadjusted = find_unadjusted(obs, y, classes, label_column=label_column, group_column=group_column, adjusted=asked)
-    cautions = [*apart, *unadjusted.cautions, *unequal_class_cautions(y, classes), *cautions]
+    left_out = [str(adata.uns[LEFT_OUT])] if LEFT_OUT in adata.uns else []
+    cautions = [*left_out, *apart, *unadjusted.cautions, *unequal_class_cautions(y, classes), *cautions]
     for caution in cautions:
         warnings.warn(caution, DeepMapperWarning, stacklevel=2)
     summary, strata = _evaluate_confounders(adjusted, evaluated, design, y, development, groups, split_seed)

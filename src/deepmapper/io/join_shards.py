@@ -19,7 +19,7 @@ from .expression import Expression, open_expression, write_expression
 from .layers import LAYERS_OF_COUNTS, some_values
 from .matrix_stats import LARGEST_LOG
 from .open import existing_path, open_h5, require
-from .shared_features import columns_by_name_of
+from .shared_features import LEFT_OUT, columns_by_name_of
 from .text import join_labels
 
 if TYPE_CHECKING:
@@ -110,12 +110,13 @@ def join_shards(
     parts = {name: open_expression(path) for name, path in shards.items()}
     _check_values(shards)
     first = next(iter(parts.values()))
-    columns = _shared_columns(parts)
+    columns, note = _shared_columns(parts)
     obs = join_tables({name: part.obs for name, part in parts.items()}, duplicate_names)
     var = first.var.iloc[next(iter(columns.values()))]
     of_counts = [list(part.uns.get(LAYERS_OF_COUNTS, ())) for part in parts.values()]
     common = [str(name) for name in of_counts[0] if all(name in names for names in of_counts)]
-    adata = require("anndata").AnnData(obs=obs, var=var, uns={LAYERS_OF_COUNTS: common} if common else {})
+    uns = ({LAYERS_OF_COUNTS: common} if common else {}) | ({LEFT_OUT: note} if note else {})
+    adata = require("anndata").AnnData(obs=obs, var=var, uns=uns)
     if labels_table:
         join_labels(adata, existing_path(labels_table), "The joined shards")
     _check_described(parts, adata.obs, described, bool(labels_table))
@@ -195,8 +196,8 @@ def _joined(parts: list[pd.Series | None], tables: Mapping[str, pd.DataFrame]) -
     return pd.Categorical(np.where(missing, None, values.astype(str).to_numpy(dtype=object)))
 
 
-def _shared_columns(parts: Mapping[str, Expression]) -> dict[str, np.ndarray]:
-    """Columns of every shard that hold the features of all, in the order of the first."""
+def _shared_columns(parts: Mapping[str, Expression]) -> tuple[dict[str, np.ndarray], str]:
+    """Columns of every shard that hold the features of all, in the order of the first; and what is left out."""
     first_name, first = next(iter(parts.items()))
     own = {
         name: columns_by_name_of(first.var, part.var, name, "first shard")
@@ -213,19 +214,19 @@ def _shared_columns(parts: Mapping[str, Expression]) -> dict[str, np.ndarray]:
             f"{some(parts[least].var.index)}), expected shards of one study, with at least half of the features in "
             "all of them. Leave the shard out, or name its cells as those of another study (matrix.new_samples)."
         )
-    n_all = len(set(names).union(*own.values()))
+    n_all, note = len(set(names).union(*own.values())), ""
     if n_all > len(shared):
         lacking = {name: len(names) - sum(feature in columns for feature in names) for name, columns in own.items()}
         which = ", ".join(f"{name} lacks {n}" for name, n in lacking.items() if n) or "further ones are in some only"
-        warnings.warn(
-            f"matrix.shards: {n_all - len(shared)} of {n_all} features are left out, since not all shards have them "
-            f"({which}).",
-            DeepMapperWarning,
-            stacklevel=4,
+        note = (
+            f"{n_all - len(shared):,} of {n_all:,} features are left out, since not all shards of the matrix have them "
+            f"({which})."
         )
-    return {
+        warnings.warn(note, DeepMapperWarning, stacklevel=4)
+    columns = {
         name: np.array([own[name][names[i]] if name in own else i for i in shared], dtype=np.int64) for name in parts
     }
+    return columns, note
 
 
 def _stacked(matrices: list[Any], columns: Mapping[str, np.ndarray]) -> VStack:

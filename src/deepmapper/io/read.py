@@ -20,7 +20,7 @@ from .layers import LAYERS_OF_COUNTS
 from .open import OPENERS, existing_path
 from .quantifiers import STRANDEDNESS, read_counts
 from .recognise import recognise
-from .shared_features import columns_by_name_of
+from .shared_features import LEFT_OUT, columns_by_name_of
 from .tenx import read_10x_h5, read_10x_mtx
 from .text import join_labels, read_table
 from .unpack import unpacked
@@ -217,13 +217,10 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
             f"The {len(parts)} populations share no feature ({shown}). Check that they use the same reference and the "
             "same kind of names."
         )
-    n_all = len(set().union(*columns))
+    n_all, note = len(set().union(*columns)), ""
     if n_all > len(shared):
-        warnings.warn(
-            f"{n_all - len(shared)} of {n_all} features are left out, since not all populations have them.",
-            DeepMapperWarning,
-            stacklevel=3,
-        )
+        note = f"{n_all - len(shared):,} of {n_all:,} features are left out, since not all populations have them."
+        warnings.warn(note, DeepMapperWarning, stacklevel=3)
     X = sparse.vstack(
         [
             sparse.csr_matrix(part.X)[:, [column[name] for name in shared]]
@@ -236,4 +233,6 @@ def join_populations(specs: Iterable[tuple[str | Path, str]], layer: str, duplic
     of_counts = [list(part.uns.get(LAYERS_OF_COUNTS, ())) for _, part in parts]
     if common := [name for name in of_counts[0] if all(name in names for names in of_counts)]:
         joined.uns[LAYERS_OF_COUNTS] = common
+    if note:
+        joined.uns[LEFT_OUT] = note
     return joined

@@ -18,6 +18,8 @@ from .symbols import SYMBOL_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
+# Entry of `uns` with a sentence on features that are left out, since not all parts of a matrix have them.
+LEFT_OUT = "features_left_out"
 
 _OTHER_NAMES = ("gene_ids", *SYMBOL_COLUMNS)
 

@@ -8,8 +8,10 @@ import scipy.sparse as sp
 
 from deepmapper.core import blocks
 from deepmapper.errors import DeepMapperWarning, InputError
+from deepmapper.features.prepare import prepare_features
 from deepmapper.io.expression import import_matrix
 from deepmapper.io.join_shards import join_shards
+from deepmapper.io.shared_features import LEFT_OUT
 
 
 @pytest.fixture(autouse=True)
@@ -63,10 +65,13 @@ def test_features_come_in_the_order_of_the_first_shard(study, join):
 
 
 def test_features_that_a_shard_lacks_are_left_out_and_counted(study, join):
-    with pytest.warns(DeepMapperWarning, match=r"matrix.shards: 2 of 20 features are left out.*\(s1 lacks 2\)"):
+    with pytest.warns(DeepMapperWarning, match=r"^2 of 20 features are left out.*\(s1 lacks 2\)"):
         joined, _ = join(study[:30], study[30:, 2:])
     assert list(joined.var_names) == [f"g{i}" for i in range(2, 20)]
     np.testing.assert_array_equal(joined.X.toarray(), study.X.toarray()[:, 2:])
+    with pytest.warns(DeepMapperWarning, match=r"^2 of 20 features are left out"):
+        features = prepare_features(joined, label_column="type")  # of whose cautions the pages of the run tell
+    assert joined.uns[LEFT_OUT] in features.metadata["cautions"]
     with pytest.raises(InputError, match="matrix.shards: s1 has 9 of the 20 features of s0 .*expected shards of one"):
         join(study[:30], study[30:, 11:])
 
