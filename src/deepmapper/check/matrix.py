@@ -24,6 +24,7 @@ from .design import Labelled, check_columns, check_design
 from .embeddings import check_embeddings, check_values_of_embeddings
 from .outcome import Outcome
 from .plan import Size
+from .shards import check_shards
 from .target import check_target
 
 # Below this largest value, values with fractions may be logarithms (`matrix_stats.LARGEST_LOG`).
@@ -31,26 +32,19 @@ _SHARE_OF_FRACTIONS = 0.1
 
 
 def check_matrix(outcome: Outcome, settings: dict) -> Size:
-    """Check the matrix of a configuration, or its first shard; return its size as far as it is known."""
+    """Check the matrix of a configuration, of shards above all the first; return its size as far as it is known."""
     matrix, labels = settings["matrix"], settings["labels"]
     shards = list(shard_files(settings).values())
-    found = outcome.attempt(
-        peek,
-        shards[0] if shards else matrix["path"] or None,
-        [(population["path"], population["label"]) for population in matrix["populations"]],
-        format=matrix["format"],
-        layer=matrix["layer"],
-        labels_table=labels["table"] or None,
-        duplicate_names=matrix["duplicate_names"],
-        transpose=matrix["transpose"],
-        strandedness=matrix["strandedness"],
-        empty_cells=matrix["empty_cells"],
-        obs_columns=described_by(settings),
-    )
+    options = {name: matrix[name] for name in ("format", "layer", "duplicate_names", "transpose", "strandedness")}
+    options |= {"empty_cells": matrix["empty_cells"], "obs_columns": described_by(settings)}
+    options |= {"labels_table": labels["table"] or None}
+    populations = [(population["path"], population["label"]) for population in matrix["populations"]]
+    found = outcome.attempt(peek, shards[0] if shards else matrix["path"] or None, populations, **options)
     if found is None:
         return Size()
     if shards[1:]:
-        outcome.unread.append(f"{count(len(shards) - 1, 'further shard')}")
+        if found.data is not None and found.has_all_features:
+            check_shards(outcome, found.data, shard_files(settings), options, settings)
         found = replace(found, has_all_samples=False, left=found.left or "further shards")
     elif found.left:
         outcome.unread.append(found.left)

@@ -15,7 +15,7 @@ from ..core.blocks import VStack, blocks
 from ..core.words import count, some
 from ..errors import DeepMapperWarning, InputError
 from .assemble import unique_names
-from .expression import Expression, open_expression, write_expression
+from .expression import open_expression, write_expression
 from .layers import LAYERS_OF_COUNTS, some_values
 from .matrix_stats import LARGEST_LOG
 from .open import existing_path, open_h5, require
@@ -119,7 +119,7 @@ def join_shards(
     adata = require("anndata").AnnData(obs=obs, var=var, uns=uns)
     if labels_table:
         join_labels(adata, existing_path(labels_table), "The joined shards")
-    _check_described(parts, adata.obs, described, bool(labels_table))
+    _check_described(parts, adata.obs if labels_table else None, described)
     layers = [name for name in first.layers if all(name in part.layers for part in parts.values())]
     matrices = {"X": _stacked([part.X for part in parts.values()], columns)}
     matrices |= {f"layers/{name}": _stacked([part.layers[name] for part in parts.values()], columns) for name in layers}
@@ -137,6 +137,30 @@ def join_tables(tables: Mapping[str, pd.DataFrame], duplicate_names: str) -> pd.
     all_columns = dict.fromkeys(column for table in tables.values() for column in table)
     joined = {column: _joined([table.get(column) for table in tables.values()], tables) for column in all_columns}
     return pd.DataFrame(joined, index=pd.Index(names))
+
+
+def compare_shards(parts: Mapping[str, Any], described: Iterable[str]) -> None:
+    """Refuse shards that cannot be joined for their features or columns, before they are imported.
+
+    Parameters
+    ----------
+    parts
+        What has `var` and `obs`, by the name of the shard.
+    described
+        As in `join_shards`.
+
+    Raises
+    ------
+    InputError
+        If the shards are not of one study.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If features would be left out.
+    """
+    _shared_columns(parts)
+    _check_described(parts, None, described)
 
 
 def _unique_samples(names: Mapping[str, list[str]], duplicate_names: str) -> list[str]:
@@ -196,7 +220,7 @@ def _joined(parts: list[pd.Series | None], tables: Mapping[str, pd.DataFrame]) -
     return pd.Categorical(np.where(missing, None, values.astype(str).to_numpy(dtype=object)))
 
 
-def _shared_columns(parts: Mapping[str, Expression]) -> tuple[dict[str, np.ndarray], str]:
+def _shared_columns(parts: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str]:
     """Columns of every shard that hold the features of all, in the order of the first; and what is left out."""
     first_name, first = next(iter(parts.items()))
     own = {
@@ -238,13 +262,11 @@ def _stacked(matrices: list[Any], columns: Mapping[str, np.ndarray]) -> VStack:
     return VStack(tuple(sources))
 
 
-def _check_described(
-    parts: Mapping[str, Expression], obs: pd.DataFrame, described: Iterable[str], has_table: bool
-) -> None:
-    """Refuse a column that the analysis needs and that only some shards have."""
+def _check_described(parts: Mapping[str, Any], table: pd.DataFrame | None, described: Iterable[str]) -> None:
+    """Refuse a column that the analysis needs and that only some shards have, unless a table has it of all samples."""
     for column in described:
         lacking = [name for name, part in parts.items() if column not in part.obs]
-        if not lacking or len(lacking) == len(parts) or (has_table and obs[column].notna().all()):
+        if not lacking or len(lacking) == len(parts) or (table is not None and table[column].notna().all()):
             continue
         shown = some(parts[lacking[0]].obs.columns) if len(parts[lacking[0]].obs.columns) else "none"
         raise InputError(
