@@ -129,7 +129,7 @@ def make_embedding(store: str, folder: str, *, gpus: int, expression: str, kind:
 
     join()
     _check_gpus(gpus)
-    matrix, features = open_expression(expression), open_features(store)
+    features, matrix = open_features(store), open_expression(expression)
     found = fit_run_embedding(features, kind=kind, expression=matrix if kind == "scvi" else None, **options)
     if rank_and_size()[0] == 0:
         print(f"{found.fitted.n_components} components, {len(features.development)} samples")

@@ -17,7 +17,7 @@ def test_tasks_of_slurm_are_started_by_srun_and_others_on_this_machine():
 
 
 def test_the_message_of_a_process_is_that_of_the_job(tmp_path):
-    arguments = {"store": str(tmp_path / "missing"), "folder": "", "gpus": 0}
+    arguments = {"store": str(tmp_path / "missing"), "folder": "", "gpus": 0, "expression": "", "kind": "pca"}
     with pytest.raises(InputError, match="missing is not a feature store"):
         run_in_tasks(make_embedding, arguments, 2, tmp_path)
     assert list(tmp_path.iterdir()) == []

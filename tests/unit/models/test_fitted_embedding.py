@@ -10,6 +10,7 @@ import torch
 
 from deepmapper.errors import InputError
 from deepmapper.models import fit, open_embedding
+from deepmapper.models.count_halves import SplitCounts
 from deepmapper.models.fitted_embedding import FittedEmbedding, build_network, write_embedding_model
 from deepmapper.models.transforms import DivideByScale
 
@@ -65,7 +66,7 @@ def test_cells_with_other_features_are_refused(folder, values):
 )
 def test_the_callers_generators_are_left_alone(tmp_path, values, leaves_no_trace, kind, sizes):
     pytest.importorskip("lightning")
-    network, transforms = build_network(kind, NAMES, sizes), []
+    network, transforms = build_network(kind, NAMES, sizes), [SplitCounts()] if kind == "contrastive" else []
     scale = np.ones(len(NAMES)) if kind == "geneformer" else None
     if scale is not None:
         transforms = [DivideByScale(torch.from_numpy(scale), NAMES)]
