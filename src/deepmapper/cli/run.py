@@ -196,12 +196,19 @@ def _show_results(study: Path, results: Path, seconds: float, nothing: bool) -> 
         say(wrapped(_statement(path), f"{path.parent.name}: ", "  "))
     if listed := _statement(results / "findings/recommended.json"):
         say(wrapped(listed, "", "  "))
-    if named := _statement(results / "predict/target.json"):
-        say(wrapped(named, "", "  "))
+    named = [path for path in sorted(results.glob("findings/*/target.json"))[:3] if _statement(path)]
+    for path in named:
+        say(wrapped(_statement(path), f"{path.parent.name}: ", "  "))
+    if predicted := _statement(results / "predict/target.json"):
+        say(wrapped(predicted, "", "  "))
     shown: list[tuple[str, Callable[[Path], bool], str]] = [
         ("predict/target.tsv", Path.is_file, "labels, verdicts and error rates of the cells"),
         ("predict/target.json", Path.is_file, "the error rates with their conditions"),
         ("findings/recommended.tsv", Path.is_file, "all features in one order, those to report first"),
+        *(
+            (f"findings/{path.parent.name}/target.tsv", Path.is_file, "the cells without a label, named")
+            for path in named
+        ),
         ("findings", Path.is_dir, "tables and figures"),
         ("model", Path.is_dir, "models that name later cells (deepmapper predict)"),
         ("index.html", Path.is_file, f"the answer, with figures: open this first ({command_line('open', study)})"),

@@ -37,13 +37,17 @@ def test_the_flood_goes_to_a_log_and_the_screen_gets_a_few_lines(study, call, st
         f"print({FLOOD!r}, flush=True)\n"
         "folder = pathlib.Path('results/findings/cnn_small'); folder.mkdir(parents=True)\n"
         f"(folder / 'summary.json').write_text({answer!r}); (folder.parent.parent / 'index.html').write_text('x')\n"
-        "(folder.parent / 'recommended.json').write_text('{\"statement\": \"9 features to report.\"}')"
+        "(folder.parent / 'recommended.json').write_text('{\"statement\": \"9 features to report.\"}')\n"
+        "(folder / 'target.json').write_text('{\"statement\": \"Of 5 unlabelled cells, 5 have one label.\"}')\n"
+        "(folder / 'target.tsv').touch()"
     )
     found = call("run", study(), "--cores", 1)
     assert len(found.raw.splitlines()) < 40
     assert "Select jobs" not in found.said
     assert "cnn_small: Signal: p = 0.001." in found.said
     assert "9 features to report." in found.said
+    assert "cnn_small: Of 5 unlabelled cells, 5 have one label." in found.said
+    assert "study/results/findings/cnn_small/target.tsv" in found.said
     assert "study/results/index.html" in found.said.splitlines()[-1]
     (log,) = (here / "study/results/logs").glob("run-*.log")
     assert log.read_text().startswith("Select jobs")
