@@ -210,7 +210,7 @@ def named(adata, options, kind, learn_from=False, aligned=True, **changes):
     samples = features.development_samples
     if learn_from:
         place = {name: i for i, name in enumerate(target.var_names)}
-        samples = with_target(samples, target.X[:, [place[name] for name in features.feature_names]])
+        samples = with_target(samples, target.X[:, [place[name] for name in features.names]])
         if learn_from == "auto":
             config = resolve_arm(config, choose_arm(samples, config, range(5)))
         else:
