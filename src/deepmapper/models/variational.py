@@ -78,6 +78,11 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
     ------
     InputError
         If an argument is impossible.
+
+    Warns
+    -----
+    DeepMapperWarning
+        If there are batches or categorical covariates that no layer reads.
     """
 
     n_epochs = 100
@@ -160,6 +165,7 @@ class SingleCellVariationalInference(CellariumModel, PredictMixin, ValidateMixin
         self.decoder = Decoder(decoder, (n_latent, g), n_continuous_cov, conditions, norms[1], counts)
         self.batches = Batches(n_batch, (conditions[0], batch_representation_sampled) if batch_embedded else None)
         self.flow = SplineFlow(n_latent, flow_hidden_features) if use_flow else None
+        inputs.warn_of_unread(self)
 
     def reset_parameters(self) -> None:
         """Draw the weights anew, from torch's generator."""

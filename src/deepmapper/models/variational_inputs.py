@@ -127,6 +127,30 @@ def check_numbers(model: SingleCellVariationalInference, dropout_rate: float) ->
             raise InputError(f"{name}={getattr(model, name)}: expected 0 or more.")
 
 
+def warn_of_unread(model: SingleCellVariationalInference) -> None:
+    """Warn of batches and categorical covariates that have no effect, since no layer reads them."""
+    parts = model.encoder, model.decoder
+    reads = [layer for part in parts for layer in (*part.hidden.reads, part.reads)]
+    of_batches, of_covariates = (any(known) for known in zip(*reads, strict=True))
+    if model.decoder.additive is not None:
+        return
+    for unread, what, layer in (
+        (
+            model.n_batch > 1 and not of_batches and model.decoder.dispersion != "gene-batch",
+            f"n_batch={model.n_batch}",
+            "LinearWithBatch",
+        ),
+        (
+            bool(model.n_cats_per_cov) and not of_covariates,
+            f"n_cats_per_cov={model.n_cats_per_cov}",
+            "LinearWithBatchAndCovariates",
+        ),
+    ):
+        if unread:
+            text = f"{what}, but no layer of encoder or decoder reads them, so they have no effect: use {layer}."
+            warnings.warn(text, DeepMapperWarning, stacklevel=3)
+
+
 def check_counts(model: SingleCellVariationalInference, x_ng: Tensor) -> None:
     """Refuse negative values, and say once if values are no counts.
 

@@ -297,3 +297,16 @@ class TestTraining:
             self.fit(cells, checkpoint=tmp_path)
         with pytest.raises(InputError, match="is a file: expected a folder"):
             self.fit(cells, checkpoint=tmp_path / "last.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"n_batch": 3}, "n_batch=3, but no layer .*: use LinearWithBatch"),
+        ({"n_cats_per_cov": [2]}, r"n_cats_per_cov=\[2\]"),
+    ],
+)
+def test_what_no_layer_reads_is_said_to_have_no_effect(more, said):
+    layers = layers_of_scvi(4, 1, "Linear")
+    with pytest.warns(DeepMapperWarning, match=said):
+        models.SingleCellVariationalInference(GENES, **layers, n_latent=2, **more)

@@ -216,7 +216,7 @@ def test_representations_of_batches():
     mean = embedded.batch_representation_from_batch_index(codes, use_mean_though_sampling=True)
     torch.testing.assert_close(mean, torch.eye(3, 2)[codes])
     assert not torch.allclose(embedded.batch_representation_from_batch_index(codes), mean)
-    several = made(n_cats_per_cov=[2, 3])
+    several = made(n_cats_per_cov=[2, 3], **layers_of_scvi(16, of_batch="LinearWithBatchAndCovariates"))
     found = several.categorical_onehot_from_categorical_index(torch.tensor([[1, 0], [0, 2]]))
     assert found.tolist() == [[0, 1, 1, 0, 0], [1, 0, 0, 0, 1]]
     assert several.categorical_onehot_from_categorical_index(None) is None
