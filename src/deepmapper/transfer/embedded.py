@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..findings.embedding_reference import Reference, read_reference
 from ..io.align import Aligned, align, feature_table
 from ..io.shards import Shard
+from ..io.units import LINEAR, Units
 from .answer import Answer
 
 if TYPE_CHECKING:
@@ -210,8 +211,9 @@ def align_to(embedding: OpenedEmbedding, adata: Any, name: str, rows: np.ndarray
     aligned = align(adata, var, scale, name, rows)
     if embedding.kind != "scvi" or scale.method == "none":
         return aligned
-    # they were found to be counts
-    return align(adata, var, replace(scale, method="none", is_integer=True, largest=0.0), name, rows)
+    # they were found to be counts; for logarithms stands what they are of, scaled to the depth of the run
+    units = Units(LINEAR, scale.units.total) if aligned.note and scale.units else None
+    return align(adata, var, replace(scale, method="none", is_integer=True, largest=0.0, units=units), name, rows)
 
 
 def describe_missing(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from deepmapper.errors import InputError
+from deepmapper.errors import DeepMapperWarning, InputError
 from deepmapper.features.prepare import prepare_features
 from deepmapper.features.target import prepare_target
 from deepmapper.findings.embedded_samples import embed_samples
@@ -133,6 +133,20 @@ def test_values_of_another_kind_are_refused_as_by_a_model(fitted, newcomers):
     other.var_names = [f"ENSMUSG{i:011d}" for i in range(60)]
     with pytest.raises(InputError, match=r"later.h5ad \(embedding .*\): none of its 60 features"):
         embed_new(fitted.folder, other, "later.h5ad")
+
+
+def test_logarithms_of_scaled_counts_are_embedded_as_their_counts(fitted, newcomers):
+    """Exactly where values are normalised; where counts are read, those scaled to the depth of the run."""
+    logs = newcomers.copy()
+    X = logs.X.toarray()
+    logs.X = sp.csr_matrix(np.log2(1 + 1e6 * X / X.sum(1, keepdims=True)), dtype=np.float32)
+    with pytest.warns(DeepMapperWarning, match="logarithms to the base 2 of counts per million; they were converted"):
+        found = embed_new(fitted.folder, logs).scores
+    counts = embed_new(fitted.folder, newcomers).scores
+    if fitted.folder.name != "scvi":
+        np.testing.assert_allclose(found, counts, rtol=1e-3, atol=1e-3)
+        return
+    assert np.linalg.norm(found - counts, axis=1).mean() < 0.2 * np.linalg.norm(counts - counts.mean(0), axis=1).mean()
 
 
 def test_folders_that_cannot_embed_later_samples_are_refused(fitted_pca, study, newcomers, tmp_path):
