@@ -41,6 +41,19 @@ def check_positive(**given: Any) -> None:
             raise InputError(f"{name}={value!r}: expected a positive number")
 
 
+def check_share(**given: float) -> None:
+    """Refuse what is no share that leaves something: 0 or more and less than 1.
+
+    Raises
+    ------
+    InputError
+        If there is one; it names the argument.
+    """
+    for name, value in given.items():
+        if not 0 <= value < 1:
+            raise InputError(f"{name}={value}: expected 0 or more and less than 1")
+
+
 def names_of(given: Iterable[Any], argument: str) -> list[Any]:
     """Return names as a list.
 

@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..core.words import some
 from ..errors import InputError
-from .arguments import check_positive, check_whole
+from .arguments import check_positive, check_share, check_whole
 
 Backend = Literal["flex", "math", "mem_efficient", "torch"]
 _KERNELS = {"math": SDPBackend.MATH, "mem_efficient": SDPBackend.EFFICIENT_ATTENTION}
@@ -68,8 +68,7 @@ class Widths:
         check_positive(initializer_range=self.initializer_range)
         if self.d_model % self.n_heads:
             raise InputError(f"d_model={self.d_model} is not divisible by n_heads={self.n_heads}.")
-        if not 0 <= self.dropout_p < 1:
-            raise InputError(f"dropout_p={self.dropout_p}: expected 0 or more and less than 1")
+        check_share(dropout_p=self.dropout_p)
 
     @property
     def d_model_ratio(self) -> float:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ..core.words import some
 from ..errors import InputError
-from .arguments import check_positive, check_whole
+from .arguments import check_positive, check_share, check_whole
 from .rank_tokens import PAD
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -74,9 +74,9 @@ class Sizes:
         for name in (*numbers, "max_position_embeddings", "type_vocab_size"):
             check_whole(**{name: getattr(self, name)})
         check_positive(initializer_range=self.initializer_range, layer_norm_eps=self.layer_norm_eps)
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)}: expected 0 or more and less than 1")
+        check_share(
+            hidden_dropout_prob=self.hidden_dropout_prob, attention_probs_dropout_prob=self.attention_probs_dropout_prob
+        )
         if self.hidden_size % self.num_attention_heads:
             raise InputError(
                 f"hidden_size={self.hidden_size} is not divisible by num_attention_heads={self.num_attention_heads}: "

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..core.words import some
 from ..errors import InputError
-from .arguments import check_positive, names_of
+from .arguments import check_positive, check_share, names_of
 from .tensors import check_names, to_matrix, to_tensor
 
 
@@ -159,8 +159,7 @@ class Dropout(nn.Module):
 
     def __init__(self, dropout_prob: float) -> None:
         super().__init__()
-        if not 0 <= dropout_prob < 1:
-            raise InputError(f"dropout_prob={dropout_prob}: expected 0 or more and less than 1")
+        check_share(dropout_prob=dropout_prob)
         self.dropout_prob = dropout_prob
 
     def forward(self, x_ng: Tensor) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..core.words import count, some
 from ..errors import DeepMapperWarning, InputError
-from .arguments import check_whole
+from .arguments import check_share, check_whole
 from .base import Trainer
 from .tensors import check_names
 from .variational_layers import one_hot
@@ -116,10 +116,7 @@ def check_numbers(model: SingleCellVariationalInference, dropout_rate: float) ->
         check_whole(n_cats_per_cov=size)
     if not len(model.var_names_g):
         raise InputError("var_names_g is empty: expected the names of the features.")
-    shares = {"dropout_rate": dropout_rate, "input_gene_dropout_rate": model.input_gene_dropout_rate}
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise InputError(f"{name}={share}: expected 0 or more and less than 1.")
+    check_share(dropout_rate=dropout_rate, input_gene_dropout_rate=model.input_gene_dropout_rate)
     if not 0 <= model.annealing.start <= 1:
         raise InputError(f"kl_annealing_start={model.annealing.start}: expected 0 to 1.")
     for name in ("z_kl_weight_max", "batch_kl_weight_max"):
