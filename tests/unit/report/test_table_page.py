@@ -65,6 +65,17 @@ def test_columns_of_classes_are_explained_once():
     assert "2 columns for single classes" in text
 
 
+def in_browser(folder, html, script):
+    """Return a page as a browser has it after a script at its end."""
+    page = folder / "page.html"
+    page.write_text(html.replace("</body>", script))
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
+         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.stdout
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no browser")
 @pytest.mark.parametrize(
     ("act", "first_column"),
@@ -95,13 +106,8 @@ def test_the_page_sorts_and_searches(act, first_column, tmp_path):
       document.title = "seen " + btoa(JSON.stringify([names, at("count").textContent]));
     }})();
     </script></body>"""
-    page = tmp_path / "page.html"
-    page.write_text(table_page(small(), "t", "a", "f.tsv", lead="feature").replace("</body>", script))
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    names, status = json.loads(base64.b64decode(re.search(r"<title>seen ([\w+/=]+)</title>", done.stdout)[1]))
+    shown_page = in_browser(tmp_path, table_page(small(), "t", "a", "f.tsv", lead="feature"), script)
+    names, status = json.loads(base64.b64decode(re.search(r"<title>seen ([\w+/=]+)</title>", shown_page)[1]))
     assert names == first_column
     if not first_column:
         assert status == "no row matches"
@@ -119,13 +125,8 @@ def test_a_long_list_of_names_ends_after_the_first_ones_and_is_searched_as_a_who
       const shown = [...document.querySelectorAll("#body td")].map(cell => cell.textContent.replaceAll("\u200b", ""));
       document.title = "seen " + btoa(unescape(encodeURIComponent(JSON.stringify(shown))));
     })();</script></body>"""
-    page = tmp_path / "page.html"
-    page.write_text(table_page(table, "t", "a", "f.tsv").replace("</body>", script))
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    (shown,) = json.loads(base64.b64decode(re.search(r"<title>seen ([\w+/=]+)</title>", done.stdout)[1]))
+    shown_page = in_browser(tmp_path, table_page(table, "t", "a", "f.tsv"), script)
+    (shown,) = json.loads(base64.b64decode(re.search(r"<title>seen ([\w+/=]+)</title>", shown_page)[1]))
     assert shown.startswith("GENE0,GENE1,") and shown.endswith(", … (200 in all)") and len(shown) < 200
 
 
@@ -135,13 +136,8 @@ def test_a_rate_is_never_shown_as_zero(tmp_path):
     script = """<script>
       document.title = [...document.querySelectorAll("#body td")].map(cell => cell.textContent).join(" ");
     </script></body>"""
-    page = tmp_path / "page.html"
-    page.write_text(table_page(table, "t", "a", "f.tsv").replace("</body>", script))
-    done = subprocess.run(
-        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert "<title>&lt;1e-300 2.00e-9 0</title>" in done.stdout
+    shown_page = in_browser(tmp_path, table_page(table, "t", "a", "f.tsv"), script)
+    assert "<title>&lt;1e-300 2.00e-9 0</title>" in shown_page
 
 
 def test_a_wide_table_has_fewer_rows_so_that_a_frame_can_show_the_page():
